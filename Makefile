@@ -1,0 +1,53 @@
+# One vocabulary for people, hooks and CI. `make run` and `make test` need nothing but Python 3.11, git and make.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
+
+.PHONY: run test check lint format ui schema bench clean
+
+run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
+	@modelwright run digits
+
+test: .venv/installed ## All tests.
+	@python -m pytest
+
+check: .venv/installed ## The tests that take no whole chain: under a minute.
+	@python -m pytest -m "not chain"
+
+lint: .venv/installed ## Style, types, and the import rules.
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports
+
+format: .venv/installed
+	@ruff check --fix-only .
+	@ruff format .
+
+ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback only.
+	@test -f mlflow/mlflow.db || { echo "error: nothing is tracked yet; make run comes first"; exit 2; }
+	@echo "http://127.0.0.1:5000 (Ctrl-C stops it)"
+	@mlflow ui --backend-store-uri sqlite:///mlflow/mlflow.db --host 127.0.0.1 --port 5000
+
+schema: .venv/installed ## The editor's schema of params.yaml, after a change of tasks/params.py.
+	@modelwright schema > params.schema.json
+
+bench: .venv/installed ## The measurements behind docs/benchmarks.md.
+	@python benchmarks/overhead.py
+
+clean: ## What the stages left in this folder; DVC's cache and the tracking store stay.
+	rm -rf data models reports
+
+# torch comes first and by its exact version: another one may bring gigabytes.
+.venv/installed: pyproject.toml constraints.txt
+	@test -d .venv || $(PYTHON) -m venv .venv || python3 -m venv .venv
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "error: .venv holds another Python than 3.11; install Python 3.11, remove .venv, run make again"; exit 2; }
+	@echo "Installing what constraints.txt says (a few minutes, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@

@@ -1,0 +1,27 @@
+"""The two ways in which a run ends without a bug: the user's mistake, and a gate that says no."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake in parameters, data or files: one message that says where, what, and what to do. Exit code 2."""
+
+    exit_code = 2
+
+
+class GateError(UserError):
+    """A gate said no, as it is meant to: the message names the rule, the numbers and where the rows are. Exit code 3."""
+
+    exit_code = 3
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` for the nearest known word, or the list of known words when none is near."""
+    known = sorted(known)
+    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if nearest:
+        return f"; did you mean {nearest[0]}?"
+    return f"; known are {', '.join(known)}" if known else ""

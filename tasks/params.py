@@ -1,0 +1,494 @@
+"""params.yaml, typed: frozen, closed, and refused at load with the cure in the message.
+
+Every class here is one mapping in the file. A stage gets its own slice (`Pipeline.train` and so on) and nothing else.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from tasks.errors import UserError, did_you_mean
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+ColumnTypeName = Literal["number", "category", "text", "image"]
+Role = Literal["feature", "target", "id", "group", "time", "weight", "sensitive", "split"]
+Task = Literal["binary", "multiclass", "regression"]
+Metric = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "rmse", "mae", "r2"]
+BuiltinName = Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
+
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "rmse", "mae"})
+
+
+class Config(BaseModel):
+    """Frozen, closed, keyword-only: an unknown key is an error, and nothing changes after load."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class BuiltinSource(Config):
+    """A small real data set that scikit-learn brings along."""
+
+    kind: Literal["builtin"]
+    name: BuiltinName = Field(description="which of scikit-learn's bundled data sets")
+
+
+class TableSource(Config):
+    """Rows in files: CSV, TSV, Parquet or JSON lines; one file, a glob, or a folder."""
+
+    kind: Literal["table"]
+    path: str = Field(min_length=1, description="a file, a glob or a folder; relative paths start at the project root")
+    validation_path: str | None = Field(
+        None, description="the rows to validate on, when they come as files of their own"
+    )
+    test_path: str | None = Field(None, description="the rows to test on, when they come as files of their own")
+    format: Literal["auto", "csv", "parquet", "jsonl"] = Field("auto", description="auto: by the file's name")
+    separator: str | None = Field(None, min_length=1, max_length=1, description="CSV: found out when not given")
+    quoting: Literal["auto", "double", "none"] = Field("auto", description="CSV: whether cells stand in double quotes")
+    encoding: str | None = Field(None, description="CSV: such as utf-8, utf-16 or cp1252; found out when not given")
+    header: bool | None = Field(
+        None, description="CSV: whether the first line names the columns; found out when not given"
+    )
+    names: tuple[str, ...] | None = Field(None, description="column names, in order, for a file without a header")
+    missing: tuple[str, ...] = Field(("",), description="cells that stand for a missing value")
+
+
+Source = Annotated[BuiltinSource | TableSource, Field(discriminator="kind")]
+
+
+class ColumnOverride(Config):
+    """What a column is, where the data alone would say otherwise."""
+
+    type: ColumnTypeName | None = None
+    role: Role | None = None
+
+
+class Ingest(Config):
+    """Where the rows come from, and which column is to be predicted."""
+
+    source: Source
+    target: str = Field(description="the column to predict")
+    task: Literal["auto", "binary", "multiclass", "regression"] = Field(
+        "auto", description="auto: by the target's values"
+    )
+    columns: dict[str, ColumnOverride] = Field(
+        default_factory=dict, description="types and roles, where they are not to be inferred"
+    )
+    rows_per_part: int = Field(100_000, ge=1, description="rows in one Parquet part: memory is bounded by a part")
+
+
+class Validate(Config):
+    """How much bad data may be set aside before the run is refused. The suite is expectations/PIPELINE.json."""
+
+    max_quarantined: Share = Field(0.05, description="largest share of rows that may fail critical expectations")
+
+
+class Clean(Config):
+    """Which rows are taken out. Each goes to quarantine with its reason."""
+
+    duplicates: Literal["quarantine", "keep"] = Field("quarantine", description="exact duplicates after the first")
+    max_quarantined: Share = Field(0.2, description="largest share of rows that may go")
+
+
+class HashSplit(Config):
+    """Stratified by a stable hash of the row: a row never moves to another part when data grows."""
+
+    kind: Literal["hash"] = "hash"
+    validation: Share = Field(0.15, gt=0, description="share of each class for validation, in expectation")
+    test: Share = Field(0.15, gt=0, description="share of each class for the test, in expectation")
+    seed: int = Field(0, ge=0, description="another seed is another split")
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> HashSplit:
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test together leave no rows to train on; make their sum smaller than 1")
+        return self
+
+
+class GivenSplit(Config):
+    """The data say it: a column that holds train, validation or test. Separate test files make such a column."""
+
+    kind: Literal["given"]
+    column: str = Field("split", description="the column that names each row's part")
+    validation: Share = Field(0.15, description="share of the train rows for validation, by hash, when none is given")
+    seed: int = Field(0, ge=0)
+
+
+Split = Annotated[HashSplit | GivenSplit, Field(discriminator="kind")]
+
+
+class NormalizeNumber(Config):
+    """How numbers become model input."""
+
+    scale: Literal["standard", "min_max", "symmetric", "none"] = Field(
+        "standard", description="standard: mean 0, deviation 1; min_max: [0, 1]; symmetric: [-1, 1]"
+    )
+    impute: Literal["mean", "zero"] = Field("mean", description="what stands in for a missing number, before scaling")
+    indicator: bool = Field(True, description="add a 0/1 input that says the number was missing, where any was")
+
+
+class NormalizeCategory(Config):
+    """How categories become model input."""
+
+    encode: Literal["one_hot", "ordinal"] = Field("one_hot", description="both keep a place for the unseen")
+    max_categories: int = Field(
+        100, ge=1, description="the most frequent ones; the others share the place for the unseen"
+    )
+
+
+class NormalizeText(Config):
+    """How text becomes model input: TF-IDF over words."""
+
+    max_features: int = Field(20_000, ge=1, description="the most frequent terms are kept")
+    ngrams: tuple[int, int] = Field((1, 2), description="shortest and longest run of words that counts as a term")
+    min_documents: int = Field(2, ge=1, description="a term in fewer training rows is left out")
+
+
+class NormalizeImage(Config):
+    """How images become model input: one size, uint8 at rest, scaled when used."""
+
+    height: int | None = Field(None, ge=1, le=4096, description="pixels; the first training image's when not given")
+    width: int | None = Field(None, ge=1, le=4096, description="pixels; the first training image's when not given")
+    channels: Literal[1, 3] | None = Field(
+        None, description="1 grey, 3 colour; the first training image's when not given"
+    )
+    scale: Literal["min_max", "symmetric", "standard"] = "min_max"
+
+
+class Normalize(Config):
+    """Per column type: how raw values become model input. All of it is learnt from the training rows alone."""
+
+    number: NormalizeNumber = NormalizeNumber()
+    category: NormalizeCategory = NormalizeCategory()
+    text: NormalizeText = NormalizeText()
+    image: NormalizeImage = NormalizeImage()
+
+
+class AugmentImage(Config):
+    """Random changes of a training image that leave its meaning alone; drawn anew for every batch."""
+
+    rotate: float = Field(0, ge=0, le=180, description="largest turn either way, in degrees")
+    scale: float = Field(0, ge=0, lt=1, description="largest change of size: 0.1 is 90 % to 110 %")
+    crop: float = Field(
+        0, ge=0, lt=1, description="largest share of each side cut away, the rest blown up to full size"
+    )
+    shift: float = Field(0, ge=0, lt=1, description="largest move, as a share of the side")
+
+
+class Augment(Config):
+    """What is done to training rows only. Images are changed on the batch, on the device, while training."""
+
+    image: AugmentImage | None = None
+    preview: int = Field(8, ge=1, le=64, description="images in the before-and-after picture")
+    seed: int = Field(0, ge=0)
+
+
+class CnnNetwork(Config):
+    """Convolutions in blocks, each halving the picture, then a dense layer."""
+
+    kind: Literal["cnn"]
+    channels: tuple[int, ...] = Field(
+        (32, 64), min_length=1, description="filters of each block; a block is two 3x3 convolutions"
+    )
+    hidden: int = Field(128, ge=1, description="width of the dense layer")
+    dropout: float = Field(0.2, ge=0, lt=1)
+
+
+class MlpNetwork(Config):
+    """Dense layers over numbers, categories and flattened pixels."""
+
+    kind: Literal["mlp"]
+    hidden: tuple[int, ...] = Field((128, 64), description="width of each hidden layer; empty is a linear model")
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+Network = Annotated[CnnNetwork | MlpNetwork, Field(discriminator="kind")]
+
+
+class TorchTrain(Config):
+    """A neural network in PyTorch."""
+
+    kind: Literal["torch"]
+    network: Network
+    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="how the learning rate runs over the epochs")
+    batch_size: int = Field(64, ge=1)
+    epochs: int = Field(30, ge=1)
+    patience: int | None = Field(None, ge=1, description="stop after so many epochs without a better validation loss")
+    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto: cuda, then mps, then cpu")
+    seed: int = Field(0, ge=0)
+
+
+class LightgbmTrain(Config):
+    """Boosted trees in LightGBM, stopped early on the validation rows."""
+
+    kind: Literal["lightgbm"]
+    learning_rate: float = Field(0.05, gt=0)
+    num_leaves: int = Field(31, ge=2)
+    min_data_in_leaf: int = Field(20, ge=1)
+    feature_fraction: float = Field(1.0, gt=0, le=1)
+    lambda_l2: float = Field(0.0, ge=0)
+    num_iterations: int = Field(500, ge=1, description="at most so many trees a class")
+    patience: int = Field(50, ge=1, description="stop after so many trees without a better validation loss")
+    seed: int = Field(0, ge=0)
+
+
+class LogisticRegression(Config):
+    """Linear classifier; takes text as TF-IDF."""
+
+    kind: Literal["logistic_regression"]
+    C: float = Field(1.0, gt=0, description="inverse of the regularization strength")
+    class_weight: Literal["balanced"] | None = None
+    max_iter: int = Field(1000, ge=1)
+
+
+class Ridge(Config):
+    """Linear regression with an L2 penalty."""
+
+    kind: Literal["ridge"]
+    alpha: float = Field(1.0, ge=0)
+
+
+Estimator = Annotated[LogisticRegression | Ridge, Field(discriminator="kind")]
+
+
+class SklearnTrain(Config):
+    """An estimator of scikit-learn."""
+
+    kind: Literal["sklearn"]
+    estimator: Estimator
+    seed: int = Field(0, ge=0)
+
+
+Train = Annotated[TorchTrain | LightgbmTrain | SklearnTrain, Field(discriminator="kind")]
+
+
+class Evaluate(Config):
+    """How the model is judged on the test rows."""
+
+    average: Literal["macro", "weighted"] = Field(
+        "macro", description="how precision, recall and F1 of several classes become one"
+    )
+    positive: str | None = Field(
+        None, description="binary: the class that counts as positive; the last one when not given"
+    )
+
+
+class Bound(Config):
+    """The least or the most that a metric may be."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Bound:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        return self
+
+
+class Register(Config):
+    """The gate, and when a later version takes the place of the champion."""
+
+    gate: dict[Metric, Bound] = Field(
+        default_factory=dict, description="bounds that a version must keep to be registered"
+    )
+    metric: Metric = Field(description="what champion and challenger are compared by")
+    margin: float = Field(0.0, ge=0, description="how much better a challenger must be to become champion")
+
+
+class Pipeline(Config):
+    """One block under `pipelines:`. Every stage has its section, though it may be empty: `clean: {}`."""
+
+    ingest: Ingest
+    validate_: Validate = Field(alias="validate")
+    clean: Clean
+    split: Split
+    normalize: Normalize
+    augment: Augment
+    train: Train
+    evaluate: Evaluate
+    register_: Register = Field(alias="register")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_by_hash_unless_told(cls, block: Any) -> Any:
+        if isinstance(block, Mapping) and isinstance(block.get("split"), Mapping) and "kind" not in block["split"]:
+            return {**block, "split": {"kind": "hash", **block["split"]}}
+        return block
+
+    def stage(self, name: str) -> Config:
+        """The slice of one stage."""
+        field = {"validate": "validate_", "register": "register_"}.get(name, name)
+        config = getattr(self, field)
+        assert isinstance(config, Config)
+        return config
+
+
+PipelineName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+
+
+class Params(Config):
+    """The whole of params.yaml."""
+
+    pipelines: dict[PipelineName, Pipeline]
+
+
+def read_yaml(path: Path) -> Any:
+    """The file's content as plain values, YAML 1.2 as DVC reads it. Raises UserError when it is missing or no YAML."""
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; run this in the folder that holds it") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise UserError(f"{path}:{line}: not YAML: {error.problem}; mend that line") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {error}") from None
+
+
+def load_params(path: Path) -> Params:
+    """All pipelines, checked. Raises UserError that names the key, what is wrong with it, and what to do."""
+    content = pipelines_in(path)
+    return Params(pipelines={name: check_pipeline(path, name, block) for name, block in content.items()})
+
+
+def load_pipeline(path: Path, name: str) -> Pipeline:
+    """One pipeline's block, checked; what else stands in the file is not looked at."""
+    content = pipelines_in(path)
+    if name not in content:
+        raise UserError(f"{path}: there is no pipeline {name}{did_you_mean(name, content)}")
+    return check_pipeline(path, name, content[name])
+
+
+def pipeline_names(path: Path) -> list[str]:
+    """The names of all pipelines, in the order of the file."""
+    return list(pipelines_in(path))
+
+
+def check_pipeline(path: Path, name: str, block: Any) -> Pipeline:
+    """One block as a Pipeline, or a UserError with a line for each thing that is wrong in it."""
+    try:
+        return Params.model_validate({"pipelines": {name: block}}).pipelines[name]
+    except ValidationError as error:
+        raise UserError("\n".join(_complaints(path, error))) from None
+
+
+def json_schema() -> dict[str, Any]:
+    """params.yaml as JSON schema, for editors."""
+    schema = Params.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def pipelines_in(path: Path) -> dict[str, Any]:
+    """The blocks under `pipelines:` by name, as they stand in the file. Raises UserError when there are none."""
+    content = read_yaml(path)
+    for key in content if isinstance(content, dict) else ():
+        if key != "pipelines":
+            raise UserError(f"{path}: {key} is unknown{did_you_mean(str(key), ['pipelines'])}")
+    blocks = content.get("pipelines") if isinstance(content, dict) else None
+    if not blocks:
+        raise UserError(f"{path}: holds no pipelines; examples/ has blocks to copy from, under a line `pipelines:`")
+    if not isinstance(blocks, dict):
+        raise UserError(f"{path}: pipelines must be a mapping of names to blocks")
+    return {str(name): block for name, block in blocks.items()}
+
+
+def _complaints(path: Path, error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        where = _dotted(problem["loc"])
+        match problem["type"]:
+            case "extra_forbidden":
+                known = _known_keys(problem["loc"][:-1])
+                yield f"{path}: {where} is unknown{did_you_mean(str(problem['loc'][-1]), known)}"
+            case "missing":
+                yield f"{path}: {where} is missing; add it (`{problem['loc'][-1]}: {{}}` takes a section's defaults)"
+            case "union_tag_not_found":
+                yield f"{path}: {where}.kind is missing; it is one of {_tags(problem['loc'])}"
+            case "union_tag_invalid":
+                tag = str(problem["ctx"]["tag"])
+                kinds = _union_tags(_type_at(problem["loc"]))
+                yield f"{path}: {where}.kind {tag!r} is unknown{did_you_mean(tag, kinds)}"
+            case "string_pattern_mismatch" if problem["loc"][-1] == "[key]":
+                yield f"{path}: {where}: a pipeline's name has lower-case letters, digits, - and _ only"
+            case _:
+                yield f"{path}: {where}: {_said_plainly(problem['msg'])} (it is {problem['input']!r:.80})"
+
+
+def _said_plainly(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+def _tags(location: tuple[int | str, ...]) -> str:
+    return ", ".join(_union_tags(_type_at(location)))
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    """The path in the file: pydantic puts the tag of a union into the location, the file does not have it."""
+    return ".".join(str(step) for step in _steps_in_file(location))
+
+
+def _steps_in_file(location: tuple[int | str, ...]) -> Iterator[int | str]:
+    current: Any = Params
+    for step in location:
+        tags = _union_tags(current)
+        if step in tags:
+            current = tags[str(step)]
+            continue
+        yield step
+        current = _member(current, step)
+
+
+def _type_at(location: tuple[int | str, ...]) -> Any:
+    current: Any = Params
+    for step in location:
+        tags = _union_tags(current)
+        current = tags[str(step)] if step in tags else _member(current, step)
+    return current
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model = _type_at(location)
+    if isinstance(model, type) and issubclass(model, Config):
+        return [field.alias or name for name, field in model.model_fields.items()]
+    return []
+
+
+def _member(current: Any, step: int | str) -> Any:
+    """The type of what stands at `step` below a value of type `current`."""
+    current = _unwrapped(current)
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        for name, field in current.model_fields.items():
+            if step in (name, field.alias):
+                return field.annotation
+        return None
+    arguments = typing.get_args(current)
+    return arguments[-1] if typing.get_origin(current) is dict else (arguments[0] if arguments else None)
+
+
+def _union_tags(current: Any) -> dict[str, Any]:
+    members = [member for member in typing.get_args(_unwrapped(current)) if isinstance(member, type)]
+    models = [member for member in members if issubclass(member, BaseModel) and "kind" in member.model_fields]
+    return {typing.get_args(model.model_fields["kind"].annotation)[0]: model for model in models}
+
+
+def _unwrapped(current: Any) -> Any:
+    """Without Annotated and without `| None`."""
+    while typing.get_origin(current) is Annotated:
+        current = typing.get_args(current)[0]
+    arguments = typing.get_args(current)
+    without_none = [argument for argument in arguments if argument is not type(None)]
+    if len(without_none) == 1 and len(arguments) == 2 and type(None) in arguments:
+        return _unwrapped(without_none[0])
+    return current

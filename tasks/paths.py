@@ -1,0 +1,192 @@
+"""Where everything of one pipeline lies; no other file spells a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tasks.errors import UserError
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+STAGES = ("ingest", "validate", "clean", "split", "normalize", "augment", "train", "evaluate", "register")
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The project's folder: the nearest one, from `start` upwards, that holds params.yaml or dvc.yaml."""
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "params.yaml").is_file() or (folder / "dvc.yaml").is_file():
+            return folder
+    raise UserError(f"{start}: neither here nor above is a params.yaml; change to the project's folder")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """The folders and files that all pipelines share."""
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def schema(self) -> Path:
+        return self.root / "params.schema.json"
+
+    @property
+    def constraints(self) -> Path:
+        return self.root / "constraints.txt"
+
+    @property
+    def deployments(self) -> Path:
+        return self.root / "prefect.yaml"
+
+    @property
+    def lock(self) -> Path:
+        return self.root / "dvc.lock"
+
+    @property
+    def home(self) -> Path:
+        """The project that owns the tracking store: `dvc exp run --temp` works in a copy below .dvc/tmp/exps."""
+        parents = self.root.parents
+        for temporary, tmp, dvc, home in zip(parents, parents[1:], parents[2:], parents[3:], strict=False):
+            if (temporary.name, tmp.name, dvc.name) == ("exps", "tmp", ".dvc"):
+                return home
+        return self.root
+
+    @property
+    def tracking(self) -> Path:
+        """The local tracking store's folder."""
+        return self.home / "mlflow"
+
+    def pipeline(self, name: str) -> Paths:
+        return Paths(project=self, pipeline=name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Where everything of one pipeline lies."""
+
+    project: Project
+    pipeline: str
+
+    @property
+    def data(self) -> Path:
+        return self.project.root / "data" / self.pipeline
+
+    @property
+    def reports(self) -> Path:
+        return self.project.root / "reports" / self.pipeline
+
+    @property
+    def raw(self) -> Path:
+        return self.data / "raw"
+
+    @property
+    def dataset(self) -> Path:
+        return self.data / "dataset.json"
+
+    @property
+    def suite(self) -> Path:
+        return self.project.root / "expectations" / f"{self.pipeline}.json"
+
+    @property
+    def valid(self) -> Path:
+        return self.data / "valid"
+
+    def quarantine(self, stage: str) -> Path:
+        return self.data / "quarantine" / stage
+
+    @property
+    def clean(self) -> Path:
+        return self.data / "clean"
+
+    def split(self, part: Part) -> Path:
+        return self.data / "split" / part
+
+    @property
+    def recipe(self) -> Path:
+        return self.data / "recipe.json"
+
+    def normalized(self, part: Part) -> Path:
+        return self.data / "normalized" / part
+
+    @property
+    def augmented(self) -> Path:
+        return self.data / "augmented"
+
+    @property
+    def model(self) -> Path:
+        return self.project.root / "models" / self.pipeline
+
+    @property
+    def validation_report(self) -> Path:
+        return self.reports / "validation.json"
+
+    @property
+    def data_docs(self) -> Path:
+        return self.reports / "data_docs"
+
+    @property
+    def cleaning_report(self) -> Path:
+        return self.reports / "cleaning.json"
+
+    @property
+    def split_report(self) -> Path:
+        return self.reports / "split.json"
+
+    @property
+    def augmentation_report(self) -> Path:
+        return self.reports / "augmentation.json"
+
+    @property
+    def augmentation_picture(self) -> Path:
+        return self.reports / "augmentation.png"
+
+    @property
+    def history(self) -> Path:
+        return self.reports / "history.csv"
+
+    @property
+    def run(self) -> Path:
+        return self.reports / "run.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.reports / "metrics.json"
+
+    @property
+    def plots(self) -> Path:
+        return self.reports / "plots"
+
+    @property
+    def predictions(self) -> Path:
+        return self.reports / "predictions.csv"
+
+    @property
+    def report_page(self) -> Path:
+        return self.reports / "report.html"
+
+    @property
+    def verdict(self) -> Path:
+        return self.reports / "verdict.json"
+
+    @property
+    def passport(self) -> Path:
+        return self.reports / "passport.json"
+
+    @property
+    def registration(self) -> Path:
+        return self.reports / "registration.json"
+
+    @property
+    def undelivered(self) -> Path:
+        """There while the tracking server still lacks this pipeline's last training."""
+        return self.project.tracking / "undelivered" / f"{self.pipeline}.json"
+
+    def relative(self, path: Path) -> str:
+        """The path as a person in the project's folder would write it."""
+        return path.relative_to(self.project.root).as_posix()

@@ -1,0 +1,60 @@
+"""What ingest found out about the data: dataset.json, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tasks import storage
+from tasks.params import ColumnTypeName, Config, Role, Task
+
+
+class Column(Config):
+    """One column of the table: its type says how it is read, its role what it is for."""
+
+    name: str
+    type: ColumnTypeName
+    role: Role
+
+
+class SourceRecord(Config):
+    """Which data came in: `digest` changes when, and only when, the source's content does."""
+
+    kind: str
+    location: str
+    digest: str
+
+
+class Dataset(Config):
+    """A data set is a table of typed columns."""
+
+    columns: tuple[Column, ...]
+    task: Task
+    num_rows: int
+    source: SourceRecord
+
+    @property
+    def target(self) -> Column:
+        return next(column for column in self.columns if column.role == "target")
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.role == "feature")
+
+    @property
+    def content_names(self) -> list[str]:
+        """The columns that make a row what it is: features and target, without ids and bookkeeping."""
+        return [
+            column.name for column in self.columns if column.role in ("feature", "target", "sensitive", "time", "group")
+        ]
+
+    def names_of_type(self, type_name: ColumnTypeName, roles: Iterable[Role] = ("feature",)) -> list[str]:
+        return [column.name for column in self.columns if column.type == type_name and column.role in roles]
+
+
+def read_dataset(path: Path) -> Dataset:
+    return Dataset.model_validate(storage.read_json(path))
+
+
+def write_dataset(path: Path, dataset: Dataset) -> None:
+    storage.write_json(path, dataset.model_dump(mode="json"))

@@ -1,0 +1,96 @@
+"""Each stage's report, read from the JSON that the stage left: so a skipped stage is shown like one that ran.
+
+Nothing heavy is imported here: a run in which nothing changed only reads these few files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tasks import storage
+from tasks.paths import PARTS, Paths
+from tasks.report import Report
+
+
+def ingest(paths: Paths) -> Report:
+    """The table's size, and the source's digest."""
+    dataset = storage.read_json(paths.dataset)
+    num_columns = len(dataset["columns"])
+    figure = f"{dataset['num_rows']:,} rows, {num_columns:,} columns"
+    numbers = {"num_rows": dataset["num_rows"], "num_columns": num_columns, "digest": dataset["source"]["digest"]}
+    return Report(stage="ingest", figure=figure, numbers=numbers)
+
+
+def validate(paths: Paths) -> Report:
+    """How many rows passed the suite, and which expectations only warn."""
+    content = storage.read_json(paths.validation_report)
+    num_warnings = sum(not entry["success"] for entry in content["expectations"] if entry["severity"] == "warning")
+    numbers = {
+        "num_rows_in": content["num_rows"],
+        "num_rows_out": content["num_rows"] - content["num_quarantined"],
+        "num_quarantined": content["num_quarantined"],
+        "num_expectations": len(content["expectations"]),
+        "num_warnings": num_warnings,
+    }
+    warned = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
+    return Report(stage="validate", figure=f"{_kept(numbers)}{warned}", numbers=numbers)
+
+
+def clean(paths: Paths) -> Report:
+    """How many rows were kept."""
+    content = storage.read_json(paths.cleaning_report)
+    return Report(stage="clean", figure=_kept(content), numbers=content)
+
+
+def split(paths: Paths) -> Report:
+    """The rows of each part."""
+    num_rows = storage.read_json(paths.split_report)["num_rows"]
+    figure = " / ".join(f"{num_rows[part]:,}" for part in PARTS)
+    return Report(stage="split", figure=f"{figure} rows", numbers=num_rows)
+
+
+def normalize(paths: Paths) -> Report:
+    """How many columns became how many inputs."""
+    recipe = storage.read_json(paths.recipe)
+    num_columns, num_inputs = len(recipe["features"]), recipe["num_inputs"]
+    figure = f"{num_columns:,} column{'' if num_columns == 1 else 's'}, {num_inputs:,} inputs"
+    return Report(stage="normalize", figure=figure, numbers={"num_columns": num_columns, "num_inputs": num_inputs})
+
+
+def augment(paths: Paths) -> Report:
+    """What the trainer will do to each batch."""
+    content = storage.read_json(paths.augmentation_report)
+    changes = [name for name, extent in (content["image"] or {}).items() if extent]
+    figure = f"{', '.join(changes)} on the batch" if changes else "nothing to do"
+    return Report(stage="augment", figure=figure, numbers=content)
+
+
+def train(paths: Paths) -> Report:
+    """How long the training went, and how good it was on the validation rows."""
+    content = storage.read_json(paths.run)
+    return Report(stage="train", figure=content["figure"], numbers={**content["facts"], **content["metrics"]})
+
+
+def evaluate(paths: Paths) -> Report:
+    """The test metric that says most in one number: accuracy, or for regression the RMSE."""
+    metrics = storage.read_json(paths.metrics)
+    headline = "accuracy" if "accuracy" in metrics else "rmse"
+    return Report(stage="evaluate", figure=f"{headline} {metrics[headline]:.4g}", numbers=metrics)
+
+
+def register(paths: Paths) -> Report:
+    """The version, and its aliases."""
+    content = storage.read_json(paths.registration)
+    figure = ", ".join([f"{content['name']} version {content['version']}", *content["aliases"]])
+    return Report(stage="register", figure=figure, numbers=content)
+
+
+def _kept(counts: dict[str, Any]) -> str:
+    return f"{counts['num_rows_out']:,} rows, {counts['num_quarantined']:,} quarantined"
+
+
+BY_STAGE: dict[str, Callable[[Paths], Report]] = {
+    report.__name__: report
+    for report in (ingest, validate, clean, split, normalize, augment, train, evaluate, register)
+}

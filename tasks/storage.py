@@ -1,0 +1,209 @@
+"""All reading and writing of tables, JSON and text; atomic: written aside, then renamed.
+
+A table is a folder of Parquet parts (`part-00000.parquet` ...). The same rows give the same bytes.
+polars is imported where a table is touched: whoever only reads JSON does not wait for it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ROW_GROUP = 16_384
+"""Rows in a Parquet row group: a few MiB of a twenty-column table, which a CPU's cache holds."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL_MESSAGE = "the disk is full; make room and run again: what earlier stages did is kept"
+
+
+@contextmanager
+def aside(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write a file or a folder to: renamed to `target` at the end, removed on any failure.
+
+    What stood at `target` is replaced, never written into: it may be a link into DVC's cache.
+    Raises UserError when the disk is full or the place cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            remove(draft)
+            yield draft
+            remove(target)
+            draft.rename(target)
+    finally:
+        if draft.exists():
+            remove(draft)
+
+
+@contextmanager
+def storage_errors(target: Path) -> Iterator[None]:
+    """Says a full disk or a forbidden place as a UserError; every other failure passes through."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise UserError(f"{target}: {_FULL_MESSAGE}") from error
+        if error.errno in _FORBIDDEN:
+            raise UserError(
+                f"{target}: cannot be written ({error.strerror}); give yourself the right to write there"
+            ) from error
+        raise
+    except pl.exceptions.PolarsError as error:
+        if "No space left" in str(error):
+            raise UserError(
+                f"{target}: the disk is full; make room and run again: what earlier stages did is kept"
+            ) from error
+        raise
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+class TableWriter:
+    """Appends parts to a table that is being written aside."""
+
+    def __init__(self, folder: Path) -> None:
+        self.num_rows = 0
+        self._folder = folder
+        self._num_parts = 0
+        self._empty: pl.DataFrame | None = None
+
+    def append(self, part: pl.DataFrame) -> None:
+        """Writes one part; an empty one only counts when the table has no other."""
+        if part.is_empty():
+            self._empty = part
+            return
+        self._write(part)
+        self.num_rows += part.height
+
+    def close(self) -> None:
+        """Gives a table without rows its columns, in one empty part."""
+        if self._num_parts == 0 and self._empty is not None:
+            self._write(self._empty)
+
+    def _write(self, part: pl.DataFrame) -> None:
+        file = self._folder / f"part-{self._num_parts:05d}.parquet"
+        part.write_parquet(file, compression="zstd", row_group_size=ROW_GROUP, statistics=True)
+        self._num_parts += 1
+
+
+@contextmanager
+def table_writer(folder: Path) -> Iterator[TableWriter]:
+    """A table to append parts to; it is there as a whole when the block ends, and not at all if the block fails."""
+    from polars.exceptions import PolarsError
+
+    with aside(folder) as draft:
+        draft.mkdir()
+        writer = TableWriter(draft)
+        try:
+            yield writer
+            writer.close()
+        except PolarsError as error:
+            # polars wraps some of the system's errors; the number is lost, the text is not.
+            if os.strerror(errno.ENOSPC) in str(error):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+            raise
+
+
+def write_parts(folder: Path, parts: Iterable[pl.DataFrame]) -> int:
+    """Writes a table, a Parquet file for each part that has rows. Returns the rows."""
+    with table_writer(folder) as writer:
+        for part in parts:
+            writer.append(part)
+    return writer.num_rows
+
+
+def part_files(folder: Path) -> list[Path]:
+    """The table's parts in order."""
+    files = sorted(folder.glob("part-*.parquet"))
+    if not files:
+        raise UserError(f"{folder}: there is no table here; run the stage that makes it (`modelwright run`)")
+    return files
+
+
+def read_parts(folder: Path) -> Iterator[pl.DataFrame]:
+    """The table's parts in order, one in memory at a time."""
+    import polars as pl
+
+    for file in part_files(folder):
+        yield pl.read_parquet(file)
+
+
+def read_table(folder: Path) -> pl.DataFrame:
+    """The whole table in memory: only for a trainer that says it needs that."""
+    import polars as pl
+
+    return pl.concat(read_parts(folder))
+
+
+def count_rows(folder: Path) -> int:
+    """The table's rows, from the files' footers."""
+    import polars as pl
+
+    return int(pl.scan_parquet(part_files(folder)).select(pl.len()).collect().item())
+
+
+def copy_table(source: Path, target: Path) -> int:
+    """Copies a table file by file. Returns its rows."""
+    with aside(target) as draft:
+        draft.mkdir()
+        for file in part_files(source):
+            shutil.copyfile(file, draft / file.name)
+    return count_rows(target)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON that a person can read and diff, with a final newline."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The file's content. Raises UserError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); remove it and run the stage that makes it again") from None
+
+
+def read_csv(path: Path) -> pl.DataFrame:
+    """A small CSV file that a stage wrote. Raises UserError when it is missing or damaged."""
+    import polars as pl
+
+    try:
+        return pl.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
+    except pl.exceptions.PolarsError as error:
+        raise UserError(f"{path}: damaged ({error}); remove it and run the stage that makes it again") from None
+
+
+def write_text(path: Path, content: str) -> None:
+    """UTF-8, with the line ends as given."""
+    with aside(path) as draft:
+        draft.write_text(content, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The bytes as they are."""
+    with aside(path) as draft:
+        draft.write_bytes(content)

@@ -1,0 +1,167 @@
+"""Model input: a block of values for each feature column, in memory and in Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.params import Task
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Block = Any
+"""dense: [N, K] float32; image: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """One feature column as model input.
+
+    `shape` is that of one row: (K,) for dense and sparse, (C, H, W) for an image. An image's bytes become numbers as
+    `byte * factor[channel] + offset[channel]`; `labels` name the K inputs of a dense or sparse field.
+    """
+
+    name: str
+    kind: Literal["dense", "image", "sparse"]
+    shape: tuple[int, ...]
+    labels: tuple[str, ...] = ()
+    factor: tuple[float, ...] = ()
+    offset: tuple[float, ...] = ()
+
+    @property
+    def num_inputs(self) -> int:
+        return int(np.prod(self.shape))
+
+    def scaled(self, block: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """An image block [N, C, H, W] as float32, scaled as the recipe says."""
+        factor = np.asarray(self.factor, dtype=np.float32).reshape(1, -1, 1, 1)
+        offset = np.asarray(self.offset, dtype=np.float32).reshape(1, -1, 1, 1)
+        return block.astype(np.float32) * factor + offset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What a model reads and what it answers: `classes` is empty for regression."""
+
+    fields: tuple[Field, ...]
+    task: Task
+    classes: tuple[str, ...]
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.classes) or 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInput:
+    """Encoded rows: one block a field, all with `num_rows` rows."""
+
+    blocks: Mapping[str, Block]
+    num_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examples:
+    """Encoded rows with their targets: [N] int64 class numbers, or [N] float32 values for regression."""
+
+    inputs: ModelInput
+    target: NDArray[Any]
+
+
+def to_series(name: str, field: Field, block: Block) -> pl.Series:
+    """A block as a Parquet column: fixed-size arrays for dense and image, lists of (index, value) for sparse."""
+    match field.kind:
+        case "dense":
+            return pl.Series(name, block, dtype=pl.Array(pl.Float32, field.shape))
+        case "image":
+            flat = np.ascontiguousarray(block).reshape(len(block), -1)
+            return pl.Series(name, flat, dtype=pl.Array(pl.UInt8, (field.num_inputs,)))
+        case "sparse":
+            return _sparse_series(name, block)
+
+
+def from_series(field: Field, values: pl.Series) -> Block:
+    """The block that `to_series` wrote."""
+    match field.kind:
+        case "dense":
+            return values.to_numpy().reshape(-1, *field.shape).astype(np.float32, copy=False)
+        case "image":
+            return values.to_numpy().reshape(-1, *field.shape)
+        case "sparse":
+            return _sparse_block(field, values)
+
+
+def stack_blocks(field: Field, blocks: list[Block]) -> Block:
+    """The rows of all parts, one under the other."""
+    if field.kind == "sparse":
+        from scipy.sparse import vstack
+
+        return vstack(blocks, format="csr")
+    return np.concatenate(blocks)
+
+
+def as_matrix(spec: Spec, inputs: ModelInput) -> Any:
+    """All fields side by side, for estimators that read one matrix: [N, K] float32, sparse when any field is."""
+    blocks = [_flat(field, inputs.blocks[field.name]) for field in spec.fields]
+    if any(field.kind == "sparse" for field in spec.fields):
+        from scipy.sparse import hstack
+
+        return hstack(blocks, format="csr", dtype=np.float32)
+    return np.hstack(blocks) if blocks else np.zeros((inputs.num_rows, 0), dtype=np.float32)
+
+
+def input_labels(spec: Spec) -> list[str]:
+    """A name for each column of `as_matrix`."""
+    return [label for field in spec.fields for label in _labels(field)]
+
+
+def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Examples:
+    """The rows of all parts as one set of examples, in memory."""
+    blocks: dict[str, list[Block]] = {field.name: [] for field in spec.fields}
+    targets = []
+    for part in parts:
+        for field in spec.fields:
+            blocks[field.name].append(from_series(field, part[field.name]))
+        targets.append(part[target].to_numpy())
+    values = np.concatenate(targets)
+    stacked = {field.name: stack_blocks(field, blocks[field.name]) for field in spec.fields}
+    return Examples(inputs=ModelInput(blocks=stacked, num_rows=len(values)), target=values)
+
+
+def _flat(field: Field, block: Block) -> Any:
+    return field.scaled(block).reshape(len(block), -1) if field.kind == "image" else block
+
+
+def _labels(field: Field) -> Iterable[str]:
+    return field.labels or (f"{field.name}[{number}]" for number in range(field.num_inputs))
+
+
+def _sparse_series(name: str, block: csr_matrix) -> pl.Series:
+    block.sort_indices()
+    entries = pl.DataFrame({"index": block.indices.astype(np.uint32), "value": block.data.astype(np.float32)})
+    lengths = np.diff(block.indptr)
+    rows = pl.Series("row", np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths))
+    entry = entries.select(pl.struct("index", "value").alias(name)).with_columns(rows)
+    every_row = pl.DataFrame({"row": np.arange(len(lengths), dtype=np.uint32)})
+    lists = every_row.join(
+        entry.group_by("row", maintain_order=True).agg(name), on="row", how="left", maintain_order="left"
+    )
+    return lists[name].fill_null([])
+
+
+def _sparse_block(field: Field, values: pl.Series) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    lengths = values.list.len().to_numpy()
+    entries = values.explode(empty_as_null=False, keep_nulls=False).struct.unnest()
+    pointers = np.concatenate([[0], np.cumsum(lengths)])
+    shape = (len(values), field.num_inputs)
+    return csr_matrix(
+        (entries["value"].to_numpy(), entries["index"].to_numpy().astype(np.int32), pointers), shape=shape
+    )

@@ -1,0 +1,127 @@
+"""Which files a table lies in, what they are written in, and the digest of their content."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from tasks.errors import UserError
+
+FileFormat = Literal["csv", "parquet", "jsonl"]
+
+_SUFFIXES: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+
+
+@contextmanager
+def read_errors(shown: str) -> Iterator[None]:
+    """Says a file that cannot be read as a UserError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{shown}: the file went away while it was read; run again") from None
+    except PermissionError as error:
+        raise UserError(
+            f"{shown}: cannot be read ({error.strerror or error}); give yourself the right to read it"
+        ) from None
+    except OSError as error:
+        raise UserError(
+            f"{shown}: cannot be read ({error.strerror or error}); check the disk, or copy the file anew"
+        ) from error
+
+
+def find_files(root: Path, location: str) -> list[Path]:
+    """The files of a file's path, a glob or a folder, sorted by name. Raises UserError when there are none.
+
+    In a folder, names that begin with `.` or `_` are left out, as Spark and others mark what is no data.
+    """
+    place = root / Path(location).expanduser()
+    with read_errors(location):
+        if place.is_dir():
+            files = [file for file in place.iterdir() if file.is_file() and not file.name.startswith((".", "_"))]
+            return _some(
+                sorted(files), f"{location}: the folder holds no files; put the data there, or correct the path"
+            )
+        if place.exists():
+            return [_regular(place, location)]
+    if not glob.has_magic(location):
+        raise UserError(f"{location}: there is no such file or folder; correct ingest.source, or put the data there")
+    matches = [Path(match) for match in sorted(glob.glob(str(place), recursive=True))]  # noqa: PTH207 (absolute globs)
+    files = [match for match in matches if match.is_file()]
+    return _some(files, f"{location}: no file matches; correct the pattern in ingest.source, or put the data there")
+
+
+def common_format(files: list[Path], location: str, wanted: FileFormat | None) -> tuple[FileFormat, list[Path]]:
+    """What all files are written in, and those of them to read. Raises UserError when they differ.
+
+    With a format given, files that by their name are of another one are left out.
+    """
+    if wanted:
+        named = [file for file in files if _SUFFIXES.get(file.suffix.lower()) == wanted]
+        return wanted, named or files
+    kinds: dict[str, Path] = {}
+    for file in files:
+        kinds.setdefault(_SUFFIXES.get(file.suffix.lower()) or f"unknown suffix {file.suffix!r}", file)
+    if len(kinds) > 1:
+        examples = ", ".join(f"{kind} ({file.name})" for kind, file in sorted(kinds.items()))
+        raise UserError(
+            f"{location}: files of several formats: {examples}; "
+            "give a glob that takes one of them, such as folder/*.csv, or ingest.source.format"
+        )
+    return file_format(files[0]), files
+
+
+def file_format(file: Path) -> FileFormat:
+    """By the file's name, and when that does not say, by how it begins."""
+    known = _SUFFIXES.get(file.suffix.lower())
+    if known:
+        return known
+    with read_errors(str(file)), file.open("rb") as handle:
+        head = handle.read(1024)
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    return "jsonl" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
+
+
+def digest_files(groups: Mapping[str, Iterable[Path]]) -> str:
+    """Over the content alone of a single file; else over groups, names relative to their folder, and contents."""
+    listed = [(group, file) for group, files in groups.items() for file in files]
+    if len(listed) == 1:
+        return _digest(listed[0][1])
+    content = hashlib.sha256()
+    for group, files in groups.items():
+        paths = list(files)
+        folder = os.path.commonpath([path.parent for path in paths])
+        for path in paths:
+            content.update(f"{group}\0{path.relative_to(folder).as_posix()}\0{_digest(path)}\n".encode())
+    return content.hexdigest()
+
+
+def _digest(file: Path) -> str:
+    with read_errors(str(file)), file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _regular(place: Path, location: str) -> Path:
+    if not place.is_file():
+        raise UserError(f"{location}: neither a file nor a folder; give the path of a file, a glob or a folder")
+    return place
+
+
+def _some(files: list[Path], message: str) -> list[Path]:
+    if not files:
+        raise UserError(message)
+    return files

@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks import ingest, storage
+from tasks.dataset import read_dataset
+from tasks.errors import UserError
+from tasks.params import Ingest
+from tasks.paths import Paths, Project
+
+SMS_SPAM = Path(__file__).resolve().parents[2] / "shared" / "data" / "sms-spam" / "SMSSpamCollection"
+
+
+def ingested(root: Path, source: Mapping[str, Any], target: str, **more: Any) -> Paths:
+    paths = Project(root=root).pipeline("p")
+    ingest.run(Ingest.model_validate({"source": source, "target": target, **more}), paths)
+    return paths
+
+
+def from_csv(root: Path, content: str, target: str = "y", **more: Any) -> Paths:
+    (root / "data.csv").write_text(content, encoding="utf-8")
+    return ingested(root, {"kind": "table", "path": "data.csv"}, target, **more)
+
+
+def column_types(paths: Paths) -> dict[str, str]:
+    return {column.name: column.type for column in read_dataset(paths.dataset).columns}
+
+
+def test_leaves_typed_rows_and_their_description(tmp_path: Path) -> None:
+    paths = from_csv(tmp_path, "size,colour,y\n1.5,red,no\n,blue,yes\n2,red,no\n")
+    dataset = read_dataset(paths.dataset)
+    table = storage.read_table(paths.raw)
+    assert table.schema == {"size": pl.Float64, "colour": pl.String, "y": pl.String}
+    assert table["size"].to_list() == [1.5, None, 2.0]
+    assert [(column.name, column.type, column.role) for column in dataset.columns] == [
+        ("size", "number", "feature"),
+        ("colour", "category", "feature"),
+        ("y", "category", "target"),
+    ]
+    assert (dataset.task, dataset.num_rows, dataset.source.location) == ("binary", 3, "data.csv")
+    assert dataset.source.digest == hashlib.sha256((tmp_path / "data.csv").read_bytes()).hexdigest()
+
+
+def test_report_is_that_of_the_run(tmp_path: Path) -> None:
+    report = ingest.report(from_csv(tmp_path, "x,y\n1,a\n2,b\n"))
+    assert report.figure == "2 rows"
+    assert report.numbers == {"rows": 2, "columns": 2, "features": {"number": 1}, "target": "y", "task": "binary"}
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "num_rows", "task"),
+    [
+        ("breast_cancer", "diagnosis", 569, "binary"),
+        ("diabetes", "progression", 442, "regression"),
+        ("digits", "digit", 1797, "multiclass"),
+        ("iris", "species", 150, "multiclass"),
+        ("wine", "cultivar", 178, "multiclass"),
+    ],
+)
+def test_takes_every_builtin_source(tmp_path: Path, name: str, target: str, num_rows: int, task: str) -> None:
+    paths = ingested(tmp_path, {"kind": "builtin", "name": name}, target)
+    dataset = read_dataset(paths.dataset)
+    assert (dataset.num_rows, dataset.task) == (num_rows, task)
+    assert storage.count_rows(paths.raw) == num_rows
+
+
+@pytest.mark.skipif(not SMS_SPAM.is_file(), reason="the SMS spam collection is not beside the repository")
+def test_reads_every_message_of_the_sms_spam_collection(tmp_path: Path) -> None:
+    source = {"kind": "table", "path": str(SMS_SPAM), "names": ["label", "message"]}
+    paths = ingested(tmp_path, source, "label")
+    table = storage.read_table(paths.raw)
+    assert (table.height, table["label"].value_counts(sort=True).rows()) == (5574, [("ham", 4827), ("spam", 747)])
+    assert column_types(paths) == {"label": "category", "message": "text"}
+
+
+def test_two_runs_leave_the_same_bytes(tmp_path: Path) -> None:
+    def files(root: Path) -> dict[str, bytes]:
+        root.mkdir()
+        paths = from_csv(
+            root, "x,t,y\n" + "".join(f"{n},word {n % 7},{n % 3}\n" for n in range(500)), rows_per_part=200
+        )
+        return {
+            file.relative_to(root).as_posix(): file.read_bytes() for file in paths.data.rglob("*") if file.is_file()
+        }
+
+    first = files(tmp_path / "first")
+    assert first == files(tmp_path / "second")
+    assert [name for name in sorted(first) if "raw" in name] == [f"data/p/raw/part-0000{n}.parquet" for n in range(3)]
+
+
+@given(st.lists(st.integers(0, 7), max_size=12), st.integers(1, 10))
+def test_regroup_keeps_all_rows_in_order(heights: list[int], rows_per_part: int) -> None:
+    rows = pl.DataFrame({"x": range(sum(heights))}, schema={"x": pl.Int64})
+    starts = [sum(heights[:place]) for place in range(len(heights))]
+    parts = list(
+        ingest.regroup(
+            (rows.slice(start, height) for start, height in zip(starts, heights, strict=True)), rows_per_part
+        )
+    )
+    assert [value for part in parts for value in part["x"]] == rows["x"].to_list()
+    assert all(part.height == rows_per_part for part in parts[:-1])
+    assert all(0 < part.height <= rows_per_part for part in parts)
+
+
+def test_types_are_those_of_all_parts(tmp_path: Path) -> None:
+    lines = [f"{n},{n},{n % 2}" for n in range(40_000)] + ["not a number,1,1"]
+    assert column_types(from_csv(tmp_path, "\n".join(["x,z,y", *lines]))) == {
+        "x": "text",
+        "z": "number",
+        "y": "category",
+    }
+
+
+def test_leading_zeros_stay(tmp_path: Path) -> None:
+    paths = from_csv(tmp_path, "code,y\n" + "".join(f"{n:05},{n % 2}\n" for n in range(300)))
+    assert column_types(paths)["code"] == "category"
+    assert storage.read_table(paths.raw)["code"][7] == "00007"
+
+
+def test_columns_say_what_they_are_where_the_data_do_not(tmp_path: Path) -> None:
+    columns = {"id": {"role": "id"}, "x": {"type": "category"}, "site": {"role": "group", "type": "text"}}
+    paths = from_csv(tmp_path, "id,x,site,y\n1,4,A,a\n2,5,B,b\n", columns=columns)
+    described = {column.name: (column.type, column.role) for column in read_dataset(paths.dataset).columns}
+    assert described == {
+        "id": ("number", "id"),
+        "x": ("category", "feature"),
+        "site": ("text", "group"),
+        "y": ("category", "target"),
+    }
+    assert storage.read_table(paths.raw)["x"].to_list() == ["4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "classes"),
+    [
+        (["1.0", "0.0", "", "1"], "binary", ["1", "0", None, "1"]),
+        (["3", "1", "2", "3"], "multiclass", ["3", "1", "2", "3"]),
+        (["true", "false", "true", "true"], "binary", ["true", "false", "true", "true"]),
+        (["0.5", "1.5", "2", ""], "regression", [0.5, 1.5, 2.0, None]),
+        ([str(number) for number in range(21)], "regression", [float(number) for number in range(21)]),
+    ],
+)
+def test_task_is_told_by_the_target(tmp_path: Path, values: list[str], task: str, classes: list[Any]) -> None:
+    paths = from_csv(tmp_path, "x,y\n" + "".join(f"{n},{value}\n" for n, value in enumerate(values)))
+    assert read_dataset(paths.dataset).task == task
+    assert storage.read_table(paths.raw)["y"].to_list() == classes
+
+
+def test_task_can_be_given(tmp_path: Path) -> None:
+    content = "x,y\n1,1\n2,2\n3,3\n"
+    assert column_types(from_csv(tmp_path, content, task="regression"))["y"] == "number"
+    assert column_types(from_csv(tmp_path, content, columns={"y": {"type": "number"}}))["y"] == "number"
+    assert read_dataset(from_csv(tmp_path, "x,y\n1,a\n2,b\n", task="multiclass").dataset).task == "multiclass"
+
+
+def test_whole_floats_of_parquet_are_classes_without_a_point(tmp_path: Path) -> None:
+    pl.DataFrame({"x": [0.5, 1.5, 2.5], "y": [1.0, None, 0.0]}).write_parquet(tmp_path / "data.parquet")
+    paths = ingested(tmp_path, {"kind": "table", "path": "data.parquet"}, "y")
+    assert storage.read_table(paths.raw)["y"].to_list() == ["1", None, "0"]
+
+
+def test_test_rows_from_files_of_their_own_get_a_split(tmp_path: Path) -> None:
+    for name, rows in {"train": "1,a\n2,b\n", "valid": "3,a\n", "test": "4,b\n5,a\n"}.items():
+        (tmp_path / f"{name}.csv").write_text("x,y\n" + rows)
+    source = {"kind": "table", "path": "train.csv", "validation_path": "valid.csv", "test_path": "test.csv"}
+    paths = ingested(tmp_path, source, "y")
+    assert storage.read_table(paths.raw)["split"].to_list() == ["train", "train", "validation", "test", "test"]
+    assert read_dataset(paths.dataset).columns[-1].model_dump() == {
+        "name": "split",
+        "type": "category",
+        "role": "split",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "more", "message"),
+    [
+        ("x,y\n", {}, "has no rows"),
+        ("x,outcome\n1,a\n2,b\n", {"target": "outcme"}, "no column outcme; did you mean outcome?"),
+        ("x,y\n1,\n2,\n", {}, "column y has no value in any row"),
+        ("x,y\n1,a\n2,a\n", {}, "the same value in all rows"),
+        ("x,y\n1,1\n2,1.0\n", {}, "the same value in all rows"),
+        ("x,y\n1,a\n2,b\n3,c\n", {"task": "binary"}, "has 3 classes"),
+        ("x,y\n1,a\n2,b\n", {"task": "regression"}, "are no numbers"),
+        ("x,y\n1,0.5\n2,0.25\n", {"columns": {"z": {"role": "id"}}}, "no column z"),
+        ("x,y\n1,a\n2,b\n", {"columns": {"x": {"role": "target"}}}, "no other column, has that role"),
+        ("x,y\n1,a\n2,b\n", {"columns": {"y": {"role": "id"}}}, "no other column, has that role"),
+        ("x,y\n1,a\n2,b\n", {"columns": {"x": {"type": "image"}}}, "no bytes, which an image needs"),
+        ("x,y\n1,a\n2,b\n", {"columns": {"x": {"role": "id"}}}, "no column is a feature"),
+        ("x,y\n" + "".join(f"{n},word {n}\n" for n in range(1001)), {}, "too many or too long values to be classes"),
+        ("1,a\n2,b\n", {}, "set ingest.source.header to true"),
+    ],
+)
+def test_refuses_what_cannot_be_learnt_from(tmp_path: Path, content: str, more: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message.replace("?", r"\?")):
+        from_csv(tmp_path, content, **more)
+    assert not (tmp_path / "data").exists()
+
+
+def test_refused_rows_leave_the_earlier_table_alone(tmp_path: Path) -> None:
+    paths = from_csv(tmp_path, "x,y\n1,a\n2,b\n")
+    before = {file: file.read_bytes() for file in paths.data.rglob("*") if file.is_file()}
+    with pytest.raises(UserError):
+        from_csv(tmp_path, "x,y\n1,a\n2\n")
+    assert {file: file.read_bytes() for file in paths.data.rglob("*") if file.is_file()} == before

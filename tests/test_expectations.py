@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks.dataset import Column, Dataset, SourceRecord
+from tasks.errors import UserError
+from tasks.expectations import KNOWN_TYPES, check_columns, draft_suite, read_suite
+
+
+def dataset(task: str = "binary", **columns: tuple[str, str]) -> Dataset:
+    return Dataset.model_validate(
+        {
+            "columns": [Column.model_validate({"name": n, "type": t, "role": r}) for n, (t, r) in columns.items()],
+            "task": task,
+            "num_rows": 4,
+            "source": SourceRecord(kind="table", location="rows.csv", digest="1"),
+        }
+    )
+
+
+CHURN = dataset(id=("number", "id"), age=("number", "feature"), left=("category", "target"))
+ROWS = pl.DataFrame({"id": [1.0, 2, 3, 4], "age": [20.0, 30, 40, 50], "left": ["yes", "no", "no", None]})
+
+
+def write(path: Path, content: Any) -> Path:
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def suite_of(**entry: Any) -> dict[str, Any]:
+    return {"name": "churn", "expectations": [entry]}
+
+
+def about(drafted: dict[str, Any], column: str) -> dict[str, dict[str, Any]]:
+    return {entry["type"]: entry for entry in drafted["expectations"] if entry["kwargs"].get("column") == column}
+
+
+def test_a_drafted_suite_can_be_read(tmp_path: Path) -> None:
+    drafted = draft_suite("churn", CHURN, ROWS)
+    suite = read_suite(write(tmp_path / "churn.json", drafted))
+    assert suite.name == "churn"
+    assert [rule.type for rule in suite.rules] == [entry["type"] for entry in drafted["expectations"]]
+    check_columns(tmp_path, suite, ROWS.columns)
+
+
+def test_a_draft_fixes_the_columns_and_the_classes() -> None:
+    drafted = draft_suite("churn", CHURN, ROWS)
+    table = {entry["type"]: entry for entry in drafted["expectations"] if "column" not in entry["kwargs"]}
+    assert table["expect_table_columns_to_match_set"]["kwargs"]["column_set"] == ["id", "age", "left"]
+    assert table["expect_table_row_count_to_be_between"]["kwargs"] == {"min_value": 1}
+    target = about(drafted, "left")
+    assert target["expect_column_values_to_be_in_set"]["kwargs"]["value_set"] == ["no", "yes"]
+    assert target["expect_column_values_to_be_in_set"]["severity"] == "critical"
+    assert target["expect_column_values_to_not_be_null"]["severity"] == "warning"
+
+
+def test_a_draft_says_nothing_of_the_values_of_an_id() -> None:
+    drafted = draft_suite("churn", CHURN, ROWS)
+    assert about(drafted, "id") == {}
+    assert about(drafted, "age")
+
+
+def test_a_regression_target_is_checked_by_its_range() -> None:
+    drafted = draft_suite("price", dataset("regression", price=("number", "target")), pl.DataFrame({"price": [1.0, 2]}))
+    assert about(drafted, "price").keys() == {
+        "expect_column_values_to_be_between",
+        "expect_column_values_to_not_be_null",
+    }
+
+
+def test_the_same_data_draft_the_same_suite() -> None:
+    assert draft_suite("churn", CHURN, ROWS) == draft_suite("churn", CHURN, ROWS.clone())
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "churn.json:1: not JSON"),
+        ("[]", "must be an object with a list"),
+        ('{"expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": NaN}}]}', "NaN is no JSON number"),
+        ({"expectations": [], "nme": "churn"}, "nme is unknown; did you mean name?"),
+        (suite_of(type="expect_column_values_to_be_betwen"), "did you mean expect_column_values_to_be_between?"),
+        (suite_of(type="nonsense"), "nonsense is no expectation that is known; https://"),
+        (suite_of(type="expect_column_to_exist", severty="critical"), "severty is unknown; did you mean severity?"),
+        (suite_of(type="expect_column_to_exist", severity="fatal"), "write critical or warning"),
+        (suite_of(type="expect_column_to_exist", kwargs=[]), "kwargs must be an object, not []"),
+        (suite_of(kwargs={}), "expectation 1: must be an object such as"),
+    ],
+)
+def test_a_mistake_in_the_suite_is_named(tmp_path: Path, content: Any, said: str) -> None:
+    with pytest.raises(UserError) as error:
+        read_suite(write(tmp_path / "churn.json", content))
+    assert said in str(error.value)
+
+
+def test_a_suite_that_is_missing_is_drafted_by_add(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="`modelwright add` drafts one"):
+        read_suite(tmp_path / "churn.json")
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"column": "agee"}, {"column_A": "age", "column_B": "agee"}, {"column_list": ["age", "agee"]}],
+)
+def test_a_column_that_is_gone_is_named(tmp_path: Path, kwargs: dict[str, Any]) -> None:
+    entry = suite_of(type="expect_compound_columns_to_be_unique", kwargs=kwargs)
+    suite = read_suite(write(tmp_path / "churn.json", entry))
+    with pytest.raises(UserError, match=r"expectation 1 .* about the column 'agee'.*did you mean age\?.*take the"):
+        check_columns(tmp_path / "churn.json", suite, ["age", "left"])
+
+
+def test_the_known_types_are_those_of_great_expectations() -> None:
+    import great_expectations  # noqa: F401  registers them
+    from great_expectations.expectations.registry import list_registered_expectation_implementations
+
+    need_sql = {"expect_query_results_to_match_comparison", "expect_table_row_count_to_equal_other_table"}
+    registered = {name for name in list_registered_expectation_implementations() if name.startswith("expect_")}
+    assert registered - need_sql == KNOWN_TYPES

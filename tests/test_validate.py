@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks import storage, validate
+from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.errors import GateError, UserError
+from tasks.params import Validate
+from tasks.paths import Paths, Project
+
+MARKUP = "<img src='https://example.org/x.png'>"
+ROWS = pl.DataFrame(
+    {
+        "age": [20.0, 30, 400, 50, None, 35, 41, 28, 33, 27],
+        "plan": ["a", "b", MARKUP, "b", "a", "a", "b", "a", "b", "b"],
+        "photo": [b"\x89PNG\xff" * 40, None, *[b"\x89PNG"] * 8],
+        "left": ["yes", "no"] * 5,
+    },
+    schema_overrides={"photo": pl.Binary},
+)
+AGE: dict[str, Any] = {
+    "type": "expect_column_values_to_be_between",
+    "kwargs": {"column": "age", "min_value": 0, "max_value": 120},
+}
+PLAN: dict[str, Any] = {
+    "type": "expect_column_values_to_be_in_set",
+    "kwargs": {"column": "plan", "value_set": ["a", "b"]},
+}
+PHOTO: dict[str, Any] = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "photo"}}
+NUM_ROWS: dict[str, Any] = {"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}
+MEAN: dict[str, Any] = {"type": "expect_column_mean_to_be_between", "kwargs": {"column": "age", "max_value": 40}}
+DISTINCT: dict[str, Any] = {
+    "type": "expect_column_distinct_values_to_be_in_set",
+    "kwargs": {"column": "plan", "value_set": ["a"]},
+}
+LENIENT = Validate(max_quarantined=0.5)
+
+Prepare = Callable[..., Paths]
+
+
+def warning(entry: dict[str, Any]) -> dict[str, Any]:
+    return {**entry, "severity": "warning"}
+
+
+def prepared(root: Path, *expectations: dict[str, Any], rows: pl.DataFrame = ROWS) -> Paths:
+    paths = Project(root=root).pipeline("churn")
+    types = {"age": "number", "photo": "image"}
+    columns = [
+        {"name": name, "type": types.get(name, "category"), "role": "target" if name == "left" else "feature"}
+        for name in rows.columns
+    ]
+    source = SourceRecord(kind="table", location="rows.csv", digest="1")
+    dataset = Dataset(
+        columns=tuple(map(Column.model_validate, columns)), task="binary", num_rows=rows.height, source=source
+    )
+    write_dataset(paths.dataset, dataset)
+    storage.write_parts(paths.raw, [rows[:6], rows[6:]] if rows.height else [rows])
+    storage.write_json(paths.suite, {"name": "churn", "expectations": list(expectations)})
+    return paths
+
+
+@pytest.fixture
+def prepare(tmp_path: Path) -> Prepare:
+    return lambda *expectations, **options: prepared(tmp_path, *expectations, **options)
+
+
+def findings(paths: Paths) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = storage.read_json(paths.validation_report)["expectations"]
+    return entries
+
+
+def taken(paths: Paths) -> pl.DataFrame:
+    return storage.read_table(paths.quarantine("validate"))
+
+
+def test_rows_that_fail_go_to_quarantine_with_rule_and_value(prepare: Prepare) -> None:
+    paths = prepare(AGE, PLAN, PHOTO, NUM_ROWS)
+    report = validate.run(LENIENT, paths)
+    assert report.figure == "10 rows, 2 quarantined"
+    assert taken(paths).select("_stage", "_rule", "_reason").rows() == [
+        ("validate", "expect_column_values_to_not_be_null(photo)", "photo is missing"),
+        ("validate", "expect_column_values_to_be_between(age)", "age is 400.0 (min_value 0, max_value 120)"),
+    ]
+    assert taken(paths).drop("_stage", "_rule", "_reason").equals(ROWS[[1, 2]])
+    assert storage.read_table(paths.valid).equals(ROWS[[0, 3, 4, 5, 6, 7, 8, 9]])
+
+
+def test_nothing_fails_and_the_quarantine_is_an_empty_table(prepare: Prepare) -> None:
+    paths = prepare(NUM_ROWS, {"type": "expect_column_to_exist", "kwargs": {"column": "age"}})
+    assert validate.run(Validate(), paths).numbers["success"]
+    assert taken(paths).columns == [*ROWS.columns, "_stage", "_rule", "_reason"]
+    assert taken(paths).is_empty()
+    assert [file.read_bytes() for file in storage.part_files(paths.valid)] == [
+        file.read_bytes() for file in storage.part_files(paths.raw)
+    ]
+
+
+def test_a_warning_is_counted_and_its_rows_pass(prepare: Prepare) -> None:
+    paths = prepare(warning(AGE), warning(MEAN))
+    report = validate.run(Validate(max_quarantined=0), paths)
+    assert report.figure == "10 rows, 0 quarantined, 2 warnings"
+    assert report == validate.report(paths)
+    assert [(entry["num_unexpected"], entry["examples"]) for entry in findings(paths)] == [
+        (1, ["400.0"]),
+        (None, ["73.77777777777777"]),
+    ]
+
+
+def test_too_many_bad_rows_refuse_the_run_and_everything_is_written(prepare: Prepare) -> None:
+    paths = prepare(AGE, PHOTO)
+    with pytest.raises(GateError, match=r"2 of 10 rows \(20\.0%\).*data/churn/quarantine/validate") as error:
+        validate.run(Validate(max_quarantined=0.1), paths)
+    assert error.value.exit_code == 3
+    assert taken(paths).height == 2
+    assert storage.count_rows(paths.valid) == 8
+    assert not storage.read_json(paths.validation_report)["success"]
+    assert "Refused" in (paths.data_docs / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_critical_expectation_on_the_table_refuses_the_run(prepare: Prepare) -> None:
+    with pytest.raises(GateError, match=r"expect_column_mean_to_be_between\(age\) fails: observed 73\.7.*max_value 40"):
+        validate.run(LENIENT, prepare(MEAN))
+
+
+def test_a_table_without_rows_is_refused(prepare: Prepare) -> None:
+    paths = prepare(NUM_ROWS, AGE, PLAN, PHOTO, rows=ROWS.clear())
+    with pytest.raises(GateError, match="expect_table_row_count_to_be_between fails: observed 0"):
+        validate.run(LENIENT, paths)
+    assert storage.count_rows(paths.valid) == 0
+
+
+@pytest.mark.parametrize(("mostly", "passes"), [(0.8, True), (0.95, False)])
+def test_mostly_is_a_limit_of_its_own(prepare: Prepare, mostly: float, passes: bool) -> None:
+    paths = prepare({**PLAN, "kwargs": {**PLAN["kwargs"], "mostly": mostly}})
+    if passes:
+        validate.run(LENIENT, paths)
+    else:
+        with pytest.raises(GateError, match=r"be_in_set\(plan\) fails: 1 rows fail \(10\.0%\), demanded .*mostly 0.95"):
+            validate.run(LENIENT, paths)
+    assert taken(paths).height == 1
+
+
+def test_a_rule_on_two_columns_names_both_values(prepare: Prepare) -> None:
+    paths = prepare({"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["plan", "left"]}})
+    validate.run(Validate(max_quarantined=0.99), paths)
+    assert taken(paths)["_reason"][0] == "plan is a and left is yes"
+
+
+def test_a_suite_without_expectations_lets_everything_pass(prepare: Prepare) -> None:
+    assert validate.run(Validate(), prepare()).figure == "10 rows, 0 quarantined"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({**AGE, "kwargs": {**AGE["kwargs"], "min_vale": 3}}, "min_vale is unknown; did you mean min_value?"),
+        ({**PLAN, "kwargs": {"value_set": ["a"]}}, "column is missing in kwargs"),
+        ({**AGE, "kwargs": {"column": "age"}}, "min_value and max_value cannot both be None"),
+        ({**AGE, "kwargs": {"column": "plan", "min_value": 1}}, "(plan), cannot be checked"),
+        ({**AGE, "kwargs": {"column": "agee", "min_value": 1}}, "did you mean age?"),
+    ],
+)
+def test_a_suite_that_cannot_be_used_is_the_users_to_mend(prepare: Prepare, entry: dict[str, Any], said: str) -> None:
+    paths = prepare(entry)
+    with pytest.raises(UserError) as error:
+        validate.run(LENIENT, paths)
+    assert not isinstance(error.value, GateError)
+    assert "churn.json: expectation 1" in str(error.value)
+    assert said in str(error.value)
+    assert not paths.valid.exists()
+
+
+def test_the_suite_is_never_written(prepare: Prepare) -> None:
+    paths = prepare(AGE)
+    before = paths.suite.stat()
+    validate.run(LENIENT, paths)
+    assert (paths.suite.stat().st_mtime_ns, paths.suite.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+
+
+def test_the_console_stays_clean(prepare: Prepare, capfd: pytest.CaptureFixture[str]) -> None:
+    validate.run(LENIENT, prepare(AGE, PLAN, PHOTO, NUM_ROWS, warning(MEAN), warning(DISTINCT)))
+    assert capfd.readouterr() == ("", "")
+
+
+def written(root: Path) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(root.rglob("*")):
+        if file.is_file():
+            yield file.relative_to(root).as_posix(), file.read_bytes()
+
+
+def test_two_runs_in_two_folders_leave_the_same_bytes(tmp_path: Path) -> None:
+    roots = [tmp_path / "here", tmp_path / "elsewhere" / "deeper"]
+    for root in roots:
+        validate.run(LENIENT, prepared(root, AGE, PLAN, PHOTO, NUM_ROWS, warning(MEAN)))
+    first, second = (dict(written(root)) for root in roots)
+    assert "reports/churn/data_docs/index.html" in first
+    assert first == second
+
+
+class Elements(HTMLParser):
+    """The start tags of a page with their attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    noted = {**AGE, "notes": f"People, not trees. {MARKUP}"}
+    paths = prepared(tmp_path_factory.mktemp("site"), noted, PLAN, PHOTO, NUM_ROWS, warning(MEAN), warning(DISTINCT))
+    validate.run(LENIENT, paths)
+    return {file.name: file.read_text(encoding="utf-8") for file in paths.data_docs.iterdir()}
+
+
+def test_data_docs_ask_for_nothing_from_outside(site: dict[str, str]) -> None:
+    assert site.keys() == {name for name, _ in validate.PAGES}
+    for page in site.values():
+        elements = Elements(page).found
+        assert not {"script", "img", "iframe"} & {tag for tag, _ in elements}
+        targets = {value for _, attributes in elements for key, value in attributes.items() if key in ("src", "href")}
+        assert all(str(target).startswith(("#", "data:")) or target in site for target in targets)
+        assert "default-src 'none'" in page
+        assert "url(" not in page
+
+
+def test_data_docs_hold_no_times_and_no_random_ids(site: dict[str, str]) -> None:
+    for page in site.values():
+        assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-|\d{8}T\d{6}|\d{4}-\d\d-\d\dT|0x[0-9a-f]{8}", page)
+
+
+def test_data_docs_say_what_failed(site: dict[str, str]) -> None:
+    page = site["index.html"]
+    assert "10 rows, 2 of them quarantined in data/churn/quarantine/validate." in page
+    assert "400.0" in page
+    assert "1 unexpected values found. 10% of 10 total rows." in page
+    assert "Run Info" not in page
+    assert "People, not trees." in site["suite.html"]
+    assert "Severity: warning." in site["suite.html"]
+
+
+def test_the_report_is_json_without_nan(prepare: Prepare) -> None:
+    paths = prepare(AGE, PHOTO)
+    validate.run(LENIENT, paths)
+    content = json.loads(paths.validation_report.read_text(encoding="utf-8"), parse_constant=pytest.fail)
+    assert content["num_quarantined"] == 2
+    assert content["expectations"][0]["limits"] == {"min_value": 0, "max_value": 120}

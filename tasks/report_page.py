@@ -1,0 +1,174 @@
+"""report.html: how good the model is, where it came from and where it errs, on one page that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tasks.dataset import Column, Dataset
+from tasks.metrics import ClassScore, number
+from tasks.plots import Picture
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_LARGEST_PICTURE = 320
+"""Pixels on the longer side of a raw image on the page; larger ones are shrunk, so that the page stays light."""
+_PIXELATED_BELOW = 96
+_LONGEST_TEXT = 600
+_MOST_CLASSES = 60
+
+_METRICS = {
+    "accuracy": ("Accuracy", "share of rows answered right"),
+    "precision": ("Precision", "of the rows answered as a class, the share that is of it"),
+    "recall": ("Recall", "of the rows of a class, the share that was found"),
+    "f1": ("F1", "precision and recall in one (harmonic mean)"),
+    "roc_auc": ("ROC-AUC", "chance that a row of a class is ranked above one that is not"),
+    "log_loss": ("Log loss", "how far the claimed probabilities are off; 0 is perfect"),
+    "rmse": ("RMSE", "typical error, in the target's unit; large errors weigh more"),
+    "mae": ("MAE", "average error, in the target's unit"),
+    "r2": ("R²", "share of the variation that is explained; 0 is no better than the mean"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Station:
+    """Where rows stand after a stage: `notes` say what was set aside there, and why."""
+
+    name: str
+    num_rows: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """One raw value: `picture` is a data URI for an image, `text` is the value or, for an image, its size."""
+
+    column: str
+    kind: str
+    text: str
+    picture: str = ""
+    pixelated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A test row that was answered badly. `certainty` is such as "99.1 % sure" or "off by +12"."""
+
+    row: int
+    actual: str
+    predicted: str
+    certainty: str
+    values: Sequence[Shown]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """All that the page shows: `run` is run.json; `augmentation` is a PNG, where images were augmented.
+
+    `lead` says what was learnt from what, `verdict` what the headline means in rows, such as "2 of 270 wrong".
+    """
+
+    pipeline: str
+    dataset: Dataset
+    headline: str
+    lead: str
+    verdict: str
+    metrics: Mapping[str, float]
+    run: Mapping[str, Any]
+    stations: Sequence[Station]
+    learning: Sequence[Picture]
+    pictures: Sequence[Picture]
+    scores: Sequence[ClassScore]
+    positive: str | None
+    mistakes: Sequence[Mistake]
+    augmentation: bytes | None
+
+
+def render(page: Page) -> str:
+    """The page as HTML: styles and pictures inside, values escaped, no script; the same page, the same text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters.update(png=png_uri, plain=plain, number=number)
+    rows = list(metric_rows(page.metrics, page.run["metrics"]))
+    facts, params = ([(name, plain(value)) for name, value in page.run[key].items()] for key in ("facts", "params"))
+    return environment.get_template("report.html").render(
+        page=page,
+        rows=rows,
+        validated=any(row["validation"] is not None for row in rows),
+        facts=facts,
+        params=params,
+        scores=weakest(page.scores),
+        pictured=any(column.type == "image" for column in page.dataset.features),
+    )
+
+
+def weakest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:
+    """All classes as they come, or the weakest ones when there are more than a reader would go through."""
+    return scores if len(scores) <= _MOST_CLASSES else sorted(scores, key=lambda score: score.f1)[:_MOST_CLASSES]
+
+
+def metric_rows(test: Mapping[str, float], validation: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+    """A line of the table for each metric: name, meaning, its value on the test and on the validation rows."""
+    for name, value in test.items():
+        title, meaning = _METRICS[name]
+        seen = validation.get(name, validation.get(f"validation_{name}"))
+        yield {"name": name, "title": title, "meaning": meaning, "test": value, "validation": seen}
+
+
+def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:
+    """A raw row's values, pictures and texts first, as they are shown to a person."""
+    order = {"image": 0, "text": 1}
+    return [_show(column, row[column.name]) for column in sorted(columns, key=lambda column: order.get(column.type, 2))]
+
+
+def plain(value: Any) -> str:
+    """A parameter or fact as a person would write it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(plain, value))
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "none" if value is None else str(value)
+
+
+def png_uri(content: bytes) -> str:
+    """A PNG as an address that holds the picture itself."""
+    return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _show(column: Column, value: Any) -> Shown:
+    if value is None:
+        return Shown(column=column.name, kind="value", text="missing")
+    if column.type == "image":
+        return _show_image(column.name, value)
+    if column.type == "number":
+        return Shown(column=column.name, kind="value", text=f"{value:.6g}")
+    text = value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}…"
+    return Shown(column=column.name, kind=column.type if column.type == "text" else "value", text=text)
+
+
+def _show_image(name: str, content: bytes) -> Shown:
+    """Written anew as PNG: a browser need not read TIFF, and nothing but pixels gets onto the page."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as image:
+        width, height = image.size
+        picture = image.convert("RGB")
+    picture.thumbnail((_LARGEST_PICTURE, _LARGEST_PICTURE))
+    target = io.BytesIO()
+    picture.save(target, format="PNG")
+    pixelated = max(width, height) < _PIXELATED_BELOW
+    size = f"{width} by {height} pixels"
+    return Shown(column=name, kind="image", text=size, picture=png_uri(target.getvalue()), pixelated=pixelated)

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks import augment, evaluate, normalize, reports, storage
+from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.errors import UserError
+from tasks.judgement import Answers, judge_classes, judge_values
+from tasks.params import Augment, Evaluate, LogisticRegression, Normalize, Ridge, SklearnTrain
+from tasks.paths import PARTS, Paths, Project
+from tasks.recipe import read_recipe
+from tasks.train import read_job, write_model
+from tasks.trainers import trainer
+
+CLASSES = ["ham & eggs", "<b>spam</b>"]
+NUM_TEST = 40
+
+
+def rows(num_rows: int, seed: int, *, regression: bool) -> pl.DataFrame:
+    random = np.random.default_rng(seed)
+    label = np.arange(num_rows) % 2
+    weight = random.normal(size=num_rows) + 1.5 * label
+    price = pl.Series("target", 100 + 20 * weight + random.normal(size=num_rows))
+    target = price if regression else pl.Series("target", [CLASSES[number] for number in label])
+    return pl.DataFrame({"id": [f"row-{seed}-{n}" for n in range(num_rows)], "weight": weight}).with_columns(target)
+
+
+def prepared(root: Path, *, regression: bool) -> Paths:
+    """A project that has run up to and with evaluate, in parts of 15 rows."""
+    paths = Project(root=root).pipeline("demo")
+    columns = (
+        Column(name="id", type="category", role="id"),
+        Column(name="weight", type="number", role="feature"),
+        Column(name="target", type="number" if regression else "category", role="target"),
+    )
+    source = SourceRecord(kind="table", location="data.csv", digest="d" * 64)
+    task = "regression" if regression else "binary"
+    write_dataset(paths.dataset, Dataset(columns=columns, task=task, num_rows=203, source=source))
+    num_rows = {"train": 120, "validation": 40, "test": NUM_TEST}
+    for seed, part in enumerate(PARTS):
+        frame = rows(num_rows[part], seed, regression=regression)
+        storage.write_parts(paths.split(part), frame.iter_slices(15))
+    storage.write_json(paths.validation_report, {"num_rows": 203, "num_quarantined": 2, "expectations": [{}, {}]})
+    cleaning = {
+        "num_rows_in": 201,
+        "num_rows_out": 200,
+        "num_quarantined": 1,
+        "rules": {"duplicate": {"num_quarantined": 1}},
+    }
+    storage.write_json(paths.cleaning_report, cleaning)
+    storage.write_json(paths.split_report, {"num_rows": num_rows})
+    normalize.run(Normalize(), paths)
+    augment.run(Augment(), paths)
+    fit(paths, regression=regression)
+    evaluate.run(Evaluate(), paths)
+    return paths
+
+
+def fit(paths: Paths, *, regression: bool) -> None:
+    estimator = Ridge(kind="ridge") if regression else LogisticRegression(kind="logistic_regression")
+    config = SklearnTrain(kind="sklearn", estimator=estimator)
+    fitted = trainer("sklearn").fit(read_job(paths, read_recipe(paths.recipe), []), config)
+    digest = write_model(paths, fitted)
+    storage.write_text(paths.history, "epoch,train_loss,validation_loss\n1,0.9,1\n2,0.5,0.6\n")
+    record = {
+        "model": digest,
+        "trainer": "sklearn",
+        "facts": fitted.facts,
+        "metrics": {},
+        "params": {"estimator.C": 1.0},
+    }
+    storage.write_json(paths.run, record)
+
+
+@pytest.fixture(scope="module")
+def classified(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    return prepared(tmp_path_factory.mktemp("classes"), regression=False)
+
+
+@pytest.fixture(scope="module")
+def regressed(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    return prepared(tmp_path_factory.mktemp("values"), regression=True)
+
+
+@pytest.fixture
+def damaged(classified: Paths, tmp_path: Path) -> Paths:
+    """A copy to break things in."""
+    shutil.copytree(classified.project.root, tmp_path / "copy")
+    return Project(root=tmp_path / "copy").pipeline("demo")
+
+
+def predictions(paths: Paths) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(paths.predictions.read_text())))
+
+
+def test_classes_are_judged_on_the_test_rows(classified: Paths) -> None:
+    report = reports.evaluate(classified)
+    metrics = json.loads(classified.metrics.read_text())
+    lines = predictions(classified)
+    assert report.numbers == metrics
+    assert list(metrics) == ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"]
+    assert report.figure.startswith("accuracy 0.")
+    assert len(lines) == NUM_TEST
+    assert [line["actual"] for line in lines] == list(storage.read_table(classified.split("test"))["target"])
+    right = [line["actual"] == line["predicted"] for line in lines]
+    assert metrics["accuracy"] == round(np.mean(right), 6)
+    assert all(0.5 <= float(line["probability"]) <= 1 for line in lines)
+
+
+def test_classes_leave_pictures_and_a_page(classified: Paths) -> None:
+    names = {file.name for file in classified.plots.iterdir()}
+    assert names == {"learning_loss.png", "confusion_matrix.png", "roc_curve.png", "calibration.png"}
+    html = classified.report_page.read_text()
+    assert "<b>spam</b>" not in html
+    assert "&lt;b&gt;spam&lt;/b&gt;" in html
+    assert "row-2-" in html, "the id of a mistaken row is shown"
+    for text in ("203", "1 duplicate", "2 expectations"):
+        assert text in html
+
+
+def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
+    report = reports.evaluate(regressed)
+    actual, predicted = (
+        np.array([float(line[name]) for line in predictions(regressed)]) for name in ("actual", "predicted")
+    )
+    assert report.numbers["rmse"] == pytest.approx(np.sqrt(np.mean((actual - predicted) ** 2)), rel=1e-4)
+    assert set(report.numbers) == {"rmse", "mae", "r2"}
+    assert report.figure.startswith("rmse ")
+    assert (regressed.plots / "residuals.png").is_file()
+    assert "too high" in regressed.report_page.read_text()
+
+
+@pytest.mark.parametrize("kind", ["classified", "regressed"])
+def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: pytest.FixtureRequest) -> None:
+    paths: Paths = request.getfixturevalue(kind)
+
+    def outcome() -> dict[Path, bytes]:
+        files = [paths.metrics, paths.predictions, paths.report_page, *sorted(paths.plots.iterdir())]
+        return {file: file.read_bytes() for file in files}
+
+    before = outcome()
+    storage.write_bytes(paths.plots / "of_an_earlier_version.png", b"")
+    evaluate.run(Evaluate(), paths)
+    assert outcome() == before
+
+
+def test_the_positive_class_can_be_told(classified: Paths, damaged: Paths) -> None:
+    assert read_recipe(damaged.recipe).target.classes[1] == CLASSES[0]
+    other = evaluate.run(Evaluate(positive=CLASSES[1]), damaged).numbers
+    usual = reports.evaluate(classified).numbers
+    assert usual["accuracy"] == other["accuracy"]
+    assert usual["precision"] != other["precision"]
+    with pytest.raises(UserError, match="did you mean ham & eggs"):
+        evaluate.run(Evaluate(positive="ham and eggs"), damaged)
+
+
+def test_a_model_that_cannot_be_loaded_is_said(damaged: Paths) -> None:
+    storage.write_json(damaged.model / "model.json", {})
+    with pytest.raises(UserError, match=r"model.json: damaged \(names no trainer\); run stage train again"):
+        evaluate.run(Evaluate(), damaged)
+    shutil.rmtree(damaged.model)
+    with pytest.raises(UserError, match="there is no such file"):
+        evaluate.run(Evaluate(), damaged)
+
+
+def test_raw_and_normalized_rows_must_be_the_same(damaged: Paths) -> None:
+    storage.write_parts(damaged.split("test"), [storage.read_table(damaged.split("test")).head(30)])
+    with pytest.raises(
+        UserError, match="has 30 rows and data/demo/normalized/test 40; run `modelwright run demo --from"
+    ):
+        evaluate.run(Evaluate(), damaged)
+
+
+def test_raw_rows_are_found_in_their_parts(classified: Paths) -> None:
+    found = evaluate.raw_rows(classified, [39, 0, 15], NUM_TEST)
+    assert {row: values["id"] for row, values in found.items()} == {0: "row-2-0", 15: "row-2-15", 39: "row-2-39"}
+
+
+def test_the_surest_mistakes_come_first() -> None:
+    given = np.array([[0.1, 0.9], [0.4, 0.6], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7]])
+    judged = judge_classes(("a", "b"), Answers(actual=np.array([0, 0, 0, 0, 1]), given=given), Evaluate())
+    assert judged.worst == [0, 3, 1]
+    assert judged.verdict == "3 of 5 test rows wrong"
+
+
+def test_the_furthest_answers_come_first() -> None:
+    answers = Answers(actual=np.array([1, 2, 3], dtype=np.float32), given=np.array([1.0, 5.0, 2.0]))
+    judged = judge_values(answers)
+    assert judged.worst == [1, 2, 0]
+    assert judged.predictions.rows() == [(1.0, 1.0), (2.0, 5.0), (3.0, 2.0)]

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks.dataset import Column, Dataset, SourceRecord
+from tasks.metrics import ClassScore, number
+from tasks.plots import confusion_matrix
+from tasks.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+
+HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+
+
+class Collector(HTMLParser):
+    """All tags with their attributes; complains of tags that are not closed."""
+
+    VOID = ("meta", "img", "source", "br")
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def named(self, name: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def png(size: tuple[int, int] = (8, 8), form: str = "PNG") -> bytes:
+    target = io.BytesIO()
+    Image.new("L", size, 90).save(target, form)
+    return target.getvalue()
+
+
+COLUMNS = [
+    Column(name="age", type="number", role="feature"),
+    Column(name="note", type="text", role="feature"),
+    Column(name="scan", type="image", role="feature"),
+]
+
+
+@pytest.fixture
+def page() -> Page:
+    source = SourceRecord(kind="table", location="rows.csv", digest="abc")
+    target = Column(name="label", type="category", role="target")
+    row = {"age": 41.0, "note": HOSTILE, "scan": png()}
+    return Page(
+        pipeline="demo",
+        dataset=Dataset(columns=(*COLUMNS, target), task="binary", num_rows=12, source=source),
+        headline="accuracy 0.9000",
+        lead="Predicts label.",
+        verdict="1 of 10 test rows wrong",
+        metrics={"accuracy": 0.9, "roc_auc": 0.95},
+        run={
+            "model": "f00",
+            "trainer": "torch",
+            "facts": {"device": "cpu"},
+            "metrics": {},
+            "params": {HOSTILE: HOSTILE},
+        },
+        stations=[Station(name="ingested", num_rows=1234), Station(name="valid", num_rows=1200, notes=(HOSTILE,))],
+        learning=[],
+        pictures=[confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]]))],
+        scores=[ClassScore(name=HOSTILE, precision=0.5, recall=0.5, f1=0.5, num_rows=2)],
+        positive=HOSTILE,
+        mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91% sure", values=show_row(row, COLUMNS))],
+        augmentation=png(),
+    )
+
+
+def test_same_page_same_text(page: Page) -> None:
+    assert render(page) == render(page)
+
+
+def test_data_cannot_become_markup(page: Page) -> None:
+    html = render(page)
+    found = Collector(html)
+    assert found.named("script") == []
+    assert all("onerror" not in attributes for _, attributes in found.tags)
+    assert "&lt;script&gt;" in html
+
+
+def test_page_needs_nothing_else(page: Page) -> None:
+    found = Collector(render(page))
+    addresses = [
+        value for _, attributes in found.tags for name, value in attributes.items() if name in ("src", "srcset", "href")
+    ]
+    assert addresses
+    assert all(address is not None and address.startswith("data:image/png;base64,") for address in addresses)
+    policy = next(meta["content"] for meta in found.named("meta") if meta.get("http-equiv"))
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+
+def test_every_picture_has_words_and_every_heading_its_section(page: Page) -> None:
+    found = Collector(render(page))
+    assert all(image["alt"] for image in found.named("img"))
+    assert [section["aria-labelledby"] for section in found.named("section")] == [h["id"] for h in found.named("h2")]
+
+
+def test_numbers_are_where_a_reader_looks(page: Page) -> None:
+    html = render(page)
+    for text in ("<title>demo: accuracy 0.9000</title>", "1 of 10 test rows wrong", "1,234", "test row 4", "91% sure"):
+        assert text in html
+
+
+def test_without_mistakes_the_page_says_so(page: Page) -> None:
+    assert "every test row was answered right" in render(replace(page, mistakes=[]))
+
+
+def test_values_are_shown_by_type() -> None:
+    row: dict[str, Any] = {"age": None, "note": "a" * 700, "scan": png((8, 8), "TIFF")}
+    picture, text, age = show_row(row, COLUMNS)
+    assert (picture.kind, picture.pixelated, picture.text) == ("image", True, "8 by 8 pixels")
+    assert (text.kind, len(text.text), text.text[-1]) == ("text", 601, "…")
+    assert (age.kind, age.text) == ("value", "missing")
+
+
+def test_large_images_are_shrunk_not_pixelated() -> None:
+    (picture,) = show_row({"scan": png((1000, 500))}, COLUMNS[2:])
+    content = base64.b64decode(picture.picture.removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(content)) as image:
+        assert (image.format, image.size) == ("PNG", (320, 160))
+    assert (picture.pixelated, picture.text) == (False, "1000 by 500 pixels")
+
+
+def test_validation_metrics_are_found_by_either_name() -> None:
+    rows = list(metric_rows({"accuracy": 0.9, "f1": 0.8, "log_loss": 0.1}, {"accuracy": 0.7, "validation_f1": 0.6}))
+    assert [row["validation"] for row in rows] == [0.7, 0.6, None]
+
+
+def test_hundreds_of_classes_become_the_weakest_sixty() -> None:
+    scores = [ClassScore(name=str(n), precision=1, recall=1, f1=n / 100, num_rows=1) for n in reversed(range(100))]
+    assert [score.name for score in weakest(scores)] == [str(n) for n in range(60)]
+    assert weakest(scores[:60]) == scores[:60]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.9925926, "0.9926"), (1.0, "1.0000"), (54.132, "54.13"), (12345.6, "12,346"), (-0.5, "-0.5000")],
+)
+def test_numbers_read_well(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(True, "yes"), (None, "none"), ([32, 64], "32, 64"), (1e-3, "0.001"), ({"a": 1}, '{"a": 1}'), ("x", "x")],
+)
+def test_parameters_read_well(value: Any, text: str) -> None:
+    assert plain(value) == text

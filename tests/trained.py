@@ -1,0 +1,110 @@
+"""A small pipeline with a column of every type, trained for real, for the tests of what comes after training."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from tasks import augment, normalize, storage, train
+from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.params import load_pipeline
+from tasks.paths import Paths, Project
+
+PARAMS = """
+pipelines:
+  mixed:
+    ingest: {source: {kind: table, path: data.csv}, target: label}
+    validate: {}
+    clean: {}
+    split: {}
+    normalize: {text: {min_documents: 1}}
+    augment: {}
+    train: {kind: sklearn, estimator: {kind: logistic_regression}}
+    evaluate: {}
+    register: {metric: accuracy, margin: 0.01, gate: {accuracy: {min: 0.5}}}
+"""
+
+METRICS = {"accuracy": 0.9, "log_loss": 0.2}
+
+COLUMNS = {
+    "weight": "number",
+    "age": "number",
+    "town": "category",
+    "note": "text",
+    "scan": "image",
+    "label": "category",
+}
+
+
+def prepared(root: Path) -> Paths:
+    """A project whose pipeline `mixed` has run up to and without `train`."""
+    (root / "params.yaml").write_text(PARAMS)
+    paths = Project(root=root).pipeline("mixed")
+    columns = [
+        Column(name=name, type=kind, role="target" if name == "label" else "feature") for name, kind in COLUMNS.items()
+    ]
+    source = SourceRecord(kind="table", location="data.csv", digest="d" * 64)
+    write_dataset(paths.dataset, Dataset(columns=tuple(columns), task="binary", num_rows=120, source=source))
+    for seed, (part, num_rows) in enumerate({"train": 60, "validation": 30, "test": 30}.items()):
+        storage.write_parts(paths.split(part), [rows(num_rows, seed)])
+    pipeline = load_pipeline(root / "params.yaml", "mixed")
+    normalize.run(pipeline.normalize, paths)
+    augment.run(pipeline.augment, paths)
+    return paths
+
+
+def trained(root: Path) -> Paths:
+    """A project whose pipeline `mixed` is trained and evaluated, with made-up test metrics."""
+    paths = prepared(root)
+    train.run(load_pipeline(root / "params.yaml", "mixed").train, paths)
+    evaluated(paths, METRICS)
+    return paths
+
+
+def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
+    """What validate, clean, split and evaluate leave beside the tables."""
+    storage.write_json(paths.metrics, metrics)
+    storage.write_json(paths.validation_report, {"num_rows": 120, "num_quarantined": 0})
+    storage.write_json(paths.cleaning_report, {"num_rows_in": 120, "num_rows_out": 120, "num_quarantined": 0})
+    storage.write_json(paths.split_report, {"num_rows": {"train": 60, "validation": 30, "test": 30}})
+    storage.write_text(paths.report_page, "<!doctype html>")
+    storage.write_bytes(paths.plots / "confusion.png", png(np.zeros((2, 2), dtype=np.uint8)))
+
+
+def retrained(paths: Paths, metrics: dict[str, float]) -> None:
+    """The same pipeline with another model, as a changed parameter would leave it."""
+    record = json.loads(paths.run.read_text())
+    digest = hashlib.sha256(json.dumps([record["model"], metrics]).encode()).hexdigest()
+    storage.write_json(paths.run, {**record, "model": digest})
+    evaluated(paths, metrics)
+
+
+def rows(num_rows: int, seed: int) -> pl.DataFrame:
+    """Raw rows: every column tells the classes apart a little; weight and town have gaps."""
+    random = np.random.default_rng(seed)
+    label = np.arange(num_rows) % 2
+    pixels = (random.integers(0, 100, (num_rows, 4, 4)) + label[:, None, None] * 100).astype(np.uint8)
+    weights = (random.normal(size=num_rows) + label).tolist()
+    weight = [None if number % 10 == 9 else value for number, value in enumerate(weights)]
+    return pl.DataFrame(
+        {
+            "weight": pl.Series(weight, dtype=pl.Float64),
+            "age": pl.Series(random.integers(18, 90, num_rows), dtype=pl.Float64),
+            "town": [[None, "Ulm", "Bonn"][int(value)] for value in random.integers(0, 3, num_rows)],
+            "note": [f"a {'good' if value else 'bad'} one" for value in label],
+            "scan": [png(image) for image in pixels],
+            "label": [["no", "yes"][value] for value in label],
+        }
+    )
+
+
+def png(pixels: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, format="PNG")
+    return content.getvalue()

@@ -1,0 +1,21 @@
+"""SHA-256 of a file, and one digest for a folder's content."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def file_digest(path: Path) -> str | None:
+    """SHA-256 of the file's bytes; None when there is no file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the relative names of all files below the folder, sorted, and the digest of each one's content."""
+    digest = hashlib.sha256()
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    for name in sorted(files):
+        content = hashlib.sha256(files[name].read_bytes()).hexdigest()
+        digest.update(f"{content}  {name}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""What a run stands on: the commit of the code, and the versions of the packages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_OUTPUTS = ("dvc.lock", "data", "models", "reports")
+"""What a run itself writes."""
+
+
+def git_state(root: Path) -> dict[str, Any]:
+    """The commit, and whether tracked files differ from it (a run's own outputs aside).
+
+    Both are null without git, outside a repository, or before its first commit.
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "modified": None}
+    excluded = [f":(exclude,top){name}" for name in _OUTPUTS]
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ":(top)", *excluded)
+    return {"commit": commit, "modified": None if changes is None else bool(changes)}
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """The installed versions, without those that are not installed."""
+    found = ((name, installed_version(name)) for name in sorted(names))
+    return {name: text for name, text in found if text is not None}
+
+
+def installed_version(name: str) -> str | None:
+    """The distribution's version; None when it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git answers; None without git or outside a repository."""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        answer = subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, text=True)
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

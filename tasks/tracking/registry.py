@@ -1,0 +1,210 @@
+"""The registry: a version for each model, described for people, and the aliases champion and challenger."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tasks import gate
+from tasks.gate import Promotion, Verdict
+from tasks.params import Config, Register
+from tasks.paths import Paths
+from tasks.tracking import describe, store
+from tasks.tracking.package import packaged
+from tasks.tracking.runs import DATA_TAG, MODEL_TAG, PIPELINE_TAG, deliver
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Metric
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+
+_COMMIT_TAG = "modelwright.commit"
+_PROMOTION_TAG = "modelwright.promotion"
+
+
+class Registration(Config):
+    """A registered version. `model` is the digest of the model folder."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    model: str
+    promotion: Promotion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A version that passed the gate: what is to be registered, and how it is told apart."""
+
+    metrics: Mapping[str, float]
+    verdict: Verdict
+    passport: Mapping[str, Any]
+    sample: pl.DataFrame
+    """Raw rows of the test part."""
+    record: Mapping[str, Any]
+    """run.json."""
+
+    @property
+    def model(self) -> str:
+        return str(self.record["model"])
+
+
+def register_version(config: Register, paths: Paths, candidate: Candidate) -> Registration:
+    """Registers the model once, however often it is called, and says which aliases it got.
+
+    Raises UserError when the registry cannot be reached after retries; the next call goes on from there.
+    """
+    run_id = deliver(paths)
+    with store.reachable(paths.project):
+        client = store.connect(paths.project)
+        _log_reports(client, run_id, paths, candidate.metrics)
+        _ensure_model(client, paths.pipeline, candidate.passport)
+        version = _find_version(client, paths.pipeline, candidate.model)
+        if version is None:
+            version = _create_version(client, run_id, paths, candidate)
+        _describe_version(client, version, candidate)
+        promotion = _decide(client, version, config, candidate.metrics)
+        aliases = _assign_aliases(client, version, promotion)
+    return Registration(
+        name=paths.pipeline, version=int(version.version), aliases=aliases, model=candidate.model, promotion=promotion
+    )
+
+
+def report_files(paths: Paths) -> list[Path]:
+    """What goes along with a version as the run's artifacts."""
+    return [
+        paths.metrics,
+        paths.validation_report,
+        paths.cleaning_report,
+        paths.split_report,
+        paths.report_page,
+        paths.passport,
+        paths.verdict,
+        paths.dataset,
+    ]
+
+
+def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mapping[str, float]) -> None:
+    """Test metrics, reports and plots; values that are there already are not written again."""
+    logged = client.get_run(run_id).data.metrics
+    new = {f"test_{name}": value for name, value in metrics.items() if logged.get(f"test_{name}") != value}
+    client.log_batch(run_id, metrics=_metrics(new))
+    for file in report_files(paths):
+        client.log_artifact(run_id, str(file))
+    client.log_artifacts(run_id, str(paths.plots), "plots")
+
+
+def _metrics(values: Mapping[str, float], model_id: str | None = None) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [Metric(name, value, now, 0, model_id=model_id) for name, value in values.items()]
+
+
+def _ensure_model(client: MlflowClient, name: str, passport: Mapping[str, Any]) -> None:
+    from mlflow.exceptions import MlflowException
+
+    description = describe.model(passport)
+    try:
+        client.create_registered_model(name, {PIPELINE_TAG: name}, description)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+        client.update_registered_model(name, description)
+
+
+def _find_version(client: MlflowClient, name: str, model: str) -> ModelVersion | None:
+    found = client.search_model_versions(f"name = '{name}' and tags.`{MODEL_TAG}` = '{model}'")
+    return max(found, key=lambda version: int(version.version)) if found else None
+
+
+def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: Candidate) -> ModelVersion:
+    logged = _log_model(client, run_id, paths, candidate)
+    # The artifacts' place and the run's id are given, or MLflow would look them up in whatever store is its default.
+    return client.create_model_version(
+        paths.pipeline,
+        source=logged.artifact_location,
+        run_id=run_id,
+        tags={MODEL_TAG: candidate.model},
+        model_id=logged.model_id,
+        await_creation_for=0,
+    )
+
+
+def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Candidate) -> LoggedModel:
+    """The model in MLflow's form, logged from the run; one that an earlier call logged to the end is used again."""
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    experiment_id = client.get_run(run_id).info.experiment_id
+    for found in client.search_logged_models([experiment_id], f"tags.`{MODEL_TAG}` = '{candidate.model}'"):
+        if found.status == "READY":
+            return found
+    logged = client.create_logged_model(
+        experiment_id,
+        name=paths.pipeline,
+        source_run_id=run_id,
+        tags={MODEL_TAG: candidate.model},
+        params={name: str(value) for name, value in candidate.record["params"].items()},
+        model_type=candidate.passport["task"],
+    )
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+    client.log_batch(run_id, metrics=_metrics(candidate.metrics, logged.model_id))
+    about = Model(
+        artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id
+    )
+    with packaged(paths.model, candidate.record["trainer"], candidate.sample, about) as folder:
+        client.log_model_artifacts(logged.model_id, str(folder))
+    return client.finalize_logged_model(logged.model_id, "READY")
+
+
+def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Candidate) -> None:
+    tags = {
+        PIPELINE_TAG: version.name,
+        DATA_TAG: candidate.passport["source"]["digest"],
+        _COMMIT_TAG: candidate.passport["git"]["commit"] or "none",
+        **{f"test_{name}": str(value) for name, value in candidate.metrics.items()},
+    }
+    for name, value in tags.items():
+        if version.tags.get(name) != value:
+            client.set_model_version_tag(version.name, version.version, name, value)
+    description = describe.version(candidate.passport, candidate.verdict)
+    if version.description != description:
+        client.update_model_version(version.name, version.version, description)
+
+
+def _decide(client: MlflowClient, version: ModelVersion, config: Register, metrics: Mapping[str, float]) -> Promotion:
+    """Whether this version becomes champion. What made a champion one is not decided again."""
+    value = gate.value_of(metrics, config.metric, "metric")
+    champion = client.get_registered_model(version.name).aliases.get(CHAMPION)
+    if champion is None:
+        return gate.promotion(config.metric, config.margin, value, None)
+    if int(champion) == int(version.version) and _PROMOTION_TAG in version.tags:
+        return Promotion.model_validate(json.loads(version.tags[_PROMOTION_TAG]))
+    other = client.get_model_version(version.name, str(champion)).tags.get(f"test_{config.metric}")
+    if other is None:
+        return gate.not_comparable(config.metric, config.margin, value)
+    return gate.promotion(config.metric, config.margin, value, float(other))
+
+
+def _assign_aliases(client: MlflowClient, version: ModelVersion, promotion: Promotion) -> tuple[str, ...]:
+    name, number = version.name, str(version.version)
+    client.set_model_version_tag(name, number, _PROMOTION_TAG, json.dumps(promotion.model_dump(mode="json")))
+    before = client.get_registered_model(name).aliases
+    if promotion.promoted:
+        client.set_registered_model_alias(name, CHAMPION, number)
+        if CHALLENGER in before:
+            client.delete_registered_model_alias(name, CHALLENGER)
+    elif str(before.get(CHAMPION)) != number:
+        client.set_registered_model_alias(name, CHALLENGER, number)
+    after = client.get_registered_model(name).aliases
+    return tuple(sorted(alias for alias, holder in after.items() if str(holder) == number))

@@ -1,0 +1,292 @@
+"""A training's run in MLflow: logged while it goes on, or delivered later from the files that it left."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks import storage
+from tasks.dataset import Dataset, read_dataset
+from tasks.environment import git_state
+from tasks.errors import UserError
+from tasks.params import Config, Train
+from tasks.paths import Paths
+from tasks.tracking import store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput, Metric, Param
+
+PIPELINE_TAG = "modelwright.pipeline"
+MODEL_TAG = "modelwright.model"
+DATA_TAG = "modelwright.data"
+PROCESS_TAG = "modelwright.process"
+
+_EVERY = 2.0
+"""Seconds between two deliveries of metrics, at least."""
+
+_SHARE = 50
+"""A delivery that took t seconds is followed by 50 t without one: a slow server costs 2 % of a training, no more."""
+
+_PARAM_LENGTH = 6000
+"""Characters of a parameter's value that MLflow keeps."""
+
+_DIGEST_LENGTH = 36
+"""Characters of a data set's digest that MLflow keeps; the whole one is a tag."""
+
+_logger = logging.getLogger(__name__)
+
+_opened: set[str] = set()
+"""The runs that this process has opened and not closed."""
+
+
+class RunLog:
+    """Listens to a training and logs it to MLflow; turns itself off, with one warning, at the first call that fails."""
+
+    def __init__(self, client: MlflowClient | None, run_id: str = "") -> None:
+        self._client = client
+        self._run_id = run_id
+        self._waiting: list[Metric] = []
+        self._due = time.monotonic() + _EVERY
+
+    def started(self, num_epochs: int) -> None:
+        pass
+
+    def epoch_ended(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        if self._client is None:
+            return
+        self._waiting += _epoch_metrics(epoch, metrics)
+        if time.monotonic() >= self._due:
+            self._flush()
+
+    def ended(self) -> None:
+        self._flush()
+
+    def finish(self, paths: Paths) -> bool:
+        """Logs the files that the training left and closes the run. Returns whether all of it was delivered."""
+        self._flush()
+        with self._surviving() as client:
+            if client is None:
+                return False
+            _complete(client, self._run_id, paths)
+        return self._close()
+
+    def fail(self) -> None:
+        """Closes the run of a training that ended with an error."""
+        with self._surviving() as client:
+            if client is not None:
+                client.set_terminated(self._run_id, "FAILED")
+        self._close()
+
+    def _flush(self) -> None:
+        start = time.monotonic()
+        with self._surviving() as client:
+            if client is not None and self._waiting:
+                client.log_batch(self._run_id, metrics=self._waiting)
+        self._waiting = []
+        now = time.monotonic()
+        self._due = now + max(_EVERY, _SHARE * (now - start))
+
+    def _close(self) -> bool:
+        """Whether the run was on to the end."""
+        delivered = self._client is not None
+        self._client = None
+        _opened.discard(self._run_id)
+        return delivered
+
+    @contextmanager
+    def _surviving(self) -> Iterator[MlflowClient | None]:
+        if self._client is None:
+            yield None
+            return
+        try:
+            yield self._client
+        except store.failures() as error:
+            _warn(self._client.tracking_uri, error)
+            self._client = None
+
+
+def open_run(paths: Paths, config: Train) -> RunLog:
+    """A run for a training that starts now; one that is off, after a warning, when the store cannot be used."""
+    unusable: tuple[type[Exception], ...] = (UserError, *store.failures())
+    try:
+        client = store.connect(paths.project)
+        experiment_id = store.experiment(client, paths.project, paths.pipeline)
+        _end_cut_off_runs(client, experiment_id, paths.pipeline)
+        run_id = _start(client, experiment_id, paths, config.kind, flat_params(config))
+    except unusable as error:
+        _warn(store.tracking_uri(paths.project), error)
+        return RunLog(None)
+    _opened.add(run_id)
+    return RunLog(client, run_id)
+
+
+def deliver(paths: Paths) -> str:
+    """Makes sure that MLflow has the training that lies in the pipeline's folders; returns the run's id.
+
+    The run is found by the model's digest; what is missing is made from the files. Raises UserError when the store
+    cannot be used.
+    """
+    record = storage.read_json(paths.run)
+    with store.reachable(paths.project):
+        client = store.connect(paths.project)
+        experiment_id = store.experiment(client, paths.project, paths.pipeline)
+        run_id = find_run(client, experiment_id, record["model"])
+        if run_id is None:
+            run_id = _start(client, experiment_id, paths, record["trainer"], _texts(record["params"]))
+            client.log_batch(run_id, metrics=_history_metrics(paths.history))
+            _complete(client, run_id, paths)
+    paths.undelivered.unlink(missing_ok=True)
+    return run_id
+
+
+def deliver_waiting(paths: Paths) -> bool:
+    """Delivers what an earlier training could not, if there is something. Returns whether nothing waits any more."""
+    if not paths.undelivered.exists():
+        return True
+    try:
+        deliver(paths)
+    except UserError as error:
+        _warn(store.tracking_uri(paths.project), error)
+        return False
+    return True
+
+
+def find_run(client: MlflowClient, experiment_id: str, model: str) -> str | None:
+    """The id of the newest run that made the model with this digest."""
+    found = client.search_runs([experiment_id], f"tags.`{MODEL_TAG}` = '{model}'", max_results=1)
+    return str(found[0].info.run_id) if found else None
+
+
+def flat_params(config: Config) -> dict[str, str]:
+    """Parameters as MLflow keeps them: `network.channels: [32, 64]`."""
+    return _texts(dict(_flat("", config.model_dump(mode="json"))))
+
+
+def _flat(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _texts(params: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value)[:_PARAM_LENGTH] for name, value in params.items()}
+
+
+def _start(client: MlflowClient, experiment_id: str, paths: Paths, kind: str, params: Mapping[str, str]) -> str:
+    """A new run with its parameters and its data set."""
+    from mlflow.entities import Param
+
+    commit = git_state(paths.project.root)["commit"]
+    dataset = read_dataset(paths.dataset)
+    tags = {
+        PIPELINE_TAG: paths.pipeline,
+        DATA_TAG: dataset.source.digest,
+        PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
+        "mlflow.source.name": f"modelwright run {paths.pipeline}",
+        "mlflow.source.type": "JOB",
+        "mlflow.user": os.environ.get("USER", "unknown"),
+        **({"mlflow.source.git.commit": commit} if commit else {}),
+    }
+    run_id = str(client.create_run(experiment_id, tags=tags, run_name=f"{paths.pipeline}-{kind}").info.run_id)
+    everything = {**params, "pipeline": paths.pipeline, "trainer": kind}
+    logged: list[Param] = [Param(name, value) for name, value in sorted(everything.items())]
+    client.log_batch(run_id, params=logged)
+    client.log_inputs(run_id, [_dataset_input(paths.pipeline, dataset)])
+    return run_id
+
+
+def _dataset_input(pipeline: str, dataset: Dataset) -> DatasetInput:
+    """The data set with our digest of all of it: MLflow's own reads the first 10,000 rows."""
+    from mlflow.entities import Dataset as LoggedDataset
+    from mlflow.entities import DatasetInput, InputTag
+
+    columns = [{"name": column.name, "type": column.type, "required": False} for column in dataset.columns]
+    logged = LoggedDataset(
+        name=pipeline,
+        digest=dataset.source.digest[:_DIGEST_LENGTH],
+        source_type="local",
+        source=json.dumps({"uri": dataset.source.location, "kind": dataset.source.kind}),
+        schema=json.dumps({"mlflow_colspec": columns}),
+        profile=json.dumps({"num_rows": dataset.num_rows, "digest": dataset.source.digest}),
+    )
+    return DatasetInput(logged, [InputTag("mlflow.data.context", "training")])
+
+
+def _complete(client: MlflowClient, run_id: str, paths: Paths) -> None:
+    """What is known at the end. The model's digest comes last: a run that has it is whole.
+
+    The metrics of the state that was kept are `best_...`: under its plain name MLflow shows the last epoch's value.
+    """
+    from mlflow.entities import Metric
+
+    record = storage.read_json(paths.run)
+    now = _now()
+    metrics = [Metric(f"best_{name}", value, now, 0) for name, value in record["metrics"].items()]
+    client.log_batch(run_id, metrics=metrics)
+    for file in (paths.history, paths.run, paths.model / "recipe.json"):
+        if file.exists():
+            client.log_artifact(run_id, str(file))
+    client.set_tag(run_id, MODEL_TAG, record["model"])
+    client.set_terminated(run_id, "FINISHED")
+
+
+def _epoch_metrics(epoch: int, metrics: Mapping[str, float]) -> list[Metric]:
+    from mlflow.entities import Metric
+
+    now = _now()
+    return [Metric(name, float(value), now, epoch) for name, value in metrics.items()]
+
+
+def _history_metrics(path: Path) -> list[Metric]:
+    """history.csv as metrics, with its epochs as steps."""
+    rows = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+    metrics = []
+    for row in rows:
+        epoch = int(float(row.pop("epoch")))
+        metrics += _epoch_metrics(epoch, {name: float(text) for name, text in row.items() if text})
+    return metrics
+
+
+def _end_cut_off_runs(client: MlflowClient, experiment_id: str, pipeline: str) -> None:
+    """Marks runs of this host as killed whose process is gone: nobody else will end them."""
+    running = f"tags.`{PIPELINE_TAG}` = '{pipeline}' and attributes.status = 'RUNNING'"
+    for run in client.search_runs([experiment_id], running):
+        host, _, process = run.data.tags.get(PROCESS_TAG, "").rpartition(":")
+        if (
+            host == socket.gethostname()
+            and MODEL_TAG not in run.data.tags
+            and not _goes_on(run.info.run_id, int(process))
+        ):
+            client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _goes_on(run_id: str, process: int) -> bool:
+    if process == os.getpid():
+        return run_id in _opened
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's process, and alive
+    return True
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _warn(uri: str, error: Exception) -> None:
+    message = "%s: the tracking store cannot be used (%s); nothing is lost: the next run delivers what is missing"
+    _logger.warning(message, uri, store.reason(error))

@@ -1,0 +1,183 @@
+"""The tracking store: where it is, made once under a lock, and MLflow kept quiet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks import storage
+from tasks.errors import UserError
+from tasks.paths import Project
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SQLITE = "sqlite:///"
+
+_SETTINGS = {
+    # Two tries and a short patience: a server that is down costs a training seconds, not minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # A uv.lock in the working directory is not this model's.
+    "MLFLOW_UV_AUTO_DETECT": "false",
+}
+
+
+def tracking_uri(project: Project) -> str:
+    """MLFLOW_TRACKING_URI when it is set, else the project's own SQLite store."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{project.tracking / 'mlflow.db'}"
+
+
+def ensure_store(project: Project) -> str:
+    """The tracking URI, ready to use: a SQLite store is made when it is not there, by one process at a time.
+
+    It is made aside and renamed, because MLflow cannot go on with a store whose migrations were cut off half-way.
+    """
+    uri = tracking_uri(project)
+    database = Path(uri.removeprefix(_SQLITE)).absolute()
+    if uri.startswith(_SQLITE) and not database.exists():
+        from filelock import FileLock
+
+        with storage.storage_errors(database):
+            database.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(database.with_suffix(".lock")):
+            if not database.exists():
+                _create(database)
+    return uri
+
+
+def check_store(project: Project) -> str:
+    """What to say of a store that answers. Raises UserError when it does not."""
+    uri = tracking_uri(project)
+    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists():
+        return "not there yet; the first training makes it"
+    with reachable(project):
+        num_experiments = len(connect(project).search_experiments())
+    return f"answers, {num_experiments} experiments"
+
+
+def connect(project: Project) -> MlflowClient:
+    """A client of the project's store.
+
+    The URI is passed, never set globally: MLflow would put it into the environment, where the next project finds it.
+    """
+    _silence()
+    from mlflow import MlflowClient
+
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    return MlflowClient(ensure_store(project))
+
+
+def experiment(client: MlflowClient, project: Project, name: str) -> str:
+    """The id of the experiment, made when it is not there and restored when it was deleted.
+
+    Local stores get a place for artifacts that does not depend on the working directory; a server has its own.
+    """
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return _create_experiment(client, project, name)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What is raised when a store cannot be reached or written."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, SQLAlchemyError, sqlite3.Error, OSError
+
+
+@contextmanager
+def reachable(project: Project) -> Iterator[None]:
+    """Says a store that cannot be reached or written as a UserError: nothing is lost, the stage can run again."""
+    try:
+        yield
+    except failures() as error:
+        if _is_ours(error):
+            raise
+        raise UserError(
+            f"{tracking_uri(project)}: the tracking store cannot be used ({reason(error)}); start it, or mend "
+            "MLFLOW_TRACKING_URI, and run the stage again; nothing is lost"
+        ) from error
+
+
+def reason(error: Exception) -> str:
+    """Why a store cannot be used, in a few words: the libraries between here and the network each add a wrapping."""
+    import requests
+
+    chain = list(_chain(error))
+    if any(isinstance(one, requests.Timeout) or "timed out" in str(one) for one in chain):
+        return "it does not answer in time"
+    if any(isinstance(one, requests.ConnectionError) for one in chain):
+        return "no connection: nothing listens there, or the name is unknown"
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0][:300]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_ours(error: Exception) -> bool:
+    """A wrong call, or a file of ours that is gone: bugs, whatever class they come in."""
+    wrong_call = getattr(error, "error_code", None) in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+    return wrong_call or isinstance(error, FileNotFoundError)
+
+
+def _create(database: Path) -> None:
+    with storage.aside(database) as draft:
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        with _quiet_migrations():
+            store = SqlAlchemyStore(f"{_SQLITE}{draft}", (database.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
+        store.engine.dispose()
+        # MLflow keeps one engine for each URI; this one's file is about to be renamed.
+        SqlAlchemyStore._engine_map.pop(f"{_SQLITE}{draft}", None)
+        with closing(sqlite3.connect(draft)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+@contextmanager
+def _quiet_migrations() -> Iterator[None]:
+    """alembic writes a line for each of some sixty migrations."""
+    loggers = [logging.getLogger("alembic"), logging.getLogger("alembic.runtime.migration")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
+
+
+def _create_experiment(client: MlflowClient, project: Project, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    served = tracking_uri(project).startswith(("http://", "https://", "databricks"))
+    location = None if served else (project.tracking / "artifacts" / name).as_uri()
+    try:
+        return str(client.create_experiment(name, artifact_location=location))
+    except MlflowException:
+        # Another process may have made it in between; any other failure shows again here.
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def _silence() -> None:
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)

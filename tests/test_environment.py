@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from tasks.environment import git_state, package_versions
+
+
+def git(root: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", *identity, *arguments], cwd=root, check=True, capture_output=True)
+
+
+def committed(root: Path) -> None:
+    (root / "code.py").write_text("1\n")
+    (root / "dvc.lock").write_text("1\n")
+    git(root, "init")
+    git(root, "add", "-A")
+    git(root, "commit", "-m", "first")
+
+
+def test_without_git_there_is_no_commit(tmp_path):
+    assert git_state(tmp_path) == {"commit": None, "modified": None}
+
+
+def test_without_a_commit_there_is_none(tmp_path):
+    git(tmp_path, "init")
+    assert git_state(tmp_path) == {"commit": None, "modified": None}
+
+
+def test_without_the_program_git_there_is_no_commit(tmp_path, monkeypatch):
+    committed(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_state(tmp_path) == {"commit": None, "modified": None}
+
+
+def test_a_commit_is_named_and_changes_of_code_are_seen(tmp_path):
+    committed(tmp_path)
+    state = git_state(tmp_path)
+    assert len(state["commit"]) == 40
+    assert state["modified"] is False
+    (tmp_path / "code.py").write_text("2\n")
+    assert git_state(tmp_path) == {"commit": state["commit"], "modified": True}
+
+
+def test_what_a_run_writes_is_no_change(tmp_path):
+    committed(tmp_path)
+    (tmp_path / "dvc.lock").write_text("2\n")
+    (tmp_path / "untracked").write_text("2\n")
+    assert git_state(tmp_path)["modified"] is False
+
+
+def test_the_repository_stays_as_it_was(tmp_path):
+    committed(tmp_path)
+    (tmp_path / "code.py").touch()
+    index = (tmp_path / ".git/index").read_bytes()
+    git_state(tmp_path)
+    assert (tmp_path / ".git/index").read_bytes() == index
+
+
+def test_versions_of_what_is_installed(tmp_path):
+    assert list(package_versions(["polars", "numpy", "no-such-distribution"])) == ["numpy", "polars"]

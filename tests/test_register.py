@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tasks import register as stage
+from tasks import reports
+from tasks.errors import GateError, UserError
+from tasks.params import Register, load_pipeline
+from tasks.paths import Paths
+from tasks.report import Report
+from tasks.tracking import store
+from tests.trained import METRICS, evaluated, retrained, rows, trained
+
+PREDICT = """
+import json, sys
+
+class Refuse:
+    "Stands for a process that has only what the model asks for."
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("prefect", "dvc", "great_expectations", "duckdb", "torch", "lightgbm", "flows"):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refuse())
+import mlflow, pandas as pd
+model = mlflow.pyfunc.load_model("models:/mixed@champion")
+answers = model.predict(pd.read_pickle(sys.argv[1]))
+import tasks
+print(json.dumps([tasks.__file__, answers.to_dict("list"), [int(number) for number in answers.index]]))
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Paths:
+    """A trained pipeline with an empty registry; the tests of this module run in order on one store."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        root = tmp_path_factory.mktemp("project")
+        (root / "elsewhere").mkdir()
+        patch.chdir(root / "elsewhere")
+        yield trained(root)
+        assert not list((root / "elsewhere").iterdir())
+        assert "MLFLOW_TRACKING_URI" not in os.environ
+
+
+def config(paths: Paths) -> Register:
+    return load_pipeline(paths.project.params, paths.pipeline).register_
+
+
+def registered(paths: Paths) -> Report:
+    return stage.run(config(paths), paths)
+
+
+def test_a_gate_that_says_no_registers_nothing(project):
+    evaluated(project, {"accuracy": 0.4, "log_loss": 2.0})
+    with pytest.raises(GateError, match=r"accuracy 0\.4 is below the least that is allowed, 0\.5"):
+        registered(project)
+    assert json.loads(project.verdict.read_text())["passed"] is False
+    assert not project.registration.exists()
+    assert not store.connect(project.project).search_registered_models()
+
+
+def test_a_metric_that_was_not_computed_is_the_users_mistake(project):
+    evaluated(project, METRICS)
+    with pytest.raises(UserError, match="roc_auc was not computed"):
+        stage.run(Register(metric="roc_auc"), project)
+
+
+def test_a_registry_that_is_down_loses_nothing(project, monkeypatch, refused):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", refused)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError, match="run the stage again; nothing is lost"):
+        registered(project)
+    assert project.passport.exists()
+    assert not project.registration.exists()
+
+
+def test_the_first_version_becomes_champion(project):
+    report = registered(project)
+    assert report.figure == "mixed version 1, champion"
+    assert report == reports.register(project)
+    assert report.numbers["model"] == json.loads(project.run.read_text())["model"]
+
+
+def test_a_version_is_told_apart_and_described(project):
+    client = store.connect(project.project)
+    version = client.get_model_version("mixed", "1")
+    assert version.tags["modelwright.data"] == "d" * 64
+    assert float(version.tags["test_accuracy"]) == METRICS["accuracy"]
+    assert "| accuracy | 0.9 |" in version.description
+    assert "from 5 raw columns" in client.get_registered_model("mixed").description
+    run = client.get_run(version.run_id)
+    assert run.data.metrics["test_accuracy"] == METRICS["accuracy"]
+    names = {artifact.path for artifact in client.list_artifacts(version.run_id)}
+    assert {"passport.json", "verdict.json", "report.html", "metrics.json", "plots", "history.csv"} <= names
+
+
+def test_registering_again_changes_nothing(project):
+    before = {path: path.read_bytes() for path in (project.registration, project.passport, project.verdict)}
+    assert registered(project).figure == "mixed version 1, champion"
+    assert {path: path.read_bytes() for path in before} == before
+    client = store.connect(project.project)
+    assert len(client.search_model_versions("name = 'mixed'")) == 1
+    assert len(client.search_runs([client.get_experiment_by_name("mixed").experiment_id])) == 1
+
+
+def test_no_times_ids_or_places_in_the_files(project):
+    for path in (project.registration, project.passport, project.verdict):
+        text = path.read_text()
+        assert str(project.project.root) not in text
+        assert store.connect(project.project).get_model_version("mixed", "1").run_id not in text
+
+
+def test_the_model_has_no_pickles_and_its_exact_requirements(project):
+    folder = model_folder(project)
+    suffixes = {file.suffix for file in folder.rglob("*") if file.is_file() and "code" not in file.parts}
+    assert suffixes <= {".json", ".yaml", ".txt", ".py", ".skops", ""}
+    assert not [file for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib", ".pyc")]
+    requirements = (folder / "requirements.txt").read_text().split()
+    assert all("==" in line and "+" not in line for line in requirements)
+    assert {line.split("==")[0] for line in requirements} >= {"mlflow", "polars", "scikit-learn", "skops", "pillow"}
+
+
+def test_the_model_answers_without_this_repository_on_the_path(project, tmp_path):
+    frame = rows(4, seed=7).drop("label").to_pandas()
+    frame.index = [5, 6, 7, 8]
+    frame["scan"] = [*frame["scan"][:2], *map(decoded, frame["scan"][2:])]  # bytes and arrays
+    frame["age"] = frame["age"].astype(int)
+    frame.to_pickle(tmp_path / "rows.pkl")
+    file, answers, index = in_another_process(project, tmp_path, tmp_path / "rows.pkl")
+    assert "/code/tasks/__init__.py" in file
+    assert not Path(file).is_relative_to(Path(stage.__file__).parent)
+    assert set(answers) == {"prediction", "probability_no", "probability_yes"}
+    assert set(answers["prediction"]) <= {"no", "yes"}
+    assert np.allclose(np.add(answers["probability_no"], answers["probability_yes"]), 1)
+    assert index == [5, 6, 7, 8]
+
+
+def test_a_worse_version_is_challenger(project):
+    retrained(project, {"accuracy": 0.905, "log_loss": 0.2})
+    assert registered(project).figure == "mixed version 2, challenger"
+    assert aliases(project) == {"champion": "1", "challenger": "2"}
+    assert registered(project).figure == "mixed version 2, challenger"
+
+
+def test_a_better_version_takes_the_champions_place(project):
+    retrained(project, {"accuracy": 0.95, "log_loss": 0.2})
+    report = registered(project)
+    assert report.figure == "mixed version 3, champion"
+    assert report.numbers["promotion"]["gain"] == pytest.approx(0.05)
+    assert aliases(project) == {"champion": "3"}
+    assert registered(project).numbers == report.numbers
+
+
+def test_a_champion_without_the_metric_stays(project):
+    client = store.connect(project.project)
+    client.delete_model_version_tag("mixed", "3", "test_accuracy")
+    retrained(project, {"accuracy": 0.99, "log_loss": 0.2})
+    report = registered(project)
+    assert report.numbers["promotion"]["promoted"] is False
+    assert "without accuracy" in report.numbers["promotion"]["sentence"]
+
+
+def test_a_call_that_was_cut_off_goes_on_where_it_stopped(project):
+    """Killed after the model was logged and before the version was made: the logged model is used."""
+    client = store.connect(project.project)
+    experiment_id = client.get_experiment_by_name("mixed").experiment_id
+    before = len(client.search_logged_models([experiment_id]))
+    client.delete_model_version("mixed", "4")
+    assert registered(project).numbers["version"] == 5
+    assert len(client.search_logged_models([experiment_id])) == before
+
+
+@pytest.fixture
+def refused() -> str:
+    """An address on loopback where nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def aliases(paths: Paths) -> dict[str, str]:
+    found = store.connect(paths.project).get_registered_model("mixed").aliases
+    return {alias: str(version) for alias, version in found.items()}
+
+
+def model_folder(paths: Paths) -> Path:
+    source = store.connect(paths.project).get_model_version_download_uri("mixed", "1")
+    return Path(source.removeprefix("file://"))
+
+
+def decoded(content: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(content)))
+
+
+def in_another_process(paths: Paths, folder: Path, frame: Path):
+    """Isolated (-I): neither PYTHONPATH nor the working directory is on the path."""
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": store.tracking_uri(paths.project)}
+    command = [sys.executable, "-I", "-W", "ignore", "-c", PREDICT, str(frame)]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])

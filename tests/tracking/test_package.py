@@ -1,0 +1,130 @@
+"""The served model and its package, without a store."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tasks import train
+from tasks.params import load_pipeline
+from tasks.paths import Paths
+from tasks.recipe import read_recipe
+from tasks.tracking import package
+from tests.trained import prepared, rows
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Paths:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        paths = prepared(tmp_path_factory.mktemp("project"))
+        train.run(load_pipeline(paths.project.params, "mixed").train, paths)
+        yield paths
+
+
+@pytest.fixture(scope="module")
+def model(project, tmp_path_factory):
+    import mlflow
+    from mlflow.models import Model
+
+    about = Model()
+    with package.packaged(project.model, "sklearn", rows(30, 2), about) as folder:
+        yield mlflow.pyfunc.load_model(str(folder))
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return rows(4, seed=9).drop("label").to_pandas()
+
+
+def test_the_signature_names_the_raw_columns(model):
+    inputs = {column.name: str(column.type) for column in model.metadata.get_input_schema()}
+    assert inputs == {
+        "weight": "DataType.double",
+        "age": "Any",
+        "town": "DataType.string",
+        "note": "DataType.string",
+        "scan": "DataType.binary",
+    }
+    assert model.metadata.get_output_schema().input_names() == ["prediction", "probability_no", "probability_yes"]
+
+
+def test_the_input_example_can_be_predicted(model):
+    from mlflow.models import ModelSignature
+
+    assert isinstance(model.metadata.signature, ModelSignature)
+    example = model.input_example
+    answers = model.predict(example)
+    assert len(answers) == len(example) == package.NUM_EXAMPLES
+
+
+def test_bytes_arrays_and_base64_give_the_same_answer(model, frame):
+    pixels = [np.asarray(Image.open(io.BytesIO(content))) for content in frame["scan"]]
+    expected = model.predict(frame)
+    for given in (
+        pixels,
+        [image[:, :, None] for image in pixels],
+        [image.astype(float) for image in pixels],
+        [np.repeat(image[:, :, None], 3, axis=2) for image in pixels],
+        [base64.b64encode(content).decode() for content in frame["scan"]],
+    ):
+        pd.testing.assert_frame_equal(model.predict(frame.assign(scan=given)), expected, atol=0.02)
+
+
+def test_missing_values_are_allowed(model, frame):
+    gaps = frame.assign(weight=[None, np.nan, 1.0, 2.0], town=[None, "Ulm", "Rome", None], age=[1, None, 3, 4.0])
+    assert model.predict(gaps)["prediction"].isin(["no", "yes"]).all()
+
+
+def test_whole_numbers_are_numbers(model, frame):
+    whole = model.predict(frame.assign(age=[30, 40, 50, 60]))
+    pd.testing.assert_frame_equal(whole, model.predict(frame.assign(age=[30.0, 40.0, 50.0, 60.0])))
+
+
+def test_the_order_of_columns_and_others_do_not_matter(model, frame):
+    other = frame[frame.columns[::-1]].assign(extra=1)
+    pd.testing.assert_frame_equal(model.predict(other), model.predict(frame))
+
+
+def test_the_same_answers_as_the_model_itself(project, model, frame):
+    from tasks.trainers import trainer
+
+    recipe = read_recipe(project.model / "recipe.json")
+    own = trainer("sklearn").load(project.model, recipe.spec()).predict(recipe.encode(rows(4, seed=9)))
+    np.testing.assert_array_equal(model.predict(frame)[["probability_no", "probability_yes"]].to_numpy(), own)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"age": ["old", "new", "a", "b"]}, "column age: 'old' is no number"),
+        ({"weight": ["x", "y", "z", "w"]}, "weight"),
+        ({"scan": [b"no image"] * 4}, "column scan .*no image"),
+        ({"scan": ["§"] * 4}, "column scan: .*base64"),
+        ({"scan": [np.zeros(3)] * 4}, r"column scan: an array of shape \(3,\)"),
+        ({"scan": [np.full((4, 4), 0.5)] * 4}, "whole numbers from 0 to 255"),
+        ({"note": [1, 2, 3, 4]}, "note"),
+    ],
+)
+def test_a_wrong_value_is_named(model, frame, change, message):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=message):
+        model.predict(frame.assign(**change))
+
+
+@pytest.mark.parametrize("column", ["weight", "age", "scan"])
+def test_a_missing_column_is_named(model, frame, column):
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=column):
+        model.predict(frame.drop(columns=column))
+
+
+def test_no_rows_no_answers(model, frame):
+    assert len(model.predict(frame.head(0))) == 0

@@ -1,0 +1,191 @@
+"""The memo: DVC's lock, cache and run cache, for stages that run in this process. The only module that imports dvc.
+
+What `dvc repro` does around a command is done here around a function, with DVC's own parts and in the same order
+(dvc.stage.Stage.reproduce and .run): so both leave the same dvc.lock, the same cache, and skip each other's work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tasks.errors import UserError
+from tasks.params import read_yaml
+from tasks.storage import storage_errors
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage
+
+Outcome = Literal["ran", "unchanged", "restored"]
+Reasons = tuple[str, ...]
+
+
+class Memo:
+    """What is known of one pipeline's stages: what is unchanged, what can be restored, what was just done."""
+
+    def __init__(self, root: Path, pipeline: str) -> None:
+        with _dvc_errors(), storage_errors(root):
+            from dvc.dvcfile import ProjectFile
+            from dvc.repo import Repo
+
+            # DVC tells what it does at INFO, and sets that level when imported; here the front end tells.
+            logging.getLogger("dvc").setLevel(logging.WARNING)
+            self._repo = Repo(str(root))
+            # Loaded once for all nine stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
+            self._stages = ProjectFile(self._repo, str(root / "dvc.yaml")).stages
+        self._root = root
+        self._pipeline = pipeline
+        self._params = read_yaml(root / "params.yaml")
+
+    def reasons(self, stage_name: str) -> Reasons:
+        """Why the stage is out of date, such as "train.learning_rate 0.001 -> 0.01"; empty when it is not."""
+        with self._locked():
+            return self._reasons(self._load(stage_name))
+
+    def perform(self, stage_name: str, work: Callable[[], object], *, force: Reasons = ()) -> tuple[Outcome, Reasons]:
+        """Runs `work` if the stage is out of date, or for the reasons in `force`; restores what was done before."""
+        with self._locked():
+            stage = self._load(stage_name)
+            reasons = force or self._reasons(stage)
+            if not reasons:
+                return "unchanged", ()
+            self._check_dependencies(stage)
+            # Outputs may be links into the cache: they are removed, never written into.
+            stage.remove_outs(ignore_remove=False, force=False)
+            if not force and self._restored(stage):
+                self._save(stage)
+                return "restored", reasons
+        with self._reserved(stage):
+            work()
+        with self._locked():
+            self._save(stage)
+        return "ran", reasons
+
+    def _load(self, stage_name: str) -> Stage:
+        with _dvc_errors():
+            return self._stages[f"{stage_name}@{self._pipeline}"]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        from dvc.repo import lock_repo
+
+        with _dvc_errors(), storage_errors(self._root), lock_repo(self._repo), self._repo.scm_context(quiet=True):
+            yield
+
+    @contextmanager
+    def _reserved(self, stage: Stage) -> Iterator[None]:
+        """Keeps other processes from the stage's files while it runs, without the whole repository's lock."""
+        from dvc.rwlock import rwlock
+
+        reads, writes = [dep.fs_path for dep in stage.deps], [out.fs_path for out in stage.outs]
+        hardlink = self._repo.config["core"].get("hardlink_lock", False)
+        lock = rwlock(self._repo.tmp_dir, self._repo.fs, f"modelwright {stage.addressing}", reads, writes, hardlink)
+        with _dvc_errors():
+            lock.__enter__()
+        try:
+            yield
+        finally:
+            lock.__exit__(None, None, None)
+
+    def _restored(self, stage: Stage) -> bool:
+        from dvc.stage.cache import RunCacheNotFoundError
+
+        try:
+            self._repo.stage_cache.restore(stage)
+        except RunCacheNotFoundError:
+            stage.save_deps()
+            return False
+        return True
+
+    def _save(self, stage: Stage) -> None:
+        """Outputs into the cache, the run into the run cache, the stage into dvc.lock: as Stage.run ends."""
+        uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+        stage.save(run_cache=not uncached)
+        stage.commit()
+        stage.dump(update_pipeline=False)
+
+    def _check_dependencies(self, stage: Stage) -> None:
+        for dep in stage.deps:
+            if not dep.exists:
+                raise UserError(
+                    f"{dep.def_path}: missing, and {stage.addressing} needs it; run the stage that makes it "
+                    f"(`modelwright run {self._pipeline}` runs all)"
+                )
+
+    def _reasons(self, stage: Stage) -> Reasons:
+        from dvc.dependency import ParamsDependency
+
+        if not any(out.hash_info for out in stage.outs):
+            return ("never ran",)
+        reasons = ["its command changed"] if stage.changed_stage() else []
+        for dep in stage.deps:
+            if isinstance(dep, ParamsDependency):
+                reasons += self._param_changes(dep.hash_info.value or {}, dep.params)
+            else:
+                reasons += [_said(path, state) for path, state in dep.status().items()]
+        for out in stage.outs:
+            reasons += [_said(path, state) for path, state in out.status().items()]
+        return tuple(reasons)
+
+    def _param_changes(self, recorded: Mapping[str, Any], names: list[str]) -> list[str]:
+        """Each changed leaf, named from the stage on: pipelines.P. is the same for all."""
+        block = f"pipelines.{self._pipeline}"
+        changes: list[str] = []
+        for name in names:
+            current: Any = self._params
+            for key in name.split("."):
+                current = current.get(key) if isinstance(current, Mapping) else None
+            changes += differences(name.removeprefix(block).removeprefix("."), recorded.get(name), current)
+        return changes
+
+
+def describe_cache(root: Path) -> tuple[str, str | None]:
+    """Where DVC's cache lies, and the URL of the default remote, if there is one."""
+    with _dvc_errors():
+        from dvc.repo import Repo
+
+        repo = Repo(str(root))
+        remote = repo.config["core"].get("remote")
+        url = str(repo.config["remote"][remote]["url"]) if remote else None
+        return str(repo.cache.local.path), url
+
+
+def differences(name: str, before: Any, after: Any) -> list[str]:
+    """Every leaf in which two values differ, as "name before -> after"."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        keys = [*before, *(key for key in after if key not in before)]
+        name = f"{name}." if name else ""
+        return [line for key in keys for line in differences(f"{name}{key}", before.get(key), after.get(key))]
+    if before == after:
+        return []
+    return [f"{name} {_shown(before)} -> {_shown(after)}"]
+
+
+def _shown(value: Any) -> str:
+    return "(not set)" if value is None else str(value)
+
+
+def _said(path: str, state: Any) -> str:
+    return {
+        "modified": f"{path} changed",
+        "deleted": f"{path} is missing",
+        "new": f"{path} is new",
+        "not in cache": f"{path} is not in DVC's cache",
+    }.get(state, f"{path}: {state}")
+
+
+@contextmanager
+def _dvc_errors() -> Iterator[None]:
+    """DVC's own errors are about the project's files or another process at work: the user's to mend."""
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+
+    try:
+        yield
+    except LockError as error:
+        raise UserError(f"another process is at work in this project ({error}); wait for it, then run again") from error
+    except DvcException as error:
+        raise UserError(f"DVC: {error}; `dvc status` shows more") from error

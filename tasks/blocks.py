@@ -1,0 +1,110 @@
+"""Adds a ready-made pipeline block to params.yaml, and drafts its suite of expectations from the data."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from tasks import storage
+from tasks.errors import UserError
+from tasks.params import Ingest, TableSource, check_pipeline, pipelines_in
+from tasks.paths import Project
+
+SAMPLE_ROWS = 100_000
+"""A suite is drafted from the first part only: ranges and categories of so many rows are a fair start."""
+
+
+def add_block(project: Project, file: Path, *, source: str | None = None, name: str | None = None) -> list[Path]:
+    """Adds the block in `file` as pipeline `name`, with `source` instead of the block's own. Returns the files written.
+
+    Nothing is written unless the block is valid and its source can be read. A suite that is already there is kept.
+    """
+    key, block = _read_block(file)
+    name = name or key
+    if source is not None:
+        _set_source(block, _from_root(source, project.root), file)
+    pipeline = check_pipeline(file, name, block)
+    document, content = _read_document(project.params)
+    if name in content:
+        raise UserError(f"{project.params}: already has a pipeline {name}; add it under another name with --name")
+    suite = project.pipeline(name).suite
+    written = [project.params]
+    if not suite.exists():
+        drafted = draft_suite(project, name, pipeline.ingest)
+        storage.write_json(suite, drafted)
+        written.insert(0, suite)
+    content[name] = block
+    storage.write_text(project.params, _dumped(document))
+    return written
+
+
+def draft_suite(project: Project, name: str, config: Ingest) -> dict[str, Any]:
+    """Ingests the source into a temporary folder, and drafts expectations from what came in."""
+    from tasks import ingest
+    from tasks.dataset import read_dataset
+    from tasks.expectations import draft_suite as draft
+
+    with tempfile.TemporaryDirectory(prefix="modelwright-") as folder:
+        paths = Project(root=Path(folder)).pipeline(name)
+        ingest.run(_with_absolute_source(config, project.root), paths)
+        sample = next(storage.read_parts(paths.raw)).head(SAMPLE_ROWS)
+        return draft(name, read_dataset(paths.dataset), sample)
+
+
+def _read_block(file: Path) -> tuple[str, Any]:
+    blocks = pipelines_in(file)
+    if len(blocks) != 1:
+        raise UserError(f"{file}: holds {len(blocks)} pipelines ({', '.join(blocks)}); keep one in it")
+    name = next(iter(blocks))
+    return name, _read_document(file)[1][name]
+
+
+def _read_document(path: Path) -> tuple[Any, Any]:
+    """The file with its comments, and the mapping of pipelines in it."""
+    pipelines_in(path)
+    document = _round_trip().load(path.read_text(encoding="utf-8"))
+    return document, document["pipelines"]
+
+
+def _round_trip() -> YAML:
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 120
+    return yaml
+
+
+def _dumped(document: Any) -> str:
+    text = io.StringIO()
+    _round_trip().dump(document, text)
+    return text.getvalue()
+
+
+def _set_source(block: Any, source: str, file: Path) -> None:
+    try:
+        kind = block["ingest"]["source"]["kind"]
+    except (KeyError, TypeError):
+        kind = None
+    if kind != "table":
+        raise UserError(f"{file}: --source is for blocks that read files (kind: table); leave it out for this one")
+    block["ingest"]["source"]["path"] = source
+
+
+def _from_root(source: str, root: Path) -> str:
+    """The path as params.yaml has it: from the project's root, wherever the command was given, unless absolute."""
+    return source if Path(source).is_absolute() else Path(os.path.relpath(source, root)).as_posix()
+
+
+def _with_absolute_source(config: Ingest, root: Path) -> Ingest:
+    if not isinstance(config.source, TableSource):
+        return config
+    update = {
+        key: str(root / value)
+        for key in ("path", "validation_path", "test_path")
+        if (value := getattr(config.source, key)) is not None
+    }
+    return config.model_copy(update={"source": config.source.model_copy(update=update)})

@@ -1,0 +1,173 @@
+"""The `modelwright` command: a thin face; what a subcommand needs is imported when it is used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import UserError, did_you_mean
+from tasks.paths import STAGES, Paths, Project, find_root
+
+if TYPE_CHECKING:
+    from tasks.chain import StageResult
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one subcommand. Returns the exit code: 0, 2 for a user's mistake, 3 for a gate that said no."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; the next run goes on from here", file=sys.stderr)  # noqa: T201
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="modelwright",
+        description="Raw data in; a registered, gated model out, and proof of how it came to be.",
+        epilog=f"The stages, in order: {', '.join(STAGES)}.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+
+    run = commands.add_parser("run", help="run a pipeline's stages, as far as they are out of date")
+    run.add_argument("pipeline", nargs="?", help="a pipeline of params.yaml; may be left out when there is only one")
+    run.add_argument("--plain", action="store_true", help="without Prefect: the same stages, the same files")
+    run.add_argument("--from", dest="first", metavar="STAGE", help="begin at this stage")
+    run.add_argument("--to", dest="last", metavar="STAGE", help="end after this stage")
+    run.add_argument("--force", action="store_true", help="run the stages though nothing changed")
+    run.add_argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else")
+    run.set_defaults(command=_run)
+
+    status = commands.add_parser("status", help="say what is out of date, and why, without running anything")
+    status.add_argument("pipeline", nargs="?", help="a pipeline of params.yaml; all of them when left out")
+    status.set_defaults(command=_status)
+
+    add = commands.add_parser("add", help="add a ready-made block to params.yaml, and draft its expectations")
+    add.add_argument("file", type=Path, help="a YAML file with one pipeline, such as examples/sms-spam.yaml")
+    add.add_argument("--source", metavar="PATH", help="the data: a file, a glob or a folder")
+    add.add_argument("--name", help="the pipeline's name, if not the one in the file")
+    add.set_defaults(command=_add)
+
+    doctor = commands.add_parser("doctor", help="check the installation, and say how to mend it")
+    doctor.set_defaults(command=_doctor)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of params.yaml, for editors")
+    schema.set_defaults(command=_schema)
+
+    schedule = commands.add_parser(
+        "schedule", help="register prefect.yaml's schedules with a server, and run them here"
+    )
+    schedule.set_defaults(command=_schedule)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    project = Project(root=find_root())
+    pipeline = _chosen(project, options.pipeline)
+    chosen = {"first": options.first, "last": options.last, "force": options.force}
+    if options.plain:
+        from tasks.chain import run_plain
+
+        results = run_plain(project, pipeline, **chosen)
+    else:
+        from flows.console import run_training
+
+        results = run_training(pipeline, **chosen)
+    paths = project.pipeline(pipeline)
+    _deliver(paths)
+    outcome = _outcome(pipeline, results)
+    if options.json:
+        print(json.dumps(outcome, ensure_ascii=False))  # noqa: T201
+    else:
+        from tasks.console import show_run
+
+        show_run(results, outcome["model"], paths)
+    return 0
+
+
+def _outcome(pipeline: str, results: Sequence[StageResult]) -> dict[str, Any]:
+    """What `--json` prints."""
+    by_stage = {result.stage: result.report.numbers for result in results}
+    registration = by_stage.get("register")
+    return {
+        "pipeline": pipeline,
+        "stages": [result.as_dict() for result in results],
+        "metrics": by_stage.get("evaluate", {}),
+        "model": registration and {key: registration[key] for key in ("name", "version", "aliases")},
+    }
+
+
+def _deliver(paths: Paths) -> None:
+    """Gives the tracking server what it missed while it was down."""
+    if paths.undelivered.exists():
+        from tasks.tracking.runs import deliver_waiting
+
+        deliver_waiting(paths)
+
+
+def _status(options: argparse.Namespace) -> int:
+    from tasks.chain import Chain
+    from tasks.console import show_status
+    from tasks.params import pipeline_names
+
+    project = Project(root=find_root())
+    for pipeline in [options.pipeline] if options.pipeline else pipeline_names(project.params):
+        show_status(pipeline, Chain(project, pipeline).out_of_date())
+    return 0
+
+
+def _add(options: argparse.Namespace) -> int:
+    from tasks.blocks import add_block
+
+    project = Project(root=find_root())
+    for path in add_block(project, options.file, source=options.source, name=options.name):
+        print(f"wrote {path.relative_to(project.root)}")  # noqa: T201
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from tasks.console import show_checks
+    from tasks.doctor import examine
+
+    checks = examine(Project(root=find_root()))
+    show_checks([(check.name, check.finding, check.cure) for check in checks])
+    return 2 if any(check.cure for check in checks) else 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from tasks.params import json_schema
+
+    print(json.dumps(json_schema(), indent=2))  # noqa: T201
+    return 0
+
+
+def _schedule(options: argparse.Namespace) -> int:
+    from flows.deployments import serve_schedules
+
+    serve_schedules(Project(root=find_root()))
+    return 0
+
+
+def _chosen(project: Project, name: str | None) -> str:
+    from tasks.params import pipeline_names
+
+    names = pipeline_names(project.params)
+    if name is None and len(names) == 1:
+        return names[0]
+    if name is None:
+        raise UserError(f"{project.params}: has {len(names)} pipelines; say which: {', '.join(names)}")
+    if name not in names:
+        raise UserError(f"{project.params}: there is no pipeline {name}{did_you_mean(name, names)}")
+    return name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

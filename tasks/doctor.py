@@ -1,0 +1,140 @@
+"""Checks the installation, and says how to mend each thing that is not as it should be."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+
+from tasks import TELEMETRY_OFF
+from tasks.environment import installed_version
+from tasks.errors import UserError
+from tasks.paths import Project
+
+LEAST_FREE_GIB = 2
+"""A run of a small pipeline leaves megabytes; MLflow's environments and DVC's cache soon want more."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at; `cure` is None when all is well."""
+
+    name: str
+    finding: str
+    cure: str | None = None
+
+
+def examine(project: Project) -> list[Check]:
+    """All checks, in the order in which mending makes sense."""
+    checks: tuple[Callable[[Project], Iterator[Check]], ...] = (
+        _python,
+        _versions,
+        _torch,
+        _params,
+        _tracking,
+        _dvc,
+        _disk,
+        _telemetry,
+    )
+    return [check for look in checks for check in look(project)]
+
+
+def _python(project: Project) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    cure = (
+        None
+        if sys.version_info[:2] == (3, 11)
+        else "install Python 3.11 and make the environment again: rm -rf .venv && make"
+    )
+    yield Check("python", f"{version} at {sys.executable}", cure)
+
+
+def _versions(project: Project) -> Iterator[Check]:
+    if not project.constraints.exists():
+        yield Check("packages", "there is no constraints.txt", "bring it back: git checkout constraints.txt")
+        return
+    pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;#]+)", project.constraints.read_text(), flags=re.MULTILINE))
+    needed = _requirements("modelwright")
+    wrong = []
+    for name in sorted(needed & pinned.keys()):
+        installed = installed_version(name)
+        if installed is None or installed.split("+")[0] != pinned[name].split("+")[0]:
+            wrong.append(f"{name} is {installed or 'missing'}, not {pinned[name]}")
+    if wrong:
+        yield Check("packages", "; ".join(wrong), "pip install -c constraints.txt -e .")
+    else:
+        yield Check("packages", f"{len(needed)} direct dependencies as constraints.txt says")
+
+
+def _requirements(distribution: str) -> set[str]:
+    try:
+        lines = metadata.requires(distribution) or []
+    except metadata.PackageNotFoundError:
+        return set()
+    return {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in lines if "extra ==" not in line}
+
+
+def _torch(project: Project) -> Iterator[Check]:
+    try:
+        import torch
+    except ImportError as error:
+        yield Check("torch", f"cannot be imported: {error}", "pip install -c constraints.txt torch")
+        return
+    from tasks.devices import choose_device
+
+    yield Check("torch", f"{torch.__version__} on {choose_device('auto')}, {torch.get_num_threads()} threads")
+
+
+def _params(project: Project) -> Iterator[Check]:
+    from tasks.params import load_params
+
+    try:
+        params = load_params(project.params)
+    except UserError as error:
+        yield Check("params.yaml", "cannot be used", str(error))
+        return
+    yield Check("params.yaml", f"{len(params.pipelines)} pipelines: {', '.join(params.pipelines)}")
+    for name in params.pipelines:
+        suite = project.pipeline(name).suite
+        if not suite.exists():
+            yield Check("expectations", f"{suite} is missing", "bring it back from git, or add the pipeline again")
+
+
+def _tracking(project: Project) -> Iterator[Check]:
+    from tasks.tracking.store import check_store, tracking_uri
+
+    uri = tracking_uri(project)
+    try:
+        found = check_store(project)
+    except UserError as error:
+        yield Check("tracking", uri, str(error))
+        return
+    yield Check("tracking", f"{uri}: {found}")
+
+
+def _dvc(project: Project) -> Iterator[Check]:
+    from tasks.memo import describe_cache
+
+    try:
+        cache, remote = describe_cache(project.root)
+    except UserError as error:
+        yield Check("dvc", "cannot be used", f"{error}; `dvc init` makes a repository of this folder")
+        return
+    yield Check("dvc cache", cache)
+    yield Check("dvc remote", remote or "none: data stay on this machine (`dvc remote add -d NAME URL` shares them)")
+
+
+def _disk(project: Project) -> Iterator[Check]:
+    free = shutil.disk_usage(project.root).free / 2**30
+    cure = None if free >= LEAST_FREE_GIB else "make room, or move DVC's cache: dvc cache dir PATH"
+    yield Check("disk", f"{free:.1f} GiB free", cure)
+
+
+def _telemetry(project: Project) -> Iterator[Check]:
+    on = [name for name, value in TELEMETRY_OFF.items() if os.environ.get(name, "").lower() != value.lower()]
+    cure = f"unset {' '.join(on)}: the environment switches it on" if on else None
+    yield Check("telemetry", f"on: {', '.join(on)}" if on else "off", cure)

@@ -1,0 +1,115 @@
+"""The flow started by hand: on the configured Prefect server or a temporary one, with none of Prefect on screen."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flows.server import Server, temporary_server, wait_until_ready
+from tasks.chain import StageResult, stages_between
+from tasks.params import load_pipeline
+from tasks.paths import Project, find_root
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+QUIET_LOGGERS = ("prefect.flow_runs", "prefect.task_runs", "EventsWorker")
+"""The runs' own say is for their page on the server, and the command shows the same in its words; the events' worker
+calls it a warning that something is left to send at the end, which `_finish` waits for."""
+
+RECORD_SECONDS = 10
+"""How long a temporary server may take to write down the task runs that it was told of."""
+
+
+def run_training(
+    pipeline: str, first: str | None = None, last: str | None = None, force: bool = False
+) -> list[StageResult]:
+    """The flow `training`, on the configured Prefect server, or on a temporary one where none is configured.
+
+    Raises what a stage raises (the flow run is Failed then), UserError when the temporary server does not start, and
+    the parameters' mistakes before anything is started.
+    """
+    num_stages = len(stages_between(first, last))
+    load_pipeline(Project(root=find_root()).params, pipeline)
+    with prefect_server() as temporary:
+        from flows.training import training
+
+        with quiet_console():
+            state = training(pipeline, first, last, force, return_state=True)
+            if temporary:
+                _finish(state, num_stages)
+        return state.result()
+
+
+@contextmanager
+def prefect_server() -> Iterator[Server | None]:
+    """A Prefect server for what runs inside: the one of the environment or of the profile, else a temporary one.
+
+    Yields the temporary one. It is started before Prefect is imported here, so that both import at the same time.
+    """
+    if os.environ.get("PREFECT_API_URL"):
+        yield None
+        return
+    with temporary_server() as server:
+        from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+        if PREFECT_API_URL.value():
+            yield None
+            return
+        import prefect.main  # noqa: F401 - while the server starts
+
+        wait_until_ready(server)
+        # Nothing on a temporary server heeds heartbeats, and their thread ends up to a second late.
+        with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield server
+
+
+def _finish(state: State[Any], num_stages: int) -> None:
+    """Returns when the temporary server has written down what this run told it: it forgets the rest when it stops."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all()
+    EventsWorker.drain_all()
+    deadline = time.monotonic() + RECORD_SECONDS
+    while not _is_recorded(state, num_stages) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _is_recorded(state: State[Any], num_stages: int) -> bool:
+    """Whether the server shows the task runs of all stages as completed, or one as failed: no other comes after that.
+
+    Task runs reach the database through events, a moment after the flow run, which the client writes itself.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    flow_run = state.state_details.flow_run_id
+    assert flow_run is not None
+    with get_client(sync_client=True) as client:
+        runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run])))
+    ends = [run.state.is_completed() for run in runs if run.state and run.state.is_final()]
+    return ends.count(True) == num_stages or not all(ends)
+
+
+def _for_console(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING and not record.name.startswith(QUIET_LOGGERS)
+
+
+@contextmanager
+def quiet_console() -> Iterator[None]:
+    """Keeps Prefect's account of the run off the console: other warnings still show, and the server gets everything."""
+    from prefect.logging.handlers import PrefectConsoleHandler
+
+    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, PrefectConsoleHandler)]
+    for handler in handlers:
+        handler.addFilter(_for_console)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(_for_console)

@@ -1,0 +1,84 @@
+"""The schedules of prefect.yaml, registered with a Prefect server and run from this process: `modelwright schedule`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import chdir
+from datetime import timedelta
+from typing import Any
+
+from prefect import get_client, serve
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import MissingFlowError
+from prefect.schedules import Schedule
+from prefect.settings import PREFECT_API_URL
+
+from tasks.errors import UserError
+from tasks.params import read_yaml
+from tasks.paths import Project
+
+HOW_TO_CONNECT = (
+    "start one with `prefect server start`, and set PREFECT_API_URL=http://127.0.0.1:4200/api in the environment"
+)
+
+
+def serve_schedules(project: Project) -> None:
+    """Registers the deployments of prefect.yaml and runs what falls due, until interrupted; then pauses them.
+
+    Each run is a process of its own, in the project's folder. Raises UserError when no server is configured or none
+    answers, or when prefect.yaml does not say what to run.
+    """
+    check_server()
+    with chdir(project.root):
+        serve(*deployments(project))
+
+
+def check_server() -> None:
+    """Raises UserError when there is no server: schedules on a temporary one would die with it."""
+    url = PREFECT_API_URL.value()
+    if not url:
+        raise UserError(f"schedules need a Prefect server, and none is configured; {HOW_TO_CONNECT}")
+    with get_client(sync_client=True) as client:
+        problem = client.api_healthcheck()
+    if problem is not None:
+        raise UserError(f"the Prefect server at {url} does not answer ({problem}); {HOW_TO_CONNECT}")
+
+
+def deployments(project: Project) -> list[RunnerDeployment]:
+    """What prefect.yaml deploys, without its work pools. The working directory must be the project's."""
+    content = read_yaml(project.deployments)
+    blocks = content.get("deployments") if isinstance(content, Mapping) else None
+    if not blocks:
+        raise UserError(f"{project.deployments}: has no deployments; add one with name, entrypoint and schedules")
+    return [_deployment(project, block) for block in blocks]
+
+
+def _deployment(project: Project, block: Mapping[str, Any]) -> RunnerDeployment:
+    for key in ("name", "entrypoint"):
+        if not block.get(key):
+            raise UserError(f"{project.deployments}: a deployment has no {key}; give it one")
+    try:
+        return RunnerDeployment.from_entrypoint(
+            block["entrypoint"],
+            name=block["name"],
+            description=block.get("description"),
+            tags=list(block.get("tags") or ()),
+            parameters=dict(block.get("parameters") or {}),
+            schedules=list(_schedules(project, block)),
+            concurrency_limit=block.get("concurrency_limit"),
+        )
+    except (FileNotFoundError, ModuleNotFoundError, MissingFlowError) as error:
+        raise UserError(
+            f"{project.deployments}: entrypoint {block['entrypoint']} of {block['name']} is no flow ({error}); mend it"
+        ) from error
+
+
+def _schedules(project: Project, block: Mapping[str, Any]) -> Iterator[Schedule]:
+    """Prefect takes `schedule` with one and `schedules` with many; an interval is in seconds."""
+    entries = block.get("schedules") or filter(None, [block.get("schedule")])
+    for entry in entries:
+        seconds = entry.get("interval")
+        try:
+            yield Schedule(**{**entry, **({"interval": timedelta(seconds=seconds)} if seconds else {})})
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{project.deployments}: schedule of {block['name']}: {error}; mend it") from None

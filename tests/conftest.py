@@ -1,0 +1,40 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from tasks.paths import Project
+from tests.projects import make_project
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store with its tables and nothing in it: making one takes seconds, copying it does not."""
+    from tasks.tracking.store import ensure_store
+
+    root = tmp_path_factory.mktemp("store")
+    ensure_store(Project(root=root))
+    return root / "mlflow"
+
+
+@pytest.fixture
+def project(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with the tiny pipelines, in which nothing has run yet; it is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    return make_project(tmp_path, store=empty_store)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+    """A project whose tiny pipelines have all run, plainly and in this process. Tests read it, and change nothing."""
+    from tasks.chain import run_plain
+
+    project = make_project(tmp_path_factory.mktemp("finished"), store=empty_store)
+    with contextlib.chdir(project.root):
+        for pipeline in ("scans", "masses", "notes"):
+            run_plain(project, pipeline)
+    return project

@@ -1,0 +1,108 @@
+"""dvc.yaml says of each stage exactly what it reads, what it writes, and which code it is made of."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks.params import load_pipeline
+from tasks.paths import STAGES, Project
+from tests.opened import watched
+from tests.projects import REPOSITORY
+
+FOLDERS = ("data", "models", "reports", "expectations")
+
+PLUMBING = {
+    f"tasks.{name}"
+    for name in (
+        *("dataset", "digests", "environment", "errors", "inputs", "listeners", "params", "paths", "quarantine"),
+        *("report", "reports", "storage", "tracking"),
+    )
+}
+"""Modules whose change does not change what a stage makes: they move bytes, and check what is asked."""
+
+
+def declared(stage: str, pipeline: str) -> tuple[set[str], set[str]]:
+    """The dependencies and the outputs of a stage, as paths from the root."""
+    content = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"][stage]["do"]
+    outs = [out for kind in ("outs", "metrics", "plots") for out in content.get(kind, [])]
+    names = [next(iter(entry)) if isinstance(entry, dict) else entry for entry in [*content["deps"], "|", *outs]]
+    paths = [name.replace("${key}", pipeline) for name in names]
+    return set(paths[: paths.index("|")]), set(paths[paths.index("|") + 1 :])
+
+
+def files(root: Path) -> dict[str, tuple[int, int]]:
+    """Every file of the watched folders with what changes when it is written anew."""
+    found = [file for folder in FOLDERS for file in (root / folder).rglob("*") if file.is_file()]
+    return {file.relative_to(root).as_posix(): (file.stat().st_ino, file.stat().st_mtime_ns) for file in found}
+
+
+def covered_by(names: set[str], paths: set[str]) -> set[str]:
+    """The declared paths that these files are, or lie in; a file outside all of them stands for itself."""
+    return {next((path for path in paths if name == path or name.startswith(f"{path}/")), name) for name in names}
+
+
+@pytest.fixture(scope="module")
+def copied(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The finished project once more, to run stages in without the memo."""
+    root = tmp_path_factory.mktemp("watched") / "project"
+    shutil.copytree(finished.root, root, ignore=shutil.ignore_patterns("cache", "tmp"))
+    return Project(root=root)
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize("pipeline", ["scans", "masses", "notes"])
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_opens_and_writes_what_is_declared(copied: Project, stage: str, pipeline: str) -> None:
+    deps, outs = declared(stage, pipeline)
+    data_deps = {dep for dep in deps if dep.split("/")[0] in FOLDERS}
+    before = files(copied.root)
+    with watched(*(copied.root / folder for folder in FOLDERS)) as opened:
+        config = load_pipeline(copied.params, pipeline).stage(stage)
+        importlib.import_module(f"tasks.{stage}").run(config, copied.pipeline(pipeline))
+    after = files(copied.root)
+    written = {name for name in after if after[name] != before.get(name)}
+    read = {path.relative_to(copied.root).as_posix() for path in opened} & before.keys()
+    read = {name for name in covered_by(read, data_deps | outs) if name not in outs}
+
+    assert covered_by(written, outs) == outs
+    assert not before.keys() - after.keys()
+    if pipeline == "scans":  # the one with images, where all there is to read is read
+        assert read == data_deps
+    else:
+        assert read <= data_deps
+
+
+def modules_of(stage: str) -> set[str]:
+    """The project's modules that a stage imports when its module is imported."""
+    code = (
+        f"import sys, tasks.{stage}; print(*(name for name in sys.modules if name.split('.')[0] in ('tasks', 'flows')))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return set(printed.stdout.split())
+
+
+def as_paths(modules: set[str]) -> Iterator[str]:
+    """The files of the modules; a package stands for its whole folder."""
+    for module in modules:
+        parts = module.split(".")
+        if module == "tasks" or ".".join(parts[:2]) in PLUMBING:
+            continue
+        path = REPOSITORY / "tasks" / parts[1]
+        yield f"tasks/{parts[1]}" if path.is_dir() else f"tasks/{parts[1]}.py"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_the_code_it_is_made_of(stage: str) -> None:
+    deps, _ = declared(stage, "P")
+    code = {dep for dep in deps if dep.startswith("tasks/")}
+    imported = set(as_paths(modules_of(stage)))
+    assert f"tasks/{stage}.py" in code
+    assert imported <= code, "imported, and not declared in dvc.yaml"

@@ -1,0 +1,125 @@
+"""Small projects of the real kind, for tests: the repository's own code, a real DVC repository, a real MLflow store."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+
+from tasks.paths import Project
+
+REPOSITORY = Path(__file__).parents[1]
+
+TINY = """\
+pipelines:
+  scans: # images, PyTorch
+    ingest: {source: {kind: builtin, name: digits}, target: digit, rows_per_part: 700}
+    validate: {}
+    clean: {}
+    split: {}
+    normalize: {}
+    augment: {image: {rotate: 5, shift: 0.05}}
+    train: {kind: torch, network: {kind: cnn, channels: [8], hidden: 16}, epochs: 2, learning_rate: 0.01}
+    evaluate: {}
+    register: {metric: accuracy, gate: {accuracy: {min: 0.1}}}
+  masses: # numbers, LightGBM
+    ingest: {source: {kind: builtin, name: breast_cancer}, target: diagnosis}
+    validate: {}
+    clean: {}
+    split: {}
+    normalize: {}
+    augment: {}
+    train: {kind: lightgbm, num_iterations: 20, num_leaves: 7}
+    evaluate: {positive: malignant}
+    register: {metric: roc_auc, gate: {roc_auc: {min: 0.8}}}
+  notes: # a file with text, numbers and categories, scikit-learn
+    ingest:
+      source: {kind: table, path: notes.csv}
+      target: kind
+      columns: {note: {type: text}}
+    validate: {}
+    clean: {}
+    split: {}
+    normalize: {text: {min_documents: 1}}
+    augment: {}
+    train: {kind: sklearn, estimator: {kind: logistic_regression}}
+    evaluate: {}
+    register: {metric: f1, gate: {accuracy: {min: 0.5}}}
+"""
+
+
+def make_project(root: Path, params: str = TINY, store: Path | None = None) -> Project:
+    """A project in `root` with the repository's code and the tiny pipelines; `store` is a tracking store to copy."""
+    for name in ("tasks", "flows"):
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", "prefect.yaml", "prefect.toml"):
+        shutil.copyfile(REPOSITORY / name, root / name)
+    (root / ".dvc").mkdir()
+    for name in ("config", ".gitignore"):
+        shutil.copyfile(REPOSITORY / ".dvc" / name, root / ".dvc" / name)
+    (root / "params.yaml").write_text(params)
+    write_notes(root / "notes.csv")
+    if store is not None:
+        shutil.copytree(store, root / "mlflow")
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    project = Project(root=root)
+    draft_suites(project)
+    return project
+
+
+def draft_suites(project: Project) -> None:
+    """The suites that `modelwright add` would have drafted."""
+    from tasks import storage
+    from tasks.blocks import draft_suite
+    from tasks.params import load_params
+
+    for name, pipeline in load_params(project.params).pipelines.items():
+        if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists():
+            storage.write_json(project.pipeline(name).suite, draft_suite(project, name, pipeline.ingest))
+
+
+def write_notes(path: Path, num_rows: int = 240) -> None:
+    """A table that can be learnt: the note's words, the size and the colour all tell the kind; some cells are empty."""
+    kinds = ["order", "complaint"]
+    rows = {
+        "note": [f"{'please send' if n % 2 == 0 else 'it is broken'} item {n % 17} now {n}" for n in range(num_rows)],
+        "size": [None if n % 29 == 0 else n % 7 + 10 * (n % 2) for n in range(num_rows)],
+        "colour": [None if n % 31 == 0 else ("red", "blue", "green")[n % 3] for n in range(num_rows)],
+        "kind": [kinds[n % 2] for n in range(num_rows)],
+    }
+    pl.DataFrame(rows).write_csv(path)
+
+
+def environment(root: Path, **more: str) -> dict[str, str]:
+    """The environment of a user in `root`: the tests' own interpreter first on the path, nothing of the repository."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PREFECT_", "DVC_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**kept, "PATH": path, "PREFECT_HOME": str(root / ".prefect"), "PYTHONPATH": str(root), **more}
+
+
+def command(root: Path, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    """One command as a user would give it in `root`."""
+    env = environment(root, **more)
+    done = subprocess.run(arguments, cwd=root, env=env, capture_output=True, text=True, timeout=280)
+    assert not check or done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def modelwright(root: Path, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
+    """`modelwright ARGUMENTS` in `root`."""
+    return command(root, sys.executable, "-m", "tasks.cli", *arguments, check=check, **more)
+
+
+def files_below(*folders: Path) -> dict[str, bytes]:
+    """Every file below the folders, by its path from the first folder's parent."""
+    base = folders[0].parent
+    return {
+        file.relative_to(base).as_posix(): file.read_bytes()
+        for folder in folders
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }

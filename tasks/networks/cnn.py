@@ -1,0 +1,75 @@
+"""Convolutions over the one image column, with the numbers and categories joined before the head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from tasks.errors import UserError
+from tasks.inputs import Field, Spec
+from tasks.networks.base import InputNetwork, ScaleBytes, dense_layers, refuse_sparse
+from tasks.params import CnnNetwork
+
+_SMALLEST_TO_HALVE = 4
+"""Pixels on the shorter side: halving a smaller picture leaves less than 2 x 2."""
+_LARGEST_TO_FLATTEN = 64
+"""Places that are left to the dense layer one by one; in a larger picture what is seen matters more than where."""
+
+
+class Cnn(InputNetwork):
+    """Blocks of two 3x3 convolutions, then a dense layer over what they found and the dense columns."""
+
+    def __init__(self, config: CnnNetwork, spec: Spec) -> None:
+        super().__init__()
+        image = _the_image(spec)
+        self.image_name = image.name
+        self.dense_names = [field.name for field in spec.fields if field.kind == "dense"]
+        channels, height, width = image.shape
+        self.scale = ScaleBytes(image)
+        blocks = []
+        for filters in config.channels:
+            halve = min(height, width) >= _SMALLEST_TO_HALVE
+            blocks.append(_block(channels, filters, halve))
+            channels, height, width = (filters, height // 2, width // 2) if halve else (filters, height, width)
+        self.blocks = nn.Sequential(*blocks)
+        self.flatten = height * width <= _LARGEST_TO_FLATTEN
+        found = channels * height * width if self.flatten else channels
+        num_dense = sum(field.num_inputs for field in spec.fields if field.kind == "dense")
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = dense_layers([found + num_dense, config.hidden, spec.num_outputs], config.dropout)
+
+    def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
+        """Outputs [B, O] from the image [B, C, H, W] and the dense blocks [B, K]."""
+        seen = self.blocks(self.scale(blocks[self.image_name]))
+        # A plain mean, as adaptive pooling has no deterministic gradient on CUDA.
+        found = self.dropout(seen.flatten(1) if self.flatten else seen.mean(dim=(2, 3)))
+        outputs: Tensor = self.head(torch.cat([found, *(blocks[name] for name in self.dense_names)], dim=1))
+        return outputs
+
+
+def _block(channels: int, filters: int, halve: bool) -> nn.Sequential:
+    """[B, channels, H, W] -> [B, filters, H, W], or [B, filters, H // 2, W // 2] when halved."""
+    pool: list[nn.Module] = [nn.MaxPool2d(2)] if halve else []
+    return nn.Sequential(*_convolution(channels, filters), *_convolution(filters, filters), *pool)
+
+
+def _convolution(channels: int, filters: int) -> list[nn.Module]:
+    # The bias would be taken away again by the batch norm's mean.
+    return [nn.Conv2d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm2d(filters), nn.GELU()]
+
+
+def _the_image(spec: Spec) -> Field:
+    refuse_sparse(spec.fields, "cnn")
+    images = [field for field in spec.fields if field.kind == "image"]
+    if len(images) == 1:
+        return images[0]
+    if not images:
+        names = ", ".join(field.name for field in spec.fields)
+        raise UserError(f"network cnn reads one image column, and none of {names} is one; use `network: kind: mlp`")
+    extra = images[1].name
+    raise UserError(
+        f"column {extra}: network cnn reads one image column, and there is {images[0].name} already; "
+        f"use `network: kind: mlp`, or give {extra} another role than feature"
+    )

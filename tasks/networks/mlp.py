@@ -1,0 +1,36 @@
+"""Dense layers over numbers, categories and flattened pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from tasks.errors import UserError
+from tasks.inputs import Spec
+from tasks.networks.base import InputNetwork, ScaleBytes, dense_layers, refuse_sparse
+from tasks.params import MlpNetwork
+
+
+class Mlp(InputNetwork):
+    """All columns side by side, through dense layers; no hidden layer is a linear model."""
+
+    def __init__(self, config: MlpNetwork, spec: Spec) -> None:
+        super().__init__()
+        refuse_sparse(spec.fields, "mlp")
+        if not spec.fields:
+            raise UserError("network mlp: there is no column to read; give at least one the role feature")
+        # Numbered, not named: a column's name may hold a dot, which a module's name may not.
+        self.names = [field.name for field in spec.fields]
+        self.readers = nn.ModuleList(
+            ScaleBytes(field) if field.kind == "image" else nn.Identity() for field in spec.fields
+        )
+        num_inputs = sum(field.num_inputs for field in spec.fields)
+        self.layers = dense_layers([num_inputs, *config.hidden, spec.num_outputs], config.dropout)
+
+    def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
+        """Outputs [B, O] from all blocks, an image's [B, C, H, W] flattened to [B, C * H * W]."""
+        read = [reader(blocks[name]).flatten(1) for name, reader in zip(self.names, self.readers, strict=True)]
+        outputs: Tensor = self.layers(torch.cat(read, dim=1))
+        return outputs

@@ -1,0 +1,111 @@
+"""The train stage: fits the model on the augmented training rows, and leaves it with the record of how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tasks import reports, storage
+from tasks.digests import folder_digest
+from tasks.inputs import Examples, Spec, read_examples
+from tasks.listeners import History, Listener, watching
+from tasks.params import AugmentImage, Train
+from tasks.paths import Paths
+from tasks.recipe import Recipe, read_recipe
+from tasks.report import Report
+from tasks.tracking.runs import RunLog, flat_params, open_run
+from tasks.trainers import trainer
+from tasks.trainers.base import Fitted, Job, score
+
+
+def run(config: Train, paths: Paths) -> Report:
+    """Trains, writes models/P/, history.csv and run.json, and only then closes the run at the tracking server.
+
+    A server that is down costs nothing: it is written down that the training is still to be delivered.
+    """
+    recipe = read_recipe(paths.recipe)
+    log, history = open_run(paths, config), History()
+    with _failing(log):
+        job = read_job(paths, recipe, [history, log, *watching(f"train {paths.pipeline}")])
+        fitted = trainer(config.kind).fit(job, config)
+        metrics = validation_metrics(job.spec, fitted, job.validation)
+        digest = write_model(paths, fitted)
+        storage.write_text(paths.history, history.as_csv())
+        storage.write_json(paths.run, _record(digest, config, fitted.facts, metrics))
+    close(log, paths, digest)
+    return reports.train(paths)
+
+
+def read_job(paths: Paths, recipe: Recipe, listeners: Sequence[Listener]) -> Job:
+    """The rows to learn from and those to choose the best state by, all in memory."""
+    spec, target = recipe.spec(), recipe.target.name
+    image = storage.read_json(paths.augmentation_report)["image"]
+    return Job(
+        spec=spec,
+        train=read_examples(spec, target, storage.read_parts(paths.augmented)),
+        validation=read_examples(spec, target, storage.read_parts(paths.normalized("validation"))),
+        augment_image=None if image is None else AugmentImage.model_validate(image),
+        listeners=listeners,
+    )
+
+
+def write_model(paths: Paths, fitted: Fitted) -> str:
+    """The model's folder, whole or not at all, with the recipe that makes its input. Returns the folder's digest."""
+    with storage.aside(paths.model) as draft:
+        draft.mkdir()
+        fitted.model.save(draft)
+        storage.write_bytes(draft / paths.recipe.name, paths.recipe.read_bytes())
+    return folder_digest(paths.model)
+
+
+def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples) -> dict[str, float]:
+    """How the model that was kept does on the validation rows, to six decimals."""
+    scores = score(spec, fitted.model.predict(validation.inputs), validation.target)
+    return {name: round(value, 6) for name, value in scores.items()}
+
+
+def close(log: RunLog, paths: Paths, model: str) -> None:
+    """Ends the run at the tracking server, or leaves word that this training is still to be delivered."""
+    if log.finish(paths):
+        storage.remove(paths.undelivered)
+    else:
+        storage.write_json(paths.undelivered, {"pipeline": paths.pipeline, "model": model})
+
+
+def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
+    """The training in a few words: when it was best, as far as the trainer tells, and how good that was."""
+    if "validation_accuracy" in metrics:
+        quality = f"validation accuracy {metrics['validation_accuracy']:.4f}"
+    else:
+        quality = f"validation RMSE {metrics['validation_rmse']:.4g}"
+    if "best_epoch" in facts:
+        return f"best at epoch {facts['best_epoch']} of {facts['epochs']}, {quality}"
+    if "best_tree" in facts:
+        return f"best at tree {facts['best_tree']} of {facts['trees']}, {quality}"
+    if facts.get("converged") is False:
+        return f"not converged after {facts['iterations']} iterations, {quality}"
+    return quality
+
+
+def _record(digest: str, config: Train, facts: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
+    return {
+        "figure": how_it_went(facts, metrics),
+        "model": digest,
+        "trainer": config.kind,
+        "facts": facts,
+        "metrics": metrics,
+        "params": flat_params(config),
+    }
+
+
+@contextmanager
+def _failing(log: RunLog) -> Iterator[None]:
+    """Marks the run as failed when the training ends with whatever error, Ctrl-C too."""
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        if not done:
+            log.fail()

@@ -1,0 +1,163 @@
+"""What a trainer is: it fits a model on examples, and loads it again from its files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import storage
+from tasks.errors import UserError
+from tasks.inputs import Block, Examples, ModelInput, Spec
+from tasks.listeners import Listener
+from tasks.params import AugmentImage
+
+_FORMAT = 1
+"""Of model.json; a later one that older code cannot read has a higher number."""
+_SMALLEST_PROBABILITY = 1e-15
+"""What a probability of zero counts as in a log loss, which would be infinite."""
+
+
+class Model(Protocol):
+    """Answers encoded rows; lies in a folder as files without pickles."""
+
+    def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
+        """Probabilities [N, K] that sum to 1 for classes, values [N] for regression."""
+
+    def save(self, folder: Path) -> None:
+        """Writes the weights and what is needed to load them, into a folder that is there: same model, same bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A trained model, and what is worth knowing of how it went."""
+
+    model: Model
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is to be fitted: examples, what they look like, how images are changed on the batch, and who listens."""
+
+    spec: Spec
+    train: Examples
+    validation: Examples
+    augment_image: AugmentImage | None = None
+    listeners: Sequence[Listener] = ()
+
+
+TrainConfig = TypeVar("TrainConfig", contravariant=True)
+
+
+class Trainer(Protocol[TrainConfig]):
+    """One way to train. `requirements` are the distributions that a process needs in order to predict."""
+
+    requirements: tuple[str, ...]
+
+    def fit(self, job: Job, config: TrainConfig) -> Fitted:
+        """Trains on `job.train`, keeps the best state by `job.validation`. Raises UserError when the model does not fit
+        the columns or the loss is not finite."""
+
+    def load(self, folder: Path, spec: Spec) -> Model:
+        """The model that `Model.save` wrote. Raises UserError when a file is missing or damaged."""
+
+
+def check_job(job: Job) -> None:
+    """Refuses what no trainer can learn from: no rows, values that are not finite, one class only. Raises UserError."""
+    if not job.spec.fields:
+        raise UserError("train: no column has the role feature, so there is nothing to learn from; give one that role")
+    for part, examples in (("train", job.train), ("validation", job.validation)):
+        if examples.inputs.num_rows == 0:
+            raise UserError(f"train: the {part} part has no rows; change the shares in the split section, or add data")
+        _check_finite(part, job.spec, examples)
+    if job.spec.classes and len(np.unique(job.train.target)) < 2:
+        raise UserError(
+            f"train: all training rows are of class {job.spec.classes[int(job.train.target[0])]!r}, so there is "
+            "nothing to tell apart; add rows of the other classes, or choose another target"
+        )
+
+
+def score(spec: Spec, answers: NDArray[np.float64], target: NDArray[Any]) -> dict[str, float]:
+    """How well rows were answered: log loss and accuracy of probabilities [N, K], or MSE and RMSE of values [N]."""
+    if not spec.classes:
+        mse = float(np.mean(np.square(answers - target)))
+        return {"validation_loss": mse, "validation_rmse": mse**0.5}
+    accuracy = float(np.mean(answers.argmax(axis=1) == target))
+    return {"validation_loss": log_loss(answers, target), "validation_accuracy": accuracy}
+
+
+def log_loss(probabilities: NDArray[np.float64], target: NDArray[np.int64]) -> float:
+    """The mean of -log p over the rows, p [N, K] being what was claimed of the class [N] that came true."""
+    claimed = probabilities[np.arange(len(target)), target]
+    return float(-np.log(np.maximum(claimed, _SMALLEST_PROBABILITY)).mean())
+
+
+def write_model(folder: Path, kind: str, spec: Spec, file: str, weights: bytes, **settings: Any) -> None:
+    """Writes the weights, and a model.json that says whose they are, what they read and which bytes they must be."""
+    storage.write_bytes(folder / file, weights)
+    content = {
+        "trainer": kind,
+        "format": _FORMAT,
+        "reads": _reads(spec),
+        "weights": {"file": file, "sha256": hashlib.sha256(weights).hexdigest()},
+        **settings,
+    }
+    storage.write_json(folder / "model.json", content)
+
+
+def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], bytes]:
+    """What `write_model` wrote: model.json and the weights, checked to be the very bytes that were written.
+
+    Raises UserError when a file is missing, damaged, of another trainer or made for other columns.
+    """
+    path = folder / "model.json"
+    content = storage.read_json(path)
+    if not isinstance(content, dict) or not {"trainer", "format", "reads", "weights"} <= content.keys():
+        raise UserError(f"{path}: damaged (not what a trainer writes); run stage train again")
+    if (content["trainer"], content["format"]) != (kind, _FORMAT):
+        found = f"trainer {content['trainer']}, format {content['format']}"
+        raise UserError(f"{path}: is of {found}, not of {kind}, {_FORMAT}; run stage train again")
+    if content["reads"] != _reads(spec):
+        raise UserError(f"{path}: the model reads other columns or classes than the recipe has; run stage train again")
+    return content, _read_weights(folder / content["weights"]["file"], content["weights"]["sha256"])
+
+
+def _read_weights(path: Path, sha256: str) -> bytes:
+    # A damaged file is found here, by its digest: some libraries crash on one, or answer nonsense.
+    weights = path.read_bytes() if path.is_file() else None
+    if weights is None:
+        raise UserError(f"{path}: there is no such file; run stage train again (`modelwright run --from train`)")
+    if hashlib.sha256(weights).hexdigest() != sha256:
+        raise UserError(f"{path}: damaged (not the bytes that were trained); run stage train again")
+    return weights
+
+
+def _reads(spec: Spec) -> dict[str, Any]:
+    fields = [{"name": column.name, "kind": column.kind, "shape": list(column.shape)} for column in spec.fields]
+    return {"fields": fields, "task": spec.task, "classes": list(spec.classes)}
+
+
+def _check_finite(part: str, spec: Spec, examples: Examples) -> None:
+    for column in spec.fields:
+        wrong = 0 if column.kind == "image" else _count_not_finite(examples.inputs.blocks[column.name])
+        if wrong:
+            raise UserError(
+                f"train: column {column.name}: {wrong:,} inputs of the {part} part are missing or infinite; "
+                "take such rows out (an expectation in validate), or impute them in normalize"
+            )
+    wrong = _count_not_finite(examples.target)
+    if wrong:
+        raise UserError(
+            f"train: {wrong:,} targets of the {part} part are missing or infinite; take such rows out in validate"
+        )
+
+
+def _count_not_finite(block: Block) -> int:
+    values = block if isinstance(block, np.ndarray) else block.data
+    return int(np.count_nonzero(~np.isfinite(values)))

@@ -1,0 +1,106 @@
+"""Networks read what they can, refuse the rest, and answer in the task's shape."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tasks.errors import UserError
+from tasks.inputs import Field, Spec
+from tasks.networks import build
+from tasks.networks.base import ScaleBytes, dense_layers
+from tasks.params import CnnNetwork, MlpNetwork, Network
+
+DENSE = Field(name="a.b", kind="dense", shape=(3,), labels=("x", "y", "z"))
+TEXT = Field(name="words", kind="sparse", shape=(9,))
+CNN = CnnNetwork(kind="cnn", channels=(4, 6), hidden=8)
+MLP = MlpNetwork(kind="mlp", hidden=(8,))
+both = pytest.mark.parametrize("config", [CNN, MLP], ids=["cnn", "mlp"])
+
+
+def image(name: str = "scan", channels: int = 1, height: int = 8, width: int = 8) -> Field:
+    factor, offset = (1 / 255,) * channels, (-0.5,) * channels
+    return Field(name=name, kind="image", shape=(channels, height, width), factor=factor, offset=offset)
+
+
+def spec(*fields: Field, classes: tuple[str, ...] = ("a", "b", "c")) -> Spec:
+    return Spec(fields=fields, task="multiclass" if classes else "regression", classes=classes)
+
+
+def batch(of: Spec, rows: int = 4) -> dict[str, torch.Tensor]:
+    return {
+        field.name: torch.randint(0, 256, (rows, *field.shape), dtype=torch.uint8)
+        if field.kind == "image"
+        else torch.randn(rows, *field.shape)
+        for field in of.fields
+    }
+
+
+@both
+@pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (3, 5, 9), (1, 1, 1), (3, 40, 28), (1, 2, 64)])
+def test_answers_in_shape_for_pictures_of_any_size(config: Network, channels: int, height: int, width: int) -> None:
+    of = spec(DENSE, image(channels=channels, height=height, width=width))
+    outputs = build(config, of)(batch(of))
+    assert outputs.shape == (4, 3)
+    outputs.sum().backward()
+
+
+@both
+def test_a_regression_has_one_output(config: Network) -> None:
+    of = spec(image(), classes=())
+    assert build(config, of)(batch(of)).shape == (4, 1)
+
+
+@both
+def test_bytes_may_come_as_floats(config: Network) -> None:
+    of = spec(image())
+    network, blocks = build(config, of).eval(), batch(of)
+    assert torch.equal(network(blocks), network({"scan": blocks["scan"].float()}))
+
+
+@both
+def test_text_is_refused_with_the_cure(config: Network) -> None:
+    with pytest.raises(UserError, match=r"column words: network \w+ cannot read sparse input .*kind: sklearn"):
+        build(config, spec(image(), TEXT))
+
+
+def test_the_cnn_reads_exactly_one_image() -> None:
+    with pytest.raises(UserError, match="column other: network cnn reads one image column, and there is scan already"):
+        build(CNN, spec(image(), image("other")))
+    with pytest.raises(UserError, match=r"none of a\.b is one; use `network: kind: mlp`"):
+        build(CNN, spec(DENSE))
+
+
+def test_the_mlp_reads_many_images_and_numbers_alone() -> None:
+    for of in (spec(image(), image("other"), DENSE), spec(DENSE)):
+        assert build(MLP, of)(batch(of)).shape == (4, 3)
+    with pytest.raises(UserError, match="no column to read"):
+        build(MLP, spec())
+
+
+def test_no_hidden_layer_is_a_linear_model() -> None:
+    network = build(MlpNetwork(kind="mlp", hidden=()), spec(DENSE))
+    assert sum(weights.numel() for weights in network.parameters()) == 3 * 3 + 3
+
+
+@both
+def test_every_weight_learns(config: Network) -> None:
+    of = spec(DENSE, image())
+    network = build(config, of)
+    torch.nn.functional.cross_entropy(network(batch(of, 16)), torch.arange(16) % 3).backward()
+    assert all(weights.grad is not None and weights.grad.abs().sum() > 0 for weights in network.parameters())
+
+
+def test_bytes_are_scaled_as_the_recipe_says_channel_by_channel() -> None:
+    field = Field(name="scan", kind="image", shape=(2, 1, 1), factor=(0.5, 2.0), offset=(1.0, -1.0))
+    pixels = torch.tensor([[[[4]], [[10]]]], dtype=torch.uint8)
+    assert ScaleBytes(field)(pixels).flatten().tolist() == [3.0, 19.0]
+    assert torch.equal(ScaleBytes(field)(pixels), torch.from_numpy(field.scaled(pixels.numpy())))
+
+
+def test_the_scale_travels_with_the_weights() -> None:
+    assert {"scale.factor", "scale.offset"} <= build(CNN, spec(image())).state_dict().keys()
+
+
+def test_the_last_dense_layer_is_bare() -> None:
+    assert [type(layer).__name__ for layer in dense_layers([3, 4, 2], 0.1)] == ["Linear", "GELU", "Dropout", "Linear"]

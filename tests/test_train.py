@@ -1,0 +1,180 @@
+"""The train stage leaves a model, its history and its record, whatever the tracking server does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks import reports, storage, train
+from tasks.columns.image import ImageEncoding
+from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.digests import folder_digest
+from tasks.errors import UserError
+from tasks.inputs import Field, to_series
+from tasks.params import LightgbmTrain, SklearnTrain, TorchTrain, Train
+from tasks.paths import Paths, Project
+from tasks.recipe import Feature, Recipe, Target, read_recipe, write_recipe
+from tasks.trainers import trainer
+
+IMAGE = Field(name="scan", kind="image", shape=(1, 8, 8))
+
+
+def torch_config(**changes: Any) -> TorchTrain:
+    network = {"kind": "cnn", "channels": [4], "hidden": 8}
+    settings = {
+        "kind": "torch",
+        "network": network,
+        "epochs": 4,
+        "batch_size": 16,
+        "device": "cpu",
+        "learning_rate": 0.01,
+        **changes,
+    }
+    return TorchTrain.model_validate_json(json.dumps(settings))
+
+
+def normalized(num_rows: int, seed: int) -> pl.DataFrame:
+    random = np.random.default_rng(seed)
+    target = random.integers(0, 2, num_rows)
+    images = random.integers(0, 50, (num_rows, 1, 8, 8)).astype(np.uint8)
+    images[target == 1, :, :, 4:] += 150
+    return pl.DataFrame([to_series("scan", IMAGE, images), pl.Series("side", target, dtype=pl.Int64)])
+
+
+@pytest.fixture
+def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    """A pipeline after its augment stage, and a tracking server that nobody has started."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    of = Project(root=tmp_path).pipeline("sides")
+    columns = (Column(name="scan", type="image", role="feature"), Column(name="side", type="category", role="target"))
+    source = SourceRecord(kind="table", location="sides.parquet", digest="0" * 64)
+    write_dataset(of.dataset, Dataset(columns=columns, task="binary", num_rows=130, source=source))
+    encoding = ImageEncoding(height=8, width=8, channels=1, factor=(1 / 255,), offset=(0.0,))
+    classes = Target(name="side", task="binary", classes=("left", "right"))
+    write_recipe(of.recipe, Recipe(features=(Feature(name="scan", encoding=encoding),), target=classes, num_inputs=64))
+    storage.write_parts(of.augmented, [normalized(60, 0), normalized(40, 1)])
+    storage.write_parts(of.normalized("validation"), [normalized(30, 2)])
+    storage.write_json(of.augmentation_report, {"num_rows": 100, "image": {"rotate": 5, "shift": 0.05}})
+    return of
+
+
+def produced(paths: Paths) -> dict[str, bytes]:
+    files = [*paths.model.iterdir(), paths.history, paths.run]
+    return {file.name: file.read_bytes() for file in files}
+
+
+def test_leaves_the_model_and_its_record(paths: Paths) -> None:
+    report = train.run(torch_config(), paths)
+    names = {"model.json", "model.safetensors", "recipe.json", "history.csv", "run.json"}
+    assert produced(paths).keys() == names
+    assert (paths.model / "recipe.json").read_bytes() == paths.recipe.read_bytes()
+    record = storage.read_json(paths.run)
+    assert record["model"] == folder_digest(paths.model)
+    assert record["trainer"] == "torch"
+    assert record["params"]["network.channels"] == "[4]"
+    assert record["metrics"]["validation_accuracy"] > 0.9
+    assert report.figure.startswith(f"best at epoch {record['facts']['best_epoch']} of 4, validation accuracy ")
+    assert report == reports.train(paths)
+
+
+def test_history_has_a_line_an_epoch(paths: Paths) -> None:
+    train.run(torch_config(), paths)
+    history = pl.read_csv(paths.history)
+    assert history["epoch"].to_list() == [1, 2, 3, 4]
+    assert history.columns == ["epoch", "train_loss", "validation_loss", "validation_accuracy", "learning_rate"]
+
+
+def test_the_model_can_be_loaded_with_the_recipe_beside_it(paths: Paths) -> None:
+    train.run(torch_config(), paths)
+    spec = read_recipe(paths.model / "recipe.json").spec()
+    job = train.read_job(paths, read_recipe(paths.recipe), [])
+    answers = trainer("torch").load(paths.model, spec).predict(job.validation.inputs)
+    accuracy = np.mean(answers.argmax(axis=1) == job.validation.target)
+    assert round(float(accuracy), 6) == storage.read_json(paths.run)["metrics"]["validation_accuracy"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        torch_config(),
+        LightgbmTrain(kind="lightgbm", num_iterations=20),
+        SklearnTrain.model_validate({"kind": "sklearn", "estimator": {"kind": "logistic_regression"}}),
+    ],
+    ids=["torch", "lightgbm", "sklearn"],
+)
+def test_every_trainer_leaves_the_same_bytes_again(config: Train, paths: Paths) -> None:
+    report = train.run(config, paths)
+    first = produced(paths)
+    assert train.run(config, paths) == report
+    assert produced(paths) == first
+
+
+def test_images_are_augmented_as_the_report_of_augment_says(paths: Paths) -> None:
+    train.run(torch_config(), paths)
+    with_changes = produced(paths)
+    storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
+    train.run(torch_config(), paths)
+    assert produced(paths)["model.safetensors"] != with_changes["model.safetensors"]
+
+
+def test_a_server_that_is_down_costs_nothing_and_leaves_word(paths: Paths) -> None:
+    train.run(torch_config(), paths)
+    waiting = storage.read_json(paths.undelivered)
+    assert waiting == {"pipeline": "sides", "model": folder_digest(paths.model)}
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_delivered_training_takes_the_word_away(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    storage.write_json(paths.undelivered, {"pipeline": "sides", "model": "an older one"})
+    train.run(torch_config(epochs=2), paths)
+    assert not paths.undelivered.exists()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_training_that_fails_leaves_what_was_there(paths: Paths) -> None:
+    train.run(torch_config(epochs=1), paths)
+    before = produced(paths)
+    with pytest.raises(UserError, match="not finite"):
+        train.run(torch_config(learning_rate=1e30, optimizer="sgd"), paths)
+    assert produced(paths) == before
+
+
+def test_a_model_is_written_whole_or_not_at_all(paths: Paths) -> None:
+    class Breaks:
+        def save(self, folder: Path) -> None:
+            (folder / "model.json").write_text("{}")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="the disk is full"):
+        train.write_model(paths, train.Fitted(model=Breaks()))
+    assert not paths.model.parent.exists() or not list(paths.model.parent.iterdir())
+
+
+def test_a_missing_stage_is_named(paths: Paths) -> None:
+    storage.remove(paths.augmented)
+    with pytest.raises(UserError, match="augmented: there is no table here"):
+        train.run(torch_config(), paths)
+
+
+@pytest.mark.parametrize(
+    ("facts", "figure"),
+    [
+        ({"epochs": 30, "best_epoch": 24}, "best at epoch 24 of 30, validation accuracy 0.9926"),
+        ({"trees": 170, "best_tree": 120}, "best at tree 120 of 170, validation accuracy 0.9926"),
+        ({"iterations": 9, "converged": True}, "validation accuracy 0.9926"),
+        ({"iterations": 9, "converged": False}, "not converged after 9 iterations, validation accuracy 0.9926"),
+    ],
+)
+def test_says_how_it_went(facts: dict[str, Any], figure: str) -> None:
+    assert train.how_it_went(facts, {"validation_accuracy": 0.99259}) == figure
+
+
+def test_says_how_a_regression_went() -> None:
+    assert train.how_it_went({}, {"validation_rmse": 53.2187}) == "validation RMSE 53.22"

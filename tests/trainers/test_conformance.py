@@ -1,0 +1,290 @@
+"""What every trainer keeps to, whatever library is behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.errors import UserError
+from tasks.inputs import Examples, Field, ModelInput, Spec
+from tasks.listeners import History
+from tasks.params import (
+    CnnNetwork,
+    LightgbmTrain,
+    LogisticRegression,
+    MlpNetwork,
+    Ridge,
+    SklearnTrain,
+    Task,
+    TorchTrain,
+)
+from tasks.trainers import trainer
+from tasks.trainers.base import Job, score
+
+MLP = MlpNetwork(kind="mlp", hidden=(16,), dropout=0)
+CNN = CnnNetwork(kind="cnn", channels=(8,), hidden=16, dropout=0.1)
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    config: Any
+    task: Task
+    kinds: tuple[str, ...] = ("dense",)
+
+
+def torch_config(network: Any) -> TorchTrain:
+    return TorchTrain(kind="torch", network=network, learning_rate=0.01, epochs=12, batch_size=32, device="cpu")
+
+
+LIGHTGBM = LightgbmTrain(kind="lightgbm", num_iterations=40, min_data_in_leaf=2, learning_rate=0.2, patience=10)
+LOGISTIC = SklearnTrain(kind="sklearn", estimator=LogisticRegression(kind="logistic_regression"))
+RIDGE = SklearnTrain(kind="sklearn", estimator=Ridge(kind="ridge"))
+CASES = [
+    Case("mlp-binary", torch_config(MLP), "binary"),
+    Case("mlp-multiclass", torch_config(MLP), "multiclass"),
+    Case("mlp-regression", torch_config(MLP), "regression"),
+    Case("mlp-image", torch_config(MLP), "multiclass", ("dense", "image")),
+    Case("cnn-multiclass", torch_config(CNN), "multiclass", ("image",)),
+    Case("cnn-mixed", torch_config(CNN), "binary", ("dense", "image")),
+    Case("lightgbm-binary", LIGHTGBM, "binary"),
+    Case("lightgbm-multiclass", LIGHTGBM, "multiclass"),
+    Case("lightgbm-regression", LIGHTGBM, "regression"),
+    Case("lightgbm-mixed", LIGHTGBM, "binary", ("dense", "sparse", "image")),
+    Case("logistic-binary", LOGISTIC, "binary"),
+    Case("logistic-multiclass", LOGISTIC, "multiclass"),
+    Case("logistic-text", LOGISTIC, "binary", ("sparse",)),
+    Case("logistic-mixed", LOGISTIC, "multiclass", ("dense", "sparse", "image")),
+    Case("ridge", RIDGE, "regression"),
+    Case("ridge-text", RIDGE, "regression", ("sparse",)),
+]
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+classifiers = pytest.mark.parametrize("case", [c for c in CASES if c.task != "regression"], ids=lambda case: case.name)
+one_a_trainer = pytest.mark.parametrize("case", [CASES[0], CASES[6], CASES[10], CASES[14]], ids=lambda case: case.name)
+
+FIELDS = {
+    "dense": Field(name="size of it", kind="dense", shape=(3,), labels=("size [cm]", "a:b", "a,b")),
+    "sparse": Field(name="words", kind="sparse", shape=(5,), labels=tuple("vwxyz")),
+    "image": Field(name="scan", kind="image", shape=(1, 8, 8), factor=(1 / 255,), offset=(0.0,)),
+}
+CLASSES = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
+
+
+def make_spec(case: Case) -> Spec:
+    return Spec(fields=tuple(FIELDS[kind] for kind in case.kinds), task=case.task, classes=CLASSES[case.task])
+
+
+def make_examples(case: Case, num_rows: int, seed: int) -> Examples:
+    """Rows whose every block shows the target plainly, with some noise."""
+    random = np.random.default_rng(seed)
+    if case.task == "regression":
+        signal = random.normal(size=num_rows).astype(np.float32)
+        target: Any = 100 * signal + 1000
+    else:
+        target = random.integers(0, len(CLASSES[case.task]), num_rows)
+        signal = target.astype(np.float32)
+    blocks = {FIELDS[kind].name: make_block(kind, signal, random) for kind in case.kinds}
+    return Examples(inputs=ModelInput(blocks=blocks, num_rows=num_rows), target=target)
+
+
+def make_block(kind: str, signal: Any, random: np.random.Generator) -> Any:
+    from scipy.sparse import csr_matrix
+
+    noise = random.normal(scale=0.05, size=(len(signal), FIELDS[kind].shape[0])).astype(np.float32)
+    match kind:
+        case "dense":
+            noise[:, 0] += signal
+            noise[:, 1] += (signal == 1) * 2
+            return noise
+        case "sparse":
+            noise[:, 0] += signal
+            noise[:, 1] += (signal == 1) * 2
+            return csr_matrix(noise * (np.abs(noise) > 0.04))
+        case _:
+            image = random.integers(0, 40, size=(len(signal), 1, 8, 8)).astype(np.uint8)
+            for row, value in enumerate(signal):
+                image[row, 0, 1 + 2 * int(value) : 3 + 2 * int(value), :] = 220
+            return image
+
+
+def make_job(case: Case, **changes: Any) -> Job:
+    job = Job(spec=make_spec(case), train=make_examples(case, 160, 0), validation=make_examples(case, 60, 1))
+    return replace(job, **changes)
+
+
+def fit(case: Case, job: Job | None = None) -> Any:
+    return trainer(case.config.kind).fit(job or make_job(case), case.config)
+
+
+@cache
+def fitted(case: Case) -> Any:
+    """Fitted once for the tests that only look at it."""
+    return fit(case)
+
+
+def saved(case: Case, folder: Path) -> Path:
+    folder.mkdir()
+    fitted(case).model.save(folder)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@every_case
+def test_learns_a_separable_problem(case: Case) -> None:
+    test = make_examples(case, 80, 2)
+    result = score(make_spec(case), fitted(case).model.predict(test.inputs), test.target)
+    if case.task == "regression":
+        assert result["validation_rmse"] < 25  # the target's deviation is 100
+    else:
+        assert result["validation_accuracy"] > 0.95
+
+
+@every_case
+def test_the_same_rows_give_the_same_bytes(case: Case, tmp_path: Path) -> None:
+    first = contents(saved(case, tmp_path / "first"))
+    fit(case).model.save(tmp_path)
+    assert first == {name: (tmp_path / name).read_bytes() for name in first}
+    assert "model.json" in first
+
+
+@every_case
+def test_a_loaded_model_answers_to_the_bit_as_before(case: Case, tmp_path: Path) -> None:
+    model, inputs = fitted(case).model, make_examples(case, 50, 3).inputs
+    model.save(tmp_path)
+    loaded = trainer(case.config.kind).load(tmp_path, make_spec(case))
+    assert np.array_equal(model.predict(inputs), loaded.predict(inputs))
+    (tmp_path / "again").mkdir()
+    loaded.save(tmp_path / "again")
+    assert contents(tmp_path / "again")["model.json"] == (tmp_path / "model.json").read_bytes()
+
+
+@every_case
+def test_answers_have_the_shape_of_the_task(case: Case) -> None:
+    answers = fitted(case).model.predict(make_examples(case, 7, 4).inputs)
+    assert answers.dtype == np.float64
+    if case.task == "regression":
+        assert answers.shape == (7,)
+    else:
+        assert answers.shape == (7, len(CLASSES[case.task]))
+        assert np.allclose(answers.sum(axis=1), 1, atol=1e-9)
+        assert ((answers >= 0) & (answers <= 1)).all()
+
+
+@every_case
+def test_no_rows_get_no_answers(case: Case) -> None:
+    model = fitted(case).model
+    classes = CLASSES[case.task]
+    assert model.predict(make_examples(case, 0, 4).inputs).shape == ((0, len(classes)) if classes else (0,))
+
+
+@every_case
+def test_tells_its_listeners(case: Case) -> None:
+    history = History()
+    facts = fit(case, make_job(case, listeners=[history])).facts
+    assert [row["epoch"] for row in history.rows] == list(range(1, len(history.rows) + 1))
+    assert {"train_loss", "validation_loss"} < history.rows[0].keys()
+    last = "validation_rmse" if case.task == "regression" else "validation_accuracy"
+    assert all(list(row) == list(history.rows[0]) and np.isfinite(row[last]) for row in history.rows)
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_model_files_are_no_pickles(tmp_path: Path) -> None:
+    for case in CASES:
+        files = contents(saved(case, tmp_path / case.name))
+        assert not any(name.endswith((".pkl", ".pickle", ".pt", ".joblib")) for name in files)
+        assert not any(content[:1] == b"\x80" for content in files.values())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@one_a_trainer
+def test_refuses_inputs_that_are_not_finite(case: Case, value: float) -> None:
+    job = make_job(case)
+    job.train.inputs.blocks["size of it"][3, 1] = value
+    with pytest.raises(UserError, match=r"column size of it: 1 inputs of the train part .*impute"):
+        fit(case, job)
+
+
+@one_a_trainer
+def test_refuses_a_target_that_is_not_finite(case: Case) -> None:
+    job = make_job(case)
+    target = job.validation.target.astype(np.float32)
+    target[0] = np.nan
+    with pytest.raises(UserError, match="1 targets of the validation part"):
+        fit(case, replace(job, validation=replace(job.validation, target=target)))
+
+
+@one_a_trainer
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_refuses_a_part_without_rows(case: Case, part: str) -> None:
+    with pytest.raises(UserError, match=f"the {part} part has no rows"):
+        fit(case, make_job(case, **{part: make_examples(case, 0, 0)}))
+
+
+@one_a_trainer
+def test_refuses_a_table_without_features(case: Case) -> None:
+    with pytest.raises(UserError, match="no column has the role feature"):
+        fit(case, make_job(case, spec=replace(make_spec(case), fields=())))
+
+
+@classifiers
+def test_refuses_one_class_only(case: Case) -> None:
+    job = make_job(case)
+    train = replace(job.train, target=np.zeros_like(job.train.target))
+    with pytest.raises(UserError, match="all training rows are of class"):
+        fit(case, replace(job, train=train))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.task == "regression"], ids=lambda case: case.name)
+def test_learns_a_constant_value(case: Case) -> None:
+    job = make_job(case)
+    train = replace(job.train, target=np.full_like(job.train.target, 7))
+    validation = replace(job.validation, target=np.full_like(job.validation.target, 7))
+    answers = fit(case, replace(job, train=train, validation=validation)).model.predict(validation.inputs)
+    assert np.allclose(answers, 7, atol=1)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.task == "multiclass"], ids=lambda case: case.name)
+def test_a_class_without_training_rows_has_its_place(case: Case) -> None:
+    job = make_job(case)
+    train = replace(job.train, target=np.minimum(job.train.target, 1))
+    answers = fit(case, replace(job, train=train)).model.predict(job.validation.inputs)
+    assert answers.shape == (60, 3)
+    assert np.allclose(answers.sum(axis=1), 1, atol=1e-9)
+
+
+@pytest.mark.parametrize("spoil", ["missing", "cut", "changed", "other columns", "other trainer", "not ours"])
+@one_a_trainer
+def test_refuses_a_damaged_model(case: Case, spoil: str, tmp_path: Path) -> None:
+    folder = saved(case, tmp_path / "model")
+    spec = make_spec(case)
+    (weights,) = (file for file in folder.iterdir() if file.name != "model.json")
+    content, card = weights.read_bytes(), json.loads((folder / "model.json").read_text())
+    spoilers: dict[str, Callable[[], Any]] = {
+        "missing": weights.unlink,
+        "cut": lambda: weights.write_bytes(content[: len(content) // 2]),
+        "changed": lambda: weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1])),
+        "other columns": lambda: None,
+        "other trainer": lambda: (folder / "model.json").write_text(json.dumps({**card, "trainer": "another"})),
+        "not ours": lambda: (folder / "model.json").write_text("[]"),
+    }
+    spoilers[spoil]()
+    if spoil == "other columns":
+        spec = replace(spec, fields=(FIELDS["image"],))
+    with pytest.raises(UserError, match="train again"):
+        trainer(case.config.kind).load(folder, spec)
+
+
+@one_a_trainer
+def test_refuses_a_folder_without_a_model(case: Case, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"model\.json: there is no such file"):
+        trainer(case.config.kind).load(tmp_path, make_spec(case))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.paths import Paths
@@ -14,25 +14,22 @@ from tasks.paths import Paths
 if TYPE_CHECKING:
     from tasks.chain import StageResult
 
+PIPED_WIDTH = 120
+"""Columns of a line when no terminal says how many it has."""
+
 _STYLES = {"ran": "green", "restored": "cyan", "unchanged": "dim"}
 
 
 def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, paths: Paths) -> None:
     """The table of stages, the model, and the commands that open the pages."""
     console = Console(highlight=False)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading, justify in (
-        ("stage", "left"),
-        ("outcome", "left"),
-        ("seconds", "right"),
-        ("", "left"),
-        ("why", "left"),
-    ):
-        table.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    table = Table("stage", "outcome", Column("seconds", justify="right"), "", box=None, padding=(0, 2, 0, 0))
+    table.add_column("why", no_wrap=True, overflow="ellipsis", style="dim")
     for result in results:
         outcome = Text(result.outcome, style=_STYLES[result.outcome])
-        why = Text(", ".join(result.why[:2]) + (" ..." if len(result.why) > 2 else ""), style="dim")
-        table.add_row(result.stage, outcome, f"{result.seconds:.1f}", result.report.figure, why)
+        table.add_row(result.stage, outcome, f"{result.seconds:.1f}", result.report.figure, ", ".join(result.why))
     console.print(table)
     if model is None:
         return

@@ -1,4 +1,4 @@
-"""What a run stands on: the commit of the code, and the versions of the packages."""
+"""What a run stands on: the commit of the code, the versions of the packages, the processes beside it."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ def installed_version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def is_alive(process: int) -> bool:
+    """Whether a process with this id runs on this machine, whoever's it is."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _git(root: Path, *arguments: str) -> str | None:

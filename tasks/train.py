@@ -32,7 +32,8 @@ def run(config: Train, paths: Paths) -> Report:
         metrics = validation_metrics(job.spec, fitted, job.validation)
         digest = write_model(paths, fitted)
         storage.write_text(paths.history, history.as_csv())
-        storage.write_json(paths.run, _record(digest, config, fitted.facts, metrics))
+        rows = {"num_rows": job.train.inputs.num_rows, "digest": folder_digest(paths.augmented)}
+        storage.write_json(paths.run, _record(digest, config, fitted.facts, metrics) | {"training_rows": rows})
     close(log, paths, digest)
     return reports.train(paths)
 

@@ -66,6 +66,7 @@ def register_version(config: Register, paths: Paths, candidate: Candidate) -> Re
     run_id = deliver(paths)
     with store.reachable(paths.project):
         client = store.connect(paths.project)
+        client.set_tag(run_id, DATA_TAG, candidate.passport["source"]["digest"])
         _log_reports(client, run_id, paths, candidate.metrics)
         _ensure_model(client, paths.pipeline, candidate.passport)
         version = _find_version(client, paths.pipeline, candidate.model)

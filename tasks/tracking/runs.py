@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import storage
-from tasks.dataset import Dataset, read_dataset
-from tasks.environment import git_state
+from tasks.environment import git_state, is_alive
 from tasks.errors import UserError
 from tasks.params import Config, Train
 from tasks.paths import Paths
@@ -40,7 +39,7 @@ _PARAM_LENGTH = 6000
 """Characters of a parameter's value that MLflow keeps."""
 
 _DIGEST_LENGTH = 36
-"""Characters of a data set's digest that MLflow keeps; the whole one is a tag."""
+"""Characters of a data set's digest that MLflow keeps; the profile has the whole one."""
 
 _logger = logging.getLogger(__name__)
 
@@ -184,14 +183,12 @@ def _texts(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _start(client: MlflowClient, experiment_id: str, paths: Paths, kind: str, params: Mapping[str, str]) -> str:
-    """A new run with its parameters and its data set."""
+    """A new run with its parameters."""
     from mlflow.entities import Param
 
     commit = git_state(paths.project.root)["commit"]
-    dataset = read_dataset(paths.dataset)
     tags = {
         PIPELINE_TAG: paths.pipeline,
-        DATA_TAG: dataset.source.digest,
         PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
         "mlflow.source.name": f"modelwright run {paths.pipeline}",
         "mlflow.source.type": "JOB",
@@ -202,23 +199,19 @@ def _start(client: MlflowClient, experiment_id: str, paths: Paths, kind: str, pa
     everything = {**params, "pipeline": paths.pipeline, "trainer": kind}
     logged: list[Param] = [Param(name, value) for name, value in sorted(everything.items())]
     client.log_batch(run_id, params=logged)
-    client.log_inputs(run_id, [_dataset_input(paths.pipeline, dataset)])
     return run_id
 
 
-def _dataset_input(pipeline: str, dataset: Dataset) -> DatasetInput:
-    """The data set with our digest of all of it: MLflow's own reads the first 10,000 rows."""
-    from mlflow.entities import Dataset as LoggedDataset
-    from mlflow.entities import DatasetInput, InputTag
+def _training_rows(paths: Paths, rows: Mapping[str, Any]) -> DatasetInput:
+    """The rows that were learnt from, with our digest of all of them: MLflow's own reads the first 10,000."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    columns = [{"name": column.name, "type": column.type, "required": False} for column in dataset.columns]
-    logged = LoggedDataset(
-        name=pipeline,
-        digest=dataset.source.digest[:_DIGEST_LENGTH],
+    logged = Dataset(
+        name=paths.pipeline,
+        digest=rows["digest"][:_DIGEST_LENGTH],
         source_type="local",
-        source=json.dumps({"uri": dataset.source.location, "kind": dataset.source.kind}),
-        schema=json.dumps({"mlflow_colspec": columns}),
-        profile=json.dumps({"num_rows": dataset.num_rows, "digest": dataset.source.digest}),
+        source=json.dumps({"uri": paths.relative(paths.augmented)}),
+        profile=json.dumps(rows),
     )
     return DatasetInput(logged, [InputTag("mlflow.data.context", "training")])
 
@@ -234,6 +227,7 @@ def _complete(client: MlflowClient, run_id: str, paths: Paths) -> None:
     now = _now()
     metrics = [Metric(f"best_{name}", value, now, 0) for name, value in record["metrics"].items()]
     client.log_batch(run_id, metrics=metrics)
+    client.log_inputs(run_id, [_training_rows(paths, record["training_rows"])])
     for file in (paths.history, paths.run, paths.model / "recipe.json"):
         if file.exists():
             client.log_artifact(run_id, str(file))
@@ -272,15 +266,7 @@ def _end_cut_off_runs(client: MlflowClient, experiment_id: str, pipeline: str) -
 
 
 def _goes_on(run_id: str, process: int) -> bool:
-    if process == os.getpid():
-        return run_id in _opened
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True  # somebody else's process, and alive
-    return True
+    return run_id in _opened if process == os.getpid() else is_alive(process)
 
 
 def _now() -> int:

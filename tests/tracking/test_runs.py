@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasks import train
+from tasks.digests import folder_digest
 from tasks.errors import UserError
 from tasks.params import load_pipeline
 from tasks.paths import Paths
@@ -80,8 +81,9 @@ def test_a_training_is_a_run_with_everything(project):
     kept = {name: value for name, value in run.data.metrics.items() if name.startswith("best_")}
     assert kept == {f"best_{name}": value for name, value in record["metrics"].items()}
     (used,) = run.inputs.dataset_inputs
-    assert used.dataset.digest == "d" * 36
-    assert json.loads(used.dataset.profile) == {"num_rows": 120, "digest": "d" * 64}
+    digest = folder_digest(project.augmented)
+    assert used.dataset.digest == digest[:36]
+    assert json.loads(used.dataset.profile) == {"num_rows": 60, "digest": digest}
     client = store.connect(project.project)
     artifacts = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
     assert artifacts == {"history.csv", "run.json", "recipe.json"}

@@ -1,0 +1,161 @@
+"""What is run, restored or left, and why."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks.chain import Chain, run_plain, stages_between
+from tasks.errors import GateError, UserError
+from tasks.memo import Memo, differences
+from tasks.paths import STAGES, Project
+from tests.projects import write_notes
+
+DATA_STAGES = STAGES[: STAGES.index("train")]
+
+
+def outcomes(project: Project, last: str = "augment") -> dict[str, str]:
+    return {result.stage: result.outcome for result in run_plain(project, "masses", last=last)}
+
+
+def change_params(project: Project, before: str, after: str) -> None:
+    text = project.params.read_text()
+    assert before in text
+    project.params.write_text(text.replace(before, after))
+
+
+def test_what_was_done_is_not_done_again(project: Project) -> None:
+    assert set(outcomes(project).values()) == {"ran"}
+    assert set(outcomes(project).values()) == {"unchanged"}
+
+
+def test_a_changed_parameter_is_named_and_only_what_follows_runs(project: Project) -> None:
+    outcomes(project)
+    change_params(project, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
+    results = {result.stage: result for result in run_plain(project, "masses", last="augment")}
+    assert [results[stage].outcome for stage in ("ingest", "validate", "clean")] == ["unchanged"] * 3
+    assert results["split"].why == ("split.seed (not set) -> 7",)
+    assert results["normalize"].outcome == "ran"
+
+
+SPLIT_SEED = "split: {seed: 7}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm"
+
+
+def test_what_was_done_before_is_restored(project: Project) -> None:
+    outcomes(project)
+    original = project.params.read_text()
+    change_params(project, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
+    outcomes(project)
+    project.params.write_text(original)
+    restored = outcomes(project)
+    assert restored["split"] == "restored"
+    assert restored["normalize"] == "restored"
+
+
+def test_missing_outputs_come_back_from_the_cache(project: Project) -> None:
+    outcomes(project)
+    shutil.rmtree(project.root / "data" / "masses" / "clean")
+    results = {result.stage: result for result in run_plain(project, "masses", last="augment")}
+    assert (results["clean"].outcome, results["clean"].why) == ("restored", ("data/masses/clean is missing",))
+    assert results["split"].outcome == "unchanged"
+
+
+def test_status_says_why_and_runs_nothing(project: Project) -> None:
+    assert Chain(project, "masses").out_of_date()["ingest"] == ("never ran",)
+    outcomes(project, "register")
+    assert not any(Chain(project, "masses").out_of_date().values())
+    change_params(project, "num_iterations: 20", "num_iterations: 30")
+    late = {stage: why for stage, why in Chain(project, "masses").out_of_date().items() if why}
+    assert late == {
+        "train": ("train.num_iterations 20 -> 30",),
+        "register": ("train.num_iterations 20 -> 30",),
+    }
+    assert not any(Chain(project, "masses").out_of_date()[stage] for stage in DATA_STAGES)
+
+
+def test_a_source_that_changed_is_taken_in_again(project: Project) -> None:
+    run_plain(project, "notes", last="clean")
+    write_notes(project.root / "notes.csv", num_rows=260)
+    assert Chain(project, "notes").out_of_date()["ingest"] == ("the source changed",)
+    (first, *_) = run_plain(project, "notes", last="clean")
+    assert (first.outcome, first.why, first.report.numbers["num_rows"]) == ("ran", ("the source changed",), 260)
+
+
+def test_a_source_with_the_same_rows_in_other_bytes_stops_before_training(project: Project) -> None:
+    run_plain(project, "notes", last="train")
+    content = (project.root / "notes.csv").read_text()
+    (project.root / "notes.csv").write_text(content.replace("\n", "\r\n"), newline="")
+    outcomes = {result.stage: result.outcome for result in run_plain(project, "notes", last="train")}
+    assert (outcomes["ingest"], outcomes["train"]) == ("ran", "unchanged")
+
+
+def test_outputs_that_are_links_into_the_cache_are_never_written_into(project: Project) -> None:
+    with (project.root / ".dvc" / "config").open("a") as config:
+        config.write("[cache]\n    type = hardlink\n")
+    outcomes(project)
+    cached = {
+        file: file.read_bytes() for file in (project.root / ".dvc" / "cache" / "files").rglob("*") if file.is_file()
+    }
+    linked = next((project.root / "data" / "masses" / "clean").iterdir())
+    assert linked.stat().st_nlink > 1
+    run_plain(project, "masses", last="augment", force=True)
+    change_params(project, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
+    outcomes(project)
+    assert {file: file.read_bytes() for file in cached} == cached
+
+
+def test_a_stage_whose_input_is_missing_names_it(project: Project) -> None:
+    with pytest.raises(
+        UserError, match=r"data/masses/.*: missing, and clean@masses needs it; run the stage that makes it"
+    ):
+        run_plain(project, "masses", first="clean")
+
+
+def test_a_gate_that_says_no_leaves_the_stage_undone(project: Project) -> None:
+    suite = project.pipeline("masses").suite
+    content = json.loads(suite.read_text())
+    worst = {"column": "mean radius", "min_value": 1000}
+    content["expectations"].append(
+        {"type": "expect_column_values_to_be_between", "kwargs": worst, "severity": "critical"}
+    )
+    suite.write_text(json.dumps(content))
+    with pytest.raises(GateError, match="data/masses/quarantine/validate"):
+        run_plain(project, "masses", last="clean")
+    assert Chain(project, "masses").out_of_date()["validate"] == ("never ran",)
+    assert Chain(project, "masses").out_of_date()["ingest"] == ()
+
+
+def test_two_processes_do_not_write_the_same_stage(project: Project) -> None:
+    outer, inner = Memo(project.root, "masses"), Memo(project.root, "masses")
+    ingest = Chain(project, "masses")
+
+    def meanwhile() -> None:
+        with pytest.raises(UserError, match="another process is at work"):
+            inner.perform("ingest", lambda: None)
+        ingest._run("ingest")
+
+    assert outer.perform("ingest", meanwhile)[0] == "ran"
+
+
+def test_a_folder_that_dvc_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("pipelines: {}")
+    with pytest.raises(UserError, match="DVC"):
+        Memo(tmp_path, "masses")
+
+
+def test_stages_between() -> None:
+    assert stages_between(None, None) == STAGES
+    assert stages_between("split", "augment") == ("split", "normalize", "augment")
+    with pytest.raises(UserError, match=r"there is no stage trian; did you mean train\?"):
+        stages_between("trian", None)
+    with pytest.raises(UserError, match="stage train comes after clean"):
+        stages_between("train", "clean")
+
+
+def test_differences_name_every_leaf() -> None:
+    before, after = {"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"b": 2, "c": [1, 2]}, "e": None}
+    assert differences("train", before, after) == ["train.a.b 1 -> 2", "train.d 1 -> (not set)"]
+    assert differences("", before, after)[0] == "a.b 1 -> 2"

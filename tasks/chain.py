@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import time
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from tasks import reports, storage
+from tasks import reports, snapshot, storage
 from tasks.errors import UserError, did_you_mean
-from tasks.memo import Memo, Outcome, Reasons
-from tasks.params import load_pipeline
 from tasks.paths import STAGES, Paths, Project
 from tasks.report import Report
+
+if TYPE_CHECKING:
+    from tasks.memo import Outcome, Reasons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,43 +43,81 @@ class Chain:
     """One pipeline's stages, with their parameters checked and their memo open."""
 
     def __init__(self, project: Project, pipeline: str, *, force: bool = False) -> None:
-        self.paths: Paths = project.pipeline(pipeline)
-        self._params = load_pipeline(project.params, pipeline)
-        self._memo = Memo(project.root, pipeline)
-        self._force: Reasons = ("forced",) if force else ()
+        self.paths = project.pipeline(pipeline)
+        self._force = force
+        self._stands_still = not force and snapshot.holds(self.paths)
 
     def perform(self, stage: str) -> StageResult:
         """Runs the stage, restores it, or finds it unchanged. Raises UserError or GateError as the stage does."""
         start = time.perf_counter()
-        outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=self._force)
-        if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
-            outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
+        outcome, why = ("unchanged", ()) if self._stands_still else self._work.perform(stage, force=self._force)
         seconds = time.perf_counter() - start
-        return StageResult(
-            stage=stage, outcome=outcome, seconds=seconds, why=why, report=reports.BY_STAGE[stage](self.paths)
-        )
+        report = reports.BY_STAGE[stage](self.paths)
+        return StageResult(stage=stage, outcome=outcome, seconds=seconds, why=why, report=report)
 
     def out_of_date(self) -> dict[str, Reasons]:
         """For every stage why it is out of date; empty reasons for one that is not. Nothing is run."""
+        return dict.fromkeys(STAGES, ()) if self._stands_still else self._work.out_of_date()
+
+    @cached_property
+    def _work(self) -> _Work:
+        return _Work(self.paths)
+
+
+class _Work:
+    """What a chain does when files have changed: DVC is asked about each stage, and the next snapshot is prepared."""
+
+    def __init__(self, paths: Paths) -> None:
+        from tasks.memo import Memo
+        from tasks.params import load_pipeline
+        from tasks.sources import watched
+
+        self._paths = paths
+        self._params = load_pipeline(paths.project.params, paths.pipeline)
+        self._memo = Memo(paths.project.root, paths.pipeline)
+        source = self._params.ingest.source
+        self._roots: set[str | Path] = {*self._memo.inputs(), *watched(source, paths.project.root)}
+        # Before anything is decided: a file that is edited while stages run must look changed to the next run.
+        self._entries = dict(snapshot.take(paths, self._roots))
+        self._performed: list[str] = []
+
+    def perform(self, stage: str, *, force: bool) -> tuple[Outcome, Reasons]:
+        forced = ("forced",) if force else ()
+        outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
+        if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
+            outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
+        self._note(stage)
+        return outcome, why
+
+    def out_of_date(self) -> dict[str, Reasons]:
         reasons = {stage: self._memo.reasons(stage) for stage in STAGES}
         if not reasons["ingest"]:
             reasons["ingest"] = self._source_news()
         return reasons
 
-    def _run(self, stage: str) -> Report:
-        module = importlib.import_module(f"tasks.{stage}")
-        report = module.run(self._params.stage(stage), self.paths)
-        assert isinstance(report, Report)
-        return report
+    def _run(self, stage: str) -> None:
+        importlib.import_module(f"tasks.{stage}").run(self._params.stage(stage), self._paths)
+
+    def _note(self, stage: str) -> None:
+        """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""
+        left = self._memo.outputs(stage)
+        self._roots |= left
+        self._entries.update(snapshot.take(self._paths, left))
+        self._performed.append(stage)
+        if tuple(self._performed) == STAGES:
+            lock = self._paths.project.lock
+            self._roots.add(lock)
+            self._entries.update(snapshot.take(self._paths, [lock]))
+            if snapshot.take(self._paths, self._roots) == self._entries:
+                snapshot.remember(self._paths, self._roots, self._entries, self._memo.cache)
 
     def _source_news(self) -> Reasons:
         """Whether the source holds other data than ingest took: the one thing that lies outside DVC's sight."""
         from tasks.sources import fingerprint
 
-        source = self._params.ingest.source
-        known = storage.read_json(self.paths.dataset)["source"]["digest"]
-        current = fingerprint(source, self.paths.project.root)
-        return () if current in (None, known) else ("the source changed",)
+        known = storage.read_json(self._paths.dataset)["source"]["digest"]
+        current = fingerprint(self._params.ingest.source, self._paths.project.root)
+        return () if current == known else ("the source changed",)
 
 
 def run_plain(

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import UserError
 from tasks.params import read_yaml
+from tasks.paths import STAGES
 from tasks.storage import storage_errors
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
+
+_OF_DVC = ("dvc.yaml", ".dvc/config", ".dvc/config.local", ".dvcignore")
 
 Outcome = Literal["ran", "unchanged", "restored"]
 Reasons = tuple[str, ...]
@@ -63,6 +66,20 @@ class Memo:
         with self._locked():
             self._save(stage)
         return "ran", reasons
+
+    @property
+    def cache(self) -> Path:
+        """The folder in which DVC keeps the content of the outputs."""
+        return Path(self._repo.cache.local.path)
+
+    def outputs(self, stage_name: str) -> set[str]:
+        """What the stage leaves, as paths from the root."""
+        return {out.def_path for out in self._load(stage_name).outs}
+
+    def inputs(self) -> set[str]:
+        """What all stages read and none of them leaves, and what DVC itself goes by."""
+        deps = {dep.def_path for name in STAGES for dep in self._load(name).deps}
+        return (deps | set(_OF_DVC)) - {out for name in STAGES for out in self.outputs(name)}
 
     def _load(self, stage_name: str) -> Stage:
         with _dvc_errors():

@@ -187,6 +187,11 @@ class Paths:
         """There while the tracking server still lacks this pipeline's last training."""
         return self.project.tracking / "undelivered" / f"{self.pipeline}.json"
 
+    @property
+    def snapshot(self) -> Path:
+        """Which files DVC last found nothing to do for; beside DVC's own passing files, and as easily done without."""
+        return self.project.root / ".dvc" / "tmp" / "modelwright" / f"{self.pipeline}.json"
+
     def relative(self, path: Path) -> str:
         """The path as a person in the project's folder would write it."""
         return path.relative_to(self.project.root).as_posix()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tasks import params
+from tasks.sources import files
 from tasks.sources.base import Source
 
 
@@ -19,6 +20,16 @@ def source(config: params.Source, root: Path) -> Source:
             from tasks.sources.table import Table
 
             return Table(config, root)
+
+
+def watched(config: params.Source, root: Path) -> list[Path]:
+    """The files and folders outside the project that the content comes from: while they stand still, so does it."""
+    match config:
+        case params.BuiltinSource():
+            return []
+        case params.TableSource():
+            given = (config.path, config.validation_path, config.test_path)
+            return [files.fixed_part(root, location) for location in given if location is not None]
 
 
 def fingerprint(config: params.Source, root: Path) -> str:

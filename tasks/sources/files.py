@@ -64,6 +64,14 @@ def find_files(root: Path, location: str) -> list[Path]:
     return _some(files, f"{location}: no file matches; correct the pattern in ingest.source, or put the data there")
 
 
+def fixed_part(root: Path, location: str) -> Path:
+    """The file or folder that is named; of a glob, the folder that all its matches lie in."""
+    place = root / Path(location).expanduser()
+    while glob.has_magic(str(place)) and not place.exists():
+        place = place.parent
+    return place
+
+
 def common_format(files: list[Path], location: str, wanted: FileFormat | None) -> tuple[FileFormat, list[Path]]:
     """What all files are written in, and those of them to read. Raises UserError when they differ.
 

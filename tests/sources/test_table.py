@@ -13,6 +13,7 @@ import pytest
 from tasks.errors import UserError
 from tasks.params import TableSource
 from tasks.sources import source
+from tasks.sources.files import fixed_part
 
 ROWS = {"name": ["Ann", "Bo", None], "size": ["1.5", "2", "-3"]}
 
@@ -206,3 +207,10 @@ def test_a_column_without_a_name_is_called_by_its_place(tmp_path: Path) -> None:
     with (tmp_path / "data.csv").open("w", newline="") as handle:
         csv.writer(handle).writerows([["", "x"], ["0", "a"], ["1", "b"]])
     assert read(tmp_path).columns == ["column_1", "x"]
+
+
+def test_a_glob_is_watched_where_its_matches_lie(tmp_path):
+    (tmp_path / "in").mkdir()
+    assert fixed_part(tmp_path, "in/*/part-?.csv") == tmp_path / "in"
+    assert fixed_part(tmp_path, "in") == tmp_path / "in"
+    assert fixed_part(tmp_path, "in/a.csv") == tmp_path / "in" / "a.csv"

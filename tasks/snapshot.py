@@ -1,0 +1,57 @@
+"""The files of a pipeline at which DVC found nothing to do: while they stand as they stood, nobody need ask it again.
+
+Asking DVC costs a second, most of it imports and parsing. It decides by each file's size, modification time and inode,
+and reads content only where these changed; the same three are kept here, for everything that its answer depended on.
+"""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from tasks import storage
+from tasks.paths import Paths
+
+Entries = Mapping[str, list[int]]
+"""Size, modification time in ns and inode of every file, by its path; what is missing has no entry."""
+
+_IGNORED = "__pycache__"
+"""As in .dvcignore: what Python leaves beside code."""
+
+
+def take(paths: Paths, roots: Iterable[str | Path]) -> Entries:
+    """The files at and below the roots; a relative root starts at the project's."""
+    entries: dict[str, list[int]] = {}
+    for root in roots:
+        _add(entries, paths.project.root / root)
+    return entries
+
+
+def remember(paths: Paths, roots: Iterable[str | Path], entries: Entries, cache: Path) -> None:
+    """Keeps the files' state for `holds`, with the cache that has their content."""
+    content = {"roots": [str(root) for root in roots], "entries": entries, "cache": str(cache)}
+    storage.write_text(paths.snapshot, json.dumps(content))
+
+
+def holds(paths: Paths) -> bool:
+    """Whether every file stands as it stood when DVC last found nothing to do in this pipeline."""
+    try:
+        content = json.loads(paths.snapshot.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return Path(content["cache"]).is_dir() and take(paths, content["roots"]) == content["entries"]
+
+
+def _add(entries: dict[str, list[int]], path: Path) -> None:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(state.st_mode):
+        entries[str(path)] = [state.st_size, state.st_mtime_ns, state.st_ino]
+        return
+    for child in path.iterdir():
+        if child.name != _IGNORED:
+            _add(entries, child)

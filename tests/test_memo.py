@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks import ingest
 from tasks.chain import Chain, run_plain, stages_between
 from tasks.errors import GateError, UserError
 from tasks.memo import Memo, differences
+from tasks.params import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.projects import write_notes
 
@@ -130,12 +132,12 @@ def test_a_gate_that_says_no_leaves_the_stage_undone(project: Project) -> None:
 
 def test_two_processes_do_not_write_the_same_stage(project: Project) -> None:
     outer, inner = Memo(project.root, "masses"), Memo(project.root, "masses")
-    ingest = Chain(project, "masses")
+    config = load_pipeline(project.params, "masses").ingest
 
     def meanwhile() -> None:
         with pytest.raises(UserError, match="another process is at work"):
             inner.perform("ingest", lambda: None)
-        ingest._run("ingest")
+        ingest.run(config, project.pipeline("masses"))
 
     assert outer.perform("ingest", meanwhile)[0] == "ran"
 

@@ -74,7 +74,8 @@ def _read_document(path: Path) -> tuple[Any, Any]:
 def _round_trip() -> YAML:
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 120
+    yaml.width = 4096  # lines stay as a person has broken them
+    yaml.preserve_quotes = True
     return yaml
 
 

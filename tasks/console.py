@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -29,7 +30,9 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
     table.add_column("why", no_wrap=True, overflow="ellipsis", style="dim")
     for result in results:
         outcome = Text(result.outcome, style=_STYLES[result.outcome])
-        table.add_row(result.stage, outcome, f"{result.seconds:.1f}", result.report.figure, ", ".join(result.why))
+        table.add_row(
+            result.stage, outcome, f"{result.seconds:.1f}", escape(result.report.figure), escape(", ".join(result.why))
+        )
     console.print(table)
     if model is None:
         return
@@ -50,7 +53,7 @@ def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
     waiting_for: str | None = None
     for stage, why in reasons.items():
         if why:
-            console.print(f"  {stage:10} [yellow]out of date[/]  {'; '.join(why)}")
+            console.print(f"  {stage:10} [yellow]out of date[/]  {escape('; '.join(why))}")
         elif waiting_for:
             console.print(f"  {stage:10} [yellow]may follow[/]   from {waiting_for}")
         else:
@@ -63,6 +66,6 @@ def show_checks(checks: Sequence[tuple[str, str, str | None]]) -> None:
     console = Console(highlight=False)
     for name, finding, cure in checks:
         mark = "[green]ok  [/]" if cure is None else "[red]mend[/]"
-        console.print(f"{mark} {name:14} {finding}")
+        console.print(f"{mark} {name:14} {escape(finding)}")
         if cure is not None:
-            console.print(f"     {'':14} -> {cure}")
+            console.print(f"     {'':14} -> {escape(cure)}")

@@ -53,8 +53,10 @@ class Dataset(Config):
 
 
 def read_dataset(path: Path) -> Dataset:
+    """What `write_dataset` wrote."""
     return Dataset.model_validate(storage.read_json(path))
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
+    """dataset.json."""
     storage.write_json(path, dataset.model_dump(mode="json"))

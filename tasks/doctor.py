@@ -57,13 +57,14 @@ def _versions(project: Project) -> Iterator[Check]:
     if not project.constraints.exists():
         yield Check("packages", "there is no constraints.txt", "bring it back: git checkout constraints.txt")
         return
-    pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;#]+)", project.constraints.read_text(), flags=re.MULTILINE))
+    lines = re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;#]+)", project.constraints.read_text(), flags=re.MULTILINE)
+    pinned = {_normal(name): version for name, version in lines}
     needed = _requirements("modelwright")
-    wrong = []
-    for name in sorted(needed & pinned.keys()):
-        installed = installed_version(name)
-        if installed is None or installed.split("+")[0] != pinned[name].split("+")[0]:
-            wrong.append(f"{name} is {installed or 'missing'}, not {pinned[name]}")
+    wrong = [] if needed else ["modelwright is not installed"]
+    for name in sorted(needed):
+        installed, wanted = installed_version(name), pinned.get(name, "in constraints.txt")
+        if installed is None or installed.split("+")[0] != wanted.split("+")[0]:
+            wrong.append(f"{name} is {installed or 'missing'}, not {wanted}")
     if wrong:
         yield Check("packages", "; ".join(wrong), "pip install -c constraints.txt -e .")
     else:
@@ -75,7 +76,12 @@ def _requirements(distribution: str) -> set[str]:
         lines = metadata.requires(distribution) or []
     except metadata.PackageNotFoundError:
         return set()
-    return {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in lines if "extra ==" not in line}
+    return {_normal(re.split(r"[^A-Za-z0-9_.-]", line)[0]) for line in lines if "extra ==" not in line}
+
+
+def _normal(name: str) -> str:
+    """One spelling for all: PEP 503."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _torch(project: Project) -> Iterator[Check]:
@@ -97,7 +103,7 @@ def _params(project: Project) -> Iterator[Check]:
     except UserError as error:
         yield Check("params.yaml", "cannot be used", str(error))
         return
-    yield Check("params.yaml", f"{len(params.pipelines)} pipelines: {', '.join(params.pipelines)}")
+    yield Check("params.yaml", f"pipelines: {', '.join(params.pipelines)}")
     for name in params.pipelines:
         suite = project.pipeline(name).suite
         if not suite.exists():
@@ -135,6 +141,11 @@ def _disk(project: Project) -> Iterator[Check]:
 
 
 def _telemetry(project: Project) -> Iterator[Check]:
-    on = [name for name, value in TELEMETRY_OFF.items() if os.environ.get(name, "").lower() != value.lower()]
+    on = [name for name, value in TELEMETRY_OFF.items() if _is_true(os.environ.get(name, "")) != _is_true(value)]
     cure = f"unset {' '.join(on)}: the environment switches it on" if on else None
     yield Check("telemetry", f"on: {', '.join(on)}" if on else "off", cure)
+
+
+def _is_true(value: str) -> bool:
+    """As the libraries read it from the environment."""
+    return value.strip().lower() in ("1", "true", "yes", "on", "t", "y")

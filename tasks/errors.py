@@ -13,7 +13,7 @@ class UserError(Exception):
 
 
 class GateError(UserError):
-    """A gate said no, as it is meant to: the message names the rule, the numbers and where the rows are. Exit code 3."""
+    """A gate said no, as it is meant to: the message names the rule, the numbers, where the rows are. Exit code 3."""
 
     exit_code = 3
 

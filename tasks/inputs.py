@@ -80,7 +80,7 @@ def to_series(name: str, field: Field, block: Block) -> pl.Series:
         case "dense":
             return pl.Series(name, block, dtype=pl.Array(pl.Float32, field.shape))
         case "image":
-            flat = np.ascontiguousarray(block).reshape(len(block), -1)
+            flat = np.ascontiguousarray(block).reshape(len(block), field.num_inputs)
             return pl.Series(name, flat, dtype=pl.Array(pl.UInt8, (field.num_inputs,)))
         case "sparse":
             return _sparse_series(name, block)
@@ -135,7 +135,7 @@ def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Exa
 
 
 def _flat(field: Field, block: Block) -> Any:
-    return field.scaled(block).reshape(len(block), -1) if field.kind == "image" else block
+    return field.scaled(block).reshape(-1, field.num_inputs) if field.kind == "image" else block
 
 
 def _labels(field: Field) -> Iterable[str]:

@@ -45,11 +45,17 @@ class TableSource(Config):
     kind: Literal["table"]
     path: str = Field(min_length=1, description="a file, a glob or a folder; relative paths start at the project root")
     validation_path: str | None = Field(
-        None, description="the rows to validate on, when they come as files of their own"
+        None, description="the rows to validate on, when they come as files of their own; wants split.kind given"
     )
-    test_path: str | None = Field(None, description="the rows to test on, when they come as files of their own")
-    format: Literal["auto", "csv", "parquet", "jsonl"] = Field("auto", description="auto: by the file's name")
-    separator: str | None = Field(None, min_length=1, max_length=1, description="CSV: found out when not given")
+    test_path: str | None = Field(
+        None, description="the rows to test on, when they come as files of their own; wants split.kind given"
+    )
+    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
+        "auto", description="auto: by the file's name, else by how it begins"
+    )
+    separator: str | None = Field(
+        None, min_length=1, max_length=1, description="CSV: what stands between cells; found out when not given"
+    )
     quoting: Literal["auto", "double", "none"] = Field("auto", description="CSV: whether cells stand in double quotes")
     encoding: str | None = Field(None, description="CSV: such as utf-8, utf-16 or cp1252; found out when not given")
     header: bool | None = Field(
@@ -65,17 +71,19 @@ Source = Annotated[BuiltinSource | TableSource, Field(discriminator="kind")]
 class ColumnOverride(Config):
     """What a column is, where the data alone would say otherwise."""
 
-    type: ColumnTypeName | None = None
-    role: Role | None = None
+    type: ColumnTypeName | None = Field(None, description="inferred from the values when not given")
+    role: Role | None = Field(
+        None, description="feature when not given; only features are model input, every other role is kept beside them"
+    )
 
 
 class Ingest(Config):
     """Where the rows come from, and which column is to be predicted."""
 
-    source: Source
+    source: Source = Field(description="where the rows are")
     target: str = Field(description="the column to predict")
     task: Literal["auto", "binary", "multiclass", "regression"] = Field(
-        "auto", description="auto: by the target's values"
+        "auto", description="auto: by the target's values; up to 20 different whole numbers are classes"
     )
     columns: dict[str, ColumnOverride] = Field(
         default_factory=dict, description="types and roles, where they are not to be inferred"
@@ -115,9 +123,13 @@ class GivenSplit(Config):
     """The data say it: a column that holds train, validation or test. Separate test files make such a column."""
 
     kind: Literal["given"]
-    column: str = Field("split", description="the column that names each row's part")
-    validation: Share = Field(0.15, description="share of the train rows for validation, by hash, when none is given")
-    seed: int = Field(0, ge=0)
+    column: str = Field(
+        "split", description="names each row's part; give a column of your own the role split in ingest.columns"
+    )
+    validation: Share = Field(
+        0.15, description="share of the train rows that goes to validation, by hash, when the data bring no such rows"
+    )
+    seed: int = Field(0, ge=0, description="another seed is another share of the train rows")
 
 
 Split = Annotated[HashSplit | GivenSplit, Field(discriminator="kind")]
@@ -149,6 +161,12 @@ class NormalizeText(Config):
     ngrams: tuple[int, int] = Field((1, 2), description="shortest and longest run of words that counts as a term")
     min_documents: int = Field(2, ge=1, description="a term in fewer training rows is left out")
 
+    @model_validator(mode="after")
+    def _ngrams_have_a_length(self) -> NormalizeText:
+        if not 1 <= self.ngrams[0] <= self.ngrams[1]:
+            raise ValueError("ngrams goes from a shortest to a longest run of words, such as [1, 2]")
+        return self
+
 
 class NormalizeImage(Config):
     """How images become model input: one size, uint8 at rest, scaled when used."""
@@ -158,7 +176,9 @@ class NormalizeImage(Config):
     channels: Literal[1, 3] | None = Field(
         None, description="1 grey, 3 colour; the first training image's when not given"
     )
-    scale: Literal["min_max", "symmetric", "standard"] = "min_max"
+    scale: Literal["min_max", "symmetric", "standard"] = Field(
+        "min_max", description="min_max: [0, 1]; symmetric: [-1, 1]; standard: mean 0, deviation 1 in each channel"
+    )
 
 
 class Normalize(Config):
@@ -184,9 +204,9 @@ class AugmentImage(Config):
 class Augment(Config):
     """What is done to training rows only. Images are changed on the batch, on the device, while training."""
 
-    image: AugmentImage | None = None
+    image: AugmentImage | None = Field(None, description="how images are changed; not at all when not given")
     preview: int = Field(8, ge=1, le=64, description="images in the before-and-after picture")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of the before-and-after picture; training draws by train.seed")
 
 
 class CnnNetwork(Config):
@@ -197,7 +217,9 @@ class CnnNetwork(Config):
         (32, 64), min_length=1, description="filters of each block; a block is two 3x3 convolutions"
     )
     hidden: int = Field(128, ge=1, description="width of the dense layer")
-    dropout: float = Field(0.2, ge=0, lt=1)
+    dropout: float = Field(
+        0.2, ge=0, lt=1, description="share of the dense layer and its input that is left out at random"
+    )
 
 
 class MlpNetwork(Config):
@@ -205,7 +227,7 @@ class MlpNetwork(Config):
 
     kind: Literal["mlp"]
     hidden: tuple[int, ...] = Field((128, 64), description="width of each hidden layer; empty is a linear model")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    dropout: float = Field(0.1, ge=0, lt=1, description="share of each hidden layer that is left out at random")
 
 
 Network = Annotated[CnnNetwork | MlpNetwork, Field(discriminator="kind")]
@@ -215,30 +237,34 @@ class TorchTrain(Config):
     """A neural network in PyTorch."""
 
     kind: Literal["torch"]
-    network: Network
-    optimizer: Literal["sgd", "adam", "adamw"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(1e-2, ge=0)
+    network: Network = Field(description="the layers")
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="sgd: with Nesterov momentum 0.9")
+    learning_rate: float = Field(1e-3, gt=0, description="of the first epoch; see schedule")
+    weight_decay: float = Field(1e-2, ge=0, description="how strongly weights are drawn towards zero")
     schedule: Literal["constant", "cosine"] = Field("cosine", description="how the learning rate runs over the epochs")
-    batch_size: int = Field(64, ge=1)
-    epochs: int = Field(30, ge=1)
+    batch_size: int = Field(64, ge=1, description="rows in one step")
+    epochs: int = Field(30, ge=1, description="at most so many passes over the training rows; the best state is kept")
     patience: int | None = Field(None, ge=1, description="stop after so many epochs without a better validation loss")
-    device: str = Field("auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto: cuda, then mps, then cpu")
-    seed: int = Field(0, ge=0)
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto (cuda, then mps, then cpu), cpu, mps, cuda, cuda:1",
+    )
+    seed: int = Field(0, ge=0, description="of first weights, order of rows, dropout and augmentation")
 
 
 class LightgbmTrain(Config):
     """Boosted trees in LightGBM, stopped early on the validation rows."""
 
     kind: Literal["lightgbm"]
-    learning_rate: float = Field(0.05, gt=0)
-    num_leaves: int = Field(31, ge=2)
-    min_data_in_leaf: int = Field(20, ge=1)
-    feature_fraction: float = Field(1.0, gt=0, le=1)
-    lambda_l2: float = Field(0.0, ge=0)
+    learning_rate: float = Field(0.05, gt=0, description="how much of each tree is added")
+    num_leaves: int = Field(31, ge=2, description="most leaves of one tree")
+    min_data_in_leaf: int = Field(20, ge=1, description="fewest training rows in a leaf")
+    feature_fraction: float = Field(1.0, gt=0, le=1, description="share of the inputs that each tree may use")
+    lambda_l2: float = Field(0.0, ge=0, description="L2 penalty on the leaves' values")
     num_iterations: int = Field(500, ge=1, description="at most so many trees a class")
     patience: int = Field(50, ge=1, description="stop after so many trees without a better validation loss")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="of the choice of inputs")
 
 
 class LogisticRegression(Config):
@@ -246,15 +272,15 @@ class LogisticRegression(Config):
 
     kind: Literal["logistic_regression"]
     C: float = Field(1.0, gt=0, description="inverse of the regularization strength")
-    class_weight: Literal["balanced"] | None = None
-    max_iter: int = Field(1000, ge=1)
+    class_weight: Literal["balanced"] | None = Field(None, description="balanced: rare classes count for more")
+    max_iter: int = Field(1000, ge=1, description="at most so many iterations")
 
 
 class Ridge(Config):
     """Linear regression with an L2 penalty."""
 
     kind: Literal["ridge"]
-    alpha: float = Field(1.0, ge=0)
+    alpha: float = Field(1.0, ge=0, description="strength of the penalty")
 
 
 Estimator = Annotated[LogisticRegression | Ridge, Field(discriminator="kind")]
@@ -264,8 +290,8 @@ class SklearnTrain(Config):
     """An estimator of scikit-learn."""
 
     kind: Literal["sklearn"]
-    estimator: Estimator
-    seed: int = Field(0, ge=0)
+    estimator: Estimator = Field(description="which one")
+    seed: int = Field(0, ge=0, description="of solvers that draw at random")
 
 
 Train = Annotated[TorchTrain | LightgbmTrain | SklearnTrain, Field(discriminator="kind")]
@@ -285,8 +311,8 @@ class Evaluate(Config):
 class Bound(Config):
     """The least or the most that a metric may be."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="the least that is allowed")
+    max: float | None = Field(None, description="the most that is allowed")
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Bound:
@@ -325,6 +351,29 @@ class Pipeline(Config):
             return {**block, "split": {"kind": "hash", **block["split"]}}
         return block
 
+    @model_validator(mode="after")
+    def _files_of_their_own_are_not_mixed(self) -> Pipeline:
+        source = self.ingest.source
+        apart = isinstance(source, TableSource) and (source.test_path or source.validation_path)
+        if apart and isinstance(self.split, HashSplit):
+            raise ValueError(
+                "ingest.source has test_path or validation_path, and split would mix these rows with the others; "
+                "write `split: {kind: given}`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _given_split_is_no_feature(self) -> Pipeline:
+        source, columns = self.ingest.source, self.ingest.columns
+        if isinstance(self.split, GivenSplit) and not (isinstance(source, TableSource) and source.test_path):
+            override = columns.get(self.split.column)
+            if override is None or override.role != "split":
+                column = self.split.column
+                raise ValueError(
+                    f"split.column {column} would be learnt from; add ingest.columns: {{{column}: {{role: split}}}}"
+                )
+        return self
+
     def stage(self, name: str) -> Config:
         """The slice of one stage."""
         field = {"validate": "validate_", "register": "register_"}.get(name, name)
@@ -348,6 +397,8 @@ def read_yaml(path: Path) -> Any:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run this in the folder that holds it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); it must be a file that you may read") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except MarkedYAMLError as error:
@@ -412,7 +463,7 @@ def _complaints(path: Path, error: ValidationError) -> Iterator[str]:
                 known = _known_keys(problem["loc"][:-1])
                 yield f"{path}: {where} is unknown{did_you_mean(str(problem['loc'][-1]), known)}"
             case "missing":
-                yield f"{path}: {where} is missing; add it (`{problem['loc'][-1]}: {{}}` takes a section's defaults)"
+                yield f"{path}: {where} is missing; add it{_defaults_hint(problem['loc'])}"
             case "union_tag_not_found":
                 yield f"{path}: {where}.kind is missing; it is one of {_tags(problem['loc'])}"
             case "union_tag_invalid":
@@ -420,14 +471,35 @@ def _complaints(path: Path, error: ValidationError) -> Iterator[str]:
                 kinds = _union_tags(_type_at(problem["loc"]))
                 yield f"{path}: {where}.kind {tag!r} is unknown{did_you_mean(tag, kinds)}"
             case "string_pattern_mismatch" if problem["loc"][-1] == "[key]":
-                yield f"{path}: {where}: a pipeline's name has lower-case letters, digits, - and _ only"
+                yield f"{path}: {where}: a pipeline's name has lower-case letters, digits, - and _ only; rename it"
+            case "literal_error" if problem["loc"][-1] == "[key]":
+                names = typing.get_args(typing.get_args(_type_at(problem["loc"][:-2]))[0])
+                yield f"{path}: {where} is unknown{did_you_mean(str(problem['input']), names)}"
+            case "model_type" | "model_attributes_type" | "dict_type":
+                yield f"{path}: {where} must be a mapping of keys to values{_shown(problem['input'])}"
             case _:
-                yield f"{path}: {where}: {_said_plainly(problem['msg'])} (it is {problem['input']!r:.80})"
+                yield f"{path}: {where}: {_said_plainly(problem['msg'])}{_shown(problem['input'])}"
 
 
 def _said_plainly(message: str) -> str:
     message = message.removeprefix("Value error, ")
     return message[0].lower() + message[1:]
+
+
+def _shown(value: Any) -> str:
+    """A wrong value, when it is short enough to be one."""
+    if isinstance(value, Mapping | list | Config):
+        return ""
+    return f" (it is {'empty' if value is None else repr(value)[:80]})"
+
+
+def _defaults_hint(location: tuple[int | str, ...]) -> str:
+    """How to write a section that may be empty."""
+    kind = _type_at(location)
+    models = _union_tags(kind).values() or ([kind] if isinstance(kind, type) and issubclass(kind, Config) else [])
+    if any(all(not field.is_required() for field in model.model_fields.values()) for model in models):
+        return f" (`{location[-1]}: {{}}` takes its defaults)"
+    return ""
 
 
 def _tags(location: tuple[int | str, ...]) -> str:
@@ -446,6 +518,8 @@ def _steps_in_file(location: tuple[int | str, ...]) -> Iterator[int | str]:
         if step in tags:
             current = tags[str(step)]
             continue
+        if step == "[key]":
+            continue
         yield step
         current = _member(current, step)
 
@@ -459,7 +533,7 @@ def _type_at(location: tuple[int | str, ...]) -> Any:
 
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    model = _type_at(location)
+    model = _unwrapped(_type_at(location))
     if isinstance(model, type) and issubclass(model, Config):
         return [field.alias or name for name, field in model.model_fields.items()]
     return []

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from polars.exceptions import PolarsError
 from pydantic import Field as PydanticField
 
 from tasks import storage
@@ -70,10 +71,12 @@ class Recipe(Config):
 
 
 def read_recipe(path: Path) -> Recipe:
+    """What `write_recipe` wrote."""
     return Recipe.model_validate(storage.read_json(path))
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
+    """recipe.json, which a person can read."""
     storage.write_json(path, recipe.model_dump(mode="json"))
 
 
@@ -85,3 +88,5 @@ def _encode_column(rows: pl.DataFrame, name: str, encoding: Encoding) -> Any:
         return of_type.transform(of_type.cast(rows[name]), encoding)
     except UserError as error:
         raise UserError(f"column {name} {error}") from None
+    except PolarsError:
+        raise UserError(f"column {name} holds {rows[name].dtype}, which is no {of_type.name}; convert it") from None

@@ -29,7 +29,8 @@ def row_hashes(rows: pl.DataFrame, columns: Sequence[str], salt: str = "") -> pl
 def unit_interval(hashes: pl.Series) -> pl.Series:
     """Hashes as numbers in [0, 1)."""
     whole = hashes.str.slice(0, _DIGITS).str.to_integer(base=16, dtype=pl.Int64)
-    return (whole / 16**_DIGITS).alias("position")
+    positions: pl.Series = whole / 16**_DIGITS
+    return positions.alias("position")
 
 
 def _cell(name: str, dtype: pl.DataType) -> str:

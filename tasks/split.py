@@ -32,6 +32,8 @@ def run(config: HashSplit | GivenSplit, paths: Paths) -> Report:
     Raises UserError when a part would be empty, or a class is missing from train.
     """
     dataset = read_dataset(paths.dataset)
+    if isinstance(config, GivenSplit):
+        config = _as_the_column_says(config, dataset, paths)
     counts: dict[Part, Counter[str]] = {part: Counter() for part in PARTS}
     with ExitStack() as stack:
         writers = {part: stack.enter_context(storage.table_writer(paths.split(part))) for part in PARTS}
@@ -75,20 +77,39 @@ def assign_by_hash(rows: pl.DataFrame, config: HashSplit, dataset: Dataset) -> p
 
 def assign_given(rows: pl.DataFrame, config: GivenSplit, dataset: Dataset) -> pl.Series:
     """Each row's part as the column `config.column` says; with `validation`, that share of train rows, by hash."""
-    if config.column not in rows.columns:
+    names = _named(rows[config.column])
+    return names if not config.validation else _carve_validation(rows, names, config, dataset)
+
+
+def _as_the_column_says(config: GivenSplit, dataset: Dataset, paths: Paths) -> GivenSplit:
+    """The settings, without a share for validation where the column itself names validation rows."""
+    roles = {column.name: column.role for column in dataset.columns}
+    if config.column not in roles:
         raise UserError(
-            f"split.column: there is no column {config.column}{did_you_mean(config.column, rows.columns)}; "
+            f"split.column: there is no column {config.column}{did_you_mean(config.column, roles)}; "
             "name the column that holds train, validation or test"
         )
-    given = rows[config.column].cast(pl.String).str.to_lowercase()
-    unknown = rows[config.column].filter(~given.is_in(list(_SPELLINGS)).fill_null(value=False))
-    if len(unknown):
+    if roles[config.column] == "feature":
         raise UserError(
-            f"split.column: column {config.column} holds {unknown[0]!r} in {len(unknown):,} rows; "
-            f"known are {', '.join(_SPELLINGS)}"
+            f"split.column: column {config.column} is a feature, so the model would learn from it; "
+            f"set ingest.columns.{config.column}.role to split"
         )
-    names = given.replace_strict(_SPELLINGS, return_dtype=pl.String)
-    return names if not config.validation else _carve_validation(rows, names, config, dataset)
+    given = (_named(rows[config.column]) for rows in storage.read_parts(paths.clean, [config.column]))
+    names_validation = any((names == "validation").any() for names in given)
+    return config.model_copy(update={"validation": 0.0}) if names_validation else config
+
+
+def _named(values: pl.Series) -> pl.Series:
+    """What a given column says as the names of parts. Raises UserError for a value that names none."""
+    given = values.cast(pl.String).str.strip_chars().str.to_lowercase()
+    unknown = values.filter(~given.is_in(list(_SPELLINGS)).fill_null(value=False))
+    if len(unknown):
+        said = "nothing" if unknown[0] is None else repr(unknown[0])
+        raise UserError(
+            f"split.column: column {values.name} holds {said} in {len(unknown):,} rows; "
+            f"known are {', '.join(_SPELLINGS)}; correct them in the source"
+        )
+    return given.replace_strict(_SPELLINGS, return_dtype=pl.String)
 
 
 def _carve_validation(rows: pl.DataFrame, names: pl.Series, config: GivenSplit, dataset: Dataset) -> pl.Series:
@@ -110,6 +131,12 @@ def _check(num_rows: dict[Part, int], counts: dict[Part, Counter[str]], dataset:
             raise UserError(
                 f"split: no row falls into {part} ({sum(num_rows.values()):,} rows in all); "
                 "bring more rows, or change the shares or the seed under split"
+            )
+    for class_name, num_in_all in sorted(sum(counts.values(), Counter[str]()).items()):
+        if num_in_all == 1:
+            raise UserError(
+                f"split: class {class_name!r} of {dataset.target.name} has one row only, which cannot be both learnt "
+                "from and tested on; bring more rows of it, or take it out of the source"
             )
     for class_name in sorted(set(counts["validation"]) | set(counts["test"])):
         if class_name not in counts["train"]:

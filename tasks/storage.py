@@ -10,11 +10,12 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.environment import is_alive
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,12 +40,21 @@ def aside(target: Path) -> Iterator[Path]:
     try:
         with storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            remove(draft)
+            _remove_leftovers(target)
             yield draft
-            remove(target)
-            draft.rename(target)
+            if draft.is_dir() or (target.is_dir() and not target.is_symlink()):
+                remove(target)
+            draft.replace(target)
     finally:
         if draft.exists():
+            remove(draft)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Removes the drafts that killed processes left beside the target; those of living ones stay."""
+    for draft in target.parent.glob(f".{target.name}.*.tmp"):
+        owner = draft.name.split(".")[-2]
+        if not owner.isdigit() or int(owner) == os.getpid() or not is_alive(int(owner)):
             remove(draft)
 
 
@@ -59,12 +69,6 @@ def storage_errors(target: Path) -> Iterator[None]:
         if error.errno in _FORBIDDEN:
             raise UserError(
                 f"{target}: cannot be written ({error.strerror}); give yourself the right to write there"
-            ) from error
-        raise
-    except pl.exceptions.PolarsError as error:
-        if "No space left" in str(error):
-            raise UserError(
-                f"{target}: the disk is full; make room and run again: what earlier stages did is kept"
             ) from error
         raise
 
@@ -139,12 +143,14 @@ def part_files(folder: Path) -> list[Path]:
     return files
 
 
-def read_parts(folder: Path) -> Iterator[pl.DataFrame]:
-    """The table's parts in order, one in memory at a time."""
+def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+    """The table's parts in order, one in memory at a time; all columns, or those that are named."""
     import polars as pl
 
     for file in part_files(folder):
-        yield pl.read_parquet(file)
+        with _damage_named(file):
+            part = pl.read_parquet(file, columns=list(columns) if columns is not None else None)
+        yield part
 
 
 def read_table(folder: Path) -> pl.DataFrame:
@@ -158,7 +164,11 @@ def count_rows(folder: Path) -> int:
     """The table's rows, from the files' footers."""
     import polars as pl
 
-    return int(pl.scan_parquet(part_files(folder)).select(pl.len()).collect().item())
+    num_rows = 0
+    for file in part_files(folder):
+        with _damage_named(file):
+            num_rows += int(pl.scan_parquet(file).select(pl.len()).collect().item())
+    return num_rows
 
 
 def copy_table(source: Path, target: Path) -> int:
@@ -190,11 +200,21 @@ def read_csv(path: Path) -> pl.DataFrame:
     import polars as pl
 
     try:
-        return pl.read_csv(path)
+        with _damage_named(path):
+            return pl.read_csv(path)
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path}: damaged ({error}); remove it and run the stage that makes it again") from None
+
+
+@contextmanager
+def _damage_named(file: Path) -> Iterator[None]:
+    """Says that a file which a stage wrote cannot be read any more."""
+    from polars.exceptions import PolarsError
+
+    try:
+        yield
+    except PolarsError as error:
+        raise UserError(f"{file}: damaged ({error}); remove it and run the stage that makes it again") from None
 
 
 def write_text(path: Path, content: str) -> None:

@@ -106,10 +106,8 @@ def infer_type(found: Survey) -> ColumnTypeName:
 
 def cast(values: pl.Series, to: ColumnTypeName, found: Survey, is_target: bool) -> pl.Series:
     """Values as they are at rest. Whole numbers become categories without `.0`: class 1 is class 1."""
-    if to == "category" and found.is_whole and (values.dtype.is_float() or (is_target and values.dtype == pl.String)):
-        values = column_type("number").cast(values).cast(pl.Int64)
-    elif to == "category" and values.dtype.is_float():
-        values = values.cast(pl.String)
+    if to == "category" and found.is_whole and is_target and values.dtype == pl.String:
+        values = column_type("number").cast(values)
     return column_type(to).cast(values)
 
 

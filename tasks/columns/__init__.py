@@ -23,4 +23,5 @@ TYPE_NAMES: tuple[ColumnTypeName, ...] = tuple(_TYPES)
 
 
 def column_type(name: ColumnTypeName) -> ColumnType[Any, Any, Any]:
+    """The column type of that name."""
     return _TYPES[name]

@@ -74,4 +74,5 @@ def round_significant(value: float) -> float:
 
 
 def expectation(kind: str, severity: str, **kwargs: Any) -> Expectation:
+    """An entry of a suite; `kind` is the expectation's type without its `expect_`."""
     return {"type": f"expect_{kind}", "kwargs": kwargs, "severity": severity}

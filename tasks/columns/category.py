@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -20,6 +21,8 @@ MAX_CATEGORIES = 1_000
 MAX_LENGTH = 100
 """A value longer than this many characters is a sentence, not a category."""
 
+_LARGEST_WHOLE = 2.0**63
+
 
 class CategoryEncoding(Encoding):
     """Each known value has a number; `missing` has the next one, if training rows had gaps; all else has the last."""
@@ -36,7 +39,8 @@ class CategoryEncoding(Encoding):
     def field(self, name: str) -> Field:
         if self.encode == "ordinal":
             return Field(name=name, kind="dense", shape=(1,), labels=(name,))
-        places = (*self.categories, *(["(missing)"] if self.missing else []), "(other)")
+        own = [_unlike("(missing)", self.categories)] if self.missing else []
+        places = (*self.categories, *own, _unlike("(other)", self.categories))
         labels = tuple(f"{name}={place}" for place in places)
         return Field(name=name, kind="dense", shape=(len(labels),), labels=labels)
 
@@ -56,10 +60,12 @@ class CategoryColumn(ColumnType[Counter[str | None], NormalizeCategory, Category
         return present.n_unique() <= MAX_CATEGORIES and bool((present.str.len_chars() <= MAX_LENGTH).all())
 
     def cast(self, values: pl.Series) -> pl.Series:
-        """Whole numbers lose their `.0`: class 1 is class 1, however the file wrote it."""
-        if values.dtype.is_float() and bool((values.drop_nulls() % 1 == 0).all()):
-            values = values.cast(pl.Int64)
-        return values.cast(pl.String)
+        """Whole numbers lose their `.0`: class 1 is class 1, however the file wrote it and whatever stands beside."""
+        text = values.cast(pl.String)
+        if not values.dtype.is_float():
+            return text
+        whole = (values % 1 == 0) & (values.abs() < _LARGEST_WHOLE)
+        return values.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(value=False), text)
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         seen = values.drop_nulls().unique().sort().to_list()
@@ -84,6 +90,13 @@ class CategoryColumn(ColumnType[Counter[str | None], NormalizeCategory, Category
         if encoding.encode == "ordinal":
             return codes.astype(np.float32)[:, None]
         return np.eye(encoding.num_codes, dtype=np.float32)[codes]
+
+
+def _unlike(place: str, categories: Collection[str]) -> str:
+    """The name of a place, in more brackets where a category has it already."""
+    while place in categories:
+        place = f"({place})"
+    return place
 
 
 def _codes(values: pl.Series, encoding: CategoryEncoding) -> NDArray[np.int64]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -25,14 +27,18 @@ _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b
 
 @dataclass(frozen=True)
 class ImageState:
-    """The first image's size, and per channel the pixels' count, sum and sum of squares (for `scale: standard`)."""
+    """The first image's size, and the pixels' count, sums and sums of squares (for `scale: standard`).
+
+    The sums are those of grey, red, green and blue, over all images in the size that was asked for, or else in their
+    own: a later part does not know the first image's size, and the sums must not depend on where parts are cut.
+    """
 
     height: int
     width: int
     channels: int
-    num_pixels: int
-    total: tuple[int, ...]
-    total_squares: tuple[int, ...]
+    num_pixels: int = 0
+    total: tuple[int, ...] = (0, 0, 0, 0)
+    total_squares: tuple[int, ...] = (0, 0, 0, 0)
 
 
 class ImageEncoding(Encoding):
@@ -75,16 +81,10 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
             return None
         size = settings.height or first.height, settings.width or first.width
         channels = settings.channels or (1 if first.mode in ("1", "L", "LA", "I;16") else 3)
+        state = ImageState(*size, channels)
         if settings.scale != "standard":
-            return ImageState(*size, channels, 0, (), ())
-        pixels = np.stack([_pixels(content, *size, channels) for content in values]).astype(np.int64)
-        return ImageState(
-            *size,
-            channels,
-            num_pixels=pixels.size // channels,
-            total=tuple(int(total) for total in pixels.sum(axis=(0, 2, 3))),
-            total_squares=tuple(int(total) for total in (pixels**2).sum(axis=(0, 2, 3))),
-        )
+            return state
+        return reduce(_with_pixels, (_grey_and_colours(content, settings) for content in values), state)
 
     def merge(self, first: ImageState | None, second: ImageState | None) -> ImageState | None:
         if first is None or second is None:
@@ -94,8 +94,8 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
             first.width,
             first.channels,
             first.num_pixels + second.num_pixels,
-            tuple(a + b for a, b in zip(first.total, second.total, strict=True)),
-            tuple(a + b for a, b in zip(first.total_squares, second.total_squares, strict=True)),
+            _added(first.total, second.total),
+            _added(first.total_squares, second.total_squares),
         )
 
     def finish(self, state: ImageState | None, settings: NormalizeImage) -> ImageEncoding:
@@ -111,7 +111,10 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         shape = (len(values), encoding.channels, encoding.height, encoding.width)
         block = np.empty(shape, dtype=np.uint8)
         for number, content in enumerate(values):
-            block[number] = _pixels(content, encoding.height, encoding.width, encoding.channels)
+            image = decode(content)
+            if image is None:
+                raise UserError("holds bytes that are no image; `clean` takes such rows out, or give PNG or JPEG bytes")
+            block[number] = _pixels(image, encoding.height, encoding.width, encoding.channels)
         return block
 
 
@@ -136,23 +139,54 @@ def _fault(column: str, content: bytes | None) -> str | None:
     return None if decode(content) else f"{column} cannot be decoded as an image ({len(content)} bytes)"
 
 
-def _pixels(content: bytes | None, height: int, width: int, channels: int) -> NDArray[np.uint8]:
+def _pixels(image: Image, height: int, width: int, channels: int) -> NDArray[np.uint8]:
     """[C, H, W] uint8."""
     from PIL.Image import Resampling
 
-    image = decode(content)
-    if image is None:
-        raise UserError("holds bytes that are no image; `clean` takes such rows out, or give PNG or JPEG bytes")
-    image = image.convert("L" if channels == 1 else "RGB")
+    image = _eight_bits(image).convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
         image = image.resize((width, height), Resampling.BILINEAR)
     return np.asarray(image, dtype=np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
 
 
+def _eight_bits(image: Image) -> Image:
+    """Scans of 16 bits with their upper 8: Pillow's own conversion makes everything above 255 white."""
+    from PIL import Image
+
+    if not image.mode.startswith("I;16"):
+        return image
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
+def _grey_and_colours(content: bytes | None, settings: NormalizeImage) -> NDArray[np.int64]:
+    """An image's pixels as grey, red, green and blue, [4, P]; without any when the bytes are no image."""
+    image = decode(content)
+    if image is None:
+        return np.zeros((4, 0), dtype=np.int64)
+    size = settings.height or image.height, settings.width or image.width
+    return np.concatenate([_pixels(image, *size, channels).reshape(channels, -1) for channels in (1, 3)]).astype(
+        np.int64
+    )
+
+
+def _with_pixels(state: ImageState, pixels: NDArray[np.int64]) -> ImageState:
+    return replace(
+        state,
+        num_pixels=state.num_pixels + pixels.shape[1],
+        total=_added(state.total, pixels.sum(axis=1).tolist()),
+        total_squares=_added(state.total_squares, (pixels**2).sum(axis=1).tolist()),
+    )
+
+
+def _added(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
+    return tuple(a + b for a, b in zip(first, second, strict=True))
+
+
 def _factor_and_offset(state: ImageState, scale: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if scale == "standard":
-        means = [total / state.num_pixels for total in state.total]
-        squares = zip(means, state.total_squares, strict=True)
+        wanted = slice(0, 1) if state.channels == 1 else slice(1, 4)
+        means = [total / state.num_pixels for total in state.total[wanted]]
+        squares = zip(means, state.total_squares[wanted], strict=True)
         deviations = [math.sqrt(max(total / state.num_pixels - mean**2, 0.0)) or 1.0 for mean, total in squares]
         factors = tuple(round_significant(1 / deviation) for deviation in deviations)
         offsets = zip(means, deviations, strict=True)

@@ -83,8 +83,11 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         return TextEncoding(ngrams=settings.ngrams, terms=tuple(terms), idf=tuple(map(round_significant, idf)))
 
     def transform(self, values: pl.Series, encoding: TextEncoding) -> csr_matrix:
+        from scipy.sparse import csr_matrix
         from sklearn.preprocessing import normalize
 
+        if values.is_empty():
+            return csr_matrix((0, len(encoding.terms)), dtype=np.float32)
         counts = _vectorizer(encoding.ngrams, encoding.terms).transform(values.fill_null("").to_list())
         weighted = counts.multiply(np.asarray(encoding.idf)).tocsr()
         return normalize(weighted, norm="l2").astype(np.float32)

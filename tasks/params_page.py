@@ -1,0 +1,182 @@
+"""docs/parameters.md, made from the models in params.py: `python -m tasks.params_page > docs/parameters.md`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tasks.params import json_schema
+from tasks.paths import STAGES
+
+Schema = Mapping[str, Any]
+
+INTRODUCTION = """\
+# Parameters
+
+What stands in params.yaml: every setting, what it may be, and what it is when you leave it out.
+
+This page is made from the models in [tasks/params.py](../tasks/params.py) by `make schema`; edit it there. Editors that
+know YAML schemas read the same from `params.schema.json`, and complete and check params.yaml while you type.
+
+The file holds one mapping, `pipelines`, with a block for each pipeline. A pipeline's name has lower-case letters,
+digits, `-` and `_`, 64 at most; it is also the suffix of its DVC stages, its folder below data/, models/ and reports/,
+its MLflow experiment and its registered model. A block has a section for each of the nine stages. A section may be
+empty (`clean: {}`) unless one of its settings is required.
+
+An unknown key, a wrong type or a value out of range is refused before anything runs; the message names the key and what
+it may be. The file is YAML 1.2: `1e-3` is a number, and `no` is text.
+"""
+
+_SINGULARS = {"integer": "whole number", "number": "number", "string": "text"}
+_PLURALS = {"integer": "whole numbers", "number": "numbers", "string": "texts"}
+_NAMES = {"columns": "COLUMN", "gate": "METRIC"}
+"""What stands for a key that the user chooses, in the headings of mappings."""
+
+
+def page() -> str:
+    """The whole page, as Markdown."""
+    schema = json_schema()
+    definitions: Schema = schema["$defs"]
+    stages = definitions["Pipeline"]["properties"]
+    lines = [INTRODUCTION, " · ".join(f"[{stage}](#{stage})" for stage in STAGES), ""]
+    for stage in STAGES:
+        lines += _section(stage, stages[stage], definitions, level=2)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(path: str, schema: Schema, definitions: Schema, level: int) -> Iterator[str]:
+    """A heading for what stands at `path`, with its settings, and a section for each thing below it."""
+    kinds = _kinds(schema, definitions)
+    if kinds:
+        yield from _choice(path, kinds, level)
+        for kind, model in kinds.items():
+            yield from _model(path, f"{path}, kind: {kind}", model, definitions, level + 1)
+    else:
+        model = _resolved(schema, definitions)
+        yield from _model(path, path, model, definitions, level)
+
+
+def _choice(path: str, kinds: Mapping[str, Schema], level: int) -> Iterator[str]:
+    default = next((kind for kind, model in kinds.items() if "default" in model["properties"]["kind"]), None)
+    left_out = f" (`{default}` when it is left out)" if default else ""
+    yield from (f"{'#' * level} {path}", "", f"One of these, by its `kind`{left_out}:", "")
+    yield from ("| kind | is |", "| --- | --- |")
+    for kind, model in kinds.items():
+        yield f"| {_link(f'`{kind}`', f'{path}, kind: {kind}')} | {_cell(model['description'])} |"
+    yield ""
+
+
+def _model(path: str, title: str, model: Schema, definitions: Schema, level: int) -> Iterator[str]:
+    """One mapping's settings as a table; `path` is where it stands in a block, `title` also names its kind."""
+    yield from (f"{'#' * level} {title}", "", " ".join(model["description"].split()), "")
+    settings = {name: setting for name, setting in model["properties"].items() if "const" not in setting}
+    yield from ("| setting | value | default | meaning |", "| --- | --- | --- | --- |")
+    for name, setting in settings.items():
+        yield _row(f"{path}.{name}", name, setting, definitions)
+    yield ""
+    for name, setting in settings.items():
+        if _is_section(setting, definitions):
+            place, below = _below(f"{path}.{name}", setting)
+            yield from _section(place, below, definitions, level + 1)
+
+
+def _row(path: str, name: str, setting: Schema, definitions: Schema) -> str:
+    value = _value(setting)
+    if _is_section(setting, definitions):
+        place, below = _below(path, setting)
+        value = _link("a mapping" if place == path else f"a mapping for each {_NAMES[name]}", place)
+        # A section without a description of its own is told by its model.
+        setting = {"description": _resolved(below, definitions).get("description", ""), **setting}
+    return f"| `{name}` | {value} | {_default(setting, definitions)} | {_cell(setting.get('description', ''))} |"
+
+
+def _value(setting: Schema) -> str:
+    """What may stand there, in words."""
+    match _without_null(setting):
+        case {"enum": choices}:
+            return ", ".join(_yaml(choice) for choice in choices)
+        case {"const": choice}:
+            return _yaml(choice)
+        case {"type": "array", "prefixItems": items}:
+            return f"[{', '.join(map(_value, items))}]"
+        case {"type": "array", "items": item, **rest}:
+            return f"list of {_PLURALS[item['type']]}{', one at least' if rest.get('minItems') else ''}"
+        case {"type": "boolean"}:
+            return "`true`, `false`"
+        case {"type": "integer" | "number" | "string" as kind, **bounds}:
+            return _SINGULARS[kind] + _bounds(kind, bounds)
+    return ""
+
+
+def _bounds(kind: str, bounds: Schema) -> str:
+    if kind == "string":
+        return ", one character" if bounds.get("maxLength") == 1 else ""
+    if "minimum" in bounds and "maximum" in bounds and "exclusiveMinimum" not in bounds:
+        return f", {bounds['minimum']} to {bounds['maximum']}"
+    least = f", above {bounds['exclusiveMinimum']}" if "exclusiveMinimum" in bounds else ""
+    if not least and "minimum" in bounds:
+        least = f", {bounds['minimum']} or more"
+    most = f", below {bounds['exclusiveMaximum']}" if "exclusiveMaximum" in bounds else ""
+    if not most and "maximum" in bounds:
+        most = f", {bounds['maximum']} at most"
+    return least + most
+
+
+def _default(setting: Schema, definitions: Schema) -> str:
+    if _is_section(setting, definitions):
+        optional = "default" in setting or "additionalProperties" in setting
+        return ("`{}`" if setting.get("default", {}) is not None else "not given") if optional else "required"
+    if "default" not in setting:
+        return "required"
+    return "not given" if setting["default"] is None else _yaml(setting["default"])
+
+
+def _yaml(value: object) -> str:
+    """The value as one would write it in params.yaml."""
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _is_section(setting: Schema, definitions: Schema) -> bool:
+    """Whether a mapping with settings of its own stands there."""
+    below = _below("", setting)[1]
+    return "$ref" in below or bool(_kinds(below, definitions))
+
+
+def _below(path: str, setting: Schema) -> tuple[str, Schema]:
+    """Where the settings below this one stand, and their schema; a mapping of names has them below each name."""
+    if isinstance(setting.get("additionalProperties"), Mapping):
+        return f"{path}.{_NAMES[path.rsplit('.', 1)[-1]]}" if path else "", setting["additionalProperties"]
+    return path, _without_null(setting)
+
+
+def _kinds(schema: Schema, definitions: Schema) -> dict[str, Schema]:
+    """The models of a union, by their kind and in the order of params.py; none when it is no union."""
+    models = [_resolved(choice, definitions) for choice in schema.get("oneOf", ())]
+    return {model["properties"]["kind"]["const"]: model for model in models}
+
+
+def _without_null(schema: Schema) -> Schema:
+    """`X | None` as X: that it may be left out shows in its default."""
+    choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
+    return choices[0] if choices else schema
+
+
+def _resolved(schema: Schema, definitions: Schema) -> Schema:
+    reference: str | None = schema.get("$ref")
+    return definitions[reference.rsplit("/", 1)[-1]] if reference else schema
+
+
+def _link(text: str, title: str) -> str:
+    """A link to the heading with this title, as GitHub names it."""
+    anchor = re.sub(r"[^a-z0-9 _-]", "", title.lower()).replace(" ", "-")
+    return f"[{text}](#{anchor})"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201

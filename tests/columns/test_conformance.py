@@ -1,0 +1,254 @@
+"""What every column type must do. A new type needs a Case here, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.columns import TYPE_NAMES, column_type
+from tasks.columns.base import Encoding
+from tasks.errors import UserError
+from tasks.expectations import KNOWN_TYPES
+from tasks.inputs import from_series, to_series
+from tasks.params import (
+    ColumnTypeName,
+    Config,
+    NormalizeCategory,
+    NormalizeImage,
+    NormalizeNumber,
+    NormalizeText,
+)
+from tests.tables import image
+
+
+@dataclass(frozen=True)
+class Case:
+    """A column type with settings, and values to try it with."""
+
+    type: ColumnTypeName
+    settings: Config
+    values: st.SearchStrategy[Any]
+    """Values as they come to `normalize`: what `clean` lets through."""
+    never_seen: Sequence[Any]
+    """Usable values that no training row may have had."""
+    others: pl.Series
+    """Values of another type."""
+    faulty: Sequence[Any] = ()
+    """Values that `clean` takes out."""
+
+
+PICTURES = [
+    image([[0, 255], [100, 200]]),
+    image([[7, 7], [7, 9]], "BMP"),
+    image(np.arange(24, dtype=np.uint8).reshape(4, 2, 3)),
+    image(np.full((3, 3, 3), 200, dtype=np.uint8), "JPEG"),
+]
+WORDS = st.text("abcd äß.,-", min_size=1, max_size=20).filter(str.strip)
+OTHER_WORDS = pl.Series(["some", "words", None])
+
+
+def number(**settings: Any) -> Case:
+    values = st.none() | st.floats(-1e9, 1e9, allow_subnormal=False) | st.sampled_from([0.1, 1.0])
+    never_seen = [1e300, -1e300, 5e-324, 0.0, None]
+    return Case("number", NormalizeNumber(**settings), values, never_seen, OTHER_WORDS, [float("inf"), float("-inf")])
+
+
+def category(**settings: Any) -> Case:
+    values = st.none() | st.sampled_from(["", "red", "green", "-", "(missing)", "(other)", "1"]) | WORDS
+    return Case("category", NormalizeCategory(**settings), values, ["never", "", None], pl.Series([b"a", b"b"]))
+
+
+def text(**settings: Any) -> Case:
+    never_seen = ["Unerhört!", "🎉", "x" * 10_000, "", None]
+    return Case("text", NormalizeText(min_documents=1, **settings), WORDS, never_seen, pl.Series([1.5]), ["", " \t\n"])
+
+
+def images(**settings: Any) -> Case:
+    never_seen = [image([[1, 2, 3]]), image(np.zeros((5, 9, 3), dtype=np.uint8), "JPEG")]
+    faulty = [b"", b"no picture", PICTURES[0][:45], None]
+    return Case("image", NormalizeImage(**settings), st.sampled_from(PICTURES), never_seen, OTHER_WORDS, faulty)
+
+
+CASES = {
+    "number": number(),
+    "number min_max": number(scale="min_max", impute="zero"),
+    "number symmetric": number(scale="symmetric", indicator=False),
+    "number as it is": number(scale="none"),
+    "category": category(),
+    "category few": category(max_categories=2),
+    "category ordinal": category(encode="ordinal"),
+    "text": text(),
+    "text few": text(max_features=3, ngrams=(1, 1)),
+    "image": images(),
+    "image standard": images(scale="standard"),
+    "image of one size": images(scale="standard", height=3, width=2, channels=1),
+    "image symmetric": images(scale="symmetric", channels=3),
+}
+
+every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+examples = settings(derandomize=True, max_examples=25, deadline=None)
+
+
+def test_every_type_has_a_case() -> None:
+    assert {case.type for case in CASES.values()} == set(TYPE_NAMES)
+    assert all(column_type(name).name == name for name in TYPE_NAMES)
+
+
+def series(case: Case, values: Sequence[Any]) -> pl.Series:
+    return pl.Series("x", values, dtype=column_type(case.type).dtype)
+
+
+def learnt(case: Case, parts: Sequence[pl.Series]) -> Encoding | str:
+    """The encoding, or why there is none."""
+    of_type = column_type(case.type)
+    try:
+        state = reduce(of_type.merge, [of_type.fit(part, case.settings) for part in parts])
+        encoding = of_type.finish(state, case.settings)
+    except UserError as error:
+        return str(error)
+    assert isinstance(encoding, Encoding)
+    return encoding
+
+
+def block(case: Case, values: pl.Series, encoding: Encoding) -> np.ndarray[Any, Any]:
+    found = column_type(case.type).transform(values, encoding)
+    plain = found.toarray() if hasattr(found, "toarray") else found
+    assert isinstance(plain, np.ndarray)
+    return plain
+
+
+def typical(case: Case) -> list[Any]:
+    """Values from which every type learns something."""
+    values: dict[ColumnTypeName, list[Any]] = {
+        "number": [1.0, 2.0, None, 4.0],
+        "category": ["red", None, "green", "red"],
+        "text": ["red rose", "green leaf", "red leaf"],
+        "image": PICTURES,
+    }
+    return values[case.type]
+
+
+def encoding_of(case: Case) -> Encoding:
+    encoding = learnt(case, [series(case, typical(case))])
+    assert isinstance(encoding, Encoding)
+    return encoding
+
+
+@every_case
+@examples
+@given(data=st.data())
+def test_parts_cut_anywhere_lead_to_the_same_encoding(case: Case, data: st.DataObject) -> None:
+    values = data.draw(st.lists(case.values, min_size=1, max_size=12))
+    places = sorted(data.draw(st.lists(st.integers(0, len(values)), max_size=3)))
+    whole = series(case, values)
+    parts = [whole[start:stop] for start, stop in zip([0, *places], [*places, len(values)], strict=True)]
+    in_one = learnt(case, [whole])
+    in_parts = learnt(case, parts)
+    assert in_parts == in_one
+    if isinstance(in_one, Encoding) and isinstance(in_parts, Encoding):
+        assert in_parts.model_dump_json() == in_one.model_dump_json()
+
+
+@every_case
+@examples
+@given(data=st.data())
+def test_every_value_has_a_finite_input_of_the_fields_shape(case: Case, data: st.DataObject) -> None:
+    encoding = learnt(case, [series(case, data.draw(st.lists(case.values, min_size=1, max_size=8)))])
+    if isinstance(encoding, str):
+        return
+    values = data.draw(st.lists(case.values | st.sampled_from(case.never_seen), max_size=8))
+    field = encoding.field("x")
+    found = column_type(case.type).transform(series(case, values), encoding)
+    assert found.shape == (len(values), *field.shape)
+    assert found.dtype == (np.uint8 if field.kind == "image" else np.float32)
+    assert np.isfinite(block(case, series(case, values), encoding)).all()
+    assert from_series(field, to_series("x", field, found)).shape == found.shape
+    assert len(set(field.labels)) == len(field.labels) in (0, field.num_inputs)
+
+
+@every_case
+def test_a_row_is_encoded_the_same_whatever_stands_beside_it(case: Case) -> None:
+    encoding = encoding_of(case)
+    values = series(case, [*typical(case), *case.never_seen])
+    alone = [block(case, values[row : row + 1], encoding) for row in range(len(values))]
+    assert np.array_equal(np.concatenate(alone), block(case, values, encoding))
+
+
+@every_case
+def test_a_table_without_rows_is_encoded_too(case: Case) -> None:
+    encoding = encoding_of(case)
+    field = encoding.field("x")
+    found = column_type(case.type).transform(series(case, []), encoding)
+    assert found.shape == (0, *field.shape)
+    assert from_series(field, to_series("x", field, found)).shape == found.shape
+
+
+@every_case
+def test_an_encoding_survives_json(case: Case) -> None:
+    encoding = encoding_of(case)
+    text = json.dumps(json.loads(encoding.model_dump_json()), allow_nan=False)
+    again = type(encoding).model_validate_json(text)
+    assert again == encoding
+    values = series(case, typical(case))
+    assert np.array_equal(block(case, values, again), block(case, values, encoding))
+    assert again.field("x") == encoding.field("x")
+
+
+@every_case
+def test_without_any_value_there_is_no_encoding(case: Case) -> None:
+    nothing: Sequence[Sequence[Any]] = [[None, None]] if case.type != "text" else [["", "."]]
+    for values in nothing:
+        assert isinstance(reason := learnt(case, [series(case, values)]), str)
+        assert reason.startswith("has no ")
+        assert ";" in reason
+
+
+@every_case
+def test_its_own_values_could_be_of_the_type(case: Case) -> None:
+    of_type = column_type(case.type)
+    values = series(case, typical(case))
+    assert of_type.could_be(values)
+    assert of_type.could_be(values.clear())
+    assert of_type.cast(values).equals(values, null_equal=True)
+    assert not of_type.could_be(case.others)
+
+
+@every_case
+@pytest.mark.parametrize("cut", [[], [None], [None, None]], ids=len)
+def test_casting_gives_the_type_at_rest(case: Case, cut: list[None]) -> None:
+    for dtype in (pl.String, pl.Float64, pl.Int32, pl.Boolean, pl.Null, pl.Binary):
+        values = column_type(case.type).cast(pl.Series("x", cut, dtype=dtype))
+        assert values.dtype == column_type(case.type).dtype
+        assert values.name == "x"
+        assert values.null_count() == len(cut)
+
+
+@every_case
+def test_only_what_cannot_be_used_is_at_fault_and_says_so(case: Case) -> None:
+    values = series(case, [*typical(case), *case.faulty])
+    reasons = column_type(case.type).faults(values)
+    assert reasons.dtype == pl.String
+    fine = len(typical(case))
+    assert reasons[:fine].null_count() == fine
+    assert all(reason.startswith("x ") for reason in reasons[fine:])
+    assert column_type(case.type).faults(values.clear()).is_empty()
+
+
+@every_case
+def test_drafted_expectations_are_known_and_can_be_kept_as_json(case: Case) -> None:
+    parts: list[Sequence[Any]] = [typical(case), [*typical(case), *case.faulty], [None], []]
+    for values in parts:
+        for entry in column_type(case.type).expect("x", series(case, values)):
+            assert entry["type"] in KNOWN_TYPES
+            assert entry["severity"] in ("critical", "warning")
+            assert entry["kwargs"]["column"] == "x"
+            assert json.loads(json.dumps(entry, allow_nan=False)) == entry

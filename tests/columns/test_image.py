@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import io
+import random
+import warnings
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from tasks.columns.image import ImageColumn, ImageEncoding, decode
+from tasks.errors import UserError
+from tasks.params import NormalizeImage
+from tests.tables import image
+
+IMAGE = ImageColumn()
+GREY = np.array([[0, 10, 20], [100, 200, 255]], dtype=np.uint8)
+COLOUR = np.random.default_rng(0).integers(0, 256, (4, 5, 3)).astype(np.uint8)
+FORMS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
+
+
+def learnt(contents: list[bytes], **settings: Any) -> ImageEncoding:
+    chosen = NormalizeImage.model_validate(settings)
+    return IMAGE.finish(IMAGE.fit(pl.Series("x", contents), chosen), chosen)
+
+
+def encoded(contents: list[bytes], encoding: ImageEncoding) -> np.ndarray[Any, Any]:
+    return IMAGE.transform(pl.Series("x", contents), encoding)
+
+
+def test_pixels_come_through_as_they_are() -> None:
+    grey, colour = image(GREY), image(COLOUR)
+    assert np.array_equal(encoded([grey], learnt([grey])), GREY[None, None])
+    assert np.array_equal(encoded([colour], learnt([colour])), COLOUR.transpose(2, 0, 1)[None])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_common_form_is_known_and_read(form: str) -> None:
+    content = image(COLOUR, form)
+    assert IMAGE.could_be(pl.Series("x", [content, None]))
+    assert IMAGE.faults(pl.Series("x", [content])).to_list() == [None]
+    assert encoded([content], learnt([content], channels=3)).shape == (1, 3, 4, 5)
+
+
+def test_bytes_and_text_that_are_no_pictures() -> None:
+    assert not IMAGE.could_be(pl.Series("x", [image(GREY), b"PK\x03\x04"]))
+    assert not IMAGE.could_be(pl.Series("x", ["text"]))
+
+
+def test_the_first_image_gives_the_size_and_all_others_take_it() -> None:
+    encoding = learnt([b"", image(GREY), image(COLOUR)])
+    assert (encoding.channels, encoding.height, encoding.width) == (1, 2, 3)
+    assert encoded([image(COLOUR), image(GREY)], encoding).shape == (2, 1, 2, 3)
+    given = learnt([image(GREY)], height=7, width=5, channels=3)
+    assert encoded([image(GREY)], given).shape == (1, 3, 7, 5)
+
+
+def test_grey_values_above_eight_bits_keep_their_order() -> None:
+    """Pillow's own conversion makes all of them white."""
+    scan = np.array([[0, 256], [30_000, 65_535]], dtype=np.uint16)
+    for form in ("PNG", "TIFF"):
+        content = image(scan, form)
+        assert encoded([content], learnt([content])).tolist() == [[[[0, 1], [117, 255]]]]
+
+
+def test_a_camera_held_upright_gives_an_upright_picture() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    content = io.BytesIO()
+    Image.fromarray(GREY).save(content, format="PNG", exif=exif)
+    assert np.array_equal(encoded([content.getvalue()], learnt([content.getvalue()]))[0, 0], np.rot90(GREY, -1))
+
+
+@pytest.mark.parametrize(("scale", "low", "high"), [("min_max", 0, 1), ("symmetric", -1, 1)])
+def test_bytes_are_scaled_when_used(scale: str, low: float, high: float) -> None:
+    encoding = learnt([image([[0, 255]])], scale=scale)
+    scaled = encoding.field("x").scaled(encoded([image([[0, 255]])], encoding))
+    assert scaled.ravel().tolist() == pytest.approx([low, high], abs=1e-6)
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOUR], ids=["grey", "colour"])
+def test_standard_has_mean_0_and_deviation_1_in_every_channel(pixels: np.ndarray[Any, Any]) -> None:
+    contents = [image(pixels), image(255 - pixels), image(pixels // 3)]
+    encoding = learnt(contents, scale="standard")
+    scaled = encoding.field("x").scaled(encoded(contents, encoding))
+    assert scaled.mean(axis=(0, 2, 3)) == pytest.approx(0, abs=1e-6)
+    assert scaled.std(axis=(0, 2, 3)) == pytest.approx(1, abs=1e-6)
+
+
+def test_images_of_one_shade_are_zero() -> None:
+    content = image(np.full((3, 3), 77, dtype=np.uint8))
+    encoding = learnt([content], scale="standard")
+    assert np.abs(encoding.field("x").scaled(encoded([content], encoding))).max() < 1e-5
+
+
+def test_a_part_of_other_sizes_and_colours_only_adds_its_pixels() -> None:
+    settings = NormalizeImage(scale="standard")
+    grey, colour = (IMAGE.fit(pl.Series("x", [image(pixels)]), settings) for pixels in (GREY, COLOUR))
+    merged = IMAGE.merge(grey, colour)
+    assert merged is not None
+    assert (merged.height, merged.width, merged.channels, merged.num_pixels) == (2, 3, 1, 26)
+    assert IMAGE.merge(None, merged) == IMAGE.merge(merged, None) == merged
+
+
+def test_damaged_bytes_are_at_fault_and_never_crash() -> None:
+    dice = random.Random(0)
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata.
+        warnings.simplefilter("ignore")
+        for form in FORMS:
+            whole = image(COLOUR, form)
+            for _ in range(60):
+                damaged = bytearray(whole[: dice.choice([len(whole), dice.randrange(len(whole))])])
+                for _ in range(dice.randrange(1, 4)):
+                    if damaged:
+                        damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+                found = decode(bytes(damaged))
+                fault = IMAGE.faults(pl.Series("x", [bytes(damaged)])).item()
+                assert (found is None) == (fault is not None)
+
+
+def test_what_cannot_be_decoded_is_not_made_up() -> None:
+    with pytest.raises(UserError, match="holds bytes that are no image; `clean` takes such rows out"):
+        encoded([b"text"], learnt([image(GREY)]))

@@ -1,0 +1,46 @@
+"""Small tables of typed columns, cut into parts at will, for the tests of the data stages."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from tasks.dataset import Column, Dataset, SourceRecord
+from tasks.params import ColumnTypeName, Role, Task
+from tasks.paths import Paths, Project
+
+Kind = tuple[ColumnTypeName, Role]
+
+
+def described(columns: Mapping[str, Kind], task: Task = "binary", num_rows: int = 0) -> Dataset:
+    """What ingest would have said of these columns."""
+    return Dataset(
+        columns=tuple(Column(name=name, type=kind, role=role) for name, (kind, role) in columns.items()),
+        task=task,
+        num_rows=num_rows,
+        source=SourceRecord(kind="table", location="rows.csv", digest="0" * 64),
+    )
+
+
+def cut(rows: pl.DataFrame, places: Iterable[int]) -> list[pl.DataFrame]:
+    """The same rows in parts; `places` are row numbers to cut before."""
+    ends = [0, *sorted(place % (rows.height + 1) for place in places), rows.height]
+    return [rows[start:stop] for start, stop in pairwise(ends)]
+
+
+def pipeline_in(root: Path) -> Paths:
+    return Project(root=root).pipeline("p")
+
+
+def image(pixels: Sequence[Sequence[int]] | np.ndarray, form: str = "PNG") -> bytes:
+    """Encoded bytes of a picture: [H, W] grey or [H, W, 3] colour, 8 bits, or 16 for a uint16 array."""
+    content = io.BytesIO()
+    array = pixels if isinstance(pixels, np.ndarray) else np.array(pixels, dtype=np.uint8)
+    Image.fromarray(array).save(content, format=form)
+    return content.getvalue()

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks import storage
+from tasks.blocks import add_block
+from tasks.errors import UserError
+from tasks.expectations import check_columns, read_suite
+from tasks.params import TableSource, load_params, load_pipeline
+from tasks.paths import Project
+
+PARAMS = """\
+# Mine, by hand.
+
+pipelines: # all of them
+  # About the digits.
+  digits:
+    ingest:
+      source: {kind: builtin, name: "digits"} # quoted for a reason
+      target: digit
+    validate: {}
+    clean: {}
+    split: {seed: 0}
+    normalize:
+      text:
+        ngrams:
+          - 1
+          - 2
+    augment: {}
+    train: {kind: torch, network: {kind: cnn, channels: [8]}, learning_rate: 1e-3}
+    evaluate: {}
+    register: {metric: accuracy}
+
+# The end.
+"""
+END = "\n# The end.\n"
+BLOCK = """\
+# What this file is about.
+pipelines:
+  churn:
+    ingest:
+      source: {kind: table, path: elsewhere.csv} # yours
+      target: left # who left?
+    validate: {}
+    clean: {}
+    split: {}
+    normalize: {}
+    augment: {}
+    train: {kind: lightgbm}
+    evaluate: {}
+    register: {metric: accuracy}
+"""
+ROWS = "age,plan,left\n" + "".join(
+    f"{20 + number},{'ab'[number % 2]},{'yes' if number % 3 else 'no'}\n" for number in range(30)
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    (tmp_path / "churn.yaml").write_text(BLOCK)
+    (tmp_path / "rows.csv").write_text(ROWS)
+    return Project(root=tmp_path)
+
+
+def refused(project: Project, source: str | None = None, name: str | None = None, block: str = BLOCK) -> str:
+    """The message; and nothing was written."""
+    (project.root / "churn.yaml").write_text(block)
+    before = sorted(project.root.rglob("*"))
+    with pytest.raises(UserError) as caught:
+        add_block(project, project.root / "churn.yaml", source=source, name=name)
+    assert sorted(project.root.rglob("*")) == before
+    assert project.params.read_text() == PARAMS
+    return str(caught.value)
+
+
+def source_path(project: Project, name: str = "churn") -> str:
+    source = load_pipeline(project.params, name).ingest.source
+    assert isinstance(source, TableSource)
+    return source.path
+
+
+def test_a_block_and_its_suite_are_added_and_comments_stay(project: Project) -> None:
+    written = add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"))
+    suite = project.pipeline("churn").suite
+    assert written == [suite, project.params]
+    text = project.params.read_text()
+    added = BLOCK.split("pipelines:\n")[1].replace("elsewhere.csv", str(project.root / "rows.csv"))
+    assert text == PARAMS.replace(END, added + END)
+    assert list(load_params(project.params).pipelines) == ["digits", "churn"]
+    rules = read_suite(suite)
+    check_columns(suite, rules, ["age", "plan", "left"])
+    assert {column for rule in rules.rules for column in rule.columns} == {"age", "plan", "left"}
+    assert sorted(path.name for path in project.root.iterdir()) == [
+        "churn.yaml",
+        "expectations",
+        "params.yaml",
+        "rows.csv",
+    ]
+
+
+def test_a_source_is_relative_to_where_the_command_is_given(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = project.root / "some" / "where"
+    below.mkdir(parents=True)
+    (project.root / "data.d").mkdir()
+    (project.root / "rows.csv").rename(project.root / "data.d" / "rows.csv")
+    monkeypatch.chdir(below)
+    add_block(project, Path("../../churn.yaml"), source="../../data.d/rows.csv")
+    assert source_path(project) == "data.d/rows.csv"
+    add_block(project, Path("../../churn.yaml"), source="../../data.d/*.csv", name="glob")
+    assert source_path(project, "glob") == "data.d/*.csv"
+    add_block(project, Path("../../churn.yaml"), source="../../data.d", name="folder")
+    assert source_path(project, "folder") == "data.d"
+
+
+def test_the_blocks_own_source_is_relative_to_the_root(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project.root / "elsewhere.csv").write_text(ROWS)
+    (project.root / "below").mkdir()
+    monkeypatch.chdir(project.root / "below")
+    add_block(project, project.root / "churn.yaml")
+    assert source_path(project) == "elsewhere.csv"
+
+
+def test_a_bundled_data_set_needs_no_source(project: Project) -> None:
+    examples = Path(__file__).parents[1] / "examples"
+    add_block(project, examples / "breast-cancer.yaml")
+    assert project.pipeline("breast-cancer").suite.is_file()
+    said = "--source is for blocks that read files (kind: table); leave it out for this one"
+    with pytest.raises(UserError) as caught:
+        add_block(project, examples / "breast-cancer.yaml", source="rows.csv", name="other")
+    assert str(caught.value).endswith(said)
+
+
+def test_a_suite_that_is_there_is_kept(project: Project) -> None:
+    suite = project.pipeline("churn").suite
+    storage.write_json(suite, {"name": "churn", "expectations": []})
+    assert add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv")) == [project.params]
+    assert storage.read_json(suite) == {"name": "churn", "expectations": []}
+
+
+def test_the_same_data_draft_the_same_suite(project: Project) -> None:
+    for name in ("one", "two"):
+        add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"), name=name)
+    one, two = (storage.read_json(project.pipeline(name).suite) for name in ("one", "two"))
+    assert one == {**two, "name": "one"}
+
+
+def test_an_existing_name_is_refused(project: Project) -> None:
+    said = refused(project, source=str(project.root / "rows.csv"), name="digits")
+    assert said.endswith("params.yaml: already has a pipeline digits; add it under another name with --name")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (None, "elsewhere.csv"),
+        ("nowhere.csv", "nowhere.csv"),
+        ("empty.csv", "empty.csv"),
+        ("other.csv", "has no column left"),
+    ],
+)
+def test_a_source_that_cannot_be_used_leaves_nothing_written(project: Project, source: str | None, said: str) -> None:
+    (project.root / "empty.csv").touch()
+    (project.root / "other.csv").write_text("a,b\n1,x\n2,y\n")
+    assert said in refused(project, source=source and str(project.root / source))
+
+
+@pytest.mark.parametrize(
+    ("block", "said"),
+    [
+        (BLOCK.replace("clean: {}", "claen: {}"), "churn.yaml: pipelines.churn.claen is unknown; did you mean clean?"),
+        (BLOCK.replace("churn:", "Churn:"), "pipelines.Churn: a pipeline's name has lower-case letters"),
+        (BLOCK + "  more: {}\n", "holds 2 pipelines (churn, more); keep one in it"),
+        ("pipelines: {churn: }\n", "--source is for blocks that read files"),
+        ("pipelines: [\n", "churn.yaml:2: not YAML"),
+        ("", "churn.yaml: holds no pipelines"),
+    ],
+)
+def test_a_block_that_is_not_right_is_refused(project: Project, block: str, said: str) -> None:
+    assert said in refused(project, source=str(project.root / "rows.csv"), block=block)
+
+
+def test_without_params_yaml_there_is_nothing_to_add_to(project: Project) -> None:
+    project.params.unlink()
+    with pytest.raises(UserError, match=r"params\.yaml: there is no such file"):
+        add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"))
+    assert not (project.root / "expectations").exists()

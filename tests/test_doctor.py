@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from tasks import TELEMETRY_OFF, doctor, storage
+from tasks.doctor import Check, examine
+from tasks.paths import Project
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """As the repository is, before anything ran."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    for name in ("params.yaml", "constraints.txt", ".dvc/config", ".dvc/.gitignore", "expectations/digits.json"):
+        storage.write_bytes(tmp_path / name, (ROOT / name).read_bytes())
+    return Project(root=tmp_path)
+
+
+def found(project: Project) -> dict[str, Check]:
+    checks = examine(project)
+    assert len({check.name for check in checks}) == len(checks)
+    assert all(check.finding and check.cure != "" for check in checks)
+    return {check.name: check for check in checks}
+
+
+def own_files(project: Project) -> list[Path]:
+    """All but git's and DVC's own."""
+    files = (path.relative_to(project.root) for path in project.root.rglob("*"))
+    return sorted(path for path in files if path.parts[0] not in (".git", ".dvc"))
+
+
+def test_everything_is_looked_at_and_nothing_is_written(project: Project) -> None:
+    before = own_files(project)
+    checks = found(project)
+    assert list(checks) == [
+        "python",
+        "packages",
+        "torch",
+        "params.yaml",
+        "tracking",
+        "dvc cache",
+        "dvc remote",
+        "disk",
+        "telemetry",
+    ]
+    assert checks["params.yaml"] == Check("params.yaml", "pipelines: digits")
+    assert checks["tracking"].finding.endswith("mlflow/mlflow.db: not there yet; the first training makes it")
+    assert checks["dvc remote"].finding.startswith("none: data stay on this machine")
+    assert checks["telemetry"] == Check("telemetry", "off")
+    assert f"{version('torch')} on " in checks["torch"].finding
+    assert own_files(project) == before
+
+
+def test_other_versions_than_the_tested_ones_are_named(project: Project) -> None:
+    text = project.constraints.read_text()
+    text = text.replace(f"polars=={version('polars')}", "polars==0.1")
+    text = text.replace(f"great_expectations=={version('great_expectations')}", "great_expectations==0.2")
+    project.constraints.write_text(text)
+    packages = found(project)["packages"]
+    assert f"polars is {version('polars')}, not 0.1" in packages.finding
+    assert f"great-expectations is {version('great_expectations')}, not 0.2" in packages.finding
+    assert packages.cure == "pip install -c constraints.txt -e ."
+
+
+def test_a_local_build_of_the_pinned_version_will_do(project: Project) -> None:
+    pinned = version("torch").split("+")[0]
+    project.constraints.write_text(project.constraints.read_text().replace(f"torch=={pinned}", f"torch=={pinned}+cpu"))
+    assert "torch" not in found(project)["packages"].finding
+
+
+def test_every_thing_that_is_broken_has_a_cure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.constraints.unlink()
+    project.params.write_text("pipelines: {digits: {}}\n")
+    storage.remove(project.root / ".dvc")
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
+    monkeypatch.setenv("DO_NOT_TRACK", "0")
+    monkeypatch.setattr(doctor, "LEAST_FREE_GIB", 10**9)
+    checks = found(project)
+    assert {name for name, check in checks.items() if check.cure is not None} == {
+        "packages",
+        "params.yaml",
+        "dvc",
+        "disk",
+        "telemetry",
+    }
+    assert "pipelines.digits.train is missing; add it" in str(checks["params.yaml"].cure)
+    assert str(checks["dvc"].cure).endswith("`dvc init` makes a repository of this folder")
+    assert checks["telemetry"].finding == "on: DO_NOT_TRACK, GX_ANALYTICS_ENABLED"
+
+
+def test_a_suite_that_is_gone_is_named(project: Project) -> None:
+    project.pipeline("digits").suite.unlink()
+    check = found(project)["expectations"]
+    assert check.finding.endswith("expectations/digits.json is missing")
+    assert check.cure == "bring it back from git, or add the pipeline again"
+
+
+@pytest.mark.parametrize("value", ["0", "False", "no", ""])
+def test_telemetry_that_is_off_in_other_words_is_off(
+    project: Project, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", value)
+    monkeypatch.setenv("DO_NOT_TRACK", "true")
+    assert list(doctor._telemetry(project)) == [Check("telemetry", "off")]
+
+
+def test_importing_the_package_switches_telemetry_off() -> None:
+    assert {name: os.environ.get(name) for name in TELEMETRY_OFF} == TELEMETRY_OFF

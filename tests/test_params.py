@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.errors import UserError
+from tasks.params import (
+    HashSplit,
+    check_pipeline,
+    json_schema,
+    load_params,
+    load_pipeline,
+    pipeline_names,
+)
+from tasks.paths import STAGES
+
+ROOT = Path(__file__).parents[1]
+FILE = Path("params.yaml")
+
+
+def block(**changes: Any) -> dict[str, Any]:
+    """A valid block with some sections replaced."""
+    return {
+        "ingest": {"source": {"kind": "table", "path": "rows.csv"}, "target": "left"},
+        "validate": {},
+        "clean": {},
+        "split": {},
+        "normalize": {},
+        "augment": {},
+        "train": {"kind": "torch", "network": {"kind": "cnn"}},
+        "evaluate": {},
+        "register": {"metric": "accuracy"},
+        **changes,
+    }
+
+
+def complaint(changed: Any, name: str = "churn") -> str:
+    with pytest.raises(UserError) as caught:
+        check_pipeline(FILE, name, changed)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def file_complaint(tmp_path: Path, content: str | bytes) -> str:
+    file = tmp_path / "params.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UserError) as caught:
+        load_params(file)
+    assert str(caught.value).startswith(str(file))
+    return str(caught.value).removeprefix(str(file))
+
+
+@pytest.mark.parametrize(
+    "file", [ROOT / "params.yaml", *sorted((ROOT / "examples").glob("*.yaml"))], ids=lambda f: f.name
+)
+def test_every_block_that_comes_along_loads(file: Path) -> None:
+    params = load_params(file)
+    assert pipeline_names(file) == list(params.pipelines)
+    for name, pipeline in params.pipelines.items():
+        assert load_pipeline(file, name) == pipeline
+        assert [pipeline.stage(stage) for stage in STAGES]
+
+
+def test_the_digits_of_params_yaml_are_those_of_the_examples() -> None:
+    assert load_pipeline(ROOT / "params.yaml", "digits") == load_pipeline(ROOT / "examples" / "digits.yaml", "digits")
+
+
+def test_nothing_changes_after_load() -> None:
+    pipeline = check_pipeline(FILE, "churn", block())
+    with pytest.raises(ValidationError, match="frozen"):
+        pipeline.clean.max_quarantined = 0.5
+
+
+def test_a_split_without_kind_is_by_hash() -> None:
+    assert check_pipeline(FILE, "churn", block(split={"seed": 3})).split == HashSplit(seed=3)
+
+
+@pytest.mark.parametrize(
+    ("section", "content", "said"),
+    [
+        (
+            "train",
+            {"kind": "lightgbm", "lerning_rate": 1},
+            "train.lerning_rate is unknown; did you mean learning_rate?",
+        ),
+        (
+            "train",
+            {"kind": "torch", "network": {"kind": "cnn", "chanels": [8]}},
+            "train.network.chanels is unknown; did you mean channels?",
+        ),
+        (
+            "train",
+            {"kind": "sklearn", "estimator": {"kind": "ridge", "alfa": 1}},
+            "train.estimator.alfa is unknown; did you mean alpha?",
+        ),
+        ("split", {"kind": "given", "colum": "part"}, "split.colum is unknown; did you mean column?"),
+        ("split", {"sede": 1}, "split.sede is unknown; did you mean seed?"),
+        ("normalize", {"imgae": {}}, "normalize.imgae is unknown; did you mean image?"),
+        ("normalize", {"image": {"scal": 1}}, "normalize.image.scal is unknown; did you mean scale?"),
+        ("augment", {"image": {"rotat": 1}}, "augment.image.rotat is unknown; did you mean rotate?"),
+        ("validate", {"max_quarantine": 0}, "validate.max_quarantine is unknown; did you mean max_quarantined?"),
+        ("register", {"metric": "f1", "margins": 0}, "register.margins is unknown; did you mean margin?"),
+        (
+            "register",
+            {"metric": "f1", "gate": {"acuracy": {"min": 0.5}}},
+            "register.gate.acuracy is unknown; did you mean accuracy?",
+        ),
+        (
+            "register",
+            {"metric": "f1", "gate": {"accuracy": {"mim": 0.5}}},
+            "register.gate.accuracy.mim is unknown; did you mean min?",
+        ),
+        ("evalaute", {}, "evalaute is unknown; did you mean evaluate?"),
+        ("clean", {"xyz": 1}, "clean.xyz is unknown; known are duplicates, max_quarantined"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest_and_its_path_in_the_file(
+    section: str, content: Any, said: str
+) -> None:
+    assert f"params.yaml: pipelines.churn.{said}" in complaint(block(**{section: content})).splitlines()
+
+
+def test_unknown_keys_of_a_source_and_of_a_column() -> None:
+    source = {"kind": "table", "path": "x", "seperator": ";"}
+    columns = {"age": {"typ": "number"}}
+    said = complaint(block(ingest={"source": source, "target": "left", "columns": columns})).splitlines()
+    assert said == [
+        "params.yaml: pipelines.churn.ingest.source.seperator is unknown; did you mean separator?",
+        "params.yaml: pipelines.churn.ingest.columns.age.typ is unknown; did you mean type?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "content", "said"),
+    [
+        ("train", {"kind": "lihgtgbm"}, "train.kind 'lihgtgbm' is unknown; did you mean lightgbm?"),
+        ("train", {}, "train.kind is missing; it is one of torch, lightgbm, sklearn"),
+        (
+            "train",
+            {"kind": "torch", "network": {"kind": "cn"}},
+            "train.network.kind 'cn' is unknown; did you mean cnn?",
+        ),
+        ("train", {"kind": "sklearn"}, "train.estimator is missing; add it"),
+        ("register", {}, "register.metric is missing; add it"),
+        ("clean", None, "clean must be a mapping of keys to values (it is empty)"),
+        ("clean", "quarantine", "clean must be a mapping of keys to values (it is 'quarantine')"),
+        ("split", 0.2, "split must be a mapping of keys to values (it is 0.2)"),
+        ("augment", {"image": True}, "augment.image must be a mapping of keys to values (it is True)"),
+        (
+            "ingest",
+            {"source": {"kind": "builtin", "name": "mnist"}, "target": "x"},
+            "ingest.source.name: input should be",
+        ),
+        ("evaluate", {"average": 3}, "evaluate.average: input should be 'macro' or 'weighted' (it is 3)"),
+        ("validate", {"max_quarantined": 1.5}, "validate.max_quarantined: input should be less than 1 (it is 1.5)"),
+        ("validate", {"max_quarantined": "few"}, "validate.max_quarantined: input should be a valid number"),
+        ("validate", {"max_quarantined": float("nan")}, "validate.max_quarantined: input should be a finite number"),
+        ("split", {"validation": 0.5, "test": 0.5}, "split: validation and test together leave no rows to train on"),
+        ("register", {"metric": "f1", "gate": {"f1": {}}}, "register.gate.f1: give min, max or both"),
+        ("normalize", {"text": {"ngrams": [2, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
+        ("normalize", {"text": {"ngrams": [0, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_place_and_what_would_do(section: str, content: Any, said: str) -> None:
+    assert complaint(block(**{section: content})).startswith(f"params.yaml: pipelines.churn.{said}")
+
+
+def test_a_missing_section_says_whether_it_may_be_empty() -> None:
+    without = block()
+    for section in ("split", "clean", "train"):
+        del without[section]
+    assert complaint(without).splitlines() == [
+        "params.yaml: pipelines.churn.clean is missing; add it (`clean: {}` takes its defaults)",
+        "params.yaml: pipelines.churn.split is missing; add it (`split: {}` takes its defaults)",
+        "params.yaml: pipelines.churn.train is missing; add it",
+    ]
+
+
+def test_files_of_their_own_are_not_mixed_with_the_others() -> None:
+    source = {"kind": "table", "path": "train.csv", "test_path": "test.csv"}
+    apart = block(ingest={"source": source, "target": "left"})
+    assert complaint(apart).endswith("write `split: {kind: given}`")
+    check_pipeline(FILE, "churn", {**apart, "split": {"kind": "given"}})
+
+
+def test_every_mistake_has_a_line_of_its_own() -> None:
+    assert len(complaint(block(clean={"x": 1}, evaluate={"y": 2}, train={})).splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["Churn", "my pipeline", "-x", "../up", "ü"])
+def test_a_pipeline_name_that_no_folder_should_have(name: str) -> None:
+    said = f"params.yaml: pipelines.{name}: a pipeline's name has lower-case letters, digits, - and _ only; rename it"
+    assert complaint(block(), name) == said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", ": holds no pipelines; examples/ has blocks to copy from"),
+        ("# only a comment\n", ": holds no pipelines"),
+        ("pipelines:\n", ": holds no pipelines"),
+        ("pipelines: {}\n", ": holds no pipelines"),
+        ("just text\n", ": holds no pipelines"),
+        ("pipelines: [a, b]\n", ": pipelines must be a mapping"),
+        ("pipelines:\n  churn:\n", ": pipelines.churn must be a mapping of keys to values (it is empty)"),
+        ("pipeline:\n  churn: {}\n", ": pipeline is unknown; did you mean pipelines?"),
+        ("pipelines:\n  churn: {clean: [}\n", ":2: not YAML"),
+        ("pipelines:\n\tchurn: {}\n", ":2: not YAML"),
+        ("pipelines:\n  a: {}\n  a: {}\n", ":3: not YAML: found duplicate key"),
+        ("a: 1\n---\nb: 2\n", ":2: not YAML"),
+        ("pipelines: !!python/name:os.system\n", ":1: not YAML"),
+        (b"pipelines: \x00\n", ": not YAML"),
+        ("pipelines: {}  # Grüße\n".encode("latin-1"), ": not UTF-8 at byte"),
+        ("pipelines: {}\n".encode("utf-16"), ": not UTF-8 at byte 0; save it as UTF-8"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be(tmp_path: Path, content: str | bytes, said: str) -> None:
+    assert file_complaint(tmp_path, content).startswith(said)
+
+
+def test_a_file_that_is_not_there_or_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml: there is no such file; run this in the folder that holds it"):
+        load_params(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_params(tmp_path)
+
+
+def test_a_pipeline_that_does_not_exist() -> None:
+    with pytest.raises(UserError, match="there is no pipeline digist; did you mean digits"):
+        load_pipeline(ROOT / "params.yaml", "digist")
+
+
+def test_a_mistake_in_one_block_leaves_the_others_usable(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(json.dumps({"pipelines": {"good": block(), "bad": {"clean": 1}}}))
+    assert load_pipeline(file, "good") == check_pipeline(FILE, "good", block())
+    with pytest.raises(UserError, match=r"pipelines\.bad\."):
+        load_params(file)
+
+
+def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
+    text = json.dumps({"pipelines": {"churn": block(train={"kind": "lightgbm", "learning_rate": "RATE"})}})
+    (tmp_path / "params.yaml").write_text("\ufeff" + text.replace('"RATE"', "1e-3"), encoding="utf-8")
+    train = load_pipeline(tmp_path / "params.yaml", "churn").stage("train")
+    assert train.model_dump()["learning_rate"] == 0.001
+
+
+def test_the_schema_at_the_root_is_that_of_the_models() -> None:
+    kept = (ROOT / "params.schema.json").read_text(encoding="utf-8")
+    assert json.loads(kept) == json_schema(), "run `make schema`"
+    assert set(json_schema()["$defs"]["Pipeline"]["properties"]) == set(STAGES)
+
+
+def test_an_editor_refuses_unknown_keys_as_well() -> None:
+    definitions = json_schema()["$defs"]
+    assert all(not definition.get("additionalProperties", True) for definition in definitions.values())
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    program = (
+        "import sys; from pathlib import Path; from tasks.params import load_params; load_params(Path('params.yaml')); "
+        "print(*{'torch', 'polars', 'numpy', 'pandas', 'dvc', 'mlflow', 'prefect'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == ""

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tasks import normalize
+from tasks.errors import UserError
+from tasks.params import Normalize
+from tasks.recipe import Recipe, read_recipe, write_recipe
+from tests.tables import Kind, described, image
+
+COLUMNS: dict[str, Kind] = {
+    "age": ("number", "feature"),
+    "town": ("category", "feature"),
+    "note": ("text", "feature"),
+    "scan": ("image", "feature"),
+    "label": ("category", "target"),
+}
+ROWS = pl.DataFrame(
+    {
+        "age": [20.0, None, 40.0],
+        "town": ["1", None, "2"],
+        "note": ["good day", "bad day", "good night"],
+        "scan": [image([[shade, 255]]) for shade in (0, 100, 200)],
+        "label": ["no", "yes", "no"],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    return normalize.learn_recipe([ROWS], described(COLUMNS), Normalize.model_validate({"text": {"min_documents": 1}}))
+
+
+def test_a_recipe_comes_back_from_its_file_as_it_was(tmp_path: Path, recipe: Recipe) -> None:
+    write_recipe(tmp_path / "recipe.json", recipe)
+    again = read_recipe(tmp_path / "recipe.json")
+    assert again == recipe
+    assert again.spec() == recipe.spec()
+    first, second = (one.encode(ROWS).blocks for one in (recipe, again))
+    assert all(np.array_equal(first[name], second[name]) for name in ("age", "town", "scan"))
+    assert (first["note"] != second["note"]).nnz == 0
+
+
+def test_the_spec_lists_fields_in_the_order_of_the_columns(recipe: Recipe) -> None:
+    spec = recipe.spec()
+    assert [(field.name, field.kind) for field in spec.fields] == [
+        ("age", "dense"),
+        ("town", "dense"),
+        ("note", "sparse"),
+        ("scan", "image"),
+    ]
+    assert (spec.task, spec.classes, spec.num_outputs) == ("binary", ("no", "yes"), 2)
+
+
+def test_rows_may_come_in_other_types_and_with_other_columns(recipe: Recipe) -> None:
+    """A person who asks the model has Python's numbers, or text from a form."""
+    plain = pl.DataFrame({"extra": [1], "town": ["1"], "age": [20.0], "note": ["7 good"], "scan": ROWS["scan"][:1]})
+    other = plain.with_columns(age=pl.lit(" 20 "), town=pl.lit(1.0), extra=None).select(reversed(plain.columns))
+    blocks = [recipe.encode(rows).blocks for rows in (plain, other)]
+    assert all(np.array_equal(blocks[0][name], blocks[1][name]) for name in ("age", "town", "scan"))
+
+
+def test_no_rows_are_no_inputs(recipe: Recipe) -> None:
+    inputs = recipe.encode(ROWS.clear())
+    assert inputs.num_rows == 0
+    assert [inputs.blocks[field.name].shape[0] for field in recipe.spec().fields] == [0] * 4
+    assert recipe.encode_target(ROWS.clear()).shape == (0,)
+
+
+def test_a_number_that_cannot_be_read_is_a_missing_one(recipe: Recipe) -> None:
+    found = [recipe.encode(ROWS[:1].with_columns(age=pl.Series([age]))).blocks["age"] for age in ("old", float("nan"))]
+    missing = recipe.encode(ROWS[1:2]).blocks["age"]
+    assert all(np.array_equal(block, missing) for block in found)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (ROWS.drop("town"), "column town is missing; the model was trained with it"),
+        (ROWS.with_columns(scan=pl.lit(b"no picture")), "column scan holds bytes that are no image; `clean` takes"),
+        (ROWS.with_columns(age=pl.lit(b"\xff")), "column age holds Binary, which is no number; convert it"),
+    ],
+)
+def test_what_cannot_be_encoded_is_named(recipe: Recipe, rows: pl.DataFrame, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        recipe.encode(rows)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_class_that_train_did_not_have_is_named(recipe: Recipe) -> None:
+    assert recipe.encode_target(ROWS).tolist() == [0, 1, 0]
+    with pytest.raises(UserError, match="column label: class 'maybe' is in no training row"):
+        recipe.encode_target(ROWS.with_columns(label=pl.lit("maybe")))

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.rows import row_hashes, unit_interval
+
+NUMBERS = st.none() | st.floats(allow_nan=False)
+WORDS = st.none() | st.text(max_size=5) | st.sampled_from(["-", "", "|", "None"])
+CONTENTS = st.none() | st.binary(max_size=5)
+ROWS = st.lists(st.tuples(NUMBERS, WORDS, WORDS, CONTENTS), min_size=1, max_size=8)
+SCHEMA = {"number": pl.Float64, "a": pl.String, "b": pl.String, "bytes": pl.Binary}
+
+
+def frame(rows: Sequence[tuple[object, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def hashes(rows: pl.DataFrame, salt: str = "") -> list[str]:
+    return row_hashes(rows, list(SCHEMA), salt).to_list()
+
+
+def test_a_rows_hash_is_the_same_for_ever() -> None:
+    rows = frame([(1.0, "x", "y", b"z"), (None, "", None, b""), (0.1, "é", "-", None), (1e300, None, "", b"\xff\x00")])
+    assert hashes(rows) == [
+        "0325b583121045e4724af4c60c32a3bf",
+        "3688365926adb15341abaf4cb63703b9",
+        "55ca19c372f196f342e337cf31ddd769",
+        "01ef13a51719d6e3d095816dd9030d2b",
+    ]
+    assert hashes(rows[:1], salt="7") == ["8abe6b2604d8ae616a085a370059abe0"]
+
+
+def test_numbers_keep_their_sign_and_all_their_digits() -> None:
+    numbers = [0.1, 0.1 + 1e-16, 0.2, -0.2, 1e22, 1e23, float("inf"), float("-inf"), 5e-324, 2.0**53, 2.0**53 + 2]
+    rows = pl.DataFrame({"n": numbers})
+    assert row_hashes(rows, ["n"]).n_unique() == len(set(numbers))
+
+
+def test_missing_empty_and_a_dash_are_three_things() -> None:
+    words = pl.DataFrame({"w": [None, "", "-", "|", "None", "null"]})
+    contents = pl.DataFrame({"w": [None, b"", b"-", b"|", b"None", b"null"]})
+    for rows in (words, contents):
+        assert row_hashes(rows, ["w"]).n_unique() == 6
+
+
+def test_values_do_not_run_into_each_other() -> None:
+    rows = pl.DataFrame({"a": ["x", "x|y", "", "x"], "b": ["y|z", "z", "x|y|z", None]})
+    assert row_hashes(rows, ["a", "b"]).n_unique() == 4
+    assert row_hashes(pl.DataFrame({"a": ["x", None], "b": [None, "x"]}), ["a", "b"]).n_unique() == 2
+
+
+@pytest.mark.parametrize("name", ["size (cm)", 'a "b"', "größe", "select", "a;b", "rows", "hash", "salt"])
+def test_columns_may_have_any_name(name: str) -> None:
+    plain, odd = pl.DataFrame({"a": [1.0, None]}), pl.DataFrame({name: [1.0, None]})
+    assert row_hashes(odd, [name]).equals(row_hashes(plain, ["a"]))
+
+
+def test_only_the_named_columns_count() -> None:
+    rows = pl.DataFrame({"id": ["1", "2"], "a": ["x", "x"]})
+    assert row_hashes(rows, ["a"]).n_unique() == 1
+    assert row_hashes(rows, ["id", "a"]).n_unique() == 2
+
+
+def test_a_table_without_rows_has_no_hashes() -> None:
+    assert row_hashes(frame([]), list(SCHEMA)).dtype == pl.String
+    assert hashes(frame([])) == []
+
+
+@settings(derandomize=True, max_examples=10, deadline=None)
+@given(rows=ROWS, order=st.permutations(list(SCHEMA)), cut=st.integers(0, 8))
+def test_neither_the_order_of_columns_nor_the_other_rows_matter(
+    rows: list[tuple[object, ...]], order: list[str], cut: int
+) -> None:
+    table = frame(rows)
+    expected = hashes(table)
+    assert row_hashes(table.select(order), order).to_list() == expected
+    assert hashes(table[:cut]) + hashes(table[cut:]) == expected
+
+
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=ROWS)
+def test_rows_are_the_same_when_and_only_when_their_values_are(rows: list[tuple[object, ...]]) -> None:
+    found = hashes(frame(rows))
+    for first, row in zip(found, rows, strict=True):
+        for second, other in zip(found, rows, strict=True):
+            # 0.0 and -0.0 are equal to Python, and written differently.
+            assert (first == second) == (repr(row) == repr(other))
+
+
+def test_places_are_spread_evenly_over_the_unit_interval() -> None:
+    places = unit_interval(row_hashes(pl.DataFrame({"n": [float(n) for n in range(4000)]}), ["n"]))
+    assert places.min() >= 0  # type: ignore[operator]
+    assert places.max() < 1  # type: ignore[operator]
+    # Kolmogorov and Smirnov: 1.95 / sqrt(n) is exceeded once in a thousand.
+    steps = pl.Series(range(4000)) / 4000
+    assert (places.sort() - steps).abs().max() < 1.95 / 4000**0.5  # type: ignore[operator]
+
+
+def test_the_ends_of_the_unit_interval() -> None:
+    assert unit_interval(pl.Series(["0" * 32, "f" * 32, "8" + "0" * 31])).to_list() == [0.0, 1 - 2.0**-52, 0.5]

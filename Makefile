@@ -33,8 +33,9 @@ ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback 
 	@echo "http://127.0.0.1:5000 (Ctrl-C stops it)"
 	@mlflow ui --backend-store-uri sqlite:///mlflow/mlflow.db --host 127.0.0.1 --port 5000
 
-schema: .venv/installed ## The editor's schema of params.yaml, after a change of tasks/params.py.
+schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params.py.
 	@modelwright schema > params.schema.json
+	@python -m tasks.params_page > docs/parameters.md
 
 bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/overhead.py

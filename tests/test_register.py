@@ -96,8 +96,8 @@ def test_a_version_is_told_apart_and_described(project):
     version = client.get_model_version("mixed", "1")
     assert version.tags["modelwright.data"] == "d" * 64
     assert float(version.tags["test_accuracy"]) == METRICS["accuracy"]
-    assert "| accuracy | 0.9 |" in version.description
-    assert "from 5 raw columns" in client.get_registered_model("mixed").description
+    assert "- accuracy: **0.9000**" in version.description
+    assert "- `weight` (number)" in client.get_registered_model("mixed").description
     run = client.get_run(version.run_id)
     assert run.data.metrics["test_accuracy"] == METRICS["accuracy"]
     names = {artifact.path for artifact in client.list_artifacts(version.run_id)}

@@ -1,85 +1,87 @@
-"""What MLflow's pages say of a model and of a version, in Markdown. Pure functions of the passport."""
+"""What MLflow's pages say of a model and of a version, in Markdown. Pure functions of the passport.
+
+Lists and no tables: the pages draw a table's cells without any space between them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks.gate import Verdict
+from tasks.gate import Rule, Verdict
 
 _MANY = 12
-"""A table or a list longer than this is cut: the passport has all of it."""
+"""A list longer than this is cut: the passport has all of it."""
+
+_TASKS = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
 
 
 def model(passport: Mapping[str, Any]) -> str:
     """The registered model: what it predicts, from what, and how it is used."""
-    name = passport["pipeline"]
-    columns = passport["columns"]
+    name, columns = passport["pipeline"], passport["columns"]
     target = next(column["name"] for column in columns if column["role"] == "target")
-    features = [(f"`{column['name']}`", column["type"]) for column in columns if column["role"] == "feature"]
-    inputs = f"{len(features)} raw column{'s' if len(features) > 1 else ''}"
-    return f"""Predicts `{target}` ({_task(passport)}) from {inputs}.
+    features = [f"`{column['name']}` ({column['type']})" for column in columns if column["role"] == "feature"]
+    return f"""Predicts `{target}`, {_TASKS[passport["task"]]}, from raw rows as they came in.
+
+### Use
 
 ```python
 import mlflow
 
 model = mlflow.pyfunc.load_model("models:/{name}@champion")
-model.predict(raw_rows)  # a pandas DataFrame with the columns below
+model.predict(raw_rows)
 ```
 
-{_table(("column", "type"), features)}
+`raw_rows` is a pandas DataFrame with the column{"s" if len(features) > 1 else ""}
 
-The alias `champion` is the live version, `challenger` the one that asks to replace it.
+{_list(features)}
+
+The alias `champion` is the live version; `challenger` is one that asks to replace it.
 """
 
 
 def version(passport: Mapping[str, Any], verdict: Verdict) -> str:
     """A version: how good it is, what the gate said, and what it came from."""
-    metrics = [(name, f"{value:g}") for name, value in passport["metrics"].items()]
-    rules = [
-        (rule.metric, f"{rule.value:g}", _bound(rule.min, rule.max), "yes" if rule.passed else "no")
-        for rule in verdict.rules
-    ]
-    gate = _table(("rule", "value", "bound", "kept"), rules) if rules else "The gate has no rules."
-    return f"""**{_task(passport)}**, trained with {passport["parameters"]["train"]["kind"]}
+    metrics = [f"{name}: **{value:.4f}**" for name, value in passport["metrics"].items()]
+    return f"""Predicts {_TASKS[passport["task"]]}; trained with {passport["parameters"]["train"]["kind"]}.
 
-{_table(("metric", "test rows"), metrics)}
+### On the test rows
 
-{gate}
+{_list(metrics)}
 
-{_table(("came from", ""), _origin(passport))}
+### The gate
+
+{_list(map(_rule, verdict.rules)) if verdict.rules else "has no rules."}
+
+### Where it came from
+
+{_list(_origin(passport))}
 
 The run's artifacts hold `passport.json`, `verdict.json` and `report.html`.
 """
 
 
-def _origin(passport: Mapping[str, Any]) -> list[tuple[str, str]]:
-    source, git = passport["source"], passport["git"]
+def _rule(rule: Rule) -> str:
+    bounds = [
+        f"at least {rule.min:g}" if rule.min is not None else "",
+        f"at most {rule.max:g}" if rule.max is not None else "",
+    ]
+    kept = "kept" if rule.passed else "**not kept**"
+    return f"{rule.metric} {' and '.join(bound for bound in bounds if bound)}: {kept}, it is {rule.value:.4f}"
+
+
+def _origin(passport: Mapping[str, Any]) -> list[str]:
+    source, git, parts = passport["source"], passport["git"], passport["rows"]["split"]
     changed = ", with uncommitted changes" if git["modified"] else ""
-    parts = passport["rows"]["split"]
     return [
-        ("data", f"{source['kind']} `{source['location']}`"),
-        ("data digest", f"`{source['digest']}`"),
-        ("rows", ", ".join(f"{parts[part]:,} {part}" for part in parts)),
-        ("code", f"`{git['commit']}`{changed}" if git["commit"] else "no git commit"),
-        ("model digest", f"`{passport['digests']['model']}`"),
+        f"data: {source['kind']} `{source['location']}`, digest `{source['digest']}`",
+        f"rows: {', '.join(f'{parts[part]:,} {part}' for part in parts)}",
+        f"code: commit `{git['commit']}`{changed}" if git["commit"] else "code: no git commit",
+        f"model: digest `{passport['digests']['model']}`",
     ]
 
 
-def _task(passport: Mapping[str, Any]) -> str:
-    return {"binary": "two classes", "multiclass": "several classes", "regression": "a number"}[passport["task"]]
-
-
-def _bound(least: float | None, most: float | None) -> str:
-    bounds = [f"at least {least:g}" if least is not None else "", f"at most {most:g}" if most is not None else ""]
-    return ", ".join(bound for bound in bounds if bound)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [_row(row) for row in rows]
-    more = [_row((f"and {len(lines) - _MANY} more", *[""] * (len(head) - 1)))] if len(lines) > _MANY else []
-    return "\n".join([_row(head), _row(["---"] * len(head)), *lines[:_MANY], *more])
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
+def _list(lines: Iterable[str]) -> str:
+    lines = list(lines)
+    more = [f"and {len(lines) - _MANY:,} more, all in passport.json"] if len(lines) > _MANY else []
+    return "\n".join(f"- {line}" for line in [*lines[:_MANY], *more])

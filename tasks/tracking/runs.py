@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import json
 import logging
 import os
@@ -192,7 +193,7 @@ def _start(client: MlflowClient, experiment_id: str, paths: Paths, kind: str, pa
         PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
         "mlflow.source.name": f"modelwright run {paths.pipeline}",
         "mlflow.source.type": "JOB",
-        "mlflow.user": os.environ.get("USER", "unknown"),
+        "mlflow.user": _user(),
         **({"mlflow.source.git.commit": commit} if commit else {}),
     }
     run_id = str(client.create_run(experiment_id, tags=tags, run_name=f"{paths.pipeline}-{kind}").info.run_id)
@@ -267,6 +268,13 @@ def _end_cut_off_runs(client: MlflowClient, experiment_id: str, pipeline: str) -
 
 def _goes_on(run_id: str, process: int) -> bool:
     return run_id in _opened if process == os.getpid() else is_alive(process)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except KeyError:
+        return str(os.getuid())  # a container's user without a name
 
 
 def _now() -> int:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _SQLITE = "sqlite:///"
 
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's pages open such an experiment with its training runs and curves, not with prompts and traces."""
+
 _SETTINGS = {
     # Two tries and a short patience: a server that is down costs a training seconds, not minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -169,7 +172,7 @@ def _create_experiment(client: MlflowClient, project: Project, name: str) -> str
     served = tracking_uri(project).startswith(("http://", "https://", "databricks"))
     location = None if served else (project.tracking / "artifacts" / name).as_uri()
     try:
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
     except MlflowException:
         # Another process may have made it in between; any other failure shows again here.
         found = client.get_experiment_by_name(name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import reports, snapshot, storage
 from tasks.errors import UserError, did_you_mean
+from tasks.listeners import announced
 from tasks.paths import STAGES, Paths, Project
 from tasks.report import Report
 
@@ -50,7 +51,8 @@ class Chain:
     def perform(self, stage: str) -> StageResult:
         """Runs the stage, restores it, or finds it unchanged. Raises UserError or GateError as the stage does."""
         start = time.perf_counter()
-        outcome, why = ("unchanged", ()) if self._stands_still else self._work.perform(stage, force=self._force)
+        with announced(stage):
+            outcome, why = ("unchanged", ()) if self._stands_still else self._work.perform(stage, force=self._force)
         seconds = time.perf_counter() - start
         report = reports.BY_STAGE[stage](self.paths)
         return StageResult(stage=stage, outcome=outcome, seconds=seconds, why=why, report=report)

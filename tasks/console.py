@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 from rich.text import Text
 
 from tasks.paths import Paths
@@ -26,14 +25,11 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
-    table = Table("stage", "outcome", Column("seconds", justify="right"), "", box=None, padding=(0, 2, 0, 0))
-    table.add_column("why", no_wrap=True, overflow="ellipsis", style="dim")
+    width = max([0, *(len(result.report.figure) for result in results)])
+    head = f"{'stage':11}{'outcome':11}{'seconds':>7}  {'':{width}}  why"
+    console.print(Text(head, style="bold"), no_wrap=True, crop=True)
     for result in results:
-        outcome = Text(result.outcome, style=_STYLES[result.outcome])
-        table.add_row(
-            result.stage, outcome, f"{result.seconds:.1f}", escape(result.report.figure), escape(", ".join(result.why))
-        )
-    console.print(table)
+        console.print(_stage_line(result, width), no_wrap=True, overflow="ellipsis")
     if model is None:
         return
     aliases = ", ".join(model["aliases"]) or "no alias"
@@ -44,6 +40,16 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
         ("runs", "prefect server start     http://127.0.0.1:4200"),
     ):
         console.print(f"  [dim]{label:8}[/]{command}")
+
+
+def _stage_line(result: StageResult, width: int) -> Text:
+    """One line, however many reasons there are: those that do not fit are cut off."""
+    return Text.assemble(
+        f"{result.stage:11}",
+        (f"{result.outcome:11}", _STYLES[result.outcome]),
+        f"{result.seconds:7.1f}  {result.report.figure:{width}}  ",
+        (", ".join(result.why), "dim"),
+    )
 
 
 def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:

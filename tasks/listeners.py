@@ -1,11 +1,12 @@
-"""What hangs on a training's events: its history, the progress bar, the tracking server."""
+"""What hangs on a run's events: the training's history, the tracking server, and what a person sees of it."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -70,11 +71,29 @@ class ProgressBar:
         self._progress.start()
 
     def epoch_ended(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if name != "learning_rate")
+        validation = {
+            name.removeprefix("validation_"): value for name, value in metrics.items() if name != "train_loss"
+        }
+        shown = "  ".join(f"{name} {value:.4f}" for name, value in validation.items() if name != "learning_rate")
         self._progress.update(self._task, completed=epoch, metrics=shown)
 
     def ended(self) -> None:
         self._progress.stop()
+
+
+@contextmanager
+def announced(stage: str) -> Iterator[None]:
+    """Says which stage is at work, to a person who watches; the line is gone when it is done."""
+    if not sys.stderr.isatty() or stage == "train":  # which has a bar of its own
+        yield
+        return
+    sys.stderr.write(f"{stage} ...")
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.flush()
 
 
 def watching(title: str) -> list[Listener]:

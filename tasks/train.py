@@ -75,17 +75,17 @@ def close(log: RunLog, paths: Paths, model: str) -> None:
 
 
 def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
-    """The training in a few words: when it was best, as far as the trainer tells, and how good that was."""
+    """The training in a few words: how good it was, and when, as far as the trainer tells."""
     if "validation_accuracy" in metrics:
         quality = f"validation accuracy {metrics['validation_accuracy']:.4f}"
     else:
         quality = f"validation RMSE {metrics['validation_rmse']:.4g}"
     if "best_epoch" in facts:
-        return f"best at epoch {facts['best_epoch']} of {facts['epochs']}, {quality}"
+        return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}"
     if "best_tree" in facts:
-        return f"best at tree {facts['best_tree']} of {facts['trees']}, {quality}"
+        return f"{quality}, tree {facts['best_tree']} of {facts['trees']}"
     if facts.get("converged") is False:
-        return f"not converged after {facts['iterations']} iterations, {quality}"
+        return f"{quality}, not converged in {facts['iterations']} iterations"
     return quality
 
 

@@ -13,10 +13,10 @@ run: .venv/installed ## The pipeline `digits`, from raw data to a registered mod
 	@modelwright run digits
 
 test: .venv/installed ## All tests.
-	@python -m pytest
+	@python -m pytest -n 2 --dist loadfile
 
 check: .venv/installed ## The tests that take no whole chain: under a minute.
-	@python -m pytest -m "not chain"
+	@python -m pytest -n 2 --dist loadfile -m "not chain"
 
 lint: .venv/installed ## Style, types, and the import rules.
 	@ruff check .

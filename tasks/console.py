@@ -20,11 +20,16 @@ PIPED_WIDTH = 120
 _STYLES = {"ran": "green", "restored": "cyan", "unchanged": "dim"}
 
 
-def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, paths: Paths) -> None:
-    """The table of stages, the model, and the commands that open the pages."""
-    console = Console(highlight=False)
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
+    return console
+
+
+def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, paths: Paths) -> None:
+    """The table of stages, the model, and the commands that open the pages."""
+    console = _console()
     width = max([0, *(len(result.report.figure) for result in results)])
     head = f"{'stage':11}{'outcome':11}{'seconds':>7}  {'':{width}}  why"
     console.print(Text(head, style="bold"), no_wrap=True, crop=True)
@@ -54,7 +59,7 @@ def _stage_line(result: StageResult, width: int) -> Text:
 
 def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
     """For each stage whether it is up to date, and why not."""
-    console = Console(highlight=False)
+    console = _console()
     console.print(f"[bold]{pipeline}[/]")
     waiting_for: str | None = None
     for stage, why in reasons.items():
@@ -69,7 +74,7 @@ def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
 
 def show_checks(checks: Sequence[tuple[str, str, str | None]]) -> None:
     """The doctor's findings: what was looked at, what was found, and how to mend it where it needs mending."""
-    console = Console(highlight=False)
+    console = _console()
     for name, finding, cure in checks:
         mark = "[green]ok  [/]" if cure is None else "[red]mend[/]"
         console.print(f"{mark} {name:14} {escape(finding)}")

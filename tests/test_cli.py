@@ -1,0 +1,99 @@
+"""The command: what it prints, its exit codes, and what it does not import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tasks.cli import main
+from tasks.params import json_schema
+from tasks.paths import STAGES, Project
+from tests.projects import REPOSITORY, modelwright
+
+HEAVY = {"dvc", "great_expectations", "lightgbm", "mlflow", "polars", "prefect", "pydantic", "rich", "sklearn", "torch"}
+
+
+def imported_by(*arguments: str) -> set[str]:
+    """The top-level modules that a command has imported when it ends."""
+    code = (
+        "import sys, contextlib, io\nfrom tasks.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        f"    main({list(arguments)})\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert not imported_by("--help") & HEAVY
+
+
+def test_the_schema_needs_pydantic_only() -> None:
+    assert imported_by("schema") & HEAVY == {"pydantic"}
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(command in printed for command in ("run", "status", "add", "doctor", "schema", "schedule"))
+
+
+def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json_schema()
+
+
+@pytest.mark.chain
+def test_json_is_one_object_and_nothing_else(finished: Project) -> None:
+    done = modelwright(finished.root, "run", "masses", "--plain", "--json")
+    content = json.loads(done.stdout)
+    assert list(content) == ["pipeline", "stages", "metrics", "model"]
+    assert content["pipeline"] == "masses"
+    assert [stage["stage"] for stage in content["stages"]] == list(STAGES)
+    assert {frozenset(stage) for stage in content["stages"]} == {
+        frozenset({"stage", "outcome", "seconds", "why", "report"})
+    }
+    assert {"accuracy", "f1", "log_loss", "precision", "recall", "roc_auc"} == set(content["metrics"])
+    assert content["model"] == {"name": "masses", "version": 1, "aliases": ["champion"]}
+
+
+@pytest.mark.chain
+def test_without_evaluate_and_register_there_are_no_metrics_and_no_model(finished: Project) -> None:
+    content = json.loads(modelwright(finished.root, "run", "masses", "--plain", "--json", "--to", "split").stdout)
+    assert (content["metrics"], content["model"]) == ({}, None)
+
+
+@pytest.mark.chain
+def test_a_mistake_leaves_standard_output_empty(finished: Project) -> None:
+    done = modelwright(finished.root, "run", "mases", "--json", check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "did you mean masses?" in done.stderr
+
+
+def test_outside_a_project(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir("/")
+    assert main(["status"]) == 2
+    assert "change to the project's folder" in capsys.readouterr().err
+
+
+def test_a_schedule_needs_a_server(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(project.root / ".prefect"))
+    assert main(["schedule"]) == 2
+    assert "prefect server start" in capsys.readouterr().err
+
+
+def test_status_of_a_project_in_which_nothing_ran(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "masses"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "masses"
+    assert all("out of date  never ran" in line for line in lines[1:])
+    assert len(lines) == len(STAGES) + 1

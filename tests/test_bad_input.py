@@ -15,6 +15,8 @@ from tasks.cli import main
 from tasks.paths import Project
 from tests.projects import draft_suites, files_below
 
+pytestmark = pytest.mark.chain
+
 Break = Callable[[Project], None]
 
 

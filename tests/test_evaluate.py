@@ -20,6 +20,8 @@ from tasks.recipe import read_recipe
 from tasks.train import read_job, write_model
 from tasks.trainers import trainer
 
+pytestmark = pytest.mark.chain
+
 CLASSES = ["ham & eggs", "<b>spam</b>"]
 NUM_TEST = 40
 

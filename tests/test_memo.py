@@ -16,6 +16,8 @@ from tasks.params import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.projects import write_notes
 
+pytestmark = pytest.mark.chain
+
 DATA_STAGES = STAGES[: STAGES.index("train")]
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 from tasks import plots
 from tasks.metrics import reliability
 
+pytestmark = pytest.mark.chain
+
 
 def pixels(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as image:

@@ -21,6 +21,8 @@ from tasks.report import Report
 from tasks.tracking import store
 from tests.trained import METRICS, evaluated, retrained, rows, trained
 
+pytestmark = pytest.mark.chain
+
 PREDICT = """
 import json, sys
 

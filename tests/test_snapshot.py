@@ -13,6 +13,8 @@ from tasks import snapshot
 from tasks.chain import Chain, run_plain
 from tasks.paths import Project
 
+pytestmark = pytest.mark.chain
+
 
 def outcomes(project: Project) -> list[str]:
     return [result.outcome for result in run_plain(project, "notes")]

@@ -11,6 +11,8 @@ from tasks.chain import run_plain
 from tasks.cli import main
 from tasks.paths import Project
 
+pytestmark = pytest.mark.chain
+
 
 def refused_port() -> int:
     """A port on which nobody listens."""

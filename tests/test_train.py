@@ -21,6 +21,8 @@ from tasks.paths import Paths, Project
 from tasks.recipe import Feature, Recipe, Target, read_recipe, write_recipe
 from tasks.trainers import trainer
 
+pytestmark = pytest.mark.chain
+
 IMAGE = Field(name="scan", kind="image", shape=(1, 8, 8))
 
 

@@ -16,6 +16,8 @@ from tasks.errors import GateError, UserError
 from tasks.params import Validate
 from tasks.paths import Paths, Project
 
+pytestmark = pytest.mark.chain
+
 MARKUP = "<img src='https://example.org/x.png'>"
 ROWS = pl.DataFrame(
     {

@@ -12,6 +12,8 @@ import pytest
 from flows.server import temporary_server, wait_until_ready
 from tasks.errors import UserError
 
+pytestmark = pytest.mark.chain
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

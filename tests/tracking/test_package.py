@@ -17,6 +17,8 @@ from tasks.recipe import read_recipe
 from tasks.tracking import package
 from tests.trained import prepared, rows
 
+pytestmark = pytest.mark.chain
+
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Paths:

@@ -19,6 +19,8 @@ from tasks.paths import Paths
 from tasks.tracking import runs, store
 from tests.trained import prepared
 
+pytestmark = pytest.mark.chain
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -13,6 +13,8 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
 
+pytestmark = pytest.mark.chain
+
 FIRST_START = """
 import sys
 from pathlib import Path

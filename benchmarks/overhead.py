@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest.mock
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def main() -> None:
             _nothing_changed(project)
             _one_of_many(project, Path(folder) / "many")
             _stages(project)
+        _tracking(Path(folder) / "digits")
 
 
 def _help(project: Project) -> None:
@@ -94,6 +96,24 @@ def _stages(project: Project) -> None:
     _row("whole chain, `--force`, in process", chain, "the bare functions", script, "1.3")
     overhead = (statistics.median(chain) - statistics.median(script)) / len(STAGES)
     print(f"| overhead of a stage | {overhead:.3f} | | | | 0.15 s, aim 0.02 s |")
+
+
+def _tracking(folder: Path) -> None:
+    """The stage train of the pipeline `digits`, with its run in MLflow and without; mlflow is imported by then."""
+    from tasks import train
+    from tasks.tracking.runs import RunLog
+
+    project = make_project(folder, (Path(__file__).parents[1] / "params.yaml").read_text())
+    paths, config = project.pipeline("digits"), load_pipeline(project.params, "digits")
+    with contextlib.chdir(project.root):
+        run_plain(project, "digits")
+
+    def untracked() -> float:
+        with unittest.mock.patch.object(train, "open_run", lambda paths, config: RunLog(None)):
+            return _seconds(lambda: train.run(config.train, paths))
+
+    tracked, without = _in_turn(lambda: _seconds(lambda: train.run(config.train, paths)), untracked, runs=5)
+    _row("train `digits`, tracked", tracked, "not tracked", without, "1.02")
 
 
 def _forced(project: Project) -> float:

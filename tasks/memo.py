@@ -7,8 +7,9 @@ What `dvc repro` does around a command is done here around a function, with DVC'
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,10 +85,29 @@ class Memo:
         return (deps | set(_OF_DVC)) - {out for name in STAGES for out in self.outputs(name)}
 
     def _load(self, stage_name: str) -> Stage:
+        from dvc.dependency import ParamsDependency
+
         if stage_name not in self._loaded:
             with _dvc_errors():
-                self._loaded[stage_name] = self._stages[f"{stage_name}@{self._pipeline}"]
+                stage = self._stages[f"{stage_name}@{self._pipeline}"]
+            for dep in stage.deps:
+                if isinstance(dep, ParamsDependency):
+                    # The values that the stage is given, parsed once: DVC would read the file again after the stage,
+                    # which somebody may have edited by then.
+                    dep.read_params = partial(self._values, dep.params)
+            self._loaded[stage_name] = stage
         return self._loaded[stage_name]
+
+    def _values(self, names: Iterable[str], **_: object) -> dict[str, Any]:
+        """Parameters by their dotted names, as DVC's own read_params gives them; a missing one is left out."""
+        found: dict[str, Any] = {}
+        for name in names:
+            value: Any = self._params
+            for key in name.split("."):
+                value = value.get(key) if isinstance(value, Mapping) else None
+            if value is not None:
+                found[name] = value
+        return found
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -160,23 +180,22 @@ class Memo:
         reasons = ["its command changed"] if stage.changed_stage() else []
         for dep in stage.deps:
             if isinstance(dep, ParamsDependency):
-                reasons += self._param_changes(dep.hash_info.value or {}, dep.params)
+                reasons += self._param_changes(dep.hash_info.value or {}, dep.read_params())
             else:
                 reasons += [_said(path, state) for path, state in dep.status().items()]
         for out in stage.outs:
             reasons += [_said(path, state) for path, state in out.status().items()]
         return tuple(reasons)
 
-    def _param_changes(self, recorded: Mapping[str, Any], names: list[str]) -> list[str]:
+    def _param_changes(self, recorded: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
         """Each changed leaf, named from the stage on: pipelines.P. is the same for all."""
         block = f"pipelines.{self._pipeline}"
-        changes: list[str] = []
-        for name in names:
-            current: Any = self._params
-            for key in name.split("."):
-                current = current.get(key) if isinstance(current, Mapping) else None
-            changes += differences(name.removeprefix(block).removeprefix("."), recorded.get(name), current)
-        return changes
+        names = {name: name.removeprefix(block).removeprefix(".") for name in {**recorded, **current}}
+        return [
+            change
+            for name, short in names.items()
+            for change in differences(short, recorded.get(name), current.get(name))
+        ]
 
 
 def describe_cache(root: Path) -> tuple[str, str | None]:

@@ -163,3 +163,21 @@ def test_differences_name_every_leaf() -> None:
     before, after = {"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"b": 2, "c": [1, 2]}, "e": None}
     assert differences("train", before, after) == ["train.a.b 1 -> 2", "train.d 1 -> (not set)"]
     assert differences("", before, after)[0] == "a.b 1 -> 2"
+
+
+def test_the_lock_has_the_parameters_that_the_stage_was_given(project: Project) -> None:
+    """An edit of params.yaml while the stage runs is the next run's business."""
+    from tasks import split
+
+    run_plain(project, "masses", last="clean")
+    config = load_pipeline(project.params, "masses").split
+    original = project.params.read_text()
+
+    def edited_meanwhile() -> None:
+        change_params(project, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
+        split.run(config, project.pipeline("masses"))
+
+    assert Memo(project.root, "masses").perform("split", edited_meanwhile)[0] == "ran"
+    assert Memo(project.root, "masses").reasons("split") == ("split.seed (not set) -> 7",)
+    project.params.write_text(original)
+    assert Memo(project.root, "masses").reasons("split") == ()

@@ -109,7 +109,7 @@ def _tracking(folder: Path) -> None:
         run_plain(project, "digits")
 
     def untracked() -> float:
-        with unittest.mock.patch.object(train, "open_run", lambda paths, config: RunLog(None)):
+        with unittest.mock.patch.object(train, "open_run", return_value=RunLog(None)):
             return _seconds(lambda: train.run(config.train, paths))
 
     tracked, without = _in_turn(lambda: _seconds(lambda: train.run(config.train, paths)), untracked, runs=5)

@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tasks.chain import run_plain
-from tasks.params import load_pipeline
+from tasks.params_file import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.projects import TINY, environment, make_project
 

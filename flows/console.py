@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.server import Server, temporary_server, wait_until_ready
 from tasks.chain import StageResult, stages_between
-from tasks.params import load_pipeline
+from tasks.params_file import load_pipeline
 from tasks.paths import Project, find_root
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from tasks import storage
 from tasks.errors import UserError
-from tasks.params import Ingest, TableSource, check_pipeline, pipelines_in
+from tasks.params import Ingest, TableSource
+from tasks.params_file import check_pipeline, pipelines_in
 from tasks.paths import Project
 
 SAMPLE_ROWS = 100_000

@@ -71,7 +71,7 @@ class _Work:
 
     def __init__(self, paths: Paths) -> None:
         from tasks.memo import Memo
-        from tasks.params import load_pipeline
+        from tasks.params_file import load_pipeline
         from tasks.sources import watched
 
         self._paths = paths

@@ -116,7 +116,7 @@ def _deliver(paths: Paths) -> None:
 def _status(options: argparse.Namespace) -> int:
     from tasks.chain import Chain
     from tasks.console import show_status
-    from tasks.params import pipeline_names
+    from tasks.params_file import pipeline_names
 
     project = Project(root=find_root())
     for pipeline in [options.pipeline] if options.pipeline else pipeline_names(project.params):
@@ -157,7 +157,7 @@ def _schedule(options: argparse.Namespace) -> int:
 
 
 def _chosen(project: Project, name: str | None) -> str:
-    from tasks.params import pipeline_names
+    from tasks.params_file import pipeline_names
 
     names = pipeline_names(project.params)
     if name is None and len(names) == 1:

@@ -96,7 +96,7 @@ def _torch(project: Project) -> Iterator[Check]:
 
 
 def _params(project: Project) -> Iterator[Check]:
-    from tasks.params import load_params
+    from tasks.params_file import load_params
 
     try:
         params = load_params(project.params)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import UserError
 from tasks.lockfile import with_entry
-from tasks.params import read_yaml
+from tasks.params_file import read_yaml
 from tasks.paths import STAGES
 from tasks.storage import storage_errors, write_text
 

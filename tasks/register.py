@@ -9,7 +9,8 @@ from tasks.dataset import read_dataset
 from tasks.digests import file_digest
 from tasks.errors import GateError
 from tasks.gate import Verdict, judge, value_of
-from tasks.params import Register, load_pipeline
+from tasks.params import Register
+from tasks.params_file import load_pipeline
 from tasks.passport import passport
 from tasks.paths import Paths
 from tasks.report import Report

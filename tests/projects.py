@@ -75,7 +75,7 @@ def draft_suites(project: Project) -> None:
     """The suites that `modelwright add` would have drafted."""
     from tasks import storage
     from tasks.blocks import draft_suite
-    from tasks.params import load_params
+    from tasks.params_file import load_params
 
     for name, pipeline in load_params(project.params).pipelines.items():
         if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists():

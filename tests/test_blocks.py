@@ -8,7 +8,8 @@ from tasks import storage
 from tasks.blocks import add_block
 from tasks.errors import UserError
 from tasks.expectations import check_columns, read_suite
-from tasks.params import TableSource, load_params, load_pipeline
+from tasks.params import TableSource
+from tasks.params_file import load_params, load_pipeline
 from tasks.paths import Project
 
 PARAMS = """\

@@ -12,7 +12,7 @@ from tasks import ingest
 from tasks.chain import Chain, run_plain, stages_between
 from tasks.errors import GateError, UserError
 from tasks.memo import Memo, differences
-from tasks.params import load_pipeline
+from tasks.params_file import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.projects import write_notes
 

@@ -10,14 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.errors import UserError
-from tasks.params import (
-    HashSplit,
-    check_pipeline,
-    json_schema,
-    load_params,
-    load_pipeline,
-    pipeline_names,
-)
+from tasks.params import HashSplit, json_schema
+from tasks.params_file import check_pipeline, load_params, load_pipeline, pipeline_names
 from tasks.paths import STAGES
 
 ROOT = Path(__file__).parents[1]
@@ -264,7 +258,8 @@ def test_an_editor_refuses_unknown_keys_as_well() -> None:
 
 def test_loading_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from pathlib import Path; from tasks.params import load_params; load_params(Path('params.yaml')); "
+        "import sys; from pathlib import Path; from tasks.params_file import load_params; "
+        "load_params(Path('params.yaml')); "
         "print(*{'torch', 'polars', 'numpy', 'pandas', 'dvc', 'mlflow', 'prefect'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 from tasks.dataset import Column, Dataset, SourceRecord
-from tasks.params import load_pipeline
+from tasks.params_file import load_pipeline
 from tasks.passport import passport
 from tests.trained import PARAMS
 

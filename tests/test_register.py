@@ -15,7 +15,8 @@ from PIL import Image
 from tasks import register as stage
 from tasks import reports
 from tasks.errors import GateError, UserError
-from tasks.params import Register, load_pipeline
+from tasks.params import Register
+from tasks.params_file import load_pipeline
 from tasks.paths import Paths
 from tasks.report import Report
 from tasks.tracking import store

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tasks import augment, normalize, storage, train
 from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
-from tasks.params import load_pipeline
+from tasks.params_file import load_pipeline
 from tasks.paths import Paths, Project
 
 PARAMS = """

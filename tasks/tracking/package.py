@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NUM_EXAMPLES = 5
 
-_ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic", "ruamel.yaml")
+_ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.params import load_pipeline
+from tasks.params_file import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.opened import watched
 from tests.projects import REPOSITORY
@@ -22,8 +22,8 @@ FOLDERS = ("data", "models", "reports", "expectations")
 PLUMBING = {
     f"tasks.{name}"
     for name in (
-        *("dataset", "digests", "environment", "errors", "inputs", "listeners", "params", "paths", "quarantine"),
-        *("report", "reports", "storage", "tracking"),
+        *("dataset", "digests", "environment", "errors", "inputs", "listeners", "params", "params_file"),
+        *("params_complaints", "paths", "quarantine", "report", "reports", "storage", "tracking"),
     )
 }
 """Modules whose change does not change what a stage makes: they move bytes, and check what is asked."""

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tasks import train
-from tasks.params import load_pipeline
+from tasks.params_file import load_pipeline
 from tasks.paths import Paths
 from tasks.recipe import read_recipe
 from tasks.tracking import package

@@ -1,0 +1,79 @@
+"""params.yaml as a file: read, and its blocks checked. pydantic is imported when a block is checked, not before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from tasks.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from tasks.params import Params, Pipeline
+
+
+def load_params(path: Path) -> Params:
+    """All pipelines, checked. Raises UserError that names the key, what is wrong with it, and what to do."""
+    from tasks.params import Params
+
+    content = pipelines_in(path)
+    return Params(pipelines={name: check_pipeline(path, name, block) for name, block in content.items()})
+
+
+def load_pipeline(path: Path, name: str) -> Pipeline:
+    """One pipeline's block, checked; what else stands in the file is not looked at."""
+    content = pipelines_in(path)
+    if name not in content:
+        raise UserError(f"{path}: there is no pipeline {name}{did_you_mean(name, content)}")
+    return check_pipeline(path, name, content[name])
+
+
+def pipeline_names(path: Path) -> list[str]:
+    """The names of all pipelines, in the order of the file."""
+    return list(pipelines_in(path))
+
+
+def check_pipeline(path: Path, name: str, block: Any) -> Pipeline:
+    """One block as a Pipeline, or a UserError with a line for each thing that is wrong in it."""
+    from pydantic import ValidationError
+
+    from tasks.params import Params
+    from tasks.params_complaints import complaints
+
+    try:
+        return Params.model_validate({"pipelines": {name: block}}).pipelines[name]
+    except ValidationError as error:
+        raise UserError("\n".join(complaints(path, error))) from None
+
+
+def pipelines_in(path: Path) -> dict[str, Any]:
+    """The blocks under `pipelines:` by name, as they stand in the file. Raises UserError when there are none."""
+    content = read_yaml(path)
+    for key in content if isinstance(content, dict) else ():
+        if key != "pipelines":
+            raise UserError(f"{path}: {key} is unknown{did_you_mean(str(key), ['pipelines'])}")
+    blocks = content.get("pipelines") if isinstance(content, dict) else None
+    if not blocks:
+        raise UserError(f"{path}: holds no pipelines; examples/ has blocks to copy from, under a line `pipelines:`")
+    if not isinstance(blocks, dict):
+        raise UserError(f"{path}: pipelines must be a mapping of names to blocks")
+    return {str(name): block for name, block in blocks.items()}
+
+
+def read_yaml(path: Path) -> Any:
+    """The file's content as plain values, YAML 1.2 as DVC reads it. Raises UserError when it is missing or no YAML."""
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; run this in the folder that holds it") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); it must be a file that you may read") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise UserError(f"{path}:{line}: not YAML: {error.problem}; mend that line") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not YAML: {error}") from None

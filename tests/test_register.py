@@ -103,6 +103,7 @@ def test_a_version_is_told_apart_and_described(project):
     assert "- `weight` (number)" in client.get_registered_model("mixed").description
     run = client.get_run(version.run_id)
     assert run.data.metrics["test_accuracy"] == METRICS["accuracy"]
+    assert "accuracy" not in run.data.metrics
     names = {artifact.path for artifact in client.list_artifacts(version.run_id)}
     assert {"passport.json", "verdict.json", "report.html", "metrics.json", "plots", "history.csv"} <= names
 

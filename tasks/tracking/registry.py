@@ -97,11 +97,16 @@ def report_files(paths: Paths) -> list[Path]:
 def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mapping[str, float]) -> None:
     """Test metrics, reports and plots; values that are there already are not written again."""
     logged = client.get_run(run_id).data.metrics
-    new = {f"test_{name}": value for name, value in metrics.items() if logged.get(f"test_{name}") != value}
+    new = {name: value for name, value in _as_test(metrics).items() if logged.get(name) != value}
     client.log_batch(run_id, metrics=_metrics(new))
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
     client.log_artifacts(run_id, str(paths.plots), "plots")
+
+
+def _as_test(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics under the names that the run and the model show beside those of training and validation."""
+    return {f"test_{name}": value for name, value in metrics.items()}
 
 
 def _metrics(values: Mapping[str, float], model_id: str | None = None) -> list[Metric]:
@@ -159,7 +164,7 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Candi
         model_type=candidate.passport["task"],
     )
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
-    client.log_batch(run_id, metrics=_metrics(candidate.metrics, logged.model_id))
+    client.log_batch(run_id, metrics=_metrics(_as_test(candidate.metrics), logged.model_id))
     about = Model(
         artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id
     )

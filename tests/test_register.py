@@ -20,7 +20,7 @@ from tasks.params_file import load_pipeline
 from tasks.paths import Paths
 from tasks.report import Report
 from tasks.tracking import store
-from tests.trained import METRICS, evaluated, retrained, rows, trained
+from tests.trained import METRICS, elsewhere, evaluated, retrained, rows, trained
 
 pytestmark = pytest.mark.chain
 
@@ -45,14 +45,8 @@ print(json.dumps([tasks.__file__, answers.to_dict("list"), [int(number) for numb
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Paths:
     """A trained pipeline with an empty registry; the tests of this module run in order on one store."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        root = tmp_path_factory.mktemp("project")
-        (root / "elsewhere").mkdir()
-        patch.chdir(root / "elsewhere")
+    with elsewhere(tmp_path_factory) as root:
         yield trained(root)
-        assert not list((root / "elsewhere").iterdir())
-        assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
 def config(paths: Paths) -> Register:

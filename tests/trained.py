@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from PIL import Image
 
 from tasks import augment, normalize, storage, train
@@ -40,6 +44,19 @@ COLUMNS = {
     "scan": "image",
     "label": "category",
 }
+
+
+@contextmanager
+def elsewhere(factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project's folder that is not the working directory, in which nothing may be left behind; no store is named."""
+    root = factory.mktemp("project")
+    (root / "elsewhere").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(root / "elsewhere")
+        yield root
+        assert not list((root / "elsewhere").iterdir())
+        assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
 def prepared(root: Path) -> Paths:

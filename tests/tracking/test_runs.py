@@ -17,7 +17,7 @@ from tasks.errors import UserError
 from tasks.params_file import load_pipeline
 from tasks.paths import Paths
 from tasks.tracking import runs, store
-from tests.trained import prepared
+from tests.trained import elsewhere, prepared
 
 pytestmark = pytest.mark.chain
 
@@ -36,13 +36,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Paths:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        root = tmp_path_factory.mktemp("project")
-        (root / "elsewhere").mkdir()
-        patch.chdir(root / "elsewhere")
+    with elsewhere(tmp_path_factory) as root:
         yield prepared(root)
-        assert not list((root / "elsewhere").iterdir())
 
 
 @pytest.fixture

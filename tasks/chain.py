@@ -71,16 +71,20 @@ class _Work:
 
     def __init__(self, paths: Paths) -> None:
         from tasks.memo import Memo
-        from tasks.params_file import load_pipeline
+        from tasks.params_file import block_in, check_pipeline, pipelines_in
         from tasks.sources import watched
 
         self._paths = paths
-        self._params = load_pipeline(paths.project.params, paths.pipeline)
-        self._memo = Memo(paths.project.root, paths.pipeline)
+        # Files are noted before they are read: one that is edited from now on must look changed to the next run.
+        file = paths.project.params
+        noted = snapshot.take(paths, [file])
+        # Read once: what the stages are given is what the lock says of them.
+        blocks = pipelines_in(file)
+        self._params = check_pipeline(file, paths.pipeline, block_in(file, blocks, paths.pipeline))
+        self._memo = Memo(paths.project.root, paths.pipeline, {"pipelines": blocks})
         source = self._params.ingest.source
         self._roots: set[str | Path] = {*self._memo.inputs(), *watched(source, paths.project.root)}
-        # Before anything is decided: a file that is edited while stages run must look changed to the next run.
-        self._entries = dict(snapshot.take(paths, self._roots))
+        self._entries = {**snapshot.take(paths, self._roots), **noted}
         self._performed: list[str] = []
 
     def perform(self, stage: str, *, force: bool) -> tuple[Outcome, Reasons]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import UserError, did_you_mean
+from tasks.errors import UserError
 from tasks.paths import STAGES, Paths, Project, find_root
 
 if TYPE_CHECKING:
@@ -157,16 +157,15 @@ def _schedule(options: argparse.Namespace) -> int:
 
 
 def _chosen(project: Project, name: str | None) -> str:
+    """The pipeline that was named; the only one, when none was."""
     from tasks.params_file import pipeline_names
 
+    if name is not None:
+        return name
     names = pipeline_names(project.params)
-    if name is None and len(names) == 1:
-        return names[0]
-    if name is None:
+    if len(names) > 1:
         raise UserError(f"{project.params}: has {len(names)} pipelines; say which: {', '.join(names)}")
-    if name not in names:
-        raise UserError(f"{project.params}: there is no pipeline {name}{did_you_mean(name, names)}")
-    return name
+    return names[0]
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ Reasons = tuple[str, ...]
 class Memo:
     """What is known of one pipeline's stages: what is unchanged, what can be restored, what was just done."""
 
-    def __init__(self, root: Path, pipeline: str) -> None:
+    def __init__(self, root: Path, pipeline: str, params: Mapping[str, Any] | None = None) -> None:
+        """`params` is params.yaml as the stages are given it; read here when it is not given."""
         with _dvc_errors(), storage_errors(root):
             from dvc.dvcfile import ProjectFile
             from dvc.repo import Repo
@@ -44,7 +45,7 @@ class Memo:
         self._loaded: dict[str, Stage] = {}
         self._root = root
         self._pipeline = pipeline
-        self._params = read_yaml(root / "params.yaml")
+        self._params = read_yaml(root / "params.yaml") if params is None else params
 
     def reasons(self, stage_name: str) -> Reasons:
         """Why the stage is out of date, such as "train.learning_rate 0.001 -> 0.01"; empty when it is not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,14 @@ def load_params(path: Path) -> Params:
 
 def load_pipeline(path: Path, name: str) -> Pipeline:
     """One pipeline's block, checked; what else stands in the file is not looked at."""
-    content = pipelines_in(path)
-    if name not in content:
-        raise UserError(f"{path}: there is no pipeline {name}{did_you_mean(name, content)}")
-    return check_pipeline(path, name, content[name])
+    return check_pipeline(path, name, block_in(path, pipelines_in(path), name))
+
+
+def block_in(path: Path, blocks: Mapping[str, Any], name: str) -> Any:
+    """The block of that name. Raises UserError with the nearest name when there is none."""
+    if name not in blocks:
+        raise UserError(f"{path}: there is no pipeline {name}{did_you_mean(name, blocks)}")
+    return blocks[name]
 
 
 def pipeline_names(path: Path) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks import reports, storage
+from tasks.columns import column_type
 from tasks.errors import UserError
 from tasks.inputs import Field, from_series
 from tasks.params import Augment, AugmentImage
@@ -44,9 +45,7 @@ def augmented(images: NDArray[np.uint8], settings: AugmentImage, seed: int) -> N
     """[N, C, H, W] uint8 as the trainer would change them in one epoch."""
     import torch
 
-    from tasks.image_augmentation import augment_images
-
     generator = torch.Generator().manual_seed(seed)
     batch = torch.from_numpy(np.array(images)).float()
-    changed = augment_images(batch, settings, generator)
+    changed = column_type("image").augment(batch, settings, generator)
     return changed.round().clamp(0, 255).to(torch.uint8).numpy()

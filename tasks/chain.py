@@ -72,7 +72,8 @@ class _Work:
     def __init__(self, paths: Paths) -> None:
         from tasks.memo import Memo
         from tasks.params_file import block_in, check_pipeline, pipelines_in
-        from tasks.sources import watched
+        from tasks.sources import source
+        from tasks.sources.base import Place
 
         self._paths = paths
         # Files are noted before they are read: one that is edited from now on must look changed to the next run.
@@ -82,8 +83,12 @@ class _Work:
         blocks = pipelines_in(file)
         self._params = check_pipeline(file, paths.pipeline, block_in(file, blocks, paths.pipeline))
         self._memo = Memo(paths.project.root, paths.pipeline, {"pipelines": blocks})
-        source = self._params.ingest.source
-        self._roots: set[str | Path] = {*self._memo.inputs(), *watched(source, paths.project.root)}
+        place = Place(root=paths.project.root, downloads=paths.project.downloads)
+        self._source = source(self._params.ingest.source, place)
+        watched = self._source.watched()
+        # A source that nothing on this machine tells of has to be asked in every run.
+        self._source_is_seen = watched is not None
+        self._roots: set[str | Path] = {*self._memo.inputs(), *(watched or ())}
         self._entries = {**snapshot.take(paths, self._roots), **noted}
         self._performed: list[str] = []
 
@@ -106,11 +111,13 @@ class _Work:
 
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""
-        left = self._memo.outputs(stage)
+        left: set[str | Path] = {*self._memo.outputs(stage)}
+        if stage == "validate":  # which writes down what it accepted
+            left.add(self._paths.accepted)
         self._roots |= left
         self._entries.update(snapshot.take(self._paths, left))
         self._performed.append(stage)
-        if tuple(self._performed) == STAGES:
+        if tuple(self._performed) == STAGES and self._source_is_seen:
             lock = self._paths.project.lock
             self._roots.add(lock)
             self._entries.update(snapshot.take(self._paths, [lock]))
@@ -119,11 +126,8 @@ class _Work:
 
     def _source_news(self) -> Reasons:
         """Whether the source holds other data than ingest took: the one thing that lies outside DVC's sight."""
-        from tasks.sources import fingerprint
-
         known = storage.read_json(self._paths.dataset)["source"]["digest"]
-        current = fingerprint(self._params.ingest.source, self._paths.project.root)
-        return () if current == known else ("the source changed",)
+        return () if self._source.digest() == known else ("the source changed",)
 
 
 def run_plain(

@@ -11,10 +11,10 @@ def file_digest(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
-def folder_digest(folder: Path) -> str:
-    """SHA-256 over the relative names of all files below the folder, sorted, and the digest of each one's content."""
+def folder_digest(folder: Path, pattern: str = "*") -> str:
+    """SHA-256 over the relative names of the files below the folder that match, sorted, and what is in each."""
     digest = hashlib.sha256()
-    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob(pattern) if file.is_file()}
     for name in sorted(files):
         content = hashlib.sha256(files[name].read_bytes()).hexdigest()
         digest.update(f"{content}  {name}\n".encode())

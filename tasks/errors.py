@@ -11,6 +11,9 @@ class UserError(Exception):
 
     exit_code = 2
 
+    def __init__(self, message: str) -> None:
+        super().__init__(_without_control_signs(message))
+
 
 class GateError(UserError):
     """A gate said no, as it is meant to: the message names the rule, the numbers, where the rows are. Exit code 3."""
@@ -25,3 +28,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if nearest:
         return f"; did you mean {nearest[0]}?"
     return f"; known are {', '.join(known)}" if known else ""
+
+
+def _without_control_signs(message: str) -> str:
+    """Names and cells come from files that anybody may have made: a terminal would obey their control signs."""
+    if message.isprintable():
+        return message
+    signs = (sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in message)
+    return "".join(signs)

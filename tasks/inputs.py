@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,21 +14,26 @@ from tasks.params import Task
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from torch import Generator, Tensor
 
 Block = Any
-"""dense: [N, K] float32; image: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32."""
+"""dense: [N, K] float32; image, audio: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32."""
+
+Augmentation = Callable[["Tensor", "Generator"], "Tensor"]
+"""Changes a training batch's block of one column at random; see `ColumnType.augment`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
     """One feature column as model input.
 
-    `shape` is that of one row: (K,) for dense and sparse, (C, H, W) for an image. An image's bytes become numbers as
-    `byte * factor[channel] + offset[channel]`; `labels` name the K inputs of a dense or sparse field.
+    `shape` is that of one row: (K,) for dense and sparse, (C, H, W) for an image, (1, mels, frames) for audio. A
+    picture's bytes become numbers as `byte * factor[channel] + offset[channel]`; `labels` name the K inputs of a dense
+    or sparse field.
     """
 
     name: str
-    kind: Literal["dense", "image", "sparse"]
+    kind: Literal["dense", "image", "audio", "sparse"]
     shape: tuple[int, ...]
     labels: tuple[str, ...] = ()
     factor: tuple[float, ...] = ()
@@ -38,8 +43,13 @@ class Field:
     def num_inputs(self) -> int:
         return int(np.prod(self.shape))
 
+    @property
+    def is_picture(self) -> bool:
+        """Bytes on a grid, scaled when used: an image, or a sound as its spectrogram."""
+        return self.kind in ("image", "audio")
+
     def scaled(self, block: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """An image block [N, C, H, W] as float32, scaled as the recipe says."""
+        """A picture's block [N, C, H, W] as float32, scaled as the recipe says."""
         factor = np.asarray(self.factor, dtype=np.float32).reshape(1, -1, 1, 1)
         offset = np.asarray(self.offset, dtype=np.float32).reshape(1, -1, 1, 1)
         return block.astype(np.float32) * factor + offset
@@ -75,11 +85,11 @@ class Examples:
 
 
 def to_series(name: str, field: Field, block: Block) -> pl.Series:
-    """A block as a Parquet column: fixed-size arrays for dense and image, lists of (index, value) for sparse."""
+    """A block as a Parquet column: fixed-size arrays for dense and pictures, lists of (index, value) for sparse."""
     match field.kind:
         case "dense":
             return pl.Series(name, block, dtype=pl.Array(pl.Float32, field.shape))
-        case "image":
+        case "image" | "audio":
             flat = np.ascontiguousarray(block).reshape(len(block), field.num_inputs)
             return pl.Series(name, flat, dtype=pl.Array(pl.UInt8, (field.num_inputs,)))
         case "sparse":
@@ -91,7 +101,7 @@ def from_series(field: Field, values: pl.Series) -> Block:
     match field.kind:
         case "dense":
             return values.to_numpy().reshape(-1, *field.shape).astype(np.float32, copy=False)
-        case "image":
+        case "image" | "audio":
             return values.to_numpy().reshape(-1, *field.shape)
         case "sparse":
             return _sparse_block(field, values)
@@ -135,7 +145,7 @@ def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Exa
 
 
 def _flat(field: Field, block: Block) -> Any:
-    return field.scaled(block).reshape(-1, field.num_inputs) if field.kind == "image" else block
+    return field.scaled(block).reshape(-1, field.num_inputs) if field.is_picture else block
 
 
 def _labels(field: Field) -> Iterable[str]:

@@ -8,58 +8,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-ColumnTypeName = Literal["number", "category", "text", "image"]
-Role = Literal["feature", "target", "id", "group", "time", "weight", "sensitive", "split"]
-Task = Literal["binary", "multiclass", "regression"]
-Metric = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "rmse", "mae", "r2"]
-BuiltinName = Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
+from tasks.config import ColumnTypeName, Config, Metric, Role, Share, Task
+from tasks.params_sources import (
+    BuiltinName,
+    BuiltinSource,
+    FolderSource,
+    IdxSource,
+    Source,
+    SqlSource,
+    TableSource,
+    TextSource,
+    UrlSource,
+    has_test_files,
+)
+
+__all__ = [
+    "BuiltinName",
+    "BuiltinSource",
+    "ColumnTypeName",
+    "Config",
+    "FolderSource",
+    "IdxSource",
+    "Metric",
+    "Role",
+    "Share",
+    "Source",
+    "SqlSource",
+    "TableSource",
+    "Task",
+    "TextSource",
+    "UrlSource",
+]
 
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "rmse", "mae"})
-
-
-class Config(BaseModel):
-    """Frozen, closed, keyword-only: an unknown key is an error, and nothing changes after load."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class BuiltinSource(Config):
-    """A small real data set that scikit-learn brings along."""
-
-    kind: Literal["builtin"]
-    name: BuiltinName = Field(description="which of scikit-learn's bundled data sets")
-
-
-class TableSource(Config):
-    """Rows in files: CSV, TSV, Parquet or JSON lines; one file, a glob, or a folder."""
-
-    kind: Literal["table"]
-    path: str = Field(min_length=1, description="a file, a glob or a folder; relative paths start at the project root")
-    validation_path: str | None = Field(
-        None, description="the rows to validate on, when they come as files of their own; wants split.kind given"
-    )
-    test_path: str | None = Field(
-        None, description="the rows to test on, when they come as files of their own; wants split.kind given"
-    )
-    format: Literal["auto", "csv", "parquet", "jsonl"] = Field(
-        "auto", description="auto: by the file's name, else by how it begins"
-    )
-    separator: str | None = Field(
-        None, min_length=1, max_length=1, description="CSV: what stands between cells; found out when not given"
-    )
-    quoting: Literal["auto", "double", "none"] = Field("auto", description="CSV: whether cells stand in double quotes")
-    encoding: str | None = Field(None, description="CSV: such as utf-8, utf-16 or cp1252; found out when not given")
-    header: bool | None = Field(
-        None, description="CSV: whether the first line names the columns; found out when not given"
-    )
-    names: tuple[str, ...] | None = Field(None, description="column names, in order, for a file without a header")
-    missing: tuple[str, ...] = Field(("",), description="cells that stand for a missing value")
-
-
-Source = Annotated[BuiltinSource | TableSource, Field(discriminator="kind")]
 
 
 class ColumnOverride(Config):
@@ -68,6 +51,12 @@ class ColumnOverride(Config):
     type: ColumnTypeName | None = Field(None, description="inferred from the values when not given")
     role: Role | None = Field(
         None, description="feature when not given; only features are model input, every other role is kept beside them"
+    )
+    missing: tuple[str, ...] | None = Field(
+        None, description="cells of this column that stand for a missing value, such as -200; besides source.missing"
+    )
+    format: str | None = Field(
+        None, description="timestamps: how they are written, such as %d/%m/%Y; found out when not given"
     )
 
 
@@ -85,10 +74,23 @@ class Ingest(Config):
     rows_per_part: int = Field(100_000, ge=1, description="rows in one Parquet part: memory is bounded by a part")
 
 
+class Drift(Config):
+    """When data that differ from those last accepted are worth a warning. Drift never refuses a run."""
+
+    enabled: bool = Field(True, description="compare with expectations/PIPELINE.accepted.json")
+    missing: Share = Field(0.05, description="the missing share of a column may grow by so much: 0.05 is 5 points")
+    range: float = Field(0.1, ge=0, description="values may go beyond the accepted range by this share of its width")
+    rows: float = Field(
+        0.5, gt=0, le=1, description="least number of rows as a share of the usual; the most is as many times over"
+    )
+    new_category: Share = Field(0.0, description="share of rows that may hold categories never accepted before")
+
+
 class Validate(Config):
     """How much bad data may be set aside before the run is refused. The suite is expectations/PIPELINE.json."""
 
     max_quarantined: Share = Field(0.05, description="largest share of rows that may fail critical expectations")
+    drift: Drift = Drift()
 
 
 class Clean(Config):
@@ -148,6 +150,41 @@ class NormalizeCategory(Config):
     )
 
 
+TimestampPart = Literal["year", "month", "day", "weekday", "hour", "minute", "elapsed"]
+
+
+class NormalizeBoolean(Config):
+    """How booleans become model input: 1 for yes, 0 for no."""
+
+    impute: Literal["most_frequent", "false"] = Field("most_frequent", description="what stands in for a missing one")
+    indicator: bool = Field(True, description="add a 0/1 input that says the value was missing, where any was")
+
+    @field_validator("impute", mode="before")
+    @classmethod
+    def _false_without_quotes(cls, impute: Any) -> Any:
+        """YAML reads the bare word as a truth value."""
+        return "false" if impute is False else impute
+
+
+class NormalizeTimestamp(Config):
+    """How timestamps become model input: parts of the calendar; those that never vary are left out."""
+
+    parts: tuple[TimestampPart, ...] = Field(
+        ("elapsed", "month", "weekday", "hour"),
+        min_length=1,
+        description="elapsed (days, with fractions) and year are standardized; the others are points on a circle, as "
+        "sine and cosine",
+    )
+    indicator: bool = Field(True, description="add a 0/1 input that says the timestamp was missing, where any was")
+
+    @model_validator(mode="after")
+    def _parts_differ(self) -> NormalizeTimestamp:
+        twice = next((part for part in self.parts if self.parts.count(part) > 1), None)
+        if twice:
+            raise ValueError(f"parts names {twice} twice; name each part once")
+        return self
+
+
 class NormalizeText(Config):
     """How text becomes model input: TF-IDF over words."""
 
@@ -175,13 +212,31 @@ class NormalizeImage(Config):
     )
 
 
+class NormalizeAudio(Config):
+    """How sounds become model input: mono, one rate, one length; loudness by pitch and time (log-mel spectrogram)."""
+
+    rate: int | None = Field(
+        None, ge=1_000, le=192_000, description="samples a second; the first training clip's when not given"
+    )
+    seconds: float | None = Field(
+        None, gt=0, le=600, description="length of a clip; the longest training clip's, 10 at most, when not given"
+    )
+    mels: int = Field(40, ge=1, le=256, description="bands of pitch: rows of the spectrogram")
+    window_ms: float = Field(25, ge=1, le=1_000, description="milliseconds that one column of the spectrogram hears")
+    hop_ms: float = Field(10, ge=1, le=1_000, description="milliseconds from one column to the next")
+    floor_db: float = Field(80, gt=0, le=200, description="decibels below the loudest that count as silence")
+
+
 class Normalize(Config):
     """Per column type: how raw values become model input. All of it is learnt from the training rows alone."""
 
     number: NormalizeNumber = NormalizeNumber()
     category: NormalizeCategory = NormalizeCategory()
+    boolean: NormalizeBoolean = NormalizeBoolean()
     text: NormalizeText = NormalizeText()
+    timestamp: NormalizeTimestamp = NormalizeTimestamp()
     image: NormalizeImage = NormalizeImage()
+    audio: NormalizeAudio = NormalizeAudio()
 
 
 class AugmentImage(Config):
@@ -348,10 +403,9 @@ class Pipeline(Config):
     @model_validator(mode="after")
     def _files_of_their_own_are_not_mixed(self) -> Pipeline:
         source = self.ingest.source
-        apart = isinstance(source, TableSource) and (source.test_path or source.validation_path)
-        if apart and isinstance(self.split, HashSplit):
+        if has_test_files(source) and isinstance(self.split, HashSplit):
             raise ValueError(
-                "ingest.source has test_path or validation_path, and split would mix these rows with the others; "
+                "ingest.source brings test or validation files, and split would mix these rows with the others; "
                 "write `split: {kind: given}`"
             )
         return self
@@ -359,7 +413,7 @@ class Pipeline(Config):
     @model_validator(mode="after")
     def _given_split_is_no_feature(self) -> Pipeline:
         source, columns = self.ingest.source, self.ingest.columns
-        if isinstance(self.split, GivenSplit) and not (isinstance(source, TableSource) and source.test_path):
+        if isinstance(self.split, GivenSplit) and not has_test_files(source):
             override = columns.get(self.split.column)
             if override is None or override.role != "split":
                 column = self.split.column

@@ -40,35 +40,43 @@ def page() -> str:
     schema = json_schema()
     definitions: Schema = schema["$defs"]
     stages = definitions["Pipeline"]["properties"]
+    told: dict[str, str] = {}
     lines = [INTRODUCTION, " · ".join(f"[{stage}](#{stage})" for stage in STAGES), ""]
     for stage in STAGES:
-        lines += _section(stage, stages[stage], definitions, level=2)
+        lines += _section(stage, stages[stage], definitions, told, level=2)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _section(path: str, schema: Schema, definitions: Schema, level: int) -> Iterator[str]:
-    """A heading for what stands at `path`, with its settings, and a section for each thing below it."""
+def _section(path: str, schema: Schema, definitions: Schema, told: dict[str, str], level: int) -> Iterator[str]:
+    """A heading for what stands at `path`, with its settings, and a section for each thing below it.
+
+    `told` has the headings of the models that were shown before: one that may stand in several places is shown once.
+    """
     kinds = _kinds(schema, definitions)
     if kinds:
-        yield from _choice(path, kinds, level)
-        for kind, model in kinds.items():
-            yield from _model(path, f"{path}, kind: {kind}", model, definitions, level + 1)
+        new = {kind: model for kind, model in kinds.items() if model["title"] not in told}
+        told.update({model["title"]: f"{path}, kind: {kind}" for kind, model in new.items()})
+        yield from _choice(path, kinds, told, level)
+        for kind, model in new.items():
+            yield from _model(path, f"{path}, kind: {kind}", model, definitions, told, level + 1)
     else:
         model = _resolved(schema, definitions)
-        yield from _model(path, path, model, definitions, level)
+        yield from _model(path, path, model, definitions, told, level)
 
 
-def _choice(path: str, kinds: Mapping[str, Schema], level: int) -> Iterator[str]:
+def _choice(path: str, kinds: Mapping[str, Schema], told: Mapping[str, str], level: int) -> Iterator[str]:
     default = next((kind for kind, model in kinds.items() if "default" in model["properties"]["kind"]), None)
     left_out = f" (`{default}` when it is left out)" if default else ""
     yield from (f"{'#' * level} {path}", "", f"One of these, by its `kind`{left_out}:", "")
     yield from ("| kind | is |", "| --- | --- |")
     for kind, model in kinds.items():
-        yield f"| {_link(f'`{kind}`', f'{path}, kind: {kind}')} | {_cell(model['description'])} |"
+        yield f"| {_link(f'`{kind}`', told[model['title']])} | {_cell(model['description'])} |"
     yield ""
 
 
-def _model(path: str, title: str, model: Schema, definitions: Schema, level: int) -> Iterator[str]:
+def _model(
+    path: str, title: str, model: Schema, definitions: Schema, told: dict[str, str], level: int
+) -> Iterator[str]:
     """One mapping's settings as a table; `path` is where it stands in a block, `title` also names its kind."""
     yield from (f"{'#' * level} {title}", "", " ".join(model["description"].split()), "")
     settings = {name: setting for name, setting in model["properties"].items() if "const" not in setting}
@@ -79,7 +87,7 @@ def _model(path: str, title: str, model: Schema, definitions: Schema, level: int
     for name, setting in settings.items():
         if _is_section(setting, definitions):
             place, below = _below(f"{path}.{name}", setting)
-            yield from _section(place, below, definitions, level + 1)
+            yield from _section(place, below, definitions, told, level + 1)
 
 
 def _row(path: str, name: str, setting: Schema, definitions: Schema) -> str:

@@ -62,6 +62,11 @@ class Project:
         """The local tracking store's folder."""
         return self.home / "mlflow"
 
+    @property
+    def downloads(self) -> Path:
+        """What `url` sources have fetched."""
+        return self.home / ".modelwright" / "downloads"
+
     def pipeline(self, name: str) -> Paths:
         return Paths(project=self, pipeline=name)
 
@@ -92,6 +97,16 @@ class Paths:
     @property
     def suite(self) -> Path:
         return self.project.root / "expectations" / f"{self.pipeline}.json"
+
+    @property
+    def accepted(self) -> Path:
+        """What the data looked like that last passed."""
+        return self.project.root / "expectations" / f"{self.pipeline}.accepted.json"
+
+    @property
+    def appended(self) -> Path:
+        """What ingest keeps of files that it has read, when the source only ever gets more of them."""
+        return self.project.home / ".modelwright" / "appended" / self.pipeline
 
     @property
     def valid(self) -> Path:

@@ -13,17 +13,27 @@ from pydantic import Field as PydanticField
 
 from tasks import storage
 from tasks.columns import column_type
+from tasks.columns.audio import AudioEncoding
 from tasks.columns.base import Encoding
+from tasks.columns.boolean import BooleanEncoding
 from tasks.columns.category import CategoryEncoding
 from tasks.columns.image import ImageEncoding
 from tasks.columns.number import NumberEncoding
 from tasks.columns.text import TextEncoding
+from tasks.columns.timestamp import TimestampEncoding
 from tasks.errors import UserError
-from tasks.inputs import ModelInput, Spec
-from tasks.params import Config, Task
+from tasks.inputs import Augmentation, ModelInput, Spec
+from tasks.params import Augment, Config, Task
 
 AnyEncoding = Annotated[
-    NumberEncoding | CategoryEncoding | TextEncoding | ImageEncoding, PydanticField(discriminator="type")
+    NumberEncoding
+    | CategoryEncoding
+    | BooleanEncoding
+    | TextEncoding
+    | TimestampEncoding
+    | ImageEncoding
+    | AudioEncoding,
+    PydanticField(discriminator="type"),
 ]
 
 
@@ -58,6 +68,11 @@ class Recipe(Config):
         blocks = {feature.name: _encode_column(rows, feature.name, feature.encoding) for feature in self.features}
         return ModelInput(blocks=blocks, num_rows=rows.height)
 
+    def augmentations(self, config: Augment) -> dict[str, Augmentation]:
+        """What is done to a training batch, by column: to those of a type that has a section in `config`."""
+        by_column = {feature.name: _augmentation(feature.encoding, config) for feature in self.features}
+        return {name: augmentation for name, augmentation in by_column.items() if augmentation is not None}
+
     def encode_target(self, rows: pl.DataFrame) -> NDArray[Any]:
         """Class numbers [N] int64, or values [N] float32 for regression."""
         values = rows[self.target.name]
@@ -78,6 +93,14 @@ def read_recipe(path: Path) -> Recipe:
 def write_recipe(path: Path, recipe: Recipe) -> None:
     """recipe.json, which a person can read."""
     storage.write_json(path, recipe.model_dump(mode="json"))
+
+
+def _augmentation(encoding: Encoding, config: Augment) -> Augmentation | None:
+    settings = getattr(config, encoding.type, None)
+    if settings is None:
+        return None
+    of_type = column_type(encoding.type)
+    return lambda block, generator: of_type.augment(block, settings, generator)
 
 
 def _encode_column(rows: pl.DataFrame, name: str, encoding: Encoding) -> Any:

@@ -7,17 +7,21 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tasks.dataset import Column, Dataset
 from tasks.metrics import ClassScore, number
 from tasks.plots import Picture
+from tasks.sound import Clip, Spectrogram, decode, draw
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LARGEST_PICTURE = 320
 """Pixels on the longer side of a raw image on the page; larger ones are shrunk, so that the page stays light."""
 _PIXELATED_BELOW = 96
+_LONGEST_SOUND = 10
+"""Seconds of a sound that are drawn: more would be a blur."""
 _LONGEST_TEXT = 600
 _MOST_CLASSES = 60
 
@@ -45,7 +49,7 @@ class Station:
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One raw value: `picture` is a data URI for an image, `text` is the value or, for an image, its size."""
+    """One raw value: `picture` is a data URI for an image or a sound, and then `text` is its size or length."""
 
     column: str
     kind: str
@@ -109,7 +113,7 @@ def render(page: Page) -> str:
         facts=facts,
         params=params,
         scores=weakest(page.scores),
-        pictured=any(column.type == "image" for column in page.dataset.features),
+        pictured=any(column.type in ("image", "audio") for column in page.dataset.features),
     )
 
 
@@ -128,7 +132,7 @@ def metric_rows(test: Mapping[str, float], validation: Mapping[str, float]) -> I
 
 def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:
     """A raw row's values, pictures and texts first, as they are shown to a person."""
-    order = {"image": 0, "text": 1}
+    order = {"image": 0, "audio": 0, "text": 1}
     return [_show(column, row[column.name]) for column in sorted(columns, key=lambda column: order.get(column.type, 2))]
 
 
@@ -153,10 +157,50 @@ def _show(column: Column, value: Any) -> Shown:
         return Shown(column=column.name, kind="value", text="missing")
     if column.type == "image":
         return _show_image(column.name, value)
-    if column.type == "number":
-        return Shown(column=column.name, kind="value", text=f"{value:.6g}")
-    text = value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}…"
-    return Shown(column=column.name, kind=column.type if column.type == "text" else "value", text=text)
+    if column.type == "audio":
+        return _show_sound(column.name, value)
+    return Shown(column=column.name, kind="text" if column.type == "text" else "value", text=_as_text(value))
+
+
+def _as_text(value: Any) -> str:
+    """A value of any other type, in words or digits."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.6g}"
+        case datetime():
+            return value.isoformat(sep=" ")
+        case _:
+            return value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}…"
+
+
+def _show_sound(name: str, content: bytes) -> Shown:
+    """Its spectrogram: time from left to right, pitch upwards, loud is bright."""
+    from PIL import Image
+
+    clip = decode(content)
+    assert clip is not None, "clean takes such rows out"
+    target = io.BytesIO()
+    picture = Image.fromarray(draw(clip, _drawing(clip))[::-1])
+    picture.resize((_LARGEST_PICTURE, _LARGEST_PICTURE // 2)).save(target, format="PNG")
+    cut = f", the first {_LONGEST_SOUND} shown" if clip.seconds > _LONGEST_SOUND else ""
+    text = f"{clip.seconds:.2f} seconds at {clip.rate:,} Hz{cut}"
+    return Shown(column=name, kind="image", text=text, picture=png_uri(target.getvalue()))
+
+
+def _drawing(clip: Clip) -> Spectrogram:
+    """About a column of the picture for each of its pixels, whatever the clip's length."""
+    num_samples = min(len(clip.samples), clip.rate * _LONGEST_SOUND)
+    hop = max(1, num_samples // _LARGEST_PICTURE)
+    return Spectrogram(
+        rate=clip.rate,
+        num_samples=num_samples,
+        window=max(2 * hop, clip.rate // 40),
+        hop=hop,
+        mels=80,
+        floor_db=80,
+    )
 
 
 def _show_image(name: str, content: bytes) -> Shown:

@@ -23,9 +23,10 @@ def ingest(paths: Paths) -> Report:
 
 
 def validate(paths: Paths) -> Report:
-    """How many rows passed the suite, and which expectations only warn."""
+    """How many rows passed the suite, and how many warnings there are: of expectations and of drift."""
     content = storage.read_json(paths.validation_report)
-    num_warnings = sum(not entry["success"] for entry in content["expectations"] if entry["severity"] == "warning")
+    failed = sum(not entry["success"] for entry in content["expectations"] if entry["severity"] == "warning")
+    num_warnings = failed + len(content["drift"])
     numbers = {
         "num_rows_in": content["num_rows"],
         "num_rows_out": content["num_rows"] - content["num_quarantined"],

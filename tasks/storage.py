@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 ROW_GROUP = 16_384
 """Rows in a Parquet row group: a few MiB of a twenty-column table, which a CPU's cache holds."""
 
+_LEVEL = 1
+"""zstd's fastest: writing takes a quarter less time than at its usual level, and row groups as small as these are as
+large."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL_MESSAGE = "the disk is full; make room and run again: what earlier stages did is kept"
@@ -105,7 +109,9 @@ class TableWriter:
 
     def _write(self, part: pl.DataFrame) -> None:
         file = self._folder / f"part-{self._num_parts:05d}.parquet"
-        part.write_parquet(file, compression="zstd", row_group_size=ROW_GROUP, statistics=True)
+        part.write_parquet(
+            file, compression="zstd", compression_level=_LEVEL, row_group_size=ROW_GROUP, statistics=True
+        )
         self._num_parts += 1
 
 
@@ -178,6 +184,16 @@ def copy_table(source: Path, target: Path) -> int:
         for file in part_files(source):
             shutil.copyfile(file, draft / file.name)
     return count_rows(target)
+
+
+def join_tables(sources: Sequence[Path], target: Path) -> None:
+    """The parts of several tables as one table, in order; of tables without rows only when none has any."""
+    with_rows = [source for source in sources if count_rows(source)]
+    with aside(target) as draft:
+        draft.mkdir()
+        files = [file for source in with_rows or sources[:1] for file in part_files(source)]
+        for number, file in enumerate(files):
+            shutil.copyfile(file, draft / f"part-{number:05d}.parquet")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
 from tasks.columns import column_type
+from tasks.columns.boolean import PAIRS
 from tasks.columns.category import MAX_CATEGORIES, MAX_LENGTH
+from tasks.columns.number_text import parsed
+from tasks.columns.time_formats import FORMATS, first_format, fitting_formats, parse
 from tasks.params import ColumnTypeName
+from tasks.sources.base import NumberFormat
 
 _FEW = 20
 _FEW_SHARE = 0.05
 """A text column is a category when its values repeat: at most 20 distinct ones, or one to every 20 rows."""
 
 _LARGEST_WHOLE = 2.0**63
-_LEADING_ZERO = r"^\s*[+-]?0\d"
+_HEAD = 4_096
+"""Values that tell of most columns that they have more distinct ones than are counted."""
+
+Storage = Literal["text", "number", "boolean", "timestamp", "bytes"]
+"""How the source gives a column: text may turn out to be anything, the others are what they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
     """One column's values in some rows. `distinct`, as they are written, is None beyond MAX_CATEGORIES of them."""
 
+    storage: Storage
     num_rows: int
     num_present: int
     is_number: bool
@@ -31,9 +41,31 @@ class Survey:
     is_code: bool
     """All values are digits and the like, but some begin with a zero that a number would lose."""
     is_whole: bool
-    is_bytes: bool
+    formats: frozenset[str]
+    """The timestamp formats that all values are written in."""
+    is_audio: bool
     longest: int
+    """Characters of the longest value; of values that are short enough to be categories, bytes."""
     distinct: frozenset[str] | None
+
+    @property
+    def is_bytes(self) -> bool:
+        return self.storage == "bytes"
+
+    @property
+    def is_boolean(self) -> bool:
+        """All values are of one pair of words, such as yes and no."""
+        if self.storage != "text":
+            return self.storage == "boolean"
+        if self.distinct is None or len(self.distinct) > 2 * _FEW or not self.num_present:
+            return False
+        words = {word.strip().lower() for word in self.distinct}
+        return any(words <= set(pair) for pair in PAIRS)
+
+    @property
+    def format(self) -> str | None:
+        """How its timestamps are written, if it is text of timestamps."""
+        return first_format(self.formats) if self.storage == "text" and self.num_present else None
 
     @property
     def num_distinct(self) -> int:
@@ -49,81 +81,132 @@ class Survey:
         return not self.is_bytes and self.num_distinct <= MAX_CATEGORIES and self.longest <= MAX_LENGTH
 
 
-def survey(values: pl.Series) -> Survey:
-    """What one part of a column says."""
-    present = values.drop_nulls()
-    is_number = column_type("number").could_be(present)
-    return Survey(
+_NO_FORMATS: frozenset[str] = frozenset()
+
+
+def survey(values: pl.Series, known: Survey | None = None, numbers: NumberFormat | None = None) -> Survey:
+    """What one part of a column says; with what other parts have settled already, it need not be asked again."""
+    return survey_and_read(values, known, numbers)[0]
+
+
+def survey_and_read(
+    values: pl.Series, known: Survey | None = None, numbers: NumberFormat | None = None
+) -> tuple[Survey, pl.Series | None]:
+    """The survey, and the values as numbers or timestamps when they all are: reading them is most of the work."""
+    numbers = numbers or NumberFormat()
+    storage = _storage(values.dtype)
+    present = values.drop_nulls() if values.null_count() else values
+    as_numbers = None
+    if storage == "number" or (storage == "text" and (known is None or known.is_number)):
+        as_numbers = _as_numbers(values, numbers)
+    formats, times = _NO_FORMATS, None
+    if storage == "text" and as_numbers is None and (known is None or known.formats):
+        formats, times = _as_timestamps(values, known.formats if known else FORMATS)
+    # Numbers that Python would not read as they are written are counted by their values.
+    cells = present if as_numbers is None or numbers == NumberFormat() else as_numbers.drop_nulls()
+    found = Survey(
+        storage=storage,
         num_rows=len(values),
         num_present=len(present),
-        is_number=is_number,
-        is_code=is_number or _is_code(present),
-        is_whole=is_number and _is_whole(present),
-        is_bytes=present.dtype == pl.Binary,
+        is_number=as_numbers is not None,
+        is_code=as_numbers is not None or ((known is None or known.is_code) and _is_code(present)),
+        is_whole=as_numbers is not None and (known is None or known.is_whole) and _is_whole(as_numbers),
+        formats=formats if len(present) else frozenset(FORMATS),
+        is_audio=storage == "bytes" and (known is None or known.is_audio) and column_type("audio").could_be(present),
         longest=_longest(present),
-        distinct=_distinct(present),
+        distinct=_distinct(cells) if known is None or known.distinct is not None else None,
     )
+    return found, times if as_numbers is None else as_numbers
 
 
 def merge(first: Survey, second: Survey) -> Survey:
     """What two parts say together."""
     distinct = first.distinct | second.distinct if first.distinct is not None and second.distinct is not None else None
     return Survey(
+        storage=first.storage if second.storage == first.storage else "text",
         num_rows=first.num_rows + second.num_rows,
         num_present=first.num_present + second.num_present,
         is_number=first.is_number and second.is_number,
         is_code=first.is_code and second.is_code,
         is_whole=first.is_whole and second.is_whole,
-        is_bytes=first.is_bytes or second.is_bytes,
+        formats=first.formats & second.formats,
+        is_audio=first.is_audio and second.is_audio,
         longest=max(first.longest, second.longest),
         distinct=distinct if distinct is not None and len(distinct) <= MAX_CATEGORIES else None,
     )
 
 
-def survey_parts(parts: Iterable[pl.DataFrame]) -> Mapping[str, Survey]:
+def survey_parts(parts: Iterable[pl.DataFrame], numbers: NumberFormat | None = None) -> Mapping[str, Survey]:
     """Every column of a table, one part in memory at a time."""
     found: dict[str, Survey] = {}
     for part in parts:
         for values in part:
-            here = survey(values)
-            found[values.name] = merge(found[values.name], here) if values.name in found else here
+            known = found.get(values.name)
+            here = survey(values, known, numbers)
+            found[values.name] = merge(known, here) if known else here
     return found
 
 
 def infer_type(found: Survey) -> ColumnTypeName:
-    """The first type that all values fit: number, image, category, text. A column without any value is a category."""
-    if found.is_bytes:
-        return "image"
+    """The first type that all values fit. A column without any value is a category."""
+    match found.storage:
+        case "bytes":
+            return "audio" if found.is_audio and found.num_present else "image"
+        case "boolean" | "timestamp" as known:
+            return known
     if found.num_present == 0:
         return "category"
     if found.is_number:
         return "number"
     if found.is_code:
         return "category"
+    if found.is_boolean:
+        return "boolean"
+    if found.format:
+        return "timestamp"
     few = min(max(_FEW, _FEW_SHARE * found.num_rows), MAX_CATEGORIES)
     return "category" if found.num_distinct <= few and found.longest <= MAX_LENGTH else "text"
 
 
-def cast(values: pl.Series, to: ColumnTypeName, found: Survey, is_target: bool) -> pl.Series:
-    """Values as they are at rest. Whole numbers become categories without `.0`: class 1 is class 1."""
-    if to == "category" and found.is_whole and is_target and values.dtype == pl.String:
-        values = column_type("number").cast(values)
-    return column_type(to).cast(values)
+def _storage(dtype: pl.DataType) -> Storage:
+    if dtype == pl.Binary:
+        return "bytes"
+    if dtype == pl.Boolean:
+        return "boolean"
+    if dtype in (pl.Date, pl.Datetime):
+        return "timestamp"
+    return "number" if dtype.is_numeric() else "text"
+
+
+def _as_numbers(values: pl.Series, numbers: NumberFormat) -> pl.Series | None:
+    if values.dtype == pl.String:
+        found = parsed(values, numbers.decimal, numbers.thousands)
+        return None if found is None else found.fill_nan(None)
+    return column_type("number").cast(values) if values.dtype.is_numeric() else None
 
 
 def _is_code(present: pl.Series) -> bool:
     return present.dtype == pl.String and present.str.strip_chars().cast(pl.Float64, strict=False).null_count() == 0
 
 
-def _is_whole(present: pl.Series) -> bool:
-    numbers = column_type("number").cast(present)
+def _is_whole(numbers: pl.Series) -> bool:
     return bool(((numbers % 1 == 0) & (numbers.abs() < _LARGEST_WHOLE)).all())
+
+
+def _as_timestamps(values: pl.Series, among: Collection[str]) -> tuple[frozenset[str], pl.Series | None]:
+    """The formats that all values are written in, and the values read by the first of them."""
+    likely = fitting_formats(values.head(_HEAD), among)
+    read = {name: parse(values, name) for name in FORMATS if name in likely}
+    fitting = {name: times for name, times in read.items() if times.null_count() == values.null_count()}
+    return frozenset(fitting), next(iter(fitting.values()), None)
 
 
 def _longest(present: pl.Series) -> int:
     if present.dtype != pl.String or present.is_empty():
         return 0
-    longest = present.str.len_chars().max()
+    longest = present.str.len_bytes().max()
+    if isinstance(longest, int) and longest > MAX_LENGTH:
+        longest = present.str.len_chars().max()
     assert isinstance(longest, int)
     return longest
 
@@ -131,5 +214,7 @@ def _longest(present: pl.Series) -> int:
 def _distinct(present: pl.Series) -> frozenset[str] | None:
     if present.dtype == pl.Binary:
         return frozenset()
+    if present.head(_HEAD).n_unique() > MAX_CATEGORIES:
+        return None
     unique = present.unique()
     return frozenset(unique.cast(pl.String).to_list()) if len(unique) <= MAX_CATEGORIES else None

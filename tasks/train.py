@@ -10,7 +10,7 @@ from tasks import reports, storage
 from tasks.digests import folder_digest
 from tasks.inputs import Examples, Spec, read_examples
 from tasks.listeners import History, Listener, watching
-from tasks.params import AugmentImage, Train
+from tasks.params import Augment, Train
 from tasks.paths import Paths
 from tasks.recipe import Recipe, read_recipe
 from tasks.report import Report
@@ -46,7 +46,7 @@ def read_job(paths: Paths, recipe: Recipe, listeners: Sequence[Listener]) -> Job
         spec=spec,
         train=read_examples(spec, target, storage.read_parts(paths.augmented)),
         validation=read_examples(spec, target, storage.read_parts(paths.normalized("validation"))),
-        augment_image=None if image is None else AugmentImage.model_validate(image),
+        augmentations=recipe.augmentations(Augment.model_validate({"image": image})),
         listeners=listeners,
     )
 

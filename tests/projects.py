@@ -74,12 +74,14 @@ def make_project(root: Path, params: str = TINY, store: Path | None = None) -> P
 def draft_suites(project: Project) -> None:
     """The suites that `modelwright add` would have drafted."""
     from tasks import storage
+    from tasks.accepted import empty
     from tasks.blocks import draft_suite
     from tasks.params_file import load_params
 
     for name, pipeline in load_params(project.params).pipelines.items():
         if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists():
             storage.write_json(project.pipeline(name).suite, draft_suite(project, name, pipeline.ingest))
+            storage.write_json(project.pipeline(name).accepted, empty())
 
 
 def write_notes(path: Path, num_rows: int = 240) -> None:

@@ -14,6 +14,7 @@ from PIL import Image
 from tasks.dataset import Column, Dataset, SourceRecord
 from tasks.params import ColumnTypeName, Role, Task
 from tasks.paths import Paths, Project
+from tasks.sources.base import Place
 
 Kind = tuple[ColumnTypeName, Role]
 
@@ -36,6 +37,11 @@ def cut(rows: pl.DataFrame, places: Iterable[int]) -> list[pl.DataFrame]:
 
 def pipeline_in(root: Path) -> Paths:
     return Project(root=root).pipeline("p")
+
+
+def place(root: Path) -> Place:
+    """Where a source looks that belongs to no project."""
+    return Place(root=root, downloads=root / "downloads")
 
 
 def image(pixels: Sequence[Sequence[int]] | np.ndarray, form: str = "PNG") -> bytes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from tasks.dataset import read_dataset
 from tasks.errors import UserError
 from tasks.params import Ingest
 from tasks.paths import Paths, Project
+from tasks.regroup import regroup
+from tasks.sources.formats import delimited
 
 SMS_SPAM = Path(__file__).resolve().parents[2] / "shared" / "data" / "sms-spam" / "SMSSpamCollection"
 
@@ -101,9 +104,7 @@ def test_regroup_keeps_all_rows_in_order(heights: list[int], rows_per_part: int)
     rows = pl.DataFrame({"x": range(sum(heights))}, schema={"x": pl.Int64})
     starts = [sum(heights[:place]) for place in range(len(heights))]
     parts = list(
-        ingest.regroup(
-            (rows.slice(start, height) for start, height in zip(starts, heights, strict=True)), rows_per_part
-        )
+        regroup((rows.slice(start, height) for start, height in zip(starts, heights, strict=True)), rows_per_part)
     )
     assert [value for part in parts for value in part["x"]] == rows["x"].to_list()
     assert all(part.height == rows_per_part for part in parts[:-1])
@@ -117,6 +118,70 @@ def test_types_are_those_of_all_parts(tmp_path: Path) -> None:
         "z": "number",
         "y": "category",
     }
+
+
+def test_values_of_later_rows_change_the_types_of_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "_BATCH", 2)
+    rows = ["1,2024-01-02,yes,a", "2,2024-01-03,no,b", "3,2024-01-04,yes,a", "007,soon,maybe,b"]
+    paths = from_csv(tmp_path, "\n".join(["code,day,fit,y", *rows]))
+    assert column_types(paths) == {"code": "category", "day": "category", "fit": "category", "y": "category"}
+    assert storage.read_table(paths.raw)["code"].to_list() == ["1", "2", "3", "007"]
+
+
+def test_booleans_and_timestamps_are_found_out(tmp_path: Path) -> None:
+    paths = from_csv(tmp_path, "day,fit,y\n31.01.2024,Yes,1.5\n01.02.2024,no,2.5\n,,3\n")
+    assert column_types(paths) == {"day": "timestamp", "fit": "boolean", "y": "number"}
+    assert storage.read_table(paths.raw).rows() == [
+        (datetime(2024, 1, 31), True, 1.5),
+        (datetime(2024, 2, 1), False, 2.5),
+        (None, None, 3.0),
+    ]
+
+
+def test_a_timestamp_is_read_as_the_user_says(tmp_path: Path) -> None:
+    columns = {"day": {"type": "timestamp", "format": "%Y%m%d"}, "at": {"type": "timestamp", "format": "epoch seconds"}}
+    paths = from_csv(tmp_path, "day,at,y\n20240131,0,a\n20240201,60,b\n", columns=columns)
+    assert storage.read_table(paths.raw).rows() == [
+        (datetime(2024, 1, 31), datetime(1970, 1, 1), "a"),
+        (datetime(2024, 2, 1), datetime(1970, 1, 1, 0, 1), "b"),
+    ]
+
+
+def test_numbers_are_read_in_the_format_given(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("x;name;y\n1.234,5;1,5;7,25\n-2;two;8,5\n;1,5;9\n")
+    source = {"kind": "table", "path": "data.csv", "decimal": ",", "thousands": "."}
+    paths = ingested(tmp_path, source, "y")
+    assert storage.read_table(paths.raw).rows() == [(1234.5, "1,5", 7.25), (-2.0, "two", 8.5), (None, "1,5", 9.0)]
+
+
+def test_a_sentinel_is_missing_in_its_column_alone(tmp_path: Path) -> None:
+    columns = {"x": {"missing": ["-200", "?"]}}
+    paths = from_csv(tmp_path, "x,z,y\n-200,-200,a\n?,1,b\n3,2,a\n", columns=columns)
+    assert storage.read_table(paths.raw).rows() == [(None, -200.0, "a"), (None, 1.0, "b"), (3.0, 2.0, "a")]
+
+
+def test_only_files_that_are_new_are_read_where_files_are_only_added(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(root: Path) -> dict[str, bytes]:
+        paths = ingested(root, {"kind": "table", "path": str(folder), "append": True}, "y", rows_per_part=2)
+        return {file.name: file.read_bytes() for file in paths.raw.iterdir()}
+
+    folder = tmp_path / "days"
+    folder.mkdir()
+    read: list[str] = []
+    frames = delimited.DelimitedFile.frames
+    monkeypatch.setattr(delimited.DelimitedFile, "frames", lambda self: read.append(self.shown) or frames(self))
+    for day, rows in enumerate(("1,a\n2,b\n3,a\n", "4,b\n", "5,a\n6,b\n")):
+        (folder / f"{day}.csv").write_text("x,y\n" + rows)
+        read.clear()
+        table = run(tmp_path / "grown")
+        assert {Path(name).name for name in read} == {f"{day}.csv"}
+    assert len(table) == 4
+    assert run(tmp_path / "at_once") == table
+    (folder / "3.csv").write_text("x,y\nmany,a\n")
+    run(tmp_path / "grown")
+    assert storage.read_table(Project(root=tmp_path / "grown").pipeline("p").raw)["x"].to_list()[-2:] == ["6", "many"]
 
 
 def test_leading_zeros_stay(tmp_path: Path) -> None:
@@ -202,7 +267,7 @@ def test_test_rows_from_files_of_their_own_get_a_split(tmp_path: Path) -> None:
 def test_refuses_what_cannot_be_learnt_from(tmp_path: Path, content: str, more: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message.replace("?", r"\?")):
         from_csv(tmp_path, content, **more)
-    assert not (tmp_path / "data").exists()
+    assert not [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
 
 
 def test_refused_rows_leave_the_earlier_table_alone(tmp_path: Path) -> None:

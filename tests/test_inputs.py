@@ -28,8 +28,9 @@ from tasks.inputs import (
 
 DENSE = Field(name="size", kind="dense", shape=(2,), labels=("size", "size missing"))
 IMAGE = Field(name="scan", kind="image", shape=(3, 2, 4), factor=(0.5, 1.0, 2.0), offset=(0.0, -1.0, 1.0))
+AUDIO = Field(name="call", kind="audio", shape=(1, 3, 5), factor=(1 / 255,), offset=(0.0,))
 SPARSE = Field(name="note", kind="sparse", shape=(5,), labels=tuple("abcde"))
-SPEC = Spec(fields=(DENSE, IMAGE, SPARSE), task="binary", classes=("no", "yes"))
+SPEC = Spec(fields=(DENSE, IMAGE, AUDIO, SPARSE), task="binary", classes=("no", "yes"))
 
 
 def block(field: Field, num_rows: int, seed: int = 0) -> Block:
@@ -37,7 +38,7 @@ def block(field: Field, num_rows: int, seed: int = 0) -> Block:
     match field.kind:
         case "dense":
             return random.normal(size=(num_rows, *field.shape)).astype(np.float32)
-        case "image":
+        case "image" | "audio":
             return random.integers(0, 256, (num_rows, *field.shape)).astype(np.uint8)
         case "sparse":
             entries = random_array((num_rows, *field.shape), density=0.3, rng=random, dtype=np.float32)
@@ -113,13 +114,14 @@ def inputs(num_rows: int) -> ModelInput:
 @pytest.mark.parametrize("num_rows", [0, 4])
 def test_all_fields_side_by_side_have_a_label_each(num_rows: int) -> None:
     matrix = as_matrix(SPEC, inputs(num_rows))
-    assert matrix.shape == (num_rows, 2 + 24 + 5) == (num_rows, len(input_labels(SPEC)))
+    assert matrix.shape == (num_rows, 2 + 24 + 15 + 5) == (num_rows, len(input_labels(SPEC)))
     assert matrix.dtype == np.float32
     assert input_labels(SPEC)[:3] == ["size", "size missing", "scan[0]"]
     assert input_labels(SPEC)[-1] == "e"
     expected = [
         array(block(DENSE, num_rows)),
         IMAGE.scaled(block(IMAGE, num_rows)).reshape(num_rows, 24),
+        AUDIO.scaled(block(AUDIO, num_rows)).reshape(num_rows, 15),
         array(block(SPARSE, num_rows)),
     ]
     assert np.array_equal(array(matrix), np.hstack(expected))

@@ -1,22 +1,28 @@
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from tasks import normalize
 from tasks.errors import UserError
-from tasks.params import Normalize
+from tasks.params import Augment, AugmentImage, Normalize
 from tasks.recipe import Recipe, read_recipe, write_recipe
+from tests.sounds import tone
 from tests.tables import Kind, described, image
 
 COLUMNS: dict[str, Kind] = {
     "age": ("number", "feature"),
     "town": ("category", "feature"),
     "note": ("text", "feature"),
+    "member": ("boolean", "feature"),
+    "since": ("timestamp", "feature"),
     "scan": ("image", "feature"),
+    "call": ("audio", "feature"),
     "label": ("category", "target"),
 }
 ROWS = pl.DataFrame(
@@ -24,10 +30,17 @@ ROWS = pl.DataFrame(
         "age": [20.0, None, 40.0],
         "town": ["1", None, "2"],
         "note": ["good day", "bad day", "good night"],
+        "member": [True, None, False],
+        "since": [datetime(2024, 1, 31, 12), None, datetime(2020, 2, 1)],
         "scan": [image([[shade, 255]]) for shade in (0, 100, 200)],
+        "call": [tone(pitch) for pitch in (300, 500, 700)],
         "label": ["no", "yes", "no"],
     }
 )
+
+
+OTHERS = ("age", "town", "member", "since", "scan", "call")
+"""All columns but the text, whose block is sparse."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +54,7 @@ def test_a_recipe_comes_back_from_its_file_as_it_was(tmp_path: Path, recipe: Rec
     assert again == recipe
     assert again.spec() == recipe.spec()
     first, second = (one.encode(ROWS).blocks for one in (recipe, again))
-    assert all(np.array_equal(first[name], second[name]) for name in ("age", "town", "scan"))
+    assert all(np.array_equal(first[name], second[name]) for name in OTHERS)
     assert (first["note"] != second["note"]).nnz == 0
 
 
@@ -51,23 +64,28 @@ def test_the_spec_lists_fields_in_the_order_of_the_columns(recipe: Recipe) -> No
         ("age", "dense"),
         ("town", "dense"),
         ("note", "sparse"),
+        ("member", "dense"),
+        ("since", "dense"),
         ("scan", "image"),
+        ("call", "audio"),
     ]
     assert (spec.task, spec.classes, spec.num_outputs) == ("binary", ("no", "yes"), 2)
 
 
 def test_rows_may_come_in_other_types_and_with_other_columns(recipe: Recipe) -> None:
     """A person who asks the model has Python's numbers, or text from a form."""
-    plain = pl.DataFrame({"extra": [1], "town": ["1"], "age": [20.0], "note": ["7 good"], "scan": ROWS["scan"][:1]})
-    other = plain.with_columns(age=pl.lit(" 20 "), town=pl.lit(1.0), extra=None).select(reversed(plain.columns))
+    plain = ROWS[:1].with_columns(extra=1)
+    written = {"age": " 20 ", "town": 1.0, "member": "Yes", "since": "2024-01-31T13:00:00+01:00", "extra": None}
+    other = plain.with_columns(**{name: pl.lit(value) for name, value in written.items()})
+    other = other.select(reversed(plain.columns))
     blocks = [recipe.encode(rows).blocks for rows in (plain, other)]
-    assert all(np.array_equal(blocks[0][name], blocks[1][name]) for name in ("age", "town", "scan"))
+    assert all(np.array_equal(blocks[0][name], blocks[1][name]) for name in OTHERS)
 
 
 def test_no_rows_are_no_inputs(recipe: Recipe) -> None:
     inputs = recipe.encode(ROWS.clear())
     assert inputs.num_rows == 0
-    assert [inputs.blocks[field.name].shape[0] for field in recipe.spec().fields] == [0] * 4
+    assert [inputs.blocks[field.name].shape[0] for field in recipe.spec().fields] == [0] * len(ROWS.columns[:-1])
     assert recipe.encode_target(ROWS.clear()).shape == (0,)
 
 
@@ -82,6 +100,7 @@ def test_a_number_that_cannot_be_read_is_a_missing_one(recipe: Recipe) -> None:
     [
         (ROWS.drop("town"), "column town is missing; the model was trained with it"),
         (ROWS.with_columns(scan=pl.lit(b"no picture")), "column scan holds bytes that are no image; `clean` takes"),
+        (ROWS.with_columns(call=pl.lit(b"no sound")), "column call holds bytes that are no sound; `clean` takes"),
         (ROWS.with_columns(age=pl.lit(b"\xff")), "column age holds Binary, which is no number; convert it"),
     ],
 )
@@ -95,3 +114,13 @@ def test_a_class_that_train_did_not_have_is_named(recipe: Recipe) -> None:
     assert recipe.encode_target(ROWS).tolist() == [0, 1, 0]
     with pytest.raises(UserError, match="column label: class 'maybe' is in no training row"):
         recipe.encode_target(ROWS.with_columns(label=pl.lit("maybe")))
+
+
+def test_augmentations_are_by_column_and_only_for_types_with_settings(recipe: Recipe) -> None:
+    assert recipe.augmentations(Augment()) == {}
+    found = recipe.augmentations(Augment(image=AugmentImage(shift=0.5)))
+    assert list(found) == ["scan"]
+    before = torch.from_numpy(recipe.encode(ROWS).blocks["scan"].copy())
+    after = found["scan"](before, torch.Generator().manual_seed(0))
+    assert after.shape == before.shape
+    assert not torch.equal(after, before)

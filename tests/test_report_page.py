@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import replace
+from datetime import datetime
 from html.parser import HTMLParser
 from typing import Any
 
@@ -14,7 +15,13 @@ from tasks.dataset import Column, Dataset, SourceRecord
 from tasks.metrics import ClassScore, number
 from tasks.plots import confusion_matrix
 from tasks.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tests.sounds import tone
 
+TYPED = [
+    Column(name="member", type="boolean", role="feature"),
+    Column(name="since", type="timestamp", role="feature"),
+    Column(name="call", type="audio", role="feature"),
+]
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 
 
@@ -137,6 +144,25 @@ def test_large_images_are_shrunk_not_pixelated() -> None:
     with Image.open(io.BytesIO(content)) as image:
         assert (image.format, image.size) == ("PNG", (320, 160))
     assert (picture.pixelated, picture.text) == (False, "1000 by 500 pixels")
+
+
+def test_sounds_are_drawn_and_times_and_booleans_are_words() -> None:
+    row = {"member": False, "since": datetime(2024, 1, 31, 12), "call": tone(440)}
+    picture, member, since = show_row(row, TYPED)
+    assert (picture.column, picture.kind, picture.text) == ("call", "image", "0.25 seconds at 8,000 Hz")
+    content = base64.b64decode(picture.picture.removeprefix("data:image/png;base64,"))
+    with Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image)
+    # Pitch goes upwards: a low tone is bright near the bottom.
+    assert pixels.mean(axis=1).argmax() > len(pixels) // 2
+    assert [member.text, since.text] == ["no", "2024-01-31 12:00:00"]
+
+
+@pytest.mark.parametrize("seconds", [1 / 8_000, 12])
+def test_sounds_of_any_length_are_drawn(seconds: float) -> None:
+    (picture,) = show_row({"call": tone(440, seconds=seconds)}, TYPED[2:])
+    assert picture.picture
+    assert ("the first 10 shown" in picture.text) == (seconds > 10)
 
 
 def test_validation_metrics_are_found_by_either_name() -> None:

@@ -27,6 +27,7 @@ FILES: dict[str, tuple[Callable[[Paths], Path], Any]] = {
                 {"success": True, "severity": "warning"},
                 {"success": False, "severity": "critical"},
             ],
+            "drift": [{"sentence": "age is new"}],
         },
     ),
     "clean": (lambda paths: paths.cleaning_report, KEPT),
@@ -48,7 +49,7 @@ FILES: dict[str, tuple[Callable[[Paths], Path], Any]] = {
 }
 FIGURES = {
     "ingest": "1,797 rows, 2 columns",
-    "validate": "1,797 rows, 0 quarantined, 1 warning",
+    "validate": "1,797 rows, 0 quarantined, 2 warnings",
     "clean": "1,790 rows, 7 quarantined",
     "split": "1,257 / 270 / 270 rows",
     "normalize": "1 column, 6,400 inputs",
@@ -86,7 +87,7 @@ def test_other_figures(tmp_path: Path) -> None:
     assert reports.evaluate(paths).figure == "rmse 53.13"
     storage.write_json(paths.augmentation_report, {"num_rows": 9, "image": None})
     assert reports.augment(paths).figure == "nothing to do"
-    storage.write_json(paths.validation_report, {"num_rows": 5, "num_quarantined": 2, "expectations": []})
+    storage.write_json(paths.validation_report, {"num_rows": 5, "num_quarantined": 2, "expectations": [], "drift": []})
     assert reports.validate(paths).figure == "3 rows, 2 quarantined"
     storage.write_json(paths.recipe, {"features": [{}, {}], "num_inputs": 2})
     assert reports.normalize(paths).figure == "2 columns, 2 inputs"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from tasks.columns.audio import AudioColumn
 from tasks.columns.base import ColumnType
+from tasks.columns.boolean import BooleanColumn
 from tasks.columns.category import CategoryColumn
 from tasks.columns.image import ImageColumn
 from tasks.columns.number import NumberColumn
 from tasks.columns.text import TextColumn
+from tasks.columns.timestamp import TimestampColumn
 from tasks.params import ColumnTypeName
 
 _TYPES: dict[ColumnTypeName, ColumnType[Any, Any, Any]] = {
     "number": NumberColumn(),
-    "category": CategoryColumn(),
+    "boolean": BooleanColumn(),
+    "timestamp": TimestampColumn(),
     "image": ImageColumn(),
+    "audio": AudioColumn(),
+    "category": CategoryColumn(),
     "text": TextColumn(),
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import polars as pl
 
 from tasks.inputs import Block, Field
 from tasks.params import ColumnTypeName, Config
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 State = TypeVar("State")
 Settings = TypeVar("Settings", bound=Config)
@@ -66,6 +69,14 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def transform(self, values: pl.Series, encoding: Encoded) -> Block:
         """Values as a block of model input."""
         raise NotImplementedError
+
+    def augment(self, block: Tensor, settings: Config, generator: Generator) -> Tensor:
+        """A training batch's block [B, ...], each row changed at random as the `augment` section says for this type.
+
+        Shape, type and range stay, and so does the block itself. Draws come from `generator`, which is on the CPU. A
+        type without such a section leaves the block as it is.
+        """
+        return block
 
 
 def round_significant(value: float) -> float:

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
 from tasks.errors import UserError
 from tasks.inputs import Field
-from tasks.params import ColumnTypeName, NormalizeImage
+from tasks.params import AugmentImage, ColumnTypeName, Config, NormalizeImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Generator, Tensor
 
-_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"RIFF", b"II*\x00", b"MM\x00*")
-"""How PNG, JPEG, GIF, BMP, WebP and TIFF files begin."""
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
+"""How PNG, JPEG, GIF, BMP and TIFF files begin. WebP has its name behind RIFF and a size, as WAV sound has."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,10 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.Binary:
             return False
-        starts = pl.any_horizontal(pl.col(values.name).bin.starts_with(signature) for signature in _SIGNATURES)
-        return bool(values.drop_nulls().to_frame().select(starts).to_series().all())
+        content = pl.col(values.name).bin
+        webp = content.starts_with(b"RIFF") & (content.slice(8, 4) == b"WEBP")
+        known = pl.any_horizontal(webp, *(content.starts_with(signature) for signature in _SIGNATURES))
+        return bool(values.drop_nulls().to_frame().select(known).to_series().all())
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         return [expectation("column_values_to_not_be_null", "critical", column=column)]
@@ -116,6 +119,13 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
                 raise UserError("holds bytes that are no image; `clean` takes such rows out, or give PNG or JPEG bytes")
             block[number] = _pixels(image, encoding.height, encoding.width, encoding.channels)
         return block
+
+    def augment(self, block: Tensor, settings: Config, generator: Generator) -> Tensor:
+        """[B, C, H, W] bytes, as uint8 or float32."""
+        from tasks.image_augmentation import augment_images
+
+        assert isinstance(settings, AugmentImage)
+        return augment_images(block, settings, generator)
 
 
 def decode(content: bytes | None) -> Image | None:

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.moments import Moments, factor_and_offset, merged, moments
 from tasks.errors import UserError
 from tasks.inputs import Field
 from tasks.params import ColumnTypeName, NormalizeNumber
@@ -19,33 +20,17 @@ from tasks.params import ColumnTypeName, NormalizeNumber
 _DRAFTED_MARGIN = 0.5
 """A drafted range reaches half its width beyond what was seen: new data may, a slipped decimal point may not."""
 
-_LEAST_WIDTH = 1e-300
-"""What is narrower is one value: dividing by it would overflow."""
-
 _LARGEST = float(np.finfo(np.float32).max)
-_ZERO = np.longdouble(0)
 
 _LEADING_ZERO = r"^\s*[+-]?0\d"
 
 
 @dataclass(frozen=True)
 class NumberState:
-    """Count, moments and range of the numbers seen; `m2` is the sum of squared differences from the mean.
+    """The numbers seen, and how many were missing."""
 
-    In extended precision where the machine has it: sums over parts cut elsewhere then agree well beyond the digits that
-    are kept, and the squares of large numbers do not overflow.
-    """
-
-    count: int
+    seen: Moments
     num_missing: int
-    mean: np.longdouble
-    m2: np.longdouble
-    minimum: float
-    maximum: float
-
-    @property
-    def magnitude(self) -> float:
-        return max(abs(self.minimum), abs(self.maximum))
 
 
 class NumberEncoding(Encoding):
@@ -104,38 +89,19 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return frame.select(reason.alias(values.name)).to_series()
 
     def fit(self, values: pl.Series, settings: NormalizeNumber) -> NumberState:
-        present = values.drop_nulls().to_numpy().astype(np.longdouble)
-        missing = len(values) - len(present)
-        if not len(present):
-            return NumberState(0, missing, _ZERO, _ZERO, math.inf, -math.inf)
-        mean = present.mean()
-        m2 = ((present - mean) ** 2).sum()
-        return NumberState(len(present), missing, mean, m2, float(present.min()), float(present.max()))
+        return NumberState(moments(values.drop_nulls().to_numpy()), values.null_count())
 
     def merge(self, first: NumberState, second: NumberState) -> NumberState:
-        """Chan, Golub and LeVeque (1979): pairwise update of mean and squared differences."""
-        count = first.count + second.count
-        if count == 0:
-            return NumberState(0, first.num_missing + second.num_missing, _ZERO, _ZERO, math.inf, -math.inf)
-        delta = second.mean - first.mean
-        return NumberState(
-            count=count,
-            num_missing=first.num_missing + second.num_missing,
-            mean=first.mean + delta * second.count / count,
-            m2=first.m2 + second.m2 + delta**2 * first.count * second.count / count,
-            minimum=min(first.minimum, second.minimum),
-            maximum=max(first.maximum, second.maximum),
-        )
+        return NumberState(merged(first.seen, second.seen), first.num_missing + second.num_missing)
 
     def finish(self, state: NumberState, settings: NormalizeNumber) -> NumberEncoding:
-        if state.count == 0:
+        if state.seen.count == 0:
             raise UserError("has no number in any training row; give it the role id to leave it out")
-        center, width = _center_and_width(state, settings.scale)
-        factor = 1 / width if width >= _LEAST_WIDTH else 1.0
+        factor, offset = factor_and_offset(*_center_and_width(state.seen, settings.scale))
         return NumberEncoding(
-            impute=_rounded_mean(state) if settings.impute == "mean" else 0.0,
+            impute=state.seen.rounded_mean if settings.impute == "mean" else 0.0,
             factor=factor,
-            offset=0.0 - center * factor,
+            offset=offset,
             indicator=settings.indicator and state.num_missing > 0,
         )
 
@@ -148,24 +114,14 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return np.stack([scaled, missing.astype(np.float32)], axis=1) if encoding.indicator else scaled[:, None]
 
 
-def _center_and_width(state: NumberState, scale: str) -> tuple[float, float]:
+def _center_and_width(seen: Moments, scale: str) -> tuple[float, float]:
     """What is taken away and what the rest is divided by; a column of one value has no width."""
-    half_spread = state.maximum / 2 - state.minimum / 2
     match scale:
-        case "standard" if half_spread > 0:
-            return _rounded_mean(state), round_significant(float(np.sqrt(state.m2 / state.count)))
         case "standard":
-            return state.minimum, 0.0
+            return seen.center_and_deviation
         case "min_max":
-            return state.minimum, min(2 * half_spread, sys.float_info.max)
+            return seen.minimum, min(2 * seen.half_spread, sys.float_info.max)
         case "symmetric":
-            return state.minimum / 2 + state.maximum / 2, half_spread
+            return seen.minimum / 2 + seen.maximum / 2, seen.half_spread
         case _:
             return 0.0, 1.0
-
-
-def _rounded_mean(state: NumberState) -> float:
-    """To 12 digits of the largest number: when numbers cancel out, what is left of them is noise."""
-    if state.magnitude < _LEAST_WIDTH:
-        return 0.0
-    return round(float(state.mean), 11 - math.floor(math.log10(state.magnitude)))

@@ -1,4 +1,4 @@
-"""What networks have in common: they read a block a column, and scale an image's bytes themselves."""
+"""What networks have in common: they read a block a column, and scale a picture's bytes themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tasks.inputs import Field
 
 
 class InputNetwork(nn.Module):
-    """A network over named blocks: dense [B, K] float32, image [B, C, H, W] bytes, as uint8 or as float32."""
+    """A network over named blocks: dense [B, K] float32, pictures [B, C, H, W] bytes, as uint8 or as float32."""
 
     def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """Outputs [B, O]: a score before softmax for each class, or one value for regression."""
@@ -21,7 +21,7 @@ class InputNetwork(nn.Module):
 
 
 class ScaleBytes(nn.Module):
-    """Makes numbers of an image's bytes as the recipe says: [B, C, H, W] of 0 ... 255 -> float32."""
+    """Makes numbers of a picture's bytes as the recipe says: [B, C, H, W] of 0 ... 255 -> float32."""
 
     factor: Tensor
     offset: Tensor

@@ -1,4 +1,4 @@
-"""Convolutions over the one image column, with the numbers and categories joined before the head."""
+"""Convolutions over the one picture, an image or a spectrogram, with the dense columns joined before the head."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Cnn(InputNetwork):
 
     def __init__(self, config: CnnNetwork, spec: Spec) -> None:
         super().__init__()
-        image = _the_image(spec)
-        self.image_name = image.name
+        picture = _the_picture(spec)
+        self.picture_name = picture.name
         self.dense_names = [field.name for field in spec.fields if field.kind == "dense"]
-        channels, height, width = image.shape
-        self.scale = ScaleBytes(image)
+        channels, height, width = picture.shape
+        self.scale = ScaleBytes(picture)
         blocks = []
         for filters in config.channels:
             halve = min(height, width) >= _SMALLEST_TO_HALVE
@@ -35,16 +35,19 @@ class Cnn(InputNetwork):
             channels, height, width = (filters, height // 2, width // 2) if halve else (filters, height, width)
         self.blocks = nn.Sequential(*blocks)
         self.flatten = height * width <= _LARGEST_TO_FLATTEN
-        found = channels * height * width if self.flatten else channels
+        # A spectrogram's rows are pitches, and where a sound is among them is what it is: only time is averaged.
+        self.averaged = (3,) if picture.kind == "audio" else (2, 3)
+        places = height * width if self.flatten else height if picture.kind == "audio" else 1
+        found = channels * places
         num_dense = sum(field.num_inputs for field in spec.fields if field.kind == "dense")
         self.dropout = nn.Dropout(config.dropout)
         self.head = dense_layers([found + num_dense, config.hidden, spec.num_outputs], config.dropout)
 
     def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
-        """Outputs [B, O] from the image [B, C, H, W] and the dense blocks [B, K]."""
-        seen = self.blocks(self.scale(blocks[self.image_name]))
+        """Outputs [B, O] from the picture [B, C, H, W] and the dense blocks [B, K]."""
+        seen = self.blocks(self.scale(blocks[self.picture_name]))
         # A plain mean, as adaptive pooling has no deterministic gradient on CUDA.
-        found = self.dropout(seen.flatten(1) if self.flatten else seen.mean(dim=(2, 3)))
+        found = self.dropout((seen if self.flatten else seen.mean(dim=self.averaged)).flatten(1))
         outputs: Tensor = self.head(torch.cat([found, *(blocks[name] for name in self.dense_names)], dim=1))
         return outputs
 
@@ -60,16 +63,18 @@ def _convolution(channels: int, filters: int) -> list[nn.Module]:
     return [nn.Conv2d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm2d(filters), nn.GELU()]
 
 
-def _the_image(spec: Spec) -> Field:
+def _the_picture(spec: Spec) -> Field:
     refuse_sparse(spec.fields, "cnn")
-    images = [field for field in spec.fields if field.kind == "image"]
-    if len(images) == 1:
-        return images[0]
-    if not images:
+    pictures = [field for field in spec.fields if field.is_picture]
+    if len(pictures) == 1:
+        return pictures[0]
+    if not pictures:
         names = ", ".join(field.name for field in spec.fields)
-        raise UserError(f"network cnn reads one image column, and none of {names} is one; use `network: kind: mlp`")
-    extra = images[1].name
+        raise UserError(
+            f"network cnn reads one image or audio column, and none of {names} is one; use `network: kind: mlp`"
+        )
+    extra = pictures[1].name
     raise UserError(
-        f"column {extra}: network cnn reads one image column, and there is {images[0].name} already; "
+        f"column {extra}: network cnn reads one image or audio column, and there is {pictures[0].name} already; "
         f"use `network: kind: mlp`, or give {extra} another role than feature"
     )

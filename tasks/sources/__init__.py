@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tasks import params
-from tasks.sources import files
-from tasks.sources.base import Source
+from tasks import params_sources as params
+from tasks.sources.base import Place, Source
 
 
-def source(config: params.Source, root: Path) -> Source:
-    """The source of that kind; relative paths start at `root`."""
+def source(config: params.Source, place: Place) -> Source:
+    """The source of that kind. What a kind needs is imported when it is used."""
     match config:
         case params.BuiltinSource():
             from tasks.sources.builtin import Builtin
@@ -19,19 +16,24 @@ def source(config: params.Source, root: Path) -> Source:
         case params.TableSource():
             from tasks.sources.table import Table
 
-            return Table(config, root)
+            return Table(config, place.root)
+        case params.IdxSource():
+            from tasks.sources.idx import Idx
 
+            return Idx(config, place.root)
+        case params.FolderSource():
+            from tasks.sources.folder import Folder
 
-def watched(config: params.Source, root: Path) -> list[Path]:
-    """The files and folders outside the project that the content comes from: while they stand still, so does it."""
-    match config:
-        case params.BuiltinSource():
-            return []
-        case params.TableSource():
-            given = (config.path, config.validation_path, config.test_path)
-            return [files.fixed_part(root, location) for location in given if location is not None]
+            return Folder(config, place.root)
+        case params.TextSource():
+            from tasks.sources.text import Documents
 
+            return Documents(config, place.root)
+        case params.SqlSource():
+            from tasks.sources.sql import Sql
 
-def fingerprint(config: params.Source, root: Path) -> str:
-    """What tells whether the source's content has changed. Reads bytes, and imports neither polars nor scikit-learn."""
-    return source(config, root).digest()
+            return Sql(config, place.root)
+        case params.UrlSource():
+            from tasks.sources.url import Url
+
+            return Url(config, place, read=source)

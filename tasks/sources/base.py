@@ -3,38 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks.params import ColumnTypeName
+from tasks.config import ColumnTypeName
 
 if TYPE_CHECKING:
     import polars as pl
 
+SPLIT = "split"
+"""The column that says train, validation or test when these come as files of their own."""
 
-class Source(Protocol):
-    """Where rows come from. Nothing is read before `parts` or `digest` is called."""
 
-    @property
-    def kind(self) -> str:
-        """The `kind` in params.yaml."""
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a source looks: relative paths start at `root`; what is fetched is kept below `downloads`."""
 
-    @property
-    def location(self) -> str:
-        """Where the rows are, as the user wrote it."""
+    root: Path
+    downloads: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberFormat:
+    """How the source writes numbers."""
+
+    decimal: str = "."
+    thousands: str | None = None
+
+
+class Source:
+    """Where rows come from. Nothing is read before `parts`, `digest` or `settings` is called."""
+
+    kind: ClassVar[str]
+    """The `kind` in params.yaml."""
+
+    location: str
+    """Where the rows are, as the user wrote it; never with a password."""
 
     @property
     def types(self) -> Mapping[str, ColumnTypeName]:
         """The types of the columns that the source knows by itself; the others are inferred."""
+        return {}
 
     @property
     def split_column(self) -> str | None:
         """The column that says train, validation or test, when the source brings separate files."""
+        return None
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        """Columns that the source adds to say where a row came from: no features, unless the user says so."""
+        return ()
+
+    @property
+    def numbers(self) -> NumberFormat:
+        """How numbers are written in the source's text cells."""
+        return NumberFormat()
 
     def parts(self) -> Iterator[pl.DataFrame]:
-        """The rows in small batches, the same ones every time: all with the same columns, in the same order.
+        """The rows in batches, the same ones every time: all with the same columns, in the same order.
 
-        A column holds text, numbers or bytes; a missing value is null. Raises UserError when the source cannot be read.
+        A column holds text, numbers, truth values, datetimes or bytes; a missing value is null. Memory is bounded by a
+        batch, however many rows there are. Raises UserError when the source cannot be read.
         """
+        raise NotImplementedError
 
     def digest(self) -> str:
         """SHA-256 of the content, as hexadecimal digits: changes when, and only when, the content does."""
+        raise NotImplementedError
+
+    def watched(self) -> list[Path] | None:
+        """The files and folders that the content comes from: while they stand still, so does it.
+
+        Empty when it never changes; None when nothing on this machine tells, so that the source must be asked.
+        """
+        raise NotImplementedError
+
+    def pieces(self) -> list[Source]:
+        """The files of a source to which files are only ever added, each as a source of its own; else none."""
+        return []
+
+    def settings(self) -> dict[str, Any]:
+        """What was found out about how the source is written, as settings of its own block: for `modelwright init`."""
+        return {}

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params import BuiltinName, BuiltinSource, ColumnTypeName
+from tasks.params_sources import BuiltinName, BuiltinSource
+from tasks.sources.base import Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,15 +40,14 @@ _DARKEST = 16
 """The digits' pixels are counts of set dots in a 4x4 cell: 0 to 16."""
 
 
-class Builtin:
+class Builtin(Source):
     """One of scikit-learn's bundled data sets, its target's classes by name; the digits as PNG pictures."""
 
     kind = "builtin"
-    split_column: str | None = None
 
     def __init__(self, config: BuiltinSource) -> None:
         self._name = config.name
-        self.location: str = config.name
+        self.location = config.name
 
     @property
     def types(self) -> Mapping[str, ColumnTypeName]:
@@ -72,6 +73,9 @@ class Builtin:
             packed = (_data_folder() / name).read_bytes()
             content.update(gzip.decompress(packed) if name.endswith(".gz") else packed)
         return content.hexdigest()
+
+    def watched(self) -> list[Path]:
+        return []
 
     def _features(self) -> list[str]:
         return ["image"] if self._name == "digits" else [str(name) for name in _load(self._name).feature_names]

@@ -1,4 +1,4 @@
-"""Which files a table lies in, what they are written in, and the digest of their content."""
+"""Which files are meant by a path, a glob or a folder, and the digest of their content."""
 
 from __future__ import annotations
 
@@ -8,22 +8,8 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from tasks.errors import UserError
-
-FileFormat = Literal["csv", "parquet", "jsonl"]
-
-_SUFFIXES: dict[str, FileFormat] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tab": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-}
 
 
 @contextmanager
@@ -72,36 +58,9 @@ def fixed_part(root: Path, location: str) -> Path:
     return place
 
 
-def common_format(files: list[Path], location: str, wanted: FileFormat | None) -> tuple[FileFormat, list[Path]]:
-    """What all files are written in, and those of them to read. Raises UserError when they differ.
-
-    With a format given, files that by their name are of another one are left out.
-    """
-    if wanted:
-        named = [file for file in files if _SUFFIXES.get(file.suffix.lower()) == wanted]
-        return wanted, named or files
-    kinds: dict[str, Path] = {}
-    for file in files:
-        kinds.setdefault(_SUFFIXES.get(file.suffix.lower()) or f"unknown suffix {file.suffix!r}", file)
-    if len(kinds) > 1:
-        examples = ", ".join(f"{kind} ({file.name})" for kind, file in sorted(kinds.items()))
-        raise UserError(
-            f"{location}: files of several formats: {examples}; "
-            "give a glob that takes one of them, such as folder/*.csv, or ingest.source.format"
-        )
-    return file_format(files[0]), files
-
-
-def file_format(file: Path) -> FileFormat:
-    """By the file's name, and when that does not say, by how it begins."""
-    known = _SUFFIXES.get(file.suffix.lower())
-    if known:
-        return known
-    with read_errors(str(file)), file.open("rb") as handle:
-        head = handle.read(1024)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    return "jsonl" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
+def shown_path(root: Path, file: Path) -> str:
+    """The file as messages name it: below the project's root where it lies there."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else os.fspath(file)
 
 
 def digest_files(groups: Mapping[str, Iterable[Path]]) -> str:

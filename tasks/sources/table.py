@@ -1,31 +1,36 @@
-"""Tables in files: CSV, TSV, Parquet or JSON lines; one file, a glob, or a folder; train and test apart or together."""
+"""Tables in files: CSV, TSV, Parquet, JSON lines, Arrow or Excel; one, a glob, a folder or an archive of them."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params import ColumnTypeName, TableSource
-from tasks.sources.delimited import DelimitedFile, open_delimited
-from tasks.sources.files import common_format, digest_files, find_files, read_errors
-from tasks.sources.json_lines import JsonLinesFile, open_json_lines
-from tasks.sources.parquet import ParquetFile, open_parquet
+from tasks.params_sources import TableSource
+from tasks.sources.base import SPLIT, NumberFormat, Source
+from tasks.sources.files import digest_files, find_files, fixed_part, read_errors, shown_path
+from tasks.sources.formats import FileFormat, common_format, file_format
+from tasks.sources.packed import Entry, entries
 
 if TYPE_CHECKING:
     import polars as pl
 
-SPLIT = "split"
-"""The column that says train, validation or test when these come as files of their own."""
+    from tasks.sources.formats.delimited import DelimitedFile
+    from tasks.sources.formats.excel import ExcelFile
+    from tasks.sources.formats.json_lines import JsonLinesFile
+    from tasks.sources.formats.parquet import TypedFile
 
-TableFile = DelimitedFile | JsonLinesFile | ParquetFile
+    TableFile = DelimitedFile | JsonLinesFile | TypedFile | ExcelFile
+
+_NUM_SHOWN = 5
 
 
-class Table:
+class Table(Source):
     """The rows of one or more files that all have the same columns."""
 
     kind = "table"
@@ -34,22 +39,44 @@ class Table:
         self._config = config
         self._root = root
         self.location = config.path
-        self.types: Mapping[str, ColumnTypeName] = {SPLIT: "category"} if self.split_column else {}
+
+    @property
+    def types(self) -> Mapping[str, ColumnTypeName]:
+        return {SPLIT: "category"} if self.split_column else {}
 
     @property
     def split_column(self) -> str | None:
         return SPLIT if len(self._locations) > 1 else None
 
+    @property
+    def numbers(self) -> NumberFormat:
+        return NumberFormat(decimal=self._config.decimal, thousands=self._config.thousands)
+
     def parts(self) -> Iterator[pl.DataFrame]:
-        opened = self._opened
-        columns = opened[0][1].columns
-        for split, table in opened:
-            with read_errors(table.shown):
-                for frame in table.frames():
-                    yield self._finished(frame.select(columns), split)
+        for piece in self._pieces:
+            yield from piece.parts()
+
+    def pieces(self) -> list[Source]:
+        return list(self._pieces) if self._config.append else []
 
     def digest(self) -> str:
         return digest_files({split: self._files(location) for split, location in self._locations.items()})
+
+    def watched(self) -> list[Path]:
+        return [fixed_part(self._root, location) for location in self._locations.values()]
+
+    def settings(self) -> dict[str, Any]:
+        first = self._listed[0].entries[0]
+        if (self._wanted or file_format(first)) != "csv":
+            return {}
+        from tasks.sources.formats.findings import find_settings
+
+        with read_errors(first.shown):
+            return find_settings(first, self._config)
+
+    @property
+    def _wanted(self) -> FileFormat | None:
+        return None if self._config.format == "auto" else self._config.format
 
     @property
     def _locations(self) -> dict[str, str]:
@@ -58,42 +85,118 @@ class Table:
         return {split: location for split, location in given.items() if location is not None}
 
     def _files(self, location: str) -> list[Path]:
-        wanted = None if self._config.format == "auto" else self._config.format
-        return common_format(find_files(self._root, location), location, wanted)[1]
+        return [listed.file for listed in self._listed if listed.location == location]
 
     @cached_property
-    def _opened(self) -> list[tuple[str, TableFile]]:
-        """All files, looked into, each with its split. Raises UserError when their columns differ."""
-        opened: list[tuple[str, TableFile]] = []
-        for split, location in self._locations.items():
-            for file in self._files(location):
-                table = self._open(file, location, opened[0][1] if opened else None)
+    def _listed(self) -> list[_Listed]:
+        """The files that hold rows, each with what is in it: more than one entry when it is an archive."""
+        return [listed for split, location in self._locations.items() for listed in self._of_location(split, location)]
+
+    def _of_location(self, split: str, location: str) -> list[_Listed]:
+        found = {file: entries(file, shown_path(self._root, file)) for file in find_files(self._root, location)}
+        wanted = common_format([entry for held in found.values() for entry in held], location, self._wanted)[1]
+        kept = {file: tuple(entry for entry in held if entry in wanted) for file, held in found.items()}
+        return [_Listed(split=split, location=location, file=file, entries=held) for file, held in kept.items() if held]
+
+    @cached_property
+    def _pieces(self) -> list[Piece]:
+        """All files, looked into. Raises UserError when their columns differ."""
+        first: TableFile | None = None
+        pieces = []
+        for listed in self._listed:
+            tables = []
+            for entry in listed.entries:
+                table = self._open(entry, first)
                 _check_names(table, self.split_column)
-                if opened:
-                    _check_same_columns(opened[0][1], table)
-                opened.append((split, table))
-        return opened
+                first = first or table
+                _check_same_columns(first, table)
+                tables.append(table)
+            assert first is not None
+            pieces.append(Piece(self, self._config, listed, tables, first.columns))
+        return pieces
 
-    def _open(self, file: Path, location: str, like: TableFile | None) -> TableFile:
-        shown = file.relative_to(self._root).as_posix() if file.is_relative_to(self._root) else os.fspath(file)
-        wanted = None if self._config.format == "auto" else self._config.format
-        with read_errors(shown):
-            match common_format([file], location, wanted)[0]:
+    def _open(self, entry: Entry, like: TableFile | None) -> TableFile:
+        """What reads a format is imported with it: a digest is wanted without any of them."""
+        with read_errors(entry.shown):
+            match self._wanted or file_format(entry):
                 case "csv":
-                    return open_delimited(file, shown, self._config, like if isinstance(like, DelimitedFile) else None)
-                case "jsonl":
-                    return open_json_lines(file, shown, self._config.encoding)
-                case "parquet":
-                    return open_parquet(file, shown)
+                    from tasks.sources.formats.delimited import open_delimited
 
-    def _finished(self, frame: pl.DataFrame, split: str) -> pl.DataFrame:
+                    return open_delimited(entry, self._config, like)
+                case "jsonl":
+                    from tasks.sources.formats.json_lines import open_json_lines
+
+                    return open_json_lines(entry, self._config.encoding)
+                case "parquet" | "arrow" as form:
+                    from tasks.sources.formats.parquet import open_typed
+
+                    return open_typed(entry, form)
+                case "excel":
+                    from tasks.sources.formats.excel import open_excel
+
+                    return open_excel(entry, self._config.sheet)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Listed:
+    """One file of a location."""
+
+    split: str
+    location: str
+    file: Path
+    entries: tuple[Entry, ...]
+
+
+class Piece(Source):
+    """The rows of one file, as they stand among those of the whole table."""
+
+    kind = "table"
+
+    def __init__(
+        self,
+        table: Table,
+        config: TableSource,
+        listed: _Listed,
+        tables: list[TableFile],
+        columns: tuple[str, ...],
+    ) -> None:
+        self._config = config
+        self._listed = listed
+        self._tables = tables
+        self._columns = columns
+        self.location = tables[0].shown
+        self._whole = table
+
+    @property
+    def types(self) -> Mapping[str, ColumnTypeName]:
+        return self._whole.types
+
+    @property
+    def split_column(self) -> str | None:
+        return self._whole.split_column
+
+    @property
+    def numbers(self) -> NumberFormat:
+        return self._whole.numbers
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        for table in self._tables:
+            with read_errors(table.shown):
+                for frame in table.frames():
+                    yield self._finished(frame[list(self._columns)])
+
+    def digest(self) -> str:
+        return digest_files({self._listed.split: [self._listed.file]})
+
+    def _finished(self, frame: pl.DataFrame) -> pl.DataFrame:
         """With what stands for a missing value as missing, and with the split."""
         import polars as pl
         import polars.selectors as cs
 
         cells = cs.string()
-        frame = frame.with_columns(pl.when(~cells.is_in(self._config.missing)).then(cells))
-        return frame.with_columns(pl.lit(split).alias(SPLIT)) if self.split_column else frame
+        if self._config.missing:
+            frame = frame.with_columns(pl.when(~cells.is_in(self._config.missing)).then(cells))
+        return frame.with_columns(pl.lit(self._listed.split).alias(SPLIT)) if self.split_column else frame
 
 
 def _check_names(table: TableFile, split_column: str | None) -> None:
@@ -111,18 +214,25 @@ def _check_names(table: TableFile, split_column: str | None) -> None:
 
 
 def _check_same_columns(first: TableFile, table: TableFile) -> None:
-    if len(first.columns) != len(table.columns) and isinstance(table, DelimitedFile) and not table.header:
+    if len(first.columns) != len(table.columns) and not table.header:
         raise UserError(
             f"{table.shown}: its first row has {len(table.columns)} cells, "
             f"that of {first.shown} has {len(first.columns)}; "
             "make them alike, or give a glob that takes only files that are"
         )
-    missing = [name for name in first.columns if name not in table.columns]
-    added = [name for name in table.columns if name not in first.columns]
+    here, there = set(table.columns), set(first.columns)
+    missing = [name for name in first.columns if name not in here]
+    added = [name for name in table.columns if name not in there]
     if missing or added:
-        lacks = [f"lacks {', '.join(missing)}"] if missing else []
-        has = [f"has {', '.join(added)} besides"] if added else []
+        lacks = [f"lacks {_few(missing)}"] if missing else []
+        has = [f"has {_few(added)} besides"] if added else []
         raise UserError(
             f"{table.shown}: other columns than {first.shown}: {' and '.join(lacks + has)}; "
             "make them alike, or give a glob that takes only files that are"
         )
+
+
+def _few(names: list[str]) -> str:
+    """The first few: a table may have thousands."""
+    more = [f"{len(names) - _NUM_SHOWN:,} more"] if len(names) > _NUM_SHOWN else []
+    return ", ".join([*names[:_NUM_SHOWN], *more])

@@ -1,95 +1,156 @@
-"""How a text file's bytes become lines: encoding and line ends, found out from the whole file."""
+"""Documents: a file each or a line each, labelled by the folder or the file that they stand in."""
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal
 
+from tasks.config import ColumnTypeName
 from tasks.errors import UserError
+from tasks.params_sources import TextSource
+from tasks.sources.base import SPLIT, Source
+from tasks.sources.files import fixed_part, read_errors
+from tasks.sources.formats.encoding import decode, open_text, without_end
+from tasks.sources.labels import FILE, LABEL
+from tasks.sources.packed import Entry, digest_entries
+from tasks.sources.tree import files_by_split, in_batches, top_folder
 
-_CHUNK = 1 << 20
-_ARCHIVES = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf")
-"""How gzip, zip (and so xlsx), bzip2, xz, zstd and 7z files begin."""
-_BOMS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-"""UTF-32 stands first: its little-endian mark begins as that of UTF-16."""
+if TYPE_CHECKING:
+    import polars as pl
 
+Document = Literal["file", "line"]
+LabelledBy = Literal["folder", "stem", "suffix", "none"]
 
-@dataclass(frozen=True, kw_only=True)
-class Text:
-    """A text file and how to read it; `shown` is its path as messages name it."""
-
-    file: Path
-    shown: str
-    encoding: str
-    newline: str
-    has_quotes: bool
-
-    def lines(self) -> Iterator[str]:
-        """Physical lines with their ends."""
-        with self.file.open(encoding=self.encoding, newline=self.newline) as handle:
-            yield from handle
+_LARGEST = 1 << 28
 
 
-def open_text(file: Path, shown: str, given: str | None = None) -> Text:
-    """The encoding given, else by the byte order mark, else UTF-8, else Windows-1252; the whole file is decoded.
+class Documents(Source):
+    """Each file, or each line that is not blank, is a row; its text is kept as it is, but for a line's end."""
 
-    Raises UserError when the bytes do not fit, or are no text at all.
-    """
-    failure = ""
-    with file.open("rb") as handle:
-        head = handle.read(4)
-    if head.startswith(_ARCHIVES):
-        raise UserError(
-            f"{shown}: a packed file (an archive, or a spreadsheet); unpack it, or save it as CSV or Parquet"
-        )
-    for encoding in _encodings(head, given):
-        try:
-            return _survey(file, shown, encoding)
-        except LookupError:
+    kind = "text"
+
+    def __init__(self, config: TextSource, root: Path) -> None:
+        self._config = config
+        self._root = root
+        self.location = config.path
+
+    @property
+    def types(self) -> Mapping[str, ColumnTypeName]:
+        known: dict[str, ColumnTypeName] = {"text": "text"}
+        if self._labelled_by != "none":
+            known[LABEL] = "category"
+        return known | ({SPLIT: "category"} if self.split_column else {})
+
+    @property
+    def split_column(self) -> str | None:
+        return SPLIT if self._config.test_path else None
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        return (FILE,) if self._document == "file" else ()
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        import polars as pl
+
+        columns = [*self.id_columns, "text", *([] if self._labelled_by == "none" else [LABEL])]
+        schema = dict.fromkeys(columns, pl.String)
+        for split, files in self._groups.items():
+            rows = (row for entry in files for row in self._rows(entry))
+            for batch in in_batches(rows, _num_chars):
+                frame = pl.DataFrame(batch, schema=schema, orient="row")
+                yield frame.with_columns(pl.lit(split).alias(SPLIT)) if self.split_column else frame
+
+    def digest(self) -> str:
+        return digest_entries(self._groups)
+
+    def watched(self) -> list[Path]:
+        given = (self._config.path, self._config.test_path)
+        return [fixed_part(self._root, location) for location in given if location]
+
+    @cached_property
+    def _groups(self) -> dict[str, list[Entry]]:
+        return files_by_split(self._root, self._config.path, self._config.test_path)
+
+    @cached_property
+    def _in_folders(self) -> bool:
+        """Whether subfolders hold all files. Raises UserError when they hold some, and nobody said what is meant."""
+        files = self._groups["train"]
+        num_inside = sum(top_folder(entry) is not None for entry in files)
+        if 0 < num_inside < len(files) and "auto" in (self._config.document, self._config.label):
             raise UserError(
-                f"{shown}: ingest.source.encoding {given} is unknown; write utf-8, utf-16 or cp1252"
-            ) from None
-        except UnicodeError as error:
-            failure = str(error)
-    if given:
-        raise UserError(
-            f"{shown}: not {given}: {failure}; correct ingest.source.encoding, or leave it out to have it found out"
-        )
-    raise UserError(f"{shown}: neither UTF-8 nor Windows-1252 text; give its encoding as ingest.source.encoding")
+                f"{self.location}: {num_inside:,} of {len(files):,} files lie in subfolders, the others do not; "
+                "give ingest.source.document and ingest.source.label"
+            )
+        return num_inside == len(files)
+
+    @cached_property
+    def _document(self) -> Document:
+        if self._config.document != "auto":
+            return self._config.document
+        return "file" if self._in_folders else "line"
+
+    @cached_property
+    def _labelled_by(self) -> LabelledBy:
+        wanted, files = self._config.label, self._groups["train"]
+        if wanted == "none" or wanted == "folder":
+            return wanted
+        if wanted == "auto" and (self._in_folders or self._document == "file" or len(files) == 1):
+            return "folder" if self._in_folders else "none"
+        if self._document == "file":
+            raise UserError(
+                f"{self.location}: ingest.source.label: file makes each document a class of its own; "
+                "set it to folder, or ingest.source.document to line"
+            )
+        return "suffix" if _only_suffixes_differ(files) else "stem"
+
+    def _rows(self, entry: Entry) -> Iterator[tuple[str, ...]]:
+        label = self._label(entry)
+        with read_errors(entry.shown):
+            if self._document == "file":
+                yield entry.name, self._whole(entry), *label
+                return
+            for line in open_text(entry, self._config.encoding).lines():
+                if line.strip():
+                    yield without_end(line), *label
+
+    def _whole(self, entry: Entry) -> str:
+        with entry.open() as handle:
+            content = handle.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise UserError(
+                f"{entry.shown}: larger than {_LARGEST >> 20} MiB, and a row holds a whole file; "
+                "set ingest.source.document to line, or cut it up"
+            )
+        return decode(content, entry.shown, self._config.encoding)
+
+    def _label(self, entry: Entry) -> tuple[str, ...]:
+        match self._labelled_by:
+            case "none":
+                return ()
+            case "stem":
+                return (PurePosixPath(entry.name).stem,)
+            case "suffix":
+                return (PurePosixPath(entry.name).suffix[1:],)
+            case "folder":
+                return (self._folder_of(entry),)
+
+    def _folder_of(self, entry: Entry) -> str:
+        folder = top_folder(entry)
+        if folder is None:
+            raise UserError(
+                f"{entry.shown}: lies in no subfolder that would name its class; put it into one, "
+                "or begin its name with _ to leave it out"
+            )
+        return folder
 
 
-def without_end(line: str) -> str:
-    """The line without its line break."""
-    return line.removesuffix("\n").removesuffix("\r")
+def _only_suffixes_differ(files: list[Entry]) -> bool:
+    """As in rt-polarity.pos and rt-polarity.neg."""
+    paths = [PurePosixPath(entry.name) for entry in files]
+    return len({path.stem for path in paths}) == 1 and len({path.suffix for path in paths}) > 1
 
 
-def _encodings(head: bytes, given: str | None) -> tuple[str, ...]:
-    if given:
-        return ("utf-8-sig" if given.lower().replace("_", "-") in ("utf-8", "utf8") else given,)
-    marked = next((encoding for mark, encoding in _BOMS if head.startswith(mark)), None)
-    return (marked,) if marked else ("utf-8", "cp1252")
-
-
-def _survey(file: Path, shown: str, encoding: str) -> Text:
-    """Decodes the whole file, a chunk at a time. Raises UnicodeError where it is not in that encoding."""
-    has_quotes = has_newline = has_return = False
-    with file.open(encoding=encoding, newline="") as handle:
-        while chunk := handle.read(_CHUNK):
-            if "\0" in chunk:
-                raise UserError(
-                    f"{shown}: holds NUL bytes, so it is no text in {encoding}; unpack it if it is an archive, "
-                    "or give ingest.source.format or ingest.source.encoding"
-                )
-            has_quotes = has_quotes or '"' in chunk
-            has_newline = has_newline or "\n" in chunk
-            has_return = has_return or "\r" in chunk
-    newline = "\r" if has_return and not has_newline else "\n"
-    return Text(file=file, shown=shown, encoding=encoding, newline=newline, has_quotes=has_quotes)
+def _num_chars(row: tuple[str, ...]) -> int:
+    return sum(map(len, row))

@@ -53,7 +53,7 @@ def packaged(model_folder: Path, kind: str, sample: pl.DataFrame, about: Model) 
 def requirements(recipe: Recipe, kind: str) -> list[str]:
     """What prediction needs, in the versions that are installed."""
     types = {feature.encoding.type for feature in recipe.features}
-    by_type = [*(["pillow"] if "image" in types else []), *(["scipy"] if "text" in types else [])]
+    by_type = [*(["pillow"] if "image" in types else []), *(["scipy"] if types & {"text", "audio"} else [])]
     return [_pinned(name) for name in sorted({*_ALWAYS, *by_type, *trainer(kind).requirements})]
 
 
@@ -81,15 +81,23 @@ def _input(feature: Feature, sample: pl.DataFrame) -> ColSpec:
     """A column's type as MLflow enforces it before the model sees a row.
 
     It refuses whole numbers where it was promised doubles or strings, and pandas reads a column without fractions as
-    whole numbers: such a column is promised nothing, and the model checks it.
+    whole numbers: such a column is promised nothing, and the model checks it. Nor is one of booleans, which may come as
+    words, or with gaps.
     """
     from mlflow.types import ColSpec, DataType
     from mlflow.types.schema import AnyType
 
     kind = feature.encoding.type
-    if kind in ("number", "category") and _looks_whole(sample[feature.name]):
+    if kind == "boolean" or (kind in ("number", "category") and _looks_whole(sample[feature.name])):
         return ColSpec(AnyType(), feature.name)  # type: ignore[no-untyped-call]
-    types = {"number": DataType.double, "category": DataType.string, "text": DataType.string, "image": DataType.binary}
+    types = {
+        "number": DataType.double,
+        "category": DataType.string,
+        "text": DataType.string,
+        "timestamp": DataType.datetime,
+        "image": DataType.binary,
+        "audio": DataType.binary,
+    }
     return ColSpec(types[kind], feature.name)
 
 

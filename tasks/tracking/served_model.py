@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
 from tasks import storage
+from tasks.columns.boolean import WORDS
 from tasks.errors import UserError
 from tasks.params import ColumnTypeName
 from tasks.recipe import Recipe, read_recipe
@@ -77,8 +79,14 @@ def _raw_column(frame: pd.DataFrame, name: str, kind: ColumnTypeName) -> pl.Seri
         match kind:
             case "number":
                 return pl.Series(name, [_number(value) for value in values], dtype=pl.Float64)
+            case "boolean":
+                return pl.Series(name, [_boolean(value) for value in values], dtype=pl.Boolean)
+            case "timestamp":
+                return pl.Series(name, [_timestamp(value) for value in values], dtype=pl.Datetime("us"))
             case "image":
                 return pl.Series(name, [_image(value) for value in values], dtype=pl.Binary)
+            case "audio":
+                return pl.Series(name, [_audio(value) for value in values], dtype=pl.Binary)
             case "category" | "text":
                 return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
     except UserError as error:
@@ -111,22 +119,51 @@ def _text(value: Any) -> str | None:
     raise UserError(f"{type(value).__name__} is no text; give a string")
 
 
+def _boolean(value: Any) -> bool | None:
+    """Truth values, the words that a table may hold, and 1 and 0."""
+    if value is None or isinstance(value, bool | np.bool_):
+        return None if value is None else bool(value)
+    if isinstance(value, str) and value.strip().lower() in WORDS:
+        return WORDS[value.strip().lower()]
+    if isinstance(value, int | float | np.number) and value in (0, 1):
+        return bool(value)
+    raise UserError(f"{value!r:.80} is neither yes nor no; give true or false")
+
+
+def _timestamp(value: Any) -> datetime | None:
+    """Times as pandas or Python has them, or ISO 8601 text; with a time zone they become those of UTC, without one
+    they are of UTC."""
+    if value is None:
+        return None
+    try:
+        time = pd.Timestamp(datetime.fromisoformat(value.strip()) if isinstance(value, str) else value)
+    except (ValueError, TypeError):
+        raise UserError(f"{value!r:.80} is no timestamp; give one such as 2024-01-31T23:59:00") from None
+    in_utc: datetime = (time.tz_convert(None) if time.tzinfo else time).floor("us").to_pydatetime()
+    return in_utc
+
+
 def _image(value: Any) -> bytes | None:
     """Encoded bytes: as they are, base64 text (as JSON carries them), or an array of byte values as PNG."""
-    if value is None or isinstance(value, bytes):
-        return value
-    if isinstance(value, bytearray | memoryview):
-        return bytes(value)
-    if isinstance(value, str):
-        return _from_base64(value)
+    if value is None or isinstance(value, bytes | bytearray | memoryview | str):
+        return _encoded(value)
     return _png(np.asarray(value))
 
 
-def _from_base64(value: str) -> bytes:
+def _audio(value: Any) -> bytes | None:
+    """WAV bytes: as they are, or as base64 text."""
+    if value is None or isinstance(value, bytes | bytearray | memoryview | str):
+        return _encoded(value)
+    raise UserError(f"{type(value).__name__} is no sound; give the bytes of a WAV file")
+
+
+def _encoded(value: bytes | bytearray | memoryview | str | None) -> bytes | None:
+    if value is None or not isinstance(value, str):
+        return None if value is None else bytes(value)
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise UserError("text that is not base64; give an image's encoded bytes") from None
+        raise UserError("text that is not base64; give the encoded bytes of the file") from None
 
 
 def _png(pixels: np.ndarray[Any, Any]) -> bytes:

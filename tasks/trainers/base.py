@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from tasks import storage
 from tasks.errors import UserError
-from tasks.inputs import Block, Examples, ModelInput, Spec
+from tasks.inputs import Augmentation, Block, Examples, ModelInput, Spec
 from tasks.listeners import Listener
-from tasks.params import AugmentImage
 
 _FORMAT = 1
 """Of model.json; a later one that older code cannot read has a higher number."""
@@ -43,12 +42,12 @@ class Fitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be fitted: examples, what they look like, how images are changed on the batch, and who listens."""
+    """What is to be fitted: examples, what they look like, how columns are changed on the batch, and who listens."""
 
     spec: Spec
     train: Examples
     validation: Examples
-    augment_image: AugmentImage | None = None
+    augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
     listeners: Sequence[Listener] = ()
 
 
@@ -145,7 +144,7 @@ def _reads(spec: Spec) -> dict[str, Any]:
 
 def _check_finite(part: str, spec: Spec, examples: Examples) -> None:
     for column in spec.fields:
-        wrong = 0 if column.kind == "image" else _count_not_finite(examples.inputs.blocks[column.name])
+        wrong = 0 if column.is_picture else _count_not_finite(examples.inputs.blocks[column.name])
         if wrong:
             raise UserError(
                 f"train: column {column.name}: {wrong:,} inputs of the {part} part are missing or infinite; "

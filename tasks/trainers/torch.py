@@ -20,7 +20,6 @@ from torch.nn import functional
 
 from tasks.devices import choose_device, deterministic, is_there, memory_errors, own_random_numbers, threads_for
 from tasks.errors import UserError
-from tasks.image_augmentation import augment_images
 from tasks.inputs import Examples, ModelInput, Spec
 from tasks.networks import build
 from tasks.networks.base import InputNetwork
@@ -137,7 +136,6 @@ class Training:
         self.generator = torch.Generator().manual_seed(config.seed)
         self.train = _as_data(job.spec, job.train, self.scale, device)
         self.validation = _as_data(job.spec, job.validation, self.scale, device)
-        self.images = [field.name for field in job.spec.fields if field.kind == "image"]
         self.epoch = self.best_epoch = 0
         self.best_loss = math.inf
         self.best_weights: dict[str, Tensor] = {}
@@ -255,12 +253,10 @@ def _loss(spec: Spec, outputs: Tensor, target: Tensor) -> Tensor:
 
 
 def _augmented(training: Training, blocks: dict[str, Tensor]) -> dict[str, Tensor]:
-    settings = training.job.augment_image
-    if settings is None:
-        return blocks
     # As float32, so that the bytes are not rounded once more; the network scales them either way.
     changed = {
-        name: augment_images(blocks[name].to(torch.float32), settings, training.generator) for name in training.images
+        name: augment(blocks[name].to(torch.float32), training.generator)
+        for name, augment in training.job.augmentations.items()
     }
     return {**blocks, **changed}
 

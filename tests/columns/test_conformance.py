@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,13 +22,19 @@ from tasks.errors import UserError
 from tasks.expectations import KNOWN_TYPES
 from tasks.inputs import from_series, to_series
 from tasks.params import (
+    Augment,
+    AugmentImage,
     ColumnTypeName,
     Config,
+    NormalizeAudio,
+    NormalizeBoolean,
     NormalizeCategory,
     NormalizeImage,
     NormalizeNumber,
     NormalizeText,
+    NormalizeTimestamp,
 )
+from tests.sounds import tone, wav
 from tests.tables import image
 
 
@@ -51,6 +59,12 @@ PICTURES = [
     image([[7, 7], [7, 9]], "BMP"),
     image(np.arange(24, dtype=np.uint8).reshape(4, 2, 3)),
     image(np.full((3, 3, 3), 200, dtype=np.uint8), "JPEG"),
+]
+SOUNDS = [
+    tone(440, seconds=0.05),
+    tone(900, seconds=0.03, rate=11_025),
+    wav(np.full((300, 2), 128, dtype=np.uint8)),
+    wav(np.array([0.5], dtype=np.float32), rate=44_100),
 ]
 WORDS = st.text("abcd äß.,-", min_size=1, max_size=20).filter(str.strip)
 OTHER_WORDS = pl.Series(["some", "words", None])
@@ -78,6 +92,25 @@ def images(**settings: Any) -> Case:
     return Case("image", NormalizeImage(**settings), st.sampled_from(PICTURES), never_seen, OTHER_WORDS, faulty)
 
 
+def booleans(**settings: Any) -> Case:
+    values = st.none() | st.booleans()
+    return Case("boolean", NormalizeBoolean(**settings), values, [True, False, None], OTHER_WORDS)
+
+
+def timestamps(*parts: str) -> Case:
+    values = st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
+    chosen = NormalizeTimestamp.model_validate({"parts": parts} if parts else {})
+    never_seen = [datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999), None]
+    return Case("timestamp", chosen, values, never_seen, pl.Series(["2020-01-01", "soon"]))
+
+
+def sounds(**settings: Any) -> Case:
+    never_seen = [tone(3000, seconds=0.2), tone(50, rate=22_050, loudness=0)]
+    faulty = [b"", b"no sound", SOUNDS[0][:-1], SOUNDS[0][:40], wav(np.zeros(0, dtype=np.int16)), None]
+    pictures = pl.Series([image([[1, 2]], "WEBP")])
+    return Case("audio", NormalizeAudio(**settings), st.sampled_from(SOUNDS), never_seen, pictures, faulty)
+
+
 CASES = {
     "number": number(),
     "number min_max": number(scale="min_max", impute="zero"),
@@ -86,12 +119,20 @@ CASES = {
     "category": category(),
     "category few": category(max_categories=2),
     "category ordinal": category(encode="ordinal"),
+    "boolean": booleans(),
+    "boolean without indicator": booleans(impute="false", indicator=False),
+    "timestamp": timestamps(),
+    "timestamp in all parts": timestamps("year", "month", "day", "weekday", "hour", "minute", "elapsed"),
+    "timestamp of one part": timestamps("hour"),
     "text": text(),
     "text few": text(max_features=3, ngrams=(1, 1)),
     "image": images(),
     "image standard": images(scale="standard"),
     "image of one size": images(scale="standard", height=3, width=2, channels=1),
     "image symmetric": images(scale="symmetric", channels=3),
+    "audio": sounds(),
+    "audio of one size": sounds(rate=16_000, seconds=0.1, mels=12, window_ms=20, hop_ms=20, floor_db=60),
+    "audio in short": sounds(rate=1_000, seconds=0.001, window_ms=1, hop_ms=1, mels=3),
 }
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -132,7 +173,10 @@ def typical(case: Case) -> list[Any]:
         "number": [1.0, 2.0, None, 4.0],
         "category": ["red", None, "green", "red"],
         "text": ["red rose", "green leaf", "red leaf"],
+        "boolean": [True, None, False, True],
+        "timestamp": [datetime(2020, 1, 31, 23, 59, 59, 5), None, datetime(2021, 6, 1), datetime(2024, 2, 29, 12)],
         "image": PICTURES,
+        "audio": SOUNDS,
     }
     return values[case.type]
 
@@ -169,7 +213,7 @@ def test_every_value_has_a_finite_input_of_the_fields_shape(case: Case, data: st
     field = encoding.field("x")
     found = column_type(case.type).transform(series(case, values), encoding)
     assert found.shape == (len(values), *field.shape)
-    assert found.dtype == (np.uint8 if field.kind == "image" else np.float32)
+    assert found.dtype == (np.uint8 if field.is_picture else np.float32)
     assert np.isfinite(block(case, series(case, values), encoding)).all()
     assert from_series(field, to_series("x", field, found)).shape == found.shape
     assert len(set(field.labels)) == len(field.labels) in (0, field.num_inputs)
@@ -252,3 +296,26 @@ def test_drafted_expectations_are_known_and_can_be_kept_as_json(case: Case) -> N
             assert entry["severity"] in ("critical", "warning")
             assert entry["kwargs"]["column"] == "x"
             assert json.loads(json.dumps(entry, allow_nan=False)) == entry
+
+
+def augmented(case: Case, settings: Config) -> tuple[torch.Tensor, torch.Tensor]:
+    """A batch's block before and after."""
+    values = block(case, series(case, typical(case)), encoding_of(case))
+    before = torch.from_numpy(values.copy())
+    return before, column_type(case.type).augment(before.clone(), settings, torch.Generator().manual_seed(0))
+
+
+@every_case
+@pytest.mark.parametrize("settings", [AugmentImage(rotate=90, shift=0.5), AugmentImage()], ids=["some", "none"])
+def test_augmentation_keeps_shape_and_type(case: Case, settings: Config) -> None:
+    before, after = augmented(case, settings)
+    assert (after.shape, after.dtype) == (before.shape, before.dtype)
+
+
+@every_case
+def test_only_what_is_asked_for_is_changed(case: Case) -> None:
+    before, after = augmented(case, AugmentImage())
+    assert torch.equal(before, after)
+    has_settings = case.type in Augment.model_fields
+    before, after = augmented(case, AugmentImage(rotate=90, shift=0.5))
+    assert torch.equal(before, after) == (not has_settings)

@@ -21,8 +21,9 @@ FOLDERS = ("data", "models", "reports", "expectations")
 PLUMBING = {
     f"tasks.{name}"
     for name in (
-        *("dataset", "digests", "environment", "errors", "inputs", "listeners", "params", "params_file"),
-        *("params_complaints", "paths", "quarantine", "report", "reports", "storage", "tracking"),
+        *("config", "dataset", "digests", "environment", "errors", "inputs", "listeners", "parallel", "params"),
+        *("params_complaints", "params_file", "params_sources", "paths", "quarantine", "report", "reports", "storage"),
+        "tracking",
     )
 }
 """Modules whose change does not change what a stage makes: they move bytes, and check what is asked."""

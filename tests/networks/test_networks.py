@@ -23,6 +23,10 @@ def image(name: str = "scan", channels: int = 1, height: int = 8, width: int = 8
     return Field(name=name, kind="image", shape=(channels, height, width), factor=factor, offset=offset)
 
 
+def sound(name: str = "call", mels: int = 8, frames: int = 8) -> Field:
+    return Field(name=name, kind="audio", shape=(1, mels, frames), factor=(1 / 255,), offset=(0.0,))
+
+
 def spec(*fields: Field, classes: tuple[str, ...] = ("a", "b", "c")) -> Spec:
     return Spec(fields=fields, task="multiclass" if classes else "regression", classes=classes)
 
@@ -30,7 +34,7 @@ def spec(*fields: Field, classes: tuple[str, ...] = ("a", "b", "c")) -> Spec:
 def batch(of: Spec, rows: int = 4) -> dict[str, torch.Tensor]:
     return {
         field.name: torch.randint(0, 256, (rows, *field.shape), dtype=torch.uint8)
-        if field.kind == "image"
+        if field.is_picture
         else torch.randn(rows, *field.shape)
         for field in of.fields
     }
@@ -43,6 +47,25 @@ def test_answers_in_shape_for_pictures_of_any_size(config: Network, channels: in
     outputs = build(config, of)(batch(of))
     assert outputs.shape == (4, 3)
     outputs.sum().backward()
+
+
+@both
+@pytest.mark.parametrize(("mels", "frames"), [(8, 8), (40, 1), (1, 98), (41, 99), (13, 7)])
+def test_answers_in_shape_for_sounds_of_any_size(config: Network, mels: int, frames: int) -> None:
+    of = spec(DENSE, sound(mels=mels, frames=frames))
+    outputs = build(config, of)(batch(of))
+    assert outputs.shape == (4, 3)
+    outputs.sum().backward()
+
+
+def test_the_cnn_hears_which_pitch_it_is_however_long_the_sound() -> None:
+    """An image of this size is averaged over all places, and a bright row is the same wherever it is."""
+    field = sound(mels=40, frames=60)
+    network = build(CnnNetwork(kind="cnn", channels=(4,), hidden=8, dropout=0), spec(field)).eval()
+    pictures = torch.zeros(2, 1, 40, 60, dtype=torch.uint8)
+    pictures[0, :, 10] = pictures[1, :, 28] = 255
+    low, high = network({"call": pictures})
+    assert not torch.allclose(low, high, atol=1e-4)
 
 
 @both
@@ -64,15 +87,19 @@ def test_text_is_refused_with_the_cure(config: Network) -> None:
         build(config, spec(image(), TEXT))
 
 
-def test_the_cnn_reads_exactly_one_image() -> None:
-    with pytest.raises(UserError, match="column other: network cnn reads one image column, and there is scan already"):
+def test_the_cnn_reads_exactly_one_picture() -> None:
+    with pytest.raises(
+        UserError, match="column other: network cnn reads one image or audio column, and there is scan already"
+    ):
         build(CNN, spec(image(), image("other")))
+    with pytest.raises(UserError, match="column call: network cnn reads one image or audio column"):
+        build(CNN, spec(image(), sound()))
     with pytest.raises(UserError, match=r"none of a\.b is one; use `network: kind: mlp`"):
         build(CNN, spec(DENSE))
 
 
 def test_the_mlp_reads_many_images_and_numbers_alone() -> None:
-    for of in (spec(image(), image("other"), DENSE), spec(DENSE)):
+    for of in (spec(image(), image("other"), DENSE), spec(image(), sound()), spec(DENSE)):
         assert build(MLP, of)(batch(of)).shape == (4, 3)
     with pytest.raises(UserError, match="no column to read"):
         build(MLP, spec())

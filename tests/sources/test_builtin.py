@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 from sklearn import datasets
 
-from tasks.params import BuiltinSource
-from tasks.sources import fingerprint, source
+from tasks.params_sources import BuiltinSource
+from tasks.sources import source
+from tests.tables import place
 
 
 def test_digits_are_pictures_of_the_scans() -> None:
-    (part,) = source(BuiltinSource(kind="builtin", name="digits"), Path()).parts()
+    (part,) = source(BuiltinSource(kind="builtin", name="digits"), place(Path())).parts()
     scans = datasets.load_digits()
     pictures = np.stack([np.asarray(Image.open(io.BytesIO(content))) for content in part["image"]])
     assert pictures.shape == (1797, 8, 8)
@@ -32,7 +33,7 @@ def test_digits_are_pictures_of_the_scans() -> None:
     ],
 )
 def test_classes_have_names(name: str, target: str, classes: dict[str, int]) -> None:
-    rows = source(BuiltinSource.model_validate({"kind": "builtin", "name": name}), Path())
+    rows = source(BuiltinSource.model_validate({"kind": "builtin", "name": name}), place(Path()))
     (part,) = rows.parts()
     assert dict(part[target].value_counts().rows()) == classes
     assert set(part.columns) == set(rows.types)
@@ -42,18 +43,20 @@ def test_classes_have_names(name: str, target: str, classes: dict[str, int]) -> 
 def test_digests_differ_between_sets_and_not_between_calls() -> None:
     names = ("breast_cancer", "diabetes", "digits", "iris", "wine")
     configs = [BuiltinSource(kind="builtin", name=name) for name in names]
-    digests = [source(config, Path()).digest() for config in configs]
+    digests = [source(config, place(Path())).digest() for config in configs]
     assert len(set(digests)) == len(names)
-    assert digests == [fingerprint(config, Path("elsewhere")) for config in configs]
+    assert digests == [source(config, place(Path("elsewhere"))).digest() for config in configs]
 
 
 @pytest.mark.parametrize("settings", ['{"kind": "builtin", "name": "digits"}', '{"kind": "table", "path": "data.csv"}'])
-def test_fingerprint_imports_nothing_heavy(tmp_path: Path, settings: str) -> None:
+def test_a_digest_imports_nothing_heavy(tmp_path: Path, settings: str) -> None:
     (tmp_path / "data.csv").write_text("x,y\n1,2\n")
     script = (
-        "import sys; from pathlib import Path; from pydantic import TypeAdapter; from tasks import params, sources\n"
+        "import sys; from pathlib import Path; from pydantic import TypeAdapter\n"
+        "from tasks import params, sources; from tasks.sources.base import Place\n"
         f"config = TypeAdapter(params.Source).validate_json('{settings}')\n"
-        f"sources.fingerprint(config, Path({str(tmp_path)!r}))\n"
+        f"place = Place(root=Path({str(tmp_path)!r}), downloads=Path())\n"
+        "sources.source(config, place).digest()\n"
         "print([name for name in ('polars', 'sklearn', 'numpy', 'PIL') if name in sys.modules])"
     )
     root = Path(__file__).resolve().parents[2]

@@ -12,14 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params import TableSource
+from tasks.params_sources import TableSource
 from tasks.sources import source
+from tests.tables import place
 
 
 def read(content: bytes | str, **more: Any) -> pl.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "data.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-        rows = source(TableSource(kind="table", path="data.csv", **{"missing": (), **more}), Path(folder))
+        rows = source(TableSource(kind="table", path="data.csv", **{"missing": (), **more}), place(Path(folder)))
         return pl.concat(rows.parts())
 
 
@@ -119,7 +120,7 @@ def test_a_space_after_every_separator_is_none_of_the_cell() -> None:
     assert read("a,b\n1, x\n").rows() == [("1", " x")]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
 def test_encoding_is_found_out(encoding: str) -> None:
     table = read("größe,wert\nÄrmel,5\n".encode(encoding))
     assert (table.columns, table.rows()) == (["größe", "wert"], [("Ärmel", "5")])
@@ -134,7 +135,7 @@ def test_refuses_an_encoding_that_is_not_that_of_the_file() -> None:
     assert "data.csv: not utf-8: " in refused("a,b\né,1\n".encode("cp1252"), encoding="utf-8")
     assert "encoding klingon is unknown" in refused("a,b\n", encoding="klingon")
     assert "not utf-16" in refused("a,b\n1,2\n", encoding="utf-16")
-    assert "holds NUL bytes" in refused("a,b\n1,2\n".encode("utf-16-le"))
+    assert "holds NUL bytes" in refused(b"a,b\n1,\0\n")
     assert "neither UTF-8 nor Windows-1252" in refused(b"a,b\n\x81\x8d,1\n")
 
 

@@ -4,6 +4,8 @@ import csv
 import gzip
 import json
 import os
+import zipfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,16 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
-from tasks.params import TableSource
+from tasks.params_sources import TableSource
 from tasks.sources import source
 from tasks.sources.files import fixed_part
+from tests.tables import place
 
 ROWS = {"name": ["Ann", "Bo", None], "size": ["1.5", "2", "-3"]}
 
 
 def read(root: Path, path: str = "data.csv", **more: Any) -> pl.DataFrame:
-    rows = source(TableSource(kind="table", path=path, **more), root)
+    rows = source(TableSource(kind="table", path=path, **more), place(root))
     first, second = pl.concat(rows.parts()), pl.concat(rows.parts())
     assert first.equals(second)
     return first
@@ -32,7 +35,7 @@ def refused(root: Path, path: str = "data.csv", **more: Any) -> str:
 
 
 def digest(root: Path, path: str, **more: Any) -> str:
-    return source(TableSource(kind="table", path=path, **more), root).digest()
+    return source(TableSource(kind="table", path=path, **more), place(root)).digest()
 
 
 def test_formats_hold_the_same_rows(tmp_path: Path) -> None:
@@ -46,26 +49,29 @@ def test_formats_hold_the_same_rows(tmp_path: Path) -> None:
         assert read(tmp_path, file.name).to_dict(as_series=False) == ROWS, file.name
 
 
-def test_parquet_keeps_numbers_and_bytes_and_spells_out_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["data.parquet", "data.arrow"])
+def test_typed_formats_keep_types_and_spell_out_the_rest(tmp_path: Path, name: str) -> None:
     frame = pl.DataFrame({"n": [1, 2], "f": [float("nan"), 0.5], "b": [b"x", b"y"], "t": [True, None]})
-    frame.with_columns(d=pl.date(2024, 5, pl.col("n"))).write_parquet(tmp_path / "data.parquet")
-    table = read(tmp_path, "data.parquet")
+    frame = frame.with_columns(d=pl.date(2024, 5, pl.col("n")), time=pl.time(12, pl.col("n")))
+    frame.write_parquet(tmp_path / name) if name.endswith("parquet") else frame.write_ipc(tmp_path / name)
+    table = read(tmp_path, name)
     assert table.to_dict(as_series=False) == {
         "n": [1, 2],
         "f": [None, 0.5],
         "b": [b"x", b"y"],
-        "t": ["true", None],
-        "d": ["2024-05-01", "2024-05-02"],
+        "t": [True, None],
+        "d": [date(2024, 5, 1), date(2024, 5, 2)],
+        "time": ["12:01:00", "12:02:00"],
     }
 
 
 def test_large_files_come_in_small_batches(tmp_path: Path) -> None:
-    pl.DataFrame({"x": range(50_000)}).write_parquet(tmp_path / "data.parquet")
-    (tmp_path / "data.csv").write_text("x\n" + "".join(f"{n}\n" for n in range(50_000)))
+    pl.DataFrame({"x": range(500_000)}).write_parquet(tmp_path / "data.parquet")
+    (tmp_path / "data.csv").write_text("x\n" + "".join(f"{n}\n" for n in range(500_000)))
     for name in ("data.parquet", "data.csv"):
-        heights = [part.height for part in source(TableSource(kind="table", path=name), tmp_path).parts()]
-        assert sum(heights) == 50_000
-        assert max(heights) <= 16_384
+        heights = [part.height for part in source(TableSource(kind="table", path=name), place(tmp_path)).parts()]
+        assert sum(heights) == 500_000
+        assert max(heights) <= 262_144
 
 
 def test_reads_globs_and_folders_in_the_order_of_names(tmp_path: Path) -> None:
@@ -193,9 +199,19 @@ def test_refuses_lines_that_are_no_rows(tmp_path: Path, line: str, message: str)
     assert refused(tmp_path, "data.jsonl").startswith(message)
 
 
-def test_refuses_packed_files(tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_bytes(gzip.compress(b"x,y\n1,2\n"))
-    assert "unpack it" in refused(tmp_path)
+def test_packed_files_are_unpacked_while_they_are_read(tmp_path: Path) -> None:
+    for number in (1, 2):
+        pl.DataFrame({"x": [str(number)]}).write_parquet(tmp_path / f"{number}.parquet")
+        (tmp_path / f"{number}.csv").write_text(f"x\n{number}\n")
+    (tmp_path / "one.csv.gz").write_bytes(gzip.compress((tmp_path / "1.csv").read_bytes()))
+    for suffix in ("csv", "parquet"):
+        with zipfile.ZipFile(tmp_path / f"{suffix}.zip", "w") as archive:
+            for number in (2, 1):
+                archive.write(tmp_path / f"{number}.{suffix}", f"inner/{number}.{suffix}")
+    assert read(tmp_path, "one.csv.gz").rows() == [("1",)]
+    assert read(tmp_path, "csv.zip").rows() == read(tmp_path, "parquet.zip").rows() == [("1",), ("2",)]
+    (tmp_path / "other.csv").write_bytes(b"BZh91AY&SY")
+    assert "unpack it" in refused(tmp_path, "other.csv")
 
 
 def test_json_numbers_stay_as_they_are_written(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 
 from tasks.devices import choose_device, deterministic
 from tasks.errors import UserError
+from tasks.image_augmentation import augment_images
 from tasks.inputs import Examples, Field, ModelInput, Spec
 from tasks.listeners import History
 from tasks.params import AugmentImage, CnnNetwork, MlpNetwork, TorchTrain
@@ -61,7 +62,8 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 
 def test_two_runs_with_augmentation_and_dropout_are_equal_to_the_bit() -> None:
-    job = image_job(augment_image=AugmentImage(rotate=10, scale=0.1, shift=0.1))
+    changes = AugmentImage(rotate=10, scale=0.1, shift=0.1)
+    job = image_job(augmentations={"scan": lambda block, generator: augment_images(block, changes, generator)})
     settings = config(network=CNN)
     assert same(weights(job, settings), weights(job, settings))
     assert not same(weights(job, settings), weights(job, config(network=CNN, seed=1)))

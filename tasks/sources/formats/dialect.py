@@ -8,35 +8,47 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tasks.errors import UserError
-from tasks.params import TableSource
-from tasks.sources.quoting import QUOTED, is_quoted
-from tasks.sources.text import Text, without_end
+from tasks.params_sources import TableSource
+from tasks.sources.formats.blocks import Layout
+from tasks.sources.formats.encoding import Text, without_end
+from tasks.sources.formats.quoting import QUOTED, is_quoted
 
 _SEPARATORS = "\t;|,"
 """In the order of preference when several would do: a comma is the likeliest to stand in text."""
 
-_NUM_SAMPLE_LINES = 1_000
+NUM_SAMPLE_LINES = 1_000
+_LEAST_BLANKS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How lines become cells; `padded`: a space stands after each separator and is no part of the cell."""
+    """How lines become cells.
+
+    `padded`: a space stands after each separator and is no part of the cell. Lines that begin with `comment` are
+    no rows.
+    """
 
     separator: str
     quoted: bool
     padded: bool
+    comment: str | None = None
 
 
 def find_dialect(text: Text, config: TableSource, separator: str | None = None) -> Dialect:
     """What the user gives, and for the rest what the lines say."""
-    sample = list(itertools.islice(text.lines(), _NUM_SAMPLE_LINES))
-    separator = config.separator or separator or _find_separator(sample)
+    sample = sample_lines(text, config.comment)
+    separator = config.separator or separator or find_separator(sample)
     padded = _is_padded(sample, separator)
     quoted = config.quoting == "double"
     if config.quoting == "auto" and text.has_quotes:
-        quoted = is_quoted(text.lines, separator, padded)
-    return Dialect(separator=separator, quoted=quoted, padded=padded)
+        quoted = is_quoted(text, Layout(separator=separator, quoted=True, padded=padded, comment=config.comment))
+    return Dialect(separator=separator, quoted=quoted, padded=padded, comment=config.comment)
+
+
+def sample_lines(text: Text, comment: str | None) -> list[str]:
+    """The first lines that are no comments."""
+    lines = (line for line in text.lines() if not (comment and line.startswith(comment)))
+    return list(itertools.islice(lines, NUM_SAMPLE_LINES))
 
 
 def has_header(text: Text, dialect: Dialect, config: TableSource) -> bool:
@@ -45,49 +57,51 @@ def has_header(text: Text, dialect: Dialect, config: TableSource) -> bool:
         return config.header
     if config.names is not None:
         return False
-    rows = itertools.islice(read_rows(text, dialect), _NUM_SAMPLE_LINES)
-    return _is_header([cells for _, cells in rows])
+    rows = itertools.islice(read_rows(text, dialect), NUM_SAMPLE_LINES)
+    return _is_header(list(rows))
 
 
-def read_rows(text: Text, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """Rows of cells, each with the number of its last line, from 1. Blank lines are no rows.
-
-    Raises UserError where a quote is not closed at the end of its cell.
-    """
+def read_rows(text: Text, dialect: Dialect) -> Iterator[list[str]]:
+    """Rows of cells, a Python list each: for the first few. Blank lines are no rows; what cannot be read ends them."""
+    lines = (line for line in text.lines() if not (dialect.comment and line.startswith(dialect.comment)))
     if not dialect.quoted:
-        yield from _plain_rows(text.lines(), dialect)
+        yield from _plain_rows(lines, dialect)
         return
-    # Python's own limit of 128 KiB a cell is too small for text; quotes that never close were looked for before.
+    # Python's own limit of 128 KiB a cell is too small for text.
     csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(text.lines(), delimiter=dialect.separator, strict=True, skipinitialspace=dialect.padded)
-    line = 0
-    try:
-        for row in reader:
-            line = reader.line_num
-            if row:
-                yield line, row
-    except csv.Error as error:
-        raise UserError(
-            f"{text.shown}:{line + 1}: the row that begins here cannot be read ({error}); mend its quotes, "
-            "or set ingest.source.quoting to none if they are signs like any other"
-        ) from None
+    reader = csv.reader(map(_without_returns, lines), delimiter=dialect.separator, skipinitialspace=dialect.padded)
+    yield from ([cell.replace("\0", "\r") for cell in row] for row in reader if row)
 
 
-def _plain_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    for number, line in enumerate(lines, 1):
+def _without_returns(line: str) -> str:
+    """With NULs, which no text holds, for carriage returns within the line: Python takes these for line ends."""
+    content = without_end(line)
+    return content.replace("\r", "\0") + line[len(content) :]
+
+
+def _plain_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[list[str]]:
+    for line in lines:
         content = without_end(line)
         if content:
             cells = content.split(dialect.separator)
-            yield number, [cell.lstrip(" ") for cell in cells] if dialect.padded else cells
+            yield [cell.lstrip(" ") for cell in cells] if dialect.padded else cells
 
 
-def _find_separator(lines: list[str]) -> str:
+def find_separator(lines: list[str]) -> str:
     """The one that stands equally often in the most of these lines; a comma when none stands in the first."""
     plain = [line for line in lines if without_end(line)]
     stripped = [line for line in QUOTED.sub("", "".join(plain)).splitlines() if line]
     shares = {mark: max(_agreement(plain, mark), _agreement(stripped, mark)) for mark in _SEPARATORS}
     best = max(_SEPARATORS, key=lambda mark: shares[mark])
-    return best if shares[best] else ","
+    if shares[best]:
+        return best
+    return " " if _stands_in_columns(plain) else ","
+
+
+def _stands_in_columns(lines: list[str]) -> bool:
+    """Whether blanks separate cells: equally many on every line, and too many for a few words."""
+    counts = {without_end(line).count(" ") for line in lines}
+    return len(lines) > 1 and len(counts) == 1 and counts.pop() >= _LEAST_BLANKS
 
 
 def _agreement(lines: list[str], separator: str) -> float:

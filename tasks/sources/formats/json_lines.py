@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import UserError
-from tasks.sources.text import Text, open_text
+from tasks.sources.formats.encoding import Text, open_text
+from tasks.sources.packed import Entry
 
 if TYPE_CHECKING:
     import polars as pl
 
 _BATCH = 16_384
+_HALF_LETTER = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class JsonLinesFile:
 
     text: Text
     columns: tuple[str, ...]
+    header: ClassVar[bool] = True
 
     @property
     def shown(self) -> str:
@@ -39,14 +42,14 @@ class JsonLinesFile:
             yield pl.DataFrame({name: [row.get(name) for row in batch] for name in self.columns}, schema=schema)
 
 
-def open_json_lines(file: Path, shown: str, encoding: str | None) -> JsonLinesFile:
+def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
     """Reads the whole file once for its keys. Raises UserError at a line that is no object of plain values."""
-    text = open_text(file, shown, encoding)
+    text = open_text(entry, encoding)
     columns: dict[str, None] = {}
     for row in _rows(text):
         columns.update(dict.fromkeys(row))
     if not columns:
-        raise UserError(f"{shown}: the file is empty; put the data there, or correct ingest.source")
+        raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
     return JsonLinesFile(text=text, columns=tuple(columns))
 
 
@@ -61,12 +64,25 @@ def _row(line: str, shown: str) -> dict[str, str | None]:
         content = json.loads(line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
         raise UserError(f"{shown}: not JSON ({error.msg} at column {error.colno}); write one object a line") from None
+    except RecursionError:
+        raise UserError(f"{shown}: nested too deep for a row; flatten it into keys of its own") from None
     if not isinstance(content, _Pairs):
         raise UserError(f'{shown}: no JSON object; write one object a line, such as {{"name": 1}}')
     row = {key: _plain(value, f"{shown}: {key}") for key, value in content}
     if len(row) < len(content):
         raise UserError(f"{shown}: a key stands there twice; remove one of them")
+    if "\\" in line:
+        _check_letters(row, shown)
     return row
+
+
+def _check_letters(row: dict[str, str | None], shown: str) -> None:
+    """Escapes can spell one of the two halves that UTF-16 makes some letters of: no text can hold it by itself."""
+    for key, value in row.items():
+        if _HALF_LETTER.search(key) or (value and _HALF_LETTER.search(value)):
+            raise UserError(
+                f"{shown}: {key}: holds half a letter, as \\ud800 is; write it with both halves, or take it out"
+            )
 
 
 class _Pairs(list[tuple[str, Any]]):

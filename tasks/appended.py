@@ -1,0 +1,99 @@
+"""Sources to which files are only ever added: what a file's rows were is kept aside, so that only new ones are read.
+
+What is kept is found by what it was made from: the file's content, how it is read, and the code that reads. So the
+table is the same, byte for byte, whether all files were read at once or one a day.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from tasks import storage
+from tasks.dataset import Dataset
+from tasks.description import describe
+from tasks.digests import folder_digest
+from tasks.params import Ingest
+from tasks.regroup import regroup
+from tasks.sources.base import Source
+from tasks.survey import Survey, merge, survey_parts
+from tasks.typed_rows import Plan, Typing, plan_of, without_missing
+
+_SURVEYS = TypeAdapter(dict[str, Survey])
+
+_CODE = ("columns", "sources")
+_MODULES = ("survey.py", "typed_rows.py", "description.py", "regroup.py", "appended.py")
+
+
+def write_pieces(
+    config: Ingest, rows: Source, pieces: Sequence[Source], digest: str, folder: Path, store: Path
+) -> Dataset:
+    """Writes the rows of all files as one table, every file's in parts of their own. Returns its description."""
+    keeper = _Keeper(config, store, pieces[0].digest())
+    found = keeper.surveyed(pieces)
+    dataset = describe(config, rows, found, digest)
+    tables = [keeper.table(piece, plan_of(config, rows, found)) for piece in pieces]
+    storage.join_tables(tables, folder)
+    keeper.forget_others()
+    return dataset
+
+
+class _Keeper:
+    """The folder of what is kept: a survey and a table for each file."""
+
+    def __init__(self, config: Ingest, store: Path, first: str) -> None:
+        self._config = config
+        self._store = store
+        self._used: set[Path] = set()
+        source = config.source.model_dump(exclude={"path", "validation_path", "test_path"})
+        missing = {name: override.missing for name, override in config.columns.items()}
+        # Separator and header are those of the first file.
+        self._reading = [_code_digest(), source, missing, first]
+
+    def surveyed(self, pieces: Sequence[Source]) -> dict[str, Survey]:
+        """What all rows are, from the surveys of the files."""
+        surveys = [self._survey(piece) for piece in pieces]
+        return {name: reduce(merge, [found[name] for found in surveys]) for name in surveys[0]}
+
+    def table(self, piece: Source, plan: Plan) -> Path:
+        """The file's rows as typed parts."""
+        readings = {name: dataclasses.asdict(reading) for name, reading in plan.items()}
+        kept = self._place("table", piece.digest(), readings, self._config.rows_per_part)
+        if not kept.exists():
+            typed = Typing(config=self._config, rows=piece, plan=plan).parts()
+            storage.write_parts(kept, regroup(typed, self._config.rows_per_part))
+        return kept
+
+    def forget_others(self) -> None:
+        """Removes what none of today's files is made from."""
+        for kept in self._store.iterdir():
+            if kept not in self._used:
+                storage.remove(kept)
+
+    def _survey(self, piece: Source) -> dict[str, Survey]:
+        kept = self._place("survey", piece.digest())
+        if not kept.exists():
+            parts = (without_missing(part, self._config) for part in piece.parts())
+            found = survey_parts(parts, piece.numbers)
+            storage.write_json(kept, _SURVEYS.dump_python(dict(found), mode="json"))
+        return _SURVEYS.validate_python(storage.read_json(kept))
+
+    def _place(self, kind: str, *made_from: Any) -> Path:
+        said = json.dumps([*self._reading, *made_from], sort_keys=True)
+        place = self._store / f"{kind}-{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+        self._used.add(place)
+        return place
+
+
+def _code_digest() -> str:
+    root = Path(__file__).parent
+    digests = [folder_digest(root / name, "*.py") for name in _CODE]
+    content = [hashlib.sha256((root / name).read_bytes()).hexdigest() for name in _MODULES]
+    return hashlib.sha256("".join(digests + content).encode()).hexdigest()

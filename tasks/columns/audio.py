@@ -1,0 +1,120 @@
+"""Sounds: WAV bytes at rest; `normalize` makes each a picture of loudness by pitch and time, one size for all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.errors import UserError
+from tasks.inputs import Field
+from tasks.params import ColumnTypeName, NormalizeAudio
+from tasks.sound import Spectrogram, decode, draw
+
+_LONGEST_SECONDS = 10.0
+"""Of a clip, unless the settings say otherwise: one long recording must not blow up all the others."""
+
+
+@dataclass(frozen=True)
+class AudioState:
+    """The first clip's rate, in samples a second, and the longest clip's length."""
+
+    rate: int
+    seconds: float
+
+
+class AudioEncoding(Encoding):
+    """Resampled, cut or filled up to `num_samples`, and drawn as [1, mels, frames] bytes; see tasks.sound."""
+
+    type: Literal["audio"] = "audio"
+    rate: int
+    num_samples: int
+    window: int
+    hop: int
+    mels: int
+    floor_db: float
+
+    @property
+    def spectrogram(self) -> Spectrogram:
+        return Spectrogram(
+            rate=self.rate,
+            num_samples=self.num_samples,
+            window=self.window,
+            hop=self.hop,
+            mels=self.mels,
+            floor_db=self.floor_db,
+        )
+
+    def field(self, name: str) -> Field:
+        shape = (1, self.mels, self.spectrogram.num_frames)
+        return Field(name=name, kind="audio", shape=shape, factor=(round_significant(1 / 255),), offset=(0.0,))
+
+
+class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
+    """Recordings as the WAV bytes that came in: PCM or floating-point samples, any rate, any number of channels."""
+
+    name: ClassVar[ColumnTypeName] = "audio"
+    dtype: ClassVar[pl.DataType] = pl.Binary()
+
+    def could_be(self, values: pl.Series) -> bool:
+        if values.dtype != pl.Binary:
+            return False
+        content = pl.col(values.name).bin
+        wav = content.starts_with(b"RIFF") & (content.slice(8, 4) == b"WAVE")
+        return bool(values.drop_nulls().to_frame().select(wav).to_series().all())
+
+    def expect(self, column: str, values: pl.Series) -> list[Expectation]:
+        return [expectation("column_values_to_not_be_null", "critical", column=column)]
+
+    def faults(self, values: pl.Series) -> pl.Series:
+        reasons = [_fault(values.name, content) for content in values]
+        return pl.Series(values.name, reasons, dtype=pl.String)
+
+    def fit(self, values: pl.Series, settings: NormalizeAudio) -> AudioState | None:
+        clips = [(clip.rate, clip.seconds) for clip in map(decode, values) if clip and len(clip.samples)]
+        if not clips:
+            return None
+        return AudioState(rate=clips[0][0], seconds=max(seconds for _, seconds in clips))
+
+    def merge(self, first: AudioState | None, second: AudioState | None) -> AudioState | None:
+        if first is None or second is None:
+            return first or second
+        return AudioState(first.rate, max(first.seconds, second.seconds))
+
+    def finish(self, state: AudioState | None, settings: NormalizeAudio) -> AudioEncoding:
+        if state is None:
+            raise UserError("has no sound that can be decoded in any training row; give it the role id to leave it out")
+        rate = settings.rate or state.rate
+        seconds = settings.seconds or min(state.seconds, _LONGEST_SECONDS)
+        return AudioEncoding(
+            rate=rate,
+            num_samples=max(1, round(seconds * rate)),
+            window=max(2, round(settings.window_ms / 1000 * rate)),
+            hop=max(1, round(settings.hop_ms / 1000 * rate)),
+            mels=settings.mels,
+            floor_db=settings.floor_db,
+        )
+
+    def transform(self, values: pl.Series, encoding: AudioEncoding) -> NDArray[np.uint8]:
+        """[N, 1, mels, frames] uint8. Raises UserError for bytes that are no sound."""
+        how = encoding.spectrogram
+        block = np.empty((len(values), 1, how.mels, how.num_frames), dtype=np.uint8)
+        for number, content in enumerate(values):
+            clip = decode(content)
+            if clip is None or not len(clip.samples):
+                raise UserError("holds bytes that are no sound; `clean` takes such rows out, or give WAV bytes")
+            block[number, 0] = draw(clip, how)
+        return block
+
+
+def _fault(column: str, content: bytes | None) -> str | None:
+    if content is None:
+        return f"{column} has no sound"
+    clip = decode(content)
+    if clip is None:
+        return f"{column} cannot be decoded as audio ({len(content)} bytes)"
+    return None if len(clip.samples) else f"{column} holds no samples"

@@ -1,0 +1,99 @@
+"""Booleans: yes or no, however it is written; an indicator says where the answer was missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
+from tasks.errors import UserError
+from tasks.inputs import Field
+from tasks.params import ColumnTypeName, NormalizeBoolean
+
+PAIRS: tuple[tuple[str, str], ...] = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"))
+"""How files write yes and no, in any case of letters; the words of one column are of one pair."""
+
+WORDS: dict[str, bool] = {word: word == pair[0] for pair in PAIRS for word in pair}
+
+
+@dataclass(frozen=True)
+class BooleanState:
+    """How many rows say yes, say no, and say nothing."""
+
+    num_true: int
+    num_false: int
+    num_missing: int
+
+
+class BooleanEncoding(Encoding):
+    """Yes is 1 and no is 0; a missing value becomes `impute` first."""
+
+    type: Literal["boolean"] = "boolean"
+    impute: bool
+    indicator: bool
+
+    def field(self, name: str) -> Field:
+        labels = (name, f"{name} missing") if self.indicator else (name,)
+        return Field(name=name, kind="dense", shape=(len(labels),), labels=labels)
+
+
+class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding]):
+    """Yes or no. A column of 0 and 1 is one of numbers, unless params.yaml says otherwise."""
+
+    name: ClassVar[ColumnTypeName] = "boolean"
+    dtype: ClassVar[pl.DataType] = pl.Boolean()
+
+    def could_be(self, values: pl.Series) -> bool:
+        if values.dtype != pl.String:
+            return values.dtype == pl.Boolean
+        words = set(_words(values.drop_nulls().unique()))
+        return any(words <= set(pair) for pair in PAIRS)
+
+    def cast(self, values: pl.Series) -> pl.Series:
+        """Words by their meaning, 1 as yes and 0 as no."""
+        if values.dtype == pl.Boolean:
+            return values
+        text = _words(values.cast(pl.String, strict=False))
+        said = text.replace_strict(WORDS, default=None, return_dtype=pl.Boolean)
+        numbers = text.cast(pl.Float64, strict=False)
+        return said.zip_with(said.is_not_null(), numbers.replace_strict({1.0: True, 0.0: False}, default=None))
+
+    def expect(self, column: str, values: pl.Series) -> list[Expectation]:
+        if values.null_count():
+            return []
+        return [expectation("column_values_to_not_be_null", "warning", column=column)]
+
+    def fit(self, values: pl.Series, settings: NormalizeBoolean) -> BooleanState:
+        num_missing = values.null_count()
+        num_true = int(values.sum())
+        return BooleanState(num_true, len(values) - num_missing - num_true, num_missing)
+
+    def merge(self, first: BooleanState, second: BooleanState) -> BooleanState:
+        return BooleanState(
+            first.num_true + second.num_true,
+            first.num_false + second.num_false,
+            first.num_missing + second.num_missing,
+        )
+
+    def finish(self, state: BooleanState, settings: NormalizeBoolean) -> BooleanEncoding:
+        if state.num_true + state.num_false == 0:
+            raise UserError("has no value in any training row; give it the role id to leave it out")
+        return BooleanEncoding(
+            impute=settings.impute == "most_frequent" and state.num_true > state.num_false,
+            indicator=settings.indicator and state.num_missing > 0,
+        )
+
+    def transform(self, values: pl.Series, encoding: BooleanEncoding) -> NDArray[np.float32]:
+        """[N, 1] float32, or [N, 2] with the indicator."""
+        said = values.fill_null(encoding.impute).cast(pl.Float32).to_numpy()
+        if not encoding.indicator:
+            return said[:, None]
+        return np.stack([said, values.is_null().cast(pl.Float32).to_numpy()], axis=1)
+
+
+def _words(text: pl.Series) -> pl.Series:
+    return text.str.strip_chars().str.to_lowercase()

@@ -1,0 +1,148 @@
+"""How dates and times are written: formats, which of them a column fits, and reading by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import datetime
+
+import polars as pl
+
+_DAYS = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%d-%b-%Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S%.f", " %I:%M %p", " %I:%M:%S %p")
+_ISO = (
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%dT%H:%M%#z",
+    "%Y-%m-%dT%H:%M:%S%.f%#z",
+    "%Y-%m-%d %H:%M:%S%.f%#z",
+)
+
+FORMATS: tuple[str, ...] = (*_ISO, *(day + time for day in _DAYS for time in _TIMES))
+"""What is tried, in this order, in the notation of Rust's chrono: `%.f` is a fraction of a second, if there is one, and
+`%#z` is Z or an offset. Day before month, where both would do. Eight digits are a number, unless the user says so."""
+
+EPOCHS: dict[str, int] = {"epoch seconds": 1_000_000, "epoch milliseconds": 1_000}
+"""Formats of numbers that count from 1970, and the microseconds of one step. Only the user can know of these."""
+
+_FIRST_DAY = datetime(1000, 1, 1)
+"""`%Y` also reads 20 as the year 20, which no table means."""
+
+_HEADS = (1, 200)
+"""Most formats fail at the first value and most of the others soon: only those that are left see the whole part."""
+
+_SIGNS = {name: frozenset(re.sub("%[.#]?[A-Za-z]", "", name)) for name in FORMATS}
+"""What stands between the numbers: a look at the first value rules out most formats without reading by them."""
+
+
+def fitting_formats(values: pl.Series, among: Collection[str] = FORMATS) -> frozenset[str]:
+    """Those of the formats that every present value of the part is written in; parts together fit what they all fit."""
+    if values.dtype != pl.String:
+        return frozenset()
+    present = values.drop_nulls()
+    formats = [name for name in _conceivable(present) if name in among]
+    for size in (*_HEADS, len(present)):
+        head = present.head(size)
+        formats = [name for name in formats if parse(head, name).null_count() == 0]
+    return frozenset(formats)
+
+
+def ambiguous(formats: frozenset[str]) -> bool:
+    """Whether nothing tells days from months: both orders fit, and FORMATS decides for days first."""
+    return any(_swapped(name) in formats for name in formats)
+
+
+def first_format(formats: frozenset[str]) -> str | None:
+    """The one of several that fit which is taken."""
+    return next((name for name in FORMATS if name in formats), None)
+
+
+def best_format(values: pl.Series) -> str:
+    """The format of text, or what comes nearest: the one that most values are written in."""
+    fitting = first_format(fitting_formats(values))
+    if fitting is not None:
+        return fitting
+    head = values.drop_nulls().head(_HEADS[-1])
+    likely = [name for name in FORMATS if parse(head, name).null_count() < len(head)]
+    return min(likely or FORMATS, key=lambda name: parse(values, name).null_count())
+
+
+def parse(values: pl.Series, written: str) -> pl.Series:
+    """Text or numbers in that format as timestamps in UTC; what is not written so becomes missing.
+
+    The format is one of FORMATS or EPOCHS, or any other of strftime's: Python's `.%f` and `%z` are understood. Values
+    that are timestamps already need none.
+    """
+    if values.dtype in (pl.Date, pl.Datetime):
+        return in_utc(values)
+    if written in EPOCHS:
+        return _since_1970(values if values.dtype.is_numeric() else _as_text(values).str.strip_chars(), EPOCHS[written])
+    text = _as_text(values)
+    chrono = _chrono(written)
+    # Fractions of a second are rare, as are blanks around: looking for either costs more than all the rest.
+    whole_seconds = chrono.replace("%.f", "")
+    times = _read(text, whole_seconds)
+    if times.null_count() > text.null_count():
+        times = _read(text.str.strip_chars(), chrono)
+    return times
+
+
+def _read(text: pl.Series, chrono: str) -> pl.Series:
+    zone = "UTC" if "%#z" in chrono else None
+    times = text.str.to_datetime(chrono, time_unit="us", time_zone=zone, strict=False).dt.replace_time_zone(None)
+    return times.set(times < _FIRST_DAY, None) if "%Y" in chrono else times
+
+
+def in_utc(values: pl.Series) -> pl.Series:
+    """Dates and times as timestamps: those of a time zone in UTC, without it; missing beyond the year 9999."""
+    if isinstance(values.dtype, pl.Datetime) and values.dtype.time_zone is not None:
+        values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return _within_reach(values.cast(pl.Datetime("us"), strict=False))
+
+
+def _conceivable(present: pl.Series) -> list[str]:
+    """The formats whose signs are all in the first value, with a number."""
+    if present.is_empty():
+        return list(FORMATS)
+    first: str = present[0]
+    return [name for name in FORMATS if _SIGNS[name] <= set(first)] if re.search(r"\d", first) else []
+
+
+def _since_1970(numbers: pl.Series, step: int) -> pl.Series:
+    microseconds = (numbers.cast(pl.Float64, strict=False) * step).round().cast(pl.Int64, strict=False)
+    return _within_reach(microseconds.cast(pl.Datetime("us")))
+
+
+def _within_reach(times: pl.Series) -> pl.Series:
+    """Only years that Python and pandas know too."""
+    return times.set(~times.dt.year().is_between(1, 9999), None)
+
+
+def _as_text(values: pl.Series) -> pl.Series:
+    """Numbers such as 20240131.0 without the fraction that a table reader gave them."""
+    if values.dtype.is_float():
+        values = values.cast(pl.Int64, strict=False)
+    return values.cast(pl.String, strict=False)
+
+
+def _chrono(written: str) -> str:
+    return written.replace(".%f", "%.f").replace("%:z", "%z").replace("%z", "%#z")
+
+
+def _swapped(written: str) -> str:
+    return written.translate(str.maketrans("dm", "md")) if "%d" in written and "%m" in written else ""

@@ -1,0 +1,19 @@
+"""What every mapping of params.yaml has in common, and the words that several of them use."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+ColumnTypeName = Literal["number", "category", "boolean", "text", "timestamp", "image", "audio"]
+Role = Literal["feature", "target", "id", "group", "time", "weight", "sensitive", "split"]
+Task = Literal["binary", "multiclass", "regression"]
+Metric = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "rmse", "mae", "r2"]
+
+
+class Config(BaseModel):
+    """Frozen, closed, keyword-only: an unknown key is an error, and nothing changes after load."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,0 +1,134 @@
+"""What a source's rows are: the types and roles of the columns, and the kind of answer that the target asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tasks.dataset import Column, Dataset, SourceRecord
+from tasks.errors import UserError, did_you_mean
+from tasks.params import ColumnTypeName, Ingest, Role, Task
+from tasks.sources.base import Source
+from tasks.survey import Survey, infer_type
+
+_FEW_CLASSES = 20
+"""A target of at most so many distinct whole numbers names classes, unless the user says otherwise."""
+
+_BYTES_TYPES = ("image", "audio")
+
+_HEADER_HINT = ", or, when the first line names the columns and was taken for a row, set ingest.source.header to true"
+
+
+def describe(config: Ingest, rows: Source, found: Mapping[str, Survey], digest: str) -> Dataset:
+    """The types and roles of all columns, and the task, from what the rows say and what the user does."""
+    if not any(seen.num_rows for seen in found.values()):
+        raise UserError(f"{rows.location}: has no rows, at most a header; put the data there, or correct ingest.source")
+    _check_names(config, rows, found)
+    types = types_of(config, rows, found)
+    target = config.target
+    task = _task(config, types[target], found[target])
+    columns = tuple(Column(name=name, type=types[name], role=_role(name, config, rows)) for name in found)
+    if not any(column.role == "feature" for column in columns):
+        raise UserError(
+            f"{rows.location}: no column is a feature, so there is nothing to learn from; correct ingest.columns"
+        )
+    record = SourceRecord(kind=rows.kind, location=rows.location, digest=digest)
+    return Dataset(columns=columns, task=task, num_rows=found[target].num_rows, source=record)
+
+
+def types_of(config: Ingest, rows: Source, found: Mapping[str, Survey]) -> dict[str, ColumnTypeName]:
+    """The type of every column. The target is a number or a category, whatever else its values could be."""
+    types = {name: _type_of(name, config, rows, seen) for name, seen in found.items()}
+    if config.target in types:
+        types[config.target] = (
+            "number" if _is_regression(config, types[config.target], found[config.target]) else "category"
+        )
+    return types
+
+
+def _type_of(name: str, config: Ingest, rows: Source, seen: Survey) -> ColumnTypeName:
+    """What the user says, else what the source says, else what the values look like."""
+    override = config.columns.get(name)
+    wanted = override.type if override and override.type else rows.types.get(name) or infer_type(seen)
+    if seen.num_present and (wanted in _BYTES_TYPES) != seen.is_bytes:
+        holds = "bytes, which only an image or audio can be" if seen.is_bytes else f"no bytes, which {_a(wanted)} needs"
+        raise UserError(f"ingest.columns.{name}.type: {wanted}, but the column holds {holds}; correct the type")
+    return wanted
+
+
+def _a(wanted: str) -> str:
+    return f"an {wanted}" if wanted == "image" else wanted
+
+
+def _check_names(config: Ingest, rows: Source, found: Mapping[str, Survey]) -> None:
+    if config.target not in found:
+        raise UserError(
+            f"ingest.target: {rows.location} has no column {config.target}{did_you_mean(config.target, found)}; "
+            f"correct the target{_HEADER_HINT if 'column_1' in found else ''}"
+        )
+    unknown = next((name for name in config.columns if name not in found), None)
+    if unknown:
+        raise UserError(
+            f"ingest.columns: {rows.location} has no column {unknown}{did_you_mean(unknown, found)}; correct it"
+        )
+    for name, override in config.columns.items():
+        if override.role and (name == config.target) != (override.role == "target"):
+            raise UserError(
+                f"ingest.columns.{name}.role: {override.role}, but ingest.target is {config.target}; "
+                "the target, and no other column, has that role: correct one of the two"
+            )
+
+
+def _role(name: str, config: Ingest, rows: Source) -> Role:
+    if name == config.target:
+        return "target"
+    if name == rows.split_column:
+        return "split"
+    override = config.columns.get(name)
+    if override and override.role:
+        return override.role
+    return "id" if name in rows.id_columns else "feature"
+
+
+def _task(config: Ingest, target_type: ColumnTypeName, seen: Survey) -> Task:
+    """What kind of answer the target asks for. Raises UserError when the target says nothing, or not that."""
+    where = f"ingest.target: column {config.target}"
+    if seen.num_present == 0:
+        raise UserError(f"{where} has no value in any row; choose another target, or correct ingest.source.missing")
+    if seen.num_distinct < 2:
+        raise UserError(
+            f"{where} has the same value in all rows, so there is nothing to predict; choose another target"
+        )
+    if target_type == "number":
+        return _regression(where, seen)
+    if not seen.could_be_classes:
+        raise UserError(
+            f"{where} holds too many or too long values to be classes; choose another target, or task: regression"
+        )
+    return _classification(where, config, seen.num_distinct)
+
+
+def _is_regression(config: Ingest, inferred: ColumnTypeName, seen: Survey) -> bool:
+    if config.task == "auto":
+        return inferred == "number" and not _names_classes(config, seen)
+    return config.task == "regression"
+
+
+def _names_classes(config: Ingest, seen: Survey) -> bool:
+    """Whether a number target is rather a class: few whole numbers, and nobody said that it is a number."""
+    override = config.columns.get(config.target)
+    said = override is not None and override.type == "number"
+    return seen.is_whole and seen.num_distinct <= _FEW_CLASSES and not said
+
+
+def _regression(where: str, seen: Survey) -> Task:
+    if not seen.is_number:
+        raise UserError(f"{where} holds values that are no numbers; correct ingest.source.missing, or the task")
+    return "regression"
+
+
+def _classification(where: str, config: Ingest, num_classes: int) -> Task:
+    if config.task == "binary" and num_classes != 2:
+        raise UserError(f"{where} has {num_classes} classes, and ingest.task is binary; set it to multiclass or auto")
+    if config.task == "multiclass":
+        return "multiclass"
+    return "binary" if num_classes == 2 else "multiclass"

@@ -1,0 +1,1 @@
+"""Fetching one file: over HTTP, or by whatever fsspec opens; never half of it."""

@@ -1,0 +1,95 @@
+"""A file from whatever fsspec opens: S3, Google Cloud, Azure, FTP, SFTP and others."""
+
+from __future__ import annotations
+
+import ftplib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from tasks.errors import UserError
+from tasks.sources.fetch.attempts import Interrupted
+from tasks.sources.fetch.fetching import CHUNK, Fetched, Wanted, begin, finish, write
+
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
+"""The extra of modelwright that brings what a scheme needs."""
+
+_DRIVER_ERRORS = {
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "gcsfs.retry": ("HttpError",),
+    "google.auth.exceptions": ("GoogleAuthError",),
+    "azure.core.exceptions": ("AzureError",),
+}
+"""What the stores' own libraries raise, besides OSError."""
+
+
+def fetch_through_fsspec(wanted: Wanted, known: Fetched | None) -> Fetched:
+    """One attempt, from the first byte. Raises Interrupted when another may go better, UserError when none will."""
+    with _reading(wanted.url):
+        files, path = _opened(wanted.url)
+        files.invalidate_cache()
+        about = files.info(path)
+        mark = {"key": str(files.ukey(path))}
+    if about.get("type") == "directory":
+        raise UserError(f"{wanted.url}: is a folder; give the address of one file")
+    if known and known.mark == mark:
+        return known
+    begin(wanted, {})
+    write(wanted, _chunks(wanted.url, files, path))
+    _check_unchanged(wanted.url, files, path, mark)
+    return finish(wanted, mark, about.get("size"))
+
+
+def _opened(url: str) -> tuple[Any, str]:
+    """The file system and the path in it. Raises UserError when a package is missing or nobody knows the scheme."""
+    import fsspec
+
+    scheme = urlsplit(url).scheme
+    try:
+        files, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        extra = f"modelwright[{_EXTRAS[scheme]}]" if scheme in _EXTRAS else error.name
+        cure = f"pip install '{extra}'" if extra else "install it"
+        raise UserError(f"{url}: needs a package that is not installed ({error}); {cure}") from None
+    except ValueError as error:
+        raise UserError(f"{url}: {error}; correct ingest.source.url, which may begin with https:// or s3://") from None
+    return files, str(path)
+
+
+def _chunks(url: str, files: Any, path: str) -> Iterator[bytes]:
+    with _reading(url), files.open(path, "rb") as remote:
+        while chunk := remote.read(CHUNK):
+            yield chunk
+
+
+def _check_unchanged(url: str, files: Any, path: str, mark: dict[str, str]) -> None:
+    with _reading(url):
+        files.invalidate_cache()
+        if {"key": str(files.ukey(path))} != mark:
+            raise Interrupted("the file was changed while it was fetched")
+
+
+@contextmanager
+def _reading(url: str) -> Iterator[None]:
+    """Says what went wrong at the other end as Interrupted, or as a UserError when it stays so."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{url}: there is no such file; correct ingest.source.url") from None
+    except (PermissionError, ftplib.error_perm) as error:
+        raise UserError(f"{url}: may not be read ({error}); get the right to, or correct ingest.source.url") from None
+    except _breaks() as error:
+        raise Interrupted(f"{type(error).__name__}: {error}") from error
+
+
+def _breaks() -> tuple[type[Exception], ...]:
+    """What is raised when a transfer breaks off, by Python and by those libraries that have been imported."""
+    drivers = tuple(
+        getattr(sys.modules[module], name)
+        for module, names in _DRIVER_ERRORS.items()
+        if module in sys.modules
+        for name in names
+    )
+    return EOFError, OSError, ftplib.Error, *drivers

@@ -1,0 +1,158 @@
+"""A file from a web server: resumed where it broke off, and not fetched again while it stays the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from tasks.errors import UserError
+from tasks.sources.fetch.attempts import Interrupted
+from tasks.sources.fetch.fetching import CHUNK, Fetched, Wanted, begin, begun, finish, forget_part, write
+
+if TYPE_CHECKING:
+    from requests import PreparedRequest, Response
+
+_TIMEOUTS = (10, 60)
+"""Seconds until there is a connection, and without a byte."""
+
+_LATER = (408, 425, 429)
+"""Answers that ask to come back, besides those from 500 on (RFC 9110, RFC 6585, RFC 8470)."""
+
+_CURES = {
+    401: "set the environment variable that ingest.source.token_env names to a valid token",
+    403: "get the right to read it, or give a token by ingest.source.token_env",
+    404: "correct ingest.source.url",
+    410: "correct ingest.source.url",
+}
+
+
+def fetch_over_http(wanted: Wanted, known: Fetched | None) -> Fetched:
+    """One attempt. Raises Interrupted when another may go better, UserError when none will.
+
+    Redirects are followed to http and https only, and requests takes the token off on the way to another host.
+    """
+    import requests
+
+    headers = {"User-Agent": "modelwright", "Accept-Encoding": "identity", **_conditions(wanted, known)}
+    try:
+        with requests.get(
+            wanted.url, headers=headers, auth=_authorised(wanted.token), stream=True, timeout=_TIMEOUTS
+        ) as response:
+            return _received(wanted, known, response)
+    except requests.exceptions.SSLError as error:
+        raise UserError(
+            f"{wanted.url}: its certificate is not accepted ({_said(error)}); correct the address, or name your own "
+            "authority's file in the environment variable REQUESTS_CA_BUNDLE"
+        ) from None
+    except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+        raise Interrupted(_said(error)) from error
+    except requests.RequestException as error:
+        raise UserError(f"{wanted.url}: cannot be fetched ({_said(error)}); correct ingest.source.url") from None
+
+
+def _received(wanted: Wanted, known: Fetched | None, response: Response) -> Fetched:
+    if known and (response.status_code == 304 or _is_same(known, response)):
+        forget_part(wanted)
+        return known
+    if response.status_code == 206:
+        announced = _resumed_length(wanted, response)
+    else:
+        _refuse_failures(wanted, response)
+        announced = _length(response)
+        begin(wanted, _mark(response) if announced is not None else {})
+    write(wanted, _chunks(response))
+    return finish(wanted, _mark(response), announced)
+
+
+def _authorised(token: str | None) -> Callable[[PreparedRequest], PreparedRequest]:
+    """Given also without a token: else requests would look for a password in the user's .netrc."""
+
+    def authorise(request: PreparedRequest) -> PreparedRequest:
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return authorise
+
+
+def _conditions(wanted: Wanted, known: Fetched | None) -> dict[str, str]:
+    """Headers that ask for nothing when nothing changed, and for the rest of what was begun, unless that changed."""
+    headers = {}
+    if known and "etag" in known.mark:
+        headers["If-None-Match"] = known.mark["etag"]
+    elif known and "last_modified" in known.mark:
+        headers["If-Modified-Since"] = known.mark["last_modified"]
+    size, mark = begun(wanted)
+    same = next((mark[name] for name in ("etag", "last_modified") if mark.get(name, "W/")[:2] != "W/"), None)
+    if size and same:
+        headers |= {"Range": f"bytes={size}-", "If-Range": same}
+    return headers
+
+
+def _resumed_length(wanted: Wanted, response: Response) -> int | None:
+    """The whole length. Raises Interrupted, to begin anew, when the piece is not the one that was asked for."""
+    size, before = begun(wanted)
+    now = _mark(response)
+    found = re.fullmatch(rf"bytes {size}-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    if not found or any(before[name] != now[name] for name in before.keys() & now.keys()):
+        forget_part(wanted)
+        raise Interrupted("the server gave another piece of the file than it was asked for")
+    return None if found[1] == "*" else int(found[1])
+
+
+def _refuse_failures(wanted: Wanted, response: Response) -> None:
+    code = response.status_code
+    if code == 200:
+        return
+    answer = f"the server answers {code} {response.reason or ''}".rstrip()
+    if code == 416 and wanted.part.exists():
+        forget_part(wanted)
+        raise Interrupted(answer)
+    if code in _LATER or code >= 500:
+        raise Interrupted(answer, pause=_retry_after(response.headers.get("Retry-After", "")))
+    cure = _CURES.get(code, "open the address in a browser to see what it wants, and correct ingest.source.url")
+    raise UserError(f"{wanted.url}: {answer}; {cure}")
+
+
+def _is_same(known: Fetched, response: Response) -> bool:
+    """Whether the server, though it sends the whole file, sends what is here already."""
+    etag = response.headers.get("ETag", "W/")
+    same = not etag.startswith("W/") and etag == known.mark.get("etag") and _length(response) == known.size
+    return response.status_code == 200 and same
+
+
+def _mark(response: Response) -> dict[str, str]:
+    names = {"etag": "ETag", "last_modified": "Last-Modified"}
+    return {key: response.headers[name] for key, name in names.items() if name in response.headers}
+
+
+def _length(response: Response) -> int | None:
+    """Bytes of the file; None when the server does not say, or packs the file for the way."""
+    packed = response.headers.get("Content-Encoding", "identity") != "identity"
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() and not packed else None
+
+
+def _chunks(response: Response) -> Iterator[bytes]:
+    yield from response.iter_content(CHUNK)
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds from a number of them or from a date; None when it is neither."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    zoned = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (zoned - datetime.now(UTC)).total_seconds())
+
+
+def _said(error: Exception) -> str:
+    """The innermost cause in words, without the library's wrapping."""
+    inner = error.args[0] if error.args else error
+    return f"{type(error).__name__}: {getattr(inner, 'reason', None) or inner}"

@@ -1,0 +1,175 @@
+"""Images or WAV files in a folder or an archive, labelled by subfolder, by name, or in a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Literal
+
+from tasks.config import ColumnTypeName
+from tasks.errors import UserError
+from tasks.params_sources import FolderSource
+from tasks.sources.base import SPLIT, Source
+from tasks.sources.files import find_files, fixed_part, read_errors
+from tasks.sources.labels import FILE, LABEL, Labels, folder_labels, pattern_labels, table_labels
+from tasks.sources.packed import Entry, digest_entries, plain_entry
+from tasks.sources.tree import files_by_split, in_batches
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Content = Literal["image", "audio"]
+Row = tuple[str | bytes | None, ...]
+
+_CONTENTS: dict[str, Content] = {
+    ".png": "image",
+    ".jpg": "image",
+    ".jpeg": "image",
+    ".gif": "image",
+    ".bmp": "image",
+    ".webp": "image",
+    ".tif": "image",
+    ".tiff": "image",
+    ".wav": "audio",
+}
+_MAX_FILES = 1024
+_LARGEST = 1 << 30
+"""A recording of hours; the whole of a file is one cell."""
+
+
+class Folder(Source):
+    """Each file is a row: its path below the folder, its bytes as they are, and what is known of it.
+
+    A file that labels or the pattern say nothing of has nulls there, so that `clean` takes it out with the reason.
+    """
+
+    kind = "folder"
+
+    def __init__(self, config: FolderSource, root: Path) -> None:
+        self._config = config
+        self._root = root
+        self.location = config.path
+
+    @property
+    def types(self) -> Mapping[str, ColumnTypeName]:
+        known: dict[str, ColumnTypeName] = {self._content: self._content}
+        if not (self._config.labels or self._config.pattern):
+            known[LABEL] = "category"
+        return known | ({SPLIT: "category"} if self.split_column else {})
+
+    @property
+    def split_column(self) -> str | None:
+        return SPLIT if self._config.test_path else None
+
+    @property
+    def id_columns(self) -> tuple[str, ...]:
+        return (FILE,)
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        import polars as pl
+
+        schema = {FILE: pl.String, self._content: pl.Binary} | dict.fromkeys(self._labels.columns, pl.String)
+        for split, files in self._groups.items():
+            for rows in in_batches(self._rows(files), _num_bytes, _MAX_FILES):
+                frame = pl.DataFrame(rows, schema=schema, orient="row")
+                yield frame.with_columns(pl.lit(split).alias(SPLIT)) if self.split_column else frame
+
+    def digest(self) -> str:
+        table = {"labels": [self._table]} if self._table else {}
+        return digest_entries(self._groups | table)
+
+    def watched(self) -> list[Path]:
+        config = self._config
+        given = (config.path, config.test_path, config.labels)
+        return [fixed_part(self._root, location) for location in given if location]
+
+    @cached_property
+    def _groups(self) -> dict[str, list[Entry]]:
+        """The files of each split, without the CSV file of labels when it lies among them."""
+        groups = files_by_split(self._root, self._config.path, self._config.test_path)
+        found = {split: [entry for entry in files if not self._is_table(entry)] for split, files in groups.items()}
+        if not all(found.values()):
+            raise UserError(f"{self.location}: holds nothing but the labels; put the files there, or correct the path")
+        return found
+
+    def _is_table(self, entry: Entry) -> bool:
+        table = self._table.plain if self._table else None
+        return bool(table and entry.plain and entry.plain.name == table.name and entry.plain.samefile(table))
+
+    @cached_property
+    def _table(self) -> Entry | None:
+        if not self._config.labels:
+            return None
+        [file] = find_files(self._root, self._config.labels)[:1]
+        return plain_entry(file, self._config.labels, file.name)
+
+    @cached_property
+    def _content(self) -> Content:
+        """What the files hold, by their names. Raises UserError when they are of both kinds, or of another."""
+        wanted = self._config.content
+        found: dict[Content, Entry] = {}
+        for entry in self._all_files():
+            found.setdefault(_content_of(entry, None if wanted == "auto" else wanted), entry)
+        if len(found) > 1:
+            raise UserError(
+                f"{self.location}: both images ({found['image'].name}) and audio ({found['audio'].name}); "
+                "put them into folders of their own, or give a glob that takes one kind, such as folder/**/*.png"
+            )
+        return next(iter(found))
+
+    @cached_property
+    def _labels(self) -> Labels:
+        labels = self._found_labels()
+        taken = {FILE, self._content, self.split_column} & set(labels.columns)
+        if taken:
+            raise UserError(
+                f"{self.location}: {taken.pop()} is the name of a column that is there already; "
+                "rename it in ingest.source.labels or ingest.source.pattern"
+            )
+        return labels
+
+    def _found_labels(self) -> Labels:
+        files = self._all_files()
+        if self._config.pattern:
+            return pattern_labels(files, self._config.pattern, self.location)
+        if not self._table:
+            return folder_labels(files, self.location)
+        names = {entry.name for entry in files}
+        if len(names) < len(files):
+            raise UserError(
+                f"{self._table.shown}: a file of one name is in both path and test_path, so that a row could mean "
+                "either; rename one of them"
+            )
+        return table_labels(self._table, names)
+
+    def _all_files(self) -> list[Entry]:
+        return [entry for files in self._groups.values() for entry in files]
+
+    def _rows(self, files: list[Entry]) -> Iterator[Row]:
+        for entry in files:
+            yield entry.name, _read(entry), *self._labels.of(entry)
+
+
+def _content_of(entry: Entry, wanted: Content | None) -> Content:
+    """By the suffix; what is wanted when there is none."""
+    suffix = PurePosixPath(entry.name).suffix.lower()
+    content = wanted if wanted and not suffix else _CONTENTS.get(suffix)
+    if content is None or (wanted and content != wanted):
+        raise UserError(
+            f"{entry.shown}: no {wanted or 'image and no WAV'} file, by its name; remove it, begin its name with _, "
+            "or give a glob that leaves it out, such as folder/**/*.png"
+        )
+    return content
+
+
+def _read(entry: Entry) -> bytes:
+    with read_errors(entry.shown), entry.open() as handle:
+        content = handle.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise UserError(f"{entry.shown}: larger than {_LARGEST >> 20:,} MiB, and a row holds a whole file; cut it up")
+    return content
+
+
+def _num_bytes(row: Row) -> int:
+    return sum(len(value) for value in row if value)

@@ -1,0 +1,227 @@
+"""Delimited text in blocks of whole rows: where rows end, how many cells they have, whether quotes wrap cells.
+
+All of it is arithmetic on the positions of separators, quotes and line ends, a block at a time: a text of a gigabyte is
+checked to the last byte in seconds. Blocks are UTF-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import UserError
+
+LONGEST_ROW = 1 << 26
+"""Bytes. A quote that is still open after so many was none; without a limit, memory would be that of the file."""
+
+_QUOTE, _NEWLINE, _RETURN, _SPACE = b'"\n\r '
+UNIT_SEPARATOR = "\x1f"
+"""ASCII's own separator stands in for one that is no ASCII: places are found, and polars reads, by single bytes."""
+
+Positions = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+
+class OpenQuoteError(Exception):
+    """A quote that no other one closes; `line` is where its row begins, from 1."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def separated(blocks: Iterable[bytes], separator: str, shown: str) -> Iterator[bytes]:
+    """The blocks with a separator of one byte: in cells too, where whoever reads them has to put it back.
+
+    Raises UserError when the byte that would stand in for a separator stands in the text already.
+    """
+    if separator.isascii():
+        yield from blocks
+        return
+    mark, rest = separator.encode(), b""
+    for block in blocks:
+        if UNIT_SEPARATOR.encode() in block:
+            raise UserError(
+                f"{shown}: holds the control sign 1F, which cannot be told from the separator {separator}; "
+                "take it out, or separate cells by an ASCII sign and give that as ingest.source.separator"
+            )
+        joined = rest + block
+        num_cut = next((length for length in range(len(mark) - 1, 0, -1) if joined.endswith(mark[:length])), 0)
+        rest = joined[len(joined) - num_cut :]
+        yield joined[: len(joined) - num_cut].replace(mark, UNIT_SEPARATOR.encode())
+    yield rest
+
+
+def row_blocks(blocks: Iterable[bytes], shown: str, *, quoted: bool) -> Iterator[tuple[int, bytes]]:
+    """The same bytes cut after the ends of rows, each block with the number of its first line, from 1.
+
+    Raises OpenQuoteError, and UserError at a line that is too long to be a row.
+    """
+    line, rest = 1, b""
+    for block in blocks:
+        joined = rest + block
+        end = _last_row_end(joined, quoted=quoted)
+        if end:
+            yield line, joined[:end]
+            line += joined.count(b"\n", 0, end)
+        rest = joined[end:]
+        if len(rest) > LONGEST_ROW:
+            if quoted:
+                raise OpenQuoteError(line)
+            raise UserError(
+                f"{shown}:{line}: a line of more than {LONGEST_ROW >> 20} MiB, so this is no table of rows; "
+                "give ingest.source.format or ingest.source.encoding, or write a row a line"
+            )
+    if rest:
+        if quoted and rest.count(b'"') % 2:
+            raise OpenQuoteError(line)
+        yield line, rest
+
+
+def _last_row_end(block: bytes, *, quoted: bool) -> int:
+    """The place after the last line feed that stands in no quotes; 0 when there is none."""
+    end = block.rfind(b"\n") + 1
+    is_open = quoted and block.count(b'"', 0, end) % 2 == 1
+    while end and is_open:
+        earlier = block.rfind(b"\n", 0, block.rfind(b'"', 0, end)) + 1
+        is_open ^= block.count(b'"', earlier, end) % 2 == 1
+        end = earlier
+    return end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The rows of one block. Separators and line ends in quotes are none, if it is `quoted`."""
+
+    separator: str
+    quoted: bool
+    padded: bool
+    comment: str | None = None
+    block: bytes = b""
+
+    @property
+    def mark(self) -> str:
+        """The separator as it stands in the block."""
+        return self.separator if self.separator.isascii() else UNIT_SEPARATOR
+
+    @cached_property
+    def signs(self) -> NDArray[np.uint8]:
+        return np.frombuffer(self.block, dtype=np.uint8)
+
+    @cached_property
+    def quotes(self) -> Positions:
+        return self._positions(_QUOTE) if self.quoted else np.empty(0, dtype=np.int64)
+
+    @cached_property
+    def line_ends(self) -> Positions:
+        """The line feeds, and the end of a last line without one."""
+        found = self._positions(_NEWLINE)
+        if len(self.signs) and self.signs[-1] != _NEWLINE:
+            found = np.append(found, len(self.signs))
+        return found
+
+    @cached_property
+    def ends(self) -> Positions:
+        """Where rows end."""
+        return self.line_ends[~self._is_inside(self.line_ends)]
+
+    @cached_property
+    def starts(self) -> Positions:
+        return np.concatenate([[0], self.ends[:-1] + 1])
+
+    @cached_property
+    def swallows(self) -> bool:
+        """Whether a cell has a line break in its quotes."""
+        return len(self.ends) < len(self.line_ends)
+
+    @cached_property
+    def is_row(self) -> Mask:
+        """Lines without any sign but their end are no rows, and neither are comments."""
+        lengths = self.ends - self.starts
+        blank: Mask = (lengths == 0) | ((lengths == 1) & (self._signs(self.starts) == _RETURN))
+        if not self.comment:
+            return ~blank
+        comment: Mask = np.logical_and.reduce(
+            [self._signs(self.starts + place) == sign for place, sign in enumerate(self.comment.encode())]
+        )
+        return np.logical_not(blank | comment)
+
+    @cached_property
+    def widths(self) -> Positions:
+        """The number of cells of each row."""
+        return np.diff(np.searchsorted(self._separators, self.ends), prepend=0) + 1
+
+    def first_of_other_width(self, width: int) -> int | None:
+        """The first row with another number of cells."""
+        wrong = np.flatnonzero((self.widths != width) & self.is_row)
+        return int(wrong[0]) if len(wrong) else None
+
+    def first_misplaced_quote(self) -> int | None:
+        """The first row with a quote that does not open at the start of a cell, or close at its end (RFC 4180)."""
+        opening, closing = self.quotes[0::2], self.quotes[1::2]
+        places = np.concatenate([opening[~self._opens(opening)], closing[~self._closes(closing)]])
+        rows = np.searchsorted(self.ends, places)
+        wrong = rows[self.is_row[rows]]
+        return int(wrong.min()) if len(wrong) else None
+
+    def first_line(self, row: int) -> int:
+        """How many lines of the block stand before the row's first line."""
+        return int(np.searchsorted(self.line_ends, self.starts[row]))
+
+    def last_line(self, row: int) -> int:
+        """How many lines of the block stand before the row's last line."""
+        return int(np.searchsorted(self.line_ends, self.ends[row]))
+
+    def rows_only(self) -> bytes:
+        """The block without blank lines and comments, and without the spaces that pad cells."""
+        keep = np.ones(len(self.signs), dtype=bool)
+        for start, end in zip(self.starts[~self.is_row], self.ends[~self.is_row] + 1, strict=True):
+            keep[start:end] = False
+        if self.padded:
+            places = np.concatenate([self.starts, self._separators + 1])
+            while len(places := places[self._signs(places) == _SPACE]):
+                keep[places] = False
+                places = places + 1
+        return self.block if keep.all() else self.signs[keep].tobytes()
+
+    @cached_property
+    def _separators(self) -> Positions:
+        found = self._positions(ord(self.mark))
+        return found[~self._is_inside(found)]
+
+    def _signs(self, places: Positions) -> NDArray[np.uint8]:
+        """The bytes at these places; beyond either end of the block, line feeds."""
+        inside = (places >= 0) & (places < len(self.signs))
+        found = self.signs[np.where(inside, places, 0)] if len(self.signs) else np.zeros(len(places), dtype=np.uint8)
+        return np.where(inside, found, np.uint8(_NEWLINE))
+
+    def _positions(self, sign: int) -> Positions:
+        return np.flatnonzero(self.signs == sign)
+
+    def _is_inside(self, places: Positions) -> Mask:
+        """Whether they stand between quotes: after an odd number of them."""
+        if not len(self.quotes):
+            return np.zeros(len(places), dtype=bool)
+        inside: Mask = np.searchsorted(self.quotes, places) % 2 == 1
+        return inside
+
+    def _opens(self, places: Positions) -> Mask:
+        """Whether a cell starts there; or the quote before closed, so that the two are one sign of the cell."""
+        before = places - 1
+        if self.padded:
+            while len(spaces := np.flatnonzero(self._signs(before) == _SPACE)):
+                before[spaces] -= 1
+        signs = self._signs(before)
+        opens: Mask = np.isin(signs, [ord(self.mark), _NEWLINE]) | ((signs == _QUOTE) & (before == places - 1))
+        return opens
+
+    def _closes(self, places: Positions) -> Mask:
+        """Whether a cell ends there."""
+        signs = self._signs(places + 1)
+        before_end = (signs == _RETURN) & (self._signs(places + 2) == _NEWLINE)
+        closes: Mask = np.isin(signs, [ord(self.mark), _NEWLINE, _QUOTE]) | before_end
+        return closes

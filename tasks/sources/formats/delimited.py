@@ -1,0 +1,146 @@
+"""Rows in a delimited text file: CSV, TSV and their kin. All cells are text, exactly as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.errors import UserError
+from tasks.params_sources import TableSource
+from tasks.sources.formats.blocks import Layout, OpenQuoteError, row_blocks, separated
+from tasks.sources.formats.dialect import Dialect, find_dialect, has_header, read_rows
+from tasks.sources.formats.encoding import Text, open_text
+from tasks.sources.packed import Entry
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_BATCH = 262_144
+_TABBED = (".tsv", ".tab")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelimitedFile:
+    """A delimited text file with its dialect found out. `columns` are as the header, or the user, names them."""
+
+    text: Text
+    dialect: Dialect
+    header: bool
+    columns: tuple[str, ...]
+
+    @property
+    def shown(self) -> str:
+        return self.text.shown
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The rows in batches. Raises UserError at a row with too few or too many cells."""
+        to_skip = int(self.header)
+        blocks = separated(self.text.blocks(), self.dialect.separator, self.text.shown)
+        try:
+            for line, block in row_blocks(blocks, self.text.shown, quoted=self.dialect.quoted):
+                frame = self._frame(line, block)
+                yield from frame.slice(to_skip).iter_slices(_BATCH)
+                to_skip = max(0, to_skip - frame.height)
+        except OpenQuoteError as error:
+            raise self._bad_quotes(error.line) from None
+
+    def _frame(self, line: int, block: bytes) -> pl.DataFrame:
+        """A block's rows; `line` is the number of its first one."""
+        import polars as pl
+
+        layout = Layout(**vars(self.dialect), block=block)
+        if not self._is_plain(layout):
+            self._check(line, layout)
+            block = layout.rows_only()
+        if not block:
+            return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String))
+        try:
+            frame = self._parsed(block, layout.mark)
+        except pl.exceptions.ComputeError:
+            self._check(line, layout)
+            raise
+        if layout.mark != self.dialect.separator:
+            frame = frame.with_columns(pl.all().str.replace_all(layout.mark, self.dialect.separator, literal=True))
+        if self.text.newline == "\r" and layout.quoted:
+            # They were carriage returns in the file, which holds no line feed: those in quotes are again.
+            frame = frame.with_columns(pl.all().str.replace_all("\n", "\r", literal=True))
+        return frame
+
+    def _parsed(self, block: bytes, mark: str) -> pl.DataFrame:
+        import polars as pl
+
+        frame = pl.read_csv(
+            block,
+            has_header=False,
+            schema={f"column_{place}": pl.String for place in range(len(self.columns))},
+            separator=mark,
+            quote_char='"' if self.dialect.quoted else None,
+            empty_string_is_null=False,
+        )
+        frame.columns = list(self.columns)
+        return frame
+
+    def _is_plain(self, layout: Layout) -> bool:
+        """Whether no line is blank or lacks a cell, told by counting: polars refuses rows that have too many."""
+        special = self.dialect.padded or self.dialect.comment or (self.dialect.quoted and b'"' in layout.block)
+        if special or len(self.columns) == 1:
+            return False
+        num_lines = np.count_nonzero(layout.signs == ord("\n")) + (not layout.block.endswith(b"\n"))
+        num_separators = np.count_nonzero(layout.signs == ord(layout.mark))
+        return bool(num_separators == num_lines * (len(self.columns) - 1))
+
+    def _check(self, line: int, layout: Layout) -> None:
+        """Raises UserError at a row of another width, or with quotes that do not wrap a cell.
+
+        polars would fill up rows that are too short without a word.
+        """
+        ragged, misplaced = layout.first_of_other_width(len(self.columns)), layout.first_misplaced_quote()
+        if misplaced is not None and (ragged is None or misplaced <= ragged):
+            raise self._bad_quotes(line + layout.first_line(misplaced))
+        if ragged is not None:
+            cells = int(layout.widths[ragged])
+            raise UserError(
+                f"{self.text.shown}:{line + layout.last_line(ragged)}: {cells} cell{'s' if cells > 1 else ''}, "
+                f"where the first row has {len(self.columns)}; mend that line, "
+                "or give ingest.source.separator and ingest.source.quoting if they were not found out rightly"
+            )
+
+    def _bad_quotes(self, line: int) -> UserError:
+        return UserError(
+            f"{self.text.shown}:{line}: the row that begins here cannot be read: its quotes do not wrap whole cells; "
+            "mend them, or set ingest.source.quoting to none if they are signs like any other"
+        )
+
+
+def open_delimited(entry: Entry, config: TableSource, like: object) -> DelimitedFile:
+    """Finds out how the file is written; separator and header are those of `like`, the first file, if there is one.
+
+    Raises UserError when the file holds nothing, its names do not fit or are given twice, or it cannot be decoded.
+    """
+    like = like if isinstance(like, DelimitedFile) else None
+    text = open_text(entry, config.encoding)
+    tab = "\t" if PurePosixPath(entry.name.lower()).suffix in _TABBED else None
+    dialect = find_dialect(text, config, like.dialect.separator if like else tab)
+    first = next(read_rows(text, dialect), None)
+    if first is None:
+        raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
+    header = like.header if like else has_header(text, dialect, config)
+    columns = _column_names(first, header, config, entry.shown)
+    return DelimitedFile(text=text, dialect=dialect, header=header, columns=columns)
+
+
+def _column_names(first: list[str], header: bool, config: TableSource, shown: str) -> tuple[str, ...]:
+    """A column without a name is called by its place."""
+    if config.names is not None:
+        if len(config.names) != len(first):
+            raise UserError(
+                f"{shown}: ingest.source.names has {len(config.names)} names, the file has {len(first)} columns; "
+                "give a name for each column, in order"
+            )
+        return config.names
+    found = [cell.strip() for cell in first] if header else [""] * len(first)
+    return tuple(name or f"column_{place}" for place, name in enumerate(found, 1))

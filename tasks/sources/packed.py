@@ -1,0 +1,145 @@
+"""Files as they are, or packed as .gz, .zip or .tar: what is in them, read without unpacking to disk."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BufferedReader
+from pathlib import Path
+from typing import Literal
+
+from tasks.errors import UserError
+from tasks.sources.archives import PACKED_SUFFIXES, tar_members, zip_members
+from tasks.sources.files import read_errors
+from tasks.sources.unpacking import DAMAGE, damage, guarded, most_unpacked
+
+Form = Literal["plain", "gzip", "zip", "tar"]
+
+_TAR_MARK, _TAR_MARK_AT = b"ustar", 257
+_OFFICE = ("[Content_Types].xml", "mimetype")
+"""The zip of an Excel or OpenDocument file holds one of these: it is a document, and no archive of files."""
+
+_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A file, or one inside an archive. `shown` is for messages; `name` is its path below the folder or archive."""
+
+    shown: str
+    name: str
+    plain: Path | None = None
+    """The file itself, when it is not packed."""
+
+    unpack: Callable[[], BufferedReader] = field(repr=False, compare=False)
+
+    def open(self) -> BufferedReader:
+        """The bytes, unpacked while they are read; to be closed. Reading raises UserError at damage and at a bomb."""
+        with read_errors(self.shown):
+            return self.unpack()
+
+
+def is_packed(file: Path) -> bool:
+    """Whether the file is a .gz, .zip or .tar by its content; an old .tar by its name. Excel files are not."""
+    with read_errors(str(file)):
+        return _form(file) != "plain"
+
+
+def entries(file: Path, shown: str) -> list[Entry]:
+    """What a .gz, .zip or .tar holds, sorted by name, without hidden names; of a plain file, itself.
+
+    Raises UserError when an archive is damaged, encrypted, holds nothing, other archives, or names that lead out of it.
+    """
+    with read_errors(shown):
+        match _form(file):
+            case "gzip":
+                return _unpacked_gzip(file, shown)
+            case "zip":
+                opened = zip_members(file, shown)
+            case "tar":
+                opened = tar_members(file, shown)
+            case "plain":
+                return [plain_entry(file, shown, file.name)]
+    return [Entry(shown=f"{shown}: {name}", name=name, unpack=opened[name]) for name in sorted(opened)]
+
+
+def plain_entry(file: Path, shown: str, name: str) -> Entry:
+    """A file as it is."""
+    return Entry(shown=shown, name=name, plain=file, unpack=lambda: file.open("rb"))
+
+
+@contextmanager
+def extracted(entry: Entry) -> Iterator[Path]:
+    """A file with the entry's bytes, for formats that must be sought in: the file itself, or a temporary one."""
+    if entry.plain:
+        yield entry.plain
+        return
+    suffix = _SUFFIX.fullmatch(Path(entry.name).suffix)
+    with tempfile.NamedTemporaryFile(suffix=suffix.group() if suffix else None) as copy:
+        with read_errors(entry.shown), entry.open() as content:
+            shutil.copyfileobj(content, copy)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def digest_entries(groups: Mapping[str, Iterable[Entry]]) -> str:
+    """SHA-256 over groups, names and unpacked contents: a folder and a .zip of it have the same."""
+    content = hashlib.sha256()
+    for group, listed in groups.items():
+        for entry in listed:
+            with read_errors(entry.shown), entry.open() as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            content.update(f"{group}\0{entry.name}\0{digest}\n".encode())
+    return content.hexdigest()
+
+
+def _form(file: Path) -> Form:
+    """gzip, zip, tar or plain; a .tar.gz is a tar."""
+    with file.open("rb") as handle:
+        head = handle.read(512)
+    if head.startswith(b"\x1f\x8b"):
+        return "tar" if _is_tar(file.name.lower().removesuffix(".gz"), _gzip_head(file)) else "gzip"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "plain" if _is_office(file) else "zip"
+    return "tar" if _is_tar(file.name.lower(), head) else "plain"
+
+
+def _is_tar(name: str, head: bytes) -> bool:
+    return name.endswith((".tar", ".tgz")) or head[_TAR_MARK_AT:].startswith(_TAR_MARK)
+
+
+def _gzip_head(file: Path) -> bytes:
+    """How the unpacked bytes begin; nothing when they cannot be unpacked, which is said when they are read."""
+    try:
+        with gzip.open(file) as handle:
+            return handle.read(512)
+    except (gzip.BadGzipFile, *DAMAGE):
+        return b""
+
+
+def _is_office(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name in _OFFICE for name in archive.namelist())
+    except (NotImplementedError, *DAMAGE):
+        return False
+
+
+def _unpacked_gzip(file: Path, shown: str) -> list[Entry]:
+    name = re.sub(r"\.gz$", "", file.name, flags=re.IGNORECASE)
+
+    if name.lower().endswith(PACKED_SUFFIXES):
+        raise UserError(f"{shown}: packed twice; unpack it once, and give that")
+
+    def unpack() -> BufferedReader:
+        with damage(shown):
+            return guarded(gzip.open(file), shown, most_unpacked(file.stat().st_size))
+
+    return [Entry(shown=shown, name=name, unpack=unpack)]

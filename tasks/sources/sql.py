@@ -1,0 +1,173 @@
+"""The rows of a query, streamed from any database that SQLAlchemy knows; never a change to the database."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import UserError
+from tasks.params_sources import SqlSource
+from tasks.sources.base import Source
+from tasks.sources.sql_engine import engine_for, forbid_writing, parsed, said
+from tasks.sources.sql_values import Cell, Kind, column_type, frame, kinds, plain_rows
+
+if TYPE_CHECKING:
+    import polars as pl
+    from sqlalchemy import URL, Connection, CursorResult
+
+_BATCH = 2_000
+"""Rows that are fetched at once, and that are in memory."""
+
+_SHOWN = 60
+"""Characters of the query that messages and reports show."""
+
+Batch = tuple[tuple[str, ...], list[tuple[Cell, ...]]]
+
+
+class Sql(Source):
+    """One query's rows, in the order in which the database gives them.
+
+    The query runs three times for one ingest and once more for a digest, always in a transaction that cannot write and
+    is never committed. The first run finds each column's type over all rows: a database without strict types (SQLite)
+    may give a number in the first row and a word in the last, and a column's first thousands may all be missing.
+    """
+
+    kind = "sql"
+
+    def __init__(self, config: SqlSource, root: Path) -> None:
+        self._config = config
+        self._root = root
+        self._url = parsed(config.url)
+        query = " ".join(config.query.split())
+        shown = query if len(query) <= _SHOWN else f"{query[:_SHOWN]}..."
+        self.location = f"{config.url}: {shown}"
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        schema = {name: column_type(name, seen) for name, seen in self._kinds.items()}
+        for columns, rows in self._batches():
+            if columns != tuple(schema) or any(seen - self._kinds[name] for name, seen in kinds(columns, rows).items()):
+                raise UserError(f"{self.location}: changed while it was read; run again when nothing writes to it")
+            yield frame(schema, rows)
+
+    def digest(self) -> str:
+        """Over the columns' names and all rows in their order, so the whole query runs for it, streamed.
+
+        Add an ORDER BY of a unique column: without one a database may give the same rows in another order.
+        """
+        content = hashlib.sha256()
+        for number, (columns, rows) in enumerate(self._batches()):
+            if number == 0:
+                content.update(ascii(columns).encode())
+            for row in rows:
+                content.update(ascii(row).encode())
+        return content.hexdigest()
+
+    def watched(self) -> list[Path] | None:
+        file = self._sqlite_file
+        if file is None:
+            return None
+        journal = file.with_name(f"{file.name}-wal")
+        return [file, journal] if journal.exists() else [file]
+
+    @cached_property
+    def _kinds(self) -> dict[str, frozenset[Kind]]:
+        """The kinds of values of each column, over all rows."""
+        found: dict[str, frozenset[Kind]] = {}
+        for columns, rows in self._batches():
+            for name, seen in kinds(columns, rows).items():
+                found[name] = found.get(name, frozenset()) | seen
+        return found
+
+    def _batches(self) -> Iterator[Batch]:
+        """The columns' names with some rows, at least once, also when there are no rows."""
+        with self._connected() as connection, self._database_errors():
+            connection.execution_options(stream_results=True, no_parameters=True)
+            result = connection.exec_driver_sql(self._config.query)
+            columns = _column_names(result)
+            num_batches = 0
+            for num_batches, batch in enumerate(result.yield_per(_BATCH).partitions(), 1):  # noqa: B007 (counted for what follows)
+                yield columns, plain_rows(columns, batch)
+            if num_batches == 0:
+                yield columns, []
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection in a transaction that cannot write. Raises UserError when the database cannot be reached."""
+        import sqlalchemy as sa
+
+        engine = engine_for(self._reachable_url())
+        try:
+            with engine.connect() as connection:
+                forbid_writing(connection)
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            host = f"{self._url.host or 'its socket'}, port {self._url.port or 'by default'}"
+            where = f"the server at {host}," if self._sqlite_file is None else "the file"
+            raise UserError(
+                f"{self.location}: cannot be reached ({said(error)}); check that {where} is there and lets you in, "
+                "ingest.source.url, and the variable that ingest.source.password_env names"
+            ) from None
+        finally:
+            engine.dispose()
+
+    @contextmanager
+    def _database_errors(self) -> Iterator[None]:
+        import sqlalchemy as sa
+
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            if self._sqlite_file is not None and type(error) is sa.exc.DatabaseError:
+                raise UserError(
+                    f"{self.location}: no SQLite file, or a damaged one ({said(error)}); copy or write it anew"
+                ) from None
+            raise UserError(
+                f"{self.location}: the database refuses: {said(error)}; correct ingest.source.query, which may only "
+                "read, or give yourself the right to read what it names"
+            ) from None
+
+    @property
+    def _sqlite_file(self) -> Path | None:
+        """The file of an SQLite database; None for every other. Raises UserError when none is named."""
+        if self._url.get_backend_name() != "sqlite":
+            return None
+        name = self._url.database
+        if not name or name == ":memory:" or name.startswith("file:"):
+            raise UserError("ingest.source.url: names no SQLite file; write it as sqlite:///folder/shop.db")
+        return self._root / Path(name).expanduser()
+
+    def _reachable_url(self) -> URL:
+        """With the password, or with the file's full path. Raises UserError when either is absent."""
+        file = self._sqlite_file
+        if file is not None:
+            if not file.is_file():
+                raise UserError(f"{self.location}: there is no such file; correct ingest.source.url")
+            return self._url.set(database=str(file))
+        variable = self._config.password_env
+        if variable is None:
+            return self._url
+        if variable not in os.environ:
+            raise UserError(
+                f"ingest.source.password_env: the environment has no variable {variable}; set it to the password"
+            )
+        return self._url.set(password=os.environ[variable])
+
+
+def _column_names(result: CursorResult[Any]) -> tuple[str, ...]:
+    """Raises UserError when the query gives no rows, or columns without a name of their own."""
+    if not result.returns_rows or result.cursor is None:
+        raise UserError("ingest.source.query: gives no rows; write one SELECT")
+    names = tuple(str(column[0]) for column in result.cursor.description)
+    twice = [name for name, count in Counter(names).items() if count > 1 or not name]
+    if twice:
+        raise UserError(
+            f"ingest.source.query: several columns are called {twice[0] or 'nothing'}; "
+            "give each a name of its own with AS"
+        )
+    return names

@@ -1,0 +1,72 @@
+"""The way into a database: its URL without a password, its driver, and a session that cannot write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+_CONNECT_SECONDS = 10
+
+_SECRETS = ("password", "passwd", "pwd")
+
+
+def parsed(text: str) -> URL:
+    """The URL, PostgreSQL's for psycopg 3. Raises UserError without showing it when it holds a password."""
+    import sqlalchemy as sa
+
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        raise UserError(
+            "ingest.source.url: is no URL of a database; write it like postgresql://me@host/shop or sqlite:///shop.db"
+        ) from None
+    if url.password is not None or _holds_secret(url):
+        raise UserError(
+            "ingest.source.url: holds a password; take it out, put it into an environment variable and give "
+            "that variable's name as ingest.source.password_env"
+        )
+    return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
+
+
+def _holds_secret(url: URL) -> bool:
+    """Whether the part after `?` gives a password, by a name of its own or within a driver's own string."""
+    given = [(key.lower(), str(value).lower()) for key, value in url.query.items()]
+    return any(key.endswith(_SECRETS) or f"{word}=" in value for key, value in given for word in _SECRETS)
+
+
+def engine_for(url: URL) -> Engine:
+    """Raises UserError when the database's driver is not installed, or nobody knows the database."""
+    import sqlalchemy as sa
+
+    wants_limit = url.drivername == "postgresql+psycopg" and "connect_timeout" not in url.query
+    options = {"connect_timeout": _CONNECT_SECONDS} if wants_limit else {}
+    try:
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
+    except ModuleNotFoundError as error:
+        extra = "modelwright[postgres]" if error.name == "psycopg" else str(error.name)
+        raise UserError(
+            f"ingest.source.url: {url.drivername} needs the package {error.name}; pip install '{extra}'"
+        ) from None
+    except sa.exc.NoSuchModuleError:
+        raise UserError(
+            f"ingest.source.url: SQLAlchemy knows no database {url.drivername}; correct it, or install its dialect"
+        ) from None
+
+
+def forbid_writing(connection: Connection) -> None:
+    """Read-only, and for PostgreSQL also in a transaction that the query itself might begin."""
+    match connection.dialect.name:
+        case "postgresql":
+            connection.execution_options(postgresql_readonly=True)
+            connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+        case "sqlite":
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+
+
+def said(error: Exception) -> str:
+    """The database's own words on one line, without SQLAlchemy's."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -1,0 +1,126 @@
+"""The files below a folder, of a glob or in an archive, by their paths there; and rows from them in batches."""
+
+from __future__ import annotations
+
+import glob
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from tasks.errors import UserError
+from tasks.sources.files import find_files, fixed_part, read_errors
+from tasks.sources.packed import Entry, entries, is_packed, plain_entry
+
+Item = TypeVar("Item")
+
+_MAX_ITEMS = 16_384
+_MAX_BYTES = 32 << 20
+
+
+def files_below(root: Path, location: str) -> list[Entry]:
+    """All visible files, sorted by their paths below the folder, the glob's fixed part, or the archive.
+
+    Folders that all files of an archive lie in are left out of their paths: packing adds them. A .gz file stands for
+    what it holds. Raises UserError when there is none, two have one name, or they cannot be read.
+    """
+    place = root / Path(location).expanduser()
+    with read_errors(location):
+        if place.is_dir():
+            found = _opened(_walk(place, (place.resolve(),)), place, root)
+        elif glob.has_magic(location) and not place.exists():
+            found = _opened(find_files(root, location), fixed_part(root, location), root)
+        else:
+            [file] = find_files(root, location)
+            found = _without_wrapper(entries(file, location)) if is_packed(file) else entries(file, location)
+    if not found:
+        raise UserError(f"{location}: the folder holds no files; put the data there, or correct the path")
+    return _each_once(sorted(found, key=lambda entry: entry.name))
+
+
+def files_by_split(root: Path, path: str, test_path: str | None) -> dict[str, list[Entry]]:
+    """The files of train, and those of test when they come by themselves. Raises UserError for a file in both."""
+    groups = {"train": files_below(root, path)}
+    if test_path:
+        groups["test"] = files_below(root, test_path)
+        train = {entry.plain.resolve() for entry in groups["train"] if entry.plain}
+        for entry in groups["test"]:
+            if entry.plain and entry.plain.resolve() in train:
+                raise UserError(
+                    f"{entry.shown}: lies in path and in test_path, so that it would be trained and tested on; "
+                    "give folders of which neither holds the other"
+                )
+    return groups
+
+
+def top_folder(entry: Entry) -> str | None:
+    """The first folder of the file's path; None for a file that lies in none."""
+    folder, slash, _ = entry.name.partition("/")
+    return folder if slash else None
+
+
+def in_batches(
+    items: Iterable[Item], num_bytes: Callable[[Item], int], max_items: int = _MAX_ITEMS
+) -> Iterator[list[Item]]:
+    """Lists of at most so many items; a new one begins when 32 MiB are reached."""
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += num_bytes(item)
+        if size >= _MAX_BYTES or len(batch) == max_items:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _walk(folder: Path, ancestors: tuple[Path, ...]) -> Iterator[Path]:
+    """Links to folders are followed, and refused where they lead in a circle."""
+    for path in folder.iterdir():
+        if path.name.startswith((".", "_")):
+            continue
+        if path.is_file():
+            yield path
+            continue
+        if not path.is_dir():
+            raise UserError(f"{path}: neither a file nor a folder, or a link that leads nowhere; remove it")
+        target = path.resolve()
+        if target in ancestors:
+            raise UserError(f"{path}: this link leads back to a folder it lies in; remove it")
+        yield from _walk(path, (*ancestors, target))
+
+
+def _opened(files: Iterable[Path], base: Path, root: Path) -> list[Entry]:
+    """The files by their paths below `base`, without those that are hidden there."""
+    found: list[Entry] = []
+    for file in files:
+        name = PurePosixPath(_readable(file.relative_to(base)))
+        shown = _readable(file.relative_to(root) if file.is_relative_to(root) else file)
+        if any(part.startswith((".", "_")) for part in name.parts):
+            continue
+        if file.suffix.lower() != ".gz":
+            found.append(plain_entry(file, shown, name.as_posix()))
+            continue
+        found += [replace(entry, name=(name.parent / entry.name).as_posix()) for entry in entries(file, shown)]
+    return found
+
+
+def _readable(path: Path) -> str:
+    """As text that every file can hold: a byte that is no UTF-8 becomes a replacement sign."""
+    return os.fsencode(path.as_posix()).decode(errors="replace")
+
+
+def _without_wrapper(found: list[Entry]) -> list[Entry]:
+    parents = [PurePosixPath(entry.name).parent.as_posix() for entry in found]
+    wrapper = os.path.commonpath(parents)
+    return [replace(entry, name=entry.name.removeprefix(f"{wrapper}/")) for entry in found]
+
+
+def _each_once(found: list[Entry]) -> list[Entry]:
+    for first, second in itertools.pairwise(found):
+        if first.name == second.name:
+            raise UserError(f"{first.shown} and {second.shown} are both called {first.name}; rename one of them")
+    return found

@@ -1,0 +1,132 @@
+"""From a source's cells to typed columns, in one pass: types are planned from the first rows and checked on all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from tasks.columns import column_type
+from tasks.columns.number_text import plainly
+from tasks.columns.time_formats import parse
+from tasks.description import types_of
+from tasks.parallel import ahead
+from tasks.params import ColumnTypeName, Ingest
+from tasks.sources.base import NumberFormat, Source
+from tasks.survey import Survey, merge, survey, survey_and_read
+
+
+class PlanChanged(Exception):  # noqa: N818 (no error: the rows are read again)
+    """Later rows say that columns are of other types than the first rows did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How the cells of one column become values of `type`."""
+
+    type: ColumnTypeName
+    format: str | None
+    """Of timestamps in text."""
+
+    whole: bool
+    """Whole numbers lose their `.0`: class 1 is class 1."""
+
+    @property
+    def way(self) -> tuple[object, ...]:
+        """What readings that leave the same values have in common: text and categories are read alike."""
+        return (column_type(self.type).dtype, self.format, self.whole)
+
+
+Plan = Mapping[str, Reading]
+
+
+def first_plan(config: Ingest, rows: Source) -> Plan:
+    """From the first batch of rows."""
+    first = next(rows.parts(), None)
+    if first is None:
+        return {}
+    cells = without_missing(first, config)
+    return plan_of(config, rows, {values.name: survey(values, None, rows.numbers) for values in cells})
+
+
+def plan_of(config: Ingest, rows: Source, found: Mapping[str, Survey]) -> Plan:
+    """From what all rows say, or the first of them."""
+    types = types_of(config, rows, found)
+    return {name: _reading(name, types[name], config, found[name]) for name in found}
+
+
+@dataclass(kw_only=True)
+class Typing:
+    """One pass over the rows by a plan. `found` says at its end what all rows were."""
+
+    config: Ingest
+    rows: Source
+    plan: Plan
+    found: dict[str, Survey] = field(default_factory=dict)
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        """The rows in batches, typed as planned; columns side by side, on all cores."""
+        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+            for part in ahead(self.rows.parts()):
+                cells = without_missing(part, self.config)
+                done = list(pool.map(self._column, cells))
+                for seen, values in done:
+                    known = self.found.get(values.name)
+                    self.found[values.name] = merge(known, seen) if known else seen
+                yield pl.DataFrame([values for _, values in done])
+
+    def check(self, plan: Plan) -> None:
+        """Raises PlanChanged when all rows ask for another plan than the one that was followed."""
+        if {name: reading.way for name, reading in plan.items()} != {
+            name: reading.way for name, reading in self.plan.items()
+        }:
+            raise PlanChanged
+
+    def _column(self, cells: pl.Series) -> tuple[Survey, pl.Series]:
+        seen, read = survey_and_read(cells, self.found.get(cells.name), self.rows.numbers)
+        reading = self.plan[cells.name]
+        if read is not None and read.dtype == column_type(reading.type).dtype and reading.format in (None, seen.format):
+            return seen, read
+        return seen, _read(cells, read, reading, self.rows.numbers)
+
+
+def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
+    """Cells that stand for a missing value in their column alone, as missing."""
+    sentinels = {name: override.missing for name, override in config.columns.items() if override.missing}
+    changed = [_without(part[name], missing) for name, missing in sentinels.items() if name in part.columns]
+    return part.with_columns(changed) if changed else part
+
+
+def _without(values: pl.Series, missing: tuple[str, ...]) -> pl.Series:
+    if values.dtype.is_numeric():
+        found = values.is_in(pl.Series(missing).cast(pl.Float64, strict=False).cast(values.dtype, strict=False))
+    elif values.dtype == pl.String:
+        found = values.is_in(list(missing))
+    else:
+        return values
+    return values.set(found, None)
+
+
+def _reading(name: str, wanted: ColumnTypeName, config: Ingest, seen: Survey) -> Reading:
+    override = config.columns.get(name)
+    given = override.format if override else None
+    is_text = seen.storage == "text"
+    return Reading(
+        type=wanted,
+        format=(given or seen.format) if wanted == "timestamp" and (is_text or given) else None,
+        whole=name == config.target and wanted == "category" and is_text and seen.is_whole,
+    )
+
+
+def _read(cells: pl.Series, read: pl.Series | None, reading: Reading, written: NumberFormat) -> pl.Series:
+    """The cells as values of their type; what does not fit is missing."""
+    if reading.format and cells.dtype not in (pl.Date, pl.Datetime):
+        return parse(cells, reading.format)
+    if reading.type == "number" and cells.dtype == pl.String and written != NumberFormat():
+        cells = plainly(cells, written.decimal, written.thousands)
+    if reading.whole:
+        cells = column_type("number").cast(cells) if read is None else read
+    return column_type(reading.type).cast(cells)

@@ -1,0 +1,23 @@
+"""Sounds as WAV bytes, made up for tests."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def wav(samples: NDArray[np.generic], rate: int = 8_000) -> bytes:
+    """[N] or [N, channels] samples as a WAV file of their own type."""
+    from scipy.io import wavfile
+
+    content = io.BytesIO()
+    wavfile.write(content, rate, samples)
+    return content.getvalue()
+
+
+def tone(pitch: float, seconds: float = 0.25, rate: int = 8_000, loudness: float = 0.5) -> bytes:
+    """A sine of that pitch in Hz, in 16 bits."""
+    times = np.arange(round(seconds * rate)) / rate
+    return wav((loudness * np.sin(2 * np.pi * pitch * times) * 32_767).astype(np.int16), rate)

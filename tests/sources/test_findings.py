@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks.params_sources import TableSource
+from tasks.sources import source
+from tests.tables import place
+
+
+def settings(root: Path, content: str, encoding: str = "utf-8") -> dict[str, Any]:
+    (root / "data.csv").write_bytes(content.encode(encoding))
+    return source(TableSource(kind="table", path="data.csv"), place(root)).settings()
+
+
+def test_says_how_the_file_is_written(tmp_path: Path) -> None:
+    assert settings(tmp_path, "name;size\nAnn;1\nBo;2\n") == {"separator": ";", "encoding": "utf-8", "header": True}
+    assert settings(tmp_path, 'Ärmel\t"1"\nÄrmel\t"2"\n', "cp1252") == {
+        "separator": "\t",
+        "quoting": "double",
+        "encoding": "cp1252",
+        "header": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "thousands"),
+    [
+        (["1,5", "20,25", "-3"], ",", None),
+        (["1.234,5", "20,25", "1.000.000"], ",", "."),
+        (["1 234,5", "20,25", "3"], ",", " "),
+        (["1,234.5", "20.25", "3"], ".", ","),
+        (["1'234.5", "20.25", "3"], ".", "'"),
+        (["1.5", "20.25", "3"], ".", None),
+        (["1,5", "20,25", "NA"], ",", None),
+        (["1,5", "two, and a half", "three, or so"], ".", None),
+        (["10.05.2024", "11.05.2024", "12.05.2024"], ".", None),
+    ],
+)
+def test_finds_the_format_of_numbers(tmp_path: Path, cells: list[str], decimal: str, thousands: str | None) -> None:
+    content = "name;size\n" + "".join(f"n{place};{cell}\n" for place, cell in enumerate(cells))
+    found = settings(tmp_path, content)
+    assert (found.get("decimal", "."), found.get("thousands")) == (decimal, thousands)
+
+
+def test_numbers_of_another_format_are_read_by_it(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a;b\n1.234,5;x\n;y\n-2;z\n")
+    config = TableSource(kind="table", path="data.csv", decimal=",", thousands=".")
+    rows = source(config, place(tmp_path))
+    assert pl.concat(rows.parts())["a"].to_list() == ["1.234,5", None, "-2"]
+    assert (rows.numbers.decimal, rows.numbers.thousands) == (",", ".")
+
+
+@pytest.mark.parametrize("mark", ["#", "%", "//", "|"])
+def test_lines_that_are_no_rows_are_comments(tmp_path: Path, mark: str) -> None:
+    content = f"{mark} made by hand, in May\n{mark} with care\na;b\n1;2\n3;4\n5;6\n7;8\n9;10\n1;1\n2;2\n"
+    found = settings(tmp_path, content)
+    assert found["comment"] == mark[: len(found["comment"])]
+    config = TableSource(kind="table", path="data.csv", comment=found["comment"])
+    assert pl.concat(source(config, place(tmp_path)).parts()).shape == (7, 2)
+
+
+def test_a_header_behind_a_mark_is_no_comment(tmp_path: Path) -> None:
+    assert "comment" not in settings(tmp_path, "#id;size\n1;2\n3;4\n")
+    assert "comment" not in settings(tmp_path, "#1;2\n#2;3\n#3;4\n")
+
+
+def test_blanks_separate_when_nothing_else_does(tmp_path: Path) -> None:
+    assert settings(tmp_path, "A11 6 A34 1\nA12 48 A32 2\nA14 12 A34 1\n")["separator"] == " "
+    assert settings(tmp_path, "Ann Bo\nCy Dee\n")["separator"] == ","

@@ -1,0 +1,148 @@
+"""Booleans, timestamps and sounds over MLflow: in every form in which a caller may have them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from tasks import normalize
+from tasks.inputs import Examples
+from tasks.params import LogisticRegression, Normalize, SklearnTrain
+from tasks.recipe import write_recipe
+from tasks.tracking import package
+from tasks.trainers import trainer
+from tasks.trainers.base import Job
+from tests.sounds import tone
+from tests.tables import described
+
+pytestmark = pytest.mark.chain
+
+TRAIN = SklearnTrain(kind="sklearn", estimator=LogisticRegression(kind="logistic_regression"))
+
+
+def rows(num_rows: int) -> pl.DataFrame:
+    """Raw rows as they are at rest; `member` and `since` have gaps."""
+    numbers = range(num_rows)
+    since = [datetime(2024, 1, 1) + timedelta(hours=31 * number) for number in numbers]
+    return pl.DataFrame(
+        {
+            "member": [None if number % 10 == 9 else number % 3 == 0 for number in numbers],
+            "since": [None if number % 10 == 8 else since[number] for number in numbers],
+            "call": [tone(400 + 300 * (number % 2), seconds=0.05) for number in numbers],
+            "label": ["low" if number % 2 == 0 else "high" for number in numbers],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    import mlflow
+    from mlflow.models import Model
+
+    dataset = described(
+        {
+            "member": ("boolean", "feature"),
+            "since": ("timestamp", "feature"),
+            "call": ("audio", "feature"),
+            "label": ("category", "target"),
+        }
+    )
+    recipe = normalize.learn_recipe([rows(40)], dataset, Normalize())
+    examples = Examples(inputs=recipe.encode(rows(40)), target=recipe.encode_target(rows(40)))
+    folder = tmp_path_factory.mktemp("model")
+    job = Job(spec=recipe.spec(), train=examples, validation=examples)
+    trainer("sklearn").fit(job, TRAIN).model.save(folder)
+    write_recipe(folder / "recipe.json", recipe)
+    with package.packaged(folder, "sklearn", rows(40), Model()) as packed:
+        yield mlflow.pyfunc.load_model(str(packed))
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return rows(6).drop("label").to_pandas()
+
+
+def test_the_signature_names_what_is_promised(model: Any) -> None:
+    inputs = {column.name: str(column.type) for column in model.metadata.get_input_schema()}
+    assert inputs == {"member": "Any", "since": "DataType.datetime", "call": "DataType.binary"}
+
+
+def test_prediction_needs_scipy_for_sounds() -> None:
+    recipe = normalize.learn_recipe(
+        [rows(4)], described({"call": ("audio", "feature"), "label": ("category", "target")}), Normalize()
+    )
+    assert any(line.startswith("scipy==") for line in package.requirements(recipe, "torch"))
+
+
+def test_the_input_example_can_be_predicted(model: Any) -> None:
+    assert len(model.predict(model.input_example)) == package.NUM_EXAMPLES
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "numpy's truth values": {"member": np.array([True, False, False, True, False, False])},
+    "words": {"member": ["Yes", "no", " FALSE", "t", "off", "n"]},
+    "ones and zeros": {"member": [1, 0, 0, 1, 0, 0]},
+    "Python's times": {"since": [datetime(2024, 1, 1) + timedelta(hours=31 * number) for number in range(6)]},
+    "base64": {"call": [base64.b64encode(content).decode() for content in rows(6)["call"]]},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_answer(model: Any, frame: pd.DataFrame, form: str) -> None:
+    pd.testing.assert_frame_equal(model.predict(frame.assign(**FORMS[form])), model.predict(frame))
+
+
+def test_json_over_http_gives_the_same_answer(model: Any, frame: pd.DataFrame) -> None:
+    """As MLflow's server reads a request: it makes times of text, which it refuses in a pandas frame."""
+    from mlflow.pyfunc.scoring_server import infer_and_parse_data
+
+    request = [
+        {"member": member, "since": since.isoformat(), "call": base64.b64encode(call).decode()}
+        for member, since, call in zip(frame["member"], frame["since"], frame["call"], strict=True)
+    ]
+    sent = json.dumps({"dataframe_records": request})
+    received = infer_and_parse_data(json.loads(sent), model.metadata.get_input_schema())
+    pd.testing.assert_frame_equal(model.predict(received), model.predict(frame))
+
+
+def test_gaps_are_allowed(model: Any, frame: pd.DataFrame) -> None:
+    gaps = frame.assign(member=[None, True, False, np.nan, None, pd.NA], since=[None, pd.NaT, *frame["since"][2:]])
+    assert model.predict(gaps)["prediction"].isin(["low", "high"]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"member": ["perhaps"] * 6}, "column member: 'perhaps' is neither yes nor no"),
+        ({"member": [2] * 6}, "column member: 2 is neither yes nor no"),
+        ({"since": ["soon"] * 6}, "since"),
+        ({"call": [b"no sound"] * 6}, "column call .*no sound"),
+        ({"call": ["§"] * 6}, "column call: .*base64"),
+    ],
+)
+def test_a_wrong_value_is_named(model: Any, frame: pd.DataFrame, change: dict[str, Any], message: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException, match=message):
+        model.predict(frame.assign(**change))
+
+
+def test_without_a_signature_times_may_have_a_zone_and_must_be_iso() -> None:
+    from tasks.errors import UserError
+    from tasks.tracking.served_model import raw_rows
+
+    recipe = normalize.learn_recipe(
+        [rows(4)], described({"since": ("timestamp", "feature"), "label": ("category", "target")}), Normalize()
+    )
+    aware = pd.DataFrame({"since": [pd.Timestamp("2024-07-01 12:00", tz="Europe/Berlin"), "2024-07-01T12:00:00+02:00"]})
+    assert raw_rows(aware, recipe)["since"].to_list() == [datetime(2024, 7, 1, 10)] * 2
+    with pytest.raises(UserError, match="column since: '01/02/2024' is no timestamp; give one such as 2024-01-31T"):
+        raw_rows(pd.DataFrame({"since": ["01/02/2024"]}), recipe)

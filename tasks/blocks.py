@@ -11,13 +11,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tasks import storage
+from tasks.accepted import empty
 from tasks.errors import UserError
-from tasks.params import Ingest, TableSource
+from tasks.params import Ingest
 from tasks.params_file import check_pipeline, pipelines_in
 from tasks.paths import Project
-
-SAMPLE_ROWS = 100_000
-"""A suite is drafted from the first part only: ranges and categories of so many rows are a fair start."""
 
 
 def add_block(project: Project, file: Path, *, source: str | None = None, name: str | None = None) -> list[Path]:
@@ -39,22 +37,28 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
         drafted = draft_suite(project, name, pipeline.ingest)
         storage.write_json(suite, drafted)
         written.insert(0, suite)
+    accepted = project.pipeline(name).accepted
+    if not accepted.exists():
+        storage.write_json(accepted, empty())
+        written.insert(0, accepted)
     content[name] = block
     storage.write_text(project.params, _dumped(document))
     return written
 
 
 def draft_suite(project: Project, name: str, config: Ingest) -> dict[str, Any]:
-    """Ingests the source into a temporary folder, and drafts expectations from what came in."""
+    """Ingests the source into a temporary folder, and drafts expectations from all of its rows."""
     from tasks import ingest
-    from tasks.dataset import read_dataset
     from tasks.expectations import draft_suite as draft
+    from tasks.sources import source
+    from tasks.sources.base import Place
 
+    rows = source(config.source, Place(root=project.root, downloads=project.downloads))
     with tempfile.TemporaryDirectory(prefix="modelwright-") as folder:
-        paths = Project(root=Path(folder)).pipeline(name)
-        ingest.run(_with_absolute_source(config, project.root), paths)
-        sample = next(storage.read_parts(paths.raw)).head(SAMPLE_ROWS)
-        return draft(name, read_dataset(paths.dataset), sample)
+        table = Path(folder) / "raw"
+        # The digest is the stage's to record; nothing of the suite depends on it.
+        dataset = ingest.write_rows(config, rows, "", table)
+        return draft(name, dataset, storage.read_parts(table))
 
 
 def _read_block(file: Path) -> tuple[str, Any]:
@@ -99,14 +103,3 @@ def _set_source(block: Any, source: str, file: Path) -> None:
 def _from_root(source: str, root: Path) -> str:
     """The path as params.yaml has it: from the project's root, wherever the command was given, unless absolute."""
     return source if Path(source).is_absolute() else Path(os.path.relpath(source, root)).as_posix()
-
-
-def _with_absolute_source(config: Ingest, root: Path) -> Ingest:
-    if not isinstance(config.source, TableSource):
-        return config
-    update = {
-        key: str(root / value)
-        for key in ("path", "validation_path", "test_path")
-        if (value := getattr(config.source, key)) is not None
-    }
-    return config.model_copy(update={"source": config.source.model_copy(update=update)})

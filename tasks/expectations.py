@@ -1,13 +1,15 @@
 """Suites of expectations as people keep them in expectations/PIPELINE.json: drafted, read and checked.
 
-Great Expectations is not needed for any of this, and takes seconds to import: only `tasks.validate` does.
+Great Expectations is not needed for any of this, and takes seconds to import: only `tasks.gx` does.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -15,45 +17,17 @@ import polars as pl
 
 from tasks.columns import column_type
 from tasks.columns.base import Expectation, expectation
+from tasks.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, profile_of
 from tasks.dataset import Column, Dataset
 from tasks.errors import UserError, did_you_mean
+from tasks.suite_file import KNOWN_TYPES, read_suite_json
 
 Severity = Literal["critical", "warning"]
 
-_TYPE_NAMES = """
-    expect_column_distinct_values_to_be_in_set expect_column_distinct_values_to_contain_set
-    expect_column_distinct_values_to_equal_set expect_column_kl_divergence_to_be_less_than
-    expect_column_max_to_be_between expect_column_mean_to_be_between expect_column_median_to_be_between
-    expect_column_min_to_be_between expect_column_most_common_value_to_be_in_set
-    expect_column_pair_values_a_to_be_greater_than_b expect_column_pair_values_to_be_equal
-    expect_column_pair_values_to_be_in_set expect_column_proportion_of_non_null_values_to_be_between
-    expect_column_proportion_of_unique_values_to_be_between expect_column_quantile_values_to_be_between
-    expect_column_stdev_to_be_between expect_column_sum_to_be_between expect_column_to_exist expect_column_type_to_be
-    expect_column_unique_value_count_to_be_between expect_column_value_lengths_to_be_between
-    expect_column_value_lengths_to_equal expect_column_value_z_scores_to_be_less_than
-    expect_column_values_to_be_between expect_column_values_to_be_dateutil_parseable
-    expect_column_values_to_be_decreasing expect_column_values_to_be_in_set expect_column_values_to_be_in_type_list
-    expect_column_values_to_be_increasing expect_column_values_to_be_json_parseable expect_column_values_to_be_null
-    expect_column_values_to_be_of_type expect_column_values_to_be_unique expect_column_values_to_match_json_schema
-    expect_column_values_to_match_like_pattern expect_column_values_to_match_like_pattern_list
-    expect_column_values_to_match_regex expect_column_values_to_match_regex_list
-    expect_column_values_to_match_strftime_format expect_column_values_to_not_be_in_set
-    expect_column_values_to_not_be_null expect_column_values_to_not_be_outliers
-    expect_column_values_to_not_match_like_pattern expect_column_values_to_not_match_like_pattern_list
-    expect_column_values_to_not_match_regex expect_column_values_to_not_match_regex_list
-    expect_compound_columns_to_be_unique expect_multicolumn_sum_to_equal expect_multicolumn_values_to_be_equal
-    expect_select_column_values_to_be_unique_within_record expect_table_column_count_to_be_between
-    expect_table_column_count_to_equal expect_table_columns_to_match_ordered_list expect_table_columns_to_match_set
-    expect_table_row_count_to_be_between expect_table_row_count_to_equal
-    """
-
-KNOWN_TYPES = frozenset(_TYPE_NAMES.split())
-"""What Great Expectations 1.24 can check on a table in memory: all that it registers, but for those that need SQL."""
-
 _KEYS = {"type": str, "kwargs": dict, "severity": str, "notes": str}
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
-_UNDRAFTED_ROLES = ("id", "group", "time", "split")
-"""New rows bring new ids, groups and times: what was seen says nothing about them."""
+_SUITE_KEYS = ("name", "expectations", "drafted")
+_DIGEST_LENGTH = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +43,7 @@ class Rule:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns whose values it is about; none for a rule about the table as a whole."""
-        named = [self.kwargs[key] for key in _COLUMN_KWARGS if key in self.kwargs]
-        return tuple(column for name in named for column in (name if isinstance(name, list) else [name]))
+        return columns_of(self.kwargs)
 
     @property
     def label(self) -> str:
@@ -91,25 +64,49 @@ class Suite:
     rules: tuple[Rule, ...]
 
 
-def draft_suite(name: str, dataset: Dataset, sample: pl.DataFrame) -> dict[str, Any]:
-    """A suite to start from, by column types and the ranges seen in `sample`; a person goes on from there."""
-    drafted = [
+def draft_suite(name: str, dataset: Dataset, parts: Iterable[pl.DataFrame]) -> dict[str, Any]:
+    """A suite to start from, by column types and what all parts hold; a person goes on from there.
+
+    Its `drafted` keeps a digest of each expectation as it was drafted: what differs from it, a person has edited.
+    """
+    profile = profile_of(dataset, parts)
+    entries = [
         expectation("table_columns_to_match_set", "critical", column_set=[column.name for column in dataset.columns]),
         expectation("table_row_count_to_be_between", "critical", min_value=1),
     ]
     for column in dataset.columns:
-        if column.role not in _UNDRAFTED_ROLES:
-            drafted += _draft_column(column, dataset, sample[column.name])
-    return {"name": name, "expectations": drafted}
+        if column.role not in WITHOUT_VALUES:
+            entries += _draft_column(column, dataset, profile.columns[column.name])
+    return {"name": name, "expectations": entries, "drafted": {key_of(entry): digest_of(entry) for entry in entries}}
+
+
+def key_of(entry: Expectation) -> str:
+    """What names an expectation in its suite: type and columns, such as `expect_column_values_to_not_be_null(age)`."""
+    columns = columns_of(entry.get("kwargs", {}))
+    return f"{entry['type']}({', '.join(columns)})" if columns else str(entry["type"])
+
+
+def digest_of(entry: Expectation) -> str:
+    """Changes when, and only when, what the expectation demands does, or how severely."""
+    demanded = [entry.get("kwargs", {}), entry.get("severity", "critical")]
+    return hashlib.sha256(json.dumps(demanded, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def columns_of(kwargs: dict[str, Any]) -> tuple[str, ...]:
+    """The columns that an expectation with these arguments is about."""
+    named = [kwargs[key] for key in _COLUMN_KWARGS if key in kwargs]
+    return tuple(column for name in named for column in (name if isinstance(name, list) else [name]))
 
 
 def read_suite(path: Path) -> Suite:
     """The suite, its form checked. Raises UserError that names the place in the file, what is wrong, and what to do."""
-    content = _read_json(path)
+    content = read_suite_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("expectations"), list):
         raise UserError(f'{path}: must be an object with a list: {{"name": ..., "expectations": [...]}}')
-    for key in content.keys() - {"name", "expectations"}:
-        raise UserError(f"{path}: {key} is unknown{did_you_mean(key, ('name', 'expectations'))}")
+    for key in sorted(content.keys() - set(_SUITE_KEYS)):
+        raise UserError(f"{path}: {key} is unknown{did_you_mean(key, _SUITE_KEYS)}")
+    if not isinstance(content.get("drafted", {}), dict):
+        raise UserError(f"{path}: drafted must be an object, as `modelwright expect --write` writes it; take it out")
     rules = tuple(_rule(path, number, entry) for number, entry in enumerate(content["expectations"], start=1))
     return Suite(name=str(content.get("name", path.stem)), rules=rules)
 
@@ -126,10 +123,17 @@ def check_columns(path: Path, suite: Suite, columns: Collection[str]) -> None:
                 )
 
 
-def _draft_column(column: Column, dataset: Dataset, values: pl.Series) -> list[Expectation]:
+def _draft_column(column: Column, dataset: Dataset, profile: ColumnProfile) -> list[Expectation]:
+    values = representatives(profile).alias(column.name)
     drafted = column_type(column.type).expect(column.name, values)
-    if column.role != "target":
-        return drafted
+    if column.role == "target":
+        drafted = _draft_target(column, dataset, values, drafted)
+    if (profile.num_categories or 0) > NUM_CATEGORIES:  # not all of them are known
+        drafted = [entry for entry in drafted if entry["type"] != "expect_column_values_to_be_in_set"]
+    return drafted
+
+
+def _draft_target(column: Column, dataset: Dataset, values: pl.Series, drafted: list[Expectation]) -> list[Expectation]:
     # Rows without a target are taken out by clean: nothing to refuse a run for.
     own = [expectation("column_values_to_not_be_null", "warning", column=column.name)]
     if dataset.task != "regression":
@@ -139,29 +143,25 @@ def _draft_column(column: Column, dataset: Dataset, values: pl.Series) -> list[E
     return own + [entry for entry in drafted if entry["type"] != own[0]["type"]]
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path}: there is no such suite; `modelwright add` drafts one from the data: edit it and keep it in git"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}; mend that line"
-        ) from None
-    except _ConstantError as error:
-        raise UserError(f"{path}: {error} is no JSON number; write one, or leave the bound out") from None
+def representatives(profile: ColumnProfile) -> pl.Series:
+    """A few values that stand for all of a column: its extremes, categories or longest text, and a gap if it has any.
 
-
-class _ConstantError(Exception):
-    """NaN or Infinity, which Python reads and JSON does not know."""
-
-
-def _refuse_constant(constant: str) -> Any:
-    raise _ConstantError(constant)
+    All that drafting asks of values holds of these as it does of the whole column.
+    """
+    dtype = column_type(profile.type).dtype
+    values: list[Any] = []
+    match profile.type:
+        case "number" if profile.minimum is not None:
+            values = [profile.minimum, profile.maximum]
+        case "timestamp" if profile.minimum is not None:
+            values = [datetime.fromisoformat(str(extreme)) for extreme in (profile.minimum, profile.maximum)]
+        case "text" if profile.longest is not None:
+            values = ["x" * profile.longest]
+        case "category":
+            values = list(profile.categories or ())
+        case "boolean":
+            values = [value == "true" for value in profile.categories or ()]
+    return pl.Series(values + [None] * (profile.missing > 0), dtype=dtype)
 
 
 def _rule(path: Path, number: int, entry: Any) -> Rule:

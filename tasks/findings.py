@@ -1,15 +1,18 @@
 """What validation found, rule by rule: which rows go to quarantine and why, and when the run is refused.
 
-Pure functions on findings and the table; `tasks.validate` asks Great Expectations and writes what comes out here.
+Pure functions on findings and parts; `tasks.validate` asks Great Expectations and writes what comes out here.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.expectations import Rule
 from tasks.params import Validate
@@ -23,53 +26,88 @@ LONGEST_SHOWN = 80
 """Characters of a value in reports: enough to know it again, and a long text leaves the page readable."""
 
 
+NUM_COUNTED = 10_000
+"""Different bad values of an expectation that are counted; those that first come after so many are not."""
+
+Failing = list[tuple[Rule, NDArray[np.int64]]]
+"""The rules about rows, in the suite's order, each with the rows of a part that fail it."""
+
+
+class Tally:
+    """How many rows fail a rule, and with which values, in the order of the rows: the same however they are cut."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.num_rows = 0
+        self.values: Counter[str] = Counter()
+        self._columns = list(rule.columns)
+
+    def add(self, part: pl.DataFrame, rows: NDArray[np.int64]) -> None:
+        """Counts the failing rows of one part."""
+        if not len(rows):
+            return
+        self.num_rows += len(rows)
+        different = part.select(self._columns)[rows].group_by(self._columns, maintain_order=True).len("_count")
+        for *values, count in different.iter_rows():
+            value = shown_together(tuple(values))
+            if value in self.values or len(self.values) < NUM_COUNTED:
+                self.values[value] += count
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came out for one rule. `rows` are the rows that fail it; None when it is about the table as a whole."""
+    """What came out for one rule. `tally` is of the rows that fail it; None when it is about the table as a whole."""
 
     rule: Rule
     success: bool
-    rows: tuple[int, ...] | None
+    tally: Tally | None
     observed: Any = None
 
+    @property
+    def num_failing(self) -> int | None:
+        return None if self.tally is None else self.tally.num_rows
 
-def reasons(findings: list[Finding], table: pl.DataFrame) -> pl.DataFrame:
+
+def reasons(failing: Failing, part: pl.DataFrame) -> pl.DataFrame:
     """Per row, the first critical rule that it fails and why (`_rule`, `_reason`); missing where it may pass."""
-    found = no_findings(table.height)
-    for finding in findings:
-        if finding.rule.severity == "critical" and finding.rows:
-            why: list[str | None] = [None] * table.height
-            for row, values in zip(finding.rows, failing_values(table, finding), strict=True):
-                why[row] = _reason(finding.rule, values)
-            found = add_findings(found, finding.rule.label, pl.Series(why, dtype=pl.String))
+    found = no_findings(part.height)
+    for rule, rows in failing:
+        if rule.severity == "critical" and len(rows):
+            why: list[str | None] = [None] * part.height
+            for row, values in zip(rows, part.select(rule.columns)[rows].iter_rows(), strict=True):
+                why[row] = _reason(rule, values)
+            found = add_findings(found, rule.label, pl.Series(why, dtype=pl.String))
     return found
 
 
-def summarize(findings: list[Finding], table: pl.DataFrame, config: Validate, quarantine: str) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class RowCounts:
+    """The rows that came in, and those of them that went to quarantine."""
+
+    num_rows: int
+    num_quarantined: int
+
+    def share(self, count: int) -> float:
+        return count / max(self.num_rows, 1)
+
+
+def summarize(findings: list[Finding], counts: RowCounts, config: Validate, quarantine: str) -> dict[str, Any]:
     """The content of validation.json; `quarantine` is where the rows lie that failed."""
-    taken = {row for finding in findings if finding.rule.severity == "critical" for row in finding.rows or ()}
-    refusals = [_why_refused(finding, table) for finding in findings if _refuses(finding)]
-    if len(taken) > config.max_quarantined * table.height:
-        share = _percent(len(taken), table.height)
+    refusals = [_why_refused(finding, counts) for finding in findings if _refuses(finding)]
+    if counts.num_quarantined > config.max_quarantined * counts.num_rows:
         refusals.append(
-            f"{len(taken):,} of {table.height:,} rows ({share}) fail critical expectations, more than "
-            f"validate.max_quarantined allows ({config.max_quarantined:.1%})"
+            f"{counts.num_quarantined:,} of {counts.num_rows:,} rows ({counts.share(counts.num_quarantined):.1%}) fail "
+            f"critical expectations, more than validate.max_quarantined allows ({config.max_quarantined:.1%})"
         )
     return {
         "success": not refusals,
-        "num_rows": table.height,
-        "num_quarantined": len(taken),
-        "share_quarantined": round(len(taken) / max(table.height, 1), 6),
+        "num_rows": counts.num_rows,
+        "num_quarantined": counts.num_quarantined,
+        "share_quarantined": round(counts.share(counts.num_quarantined), 6),
         "max_quarantined": config.max_quarantined,
         "quarantine": quarantine,
         "refusals": refusals,
-        "expectations": [_entry(finding, table) for finding in findings],
+        "expectations": [_entry(finding, counts) for finding in findings],
     }
-
-
-def failing_values(table: pl.DataFrame, finding: Finding) -> list[tuple[Any, ...]]:
-    """The values that failed, a tuple of the rule's columns for each failing row."""
-    return table.select(finding.rule.columns)[list(finding.rows or ())].rows()
 
 
 def shown(value: Any) -> str:
@@ -97,42 +135,38 @@ def _reason(rule: Rule, values: tuple[Any, ...]) -> str:
 
 def _refuses(finding: Finding) -> bool:
     """Rows that fail are counted together; alone, only a rule about the table or with a share of its own refuses."""
-    alone = finding.rows is None or finding.rule.kwargs.get("mostly", 1) < 1
+    alone = finding.tally is None or finding.rule.kwargs.get("mostly", 1) < 1
     return finding.rule.severity == "critical" and not finding.success and alone
 
 
-def _why_refused(finding: Finding, table: pl.DataFrame) -> str:
+def _why_refused(finding: Finding, counts: RowCounts) -> str:
     demanded = ", ".join(f"{key} {shown(limit)}" for key, limit in finding.rule.limits.items())
-    if finding.rows is None:
+    if finding.num_failing is None:
         observed = "" if finding.observed is None else f": observed {shown(finding.observed)}"
     else:
-        observed = f": {len(finding.rows):,} rows fail ({_percent(len(finding.rows), table.height)})"
+        observed = f": {finding.num_failing:,} rows fail ({counts.share(finding.num_failing):.1%})"
     return f"{finding.rule.label} fails{observed}" + (f", demanded {demanded}" if demanded else "")
 
 
-def _percent(count: int, total: int) -> str:
-    return f"{count / max(total, 1):.1%}"
-
-
-def _entry(finding: Finding, table: pl.DataFrame) -> dict[str, Any]:
-    rule, rows = finding.rule, finding.rows
+def _entry(finding: Finding, counts: RowCounts) -> dict[str, Any]:
+    rule, num_failing = finding.rule, finding.num_failing
     return {
         "type": rule.type,
         "column": ", ".join(rule.columns) or None,
         "severity": rule.severity,
         "success": finding.success,
-        "num_unexpected": None if rows is None else len(rows),
-        "share": None if rows is None else round(len(rows) / max(table.height, 1), 6),
-        "examples": _examples(finding, table),
+        "num_unexpected": num_failing,
+        "share": None if num_failing is None else round(counts.share(num_failing), 6),
+        "examples": _examples(finding),
         "limits": {key: _short_limit(limit) for key, limit in rule.limits.items()},
     }
 
 
-def _examples(finding: Finding, table: pl.DataFrame) -> list[str]:
+def _examples(finding: Finding) -> list[str]:
     """The first different values that fail, in the order of the rows, or what was observed instead."""
-    if finding.rows is None:
+    if finding.tally is None:
         return [] if finding.success or finding.observed is None else [shown(finding.observed)]
-    return list(dict.fromkeys(map(shown_together, failing_values(table, finding))))[:NUM_EXAMPLES]
+    return list(finding.tally.values)[:NUM_EXAMPLES]
 
 
 def _short_limit(limit: Any) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks import storage
+from tasks.accepted import Accepted, read_accepted
 from tasks.blocks import add_block
 from tasks.errors import UserError
 from tasks.expectations import check_columns, read_suite
@@ -86,7 +87,9 @@ def source_path(project: Project, name: str = "churn") -> str:
 def test_a_block_and_its_suite_are_added_and_comments_stay(project: Project) -> None:
     written = add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"))
     suite = project.pipeline("churn").suite
-    assert written == [suite, project.params]
+    accepted = project.pipeline("churn").accepted
+    assert written == [accepted, suite, project.params]
+    assert read_accepted(accepted) == Accepted()
     text = project.params.read_text()
     added = BLOCK.split("pipelines:\n")[1].replace("elsewhere.csv", str(project.root / "rows.csv"))
     assert text == PARAMS.replace(END, added + END)
@@ -137,7 +140,8 @@ def test_a_bundled_data_set_needs_no_source(project: Project) -> None:
 def test_a_suite_that_is_there_is_kept(project: Project) -> None:
     suite = project.pipeline("churn").suite
     storage.write_json(suite, {"name": "churn", "expectations": []})
-    assert add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv")) == [project.params]
+    written = add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"))
+    assert suite not in written
     assert storage.read_json(suite) == {"name": "churn", "expectations": []}
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from tasks.dataset import Column, Dataset, SourceRecord
 from tasks.errors import UserError
-from tasks.expectations import KNOWN_TYPES, check_columns, draft_suite, read_suite
+from tasks.expectations import check_columns, draft_suite, read_suite
+from tasks.suite_file import KNOWN_TYPES
 
 
 def dataset(task: str = "binary", **columns: tuple[str, str]) -> Dataset:
@@ -41,7 +42,7 @@ def about(drafted: dict[str, Any], column: str) -> dict[str, dict[str, Any]]:
 
 
 def test_a_drafted_suite_can_be_read(tmp_path: Path) -> None:
-    drafted = draft_suite("churn", CHURN, ROWS)
+    drafted = draft_suite("churn", CHURN, [ROWS])
     suite = read_suite(write(tmp_path / "churn.json", drafted))
     assert suite.name == "churn"
     assert [rule.type for rule in suite.rules] == [entry["type"] for entry in drafted["expectations"]]
@@ -49,7 +50,7 @@ def test_a_drafted_suite_can_be_read(tmp_path: Path) -> None:
 
 
 def test_a_draft_fixes_the_columns_and_the_classes() -> None:
-    drafted = draft_suite("churn", CHURN, ROWS)
+    drafted = draft_suite("churn", CHURN, [ROWS])
     table = {entry["type"]: entry for entry in drafted["expectations"] if "column" not in entry["kwargs"]}
     assert table["expect_table_columns_to_match_set"]["kwargs"]["column_set"] == ["id", "age", "left"]
     assert table["expect_table_row_count_to_be_between"]["kwargs"] == {"min_value": 1}
@@ -60,21 +61,23 @@ def test_a_draft_fixes_the_columns_and_the_classes() -> None:
 
 
 def test_a_draft_says_nothing_of_the_values_of_an_id() -> None:
-    drafted = draft_suite("churn", CHURN, ROWS)
+    drafted = draft_suite("churn", CHURN, [ROWS])
     assert about(drafted, "id") == {}
     assert about(drafted, "age")
 
 
 def test_a_regression_target_is_checked_by_its_range() -> None:
-    drafted = draft_suite("price", dataset("regression", price=("number", "target")), pl.DataFrame({"price": [1.0, 2]}))
+    drafted = draft_suite(
+        "price", dataset("regression", price=("number", "target")), [pl.DataFrame({"price": [1.0, 2]})]
+    )
     assert about(drafted, "price").keys() == {
         "expect_column_values_to_be_between",
         "expect_column_values_to_not_be_null",
     }
 
 
-def test_the_same_data_draft_the_same_suite() -> None:
-    assert draft_suite("churn", CHURN, ROWS) == draft_suite("churn", CHURN, ROWS.clone())
+def test_the_same_data_draft_the_same_suite_however_they_are_cut() -> None:
+    assert draft_suite("churn", CHURN, [ROWS]) == draft_suite("churn", CHURN, [ROWS[:1], ROWS[1:]])
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,7 @@ def test_the_same_data_draft_the_same_suite() -> None:
         (suite_of(type="expect_column_values_to_be_betwen"), "did you mean expect_column_values_to_be_between?"),
         (suite_of(type="nonsense"), "nonsense is no expectation that is known; https://"),
         (suite_of(type="expect_column_to_exist", severty="critical"), "severty is unknown; did you mean severity?"),
+        ({"expectations": [], "drafted": 3}, "drafted must be an object"),
         (suite_of(type="expect_column_to_exist", severity="fatal"), "write critical or warning"),
         (suite_of(type="expect_column_to_exist", kwargs=[]), "kwargs must be an object, not []"),
         (suite_of(kwargs={}), "expectation 1: must be an object such as"),

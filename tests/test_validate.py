@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 
 from tasks import storage, validate
-from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.accepted import read_accepted
+from tasks.dataset import Column, Dataset, SourceRecord, read_dataset, write_dataset
 from tasks.errors import GateError, UserError
+from tasks.gx.pages import PAGES
 from tasks.params import Validate
 from tasks.paths import Paths, Project
 
@@ -207,6 +209,62 @@ def test_two_runs_in_two_folders_leave_the_same_bytes(tmp_path: Path) -> None:
     assert first == second
 
 
+def test_however_the_rows_are_cut_the_reports_are_the_same_bytes(tmp_path: Path) -> None:
+    median = {"type": "expect_column_median_to_be_between", "kwargs": {"column": "age", "max_value": 3}}
+    unique = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "plan"}}
+    found = []
+    for cut in (1, 5, 9):
+        paths = prepared(tmp_path / str(cut), AGE, PLAN, warning(MEAN), warning(median), warning(unique))
+        storage.write_parts(paths.raw, [ROWS[:cut], ROWS[cut:]])
+        validate.run(LENIENT, paths)
+        accepted = {"accepted": paths.accepted.read_bytes(), "quarantine": taken(paths).to_dicts()}
+        found.append({**dict(written(paths.reports)), **accepted})
+    assert found[0] == found[1] == found[2]
+
+
+def test_a_wrong_type_of_a_column_refuses_the_run(prepare: Prepare) -> None:
+    wrong = {"type": "expect_column_values_to_be_of_type", "kwargs": {"column": "age", "type_": "int64"}}
+    with pytest.raises(GateError, match=r"of_type\(age\) fails: observed float64, demanded type_ int64"):
+        validate.run(LENIENT, prepare(wrong))
+
+
+def arrive(paths: Paths, rows: pl.DataFrame, digest: str) -> None:
+    dataset = read_dataset(paths.dataset)
+    source = dataset.source.model_copy(update={"digest": digest})
+    write_dataset(paths.dataset, dataset.model_copy(update={"num_rows": rows.height, "source": source}))
+    storage.write_parts(paths.raw, [rows])
+
+
+def test_drift_is_warned_of_and_what_passed_is_accepted(prepare: Prepare) -> None:
+    paths = prepare(NUM_ROWS)
+    assert validate.run(LENIENT, paths).figure == "10 rows, 0 quarantined"
+    arrive(paths, pl.concat([ROWS.with_columns(pl.lit("new <b>").alias("plan"))] * 3), "2")
+    report = validate.run(LENIENT, paths)
+    assert report.figure == "30 rows, 0 quarantined, 2 warnings"
+    said = [entry["sentence"] for entry in storage.read_json(paths.validation_report)["drift"]]
+    assert said[0] == "30 rows came in, where 10 are usual"
+    assert said[1].startswith("plan has values that were not there: new <b> (30 rows)")
+    assert "plan has values that were not there: new &lt;b&gt;" in (paths.data_docs / "index.html").read_text("utf-8")
+    assert read_accepted(paths.accepted).num_rows_history == (10, 30)
+
+
+def test_the_same_data_again_leave_the_same_bytes(prepare: Prepare) -> None:
+    paths = prepare(AGE)
+    validate.run(LENIENT, paths)
+    arrive(paths, ROWS.with_columns(pl.lit("new").alias("plan")), "2")
+    validate.run(LENIENT, paths)
+    before = dict(written(paths.project.root))
+    validate.run(LENIENT, paths)
+    assert dict(written(paths.project.root)) == before
+
+
+def test_what_is_refused_is_not_accepted(prepare: Prepare) -> None:
+    paths = prepare(MEAN)
+    with pytest.raises(GateError):
+        validate.run(LENIENT, paths)
+    assert not paths.accepted.exists()
+
+
 class Elements(HTMLParser):
     """The start tags of a page with their attributes."""
 
@@ -228,7 +286,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_data_docs_ask_for_nothing_from_outside(site: dict[str, str]) -> None:
-    assert site.keys() == {name for name, _ in validate.PAGES}
+    assert site.keys() == {name for name, _ in PAGES}
     for page in site.values():
         elements = Elements(page).found
         assert not {"script", "img", "iframe"} & {tag for tag, _ in elements}

@@ -1,0 +1,66 @@
+"""expectations/PIPELINE.accepted.json: what the data looked like that last passed; in git, as dvc.lock is.
+
+The stage `validate` both depends on the file and rewrites it. So that the same data leave the same bytes, the file
+keeps what was accepted before as well: data that are accepted already are compared with that, as the first time.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from tasks import storage
+from tasks.config import Config
+from tasks.data_profile import Profile
+from tasks.errors import UserError
+
+NUM_REMEMBERED = 20
+"""Row counts that say what is usual."""
+
+
+class Accepted(Config):
+    """The file's content."""
+
+    version: Literal[1] = 1
+    accepted: Profile | None = None
+    previous: Profile | None = None
+    num_rows_history: tuple[int, ...] = ()
+
+    def before(self, digest: str) -> Accepted:
+        """As it was before the data with this digest were accepted."""
+        if self.accepted is None or self.accepted.digest != digest:
+            return self
+        return Accepted(accepted=self.previous, num_rows_history=self.num_rows_history[:-1])
+
+    def after(self, profile: Profile) -> Accepted:
+        """With this data accepted; unchanged when it is already."""
+        before = self.before(profile.digest)
+        history = (*before.num_rows_history, profile.num_rows)[-NUM_REMEMBERED:]
+        if before is not self:
+            history = (*self.num_rows_history[:-1], profile.num_rows)
+        return Accepted(accepted=profile, previous=before.accepted, num_rows_history=history)
+
+
+def empty() -> dict[str, Any]:
+    """The content of the file before any data were accepted."""
+    return Accepted().model_dump(mode="json")
+
+
+def read_accepted(path: Path) -> Accepted:
+    """What was accepted; nothing when there is no such file. Raises UserError when it is damaged."""
+    if not path.exists():
+        return Accepted()
+    try:
+        return Accepted.model_validate(storage.read_json(path))
+    except ValidationError:
+        raise UserError(
+            f"{path}: not as validate writes it; take it back from git, or remove it: nothing is accepted then"
+        ) from None
+
+
+def write_accepted(path: Path, accepted: Accepted) -> None:
+    """Writes the file unless it says just that already."""
+    if not path.exists() or read_accepted(path) != accepted:
+        storage.write_json(path, accepted.model_dump(mode="json"))

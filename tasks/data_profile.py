@@ -1,0 +1,135 @@
+"""What a table's columns hold, in small: a profile that merges over parts, for drafting suites and for seeing drift."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from tasks.columns.base import round_significant
+from tasks.config import ColumnTypeName, Config, Role
+from tasks.dataset import Column, Dataset
+from tasks.exact_sums import Moments, moments
+
+NUM_CATEGORIES = 1_000
+"""Categories that a profile names, the most frequent ones."""
+
+_NUM_COUNTED = 100_000
+"""Different categories that are counted; those that first come after so many are not."""
+
+WITHOUT_VALUES: tuple[Role, ...] = ("id", "group", "time", "split")
+"""New rows bring new ids, groups and times: what was seen of their values says nothing about the next."""
+
+
+class ColumnProfile(Config):
+    """One column: `missing` is the share of rows without a value; what does not fit the column's type is None."""
+
+    type: ColumnTypeName
+    missing: float
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    mean: float | None = None
+    deviation: float | None = None
+    shortest: int | None = None
+    longest: int | None = None
+    num_categories: int | None = None
+    categories: dict[str, int] | None = None
+
+
+class Profile(Config):
+    """A whole table; `digest` is its source's."""
+
+    digest: str
+    num_rows: int
+    columns: dict[str, ColumnProfile]
+
+
+class ProfileState:
+    """A profile in the making, part after part."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._digest = dataset.source.digest
+        self._num_rows = 0
+        self._columns = {column.name: _ColumnState(column) for column in dataset.columns}
+
+    def add(self, part: pl.DataFrame) -> None:
+        """Takes in one part of the table."""
+        self._num_rows += part.height
+        for name, state in self._columns.items():
+            state.add(part[name])
+
+    def profile(self) -> Profile:
+        """Of all parts so far, the same however the table is cut into them."""
+        columns = {name: state.profile(self._num_rows) for name, state in self._columns.items()}
+        return Profile(digest=self._digest, num_rows=self._num_rows, columns=columns)
+
+
+def profile_of(dataset: Dataset, parts: Iterable[pl.DataFrame]) -> Profile:
+    """The profile of a table, a part in memory at a time."""
+    state = ProfileState(dataset)
+    for part in parts:
+        state.add(part)
+    return state.profile()
+
+
+class _ColumnState:
+    def __init__(self, column: Column) -> None:
+        self._column = column
+        self._num_missing = 0
+        self._moments = Moments()
+        self._extremes: list[Any] = []
+        self._lengths: list[int] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, values: pl.Series) -> None:
+        self._num_missing += values.null_count()
+        there = values.drop_nulls()
+        if self._column.role in WITHOUT_VALUES or there.is_empty():
+            return
+        match self._column.type:
+            case "number":
+                finite = there.filter(there.is_finite())
+                self._moments += moments(finite.to_numpy().astype(np.float64))
+                self._extremes = _extremes(self._extremes, finite)
+            case "timestamp":
+                self._extremes = _extremes(self._extremes, there)
+            case "text":
+                self._lengths = _extremes(self._lengths, there.str.len_chars())
+            case "category" | "boolean":
+                self._count(there.cast(pl.String))
+
+    def _count(self, values: pl.Series) -> None:
+        frame = values.alias("value").to_frame().group_by("value", maintain_order=True).len("count")
+        for value, count in frame.iter_rows():
+            if value in self._counts or len(self._counts) < _NUM_COUNTED:
+                self._counts[value] += count
+
+    def profile(self, num_rows: int) -> ColumnProfile:
+        found: dict[str, Any] = {}
+        if self._extremes:
+            found |= dict(zip(("minimum", "maximum"), map(_written, self._extremes), strict=True))
+        if self._moments.count:
+            deviation = self._moments.deviation
+            found |= {"mean": self._moments.mean, "deviation": deviation if math.isfinite(deviation) else None}
+        if self._lengths:
+            found |= dict(zip(("shortest", "longest"), self._lengths, strict=True))
+        if self._column.type in ("category", "boolean") and self._column.role not in WITHOUT_VALUES:
+            frequent = sorted(self._counts.items(), key=lambda one: (-one[1], one[0]))[:NUM_CATEGORIES]
+            found |= {"num_categories": len(self._counts), "categories": dict(frequent)}
+        missing = round_significant(self._num_missing / max(num_rows, 1))
+        return ColumnProfile(type=self._column.type, missing=missing, **found)
+
+
+def _extremes(before: list[Any], values: pl.Series) -> list[Any]:
+    if values.is_empty():
+        return before
+    own = [values.min(), values.max()]
+    return [min(before[0], own[0]), max(before[1], own[1])] if before else own
+
+
+def _written(extreme: Any) -> float | str:
+    return extreme if isinstance(extreme, float) else str(extreme.isoformat())

@@ -1,0 +1,132 @@
+"""Which rows of a part fail a rule, also where its neighbours in other parts, or all of the column, have a say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from great_expectations.validator.metric_configuration import MetricConfiguration
+from numpy.typing import NDArray
+
+from tasks.gx.checks import Check, refuse_aborted
+from tasks.gx.merged import keep, key_of
+from tasks.gx.parts import PartEngine
+from tasks.gx.table import PartedTable
+from tasks.whole_columns import WholeColumns
+
+Rows = NDArray[np.int64]
+
+_NEIGHBOURS = ("column_values.increasing.condition", "column_values.decreasing.condition")
+_DUPLICATES = ("column_values.unique.condition", "compound_columns.unique.condition")
+
+
+class FailingRows(Protocol):
+    """Finds the rows of one rule, part after part."""
+
+    asked: bool
+    """Whether the condition is computed on the part as it is."""
+
+    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+        """Row numbers within the part, whose first row is row `start` of the table, in order."""
+
+
+def failing_rows(check: Check, table: PartedTable, columns: WholeColumns) -> FailingRows:
+    """The way to the rows that fail this check."""
+    assert check.condition is not None
+    if check.condition.metric_name in _NEIGHBOURS:
+        return AfterNeighbours(check, table)
+    if is_about_duplicates(check):
+        return Duplicates(columns.duplicates(key_of(check.condition)))
+    return ByCondition(check.condition)
+
+
+def is_about_duplicates(check: Check) -> bool:
+    """Whether all of its columns must be kept before the first row can be judged."""
+    return check.condition is not None and check.condition.metric_name in _DUPLICATES
+
+
+def keep_for_duplicates(
+    check: Check, engine: PartEngine, part: pl.DataFrame, start: int, columns: WholeColumns
+) -> None:
+    """Takes in one part of a rule about duplicates."""
+    assert check.condition is not None
+    keep(engine, check.condition, part, start, columns)
+
+
+def known_beforehand(check: Check) -> list[MetricConfiguration]:
+    """Metrics of the whole table that its condition compares each row with."""
+    if check.condition is None:
+        return []
+    domain, name = check.condition.metric_domain_kwargs, check.condition.metric_name
+    if name == "column_values.z_score.under_threshold.condition":
+        return [MetricConfiguration(metric, domain) for metric in ("column.mean", "column.standard_deviation")]
+    if name == "column_values.not_outliers.condition":
+        method = check.condition.metric_value_kwargs["method"]
+        return [MetricConfiguration("column.outlier_statistics", domain, {"method": method})]
+    return []
+
+
+class ByCondition:
+    """A row's own values decide, with what is known beforehand."""
+
+    asked = True
+
+    def __init__(self, condition: MetricConfiguration) -> None:
+        self._condition = condition
+
+    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+        return _rows_of(found[self._condition.id])
+
+
+class AfterNeighbours:
+    """The value before decides, so the last one of the parts before comes along."""
+
+    asked = False
+
+    def __init__(self, check: Check, table: PartedTable) -> None:
+        assert check.condition is not None
+        self._check, self._condition, self._table = check, check.condition, table
+        self._before: pl.DataFrame | None = None
+
+    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+        own = part if self._check.reads is None else part.select(self._check.reads)
+        both = own if self._before is None else pl.concat([self._before, own])
+        num_before = both.height - own.height
+        engine = PartEngine(self._table.pandas(both))
+        values, aborted = engine.compute([self._condition])
+        refuse_aborted([self._check], aborted)
+        domain = engine.get_domain_records(self._condition.metric_domain_kwargs)
+        there = domain[self._condition.metric_domain_kwargs["column"]].dropna().index
+        if len(there):
+            self._before = both[[int(there[-1])]]
+        rows = _rows_of(values[self._condition.id]) - num_before
+        return rows[rows >= 0]
+
+
+class Duplicates:
+    """Rows that were found in the whole table, handed out part by part."""
+
+    asked = False
+
+    def __init__(self, batches: Iterator[Rows]) -> None:
+        self._batches = batches
+        self._waiting: Rows = np.array([], dtype=np.int64)
+
+    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+        end = start + part.height
+        while not len(self._waiting) or self._waiting[-1] < end:
+            batch = next(self._batches, None)
+            if batch is None:
+                break
+            self._waiting = np.concatenate([self._waiting, batch])
+        here = int(np.searchsorted(self._waiting, end))
+        rows, self._waiting = self._waiting[:here], self._waiting[here:]
+        return rows - start
+
+
+def _rows_of(condition: Any) -> Rows:
+    """The rows for which Great Expectations' condition, a pandas series of what is unexpected, holds."""
+    unexpected = condition[0]
+    return np.sort(unexpected.index[unexpected.to_numpy(dtype=bool)].to_numpy(dtype=np.int64))

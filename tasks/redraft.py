@@ -1,0 +1,170 @@
+"""`modelwright expect NAME`: drafts a suite anew from the data, and says how it differs from the one that is kept.
+
+With `--write` it adds what is missing and updates what is still as it was drafted. An expectation that a person edited
+is never overwritten, and one that a person took out does not come back: the suite's `drafted` remembers both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tasks import storage
+from tasks.columns.base import Expectation
+from tasks.dataset import read_dataset
+from tasks.expectations import columns_of, digest_of, draft_suite, key_of, read_suite
+from tasks.findings import shown
+from tasks.params_file import load_pipeline
+from tasks.paths import Project
+from tasks.suite_file import read_suite_json
+
+ChangeKind = Literal["new", "changed", "gone", "edited", "left out"]
+
+_SAID: dict[ChangeKind, str] = {
+    "new": "is new",
+    "changed": "would be drafted otherwise now",
+    "gone": "is about a column that is gone",
+    "edited": "was edited, and stays as it is",
+    "left out": "was taken out, and stays out",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """How one expectation of the suite differs from the one drafted now; either may be missing."""
+
+    kind: ChangeKind
+    key: str
+    kept: Expectation | None
+    drafted: Expectation | None
+
+    def sentence(self) -> str:
+        """Such as `expect_column_values_to_be_between(age) is new: min_value 0, max_value 90; critical`."""
+        demands = [_demanded(entry) for entry in (self.kept, self.drafted) if entry is not None]
+        return f"{self.key} {_SAID[self.kind]}: {' -> '.join(demands)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Redraft:
+    """What `modelwright expect` found, and whether the suite's file was written."""
+
+    suite: str
+    changes: tuple[Change, ...]
+    written: bool
+
+    def lines(self) -> list[str]:
+        """For people: a line per difference, and what may be done."""
+        if not self.changes:
+            return [f"{self.suite}: as it would be drafted now"]
+        open_ones = sum(change.kind in ("new", "changed", "gone") for change in self.changes)
+        found = [f"  {change.sentence()}" for change in self.changes]
+        if self.written:
+            return [f"wrote {self.suite}:", *found]
+        advice = "nothing was written; --write takes over what nobody edited" if open_ones else "nothing to take over"
+        return [f"{self.suite} differs from what would be drafted now:", *found, advice]
+
+
+def redraft(project: Project, name: str, *, write: bool = False) -> Redraft:
+    """Compares the pipeline's suite with a new draft, from data/NAME/raw where it is, else from the source.
+
+    Raises UserError when there is no such pipeline, no suite, or no data.
+    """
+    paths = project.pipeline(name)
+    config = load_pipeline(project.params, name).ingest
+    read_suite(paths.suite)
+    kept = read_suite_json(paths.suite)
+    if paths.raw.is_dir():
+        drafted = draft_suite(name, read_dataset(paths.dataset), storage.read_parts(paths.raw))
+    else:
+        from tasks.blocks import draft_suite as draft_from_source
+
+        drafted = draft_from_source(project, name, config)
+    changes = differences(kept, drafted)
+    merged = merge(kept, drafted, changes)
+    written = write and merged != kept
+    if written:
+        storage.write_json(paths.suite, merged)
+    return Redraft(suite=paths.relative(paths.suite), changes=tuple(changes), written=written)
+
+
+def differences(kept: dict[str, Any], drafted: dict[str, Any]) -> list[Change]:
+    """How the suites differ, in the order of the kept one, then of the drafted one."""
+    old, new = _by_key(kept["expectations"]), _by_key(drafted["expectations"])
+    columns = _known_columns(drafted["expectations"])
+    found = [_of_kept(key, entry, new.get(key), kept, columns) for key, entry in old.items()]
+    found += [_of_missing(key, entry, kept) for key, entry in new.items() if key not in old]
+    return [change for change in found if change is not None]
+
+
+def merge(kept: dict[str, Any], drafted: dict[str, Any], changes: Iterable[Change]) -> dict[str, Any]:
+    """The kept suite with what is new, changed or gone taken over, and all that was drafted remembered."""
+    taken = {change.key: change for change in changes if change.kind in ("new", "changed", "gone")}
+    entries = [_replaced(entry, taken.get(key_of(entry))) for entry in kept["expectations"]]
+    entries += [change.drafted for change in taken.values() if change.kind == "new"]
+    remembered = {**drafted["drafted"], **kept.get("drafted", {})}
+    now = {key: digest for key, digest in drafted["drafted"].items() if key in taken}
+    gone = {key for key, change in taken.items() if change.kind == "gone"}
+    record = {key: digest for key, digest in {**remembered, **now}.items() if key not in gone}
+    edited = {change.key for change in changes if change.kind == "edited"} - kept.get("drafted", {}).keys()
+    return {
+        **kept,
+        "expectations": [entry for entry in entries if entry is not None],
+        "drafted": {key: digest for key, digest in record.items() if key not in edited},
+    }
+
+
+def _of_kept(
+    key: str, entry: Expectation, drafted: Expectation | None, kept: dict[str, Any], columns: set[str]
+) -> Change | None:
+    """None where there is nothing to say: as drafted, or a person's own."""
+    untouched = kept.get("drafted", {}).get(key) == digest_of(entry)
+    if drafted is None:
+        gone = not set(columns_of(entry.get("kwargs", {}))) <= columns
+        if not gone and not untouched:
+            return None
+        kind: ChangeKind = "gone" if untouched else "edited"
+        return Change(kind=kind, key=key, kept=entry, drafted=None)
+    if digest_of(entry) == digest_of(drafted):
+        return None
+    return Change(kind="changed" if untouched else "edited", key=key, kept=entry, drafted=drafted)
+
+
+def _of_missing(key: str, drafted: Expectation, kept: dict[str, Any]) -> Change:
+    """A suite from before drafts were remembered: what it lacks of columns that it knows, a person took out."""
+    if "drafted" in kept:
+        taken_out = key in kept["drafted"]
+    else:
+        taken_out = set(columns_of(drafted["kwargs"])) <= _known_columns(kept["expectations"])
+    return Change(kind="left out" if taken_out else "new", key=key, kept=None, drafted=drafted)
+
+
+def _replaced(entry: Expectation, change: Change | None) -> Expectation | None:
+    """The entry as it is to be; a note that a person wrote stays with it."""
+    if change is None:
+        return entry
+    if change.drafted is None:
+        return None
+    return {**change.drafted, **({"notes": entry["notes"]} if "notes" in entry else {})}
+
+
+def _by_key(entries: Iterable[Expectation]) -> dict[str, Expectation]:
+    """By what names them; of several of one name, the first: the others can only be a person's."""
+    found: dict[str, Expectation] = {}
+    for entry in entries:
+        found.setdefault(key_of(entry), entry)
+    return found
+
+
+def _known_columns(entries: Iterable[Expectation]) -> set[str]:
+    known: set[str] = set()
+    for entry in entries:
+        kwargs = entry.get("kwargs", {})
+        known |= {*columns_of(kwargs), *kwargs.get("column_set", ())}
+    return known
+
+
+def _demanded(entry: Expectation) -> str:
+    columns = ("column", "column_A", "column_B", "column_list")
+    limits = [f"{key} {shown(value)}" for key, value in entry.get("kwargs", {}).items() if key not in columns]
+    return f"{', '.join(limits) or 'no limits'}; {entry.get('severity', 'critical')}"

@@ -37,6 +37,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
 
+    init = commands.add_parser(
+        "init", help="look at your data, and write a pipeline for them: a block of params.yaml and a drafted suite"
+    )
+    init.add_argument("name", help="the new pipeline's name: lower-case letters, digits, - and _")
+    init.add_argument(
+        "source", help="the data: a file, a folder, a glob, an archive, a URL, or a database such as sqlite:///shop.db"
+    )
+    init.add_argument("--target", metavar="COLUMN", help="the column to predict; guessed, with the reason, if left out")
+    init.add_argument("--test", metavar="PATH", help="the test rows, when they come apart from the others")
+    init.add_argument("--query", metavar="SQL", help="the rows of a database: one SELECT")
+    init.add_argument("--dry-run", action="store_true", help="print the block, and write nothing")
+    init.set_defaults(command=_init)
+
     run = commands.add_parser("run", help="run a pipeline's stages, as far as they are out of date")
     run.add_argument("pipeline", nargs="?", help="a pipeline of params.yaml; may be left out when there is only one")
     run.add_argument("--plain", action="store_true", help="without Prefect: the same stages, the same files")
@@ -55,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--source", metavar="PATH", help="the data: a file, a glob or a folder")
     add.add_argument("--name", help="the pipeline's name, if not the one in the file")
     add.set_defaults(command=_add)
+
+    expect = commands.add_parser(
+        "expect", help="draft the expectations anew, and show how they differ from those that are kept"
+    )
+    expect.add_argument("pipeline", nargs="?", help="a pipeline of params.yaml; may be left out when there is only one")
+    expect.add_argument("--write", action="store_true", help="take over what is new, and what nobody has edited")
+    expect.set_defaults(command=_expect)
 
     doctor = commands.add_parser("doctor", help="check the installation, and say how to mend it")
     doctor.set_defaults(command=_doctor)
@@ -130,6 +150,25 @@ def _add(options: argparse.Namespace) -> int:
     project = Project(root=find_root())
     for path in add_block(project, options.file, source=options.source, name=options.name):
         print(f"wrote {path.relative_to(project.root)}")  # noqa: T201
+    return 0
+
+
+def _init(options: argparse.Namespace) -> int:
+    from tasks.init.pipeline import init_pipeline
+    from tasks.init.show import show_found
+
+    project = Project(root=find_root())
+    given = {"test": options.test, "query": options.query, "dry_run": options.dry_run}
+    show_found(init_pipeline(project, options.name, options.source, options.target, **given), project)
+    return 0
+
+
+def _expect(options: argparse.Namespace) -> int:
+    from tasks.redraft import redraft
+
+    project = Project(root=find_root())
+    found = redraft(project, _chosen(project, options.pipeline), write=options.write)
+    print("\n".join(found.lines()))  # noqa: T201
     return 0
 
 

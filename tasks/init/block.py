@@ -1,0 +1,147 @@
+"""The pipeline's block as text: every choice with its reason beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.init.findings import Finding, by_weight
+from tasks.init.model import Choice
+from tasks.init.target import Target
+from tasks.init.yaml_text import beside, comment, flow, scalar
+
+_STEP = 2
+_MOST_COMMENTS = 15
+_WHY_SETTINGS = {
+    "separator": "found out: what stands between cells",
+    "encoding": "found out from the bytes",
+    "header": "whether the first line names the columns",
+    "names": "the file names no columns: write better ones here",
+    "quoting": "whether cells stand in double quotes",
+    "comment": "lines that begin so are no rows",
+    "decimal": "how numbers are written",
+    "thousands": "how numbers are written",
+    "missing": "cells that stand for a missing value",
+    "sheet": "the sheet with rows",
+    "format": "found out from the content",
+    "pattern": "parts of the files' names become columns: give the groups better names",
+    "document": "what one row is",
+    "label": "what names the class",
+}
+"""Why a setting of the source stands there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """All that the block says."""
+
+    name: str
+    summary: str
+    source: Mapping[str, Any]
+    test: Mapping[str, str]
+    target: Target
+    findings: Sequence[Finding]
+    choice: Choice
+    clean: Mapping[str, Any] = field(default_factory=dict)
+    clean_reason: str = ""
+    split: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> dict[str, dict[str, Any]]:
+        """What `ingest.columns` says of each column."""
+        found: dict[str, dict[str, Any]] = {}
+        for finding in self.findings:
+            for name in finding.columns:
+                if finding.role:
+                    found.setdefault(name, {})["role"] = finding.role
+                if finding.missing:
+                    cells = found.setdefault(name, {}).get("missing", [])
+                    found[name]["missing"] = [*cells, *(cell for cell in finding.missing if cell not in cells)]
+        return found
+
+
+def block_text(draft: Draft) -> str:
+    """The block, its name in the first column; `indented` moves it under `pipelines:`."""
+    choice = draft.choice
+    lines = [
+        *beside(f"{scalar(draft.name)}:", draft.summary),
+        "  ingest:",
+        *_remarks(draft),
+        *_source(draft),
+        *_target(draft.target),
+        *_columns(draft),
+        "  validate: {}",
+        *beside(f"  clean: {flow(draft.clean)}", draft.clean_reason),
+        f"  split: {flow(draft.split)}",
+        f"  normalize: {flow(choice.normalize)}",
+        "  augment: {}",
+        *beside("  train:", choice.reason),
+        *(f"    {scalar(key)}: {flow(value)}" for key, value in choice.train.items()),
+        *beside(f"  evaluate: {flow(choice.evaluate)}", "the rarer class is looked for" if choice.evaluate else ""),
+        "  register:",
+        f"    metric: {choice.metric}",
+        *beside(f"    gate: {flow(choice.gate)}", f"{choice.gate_reason}: raise it to what you need"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def indented(text: str, columns: int) -> str:
+    """The lines moved to the right."""
+    return "".join(f"{'':{columns}}{line}" for line in text.splitlines(keepends=True))
+
+
+def _remarks(draft: Draft) -> list[str]:
+    """What was found and changes nothing in the block."""
+    told = [
+        finding
+        for finding in by_weight(draft.findings)
+        if finding.is_warning and not (finding.role or finding.missing or finding.proposal)
+    ]
+    lines = [line for finding in told[:_MOST_COMMENTS] for line in comment(finding.message, 4)]
+    rest = len(told) - _MOST_COMMENTS
+    return [*lines, *(comment(f"... and {rest} more that `modelwright init` prints", 4) if rest > 0 else [])]
+
+
+def _source(draft: Draft) -> list[str]:
+    lines = ["    source:"]
+    for key, value in draft.source.items():
+        lines += beside(f"      {key}: {flow(value)}", _WHY_SETTINGS.get(key, ""))
+    if draft.test:
+        named = flow(next(iter(draft.test.values())))
+        lines += comment(f"Beside it lies {named}; if these are test rows, give `--test`, or write:", 6)
+        lines += [f"      # {key}: {flow(value)}" for key, value in draft.test.items()]
+        lines.append("      # and below `split: {kind: given}`")
+    return lines
+
+
+def _target(target: Target) -> list[str]:
+    why = "" if target.why == "given" else target.why
+    runner_up = f"; if not, perhaps {target.runner_up}" if target.runner_up else ""
+    return [*beside(f"    target: {scalar(target.name)}", why + runner_up), f"    task: {target.task}"]
+
+
+def _columns(draft: Draft) -> list[str]:
+    """Settings with their reasons; proposals as comments. Without any setting all of it is a comment."""
+    settings = draft.settings
+    lines: list[str] = []
+    for finding in by_weight(draft.findings):
+        lines += _reasons(finding, settings)
+    if not lines:
+        return []
+    if not settings:
+        return ["    # columns: # what you agree with, to be switched on", *("    # " + line[4:] for line in lines)]
+    return ["    columns:", *lines, *_entries(settings)]
+
+
+def _reasons(finding: Finding, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if not (finding.role or finding.missing or finding.proposal):
+        return []
+    mark = "# " if settings else ""
+    proposed = [f"      {mark}{scalar(name)}: {{{finding.proposal}}}" for name in finding.columns if finding.proposal]
+    return [*comment(finding.message, 6), *proposed]
+
+
+def _entries(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, values in settings.items():
+        yield f"      {scalar(name)}: {flow(values)}"

@@ -1,0 +1,35 @@
+"""The classes of a target: how many rows each has, and how its cells are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tasks.init.facts import Facts
+from tasks.init.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """Rows of each class by its name at rest, and the cells that become it: 1 and 1.0 are the same class."""
+
+    counts: Mapping[str, int]
+    cells: Mapping[str, tuple[str, ...]]
+
+
+def classes_of(facts: Facts, target: Target) -> Classes:
+    """The target's classes; none for a regression."""
+    counts: dict[str, int] = {}
+    cells: dict[str, tuple[str, ...]] = {}
+    counted = facts.state(target.name).counts or {}
+    for cell, count in counted.items() if target.task != "regression" else ():
+        name = _class_name(cell, facts.is_whole(target.name))
+        counts[name] = counts.get(name, 0) + count
+        cells[name] = (*cells.get(name, ()), str(cell))
+    return Classes(counts=dict(sorted(counts.items())), cells=cells)
+
+
+def _class_name(cell: object, is_whole: bool) -> str:
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    return f"{float(str(cell).strip()):.0f}" if is_whole else str(cell)

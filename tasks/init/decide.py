@@ -1,0 +1,170 @@
+"""What the pipeline will be: the target, each column's role, what to warn of, the model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from tasks.init import labels, people, roles, shapes
+from tasks.init.classes import Classes, classes_of
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, Kind, by_weight, gathered
+from tasks.init.leaks import find_leaks
+from tasks.init.look import Look
+from tasks.init.missing import find_sentinels
+from tasks.init.model import Choice, choose_model, one_picture
+from tasks.init.target import Target, first_part, given_target, guess_target
+
+_TOGETHER: dict[Kind, str] = {
+    "heavy_tail": "have heavy tails",
+    "capped": "stop at a value that is frequent",
+    "near_constant": "are the same in nearly all rows",
+    "mostly_empty": "are missing in more than half of the rows",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """What was chosen, and all that was found, by weight. `share_gone`: rows that `clean` will take out."""
+
+    target: Target
+    features: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    choice: Choice
+    share_gone: float
+
+    def role(self, name: str) -> str:
+        """What the column is for."""
+        if name == self.target.name:
+            return "target"
+        return next((finding.role for finding in self.findings if finding.role and name in finding.columns), "feature")
+
+
+def decide(seen: Look, target_name: str | None, from_names: bool) -> Decisions:
+    """Everything from the facts alone. Raises UserError when there is nothing to predict, or nothing to learn from."""
+    facts = seen.facts
+    taken = {*seen.id_columns, *([seen.split_column] if seen.split_column else [])}
+    target, one_hot = _target(seen, target_name, taken, from_names)
+    classes = classes_of(facts, target)
+    findings = _roles(facts, target, taken, from_names)
+    findings += labels.describe_one_hot(facts, one_hot, target)
+    findings += find_leaks(facts, target, _features(facts, target, taken, findings))
+    findings += one_picture(facts, _features(facts, target, taken, findings))
+    findings = _some_feature_left(facts, target, taken, findings)
+    features = _features(facts, target, taken, findings)
+    rare = [_as_cells(finding, classes) for finding in labels.find_rare_classes(facts, target, classes.counts)]
+    findings += [*seen.findings, *rare, *_remarks(facts, target, features, findings)]
+    target = _task_without(target, classes, rare)
+    left = {name: count for name, count in classes.counts.items() if not _is_gone(name, classes, rare)}
+    num_gone = sum(classes.counts.values()) - sum(left.values())
+    content = _content(facts, target, features, findings)
+    return Decisions(
+        target=target,
+        features=tuple(features),
+        findings=tuple(by_weight(findings)),
+        choice=choose_model(facts, target, features, left, seen.side),
+        share_gone=labels.share_quarantined(facts, target.name, content, num_gone) if len(content) > 1 else 0.0,
+    )
+
+
+def _task_without(target: Target, classes: Classes, rare: list[Finding]) -> Target:
+    """Of three classes, when one is set aside, two are left."""
+    num_left = sum(not _is_gone(name, classes, rare) for name in classes.counts)
+    return replace(target, task="binary") if target.task == "multiclass" and num_left == 2 else target
+
+
+def _content(facts: Facts, target: Target, features: list[str], findings: list[Finding]) -> list[str]:
+    """The columns that make a row what it is, as `clean` compares rows."""
+    kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
+    return [name for name in (*features, *kept, target.name) if facts.types[name] not in ("image", "audio")]
+
+
+def _target(seen: Look, name: str | None, taken: Collection[str], from_names: bool) -> tuple[Target, tuple[str, ...]]:
+    """The target and, if the label lies over several columns, these."""
+    facts, one_hot = seen.facts, labels.one_hot_label(seen.facts)
+    if name is not None:
+        return given_target(facts, name, seen.location), one_hot
+    if one_hot:
+        best = labels.largest(facts, one_hot)
+        return Target(name=best, task="binary", why="guessed: of a label over several columns the largest"), one_hot
+    if from_names:
+        return first_part(facts, taken), ()
+    identifiers = {name for finding in roles.find_identifiers(facts, taken) for name in finding.columns}
+    return guess_target(facts, {*taken, *identifiers}, seen.location), ()
+
+
+def _roles(facts: Facts, target: Target, taken: Collection[str], from_names: bool) -> list[Finding]:
+    """Columns that are no features: which row, whose row, since when; and those that say nothing."""
+    known = {target.name, *taken}
+    findings = roles.find_constants(facts, known)
+    findings += roles.find_split(facts, known)
+    if from_names:
+        findings += _parts_of_names(facts, known)
+    for find in (people.find_time, people.find_entities, roles.find_identifiers):
+        findings += find(facts, {*known, *(name for finding in findings for name in finding.columns)})
+    return findings
+
+
+def _parts_of_names(facts: Facts, known: Collection[str]) -> list[Finding]:
+    """Parts of files' names are no input; one of words that come again and again may be whose recording it is."""
+    found: list[Finding] = []
+    for name in facts.names:
+        if name in known or not name.startswith("part_"):
+            continue
+        if facts.types[name] == "category" and not any(finding.role == "group" for finding in found):
+            found.append(people.group_finding(facts, name))
+        else:
+            said = f"{name} is a part of the files' names, and no input."
+            found.append(Finding(kind="pattern", columns=(name,), message=said, role="id"))
+    return found
+
+
+def _features(facts: Facts, target: Target, taken: Collection[str], findings: list[Finding]) -> list[str]:
+    gone = {target.name, *taken, *(name for finding in findings if finding.role for name in finding.columns)}
+    return [name for name in facts.names if name not in gone]
+
+
+def _some_feature_left(facts: Facts, target: Target, taken: Collection[str], findings: list[Finding]) -> list[Finding]:
+    """Without any feature there is nothing to learn from: then what says little is kept after all."""
+    for kind in ("identifier", "time", "group", "constant"):
+        if _features(facts, target, taken, findings):
+            break
+        findings = [_kept(finding) if finding.kind == kind else finding for finding in findings]
+    return findings
+
+
+def _kept(finding: Finding) -> Finding:
+    return replace(finding, role=None, message=f"{finding.message} It is kept all the same, as nothing else is left.")
+
+
+def _remarks(facts: Facts, target: Target, features: list[str], findings: list[Finding]) -> list[Finding]:
+    """What a colleague would say of the columns that are used."""
+    unused = [name for name in facts.names if name not in features]
+    but_target = [name for name in unused if name != target.name]
+    identifiers = tuple(name for finding in findings if finding.kind == "identifier" for name in finding.columns)
+    sentinels = [finding for finding in find_sentinels(facts, target.name) if finding.columns[0] in features]
+    doubtful = {name for finding in sentinels for name in finding.columns}
+    remarks = [
+        *labels.find_too_few_rows(facts),
+        *labels.find_duplicates(facts, identifiers),
+        *sentinels,
+        *roles.describe_gaps(facts, unused),
+        *shapes.find_near_constant(facts, unused),
+        *shapes.find_capped(facts, [*(but_target if target.task == "regression" else unused), *doubtful]),
+        *shapes.find_heavy_tails(facts, but_target if target.task == "regression" else unused),
+        *people.find_sensitive(facts, unused),
+        *roles.find_codes(facts, unused),
+    ]
+    for kind, said in _TOGETHER.items():
+        remarks = gathered(remarks, kind, said)
+    return remarks
+
+
+def _as_cells(finding: Finding, classes: Classes) -> Finding:
+    """Rare classes by their cells as the source writes them."""
+    cells = tuple(cell for name in finding.missing for cell in classes.cells[name])
+    return replace(finding, missing=cells) if finding.missing else finding
+
+
+def _is_gone(name: str, classes: Classes, rare: list[Finding]) -> bool:
+    return any(classes.cells[name][0] in finding.missing for finding in rare)

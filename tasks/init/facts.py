@@ -1,0 +1,61 @@
+"""What the decisions look at: the pass over all rows, each column's type, and a sample as the types read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from tasks.columns import column_type
+from tasks.config import ColumnTypeName
+from tasks.init.columns import ColumnState
+from tasks.init.numbers import as_numbers
+from tasks.init.profile import Profile
+from tasks.sources.base import NumberFormat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A table, as far as it is known. The sample's columns are numbers, text, truth values and datetimes."""
+
+    profile: Profile
+    types: Mapping[str, ColumnTypeName]
+    sample: pl.DataFrame
+
+    @property
+    def num_rows(self) -> int:
+        return self.profile.num_rows
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.profile.columns)
+
+    def state(self, name: str) -> ColumnState:
+        return self.profile.columns[name]
+
+    def present(self, name: str) -> pl.Series:
+        """The sampled values that are there."""
+        return self.sample[name].drop_nulls()
+
+    def is_whole(self, name: str) -> bool:
+        """Whether the column holds whole numbers, as codes, counts and identifiers do."""
+        return self.types[name] == "number" and self.profile.surveys[name].is_whole
+
+    def estimate(self, num_sampled: int) -> int:
+        """How many rows of the table so many rows of the sample stand for."""
+        return round(num_sampled * self.num_rows / max(self.sample.height, 1))
+
+
+def facts(profile: Profile, types: Mapping[str, ColumnTypeName], written: NumberFormat) -> Facts:
+    """The sample read as `types` say."""
+    columns = [_at_rest(profile.sample[name], kind, written) for name, kind in types.items()]
+    return Facts(profile=profile, types=types, sample=pl.DataFrame(columns))
+
+
+def _at_rest(values: pl.Series, to: ColumnTypeName, written: NumberFormat) -> pl.Series:
+    """Images and audio stay what the sample has of them, their sizes."""
+    numbers = as_numbers(values, written) if to == "number" else None
+    if numbers is not None:
+        return numbers
+    return values if to in ("image", "audio") else column_type(to).cast(values)

@@ -1,0 +1,81 @@
+"""What was found out about the data, in words, and what follows from it for the pipeline's block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tasks.config import Role
+
+Kind = Literal[
+    "too_few_rows", "leak", "one_hot_label", "group", "time", "few_in_class", "duplicates", "imbalance", "no_header",
+    "ambiguous_dates", "sentinel", "mostly_empty", "capped", "heavy_tail", "near_constant", "sensitive", "missing",
+    "identifier", "constant", "codes", "pattern", "given_split",
+]  # fmt: skip
+_NOTES: frozenset[Kind] = frozenset({"missing", "identifier", "constant", "codes", "pattern", "given_split"})
+_MANY = 4
+_WEIGHTS: Mapping[str, int] = {kind: place for place, kind in enumerate(Kind.__args__)}  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing about one or more columns: `message` is a whole sentence with its numbers.
+
+    `role` and `missing` go into the block, for each of `columns`; `proposal` is only written there as a comment, a line
+    of the column's settings that a person may switch on.
+    """
+
+    kind: Kind
+    columns: tuple[str, ...]
+    message: str
+    role: Role | None = None
+    missing: tuple[str, ...] = ()
+    proposal: str | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether a person should think about it; the rest is only told."""
+        return self.kind not in _NOTES
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """Cells that stand for a missing value: in every column, and in some."""
+
+    everywhere: tuple[str, ...] = ()
+    by_column: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def by_weight(findings: Iterable[Finding]) -> list[Finding]:
+    """What matters most stands first."""
+    return sorted(findings, key=lambda finding: _WEIGHTS[finding.kind])
+
+
+def listed(names: Iterable[str], most: int = 6) -> str:
+    """`a, b and 3 more`."""
+    names = list(names)
+    rest = len(names) - most
+    return f"{', '.join(names[:most])} and {rest} more" if rest > 0 else ", ".join(names)
+
+
+def plain(value: float) -> str:
+    """A number as people write it: 1,159,414 and not 1.15941e+06."""
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:g}"
+
+
+def gathered(findings: Iterable[Finding], kind: Kind, said: str) -> list[Finding]:
+    """Many findings of one kind that change nothing as one: `said` says it of all columns, the first in full."""
+    findings = list(findings)
+    same = [finding for finding in findings if finding.kind == kind]
+    if len(same) < _MANY:
+        return findings
+    columns = tuple(name for finding in same for name in finding.columns)
+    one = Finding(kind=kind, columns=columns, message=f"{listed(columns)} {said}; for one, {same[0].message}")
+    return [*(finding for finding in findings if finding.kind != kind), one]
+
+
+def share(part: float, whole: float) -> str:
+    """`12.3 %`, with as many digits as a small share needs."""
+    percent = 100 * part / whole if whole else 0.0
+    return f"{percent:.1f} %" if percent >= 0.1 or not part else f"{percent:.2g} %"

@@ -1,0 +1,112 @@
+"""What stands in the way of a target: classes that are rare, rows that are few, a label over several columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, listed, share
+from tasks.init.target import Target
+
+_FEW_TO_SPLIT = 10
+TOO_FEW = 5
+"""Of fewer rows, often none falls into train: such a class is taken out."""
+_FEWEST_ROWS = 50
+_RARE = 0.4
+"""Of the share that a class would have if all had the same."""
+
+
+def one_hot_label(facts: Facts) -> tuple[str, ...]:
+    """The last columns, three or more, when they are 0 or 1 and exactly one of them is 1 in every row; else none."""
+    last: list[str] = []
+    for name in reversed(facts.names):
+        if facts.types[name] != "number" or set(facts.state(name).counts or ()) - {0, 1, "0", "1", "0.0", "1.0"}:
+            break
+        last.insert(0, name)
+    for start in range(len(last) - 2):
+        ones = facts.sample[last[start:]].sum_horizontal()
+        if len(ones) and bool((ones == 1).all()):
+            return tuple(last[start:])
+    return ()
+
+
+def describe_one_hot(facts: Facts, columns: tuple[str, ...], target: Target) -> list[Finding]:
+    """That the label lies over several columns; those that are not the target tell it, and are left out."""
+    if target.name not in columns:
+        return []
+    others = tuple(name for name in columns if name != target.name)
+    said = (
+        f"{listed(columns, 8)} are one label over {len(columns)} columns, as exactly one of them is 1 in every row. "
+        f"Only {target.name} is predicted and the others are left out; to predict which of them it is, write them "
+        f"to the source as one column. {_sizes(facts, columns)}"
+    )
+    return [Finding(kind="one_hot_label", columns=others, message=said, role="id")]
+
+
+def largest(facts: Facts, columns: tuple[str, ...]) -> str:
+    """The column of a one-hot label with the most rows."""
+    return max(columns, key=lambda name: float(facts.sample[name].sum()))
+
+
+def find_rare_classes(facts: Facts, target: Target, counts: Mapping[str, int]) -> list[Finding]:
+    """Imbalance, and classes with too few rows to be both learnt from and tested on. `counts`: rows of each class."""
+    if target.task == "regression" or not counts:
+        return []
+    findings = []
+    few = {name: count for name, count in counts.items() if count < _FEW_TO_SPLIT}
+    gone = tuple(name for name, count in few.items() if count < TOO_FEW) if len(counts) - len(few) >= 2 else ()
+    if few:
+        then = f"; {listed(gone)} count as missing, so that `clean` sets these rows aside" if gone else ""
+        said = f"classes with too few rows to learn from and test on: {_listed_counts(few)}{then}."
+        findings.append(Finding(kind="few_in_class", columns=(target.name,), message=said, missing=gone))
+    total, name = sum(counts.values()), min(counts, key=lambda name: counts[name])
+    if is_imbalanced(counts):
+        said = (
+            f"the classes of {target.name} are not balanced: {name} has {counts[name]:,} of {total:,} rows "
+            f"({share(counts[name], total)}), so accuracy alone says little."
+        )
+        findings.append(Finding(kind="imbalance", columns=(target.name,), message=said))
+    return findings
+
+
+def is_imbalanced(counts: Mapping[str, int]) -> bool:
+    """Whether a class is much rarer than its share would be."""
+    return bool(counts) and min(counts.values()) < _RARE * sum(counts.values()) / len(counts)
+
+
+def find_too_few_rows(facts: Facts) -> list[Finding]:
+    """A warning for tables from which nothing can be learnt and tested."""
+    if facts.num_rows >= _FEWEST_ROWS:
+        return []
+    said = f"{facts.num_rows:,} rows are too few to learn from and test on: take what comes out as a try of the chain."
+    return [Finding(kind="too_few_rows", columns=(), message=said)]
+
+
+def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]:
+    """Rows that stand there before, identifiers aside."""
+    num_again, num_compared = facts.profile.num_duplicates, facts.profile.num_compared
+    if not num_again:
+        return []
+    aside = f", {listed(identifiers)} aside" if identifiers else ""
+    of = "" if num_compared == facts.num_rows else f" of the first {num_compared:,}"
+    said = f"{num_again:,} rows{of} ({share(num_again, num_compared)}) stand there before{aside}."
+    return [Finding(kind="duplicates", columns=(), message=said)]
+
+
+def share_quarantined(facts: Facts, target: str, content: list[str], num_gone: int) -> float:
+    """The share of rows that `clean` will take out: the same again in what is learnt from, or without a target."""
+    sample = facts.sample[content]
+    num_again = sample.height - sample.n_unique() if content else 0
+    again = max(num_again / max(sample.height, 1), facts.profile.num_duplicates / max(facts.profile.num_compared, 1))
+    return float(np.clip(again + (facts.state(target).num_missing + num_gone) / facts.num_rows, 0, 1))
+
+
+def _sizes(facts: Facts, columns: tuple[str, ...]) -> str:
+    sizes = {name: facts.estimate(int(facts.sample[name].sum())) for name in columns}
+    return f"Rows of each: {_listed_counts(sizes)}."
+
+
+def _listed_counts(counts: Mapping[str, int]) -> str:
+    return listed((f"{name} ({count:,})" for name, count in counts.items()), 10)

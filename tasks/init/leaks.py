@@ -1,0 +1,141 @@
+"""Columns that give the target away: they are it, add up to it, or are written down after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, listed, share
+from tasks.init.single import single_scores
+from tasks.init.target import Target
+
+Floats = NDArray[np.float64]
+
+_ALWAYS = 0.999
+_FEWEST_ROWS = 50
+"""With fewer rows everything can be chance."""
+_MOST_ADDED = 60
+"""Columns of which every two are added: 1,770 pairs."""
+_NEARLY_PERFECT = 0.99
+_SURE = 0.95
+_FEWEST_HITS = 5
+_MUCH = 0.5
+
+
+def find_leaks(facts: Facts, target: Target, features: Sequence[str]) -> list[Finding]:
+    """Certain leaks, to be left out, and suspected ones, to be looked at. Never all of the features."""
+    if facts.sample.height < _FEWEST_ROWS:
+        return []
+    if target.task == "regression":
+        certain = _sums(facts, target.name, features)
+    else:
+        certain = _relabelled(facts, target, features)
+    if target.task == "binary":
+        certain += _marks_of_one_class(facts, target.name, features)
+    gone = {name for finding in certain for name in finding.columns}
+    if gone >= set(features):
+        return [_only_told(finding) for finding in certain]
+    return certain + _suspected(facts, target, [name for name in features if name not in gone])
+
+
+def _sums(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
+    """One column that equals the target, or two whose sum or difference does, in next to all rows."""
+    names = [name for name in features if facts.types[name] == "number"][:_MOST_ADDED]
+    wanted = _floats(facts, target)
+    values = {name: _floats(facts, name) for name in names}
+    same = [name for name in names if _equal(values[name], wanted)]
+    found = [_certain((name,), f"{name} equals {target} in every row") for name in same]
+    for first, second in combinations([name for name in names if name not in same], 2):
+        for sign, formula in ((1, f"{first} + {second}"), (-1, f"{first} - {second}"), (-2, f"{second} - {first}")):
+            added = _added(values[first], values[second], sign)
+            if _equal(added[:200], wanted[:200]) and _equal(added, wanted):
+                found.append(_certain((first, second), f"{formula} = {target} in every row"))
+    return found
+
+
+def _added(first: Floats, second: Floats, sign: int) -> Floats:
+    return first + second if sign == 1 else first - second if sign == -1 else second - first
+
+
+def _equal(values: Floats, wanted: Floats) -> bool:
+    both = np.isfinite(values) & np.isfinite(wanted)
+    if both.sum() < _FEWEST_ROWS:
+        return False
+    return float(np.isclose(values[both], wanted[both], rtol=1e-9, atol=1e-9).mean()) >= _ALWAYS
+
+
+def _relabelled(facts: Facts, target: Target, features: Sequence[str]) -> list[Finding]:
+    """Columns with a value of their own for each class, and no other."""
+    num_classes = facts.state(target.name).num_distinct
+    found = []
+    for name in features:
+        if facts.types[name] in ("image", "audio", "text") or facts.state(name).num_distinct != num_classes:
+            continue
+        pairs = facts.sample[[target.name, name]].drop_nulls()
+        num_pairs, each = pairs.n_unique(), (pairs[target.name].n_unique(), pairs[name].n_unique())
+        if pairs.height >= _FEWEST_ROWS and num_pairs == min(each) > 1:
+            found.append(_certain((name,), f"{name} is {target.name} under other names, a value for each class"))
+    return found
+
+
+def _marks_of_one_class(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
+    """0/1 columns that are 1 in hardly any row but those of one class, and together in most of these: its causes."""
+    names = [name for name in features if facts.types[name] in ("number", "boolean") and _is_mark(facts, name)]
+    counts = facts.sample[target].drop_nulls().alias("value").value_counts().sort("count", "value")
+    if not names or counts.height != 2:
+        return []
+    rare = counts["value"][0]
+    is_rare = (facts.sample[target] == rare).fill_null(value=False).to_numpy()
+    marks = {name: facts.sample[name].cast(pl.Float64).fill_null(0).to_numpy() == 1 for name in names}
+    telling = {
+        name: marked
+        for name, marked in marks.items()
+        if (marked & is_rare).sum() >= _FEWEST_HITS and (marked & is_rare).sum() >= _SURE * marked.sum()
+    }
+    if not telling or np.logical_or.reduce(list(telling.values()))[is_rare].mean() < _MUCH:
+        return []
+    covered = np.logical_or.reduce(list(telling.values()))[is_rare].mean()
+    said = (
+        f"where {listed(telling)} is 1, {target} is {_plain(rare)} in {share(_SURE, 1)} of rows or more; "
+        f"together they mark {share(float(covered), 1)} of these rows: they are written down after the fact"
+    )
+    return [_certain(tuple(telling), said)]
+
+
+def _is_mark(facts: Facts, name: str) -> bool:
+    return set(facts.present(name).cast(pl.Float64).unique().to_list()) == {0.0, 1.0}
+
+
+def _suspected(facts: Facts, target: Target, features: Sequence[str]) -> list[Finding]:
+    found = []
+    for name, (score, chance) in single_scores(facts, target, features).items():
+        if score > _NEARLY_PERFECT and chance < 0.95:
+            measure = "R²" if target.task == "regression" else "accuracy"
+            said = (
+                f"{name} alone predicts {target.name} almost perfectly ({measure} {score:.3f}, without it "
+                f"{chance:.3f}): known before {target.name} is, or written down after it?"
+            )
+            found.append(Finding(kind="leak", columns=(name,), message=said, proposal="role: id"))
+    return found
+
+
+def _certain(columns: tuple[str, ...], said: str) -> Finding:
+    return Finding(kind="leak", columns=columns, message=f"{said}: left out, or there is nothing to learn.", role="id")
+
+
+def _only_told(finding: Finding) -> Finding:
+    said = finding.message.replace("left out, or there is nothing to learn", "kept, as there is no other column")
+    return Finding(kind="leak", columns=finding.columns, message=said)
+
+
+def _floats(facts: Facts, name: str) -> Floats:
+    return facts.sample[name].cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,187 @@
+"""What a path or URL on the command line means: which kind of source, and how its files are taken."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import UserError
+from tasks.init.names import (
+    IDX_NAME,
+    MEDIA_SUFFIXES,
+    Names,
+    names_in,
+    pattern_of,
+    suffix_of,
+)
+from tasks.init.tables import is_prose, tables_in, test_beside
+
+_TRAIN = ("train", "training")
+_TEST = ("test", "testing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pointed:
+    """A source's block, and what in it would read test files that lie beside it: proposed, not assumed."""
+
+    source: dict[str, Any]
+    test: dict[str, str] = field(default_factory=dict)
+    from_names: bool = False
+    """Whether columns are made of the files' names."""
+
+
+def point(location: str, root: Path, query: str | None = None) -> Pointed:
+    """The source that the words mean. Raises UserError when there is nothing, or several things to choose from."""
+    if query is not None or re.match(r"(sqlite|postgresql|mysql|mariadb|mssql|oracle|duckdb)(\+\w+)?://", location):
+        return _sql(location, query)
+    if re.match(r"[a-z][a-z0-9+.-]+://", location):
+        return Pointed(source={"kind": "url", "url": location})
+    place = Path(location).expanduser()
+    if place.is_dir():
+        return _folder(place, location, root)
+    if place.exists():
+        return _file(place, root)
+    if glob.has_magic(location):
+        return _glob(location, root)
+    raise UserError(f"{location}: there is no such file or folder; correct the path, or put the data there")
+
+
+def with_test(pointed: Pointed, test: str, root: Path) -> Pointed:
+    """The same source with the test files that the user names."""
+    kind = pointed.source["kind"]
+    if kind not in ("table", "folder", "text"):
+        raise UserError(f"--test: a source of the kind {kind} takes no test file; leave it out")
+    if not glob.has_magic(test) and not Path(test).expanduser().exists():
+        raise UserError(f"{test}: there is no such file or folder; correct --test")
+    return Pointed(source={**pointed.source, "test_path": from_root(test, root)}, from_names=pointed.from_names)
+
+
+def from_root(location: str | Path, root: Path) -> str:
+    """The path as params.yaml has it: from the project's root, wherever the command was given, unless absolute."""
+    place = Path(location).expanduser()
+    return place.as_posix() if place.is_absolute() else Path(os.path.relpath(place, root)).as_posix()
+
+
+def _sql(location: str, query: str | None) -> Pointed:
+    if "://" not in location:
+        raise UserError(f"{location}: --query is for databases, such as sqlite:///shop.db; leave it out for files")
+    if query is None:
+        raise UserError(f'{_masked(location)}: say which rows with --query "SELECT ... FROM ..."')
+    return Pointed(source={"kind": "sql", "url": location, "query": query})
+
+
+def _masked(url: str) -> str:
+    return re.sub(r"://([^/@:]+):[^/@]*@", r"://\1:***@", url)
+
+
+def _file(place: Path, root: Path) -> Pointed:
+    path = from_root(place, root)
+    if IDX_NAME.fullmatch(place.name):
+        return _idx(place.parent, place.name, root)
+    names = names_in(place)
+    if names.media:
+        return _media(names, path)
+    if names.inner and all(name.endswith(".txt") for name in names.inner):
+        return Pointed(source={"kind": "text", "path": path})
+    if not names.inner and suffix_of(place.name) not in MEDIA_SUFFIXES and is_prose(place):
+        return Pointed(source={"kind": "text", "path": path})
+    beside = test_beside(place)
+    test = {"test_path": from_root(beside, root)} if beside else {}
+    return Pointed(source={"kind": "table", "path": path}, test=test)
+
+
+def _folder(place: Path, location: str, root: Path) -> Pointed:
+    path = from_root(place, root)
+    parts = {name.lower(): place / name for name in os.listdir(place) if (place / name).is_dir()}  # noqa: PTH208
+    train, test = (next((parts[name] for name in known if name in parts), None) for known in (_TRAIN, _TEST))
+    names = names_in(place)
+    if train and test and (names.media or not names.top):
+        inner = _folder(train, os.fspath(train), root)
+        return Pointed(source=inner.source, test={"test_path": from_root(test, root)}, from_names=inner.from_names)
+    idx = sorted(name for name in names.top if IDX_NAME.fullmatch(name))
+    if idx:
+        return _idx(place, _train_first(idx)[0], root)
+    if names.media:
+        return _media(names, path)
+    if not names.inner:
+        raise UserError(f"{location}: the folder holds no files; put the data there, or correct the path")
+    if not names.top and all(name.endswith(".txt") for name in names.inner):
+        return Pointed(source={"kind": "text", "path": path})
+    return _tables(place, location, root)
+
+
+def _tables(place: Path, location: str, root: Path) -> Pointed:
+    """A folder of tables with the same columns, of one table, or of documents."""
+    found = tables_in(place)
+    if not found.tables:
+        return Pointed(source={"kind": "text", "path": from_root(place, root)})
+    for table in found.tables:
+        if len(found.tables) == 2 and test_beside(table):
+            return _file(table, root)
+    if found.is_one and len(found.tables) == len(found.files):
+        return Pointed(source={"kind": "table", "path": from_root(place, root)})
+    if len(found.tables) == 1:
+        return _file(found.tables[0], root)
+    suffixes = {table.suffix for table in found.tables}
+    if found.is_one and len(suffixes) == 1 and all(file in found.tables for file in place.glob(f"*{min(suffixes)}")):
+        return Pointed(source={"kind": "table", "path": f"{from_root(place, root)}/*{min(suffixes)}"})
+    commands = "\n".join(f"  modelwright init NAME {os.fspath(table)}" for table in found.tables)
+    raise UserError(f"{location}: holds {len(found.tables)} tables that are not one; say which:\n{commands}")
+
+
+def _glob(location: str, root: Path) -> Pointed:
+    files = [Path(match) for match in sorted(glob.glob(os.path.expanduser(location), recursive=True))]  # noqa: PTH111, PTH207
+    files = [file for file in files if file.is_file()]
+    if not files:
+        raise UserError(f"{location}: no file matches; correct the pattern, or put the data there")
+    kind = "text" if all(is_prose(file) for file in files[:20]) else "table"
+    return Pointed(source={"kind": kind, "path": from_root(location, root)})
+
+
+def _media(names: Names, path: str) -> Pointed:
+    """Images or WAV files: classes as subfolders, a CSV file of labels, or names that hold the label."""
+    source = {"kind": "folder", "path": path}
+    if names.num_classes >= 2:
+        return Pointed(source=source)
+    if names.labels:
+        return Pointed(source={**source, "labels": names.labels})
+    pattern = pattern_of(names.media)
+    if pattern is None:
+        raise UserError(
+            f"{path}: holds images or recordings, and nothing says their classes; put each class into a "
+            "subfolder of its own, or add a CSV file with the columns `file` and `label`"
+        )
+    return Pointed(source={**source, "pattern": pattern}, from_names=True)
+
+
+def _idx(folder: Path, name: str, root: Path) -> Pointed:
+    """The pair of images and labels that the file belongs to, and the pair of the test."""
+    stem = re.split(r"images|labels", name)[0]
+    pair = _pair(folder, stem, root)
+    if len(pair) < 2:
+        raise UserError(f"{folder / name}: its images or labels are not beside it; put both into one folder")
+    tests = sorted(other.name for other in folder.iterdir() if re.match(r"(t10k|test).*images.*idx3", other.name))
+    test = _pair(folder, re.split("images", tests[0])[0], root) if tests and not tests[0].startswith(stem) else {}
+    if len(test) < 2:
+        return Pointed(source={"kind": "idx", **pair})
+    # The publisher's own test set, by its name: taken, as all who cite the set's scores do.
+    return Pointed(source={"kind": "idx", **pair, **{f"test_{key}": value for key, value in test.items()}})
+
+
+def _pair(folder: Path, stem: str, root: Path) -> dict[str, str]:
+    found = {}
+    for key in ("images", "labels"):
+        files = sorted(
+            file for file in folder.iterdir() if IDX_NAME.fullmatch(file.name) and file.name.startswith(f"{stem}{key}")
+        )
+        if files:
+            found[key] = from_root(files[0], root)
+    return found
+
+
+def _train_first(names: list[str]) -> list[str]:
+    return sorted(names, key=lambda name: (not name.startswith("train"), name))

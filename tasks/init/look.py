@@ -1,0 +1,145 @@
+"""Looks at a source: how it is written, first rows to learn what means "missing", then every row once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from tasks.columns.time_formats import ambiguous
+from tasks.config import ColumnTypeName
+from tasks.errors import UserError
+from tasks.init.facts import Facts, facts
+from tasks.init.findings import Finding, Tokens
+from tasks.init.location import Pointed
+from tasks.init.missing import describe_tokens, find_tokens
+from tasks.init.profile import Plan, Profile, profile
+from tasks.paths import Project
+from tasks.sources.base import Place, Source
+from tasks.survey import infer_type
+
+_FIRST_ROWS = 50_000
+_MOST_PASSES = 3
+"""A sign for "missing" that shows only late in the rows makes another pass; more of them than this do not come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A source as it was found. `source` is its block with all that was found out about how it is written."""
+
+    source: Mapping[str, Any]
+    location: str
+    facts: Facts
+    findings: tuple[Finding, ...]
+    id_columns: tuple[str, ...]
+    split_column: str | None
+    side: tuple[int, int] | None
+    """Height and width of the first image."""
+
+
+def look(pointed: Pointed, project: Project) -> Look:
+    """Reads all rows. Raises UserError when they cannot be read, or there are none."""
+    place = Place(root=project.root, downloads=project.downloads)
+    opened = _opened(pointed.source, place)
+    block = {**pointed.source, **_settings(opened, pointed.source)}
+    opened = _opened(block, place)
+    is_table = block["kind"] == "table"
+    tokens, seen = Tokens(), [profile(_first(opened.parts()), Plan(numbers=opened.numbers))]
+    if not seen[0].num_rows:
+        raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
+    for _ in range(_MOST_PASSES):
+        tokens = find_tokens(seen[-1], tokens, is_table)
+        block = _with_missing(block, tokens)
+        rows = _opened(block, place)
+        seen.append(profile(rows.parts(), _plan(seen[-1], tokens, rows)))
+        if find_tokens(seen[-1], tokens, is_table) == tokens:
+            break
+    types = {name: rows.types.get(name) or infer_type(survey) for name, survey in seen[-1].surveys.items()}
+    return Look(
+        source=block,
+        location=rows.location,
+        facts=facts(seen[-1], types, rows.numbers),
+        findings=(*describe_tokens(tokens, seen), *_about_cells(block, seen[-1], types)),
+        id_columns=tuple(rows.id_columns),
+        split_column=rows.split_column,
+        side=_side(rows, [name for name, kind in types.items() if kind == "image"]),
+    )
+
+
+def _about_cells(block: Mapping[str, Any], seen: Profile, types: Mapping[str, ColumnTypeName]) -> list[Finding]:
+    """What the cells alone do not settle: names that the file lacks, and days that could be months."""
+    found = []
+    if block["kind"] == "table" and all(name == f"column_{place}" for place, name in enumerate(seen.columns, 1)):
+        names = ", ".join(seen.columns)
+        said = f"the first line names no columns, so they are called {names}; give better ones as ingest.source.names."
+        found.append(Finding(kind="no_header", columns=(), message=said))
+    for name, kind in types.items():
+        survey = seen.surveys[name]
+        if kind == "timestamp" and survey.storage == "text" and ambiguous(survey.formats):
+            said = f"{name} is read as {survey.format}, but no value tells the day from the month."
+            found.append(Finding(kind="ambiguous_dates", columns=(name,), message=said, proposal='format: "%m/%d/%Y"'))
+    return found
+
+
+def _opened(block: Mapping[str, Any], place: Place) -> Source:
+    from pydantic import TypeAdapter
+
+    from tasks.params import Source as SourceParams
+    from tasks.sources import source
+
+    return source(TypeAdapter(SourceParams).validate_python(block), place)
+
+
+def _settings(opened: Source, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was found out and is not the default, or is good to see."""
+    return {key: value for key, value in opened.settings().items() if key not in given}
+
+
+def _first(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    num_rows = 0
+    for part in parts:
+        yield part.head(_FIRST_ROWS - num_rows)
+        num_rows += part.height
+        if num_rows >= _FIRST_ROWS:
+            return
+
+
+def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
+    return {**block, "missing": ["", *tokens.everywhere]} if tokens.everywhere else dict(block)
+
+
+def _plan(seen: Profile, tokens: Tokens, rows: Source) -> Plan:
+    """What the last pass spares the next: columns of words are not read as numbers, identifiers are not compared."""
+    words = [name for name, state in seen.columns.items() if state.num_present > 100 and not state.num_numbers]
+    codes = [name for name in seen.columns if seen.num_rows > 20 and _names_rows(seen, name)]
+    return Plan(tokens=tokens, numbers=rows.numbers, words=words, identifiers={*codes, *rows.id_columns})
+
+
+def _names_rows(seen: Profile, name: str) -> bool:
+    """Whether each row has a whole number or a word of its own there: rows are compared without it."""
+    if not seen.columns[name].is_unique or seen.dtypes[name] == pl.Binary:
+        return False
+    survey = seen.surveys[name]
+    return survey.is_whole or not (
+        survey.is_number or seen.sample[name].cast(pl.String).str.contains(r"\s").any() or survey.longest > 40
+    )
+
+
+def _side(rows: Source, images: list[str]) -> tuple[int, int] | None:
+    """Height and width of the first image that can be read."""
+    from io import BytesIO
+
+    from PIL import Image, UnidentifiedImageError
+
+    if not images:
+        return None
+    part = next(rows.parts())
+    for content in part[images[0]].head(20).drop_nulls():
+        try:
+            with Image.open(BytesIO(content)) as image:
+                return image.height, image.width
+        except (UnidentifiedImageError, OSError):
+            continue
+    return None

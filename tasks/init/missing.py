@@ -1,0 +1,145 @@
+"""Cells that stand for a missing value: words among numbers, well-known signs, and numbers that are none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from tasks.init.columns import ColumnState
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, Tokens, listed, plain
+from tasks.init.profile import Profile
+from tasks.init.vocabulary import NONE_AMONG_NUMBERS, NONE_ANYWHERE
+
+_MOST_NUMBERS = 0.9
+_MAX_UNKNOWN = 3
+_SENTINELS = re.compile(r"-1|-?(9{2,}|[12]00|88+|77+)|-9")
+"""Whole numbers that people write where there is none."""
+
+
+def find_tokens(profile: Profile, known: Tokens, is_table: bool) -> Tokens:
+    """What is known, and what the pass shows besides. Only a table of files can say it for all columns at once."""
+    everywhere, by_column = set(known.everywhere), {name: set(cells) for name, cells in known.by_column.items()}
+    for name, state in profile.columns.items():
+        if profile.dtypes[name] != pl.String:
+            continue
+        for cell in (*_among_numbers(state), *_among_words(state)):
+            if is_table and cell in NONE_ANYWHERE:
+                everywhere.add(cell)
+            else:
+                by_column.setdefault(name, set()).add(cell)
+    return Tokens(
+        everywhere=tuple(sorted(everywhere)), by_column={name: tuple(sorted(by_column[name])) for name in by_column}
+    )
+
+
+def describe_tokens(tokens: Tokens, seen: Sequence[Profile]) -> list[Finding]:
+    """A sentence for each token. `seen` are the passes that found them, before they were taken for missing."""
+    everywhere = {cell: tuple(seen[0].columns) for cell in tokens.everywhere}
+    here: dict[str, tuple[str, ...]] = {}
+    for name, cells in tokens.by_column.items():
+        here.update({cell: (*here.get(cell, ()), name) for cell in cells})
+    return [
+        *(_finding(cell, _counts(seen, cell, names), ()) for cell, names in everywhere.items()),
+        *(_finding(cell, _counts(seen, cell, names), (cell,)) for cell, names in here.items()),
+    ]
+
+
+def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
+    """Numbers far from all others, repeated, that look like a sign for "none": proposed, for a person to decide."""
+    found = (
+        _sentinel(facts, name)
+        for name in facts.names
+        if name != target and facts.types[name] == "number" and facts.state(name).num_present
+    )
+    return [finding for finding in found if finding]
+
+
+def _among_numbers(state: ColumnState) -> list[str]:
+    """The cells of a column of numbers that are none; empty when they are anything but signs."""
+    odd = state.odd or {}
+    known = [cell for cell in odd if cell.strip().lower() in NONE_AMONG_NUMBERS]
+    if not odd or state.num_numbers < 2:
+        return []
+    if len(known) == len(odd):
+        return known
+    mostly = state.num_numbers >= _MOST_NUMBERS * state.num_present
+    unknown = [cell for cell in odd if cell not in known]
+    like_words = all(not re.search(r"\d", cell) and len(cell) <= 20 and odd[cell] > 1 for cell in unknown)
+    return list(odd) if mostly and like_words and len(unknown) <= _MAX_UNKNOWN else []
+
+
+def _among_words(state: ColumnState) -> list[str]:
+    """The well-known signs in a column of words. NA among codes of two letters may be Namibia, and stays."""
+    counts = state.counts or {}
+    found = [sign for sign in NONE_ANYWHERE if sign in counts]
+    others = [str(cell) for cell in counts if cell not in NONE_ANYWHERE]
+    if others and all(re.fullmatch(r"[A-Z]{2}", cell) for cell in others):
+        found = [sign for sign in found if sign != "NA"]
+    return found
+
+
+def _counts(seen: Sequence[Profile], cell: str, names: Sequence[str]) -> dict[str, int]:
+    """In how many rows of each column the cell was seen, where it was."""
+    counts = {name: max(_count(profile.columns[name], cell) for profile in seen) for name in names}
+    return {name: count for name, count in counts.items() if count}
+
+
+def _count(state: ColumnState, cell: str) -> int:
+    if state.counts is not None:
+        return state.counts.get(cell, 0)
+    return (state.odd or {}).get(cell, 0)
+
+
+def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> Finding:
+    shown = f"`{cell}`" if cell.strip() else "a cell of blanks"
+    said = f"{shown} stands for a missing value: {listed(f'{name} ({count:,})' for name, count in counts.items())}."
+    return Finding(kind="missing", columns=tuple(counts), message=said, missing=missing)
+
+
+def _sentinel(facts: Facts, name: str) -> Finding | None:
+    extremes, values = facts.state(name).extremes, facts.present(name)
+    for value, num_rows in ((extremes.low, extremes.num_low), (extremes.high, extremes.num_high)):
+        if num_rows < max(3, facts.num_rows // 10_000) or not _SENTINELS.fullmatch(f"{value:.0f}") or value % 1:
+            continue
+        others = values.filter(values != value)
+        if others.len() >= num_rows / 50 and _is_far(value, others):
+            return Finding(
+                kind="sentinel",
+                columns=(name,),
+                message=f"{name} is {plain(value)} in {num_rows:,} rows, far from all other values "
+                f"({_span(others)}): a sign for a missing value, or a cap?",
+                proposal=f'missing: ["{_written(facts, name, value)}"]',
+            )
+    return None
+
+
+def _is_far(value: float, others: pl.Series) -> bool:
+    """Beyond all others by as much as nearly all of those are apart."""
+    low, high = _quantile(others, 0.01), _quantile(others, 0.99)
+    nearest = _float(others.min() if value < low else others.max())
+    if value == -1:
+        return nearest >= 0 and high - low >= 10
+    return abs(nearest - value) >= max(high - low, 1e-12) and (value < nearest) == (value < low)
+
+
+def _written(facts: Facts, name: str, value: float) -> str:
+    """The number as the file has it: -200, or -200.0."""
+    written = facts.profile.sample[name]
+    same = written.filter((facts.sample[name] == value).fill_null(value=False)).cast(pl.String).unique().sort()
+    return str(same[0]) if len(same) else f"{value:g}"
+
+
+def _span(values: pl.Series) -> str:
+    return f"{plain(_float(values.min()))} to {plain(_float(values.max()))}"
+
+
+def _quantile(values: pl.Series, share: float) -> float:
+    return _float(values.quantile(share))
+
+
+def _float(value: Any) -> float:
+    return float(value)

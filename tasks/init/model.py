@@ -1,0 +1,121 @@
+"""The model to begin with, and why this one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.config import Metric
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding
+from tasks.init.labels import is_imbalanced
+from tasks.init.target import Target
+
+Section = dict[str, Any]
+
+_ENOUGH_FOR_TREES = 500
+"""Rows below which boosted trees mostly learn by heart what a linear model generalizes."""
+_PIXELS_SEEN = 250_000_000
+"""Pixels in all epochs together: some minutes on two cores."""
+_LONGEST_SIDE = 64
+_FRAMES = 40 * 100
+"""Of a spectrogram of one second: 40 bands, a frame each 10 ms."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The sections of the block from normalize on, and in a sentence why they are so."""
+
+    reason: str
+    train: Section
+    metric: Metric
+    gate: Section
+    gate_reason: str
+    normalize: Section = field(default_factory=dict)
+    evaluate: Section = field(default_factory=dict)
+
+
+def choose_model(
+    facts: Facts, target: Target, features: Sequence[str], classes: Mapping[str, int], side: tuple[int, int] | None
+) -> Choice:
+    """By the features' types, the number of rows and the task. `side`: height and width of the first picture."""
+    types = [facts.types[name] for name in features]
+    is_rare = is_imbalanced(classes)
+    normalize: Section = {}
+    if "image" in types or "audio" in types:
+        reason, normalize, train = _network(facts, types, side)
+    elif types.count("text") * 2 >= len(types):
+        reason, train = (
+            "mostly free text: a linear model on TF-IDF learns fast and well",
+            _linear(target, is_rare, 10.0),
+        )
+    elif facts.num_rows >= _ENOUGH_FOR_TREES:
+        reason = f"a table of {facts.num_rows:,} rows: boosted trees take numbers and categories as they are"
+        normalize, train = _trees(types)
+    else:
+        reason = f"a table of {facts.num_rows:,} rows, too few for trees: a linear model"
+        train = _linear(target, is_rare, 1.0)
+    return Choice(
+        reason=reason, normalize=normalize, train=train, evaluate=_evaluate(target, classes), **_gate(target, is_rare)
+    )
+
+
+def one_picture(facts: Facts, features: Sequence[str]) -> list[Finding]:
+    """A network reads one image or audio column and no text: what it cannot read is left out."""
+    media = [name for name in features if facts.types[name] in ("image", "audio")]
+    texts = [name for name in features if facts.types[name] == "text"]
+    left_out = (*media[1:], *texts) if media else ()
+    said = "is left out: the network that reads {} takes no other image, recording or text."
+    return [
+        Finding(kind="pattern", columns=(name,), message=f"{name} {said.format(media[0])}", role="id")
+        for name in left_out
+    ]
+
+
+def _network(facts: Facts, types: Sequence[str], side: tuple[int, int] | None) -> tuple[str, Section, Section]:
+    normalize: Section = {}
+    height, width = side or (1, _FRAMES)
+    if side and max(side) > _LONGEST_SIDE:
+        height, width = (max(1, round(edge * _LONGEST_SIDE / max(side))) for edge in side)
+        normalize = {"image": {"height": height, "width": width}}
+    epochs = min(30, max(5, round(_PIXELS_SEEN / (facts.num_rows * height * width))))
+    train = {
+        "kind": "torch",
+        "network": {"kind": "cnn", "channels": [16, 32], "hidden": 64},
+        "learning_rate": 0.003,
+        "epochs": epochs,
+        "seed": 0,
+    }
+    what = "images" if "image" in types else "recordings, read as spectrograms"
+    return f"{what}: a small convolutional network, {epochs} epochs to take minutes rather than hours", normalize, train
+
+
+def _linear(target: Target, is_rare: bool, weight: float) -> Section:
+    if target.task == "regression":
+        return {"kind": "sklearn", "estimator": {"kind": "ridge"}, "seed": 0}
+    estimator: Section = {"kind": "logistic_regression", "C": weight}
+    return {
+        "kind": "sklearn", "estimator": {**estimator, **({"class_weight": "balanced"} if is_rare else {})}, "seed": 0
+    }  # fmt: skip
+
+
+def _trees(types: Sequence[str]) -> tuple[Section, Section]:
+    normalize: Section = {"number": {"scale": "none"}} if "number" in types else {}
+    if "text" in types:
+        normalize["text"] = {"max_features": 2000}
+    return normalize, {"kind": "lightgbm", "learning_rate": 0.05, "num_iterations": 500, "seed": 0}
+
+
+def _evaluate(target: Target, classes: Mapping[str, int]) -> Section:
+    """The rarer class is the one that is looked for."""
+    if target.task != "binary" or len(classes) != 2:
+        return {}
+    return {"positive": min(sorted(classes, reverse=True), key=lambda name: classes[name])}
+
+
+def _gate(target: Target, is_rare: bool) -> dict[str, Any]:
+    if target.task == "regression":
+        return {"metric": "rmse", "gate": {"r2": {"min": 0.0}}, "gate_reason": "0 is what the mean alone scores"}
+    metric = "roc_auc" if target.task == "binary" else "f1" if is_rare else "accuracy"
+    return {"metric": metric, "gate": {"roc_auc": {"min": 0.5}}, "gate_reason": "0.5 is a toss of a coin"}

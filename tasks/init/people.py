@@ -1,0 +1,116 @@
+"""What columns mean for rows that belong together: people and their traits, entities with many rows, and time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, listed
+from tasks.init.vocabulary import BIRTH_WORDS, ENTITY_WORDS, ID_WORDS, SENSITIVE_WORDS, TIME_WORDS, words
+
+_FEWEST_ENTITIES = 3
+_EPOCH = (6e8, 2.5e9)
+"""Seconds since 1970 from 1989 to 2049."""
+_SEXES = (("male", "female"), ("m", "f"), ("man", "woman"), ("men", "women"))
+_IN_ORDER = 0.98
+
+
+def find_sensitive(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns that by their names say what nobody should be judged by."""
+    names = [name for name in facts.names if name not in skip and (_is_named_so(name) or _holds_sexes(facts, name))]
+    return [
+        Finding(
+            kind="sensitive",
+            columns=(name,),
+            message=f"{name} may be a sensitive attribute: it is learnt from, unless it gets the role sensitive.",
+            proposal="role: sensitive",
+        )
+        for name in names
+    ]
+
+
+def _is_named_so(name: str) -> bool:
+    """`age` among many words is that of a house or a machine."""
+    said = words(name)
+    return bool(SENSITIVE_WORDS & set(said)) and ("age" not in said or len(said) <= 2)
+
+
+def _holds_sexes(facts: Facts, name: str) -> bool:
+    values = {str(value).strip().lower() for value in facts.state(name).counts or ()}
+    return any({*pair} <= values and len(values) <= 5 for pair in _SEXES)
+
+
+def find_entities(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """The column that says whose row it is, when most have several: one, the likeliest, gets the role group."""
+    named = [name for name in facts.names if name not in skip and _is_entity(facts, name)]
+    coded = [name for name in facts.names if name not in skip and name not in named and _is_repeated_id(facts, name)]
+    candidates = named or coded
+    if not candidates:
+        return []
+    best = max(candidates, key=lambda name: facts.state(name).num_distinct) if not named else candidates[0]
+    return [group_finding(facts, best, [name for name in (*named, *coded) if name != best])]
+
+
+def group_finding(facts: Facts, name: str, others: Collection[str] = ()) -> Finding:
+    """The warning that rows of one entity land on both sides of a split."""
+    state = facts.state(name)
+    about = "" if state.is_exact else "about "
+    also = f" As often repeated: {listed(others)}." if others else ""
+    said = (
+        f"{name} names {about}{state.num_distinct:,} entities with {state.num_present / state.num_distinct:.1f} rows "
+        f"each: left out as a feature, but rows of one entity land in train and in test, so the scores will be too "
+        f"good for entities that are new.{also}"
+    )
+    return Finding(kind="group", columns=(name,), message=said, role="group")
+
+
+def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """The column that says when a row came to be: it gets the role time, and is no feature."""
+    candidates = [name for name in facts.names if name not in skip and _is_time(facts, name)]
+    if not candidates:
+        return []
+    best = max(candidates, key=lambda name: (_in_order(facts, name), bool(TIME_WORDS & set(words(name)))))
+    order = "and the rows stand in its order" if _in_order(facts, best) else "by its name and values"
+    said = (
+        f"{best} says when a row came to be, {order}: left out as a feature; a split by hash tests on rows older than "
+        "some it learnt from, so the scores may be too good for tomorrow's."
+    )
+    return [Finding(kind="time", columns=(best,), message=said, role="time")]
+
+
+def _is_entity(facts: Facts, name: str) -> bool:
+    said = words(name)
+    return bool(ENTITY_WORDS & set(said)) and set(said) <= ENTITY_WORDS | ID_WORDS | {"name"} and _repeats(facts, name)
+
+
+def _is_repeated_id(facts: Facts, name: str) -> bool:
+    has_id = bool({"id", "uid", "uuid", "guid"} & set(words(name)))
+    return has_id and _repeats(facts, name) and facts.state(name).num_distinct > 20
+
+
+def _repeats(facts: Facts, name: str) -> bool:
+    state = facts.state(name)
+    fits = facts.types[name] in ("category", "text") or facts.is_whole(name)
+    return fits and state.num_distinct >= _FEWEST_ENTITIES and state.num_present >= 1.5 * state.num_distinct
+
+
+def _is_time(facts: Facts, name: str) -> bool:
+    said = set(words(name))
+    if said & BIRTH_WORDS or facts.state(name).num_distinct < _FEWEST_ENTITIES:
+        return False
+    if facts.types[name] == "timestamp":
+        return bool(said & TIME_WORDS) or _in_order(facts, name)
+    extremes = facts.state(name).extremes
+    is_epoch = any(_EPOCH[0] <= extremes.low / unit <= extremes.high / unit <= _EPOCH[1] for unit in (1, 1_000))
+    return facts.is_whole(name) and bool(said & TIME_WORDS) and is_epoch
+
+
+def _in_order(facts: Facts, name: str) -> bool:
+    """Whether the sampled rows, which stand in the file's order, hardly ever step back."""
+    values = facts.present(name)
+    if len(values) < 3:
+        return False
+    steps = values.cast(pl.Int64, strict=False).diff().drop_nulls()
+    return bool((steps >= 0).mean() >= _IN_ORDER and (steps > 0).any())  # type: ignore[operator]

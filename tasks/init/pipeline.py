@@ -1,0 +1,158 @@
+"""From data to a pipeline: look, decide, write; nothing is written unless all of it is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks import storage
+from tasks.errors import UserError
+from tasks.init.block import Draft, block_text, indented
+from tasks.init.decide import Decisions, decide
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, share
+from tasks.init.location import Pointed, point, with_test
+from tasks.init.look import Look, look
+from tasks.init.params_text import check_name_is_free, with_block
+from tasks.init.suite import drafted_suite
+from tasks.params_file import check_pipeline
+from tasks.paths import Project
+from tasks.survey import Survey
+
+if TYPE_CHECKING:
+    from tasks.params import Pipeline
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What `modelwright init` found and chose: all that it prints. `written` is empty after a dry run."""
+
+    name: str
+    location: str
+    facts: Facts
+    decisions: Decisions
+    findings: tuple[Finding, ...]
+    block: str
+    written: tuple[Path, ...]
+    kept_suite: Path | None = None
+
+    @property
+    def summary(self) -> str:
+        return _summary(self.location, self.facts)
+
+
+def init_pipeline(
+    project: Project,
+    name: str,
+    location: str,
+    target: str | None = None,
+    *,
+    test: str | None = None,
+    query: str | None = None,
+    dry_run: bool = False,
+) -> Found:
+    """Looks at the data, and adds a commented block to params.yaml and a drafted suite to expectations/.
+
+    `test` names the test rows when they are files of their own; `query` says which rows of a database. Raises UserError
+    when the name is taken or wrong, the source cannot be read, or there is nothing to predict.
+    """
+    _check_name(project, name)
+    pointed = point(location, project.root, query)
+    if test is not None:
+        pointed = with_test(pointed, test, project.root)
+    seen = look(pointed, project)
+    decisions = decide(seen, target, pointed.from_names)
+    text = block_text(_draft(name, pointed, seen, decisions))
+    params = with_block(project.params, name, text)
+    pipeline = check_pipeline(project.params, name, _parsed(text)[name])
+    surveys = seen.facts.profile.surveys
+    written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, surveys)
+    return Found(
+        name=name,
+        location=location,
+        facts=seen.facts,
+        decisions=decisions,
+        findings=decisions.findings,
+        block=indented(text, 2),
+        written=written,
+        kept_suite=kept,
+    )
+
+
+def _check_name(project: Project, name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{name!r}: a pipeline's name has lower-case letters, digits, - and _ only, 64 at most; give another name"
+        )
+    check_name_is_free(project.params, name)
+
+
+def _draft(name: str, pointed: Pointed, seen: Look, decisions: Decisions) -> Draft:
+    clean: dict[str, Any] = {}
+    reason = ""
+    if decisions.share_gone > 0.1:
+        clean, reason = _clean(decisions.share_gone)
+    return Draft(
+        name=name,
+        summary=_summary(seen.location, seen.facts),
+        source=seen.source,
+        test=pointed.test,
+        target=decisions.target,
+        findings=decisions.findings,
+        choice=decisions.choice,
+        clean=clean,
+        clean_reason=reason,
+        split=_split(seen, decisions),
+    )
+
+
+def _split(seen: Look, decisions: Decisions) -> dict[str, Any]:
+    if any(key.startswith("test_") for key in seen.source):
+        return {"kind": "given", "validation": 0.15, "seed": 0}
+    column = next((finding.columns[0] for finding in decisions.findings if finding.role == "split"), None)
+    if column:
+        return {"kind": "given", "column": column, "validation": 0.15, "seed": 0}
+    return {"validation": 0.15, "test": 0.15, "seed": 0}
+
+
+def _clean(gone: float) -> tuple[dict[str, Any], str]:
+    """Rows that repeat are taken out, unless most do: then that is how the data are."""
+    if gone > 0.5:
+        return {"duplicates": "keep", "max_quarantined": 0.5}, f"{share(gone, 1)} repeat: that is how these data are"
+    limit = round(min(0.9, 1.2 * gone + 0.1), 2)
+    return {"max_quarantined": limit}, f"{share(gone, 1)} repeat an earlier row, or have no target"
+
+
+def _summary(location: str, facts: Facts) -> str:
+    return f"{location}: {facts.num_rows:,} rows, {len(facts.names)} columns"
+
+
+def _write(
+    project: Project, name: str, pipeline: Pipeline, params: str, surveys: Mapping[str, Survey]
+) -> tuple[tuple[Path, ...], Path | None]:
+    """The suite first, then params.yaml: whoever sees the block finds its suite. What is there already is kept."""
+    from tasks.accepted import empty
+
+    paths = project.pipeline(name)
+    written = [project.params]
+    kept = paths.suite if paths.suite.exists() else None
+    if kept is None:
+        storage.write_json(paths.suite, drafted_suite(project, name, pipeline.ingest, surveys))
+        written.insert(0, paths.suite)
+    if not paths.accepted.exists():
+        storage.write_json(paths.accepted, empty())
+        written.insert(-1, paths.accepted)
+    storage.write_text(project.params, params)
+    return tuple(written), kept
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    from ruamel.yaml import YAML
+
+    content: Mapping[str, Any] = YAML(typ="safe").load(text)
+    return content

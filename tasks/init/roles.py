@@ -1,0 +1,112 @@
+"""Columns that nothing can be learnt from: identifiers, constants, columns without values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+import polars as pl
+
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, listed, share
+from tasks.init.vocabulary import ID_WORDS, words
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+_PARTS = frozenset(("train", "test", "validation", "valid", "val"))
+_FEWEST_ROWS = 20
+"""With fewer rows every column looks like an identifier."""
+FEWEST_VALUES = 10
+"""A column with fewer values than this in all rows may have none among those to learn from."""
+_LONGEST_CODE = 40
+
+
+def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns with a value of its own in each row, which say which row it is and nothing else."""
+    found = []
+    for name in facts.names:
+        why = _why_identifier(facts, name) if name not in skip else None
+        if why:
+            found.append(Finding(kind="identifier", columns=(name,), message=f"{name} {why}.", role="id"))
+    return found
+
+
+def find_constants(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns with one value, or with next to none."""
+    found = []
+    for name in facts.names:
+        state = facts.state(name)
+        if name in skip or facts.types[name] in ("image", "audio"):
+            continue
+        if state.num_present < min(FEWEST_VALUES, facts.num_rows):
+            said = f"{name} has a value in {state.num_present:,} of {facts.num_rows:,} rows: too few to learn from"
+        elif state.num_distinct == 1 and not state.num_missing:
+            said = f"{name} has the same value in all rows, {_shown(facts, name)}"
+        else:
+            continue
+        found.append(Finding(kind="constant", columns=(name,), message=f"{said}.", role="id"))
+    return found
+
+
+def find_codes(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Whole numbers with few values, which may be names rather than amounts: told, and left numbers."""
+    names = [
+        name
+        for name in facts.names
+        if name not in skip and facts.is_whole(name) and 3 <= facts.state(name).num_distinct <= 12
+    ]
+    if not names or facts.num_rows < _FEWEST_ROWS:
+        return []
+    message = (
+        f"{listed(names)}: whole numbers with few different values, read as numbers; "
+        "where they are codes without an order, write type: category."
+    )
+    return [Finding(kind="codes", columns=tuple(names), message=message)]
+
+
+def find_split(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """The column that says which rows are for training and which for the test."""
+    for name in facts.names:
+        values = {str(value).strip().lower() for value in facts.state(name).counts or ()}
+        if name not in skip and {"train", "test"} <= values <= _PARTS and not facts.state(name).num_missing:
+            said = f"{name} says which rows are for the test: taken as it is."
+            return [Finding(kind="given_split", columns=(name,), message=said, role="split")]
+    return []
+
+
+def _why_identifier(facts: Facts, name: str) -> str | None:
+    state, kind = facts.state(name), facts.types[name]
+    if facts.num_rows < _FEWEST_ROWS or not state.is_unique or kind in ("image", "audio", "timestamp", "boolean"):
+        return None
+    if kind == "number":
+        if not facts.is_whole(name):
+            return None
+        if _counts_up(facts, name):
+            return f"counts the rows, {state.extremes.low:.0f} to {state.extremes.high:.0f}"
+        return "names each row by a number of its own" if ID_WORDS & set(words(name)) else None
+    values = facts.present(name).cast(pl.String)
+    if values.head(100).str.contains(f"^{_UUID.pattern}$").all():
+        return "names each row by a UUID"
+    is_code = not values.str.contains(r"\s").any() and bool((values.str.len_chars() <= _LONGEST_CODE).all())
+    return f"has another value in each row, such as {values[0]}" if is_code else None
+
+
+def _counts_up(facts: Facts, name: str) -> bool:
+    """Whether the whole numbers lie side by side: as many as there are rows, with next to no gap."""
+    extremes = facts.state(name).extremes
+    return extremes.high - extremes.low + 1 <= 1.01 * facts.state(name).num_present
+
+
+def _shown(facts: Facts, name: str) -> str:
+    value = str(facts.present(name)[0])
+    return repr(value if len(value) <= 40 else value[:40] + "...")
+
+
+def describe_gaps(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns with a value in fewer than half of the rows."""
+    found = []
+    for name in facts.names:
+        state = facts.state(name)
+        if name not in skip and state.num_missing > facts.num_rows / 2:
+            said = f"{name} is missing in {state.num_missing:,} rows ({share(state.num_missing, facts.num_rows)})"
+            found.append(Finding(kind="mostly_empty", columns=(name,), message=f"{said}: is it worth keeping?"))
+    return found

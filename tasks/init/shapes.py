@@ -1,0 +1,79 @@
+"""How a column's values lie: nearly all the same, piled up at a limit, or with a long tail."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import polars as pl
+
+from tasks.init.facts import Facts
+from tasks.init.findings import Finding, plain, share
+
+_NEARLY_ALL = 0.99
+_MANY = 20
+"""Columns with fewer different values are codes: what is frequent there is a class, no limit."""
+_SKEWED = 5.0
+"""Of a normal distribution it is 0, of an exponential one 2."""
+
+
+def find_near_constant(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns where one value stands in nearly all rows."""
+    found = []
+    for name in facts.names:
+        counts, num_present = facts.state(name).counts, facts.state(name).num_present
+        if name in skip or not counts or len(counts) < 2:
+            continue
+        value, num_rows = max(counts.items(), key=lambda pair: pair[1])
+        if num_rows >= _NEARLY_ALL * num_present:
+            said = f"{name} is {value} in {num_rows:,} of {num_present:,} rows ({share(num_rows, num_present)})"
+            found.append(Finding(kind="near_constant", columns=(name,), message=f"{said}."))
+    return found
+
+
+def find_capped(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns whose greatest value stands there far more often than those near it: a limit that was cut at."""
+    found = []
+    for name in _amounts(facts, skip):
+        extremes, values = facts.state(name).extremes, facts.present(name)
+        num_near = _most_frequent_near(values, extremes.high)
+        if facts.estimate(num_near) * 3 < extremes.num_high >= max(10, facts.num_rows * 0.005):
+            said = (
+                f"{name} is {plain(extremes.high)}, its greatest value, in {extremes.num_high:,} rows "
+                f"({share(extremes.num_high, facts.num_rows)}) and hardly near it: cut off there?"
+            )
+            found.append(Finding(kind="capped", columns=(name,), message=said))
+    return found
+
+
+def find_heavy_tails(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns where a few values are far greater than the rest."""
+    found = []
+    for name in _amounts(facts, skip):
+        values = facts.present(name)
+        skewness = values.filter(values.is_finite()).skew()
+        if skewness is not None and abs(skewness) > _SKEWED:
+            end, edge = ("largest", values.max()) if skewness > 0 else ("smallest", values.min())
+            median, furthest = plain(_float(values.median())), plain(_float(edge))
+            said = f"{name} has a heavy tail: the median is {median}, the {end} of the sample {furthest}"
+            found.append(Finding(kind="heavy_tail", columns=(name,), message=f"{said}."))
+    return found
+
+
+def _amounts(facts: Facts, skip: Collection[str]) -> list[str]:
+    return [
+        name
+        for name in facts.names
+        if name not in skip and facts.types[name] == "number" and facts.state(name).num_distinct > _MANY
+    ]
+
+
+def _most_frequent_near(values: pl.Series, high: float) -> int:
+    """How often the commonest value of the upper tenth of the range stands there, but for the greatest itself."""
+    low = _float(values.min()) if len(values) else high
+    near = values.filter((values >= high - (high - low) / 10) & (values < high))
+    return round(_float(near.alias("value").value_counts()["count"].max())) if len(near) else 0
+
+
+def _float(value: Any) -> float:
+    return float(value)

@@ -1,0 +1,108 @@
+"""What a person sees of `modelwright init`: what was found, what was chosen and why, what to think about, what next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from tasks.init.findings import share
+from tasks.init.pipeline import Found
+from tasks.paths import Project
+
+_PIPED_WIDTH = 120
+_MOST_COLUMNS = 40
+_MOST_WARNINGS = 20
+_LONGEST_EXAMPLE = 24
+
+
+def show_found(found: Found, project: Project) -> None:
+    """The whole page; after a dry run the block in place of the files that were written."""
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(f"[bold]{escape(found.name)}[/]  {escape(found.summary)}\n")
+    console.print(_columns(found))
+    _show_choice(console, found)
+    _show_findings(console, found)
+    if not found.written:
+        console.print("[bold]The block for params.yaml[/], not written as this is a dry run:\n")
+        console.print(Text(found.block), soft_wrap=True)
+        return
+    for path in found.written:
+        console.print(f"[dim]wrote[/] {escape(project.pipeline(found.name).relative(path))}")
+    if found.kept_suite:
+        kept = escape(project.pipeline(found.name).relative(found.kept_suite))
+        console.print(f"[dim]kept [/] {kept} as it was")
+    console.print(f"\nNext: look through the block in params.yaml, then  [bold]modelwright run {found.name}[/]")
+
+
+def _columns(found: Found) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for head, align in (("column", "left"), ("type", "left"), ("role", "left"), ("missing", "right")):
+        table.add_column(head, justify="right" if align == "right" else "left", overflow="fold")
+    table.add_column("distinct", justify="right")
+    table.add_column("such as", overflow="ellipsis", no_wrap=True)
+    names = found.facts.names
+    for name in names[:_MOST_COLUMNS]:
+        table.add_row(*(Text(cell) for cell in _cells(found, name)))
+    if len(names) > _MOST_COLUMNS:
+        table.add_row(Text(f"... and {len(names) - _MOST_COLUMNS} more"))
+    return table
+
+
+def _cells(found: Found, name: str) -> Sequence[str]:
+    state, facts = found.facts.state(name), found.facts
+    about = "" if state.is_exact else "~"
+    missing = share(state.num_missing, state.num_rows) if state.num_missing else "-"
+    return (
+        name,
+        facts.types[name],
+        found.decisions.role(name),
+        missing,
+        f"{about}{state.num_distinct:,}",
+        ", ".join(_examples(found, name)),
+    )
+
+
+def _examples(found: Found, name: str) -> Iterable[str]:
+    if found.facts.types[name] in ("image", "audio"):
+        return ("bytes",)
+    values = found.facts.profile.sample[name].drop_nulls().head(200).unique(maintain_order=True).head(3)
+    return (_short(str(value)) for value in values)
+
+
+def _short(value: str) -> str:
+    plain = " ".join(value.split())
+    return plain if len(plain) <= _LONGEST_EXAMPLE else plain[: _LONGEST_EXAMPLE - 1] + "…"
+
+
+def _show_choice(console: Console, found: Found) -> None:
+    target, choice = found.decisions.target, found.decisions.choice
+    runner_up = f" Otherwise perhaps --target {target.runner_up}." if target.runner_up else ""
+    console.print(f"\n[bold]target[/]  {escape(target.name)}, {target.task} ({escape(target.why)}).{escape(runner_up)}")
+    num_features = len(found.decisions.features)
+    console.print(f"[bold]model[/]   {_model_name(found)} on {num_features} columns: {escape(choice.reason)}.\n")
+
+
+def _model_name(found: Found) -> str:
+    train = found.decisions.choice.train
+    inner = train.get("network") or train.get("estimator") or {}
+    return f"{train['kind']} {inner.get('kind', '')}".strip()
+
+
+def _show_findings(console: Console, found: Found) -> None:
+    warnings = [finding for finding in found.findings if finding.is_warning]
+    notes = [finding for finding in found.findings if not finding.is_warning]
+    for head, style, findings in (("To think about", "yellow", warnings), ("Also found", "dim", notes)):
+        if not findings:
+            continue
+        console.print(f"[bold]{head}[/]")
+        for finding in findings[:_MOST_WARNINGS]:
+            console.print(Text.assemble((f"  {finding.kind.replace('_', ' ')}: ", style), finding.message))
+        if len(findings) > _MOST_WARNINGS:
+            console.print(f"  ... and {len(findings) - _MOST_WARNINGS} more; the block in params.yaml has them")
+        console.print()

@@ -1,0 +1,92 @@
+"""Tables in a folder: which files are tables, whether they are one, and which holds the test rows."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.errors import UserError
+
+_SUFFIXES = """
+    .arrow .csv .data .feather .gz .ipc .json .jsonl .ndjson .parquet .pq .tab .tar .tgz .tsv .xls .xlsx .zip
+    """
+_TABLE_SUFFIXES = frozenset(_SUFFIXES.split())
+_HEAD = 1 << 16
+_SEPARATORS = "\t;|,"
+_ALIKE = 0.9
+_TRAIN_NAME = re.compile(r"(^|[_\-.])(train|training|data)($|[_\-.])", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tables:
+    """The files of a folder, those that are tables, and whether these have the same columns."""
+
+    files: tuple[Path, ...]
+    tables: tuple[Path, ...]
+    is_one: bool
+
+
+def tables_in(folder: Path) -> Tables:
+    """Looks into each file of the folder. With files named as tables there, no others are taken for tables."""
+    files = tuple(sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith((".", "_"))))
+    named = [file for file in files if file.suffix.lower() in _TABLE_SUFFIXES - {".data"}]
+    tables = tuple(named or [file for file in files if not is_prose(file)])
+    heads = [columns_of(table) for table in tables]
+    return Tables(files=files, tables=tables, is_one=len(set(heads)) <= 1 and None not in heads)
+
+
+def test_beside(file: Path) -> Path | None:
+    """A file beside it that by its name holds the test rows, and has the same columns: a.data and a.test."""
+    for found in _TRAIN_NAME.finditer(file.name):
+        for word in ("test", "TEST", "Test"):
+            other = file.with_name(f"{file.name[: found.start(2)]}{word}{file.name[found.end(2) :]}")
+            if other != file and other.is_file() and _alike(columns_of(file), columns_of(other)):
+                return other
+    return None
+
+
+def columns_of(file: Path) -> tuple[str, ...] | None:
+    """The columns of a table; None when it cannot be read as one."""
+    from tasks.params_sources import TableSource
+    from tasks.sources import source
+    from tasks.sources.base import Place
+
+    place = Place(root=file.parent, downloads=file.parent)
+    try:
+        part = next(iter(source(TableSource(kind="table", path=str(file.absolute())), place).parts()), None)
+    except UserError:
+        return None
+    return None if part is None else tuple(part.columns)
+
+
+def is_prose(file: Path) -> bool:
+    """Whether the file is text whose lines fall into no columns."""
+    if file.suffix.lower() in _TABLE_SUFFIXES:
+        return False
+    with file.open("rb") as handle:
+        head = handle.read(_HEAD)
+    text = _decoded(head)
+    if text is None or text.lstrip().startswith(("{", "[")):
+        return False
+    lines = [line for line in text.splitlines()[: -1 if len(head) == _HEAD else None] if line.strip()]
+    return len(lines) > 1 and not any(_in_columns(lines, mark) for mark in (*_SEPARATORS, None))
+
+
+def _decoded(head: bytes) -> str | None:
+    """The text; None for bytes that are none, as of Parquet or a packed file."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head[: len(head) // 2 * 2].decode("utf-16", errors="replace")
+    return None if b"\0" in head or head.startswith(b"\x1f\x8b") else head.decode("utf-8", errors="replace")
+
+
+def _in_columns(lines: list[str], separator: str | None) -> bool:
+    """Whether next to all lines have the same number of cells: two, or three where blanks part them."""
+    counts = Counter(len(line.split(separator)) for line in lines)
+    width, num_lines = counts.most_common(1)[0]
+    return width >= (2 if separator else 3) and num_lines >= _ALIKE * len(lines)
+
+
+def _alike(first: tuple[str, ...] | None, second: tuple[str, ...] | None) -> bool:
+    return first is not None and first == second

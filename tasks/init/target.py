@@ -1,0 +1,113 @@
+"""Which column is to be predicted, when nobody says so, and what kind of answer it asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from tasks.columns.category import MAX_CATEGORIES, MAX_LENGTH
+from tasks.config import Task
+from tasks.errors import UserError, did_you_mean
+from tasks.init.facts import Facts
+from tasks.init.vocabulary import ASKED_FOR, ID_WORDS, LABEL_WORDS, LATE_WORDS, MEASURED, words
+
+_FEW_CLASSES = 20
+"""As ingest has it: a target of so few distinct whole numbers names classes."""
+_NOTABLE = 2.0
+"""A score below which a column is not worth naming as what else it could have been."""
+_MAX_CLASSES = 100
+"""A guess is not made for a column of more classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The column to predict. `why` says how it was chosen, `runner_up` what else it could have been."""
+
+    name: str
+    task: Task
+    why: str
+    runner_up: str | None = None
+
+
+def given_target(facts: Facts, name: str, location: str) -> Target:
+    """The one that the user names. Raises UserError when there is no such column, or nothing in it to predict."""
+    if name not in facts.names:
+        raise UserError(f"--target: {location} has no column {name}{did_you_mean(name, facts.names)}; correct it")
+    problem = _problem(facts, name)
+    if problem:
+        raise UserError(f"--target: column {name} {problem}; choose another target, or mend the data")
+    return Target(name=name, task=task_of(facts, name), why="given")
+
+
+def guess_target(facts: Facts, skip: Collection[str], location: str) -> Target:
+    """The likeliest one by name, place and values. Raises UserError when none is likely."""
+    scores = {name: _score(facts, name) for name in facts.names if name not in skip and _problem(facts, name) is None}
+    ranked = sorted((name for name in scores if scores[name] > 0), key=lambda name: -scores[name])
+    if not ranked:
+        raise UserError(
+            f"{location}: no column looks like what is to be predicted; name it with --target "
+            f"(columns are {', '.join(facts.names[:30])})"
+        )
+    best = ranked[0]
+    return Target(
+        name=best,
+        task=task_of(facts, best),
+        why=f"guessed: {_reason(facts, best)}",
+        runner_up=next((name for name in ranked[1:2] if scores[name] >= _NOTABLE), None),
+    )
+
+
+def first_part(facts: Facts, skip: Collection[str]) -> Target:
+    """Of the parts of files' names, the first that names classes. Raises UserError when none does."""
+    for name in facts.names:
+        is_classes = name not in skip and _problem(facts, name) is None and task_of(facts, name) != "regression"
+        if is_classes and facts.state(name).num_distinct <= min(_MAX_CLASSES, facts.num_rows / 3):
+            why = "guessed: the first part of the files' names that repeats"
+            return Target(name=name, task=task_of(facts, name), why=why)
+    raise UserError("no part of the files' names repeats, so none names classes; name the column with --target")
+
+
+def task_of(facts: Facts, name: str) -> Task:
+    """As ingest infers it: few distinct whole numbers are classes, other numbers are amounts."""
+    num_distinct = facts.profile.surveys[name].num_distinct
+    if facts.types[name] == "number" and not (facts.is_whole(name) and num_distinct <= _FEW_CLASSES):
+        return "regression"
+    return "binary" if num_distinct == 2 else "multiclass"
+
+
+def _problem(facts: Facts, name: str) -> str | None:
+    """Why the column cannot be a target."""
+    survey = facts.profile.surveys[name]
+    if facts.types[name] in ("image", "audio", "timestamp"):
+        return f"holds values of the type {facts.types[name]}, which no model here predicts"
+    if survey.num_present == 0:
+        return "has no value in any row"
+    if survey.num_distinct < 2:
+        return "has the same value in all rows"
+    if facts.types[name] != "number" and (survey.num_distinct > MAX_CATEGORIES or survey.longest > MAX_LENGTH):
+        return "holds too many or too long values to be classes"
+    return None
+
+
+def _score(facts: Facts, name: str) -> float:
+    """Above 0 when it could be one; the name says most, then the place, then the values."""
+    said = set(words(name))
+    num_distinct, is_last = facts.state(name).num_distinct, name == facts.names[-1]
+    is_classes = task_of(facts, name) != "regression"
+    if is_classes and num_distinct > min(_MAX_CLASSES, max(2, facts.num_rows / 3)):
+        return 0.0
+    if said & ID_WORDS or (said & LATE_WORDS and not said & (LABEL_WORDS | ASKED_FOR)):
+        return 0.0
+    score = 8.0 * bool(said & LABEL_WORDS) + 5.0 * bool(said & ASKED_FOR) + 3.0 * bool(said & MEASURED)
+    score += 2.5 * is_last + 0.5 * (name == facts.names[0]) + 0.5 * (num_distinct == 2)
+    # Of two alike the later one: results are written down last.
+    return score + facts.names.index(name) / len(facts.names) * 0.4 + (0.1 if is_classes else 0.05)
+
+
+def _reason(facts: Facts, name: str) -> str:
+    said = set(words(name))
+    if said & (LABEL_WORDS | ASKED_FOR | MEASURED):
+        return "its name says so"
+    if name == facts.names[-1]:
+        return "the last column"
+    return "the first column" if name == facts.names[0] else "the likeliest by its values"

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from tests.init.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind
+
+NUMBERS = range(NUM_ROWS)
+
+
+def with_column(name: str, values: object) -> pl.DataFrame:
+    return noise().insert_column(0, pl.Series(name, list(values)))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("row", [number + 17 for number in NUMBERS]),
+        ("row", list(reversed(NUMBERS))),
+        ("ticket", [str(uuid.UUID(int=number << 80)) for number in NUMBERS]),
+        ("ticket", [f"T-{number:05}" for number in NUMBERS]),
+        ("ticket id", [number * 37 % 99_991 for number in NUMBERS]),
+    ],
+)
+def test_what_only_says_which_row_it_is_gets_the_role_id(tmp_path: Path, name: str, values: list[object]) -> None:
+    found = init(tmp_path, with_column(name, values))
+    assert columns_of_kind(found, "identifier") == [name]
+    assert found.decisions.role(name) == "id"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=NUM_ROWS).tolist(),
+        [f"a note about thing {number} of many" for number in NUMBERS],
+        [number * 37 % 99_991 for number in NUMBERS],
+    ],
+)
+def test_amounts_and_notes_are_no_identifiers_though_each_is_another(tmp_path: Path, values: list[object]) -> None:
+    found = init(tmp_path, with_column("thing", values))
+    assert found.decisions.role("thing") == "feature"
+
+
+@pytest.mark.parametrize("values", [["x"] * NUM_ROWS, [5] * NUM_ROWS, [None] * NUM_ROWS, [1.5] + [None] * 599])
+def test_a_column_that_says_nothing_is_left_out(tmp_path: Path, values: list[object]) -> None:
+    found = init(tmp_path, with_column("thing", values))
+    assert columns_of_kind(found, "constant") == ["thing"]
+    assert found.decisions.role("thing") == "id"
+
+
+def test_a_column_that_is_mostly_empty_or_nearly_the_same_is_told_and_kept(tmp_path: Path) -> None:
+    gaps = [number if number % 3 == 0 else None for number in NUMBERS]
+    found = init(tmp_path, with_column("gaps", gaps).with_columns(rare=pl.Series(["x", *["y"] * 599])))
+    assert columns_of_kind(found, "mostly_empty") == ["gaps"]
+    assert "missing in 400 rows (66.7 %)" in of_kind(found, "mostly_empty")[0].message
+    assert columns_of_kind(found, "near_constant") == ["rare"]
+    assert {"gaps", "rare"} <= set(found.decisions.features)
+
+
+def test_whole_numbers_with_few_values_may_be_codes(tmp_path: Path) -> None:
+    found = init(tmp_path, with_column("season", [number % 4 + 1 for number in NUMBERS]))
+    assert columns_of_kind(found, "codes") == ["season"]
+
+
+def test_a_column_that_says_train_and_test_is_the_split(tmp_path: Path) -> None:
+    found = init(tmp_path, with_column("fold", ["train", "train", "test"] * 200))
+    assert columns_of_kind(found, "given_split") == ["fold"]
+    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0}" in found.block
+
+
+def test_the_only_feature_is_kept_whatever_it_is(tmp_path: Path) -> None:
+    found = init(tmp_path, pl.DataFrame({"row": NUMBERS, "outcome": ["a", "b"] * 300}))
+    assert found.decisions.features == ("row",)
+    assert "kept all the same" in of_kind(found, "identifier")[0].message

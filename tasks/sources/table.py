@@ -72,7 +72,12 @@ class Table(Source):
         from tasks.sources.formats.findings import find_settings
 
         with read_errors(first.shown):
-            return find_settings(first, self._config)
+            found = find_settings(first, self._config)
+        for listed in self._listed[1:]:
+            # Only one of the files may have a comment, as a test file above its rows.
+            if "comment" not in found and (comment := find_settings(listed.entries[0], self._config).get("comment")):
+                found["comment"] = comment
+        return found
 
     @property
     def _wanted(self) -> FileFormat | None:

@@ -188,6 +188,11 @@ class Layout:
                 places = places + 1
         return self.block if keep.all() else self.signs[keep].tobytes()
 
+    def with_returns_kept(self) -> bytes:
+        """The block for polars, which drops a carriage return before a separator: of two, it leaves one."""
+        before = self._separators[self._signs(self._separators - 1) == _RETURN]
+        return np.insert(self.signs, before, _RETURN).tobytes()
+
     @cached_property
     def _separators(self) -> Positions:
         found = self._positions(ord(self.mark))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -56,11 +57,13 @@ class DelimitedFile:
         if not self._is_plain(layout):
             self._check(line, layout)
             block = layout.rows_only()
+        if b"\r" + layout.mark.encode() in block:
+            block = replace(layout, block=block).with_returns_kept()
         if not block:
             return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String))
         try:
             frame = self._parsed(block, layout.mark)
-        except pl.exceptions.ComputeError:
+        except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
             self._check(line, layout)
             raise
         if layout.mark != self.dialect.separator:
@@ -73,6 +76,9 @@ class DelimitedFile:
     def _parsed(self, block: bytes, mark: str) -> pl.DataFrame:
         import polars as pl
 
+        if block.startswith(codecs.BOM_UTF8):
+            # polars takes it for the mark of a file; that is gone by now, so it is the cell's own.
+            return self._parsed(b"x" + mark.encode() * (len(self.columns) - 1) + b"\n" + block, mark).slice(1)
         frame = pl.read_csv(
             block,
             has_header=False,

@@ -17,7 +17,7 @@ import polars as pl
 
 from tasks.columns import column_type
 from tasks.columns.base import Expectation, expectation
-from tasks.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, profile_of
+from tasks.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, Profile, profile_of
 from tasks.dataset import Column, Dataset
 from tasks.errors import UserError, did_you_mean
 from tasks.suite_file import KNOWN_TYPES, read_suite_json
@@ -65,11 +65,15 @@ class Suite:
 
 
 def draft_suite(name: str, dataset: Dataset, parts: Iterable[pl.DataFrame]) -> dict[str, Any]:
-    """A suite to start from, by column types and what all parts hold; a person goes on from there.
+    """A suite to start from, by column types and what all parts hold; a person goes on from there."""
+    return suite_of_profile(name, dataset, profile_of(dataset, parts))
+
+
+def suite_of_profile(name: str, dataset: Dataset, profile: Profile) -> dict[str, Any]:
+    """The same from a profile of the rows.
 
     Its `drafted` keeps a digest of each expectation as it was drafted: what differs from it, a person has edited.
     """
-    profile = profile_of(dataset, parts)
     entries = [
         expectation("table_columns_to_match_set", "critical", column_set=[column.name for column in dataset.columns]),
         expectation("table_row_count_to_be_between", "critical", min_value=1),

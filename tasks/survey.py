@@ -45,7 +45,7 @@ class Survey:
     """The timestamp formats that all values are written in."""
     is_audio: bool
     longest: int
-    """Characters of the longest value; of values that are short enough to be categories, bytes."""
+    """Characters of the longest value; of numbers, bytes."""
     distinct: frozenset[str] | None
 
     @property
@@ -113,7 +113,7 @@ def survey_and_read(
         is_whole=as_numbers is not None and (known is None or known.is_whole) and _is_whole(as_numbers),
         formats=formats if len(present) else frozenset(FORMATS),
         is_audio=storage == "bytes" and (known is None or known.is_audio) and column_type("audio").could_be(present),
-        longest=_longest(present),
+        longest=_longest(present, is_number=as_numbers is not None),
         distinct=_distinct(cells) if known is None or known.distinct is not None else None,
     )
     return found, times if as_numbers is None else as_numbers
@@ -201,12 +201,10 @@ def _as_timestamps(values: pl.Series, among: Collection[str]) -> tuple[frozenset
     return frozenset(fitting), next(iter(fitting.values()), None)
 
 
-def _longest(present: pl.Series) -> int:
+def _longest(present: pl.Series, *, is_number: bool) -> int:
     if present.dtype != pl.String or present.is_empty():
         return 0
-    longest = present.str.len_bytes().max()
-    if isinstance(longest, int) and longest > MAX_LENGTH:
-        longest = present.str.len_chars().max()
+    longest = (present.str.len_bytes() if is_number else present.str.len_chars()).max()
     assert isinstance(longest, int)
     return longest
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import polars as pl
+
 from tasks.init.facts import Facts
+from tasks.init.numbers import as_numbers
 from tasks.init.target import Target
+from tasks.sources.base import NumberFormat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +27,17 @@ def classes_of(facts: Facts, target: Target) -> Classes:
     cells: dict[str, tuple[str, ...]] = {}
     counted = facts.state(target.name).counts or {}
     for cell, count in counted.items() if target.task != "regression" else ():
-        name = _class_name(cell, facts.is_whole(target.name))
+        name = _class_name(cell, facts.written) if facts.is_whole(target.name) else _word(cell)
         counts[name] = counts.get(name, 0) + count
         cells[name] = (*cells.get(name, ()), str(cell))
     return Classes(counts=dict(sorted(counts.items())), cells=cells)
 
 
-def _class_name(cell: object, is_whole: bool) -> str:
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    return f"{float(str(cell).strip()):.0f}" if is_whole else str(cell)
+def _class_name(cell: object, written: NumberFormat) -> str:
+    numbers = as_numbers(pl.Series([cell]), written)
+    assert numbers is not None
+    return f"{numbers.item():.0f}"
+
+
+def _word(cell: object) -> str:
+    return str(cell).lower() if isinstance(cell, bool) else str(cell)

@@ -74,10 +74,10 @@ class ColumnState:
         return self.num_present > 0 and self.num_distinct >= (1 - slack) * self.num_present
 
 
-def grow(state: ColumnState, values: pl.Series, numbers: pl.Series | None, hashes: pl.Series, seed: int) -> ColumnState:
+def grow(state: ColumnState, values: pl.Series, numbers: pl.Series | None, seed: int) -> ColumnState:
     """With one batch more; `numbers` are the same values as numbers, None for a column of words or bytes.
 
-    `hashes` are those of the values with that seed. Values that are counted need no sketch yet.
+    Values that are counted need no sketch yet; those that are not are hashed with that seed.
     """
     counts = None if state.counts is None or values.dtype == pl.Binary else _counted(state.counts, values)
     return ColumnState(
@@ -87,16 +87,16 @@ def grow(state: ColumnState, values: pl.Series, numbers: pl.Series | None, hashe
         extremes=state.extremes if numbers is None else state.extremes.merge(_extremes(numbers)),
         counts=counts,
         odd=_odd(state.odd, values, numbers),
-        sketch=state.sketch if counts is not None else _sketched(state, values, hashes, seed),
+        sketch=state.sketch if counts is not None else _sketched(state, values, seed),
     )
 
 
-def _sketched(state: ColumnState, values: pl.Series, hashes: pl.Series, seed: int) -> Sketch:
+def _sketched(state: ColumnState, values: pl.Series, seed: int) -> Sketch:
     """With the values that were counted so far, once they are too many to be counted."""
     before = state.sketch
     if state.counts:
         before = before.add(pl.Series(list(state.counts), dtype=values.dtype).hash(seed=seed))
-    return before.add(hashes.filter(values.is_not_null()) if values.null_count() else hashes)
+    return before.add(values.drop_nulls().hash(seed=seed))
 
 
 def _counted(counts: Mapping[Hashable, int], values: pl.Series) -> Mapping[Hashable, int] | None:

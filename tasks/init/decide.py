@@ -63,7 +63,7 @@ def decide(seen: Look, target_name: str | None, from_names: bool) -> Decisions:
         features=tuple(features),
         findings=tuple(by_weight(findings)),
         choice=choose_model(facts, target, features, left, seen.side),
-        share_gone=labels.share_quarantined(facts, target.name, content, num_gone) if len(content) > 1 else 0.0,
+        share_gone=labels.share_quarantined(facts, target.name, content, num_gone),
     )
 
 
@@ -74,9 +74,11 @@ def _task_without(target: Target, classes: Classes, rare: list[Finding]) -> Targ
 
 
 def _content(facts: Facts, target: Target, features: list[str], findings: list[Finding]) -> list[str]:
-    """The columns that make a row what it is, as `clean` compares rows."""
+    """The columns that make a row what it is, as `clean` compares rows; none where the sample has not all of them."""
+    if any(facts.types[name] in ("image", "audio") for name in features):
+        return []
     kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
-    return [name for name in (*features, *kept, target.name) if facts.types[name] not in ("image", "audio")]
+    return [*features, *kept, target.name]
 
 
 def _target(seen: Look, name: str | None, taken: Collection[str], from_names: bool) -> tuple[Target, tuple[str, ...]]:

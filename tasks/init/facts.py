@@ -22,6 +22,8 @@ class Facts:
     profile: Profile
     types: Mapping[str, ColumnTypeName]
     sample: pl.DataFrame
+    written: NumberFormat
+    """How numbers are written in text."""
 
     @property
     def num_rows(self) -> int:
@@ -50,7 +52,7 @@ class Facts:
 def facts(profile: Profile, types: Mapping[str, ColumnTypeName], written: NumberFormat) -> Facts:
     """The sample read as `types` say."""
     columns = [_at_rest(profile.sample[name], kind, written) for name, kind in types.items()]
-    return Facts(profile=profile, types=types, sample=pl.DataFrame(columns))
+    return Facts(profile=profile, types=types, sample=pl.DataFrame(columns), written=written)
 
 
 def _at_rest(values: pl.Series, to: ColumnTypeName, written: NumberFormat) -> pl.Series:

@@ -98,7 +98,7 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]
 def share_quarantined(facts: Facts, target: str, content: list[str], num_gone: int) -> float:
     """The share of rows that `clean` will take out: the same again in what is learnt from, or without a target."""
     sample = facts.sample[content]
-    num_again = sample.height - sample.n_unique() if content else 0
+    num_again = sample.height - sample.n_unique() if len(content) > 1 else 0
     again = max(num_again / max(sample.height, 1), facts.profile.num_duplicates / max(facts.profile.num_compared, 1))
     return float(np.clip(again + (facts.state(target).num_missing + num_gone) / facts.num_rows, 0, 1))
 

@@ -17,10 +17,10 @@ from tasks.init.findings import Finding, share
 from tasks.init.location import Pointed, point, with_test
 from tasks.init.look import Look, look
 from tasks.init.params_text import check_name_is_free, with_block
+from tasks.init.profile import Profile
 from tasks.init.suite import drafted_suite
 from tasks.params_file import check_pipeline
 from tasks.paths import Project
-from tasks.survey import Survey
 
 if TYPE_CHECKING:
     from tasks.params import Pipeline
@@ -70,8 +70,7 @@ def init_pipeline(
     text = block_text(_draft(name, pointed, seen, decisions))
     params = with_block(project.params, name, text)
     pipeline = check_pipeline(project.params, name, _parsed(text)[name])
-    surveys = seen.facts.profile.surveys
-    written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, surveys)
+    written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, seen.facts.profile)
     return Found(
         name=name,
         location=location,
@@ -133,7 +132,7 @@ def _summary(location: str, facts: Facts) -> str:
 
 
 def _write(
-    project: Project, name: str, pipeline: Pipeline, params: str, surveys: Mapping[str, Survey]
+    project: Project, name: str, pipeline: Pipeline, params: str, profile: Profile
 ) -> tuple[tuple[Path, ...], Path | None]:
     """The suite first, then params.yaml: whoever sees the block finds its suite. What is there already is kept."""
     from tasks.accepted import empty
@@ -142,7 +141,7 @@ def _write(
     written = [project.params]
     kept = paths.suite if paths.suite.exists() else None
     if kept is None:
-        storage.write_json(paths.suite, drafted_suite(project, name, pipeline.ingest, surveys))
+        storage.write_json(paths.suite, drafted_suite(project, name, pipeline.ingest, profile))
         written.insert(0, paths.suite)
     if not paths.accepted.exists():
         storage.write_json(paths.accepted, empty())

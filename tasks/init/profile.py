@@ -6,11 +6,13 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.columns.time_formats import in_utc
 from tasks.init.columns import ColumnState, grow
 from tasks.init.findings import Tokens
 from tasks.init.numbers import as_numbers
@@ -19,8 +21,17 @@ from tasks.parallel import ahead
 from tasks.sources.base import NumberFormat
 from tasks.survey import Survey, merge, survey_and_read
 
-MAX_HASHED = 20_000_000
+MAX_HASHED = 2_000_000
 """Rows whose hashes are kept (8 bytes each) to find those that are the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Times:
+    """The earliest and the latest timestamp, and the format in which they were read; None of those that need none."""
+
+    format: str | None
+    earliest: datetime
+    latest: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +41,7 @@ class Profile:
     num_rows: int
     columns: Mapping[str, ColumnState]
     surveys: Mapping[str, Survey]
+    times: Mapping[str, Times]
     sample: pl.DataFrame
     dtypes: Mapping[str, pl.DataType]
     num_duplicates: int
@@ -57,18 +69,18 @@ def profile(parts: Iterable[pl.DataFrame], plan: Plan) -> Profile:
             rows = without_tokens(part, plan.tokens)
             dtypes.update(rows.schema)
             # By place: polars takes a name such as `*` for all columns.
-            hashes = rows.select(pl.nth(seed).hash(seed=seed) for seed in range(rows.width))
             batches = [
-                Batch(values=values, hashes=hashes[values.name], seed=seed, before=seen.get(values.name), plan=plan)
+                Batch(values=values, seed=seed, before=seen.get(values.name), plan=plan)
                 for seed, values in enumerate(rows)
             ]
             seen = dict(zip(rows.columns, threads.map(_with_batch, batches), strict=True))
             sample.add(rows)
-            again.add(hashes)
+            again.add(rows)
             num_rows += rows.height
     return Profile(
         num_rows=num_rows,
         columns={name: column.state for name, column in seen.items()},
+        times={name: column.times for name, column in seen.items() if column.times},
         surveys={name: column.survey for name, column in seen.items()},
         sample=sample.rows(),
         dtypes=dtypes,
@@ -85,13 +97,15 @@ class Repeats:
         self._hashes: list[NDArray[np.uint64]] = []
         self.num_rows = 0
 
-    def add(self, hashes: pl.DataFrame) -> None:
-        """Takes in a batch's hashes of cells: a row's hash is their sum, as each column has its own seed."""
+    def add(self, rows: pl.DataFrame) -> None:
+        """Takes in a batch: a row's hash is the sum of those of its cells, as each column has its own seed."""
         if self.num_rows >= MAX_HASHED:
             return
-        kept = [name for name in hashes.columns if name not in self._identifiers] or hashes.columns
-        self._hashes.append(hashes[kept].sum_horizontal().to_numpy())
-        self.num_rows += hashes.height
+        kept = [place for place, name in enumerate(rows.columns) if name not in self._identifiers]
+        # By place: polars takes a name such as `*` for all columns.
+        cells = [pl.nth(place).hash(seed=place) for place in kept or range(rows.width)]
+        self._hashes.append(rows.select(pl.sum_horizontal(cells)).to_series().to_numpy())
+        self.num_rows += rows.height
 
     @property
     def num_again(self) -> int:
@@ -106,6 +120,7 @@ class Seen:
 
     state: ColumnState
     survey: Survey
+    times: Times | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +128,6 @@ class Batch:
     """One column in one batch, and what was seen of it before."""
 
     values: pl.Series
-    hashes: pl.Series
     seed: int
     before: Seen | None
     plan: Plan
@@ -123,13 +137,27 @@ def _with_batch(batch: Batch) -> Seen:
     """Reading numbers is most of the work: the survey does, and only where it gives up are they read one by one."""
     values, before, plan = batch.values, batch.before, batch.plan
     here, read = survey_and_read(values, before.survey if before else None, plan.numbers)
-    numbers = read if here.is_number else None
+    numbers, times = (read, None) if here.is_number else (None, read)
     if numbers is None and values.name not in plan.words:
         numbers = as_numbers(values, plan.numbers)
     return Seen(
-        state=grow(before.state if before else ColumnState(), values, numbers, batch.hashes, batch.seed),
+        state=grow(before.state if before else ColumnState(), values, numbers, batch.seed),
+        times=_with_times(before.times if before else None, times, here.format),
         survey=merge(before.survey, here) if before else here,
     )
+
+
+def _with_times(before: Times | None, values: pl.Series | None, written: str | None) -> Times | None:
+    """Read in another format than before, earlier ones no longer count: whoever needs them has to read all again."""
+    if values is None or values.dtype not in (pl.Date, pl.Datetime) or values.null_count() == len(values):
+        return before
+    times = in_utc(values)
+    earliest, latest = times.min(), times.max()
+    assert isinstance(earliest, datetime)
+    assert isinstance(latest, datetime)
+    if before and before.format == written:
+        earliest, latest = min(before.earliest, earliest), max(before.latest, latest)
+    return Times(format=written, earliest=earliest, latest=latest)
 
 
 def without_tokens(rows: pl.DataFrame, tokens: Tokens) -> pl.DataFrame:

@@ -1,34 +1,92 @@
-"""The suite of expectations to begin with, drafted from all rows as ingest will type them."""
+"""The suite of expectations to begin with, drafted from what the rows were found to be: they are not read again."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from tasks import data_profile
+from tasks.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile
+from tasks.dataset import Column, Dataset
+from tasks.init.profile import Profile
 from tasks.params import Ingest
 from tasks.paths import Project
-from tasks.sources.base import Place
+from tasks.sources.base import NumberFormat, Place
 from tasks.survey import Survey
 
 
-def drafted_suite(project: Project, name: str, config: Ingest, surveys: Mapping[str, Survey]) -> dict[str, Any]:
-    """One more pass over the rows, typed by what the surveys say. Raises UserError where ingest would."""
+def drafted_suite(project: Project, name: str, config: Ingest, seen: Profile) -> dict[str, Any]:
+    """As `modelwright expect` would draft it from the ingested rows. Raises UserError where ingest would."""
+    from dataclasses import replace
+
     from tasks.description import describe
-    from tasks.expectations import draft_suite
+    from tasks.expectations import draft_suite, suite_of_profile
     from tasks.sources import source
     from tasks.typed_rows import Typing, plan_of
 
     rows = source(config.source, Place(root=project.root, downloads=project.downloads))
-    seen = {column: _without_cells(column, config, survey) for column, survey in surveys.items()}
+    surveys = {
+        column: replace(survey, distinct=survey.distinct and survey.distinct - _set_aside(column, config))
+        for column, survey in seen.surveys.items()
+    }
     # The digest is ingest's to record; nothing of the suite depends on it.
-    dataset = describe(config, rows, seen, digest="")
-    return draft_suite(name, dataset, Typing(config=config, rows=rows, plan=plan_of(config, rows, seen)).parts())
+    dataset = describe(config, rows, surveys, digest="")
+    if all(_is_told(column, seen) for column in dataset.columns):
+        return suite_of_profile(name, dataset, _as_profile(dataset, config, seen, rows.numbers))
+    return draft_suite(name, dataset, Typing(config=config, rows=rows, plan=plan_of(config, rows, surveys)).parts())
 
 
-def _without_cells(column: str, config: Ingest, survey: Survey) -> Survey:
+def _is_told(column: Column, seen: Profile) -> bool:
+    """Whether what was seen of the column is all that drafting needs to know."""
+    if column.role in WITHOUT_VALUES or not seen.columns[column.name].num_present:
+        return True
+    if column.type == "timestamp":
+        times = seen.times.get(column.name)
+        return times is not None and times.format == seen.surveys[column.name].format
+    return True
+
+
+def _as_profile(dataset: Dataset, config: Ingest, seen: Profile, written: NumberFormat) -> data_profile.Profile:
+    columns = {column.name: _of_column(column, config, seen, written) for column in dataset.columns}
+    return data_profile.Profile(digest="", num_rows=seen.num_rows, columns=columns)
+
+
+def _of_column(column: Column, config: Ingest, seen: Profile, written: NumberFormat) -> ColumnProfile:
+    state, survey, name = seen.columns[column.name], seen.surveys[column.name], column.name
+    aside = _set_aside(name, config)
+    num_aside = sum(count for cell, count in (state.counts or {}).items() if cell in aside)
+    found: dict[str, Any] = {}
+    match column.type:
+        case "number" if state.extremes.low <= state.extremes.high:
+            found = {"minimum": state.extremes.low, "maximum": state.extremes.high}
+        case "timestamp" if name in seen.times:
+            times = seen.times[name]
+            found = {"minimum": times.earliest.isoformat(), "maximum": times.latest.isoformat()}
+        case "text" if state.num_present:
+            found = {"longest": survey.longest}
+        case "category" | "boolean":
+            cells = {_as_read(cell, column, survey, written): 0 for cell in state.counts or {} if cell not in aside}
+            # Too many to be counted are also too many to be listed in a suite.
+            found = {"num_categories": NUM_CATEGORIES + 1 if state.counts is None else len(cells), "categories": cells}
+    missing = (state.num_missing + num_aside) / max(state.num_rows, 1)
+    return ColumnProfile(type=column.type, missing=missing, **found)
+
+
+def _as_read(cell: Any, column: Column, survey: Survey, written: NumberFormat) -> str:
+    """The cell as ingest leaves it, as text."""
+    import polars as pl
+
+    from tasks.columns import column_type
+    from tasks.init.numbers import as_numbers
+
+    values = pl.Series([cell])
+    if column.role == "target" and survey.is_whole and values.dtype == pl.String:
+        numbers = as_numbers(values, written)
+        assert numbers is not None
+        values = numbers
+    return str(column_type(column.type).cast(values).cast(pl.String).item())
+
+
+def _set_aside(column: str, config: Ingest) -> frozenset[str]:
     """Cells that the block makes missing, such as classes with too few rows, are no values any more."""
     override = config.columns.get(column)
-    if override is None or not override.missing or survey.distinct is None:
-        return survey
-    return replace(survey, distinct=survey.distinct - set(override.missing))
+    return frozenset(override.missing or ()) if override else frozenset()

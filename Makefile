@@ -39,6 +39,8 @@ schema: .venv/installed ## The editor's schema and the page of params.yaml, afte
 
 bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/overhead.py
+	@python benchmarks/ingest.py
+	@python benchmarks/validate.py
 
 clean: ## What the stages left in this folder; DVC's cache and the tracking store stay.
 	rm -rf data models reports

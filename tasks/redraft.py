@@ -24,7 +24,7 @@ ChangeKind = Literal["new", "changed", "gone", "edited", "left out"]
 _SAID: dict[ChangeKind, str] = {
     "new": "is new",
     "changed": "would be drafted otherwise now",
-    "gone": "is about a column that is gone",
+    "gone": "would not be drafted any more",
     "edited": "was edited, and stays as it is",
     "left out": "was taken out, and stays out",
 }

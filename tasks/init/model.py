@@ -19,8 +19,8 @@ _ENOUGH_FOR_TREES = 500
 _PIXELS_SEEN = 250_000_000
 """Pixels in all epochs together: some minutes on two cores."""
 _LONGEST_SIDE = 64
-_FRAMES = 40 * 100
-"""Of a spectrogram of one second: 40 bands, a frame each 10 ms."""
+_FRAMES = 40 * 200
+"""Of a spectrogram of two seconds: 40 bands, a frame each 10 ms."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,7 +117,7 @@ def _rows(rng: np.random.Generator, first: int) -> pl.DataFrame:
     colours = np.array(["red", "green", "blue", "dark violet"])
     categories = {f"colour_{place}": colours[rng.integers(0, 4, CHUNK)] for place in range(3)}
     days, hours = rng.integers(0, 365, CHUNK), rng.integers(0, 24, CHUNK)
-    moments = np.datetime64("2024-01-01T00:00:00") + days * np.timedelta64(1, "D") + hours * np.timedelta64(1, "h")
+    moments = np.datetime64("2024-01-01", "us") + days * np.timedelta64(1, "D") + hours * np.timedelta64(1, "h")
     return pl.DataFrame(
         {
             "id": np.arange(first, first + CHUNK),

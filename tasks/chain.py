@@ -94,6 +94,11 @@ class _Work:
 
     def perform(self, stage: str, *, force: bool) -> tuple[Outcome, Reasons]:
         forced = ("forced",) if force else ()
+        if stage == "validate" and not self._paths.accepted.exists():
+            # A pipeline that was added by hand, or before there was such a file; DVC asks for it.
+            from tasks.accepted import empty
+
+            storage.write_json(self._paths.accepted, empty())
         outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
         if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
             outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)

@@ -71,7 +71,11 @@ class Ingest(Config):
     columns: dict[str, ColumnOverride] = Field(
         default_factory=dict, description="types and roles, where they are not to be inferred"
     )
-    rows_per_part: int = Field(100_000, ge=1, description="rows in one Parquet part: memory is bounded by a part")
+    rows_per_part: int = Field(
+        100_000,
+        ge=1,
+        description="most rows in one Parquet part; 256 MiB of text or bytes end one too: memory is bounded by a part",
+    )
 
 
 class Drift(Config):

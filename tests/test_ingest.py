@@ -8,15 +8,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tasks import ingest, storage
 from tasks.dataset import read_dataset
 from tasks.errors import UserError
 from tasks.params import Ingest
 from tasks.paths import Paths, Project
-from tasks.regroup import regroup
 from tasks.sources.formats import delimited
 
 SMS_SPAM = Path(__file__).resolve().parents[2] / "shared" / "data" / "sms-spam" / "SMSSpamCollection"
@@ -97,18 +94,6 @@ def test_two_runs_leave_the_same_bytes(tmp_path: Path) -> None:
     first = files(tmp_path / "first")
     assert first == files(tmp_path / "second")
     assert [name for name in sorted(first) if "raw" in name] == [f"data/p/raw/part-0000{n}.parquet" for n in range(3)]
-
-
-@given(st.lists(st.integers(0, 7), max_size=12), st.integers(1, 10))
-def test_regroup_keeps_all_rows_in_order(heights: list[int], rows_per_part: int) -> None:
-    rows = pl.DataFrame({"x": range(sum(heights))}, schema={"x": pl.Int64})
-    starts = [sum(heights[:place]) for place in range(len(heights))]
-    parts = list(
-        regroup((rows.slice(start, height) for start, height in zip(starts, heights, strict=True)), rows_per_part)
-    )
-    assert [value for part in parts for value in part["x"]] == rows["x"].to_list()
-    assert all(part.height == rows_per_part for part in parts[:-1])
-    assert all(0 < part.height <= rows_per_part for part in parts)
 
 
 def test_types_are_those_of_all_parts(tmp_path: Path) -> None:

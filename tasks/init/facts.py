@@ -14,6 +14,9 @@ from tasks.init.numbers import as_numbers
 from tasks.init.profile import Profile
 from tasks.sources.base import NumberFormat
 
+_MOST_AGAIN = 0.2
+"""Of the rows: if more stand there twice, repeating is what the data do."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -39,6 +42,12 @@ class Facts:
     def present(self, name: str) -> pl.Series:
         """The sampled values that are there."""
         return self.sample[name].drop_nulls()
+
+    def is_unique(self, name: str) -> bool:
+        """Whether each row has a value of its own there, but for rows that stand there twice as a whole."""
+        state, num_again = self.state(name), self.profile.num_duplicates
+        few_again = num_again <= _MOST_AGAIN * self.profile.num_compared
+        return state.is_unique or (few_again and state.is_exact and state.num_distinct + num_again >= state.num_present)
 
     def is_whole(self, name: str) -> bool:
         """Whether the column holds whole numbers, as codes, counts and identifiers do."""

@@ -6,8 +6,9 @@ import glob
 import os
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from tasks.errors import UserError
 from tasks.init.names import (
@@ -39,7 +40,7 @@ def point(location: str, root: Path, query: str | None = None) -> Pointed:
     if query is not None or re.match(r"(sqlite|postgresql|mysql|mariadb|mssql|oracle|duckdb)(\+\w+)?://", location):
         return _sql(location, query)
     if re.match(r"[a-z][a-z0-9+.-]+://", location):
-        return Pointed(source={"kind": "url", "url": location})
+        return Pointed(source=_fetched(location))
     place = Path(location).expanduser()
     if place.is_dir():
         return _folder(place, location, root)
@@ -185,3 +186,9 @@ def _pair(folder: Path, stem: str, root: Path) -> dict[str, str]:
 
 def _train_first(names: list[str]) -> list[str]:
     return sorted(names, key=lambda name: (not name.startswith("train"), name))
+
+
+def _fetched(url: str) -> dict[str, Any]:
+    """A table behind a URL; how it is written is found out when it is there."""
+    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    return {"kind": "url", "url": url, **({"content": {"kind": "table", "path": name}} if name else {})}

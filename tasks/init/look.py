@@ -43,9 +43,9 @@ def look(pointed: Pointed, project: Project) -> Look:
     """Reads all rows. Raises UserError when they cannot be read, or there are none."""
     place = Place(root=project.root, downloads=project.downloads)
     opened = _opened(pointed.source, place)
-    block = {**pointed.source, **_settings(opened, pointed.source)}
+    block = _with_settings(pointed.source, _settings(opened, _content(pointed.source)))
     opened = _opened(block, place)
-    is_table = block["kind"] == "table"
+    is_table = _content(block)["kind"] == "table"
     tokens, seen = Tokens(), [profile(_first(opened.parts()), Plan(numbers=opened.numbers))]
     if not seen[0].num_rows:
         raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
@@ -71,7 +71,9 @@ def look(pointed: Pointed, project: Project) -> Look:
 def _about_cells(block: Mapping[str, Any], seen: Profile, types: Mapping[str, ColumnTypeName]) -> list[Finding]:
     """What the cells alone do not settle: names that the file lacks, and days that could be months."""
     found = []
-    if block["kind"] == "table" and all(name == f"column_{place}" for place, name in enumerate(seen.columns, 1)):
+    if _content(block)["kind"] == "table" and all(
+        name == f"column_{place}" for place, name in enumerate(seen.columns, 1)
+    ):
         names = ", ".join(seen.columns)
         said = f"the first line names no columns, so they are called {names}; give better ones as ingest.source.names."
         found.append(Finding(kind="no_header", columns=(), message=said))
@@ -81,6 +83,18 @@ def _about_cells(block: Mapping[str, Any], seen: Profile, types: Mapping[str, Co
             said = f"{name} is read as {survey.format}, but no value tells the day from the month."
             found.append(Finding(kind="ambiguous_dates", columns=(name,), message=said, proposal='format: "%m/%d/%Y"'))
     return found
+
+
+def _content(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What says how rows are read: of a fetched file, the block of its content."""
+    content: Mapping[str, Any] = block.get("content", block) if block["kind"] == "url" else block
+    return content
+
+
+def _with_settings(block: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    if _content(block) is block:
+        return {**block, **settings}
+    return {**block, "content": {**block["content"], **settings}}
 
 
 def _opened(block: Mapping[str, Any], place: Place) -> Source:
@@ -107,7 +121,7 @@ def _first(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
-    return {**block, "missing": ["", *tokens.everywhere]} if tokens.everywhere else dict(block)
+    return _with_settings(block, {"missing": ["", *tokens.everywhere]} if tokens.everywhere else {})
 
 
 def _plan(seen: Profile, tokens: Tokens, rows: Source) -> Plan:

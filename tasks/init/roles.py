@@ -75,7 +75,7 @@ def find_split(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 def _why_identifier(facts: Facts, name: str) -> str | None:
     state, kind = facts.state(name), facts.types[name]
-    if facts.num_rows < _FEWEST_ROWS or not state.is_unique or kind in ("image", "audio", "timestamp", "boolean"):
+    if facts.num_rows < _FEWEST_ROWS or not facts.is_unique(name) or kind in ("image", "audio", "timestamp", "boolean"):
         return None
     if kind == "number":
         if not facts.is_whole(name):
@@ -87,7 +87,15 @@ def _why_identifier(facts: Facts, name: str) -> str | None:
     if values.head(100).str.contains(f"^{_UUID.pattern}$").all():
         return "names each row by a UUID"
     is_code = not values.str.contains(r"\s").any() and bool((values.str.len_chars() <= _LONGEST_CODE).all())
-    return f"has another value in each row, such as {values[0]}" if is_code else None
+    if is_code:
+        return f"has another value in each row, such as {values[0]}"
+    return None if _words_repeat(values) else f"has words of its own in each row, such as {_shown(facts, name)}"
+
+
+def _words_repeat(texts: pl.Series) -> bool:
+    """Whether any word stands in two of the texts: of others, nothing can be learnt."""
+    words = texts.str.to_lowercase().str.extract_all(r"\w\w+").list.unique().explode(empty_as_null=False)
+    return words.n_unique() < len(words)
 
 
 def _counts_up(facts: Facts, name: str) -> bool:

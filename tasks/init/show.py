@@ -16,7 +16,7 @@ from tasks.paths import Project
 _PIPED_WIDTH = 120
 _MOST_COLUMNS = 40
 _MOST_WARNINGS = 20
-_LONGEST_EXAMPLE = 24
+_LONGEST_EXAMPLE, _LONGEST_EXAMPLES = 24, 50
 
 
 def show_found(found: Found, project: Project) -> None:
@@ -42,9 +42,11 @@ def show_found(found: Found, project: Project) -> None:
 
 def _columns(found: Found) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for head, align in (("column", "left"), ("type", "left"), ("role", "left"), ("missing", "right")):
-        table.add_column(head, justify="right" if align == "right" else "left", overflow="fold")
-    table.add_column("distinct", justify="right")
+    table.add_column("column", overflow="fold", min_width=12)
+    for head in ("type", "role"):
+        table.add_column(head, min_width=9)
+    for head in ("missing", "distinct"):
+        table.add_column(head, justify="right", min_width=8)
     table.add_column("such as", overflow="ellipsis", no_wrap=True)
     names = found.facts.names
     for name in names[:_MOST_COLUMNS]:
@@ -64,7 +66,7 @@ def _cells(found: Found, name: str) -> Sequence[str]:
         found.decisions.role(name),
         missing,
         f"{about}{state.num_distinct:,}",
-        ", ".join(_examples(found, name)),
+        _short(", ".join(_examples(found, name)), _LONGEST_EXAMPLES),
     )
 
 
@@ -72,12 +74,12 @@ def _examples(found: Found, name: str) -> Iterable[str]:
     if found.facts.types[name] in ("image", "audio"):
         return ("bytes",)
     values = found.facts.profile.sample[name].drop_nulls().head(200).unique(maintain_order=True).head(3)
-    return (_short(str(value)) for value in values)
+    return (_short(str(value), _LONGEST_EXAMPLE) for value in values)
 
 
-def _short(value: str) -> str:
+def _short(value: str, longest: int) -> str:
     plain = " ".join(value.split())
-    return plain if len(plain) <= _LONGEST_EXAMPLE else plain[: _LONGEST_EXAMPLE - 1] + "…"
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
 def _show_choice(console: Console, found: Found) -> None:

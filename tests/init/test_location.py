@@ -144,7 +144,12 @@ def test_documents(tmp_path: Path) -> None:
 
 
 def test_urls_and_databases(tmp_path: Path) -> None:
-    assert block(tmp_path, "https://example.org/a.csv") == {"kind": "url", "url": "https://example.org/a.csv"}
+    assert block(tmp_path, "https://example.org/in/a%20b.csv?v=1") == {
+        "kind": "url",
+        "url": "https://example.org/in/a%20b.csv?v=1",
+        "content": {"kind": "table", "path": "a b.csv"},
+    }
+    assert block(tmp_path, "https://example.org/") == {"kind": "url", "url": "https://example.org/"}
     assert point("sqlite:///shop.db", tmp_path, "SELECT 1").source["query"] == "SELECT 1"
     with pytest.raises(UserError, match=r"postgresql://me:\*\*\*@host/shop: say which rows with --query"):
         point("postgresql://me:secret@host/shop", tmp_path)

@@ -19,6 +19,7 @@ from tasks.params_file import load_pipeline
 from tasks.paths import Project
 from tests.init.looked import NUM_ROWS, init, noise, numbers, project_in
 from tests.shared_data import shared
+from tests.web import serving
 
 
 def ingested(project: Project, name: str = "mine") -> Dataset:
@@ -36,6 +37,17 @@ def test_block_suite_and_empty_acceptance_are_written_and_ingest_reads_the_block
     dataset = ingested(project)
     assert (dataset.target.name, dataset.task, dataset.num_rows) == ("outcome", "binary", NUM_ROWS)
     assert [column.name for column in dataset.features] == ["width", "height", "shape"]
+
+
+def test_a_table_behind_a_url_is_read_as_it_is_written(tmp_path: Path) -> None:
+    rows = noise().with_columns(width=pl.col("width").round(2).cast(pl.String).str.replace(".", ",", literal=True))
+    content = rows.write_csv(separator=";").encode()
+    project = project_in(tmp_path)
+    with serving(content) as server:
+        init_pipeline(project, "mine", server.url("/in/rows.csv"))
+        assert {column.name: column.type for column in ingested(project).features}["width"] == "number"
+    block = load_pipeline(project.params, "mine").ingest.source.model_dump()
+    assert (block["content"]["separator"], block["content"]["decimal"]) == (";", ",")
 
 
 def test_roles_types_and_missing_values_of_the_block_are_those_of_the_data(tmp_path: Path) -> None:

@@ -32,6 +32,18 @@ def test_what_only_says_which_row_it_is_gets_the_role_id(tmp_path: Path, name: s
     assert found.decisions.role(name) == "id"
 
 
+def test_rows_that_stand_there_twice_make_no_feature_of_the_column_that_names_them(tmp_path: Path) -> None:
+    rows = with_column("customer", [f"K-{number:05}" for number in NUMBERS])
+    found = init(tmp_path, pl.concat([rows, rows.head(12)]))
+    assert found.decisions.role("customer") == "id"
+
+
+def test_texts_that_have_no_word_in_common_are_no_feature(tmp_path: Path) -> None:
+    found = init(tmp_path, with_column("thing", [f"a{number:x}b c{number:x}d" for number in NUMBERS]))
+    assert found.decisions.role("thing") == "id"
+    assert "words of its own in each row" in of_kind(found, "identifier")[0].message
+
+
 @pytest.mark.parametrize(
     "values",
     [

@@ -14,7 +14,8 @@ from tasks.sources.packed import Entry, extracted
 if TYPE_CHECKING:
     import polars as pl
 
-_BATCH = 16_384
+_BATCH, _BATCH_OF_BYTES = 16_384, 256
+"""Rows at a time; fewer of images and the like, which are large."""
 
 _NAMES = {"parquet": "Parquet", "arrow": "Arrow"}
 
@@ -34,8 +35,12 @@ class TypedFile:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows in batches; whatever is neither number, truth value, time nor bytes as text."""
+        import polars as pl
+
         with _damage(self.shown, self.format), extracted(self.entry) as file:
-            for frame in _scan(file, self.format).collect_batches(chunk_size=_BATCH, lazy=True):
+            rows = _scan(file, self.format)
+            size = _BATCH_OF_BYTES if pl.Binary in rows.collect_schema().dtypes() else _BATCH
+            for frame in rows.collect_batches(chunk_size=size, lazy=True):
                 yield frame.select(_plain(column, self.shown) for column in frame)
 
 

@@ -57,7 +57,8 @@ class DelimitedFile:
         if not self._is_plain(layout):
             self._check(line, layout)
             block = layout.rows_only()
-        if b"\r" + layout.mark.encode() in block:
+        # One sign is looked for ten times as fast as two.
+        if b"\r" in block and b"\r" + layout.mark.encode() in block:
             block = replace(layout, block=block).with_returns_kept()
         if not block:
             return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String))

@@ -157,7 +157,9 @@ class Layout:
 
     def first_of_other_width(self, width: int) -> int | None:
         """The first row with another number of cells."""
-        wrong = np.flatnonzero((self.widths != width) & self.is_row)
+        wrong = np.flatnonzero(self.widths != width)
+        if len(wrong):
+            wrong = wrong[self.is_row[wrong]]
         return int(wrong[0]) if len(wrong) else None
 
     def first_misplaced_quote(self) -> int | None:
@@ -178,6 +180,8 @@ class Layout:
 
     def rows_only(self) -> bytes:
         """The block without blank lines and comments, and without the spaces that pad cells."""
+        if self.is_row.all() and not self.padded:
+            return self.block
         keep = np.ones(len(self.signs), dtype=bool)
         for start, end in zip(self.starts[~self.is_row], self.ends[~self.is_row] + 1, strict=True):
             keep[start:end] = False
@@ -211,8 +215,13 @@ class Layout:
         """Whether they stand between quotes: after an odd number of them."""
         if not len(self.quotes):
             return np.zeros(len(places), dtype=bool)
-        inside: Mask = np.searchsorted(self.quotes, places) % 2 == 1
-        return inside
+        return self._is_open[np.minimum(places, len(self.signs) - 1)]
+
+    @cached_property
+    def _is_open(self) -> Mask:
+        """Of each sign whether the last quote up to it opened: counting all signs is faster than looking up each."""
+        counted = np.cumsum(self.signs == _QUOTE, dtype=np.uint8)
+        return np.bitwise_and(counted, 1, out=counted).view(np.bool_)
 
     def _opens(self, places: Positions) -> Mask:
         """Whether a cell starts there; or the quote before closed, so that the two are one sign of the cell."""

@@ -13,8 +13,12 @@ QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 """A cell in double quotes; a quote in it is doubled (RFC 4180)."""
 
 
+_MOST_LOOKED_AT = 1 << 26
+"""Bytes. Quotes that contradict each other only later are said with their line when the rows are read."""
+
+
 def is_quoted(text: Text, like: Layout) -> bool:
-    """Tries both readings on all lines; separator, padding and comment are those of `like`.
+    """Tries both readings on the lines; separator, padding and comment are those of `like`.
 
     Quotes wrap cells only if each opens at the start of a cell, closes at its end, and all rows then have as many
     cells. When that and reading lines as they are both work, line breaks in quotes would swallow lines that are whole
@@ -46,10 +50,14 @@ class _Trial:
 def _try(text: Text, like: Layout) -> _Trial:
     width: int | None = None
     swallows = has_wrapped = False
+    looked_at = 0
     try:
         for line, block in row_blocks(
             separated(text.blocks(), like.separator, text.shown), text.shown, quoted=like.quoted
         ):
+            looked_at += len(block)
+            if looked_at > _MOST_LOOKED_AT:
+                break
             layout = replace(like, block=block)
             if width is None and layout.is_row.any():
                 width = int(layout.widths[layout.is_row][0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tasks.init import labels, people, roles, shapes
@@ -32,18 +32,22 @@ class Decisions:
     findings: tuple[Finding, ...]
     choice: Choice
     share_gone: float
+    of_source: Mapping[str, str]
+    """The roles of the columns that the source adds."""
 
     def role(self, name: str) -> str:
         """What the column is for."""
         if name == self.target.name:
             return "target"
+        if name in self.of_source:
+            return self.of_source[name]
         return next((finding.role for finding in self.findings if finding.role and name in finding.columns), "feature")
 
 
 def decide(seen: Look, target_name: str | None, from_names: bool) -> Decisions:
     """Everything from the facts alone. Raises UserError when there is nothing to predict, or nothing to learn from."""
     facts = seen.facts
-    taken = {*seen.id_columns, *([seen.split_column] if seen.split_column else [])}
+    taken = {**dict.fromkeys(seen.id_columns, "id"), **({seen.split_column: "split"} if seen.split_column else {})}
     target, one_hot = _target(seen, target_name, taken, from_names)
     classes = classes_of(facts, target)
     findings = _roles(facts, target, taken, from_names)
@@ -63,6 +67,7 @@ def decide(seen: Look, target_name: str | None, from_names: bool) -> Decisions:
         features=tuple(features),
         findings=tuple(by_weight(findings)),
         choice=choose_model(facts, target, features, left, seen.side),
+        of_source=taken,
         share_gone=labels.share_quarantined(facts, target.name, content, num_gone),
     )
 

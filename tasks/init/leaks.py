@@ -59,7 +59,9 @@ def _sums(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
 
 
 def _added(first: Floats, second: Floats, sign: int) -> Floats:
-    return first + second if sign == 1 else first - second if sign == -1 else second - first
+    # What is infinite has no difference; `_equal` leaves it out.
+    with np.errstate(invalid="ignore", over="ignore"):
+        return first + second if sign == 1 else first - second if sign == -1 else second - first
 
 
 def _equal(values: Floats, wanted: Floats) -> bool:

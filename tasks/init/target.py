@@ -10,6 +10,7 @@ from tasks.config import Task
 from tasks.errors import UserError, did_you_mean
 from tasks.init.facts import Facts
 from tasks.init.vocabulary import ASKED_FOR, ID_WORDS, LABEL_WORDS, LATE_WORDS, MEASURED, words
+from tasks.sources.base import SPLIT
 
 _FEW_CLASSES = 20
 """As ingest has it: a target of so few distinct whole numbers names classes."""
@@ -92,7 +93,7 @@ def _problem(facts: Facts, name: str) -> str | None:
 def _score(facts: Facts, name: str) -> float:
     """Above 0 when it could be one; the name says most, then the place, then the values."""
     said = set(words(name))
-    num_distinct, is_last = facts.state(name).num_distinct, name == facts.names[-1]
+    num_distinct, is_last = facts.state(name).num_distinct, name == _last(facts)
     is_classes = task_of(facts, name) != "regression"
     if is_classes and num_distinct > min(_MAX_CLASSES, max(2, facts.num_rows / 3)):
         return 0.0
@@ -108,6 +109,12 @@ def _reason(facts: Facts, name: str) -> str:
     said = set(words(name))
     if said & (LABEL_WORDS | ASKED_FOR | MEASURED):
         return "its name says so"
-    if name == facts.names[-1]:
+    if name == _last(facts):
         return "the last column"
     return "the first column" if name == facts.names[0] else "the likeliest by its values"
+
+
+def _last(facts: Facts) -> str:
+    """The last column of the data; what says which file a row came from stands behind it."""
+    names = [name for name in facts.names if name != SPLIT]
+    return names[-1] if names else facts.names[-1]

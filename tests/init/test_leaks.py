@@ -73,3 +73,9 @@ def test_the_only_feature_is_kept_though_it_leaks(tmp_path: Path) -> None:
     found = init(tmp_path, noise().select(copy=pl.col("outcome").str.to_uppercase(), outcome="outcome"))
     assert found.decisions.features == ("copy",)
     assert "kept, as there is no other column" in of_kind(found, "leak")[0].message
+
+
+def test_infinite_numbers_add_up_to_nothing(tmp_path: Path) -> None:
+    infinite = pl.Series([float("inf") if number % 50 == 0 else number / 7 for number in range(NUM_ROWS)])
+    rows = numbers().with_columns(first=infinite, second=infinite, total=pl.Series(range(NUM_ROWS)).cast(pl.Float64))
+    assert columns_of_kind(init(tmp_path, rows, target="total"), "leak") != ["first", "second", "total"]

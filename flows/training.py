@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from prefect import flow, task
 from prefect.artifacts import create_table_artifact
+from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 
 from tasks.chain import Chain, StageResult, stages_between
+from tasks.errors import UserError
+from tasks.params_file import load_pipeline
 from tasks.paths import Project, find_root
+
+if TYPE_CHECKING:
+    from tasks.params import Clean
 
 
 @flow(
@@ -24,8 +33,11 @@ def training(
     Whatever a stage raises fails its task and the flow run, and reaches the caller as it is.
     """
     stages = stages_between(first, last)
-    chain = Chain(Project(root=find_root()), pipeline, force=force)
-    results = run_stages(stages, chain.perform)
+    project = Project(root=find_root())
+    chain = Chain(project, pipeline, force=force)
+    needed = hash_variable(load_pipeline(project.params, pipeline).clean) if "clean" in stages else None
+    with secret_in_environment(needed):
+        results = run_stages(stages, chain.perform)
     create_table_artifact(
         key=f"training-{artifact_key(pipeline)}", table=stage_table(results), description=f"Pipeline {pipeline}"
     )
@@ -35,6 +47,43 @@ def training(
 def run_stages(stages: Sequence[str], perform: Callable[[str], StageResult]) -> list[StageResult]:
     """Each stage as a Prefect task of its name. Prefect's caching is off: DVC alone decides what is unchanged."""
     return [task(name=stage, cache_policy=NO_CACHE)(perform)(stage) for stage in stages]
+
+
+def hash_variable(clean: Clean) -> str | None:
+    """The environment variable that holds the key for hashed columns; none when no column is hashed."""
+    hashes = any(column.personal == "hash" for column in clean.columns.values())
+    return clean.personal.hash_key if hashes else None
+
+
+@contextmanager
+def secret_in_environment(variable: str | None) -> Iterator[None]:
+    """Sets the variable, for what runs inside, to Prefect's secret of its name in lower case with dashes.
+
+    What the environment says already goes first. Where there is no such secret either, the stage that needs it says
+    so. Raises UserError when the secret is not text.
+    """
+    secret = _secret(variable) if variable and variable not in os.environ else None
+    if variable is None or secret is None:
+        yield
+        return
+    os.environ[variable] = secret
+    try:
+        yield
+    finally:
+        os.environ.pop(variable, None)
+
+
+def _secret(variable: str) -> str | None:
+    name = variable.lower().replace("_", "-")
+    try:
+        block = Secret.load(name)
+    except ValueError:  # Prefect's word for a block that is not there
+        return None
+    assert isinstance(block, Secret)
+    value = block.value.get_secret_value()  # Secret.get would read a key of digits alone as a number
+    if not isinstance(value, str):
+        raise UserError(f"Prefect's secret {name} is not text; save it anew as text: it is the key of hashed columns")
+    return value
 
 
 def stage_table(results: Sequence[StageResult]) -> list[dict[str, str | float]]:

@@ -2,50 +2,126 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import reduce
+from itertools import chain
+from typing import Any
+
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from tasks import reports, storage
-from tasks.columns import column_type
-from tasks.errors import UserError
-from tasks.inputs import Field, from_series
-from tasks.params import Augment, AugmentImage
+from tasks.augmentation.balance import class_counts, lacking, repeats, smote
+from tasks.augmentation.copies import Changes, Window, windows, with_copies
+from tasks.augmentation.preview import sections
+from tasks.augmentation.settings import SECTIONS, check_settings, given_sections
+from tasks.columns.base import round_significant
+from tasks.columns.moments import merged, moments
+from tasks.inputs import from_series
+from tasks.params import Augment
 from tasks.paths import Paths
-from tasks.picture import before_and_after, caption_only
-from tasks.recipe import read_recipe
+from tasks.picture import caption_only, sheet
+from tasks.recipe import Recipe, read_recipe
 from tasks.report import Report
 
 
 def run(config: Augment, paths: Paths) -> Report:
-    """Reads normalized/train/ and recipe.json; leaves augmented/, augmentation.json and augmentation.png.
+    """Reads normalized/train/, recipe.json and split/train/; leaves augmented/, augmentation.json, augmentation.png.
 
-    Images are changed while training, on the batch and on the device, anew in every epoch: augmentation.json tells the
-    trainer how, and augmented/ holds the rows as they are. Raises UserError when a transform does not fit the columns.
+    Rows are changed while training, on the batch and on the device, anew in every epoch: augmentation.json tells the
+    trainer how, and augmented/ holds the rows as they are. With `copies`, changed rows are written down instead, and
+    with `balance`, rows of the rare classes. Raises UserError when a change does not fit the columns or the target.
     """
-    images = [field for field in read_recipe(paths.recipe).spec().fields if field.kind == "image"]
-    if config.image is not None and not images:
-        raise UserError("augment.image: the data have no image column; remove the section")
-    num_rows = storage.copy_table(paths.normalized("train"), paths.augmented)
-    settings = config.image.model_dump(mode="json") if config.image else None
-    storage.write_json(paths.augmentation_report, {"num_rows": num_rows, "image": settings})
-    storage.write_bytes(paths.augmentation_picture, _picture(config, images, paths))
+    recipe = read_recipe(paths.recipe)
+    check_settings(config, recipe)
+    changes = Changes(config=config, recipe=recipe, deviations=_deviations(config, recipe, paths))
+    num_rows_in = storage.count_rows(paths.normalized("train"))
+    counts = class_counts(storage.read_parts(paths.normalized("train"), [recipe.target.name]), recipe)
+    num_rows = _write_rows(changes, counts, paths)
+    storage.write_json(paths.augmentation_report, _record(changes, counts, num_rows_in, num_rows))
+    storage.write_bytes(paths.augmentation_picture, _picture(changes, paths))
     return reports.augment(paths)
 
 
-def _picture(config: Augment, images: list[Field], paths: Paths) -> bytes:
-    """The first training images before and after, as PNG."""
-    if config.image is None:
-        return caption_only("No image column is augmented in this pipeline.")
-    first = next(storage.read_parts(paths.augmented)).head(config.preview)
-    before = from_series(images[0], first[images[0].name])
-    return before_and_after(before, augmented(before, config.image, config.seed))
+def _write_rows(changes: Changes, counts: NDArray[np.int64], paths: Paths) -> int:
+    config, source = changes.config, paths.normalized("train")
+    if not config.copies and config.balance == "none":
+        return storage.copy_table(source, paths.augmented)
+    rows = with_copies(changes, _windows(changes, paths)) if config.copies else storage.read_parts(source)
+    return storage.write_parts(paths.augmented, chain(rows, _balancing(changes, counts, storage.read_parts(source))))
 
 
-def augmented(images: NDArray[np.uint8], settings: AugmentImage, seed: int) -> NDArray[np.uint8]:
-    """[N, C, H, W] uint8 as the trainer would change them in one epoch."""
-    import torch
+def _balancing(changes: Changes, counts: NDArray[np.int64], parts: Iterable[pl.DataFrame]) -> Iterable[pl.DataFrame]:
+    """The rows that the rare classes lack."""
+    config, recipe = changes.config, changes.recipe
+    wanted = lacking(counts, config.copies)
+    match config.balance:
+        case "repeat":
+            return repeats(parts, recipe, counts, wanted)
+        case "smote":
+            return smote(parts, recipe, wanted, config.neighbours, config.seed)
+        case _:
+            return []
 
-    generator = torch.Generator().manual_seed(seed)
-    batch = torch.from_numpy(np.array(images)).float()
-    changed = column_type("image").augment(batch, settings, generator)
-    return changed.round().clamp(0, 255).to(torch.uint8).numpy()
+
+def _windows(changes: Changes, paths: Paths, raw: list[str] | None = None) -> Iterator[Window]:
+    """The training rows, encoded, and where they are changed or shown as they came in, raw too."""
+    columns = changes.raw_columns if raw is None else raw
+    raw_parts = storage.read_parts(paths.split("train"), columns) if columns else None
+    return windows(changes, storage.read_parts(paths.normalized("train")), raw_parts)
+
+
+def _deviations(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, float]:
+    """The standard deviation of each number column's first input, over all training rows; empty without jitter."""
+    if config.number is None or not config.number.jitter:
+        return {}
+    fields = [feature.encoding.field(feature.name) for feature in recipe.features if feature.encoding.type == "number"]
+    states: dict[str, list[Any]] = {field.name: [] for field in fields}
+    for part in storage.read_parts(paths.normalized("train"), list(states)):
+        for field in fields:
+            values = from_series(field, part[field.name])[:, 0].astype(np.float64)
+            states[field.name].append(moments(values))
+    return {name: round_significant(reduce(merged, found).center_and_deviation[1]) for name, found in states.items()}
+
+
+def _record(changes: Changes, counts: NDArray[np.int64], num_rows_in: int, num_rows: int) -> dict[str, Any]:
+    """augmentation.json: rows in and out, by class where there are classes, and the settings, for the trainer too."""
+    config, classes = changes.config, changes.recipe.target.classes
+    record: dict[str, Any] = {
+        "num_rows_in": num_rows_in,
+        "num_rows": num_rows,
+        "copies": config.copies,
+        "balance": config.balance,
+    }
+    if classes:
+        filled = lacking(counts, config.copies) if config.balance != "none" else np.zeros_like(counts)
+        after = counts * (config.copies + 1) + filled
+        record["classes"] = {
+            name: {"before": int(before), "after": int(now)}
+            for name, before, now in zip(classes, counts, after, strict=True)
+        }
+    given = given_sections(config)
+    settings = {name: given[name].model_dump(mode="json") if name in given else None for name in SECTIONS}
+    mix = config.mix.model_dump(mode="json") if config.mix.kind != "none" else None
+    return {**record, **settings, "mix": mix, "deviations": dict(changes.deviations)}
+
+
+def _picture(changes: Changes, paths: Paths) -> bytes:
+    """The first training rows before and after, as PNG."""
+    given = given_sections(changes.config)
+    if not given:
+        return caption_only("No column is augmented in this pipeline.")
+    texts = [feature.name for feature in changes.recipe.features if feature.encoding.type == "text" and "text" in given]
+    raw = list(dict.fromkeys([*changes.raw_columns, *texts]))
+    first = next(_windows(changes, paths, raw), None)
+    if first is None:
+        return caption_only("There is no training row to show.")
+    count = changes.config.preview
+    shown = Window(
+        number=0,
+        first=0,
+        encoded=first.encoded.head(count),
+        raw=first.raw.head(count) if first.raw is not None else None,
+    )
+    return sheet(sections(changes, shown))

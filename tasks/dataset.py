@@ -1,4 +1,4 @@
-"""What ingest found out about the data: dataset.json, typed."""
+"""What ingest found out about the data, dataset.json, and what clean made of it, cleaned.json; typed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tasks import storage
 from tasks.params import ColumnTypeName, Config, Role, Task
+from tasks.repair import Repair
 
 
 class Column(Config):
@@ -15,6 +16,8 @@ class Column(Config):
     name: str
     type: ColumnTypeName
     role: Role
+    repair: Repair | None = None
+    """What `clean` does to each value; none before that."""
 
 
 class SourceRecord(Config):
@@ -58,5 +61,7 @@ def read_dataset(path: Path) -> Dataset:
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
-    """dataset.json."""
-    storage.write_json(path, dataset.model_dump(mode="json"))
+    """dataset.json or cleaned.json, without what is as it always is."""
+    content = dataset.model_dump(mode="json", exclude={"columns"})
+    columns = [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns]
+    storage.write_json(path, {"columns": columns, **content})

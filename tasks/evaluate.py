@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from tasks import reports, storage
+from tasks.augmentation.settings import SECTIONS
 from tasks.dataset import Dataset, read_dataset
 from tasks.errors import UserError
 from tasks.inputs import read_examples
@@ -34,7 +35,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     Leaves metrics.json, predictions.csv (a line a test row), plots/ and report.html.
     Raises UserError when the model cannot be loaded, its answers are not finite, or a metric is undefined.
     """
-    recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.dataset)
+    recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
     positive_number(recipe.target.classes, config.positive)
     answers = answer_test_rows(recipe, paths)
     judged = judge_classes(recipe.target.classes, answers, config) if recipe.target.classes else judge_values(answers)
@@ -147,7 +148,8 @@ def _page(
     paths: Paths, dataset: Dataset, metrics: dict[str, float], judged: Judgement, learning: list[Picture]
 ) -> Page:
     run_facts = storage.read_json(paths.run)
-    augmented = storage.read_json(paths.augmentation_report)["image"]
+    told = storage.read_json(paths.augmentation_report)
+    is_augmented = any(told.get(section) for section in SECTIONS)
     return Page(
         pipeline=paths.pipeline,
         dataset=dataset,
@@ -162,7 +164,7 @@ def _page(
         scores=judged.scores,
         positive=judged.positive,
         mistakes=mistakes(paths, dataset, judged),
-        augmentation=paths.augmentation_picture.read_bytes() if augmented else None,
+        augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
     )
 
 

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 Block = Any
-"""dense: [N, K] float32; image, audio: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32."""
+"""dense: [N, K] float32; image, audio: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32; codes: [N] int32,
+each row's place among K; tokens: [N, L] int32, filled up with 0."""
+
+FieldKind = Literal["dense", "image", "audio", "sparse", "codes", "tokens"]
+
+_UINT16 = 1 << 16
+"""Numbers below this are kept in two bytes."""
+_MANY_PLACES = 1_024
+"""From so many places on, codes become a sparse matrix where estimators want one: nearly all of it is zero."""
 
 Augmentation = Callable[["Tensor", "Generator"], "Tensor"]
 """Changes a training batch's block of one column at random; see `ColumnType.augment`."""
@@ -27,21 +35,28 @@ Augmentation = Callable[["Tensor", "Generator"], "Tensor"]
 class Field:
     """One feature column as model input.
 
-    `shape` is that of one row: (K,) for dense and sparse, (C, H, W) for an image, (1, mels, frames) for audio. A
-    picture's bytes become numbers as `byte * factor[channel] + offset[channel]`; `labels` name the K inputs of a dense
-    or sparse field.
+    `shape` is that of one row as a model reads it: (K,) for dense, sparse and codes (each an input that is 1 at its
+    place and 0 elsewhere), (C, H, W) for an image, (1, mels, frames) for audio, (L,) for tokens, which are below
+    `vocabulary`. A picture's bytes become numbers as `byte * factor[channel] + offset[channel]`; `labels` name the K
+    inputs of a dense, sparse or codes field.
     """
 
     name: str
-    kind: Literal["dense", "image", "audio", "sparse"]
+    kind: FieldKind
     shape: tuple[int, ...]
     labels: tuple[str, ...] = ()
     factor: tuple[float, ...] = ()
     offset: tuple[float, ...] = ()
+    vocabulary: int = 0
 
     @property
     def num_inputs(self) -> int:
         return int(np.prod(self.shape))
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row of the block, which for codes is a single number."""
+        return () if self.kind == "codes" else self.shape
 
     @property
     def is_picture(self) -> bool:
@@ -85,8 +100,13 @@ class Examples:
 
 
 def to_series(name: str, field: Field, block: Block) -> pl.Series:
-    """A block as a Parquet column: fixed-size arrays for dense and pictures, lists of (index, value) for sparse."""
+    """A block as a Parquet column: fixed-size arrays for dense and pictures, lists of (index, value) for sparse, lists
+    without the filling for tokens, and plain numbers for codes."""
     match field.kind:
+        case "codes":
+            return pl.Series(name, block, dtype=pl.UInt16 if field.num_inputs <= _UINT16 else pl.Int32)
+        case "tokens":
+            return _token_series(name, field, block)
         case "dense":
             return pl.Series(name, block, dtype=pl.Array(pl.Float32, field.shape))
         case "image" | "audio":
@@ -99,6 +119,10 @@ def to_series(name: str, field: Field, block: Block) -> pl.Series:
 def from_series(field: Field, values: pl.Series) -> Block:
     """The block that `to_series` wrote."""
     match field.kind:
+        case "codes":
+            return values.to_numpy().astype(np.int32)
+        case "tokens":
+            return _token_block(field, values)
         case "dense":
             return values.to_numpy().reshape(-1, *field.shape).astype(np.float32, copy=False)
         case "image" | "audio":
@@ -118,8 +142,9 @@ def stack_blocks(field: Field, blocks: list[Block]) -> Block:
 
 def as_matrix(spec: Spec, inputs: ModelInput) -> Any:
     """All fields side by side, for estimators that read one matrix: [N, K] float32, sparse when any field is."""
-    blocks = [_flat(field, inputs.blocks[field.name]) for field in spec.fields]
-    if any(field.kind == "sparse" for field in spec.fields):
+    sparse = any(map(_is_wide, spec.fields))
+    blocks = [_flat(field, inputs.blocks[field.name], sparse) for field in spec.fields]
+    if sparse:
         from scipy.sparse import hstack
 
         return hstack(blocks, format="csr", dtype=np.float32)
@@ -144,12 +169,51 @@ def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Exa
     return Examples(inputs=ModelInput(blocks=stacked, num_rows=len(values)), target=values)
 
 
-def _flat(field: Field, block: Block) -> Any:
-    return field.scaled(block).reshape(-1, field.num_inputs) if field.is_picture else block
+def one_hot(field: Field, codes: NDArray[np.int32]) -> NDArray[np.float32]:
+    """[N] places as [N, K] float32: 1 at each row's place, 0 elsewhere."""
+    block = np.zeros((len(codes), field.num_inputs), dtype=np.float32)
+    block[np.arange(len(codes)), codes] = 1
+    return block
+
+
+def _is_wide(field: Field) -> bool:
+    return field.kind == "sparse" or (field.kind == "codes" and field.num_inputs > _MANY_PLACES)
+
+
+def _flat(field: Field, block: Block, sparse: bool) -> Any:
+    assert field.kind != "tokens", "tokens are for networks; trainers refuse them"
+    if field.is_picture:
+        return field.scaled(block).reshape(-1, field.num_inputs)
+    if field.kind != "codes":
+        return block
+    return _sparse_one_hot(field, block) if sparse else one_hot(field, block)
+
+
+def _sparse_one_hot(field: Field, codes: NDArray[np.int32]) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    ones = np.ones(len(codes), dtype=np.float32)
+    return csr_matrix((ones, codes, np.arange(len(codes) + 1)), shape=(len(codes), field.num_inputs))
 
 
 def _labels(field: Field) -> Iterable[str]:
     return field.labels or (f"{field.name}[{number}]" for number in range(field.num_inputs))
+
+
+def _token_series(name: str, field: Field, block: NDArray[np.int32]) -> pl.Series:
+    dtype = pl.UInt16 if field.vocabulary <= _UINT16 else pl.Int32
+    padded = pl.Series(name, np.ascontiguousarray(block), dtype=pl.Array(dtype, field.shape))
+    lengths = pl.Series("length", np.count_nonzero(block, axis=1))
+    return pl.DataFrame([padded, lengths]).select(pl.col(name).arr.to_list().list.head("length")).to_series()
+
+
+def _token_block(field: Field, values: pl.Series) -> NDArray[np.int32]:
+    lengths = values.list.len().to_numpy()
+    block = np.zeros((len(values), *field.shape), dtype=np.int32)
+    block[np.arange(field.shape[0]) < lengths[:, None]] = values.explode(
+        empty_as_null=False, keep_nulls=False
+    ).to_numpy()
+    return block
 
 
 def _sparse_series(name: str, block: csr_matrix) -> pl.Series:

@@ -2,75 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import reduce
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 
 import polars as pl
 
 from tasks import reports, storage
-from tasks.columns import column_type
-from tasks.dataset import Column, Dataset, read_dataset
-from tasks.errors import UserError
-from tasks.inputs import to_series
-from tasks.params import Config, Normalize
+from tasks.dataset import Dataset, read_dataset
+from tasks.folds import FOLD
+from tasks.inputs import Field, to_series
+from tasks.out_of_fold import row_folds
+from tasks.parallel import ahead, mapped
+from tasks.params import Normalize
 from tasks.paths import PARTS, Paths
-from tasks.recipe import Feature, Recipe, Target, write_recipe
+from tasks.recipe import Recipe, write_recipe
+from tasks.recipe_learning import Folds, Learnt, learn, num_folds
 from tasks.report import Report
+
+_BYTES_AT_ONCE = 1 << 26
+"""Of encoded rows: 64 MiB, the pictures of some thousand rows. A part of more becomes several."""
+
+_BYTES_OF_TEXT = 1_024
+"""Roughly, of one text as TF-IDF: what counts here is pictures."""
+
+_BYTES = {"dense": 4, "image": 1, "audio": 1, "tokens": 4}
+"""Of one number of a row."""
 
 
 def run(config: Normalize, paths: Paths) -> Report:
-    """Reads split/ and dataset.json; leaves recipe.json and normalized/{train,validation,test}/.
+    """Reads split/ and cleaned.json; leaves recipe.json and normalized/{train,validation,test}/.
 
-    Raises UserError when a column cannot be encoded.
+    Training rows keep the fold that split gave them. Raises UserError when a column cannot be encoded.
     """
-    dataset = read_dataset(paths.dataset)
-    recipe = learn_recipe(storage.read_parts(paths.split("train")), dataset, config)
-    write_recipe(paths.recipe, recipe)
+    dataset = read_dataset(paths.cleaned)
+    folds = _folds(config, dataset, paths)
+    learnt = learn(storage.read_parts(paths.split("train")), dataset, config, folds)
+    write_recipe(paths.recipe, learnt.recipe)
     for part in PARTS:
-        encoded = (encode_part(rows, recipe) for rows in storage.read_parts(paths.split(part)))
+        of_rows = folds if part == "train" else None
+        encoded = encode_parts(storage.read_parts(paths.split(part)), learnt, of_rows)
         storage.write_parts(paths.normalized(part), encoded)
     return reports.normalize(paths)
 
 
 def learn_recipe(parts: Iterable[pl.DataFrame], dataset: Dataset, config: Normalize) -> Recipe:
-    """The recipe that these training rows lead to: a state a column and part, merged."""
-    columns = dataset.features
-    if not columns:
-        raise UserError("normalize: no column has the role feature, so there is nothing to learn from")
-    classes: set[str] = set()
-    states: dict[str, list[Any]] = {column.name: [] for column in columns}
-    for rows in parts:
-        for column in columns:
-            state = column_type(column.type).fit(rows[column.name], _settings(config, column))
-            states[column.name].append(state)
-        if dataset.task != "regression":
-            classes.update(rows[dataset.target.name].unique())
-    features = tuple(_feature(column, states[column.name], config) for column in columns)
-    return Recipe(
-        features=features,
-        target=Target(name=dataset.target.name, task=dataset.task, classes=tuple(sorted(classes))),
-        num_inputs=sum(feature.encoding.field(feature.name).num_inputs for feature in features),
-    )
+    """The recipe that these training rows lead to."""
+    return learn(parts, dataset, config).recipe
 
 
-def encode_part(rows: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    """Raw rows as normalized ones: a column a field, and the encoded target."""
-    inputs = recipe.encode(rows)
+def encode_parts(
+    parts: Iterable[pl.DataFrame], learnt: Learnt, folds: Sequence[Folds] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Raw rows as normalized ones, in parts that are as large or smaller; several are made side by side."""
+    num_rows = max(1, _BYTES_AT_ONCE // _row_bytes(learnt.recipe))
+    return mapped(lambda cut: encode_part(cut[0], learnt, cut[1]), _cut(parts, folds, num_rows))
+
+
+def encode_part(rows: pl.DataFrame, learnt: Learnt, folds: Folds | None = None) -> pl.DataFrame:
+    """Raw rows as normalized ones: a column a field, the encoded target, and the row's fold when it has one."""
+    recipe = learnt.recipe
+    inputs = learnt.encode(rows, folds)
     series = [to_series(field.name, field, inputs.blocks[field.name]) for field in recipe.spec().fields]
-    return pl.DataFrame([*series, pl.Series(recipe.target.name, recipe.encode_target(rows))])
+    fold = [rows[FOLD]] if FOLD in rows.columns else []
+    return pl.DataFrame([*series, pl.Series(recipe.target.name, recipe.encode_target(rows)), *fold])
 
 
-def _feature(column: Column, states: list[Any], config: Normalize) -> Feature:
-    of_type = column_type(column.type)
-    try:
-        encoding = of_type.finish(reduce(of_type.merge, states), _settings(config, column))
-    except UserError as error:
-        raise UserError(f"normalize: column {column.name} {error}") from None
-    return Feature(name=column.name, encoding=encoding)
+def _folds(config: Normalize, dataset: Dataset, paths: Paths) -> list[Folds] | None:
+    """The folds of the training rows, part by part, where an encoding looks at the target."""
+    count = num_folds(dataset, config)
+    if not count:
+        return None
+    there = set(storage.column_names(paths.split("train")))
+    columns = [name for name in dataset.content_names if name in there]
+    return row_folds(storage.read_parts(paths.split("train"), columns), columns, count)
 
 
-def _settings(config: Normalize, column: Column) -> Config:
-    settings = getattr(config, column.type)
-    assert isinstance(settings, Config)
-    return settings
+def _cut(
+    parts: Iterable[pl.DataFrame], folds: Sequence[Folds] | None, num_rows: int
+) -> Iterator[tuple[pl.DataFrame, Folds | None]]:
+    for rows, of_rows in zip(ahead(parts, depth=1), folds or repeat(None)):  # noqa: B905
+        for start in range(0, max(1, rows.height), num_rows):
+            end = start + num_rows
+            yield rows[start:end], of_rows[start:end] if of_rows is not None else None
+
+
+def _row_bytes(recipe: Recipe) -> int:
+    return sum(map(_field_bytes, recipe.spec().fields))
+
+
+def _field_bytes(field: Field) -> int:
+    match field.kind:
+        case "codes":
+            return 4
+        case "sparse":
+            return _BYTES_OF_TEXT
+        case _:
+            return _BYTES[field.kind] * field.num_inputs

@@ -1,13 +1,18 @@
-"""Work done ahead in another thread: polars, zstd and file reads all leave Python's lock alone while they work."""
+"""Work done ahead, or side by side, in other threads.
+
+polars, zstd, Pillow's readers and file reads all leave Python's lock alone while they work.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 _END = object()
 
@@ -23,3 +28,20 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
         while (item := pending.popleft().result()) is not _END:
             pending.append(pool.submit(next, source, _END))
             yield item  # type: ignore[misc]
+
+
+def mapped(function: Callable[[Item], Made], items: Iterable[Item], workers: int | None = None) -> Iterator[Made]:
+    """What `function` makes of each item, in the items' order, made by several threads: one a core when not said.
+
+    What `function` or `items` raise is raised here, at its place. Memory is that of one item and answer more than there
+    are threads.
+    """
+    workers = workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        pending: deque[Future[Made]] = deque()
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()

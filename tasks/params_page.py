@@ -61,6 +61,10 @@ def _section(path: str, schema: Schema, definitions: Schema, told: dict[str, str
             yield from _model(path, f"{path}, kind: {kind}", model, definitions, told, level + 1)
     else:
         model = _resolved(schema, definitions)
+        if model["title"] in told:
+            yield from (f"{'#' * level} {path}", "", f"As {_link(told[model['title']], told[model['title']])}.", "")
+            return
+        told[model["title"]] = path
         yield from _model(path, path, model, definitions, told, level)
 
 
@@ -102,6 +106,9 @@ def _row(path: str, name: str, setting: Schema, definitions: Schema) -> str:
 
 def _value(setting: Schema) -> str:
     """What may stand there, in words."""
+    choices = [choice for choice in setting.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) > 1:
+        return " or ".join(map(_value, choices))
     match _without_null(setting):
         case {"enum": choices}:
             return ", ".join(_yaml(choice) for choice in choices)
@@ -111,6 +118,8 @@ def _value(setting: Schema) -> str:
             return f"[{', '.join(map(_value, items))}]"
         case {"type": "array", "items": item, **rest}:
             return f"list of {_PLURALS[item['type']]}{', one at least' if rest.get('minItems') else ''}"
+        case {"type": "object", "additionalProperties": {"type": kind}}:
+            return f"a mapping of texts to {_PLURALS[kind]}"
         case {"type": "boolean"}:
             return "`true`, `false`"
         case {"type": "integer" | "number" | "string" as kind, **bounds}:
@@ -137,7 +146,7 @@ def _default(setting: Schema, definitions: Schema) -> str:
         optional = "default" in setting or "additionalProperties" in setting
         return ("`{}`" if setting.get("default", {}) is not None else "not given") if optional else "required"
     if "default" not in setting:
-        return "required"
+        return "`{}`" if "additionalProperties" in setting else "required"
     return "not given" if setting["default"] is None else _yaml(setting["default"])
 
 

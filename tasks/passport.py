@@ -34,7 +34,7 @@ def passport(
         "pipeline": name,
         "source": dataset.source.model_dump(mode="json"),
         "task": dataset.task,
-        "columns": [column.model_dump(mode="json") for column in dataset.columns],
+        "columns": [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns],
         "parameters": pipeline.model_dump(mode="json", by_alias=True),
         "rows": rows,
         "digests": digests,

@@ -119,6 +119,16 @@ class Paths:
     def clean(self) -> Path:
         return self.data / "clean"
 
+    @property
+    def cleaned(self) -> Path:
+        """What dataset.json says, after clean: columns that are left, their types, and what puts their values right."""
+        return self.data / "cleaned.json"
+
+    @property
+    def flagged(self) -> Path:
+        """Copies of rows that clean kept and that somebody should look at."""
+        return self.data / "flagged"
+
     def split(self, part: Part) -> Path:
         return self.data / "split" / part
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,7 +25,8 @@ from tasks.columns.text import TextEncoding
 from tasks.columns.timestamp import TimestampEncoding
 from tasks.errors import UserError
 from tasks.inputs import Augmentation, ModelInput, Spec
-from tasks.params import Augment, Config, Task
+from tasks.params import Augment, ColumnTypeName, Config, Task
+from tasks.repair import Repair, numbers_in_text, repaired
 
 AnyEncoding = Annotated[
     NumberEncoding
@@ -36,12 +39,21 @@ AnyEncoding = Annotated[
     PydanticField(discriminator="type"),
 ]
 
+_NONE: Mapping[str, float] = MappingProxyType({})
+
 
 class Feature(Config):
     """A raw column, and how it becomes model input."""
 
     name: str
     encoding: AnyEncoding
+    repair: Repair | None = None
+    """What `clean` did to the values that the encoding was learnt from, and what is done to a raw row's."""
+
+    @property
+    def arrives_as(self) -> ColumnTypeName:
+        """The type of a raw row's value: numbers that were written as text come as text."""
+        return "text" if self.repair is not None and self.repair.in_text is not None else self.encoding.type
 
 
 class Target(Config):
@@ -65,12 +77,23 @@ class Recipe(Config):
 
     def encode(self, rows: pl.DataFrame) -> ModelInput:
         """Raw rows as blocks. Raises UserError that names the column that is missing or cannot be encoded."""
-        blocks = {feature.name: _encode_column(rows, feature.name, feature.encoding) for feature in self.features}
+        there = set(rows.columns)
+        blocks = {}
+        for feature in self.features:
+            if feature.name not in there:
+                raise UserError(f"column {feature.name} is missing; the model was trained with it")
+            blocks[feature.name] = _encode_column(rows[feature.name], feature)
         return ModelInput(blocks=blocks, num_rows=rows.height)
 
-    def augmentations(self, config: Augment) -> dict[str, Augmentation]:
-        """What is done to a training batch, by column: to those of a type that has a section in `config`."""
-        by_column = {feature.name: _augmentation(feature.encoding, config) for feature in self.features}
+    def augmentations(self, config: Augment, deviations: Mapping[str, float] = _NONE) -> dict[str, Augmentation]:
+        """What is done to a training batch, by column: to those of a type that has a section in `config`.
+
+        `deviations` are those of number columns' first inputs over the training rows; 1 where not given.
+        """
+        by_column = {
+            feature.name: _augmentation(feature.encoding, config, deviations.get(feature.name, 1.0))
+            for feature in self.features
+        }
         return {name: augmentation for name, augmentation in by_column.items() if augmentation is not None}
 
     def encode_target(self, rows: pl.DataFrame) -> NDArray[Any]:
@@ -91,25 +114,42 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
-    """recipe.json, which a person can read."""
-    storage.write_json(path, recipe.model_dump(mode="json"))
+    """recipe.json, which a person can read: without what is as it always is."""
+    content = recipe.model_dump(mode="json")
+    for shown, feature in zip(content["features"], recipe.features, strict=True):
+        shown["encoding"] = {
+            "type": feature.encoding.type,
+            **feature.encoding.model_dump(mode="json", exclude_defaults=True),
+        }
+        if feature.repair is None:
+            del shown["repair"]
+        else:
+            shown["repair"] = feature.repair.model_dump(mode="json", exclude_defaults=True)
+    storage.write_json(path, content)
 
 
-def _augmentation(encoding: Encoding, config: Augment) -> Augmentation | None:
+def _augmentation(encoding: Encoding, config: Augment, deviation: float) -> Augmentation | None:
     settings = getattr(config, encoding.type, None)
-    if settings is None:
+    if settings is None or settings == type(settings)():
         return None
     of_type = column_type(encoding.type)
-    return lambda block, generator: of_type.augment(block, settings, generator)
+    return lambda block, generator: of_type.augment(block, settings, generator, encoding, deviation)
 
 
-def _encode_column(rows: pl.DataFrame, name: str, encoding: Encoding) -> Any:
-    if name not in rows.columns:
-        raise UserError(f"column {name} is missing; the model was trained with it")
+def _encode_column(values: pl.Series, feature: Feature) -> Any:
+    name, encoding = feature.name, feature.encoding
     of_type = column_type(encoding.type)
     try:
-        return of_type.transform(of_type.cast(rows[name]), encoding)
+        return of_type.transform(_put_right(values, feature), encoding)
     except UserError as error:
         raise UserError(f"column {name} {error}") from None
     except PolarsError:
-        raise UserError(f"column {name} holds {rows[name].dtype}, which is no {of_type.name}; convert it") from None
+        raise UserError(f"column {name} holds {values.dtype}, which is no {of_type.name}; convert it") from None
+
+
+def _put_right(values: pl.Series, feature: Feature) -> pl.Series:
+    """Values as `clean` would leave them, of the type at rest; those that it has seen stay as they are."""
+    repair = feature.repair
+    if repair is not None and repair.in_text is not None and values.dtype == pl.String:
+        values = numbers_in_text(values, repair.in_text)
+    return repaired(column_type(feature.encoding.type).cast(values), repair)

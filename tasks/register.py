@@ -41,7 +41,7 @@ def run(config: Register, paths: Paths) -> Report:
 
 
 def _passport(paths: Paths, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
-    dataset = read_dataset(paths.dataset)
+    dataset = read_dataset(paths.cleaned)
     return passport(
         paths.pipeline,
         pipeline=load_pipeline(paths.project.params, paths.pipeline),

@@ -45,10 +45,13 @@ def clean(paths: Paths) -> Report:
 
 
 def split(paths: Paths) -> Report:
-    """The rows of each part."""
-    num_rows = storage.read_json(paths.split_report)["num_rows"]
-    figure = " / ".join(f"{num_rows[part]:,}" for part in PARTS)
-    return Report(stage="split", figure=f"{figure} rows", numbers=num_rows)
+    """The rows of each part, the folds, and how many rows are judged on though train has them too."""
+    content = storage.read_json(paths.split_report)
+    num_rows, folds = content["num_rows"], content.get("folds", [])
+    said = [" / ".join(f"{num_rows[part]:,}" for part in PARTS) + " rows"]
+    said += [f"{len(folds)} folds"] if folds else []
+    said += [f"{num:,} {part} rows also in train" for part, num in content.get("num_shared", {}).items() if num]
+    return Report(stage="split", figure=", ".join(said), numbers=num_rows)
 
 
 def normalize(paths: Paths) -> Report:
@@ -60,11 +63,21 @@ def normalize(paths: Paths) -> Report:
 
 
 def augment(paths: Paths) -> Report:
-    """What the trainer will do to each batch."""
+    """The rows that were written down beside those that came in, and what the trainer will do to each batch."""
     content = storage.read_json(paths.augmentation_report)
-    changes = [name for name, extent in (content["image"] or {}).items() if extent]
-    figure = f"{', '.join(changes)} on the batch" if changes else "nothing to do"
-    return Report(stage="augment", figure=figure, numbers=content)
+    changes = [
+        change
+        for name in ("image", "text", "audio", "number", "category")
+        for change, extent in (content.get(name) or {}).items()
+        if extent not in (0, "none")
+    ]
+    copies, balance = content.get("copies", 0), content.get("balance", "none")
+    said = ", ".join([*dict.fromkeys(changes), *([content["mix"]["kind"]] if content.get("mix") else [])])
+    figures = [f"{said} on the batch"] if said and not copies else []
+    figures += [f"{copies} {'copy' if copies == 1 else 'copies'} of each row ({said})"] if copies else []
+    figures += [f"{balance} up to the largest class"] if balance != "none" else []
+    figures += [f"{content['num_rows']:,} rows"] if copies or balance != "none" else []
+    return Report(stage="augment", figure=", ".join(figures) or "nothing to do", numbers=content)
 
 
 def train(paths: Paths) -> Report:

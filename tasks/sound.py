@@ -34,6 +34,12 @@ class Clip:
     def seconds(self) -> float:
         return len(self.samples) / self.rate
 
+    @property
+    def peak_db(self) -> float:
+        """Decibels of the loudest sample: 20 log10 of its share of full scale; minus infinity for silence."""
+        peak = float(np.abs(self.samples).max(initial=0))
+        return 20 * math.log10(peak) if peak else -math.inf
+
 
 @dataclass(frozen=True, kw_only=True)
 class Spectrogram:

@@ -102,17 +102,29 @@ class TableWriter:
         self._write(part)
         self.num_rows += part.height
 
+    def copy(self, file: Path, num_rows: int) -> None:
+        """Takes over a part that another table has already, of which nothing has changed."""
+        assert num_rows
+        shutil.copyfile(file, self._next_file())
+        self.num_rows += num_rows
+
     def close(self) -> None:
         """Gives a table without rows its columns, in one empty part."""
         if self._num_parts == 0 and self._empty is not None:
             self._write(self._empty)
 
     def _write(self, part: pl.DataFrame) -> None:
-        file = self._folder / f"part-{self._num_parts:05d}.parquet"
         part.write_parquet(
-            file, compression="zstd", compression_level=_LEVEL, row_group_size=ROW_GROUP, statistics=True
+            self._next_file(),
+            compression="zstd",
+            compression_level=_LEVEL,
+            row_group_size=ROW_GROUP,
+            statistics=True,
         )
+
+    def _next_file(self) -> Path:
         self._num_parts += 1
+        return self._folder / f"part-{self._num_parts - 1:05d}.parquet"
 
 
 @contextmanager
@@ -151,12 +163,25 @@ def part_files(folder: Path) -> list[Path]:
 
 def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
     """The table's parts in order, one in memory at a time; all columns, or those that are named."""
+    for file in part_files(folder):
+        yield read_part(file, columns)
+
+
+def read_part(file: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """One part; all columns, or those that are named."""
     import polars as pl
 
-    for file in part_files(folder):
-        with _damage_named(file):
-            part = pl.read_parquet(file, columns=list(columns) if columns is not None else None)
-        yield part
+    with _damage_named(file):
+        return pl.read_parquet(file, columns=list(columns) if columns is not None else None)
+
+
+def column_names(folder: Path) -> list[str]:
+    """The table's columns, from the first part's footer."""
+    import polars as pl
+
+    first = part_files(folder)[0]
+    with _damage_named(first):
+        return list(pl.read_parquet_schema(first))
 
 
 def read_table(folder: Path) -> pl.DataFrame:

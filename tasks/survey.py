@@ -12,8 +12,8 @@ import polars as pl
 from tasks.columns import column_type
 from tasks.columns.boolean import PAIRS
 from tasks.columns.category import MAX_CATEGORIES, MAX_LENGTH
-from tasks.columns.number_text import parsed
 from tasks.columns.time_formats import FORMATS, first_format, fitting_formats, parse
+from tasks.number_text import parsed
 from tasks.params import ColumnTypeName
 from tasks.sources.base import NumberFormat
 

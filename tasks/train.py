@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from tasks import reports, storage
+from tasks.augmentation.settings import trainer_settings
+from tasks.cross_validation import cross_validate, in_words, read_folds
 from tasks.digests import folder_digest
 from tasks.inputs import Examples, Spec, read_examples
 from tasks.listeners import History, Listener, watching
-from tasks.params import Augment, Train
+from tasks.params import Train
 from tasks.paths import Paths
 from tasks.recipe import Recipe, read_recipe
 from tasks.report import Report
@@ -30,10 +32,13 @@ def run(config: Train, paths: Paths) -> Report:
         job = read_job(paths, recipe, [history, log, *watching(f"train {paths.pipeline}")])
         fitted = trainer(config.kind).fit(job, config)
         metrics = validation_metrics(job.spec, fitted, job.validation)
+        folds = read_folds(paths.augmented, job.spec, recipe.target.name)
+        found = None if folds is None else cross_validate(job, folds, lambda one: trainer(config.kind).fit(one, config))
         digest = write_model(paths, fitted)
         storage.write_text(paths.history, history.as_csv())
         rows = {"num_rows": job.train.inputs.num_rows, "digest": folder_digest(paths.augmented)}
-        storage.write_json(paths.run, _record(digest, config, fitted.facts, metrics) | {"training_rows": rows})
+        record = _record(digest, config, fitted.facts, metrics, found)
+        storage.write_json(paths.run, record | {"training_rows": rows})
     close(log, paths, digest)
     return reports.train(paths)
 
@@ -41,12 +46,14 @@ def run(config: Train, paths: Paths) -> Report:
 def read_job(paths: Paths, recipe: Recipe, listeners: Sequence[Listener]) -> Job:
     """The rows to learn from and those to choose the best state by, all in memory."""
     spec, target = recipe.spec(), recipe.target.name
-    image = storage.read_json(paths.augmentation_report)["image"]
+    told = storage.read_json(paths.augmentation_report)
+    settings = trainer_settings(told)
     return Job(
         spec=spec,
         train=read_examples(spec, target, storage.read_parts(paths.augmented)),
         validation=read_examples(spec, target, storage.read_parts(paths.normalized("validation"))),
-        augmentations=recipe.augmentations(Augment.model_validate({"image": image})),
+        augmentations=recipe.augmentations(settings, told.get("deviations", {})),
+        mix=settings.mix,
         listeners=listeners,
     )
 
@@ -89,14 +96,19 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
     return quality
 
 
-def _record(digest: str, config: Train, facts: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
+def _record(
+    digest: str, config: Train, facts: dict[str, Any], metrics: dict[str, float], folds: dict[str, Any] | None
+) -> dict[str, Any]:
+    """run.json; `cross_validation` is only there when split made folds."""
+    figure = how_it_went(facts, metrics)
     return {
-        "figure": how_it_went(facts, metrics),
+        "figure": figure if folds is None else f"{figure}, {in_words(folds)}",
         "model": digest,
         "trainer": config.kind,
         "facts": facts,
         "metrics": metrics,
         "params": flat_params(config),
+        **({} if folds is None else {"cross_validation": folds}),
     }
 
 

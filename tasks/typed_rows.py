@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from tasks.columns import column_type
-from tasks.columns.number_text import plainly
 from tasks.columns.time_formats import parse
 from tasks.description import types_of
+from tasks.number_text import plainly
 from tasks.parallel import ahead
 from tasks.params import ColumnTypeName, Ingest
 from tasks.sources.base import NumberFormat, Source

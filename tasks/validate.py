@@ -86,9 +86,12 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
         storage.table_writer(paths.valid) as valid,
         storage.table_writer(paths.quarantine("validate")) as quarantine,
     ):
-        for part, failing in examination.parts():
+        for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
             stays, goes = split_rows(part, reasons(failing, part), "validate")
-            valid.append(stays)
+            if goes.is_empty() and part.height:
+                valid.copy(file, part.height)
+            else:
+                valid.append(stays)
             quarantine.append(goes)
             profile.add(part)
     return RowCounts(num_rows=valid.num_rows + quarantine.num_rows, num_quarantined=quarantine.num_rows)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks import clean, reports, storage
-from tasks.dataset import write_dataset
-from tasks.errors import GateError
+from tasks.dataset import read_dataset, write_dataset
+from tasks.errors import GateError, UserError
 from tasks.params import Clean
 from tasks.paths import Paths
 from tests.tables import Kind, cut, described, image, pipeline_in
@@ -83,7 +83,7 @@ def test_each_bad_row_goes_with_its_rule_and_reason(tmp_path: Path) -> None:
 def test_pictures_that_cannot_be_decoded_go(tmp_path: Path) -> None:
     columns: dict[str, Kind] = {"scan": ("image", "feature"), "label": ("category", "target")}
     good = image([[0, 255], [7, 9]])
-    contents = [good, good[:45], b"", None, b"text", image([[1, 2]], "JPEG")]
+    contents = [good, good[:45], b"", None, b"text", image([[1, 90], [200, 3]], "JPEG")]
     rows = pl.DataFrame({"scan": contents, "label": ["a", "b"] * 3}, schema={"scan": pl.Binary, "label": pl.String})
     paths = prepared(tmp_path, [rows], columns)
     clean.run(LENIENT, paths)
@@ -150,6 +150,147 @@ def test_no_row_is_lost_and_the_first_of_equal_ones_stays_wherever_parts_are_cut
     ]
     first = {row: number for number, row in reversed(usable)}
     assert kept["id"].to_list() == sorted(first.values(), key=int)
+
+
+def test_rows_that_contradict_each_other_are_flagged(tmp_path: Path) -> None:
+    rows: list[Row] = [*GOOD, (1.0, "good", "red", "yes")]
+    paths = prepared(tmp_path, [table(rows)])
+    content = clean.run(Clean(), paths).numbers
+    assert kept_ids(paths) == ["0", "1", "2", "3"]
+    flagged = storage.read_table(paths.flagged)
+    assert flagged.select("id", "_rule").rows() == [("0", "conflict"), ("3", "conflict")]
+    reason = "rows with the same features have another label"
+    assert content["flagged"] == {"conflict": {"num_flagged": 2, "examples": [reason]}}
+    assert clean.run(Clean(conflicts="quarantine", max_quarantined=0.5), paths).numbers["num_quarantined"] == 2
+    assert kept_ids(paths) == ["1", "2"]
+    assert clean.run(Clean(conflicts="keep"), paths).numbers["num_flagged"] == 0
+
+
+def test_values_are_put_right_before_rows_are_compared(tmp_path: Path) -> None:
+    rows: list[Row] = [(1.0, "good", "red", "no"), (1.0, "good ", " red", "no "), (2.0, "bad", "blue", "yes")]
+    paths = prepared(tmp_path, [table(rows)])
+    content = clean.run(LENIENT, paths).numbers
+    assert kept_ids(paths) == ["0", "2"]
+    # What goes to quarantine is as it came.
+    assert taken(paths)["note"].to_list() == ["good "]
+    assert content["num_changed"] == 3
+    assert content["changed"]["note"] == {"num_changed": 1, "examples": [{"before": "good ", "after": "good"}]}
+    repair = {"white_space": "all", "unicode": "NFC"}
+    columns = {column["name"]: column for column in storage.read_json(paths.cleaned)["columns"]}
+    assert columns["label"] == {"name": "label", "type": "category", "role": "target", "repair": repair}
+    assert "repair" not in columns["size"]
+
+
+def test_numbers_in_text_become_numbers(tmp_path: Path) -> None:
+    rows = table(GOOD).with_columns(colour=pl.Series(["$5", "$1,200", None]))
+    paths = prepared(tmp_path, [rows])
+    clean.run(LENIENT, paths)
+    assert storage.read_table(paths.clean)["colour"].to_list() == [5.0, 1200.0, None]
+    colour = next(c for c in read_dataset(paths.cleaned).columns if c.name == "colour")
+    assert colour.type == "number"
+
+
+def test_impossible_values(tmp_path: Path) -> None:
+    paths = prepared(tmp_path, [table(GOOD)])
+    bounded = {"size": {"max": 1.5}, "colour": {"allowed": ["blue"]}}
+    clean.run(Clean.model_validate({"columns": bounded}), paths)
+    assert storage.read_table(paths.clean)["size"].to_list() == [1.0, None, None]
+    assert storage.read_table(paths.clean)["colour"].to_list() == [None, None, None]
+    strict = {name: rules | {"outside": "quarantine"} for name, rules in bounded.items()}
+    with pytest.raises(GateError):
+        clean.run(Clean.model_validate({"columns": strict, "max_quarantined": 0.99}), paths)
+    assert taken(paths).select("_rule", "_reason").rows() == [
+        ("impossible", "colour is red, which is not allowed"),
+        ("impossible", "size is 2.0, above 1.5"),
+        ("impossible", "colour is red, which is not allowed"),
+    ]
+
+
+@pytest.mark.parametrize("action", ["flag", "quarantine"])
+def test_outliers(tmp_path: Path, action: str) -> None:
+    rows: list[Row] = [(float(number), "good", "red", "no") for number in range(20)]
+    paths = prepared(tmp_path, [table([*rows, (1e6, "good", "red", "no")])])
+    settings = {"number": {"outliers": {"method": "iqr", "action": action}}, "max_quarantined": 0.5}
+    content = clean.run(Clean.model_validate(settings), paths).numbers
+    assert content["num_quarantined"] == (action == "quarantine")
+    assert content["num_flagged"] == (action == "flag")
+    found = storage.read_table(paths.flagged if action == "flag" else paths.quarantine("clean"))
+    assert found.select("id", "_rule").rows() == [("20", "outlier")]
+    assert content["outliers"]["size"]["high"] < 100
+
+
+PEOPLE: dict[str, Kind] = {
+    "email": ("category", "id"),
+    "name": ("category", "id"),
+    "age": ("number", "feature"),
+    "town": ("category", "feature"),
+    "label": ("category", "target"),
+}
+WHO = pl.DataFrame(
+    {
+        "email": ["ann@example.org", "bob@example.org", "ann@example.org"],
+        "name": ["Ann Smith", "Bob Jones", "Ann Smith"],
+        "age": [37.0, 42.0, 39.0],
+        "town": ["Ulm", "Bonn", "Ulm"],
+        "label": ["yes", "no", None],
+    }
+)
+
+
+def test_personal_data_are_dropped_masked_hashed_and_made_coarser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELWRIGHT_HASH_KEY", "0123456789abcdef0123456789abcdef")
+    paths = prepared(tmp_path, [WHO], PEOPLE)
+    columns = {
+        "email": {"personal": "hash"},
+        "name": {"personal": "mask"},
+        "age": {"personal": "generalise", "generalise": {"width": 10}},
+        "town": {"personal": "drop"},
+    }
+    settings = {"columns": columns, "max_quarantined": 0.5, "personal": {"k_anonymity": ["age"]}}
+    content = clean.run(Clean.model_validate(settings), paths).numbers
+    kept = storage.read_table(paths.clean)
+    assert kept.columns == ["email", "name", "age", "label"]
+    assert kept["name"].to_list() == ["xxx xxxxx", "xxx xxxxx"]
+    assert kept["age"].to_list() == [30.0, 40.0]
+    assert [column.name for column in read_dataset(paths.cleaned).columns] == kept.columns
+    assert content["k_anonymity"]["k"] == 1
+    treated = {entry["column"]: entry["treatment"] for entry in content["personal"]}
+    assert treated == {"email": "hash", "name": "mask"}
+    # Nothing that this stage leaves tells who it was: neither the rows that went, nor a report.
+    gone = taken(paths)
+    assert gone["age"].to_list() == [30.0]
+    assert gone["email"][0] == kept["email"][0] != "ann@example.org"
+    for file in (*paths.clean.glob("*"), *paths.quarantine("clean").glob("*"), paths.cleaning_report, paths.cleaned):
+        assert not any(word in file.read_bytes() for word in (b"example.org", b"Smith", b"Bonn"))
+
+
+def test_a_hash_needs_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODELWRIGHT_HASH_KEY", raising=False)
+    paths = prepared(tmp_path, [WHO], PEOPLE)
+    with pytest.raises(UserError, match="MODELWRIGHT_HASH_KEY"):
+        clean.run(Clean.model_validate({"columns": {"email": {"personal": "hash"}}}), paths)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"columns": {"colur": {"max": 1}}}, "clean: there is no column colur; did you mean colour?"),
+        ({"personal": {"k_anonymity": ["town"]}}, "clean: there is no column town"),
+        ({"columns": {"colour": {"max": 1}}}, "clean.columns.colour.max is for number columns, and colour is of type"),
+        ({"columns": {"size": {"replace": {"a": "b"}}}}, "clean.columns.size.replace is for category and text columns"),
+        ({"columns": {"label": {"personal": "drop"}}}, "clean.columns.label.personal: label is the target"),
+        ({"columns": {"colour": {"personal": "hash"}}}, "clean.columns.colour.personal: hash: colour is a feature"),
+        ({"columns": {"colour": {"personal": "mask"}}}, "clean.columns.colour.personal: mask: colour is a feature"),
+    ],
+)
+def test_rules_that_do_not_fit_a_column_are_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    paths = prepared(tmp_path, [table(GOOD)])
+    with pytest.raises(UserError) as caught:
+        clean.run(Clean.model_validate(settings), paths)
+    assert str(caught.value).startswith(said)
+    assert not paths.clean.exists()
 
 
 def test_the_same_rows_leave_the_same_bytes(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def prepared(root: Path, *, regression: bool) -> Paths:
     )
     source = SourceRecord(kind="table", location="data.csv", digest="d" * 64)
     task = "regression" if regression else "binary"
-    write_dataset(paths.dataset, Dataset(columns=columns, task=task, num_rows=203, source=source))
+    write_dataset(paths.cleaned, Dataset(columns=columns, task=task, num_rows=203, source=source))
     num_rows = {"train": 120, "validation": 40, "test": NUM_TEST}
     for seed, part in enumerate(PARTS):
         frame = rows(num_rows[part], seed, regression=regression)

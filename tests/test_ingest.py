@@ -223,7 +223,7 @@ def test_test_rows_from_files_of_their_own_get_a_split(tmp_path: Path) -> None:
     source = {"kind": "table", "path": "train.csv", "validation_path": "valid.csv", "test_path": "test.csv"}
     paths = ingested(tmp_path, source, "y")
     assert storage.read_table(paths.raw)["split"].to_list() == ["train", "train", "validation", "test", "test"]
-    assert read_dataset(paths.dataset).columns[-1].model_dump() == {
+    assert read_dataset(paths.dataset).columns[-1].model_dump(exclude_none=True) == {
         "name": "split",
         "type": "category",
         "role": "split",

@@ -30,7 +30,9 @@ DENSE = Field(name="size", kind="dense", shape=(2,), labels=("size", "size missi
 IMAGE = Field(name="scan", kind="image", shape=(3, 2, 4), factor=(0.5, 1.0, 2.0), offset=(0.0, -1.0, 1.0))
 AUDIO = Field(name="call", kind="audio", shape=(1, 3, 5), factor=(1 / 255,), offset=(0.0,))
 SPARSE = Field(name="note", kind="sparse", shape=(5,), labels=tuple("abcde"))
-SPEC = Spec(fields=(DENSE, IMAGE, AUDIO, SPARSE), task="binary", classes=("no", "yes"))
+CODES = Field(name="town", kind="codes", shape=(3,), labels=("town=a", "town=b", "town=(other)"))
+TOKENS = Field(name="words", kind="tokens", shape=(6,), vocabulary=300)
+SPEC = Spec(fields=(DENSE, CODES, IMAGE, AUDIO, SPARSE), task="binary", classes=("no", "yes"))
 
 
 def block(field: Field, num_rows: int, seed: int = 0) -> Block:
@@ -40,6 +42,12 @@ def block(field: Field, num_rows: int, seed: int = 0) -> Block:
             return random.normal(size=(num_rows, *field.shape)).astype(np.float32)
         case "image" | "audio":
             return random.integers(0, 256, (num_rows, *field.shape)).astype(np.uint8)
+        case "codes":
+            return random.integers(0, field.num_inputs, num_rows).astype(np.int32)
+        case "tokens":
+            numbers = random.integers(1, field.vocabulary, (num_rows, *field.shape)).astype(np.int32)
+            lengths = random.integers(0, field.shape[0] + 1, num_rows)
+            return np.where(np.arange(field.shape[0]) < lengths[:, None], numbers, 0).astype(np.int32)
         case "sparse":
             entries = random_array((num_rows, *field.shape), density=0.3, rng=random, dtype=np.float32)
             return csr_matrix(entries)
@@ -62,14 +70,14 @@ def through_parquet(folder: Path, field: Field, parts: Sequence[Block]) -> list[
     return [from_series(field, part[field.name]) for part in storage.read_parts(folder)]
 
 
-@pytest.mark.parametrize("field", SPEC.fields, ids=lambda field: field.kind)
+@pytest.mark.parametrize("field", [*SPEC.fields, TOKENS], ids=lambda field: field.kind)
 @pytest.mark.parametrize("num_rows", [0, 1, 7])
 def test_a_block_comes_back_from_parquet_as_it_was(tmp_path: Path, field: Field, num_rows: int) -> None:
     (read,) = through_parquet(tmp_path / "table", field, [block(field, num_rows)])
     assert same(read, block(field, num_rows))
 
 
-@pytest.mark.parametrize("field", SPEC.fields, ids=lambda field: field.kind)
+@pytest.mark.parametrize("field", [*SPEC.fields, TOKENS], ids=lambda field: field.kind)
 def test_parts_are_stacked_in_order(tmp_path: Path, field: Field) -> None:
     whole = block(field, 9)
     read = through_parquet(tmp_path / "table", field, [whole[:4], whole[4:5], whole[5:]])
@@ -114,12 +122,13 @@ def inputs(num_rows: int) -> ModelInput:
 @pytest.mark.parametrize("num_rows", [0, 4])
 def test_all_fields_side_by_side_have_a_label_each(num_rows: int) -> None:
     matrix = as_matrix(SPEC, inputs(num_rows))
-    assert matrix.shape == (num_rows, 2 + 24 + 15 + 5) == (num_rows, len(input_labels(SPEC)))
+    assert matrix.shape == (num_rows, 2 + 3 + 24 + 15 + 5) == (num_rows, len(input_labels(SPEC)))
     assert matrix.dtype == np.float32
-    assert input_labels(SPEC)[:3] == ["size", "size missing", "scan[0]"]
+    assert input_labels(SPEC)[:3] == ["size", "size missing", "town=a"]
     assert input_labels(SPEC)[-1] == "e"
     expected = [
         array(block(DENSE, num_rows)),
+        np.eye(3, dtype=np.float32)[block(CODES, num_rows)],
         IMAGE.scaled(block(IMAGE, num_rows)).reshape(num_rows, 24),
         AUDIO.scaled(block(AUDIO, num_rows)).reshape(num_rows, 15),
         array(block(SPARSE, num_rows)),
@@ -127,8 +136,38 @@ def test_all_fields_side_by_side_have_a_label_each(num_rows: int) -> None:
     assert np.array_equal(array(matrix), np.hstack(expected))
 
 
+def test_few_codes_are_dense_and_very_many_are_sparse() -> None:
+    wide = Field(name="user", kind="codes", shape=(50_000,))
+    codes = np.array([7, 49_999, 0], dtype=np.int32)
+    matrix = as_matrix(
+        Spec(fields=(wide,), task="regression", classes=()), ModelInput(blocks={"user": codes}, num_rows=3)
+    )
+    assert (matrix.shape, matrix.nnz, matrix.dtype) == ((3, 50_000), 3, np.float32)
+    assert matrix.indices.tolist() == codes.tolist()
+    dense = as_matrix(
+        Spec(fields=(CODES,), task="regression", classes=()), ModelInput(blocks={"town": codes % 3}, num_rows=3)
+    )
+    assert dense.tolist() == [[0, 1, 0], [0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize(("num_places", "dtype"), [(65_536, pl.UInt16), (65_537, pl.Int32)])
+def test_codes_take_two_bytes_at_rest_when_they_can(num_places: int, dtype: pl.DataType) -> None:
+    field = Field(name="user", kind="codes", shape=(num_places,))
+    codes = np.array([0, num_places - 1], dtype=np.int32)
+    series = to_series("user", field, codes)
+    assert series.dtype == dtype
+    assert from_series(field, series).tolist() == codes.tolist()
+
+
+def test_tokens_are_kept_without_what_fills_them_up() -> None:
+    block = np.array([[5, 9, 0, 0, 0, 0], [0] * 6, [1, 2, 3, 4, 5, 6]], dtype=np.int32)
+    series = to_series("words", TOKENS, block)
+    assert series.dtype == pl.List(pl.UInt16)
+    assert series.to_list() == [[5, 9], [], [1, 2, 3, 4, 5, 6]]
+
+
 def test_without_a_sparse_field_the_matrix_is_dense() -> None:
-    spec = Spec(fields=(DENSE, IMAGE), task="regression", classes=())
+    spec = Spec(fields=(DENSE, CODES, IMAGE), task="regression", classes=())
     assert isinstance(as_matrix(spec, inputs(4)), np.ndarray)
     assert spec.num_outputs == 1
     assert SPEC.num_outputs == 2

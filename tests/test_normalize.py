@@ -55,7 +55,7 @@ def prepared(
     root: Path, sets: Mapping[Part, Sequence[pl.DataFrame]], columns: dict[str, Kind] = COLUMNS, **more: Any
 ) -> Paths:
     paths = pipeline_in(root)
-    write_dataset(paths.dataset, described(columns, **more))
+    write_dataset(paths.cleaned, described(columns, **more))
     for part in PARTS:
         storage.write_parts(paths.split(part), sets[part])
     return paths
@@ -172,9 +172,10 @@ def test_a_number_that_is_missing_only_later_is_the_mean(tmp_path: Path) -> None
 def test_an_unseen_category_has_a_place(tmp_path: Path) -> None:
     inputs, recipe = one_column(tmp_path / "a", ["red", "blue", "red"], "category")
     assert recipe.spec().fields[0].labels == ("x=blue", "x=red", "x=(other)")
-    assert inputs.tolist() == [[0, 1, 0], [1, 0, 0], [0, 1, 0]]
+    assert inputs.tolist() == [1, 0, 1]
+    assert inputs.dtype == np.uint16
     found = recipe.encode(pl.DataFrame({"x": ["green", None, "blue"]})).blocks["x"]
-    assert found.tolist() == [[0, 0, 1], [0, 0, 1], [1, 0, 0]]
+    assert found.tolist() == [2, 2, 0]
     inputs, recipe = one_column(tmp_path / "b", ["red", None, "blue"], "category", {"encode": "ordinal"})
     assert inputs.tolist() == [[1], [2], [0]]
     assert recipe.encode(pl.DataFrame({"x": ["green"]})).blocks["x"].tolist() == [[3]]
@@ -201,6 +202,112 @@ def test_a_table_without_features_is_refused(tmp_path: Path) -> None:
     paths = prepared(tmp_path, {part: [SETS[part]] for part in PARTS}, {"label": ("category", "target")})
     with pytest.raises(UserError, match="no column has the role feature, so there is nothing to learn from"):
         normalize.run(PLAIN, paths)
+
+
+def test_a_column_has_settings_of_its_own(tmp_path: Path) -> None:
+    config = {"columns": {"age": {"scale": "none"}, "town": {"encode": "ordinal"}}, "text": {"min_documents": 1}}
+    paths = normalized(tmp_path, Normalize.model_validate(config))
+    encoded = storage.read_table(paths.normalized("train"))
+    assert encoded["age"].to_numpy()[:, 0].tolist() == SETS["train"]["age"].to_list()
+    assert encoded["weight"].to_numpy()[:, 0].mean() == pytest.approx(0, abs=1e-6)
+    assert read_recipe(paths.recipe).spec().fields[2].kind == "dense"
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"agee": {"scale": "none"}}, "normalize.columns.agee: there is no such feature; did you mean age?"),
+        ({"label": {"encode": "ordinal"}}, "normalize.columns.label: there is no such feature"),
+        ({"town": {"scale": "none"}}, "normalize.columns.town: scale is not for category columns"),
+    ],
+)
+def test_settings_for_no_feature_or_another_type_are_refused(
+    tmp_path: Path, columns: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        normalized(tmp_path, Normalize.model_validate({"columns": columns}))
+    assert str(caught.value).startswith(said)
+
+
+def test_training_rows_keep_the_fold_that_split_gave_them(tmp_path: Path) -> None:
+    folds = pl.Series("_fold", [number % 3 for number in range(24)], dtype=pl.Int8)
+    paths = normalized(
+        tmp_path, train=[SETS["train"][:10].with_columns(folds[:10]), SETS["train"][10:].with_columns(folds[10:])]
+    )
+    assert storage.read_table(paths.normalized("train"))["_fold"].equals(folds)
+    assert "_fold" not in storage.read_table(paths.normalized("test")).columns
+
+
+def test_many_pictures_are_encoded_and_written_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = normalized(tmp_path / "whole")
+    row_bytes = 200 + normalize._BYTES_OF_TEXT
+    monkeypatch.setattr(normalize, "_BYTES_AT_ONCE", 7 * row_bytes)
+    few = normalized(tmp_path / "few")
+    parts = list(storage.read_parts(few.normalized("train")))
+    assert 1 < max(part.height for part in parts) < 12
+    assert pl.concat(parts).equals(storage.read_table(whole.normalized("train")))
+
+
+TARGET = Normalize.model_validate({"category": {"encode": "target"}, "text": {"min_documents": 1}})
+
+
+def telling(config: Mapping[str, Any], table: pl.DataFrame, root: Path) -> np.ndarray[Any, Any]:
+    """The training rows' inputs of a table with a category x and a target y, encoded by the target."""
+    is_number = table["y"].dtype == pl.Float64
+    columns: dict[str, Kind] = {
+        "x": ("category", "feature"),
+        "z": ("number", "feature"),
+        "y": ("number" if is_number else "category", "target"),
+    }
+    task = "regression" if is_number else "binary"
+    paths = prepared(root, {part: [table] for part in PARTS}, columns, task=task)
+    normalize.run(Normalize.model_validate({"category": {"encode": "target", **config}}), paths)
+    return storage.read_table(paths.normalized("train"))["x"].to_numpy()[:, 0]
+
+
+@pytest.mark.parametrize("number", [False, True], ids=["classes", "number"])
+def test_a_category_tells_nothing_of_a_target_that_it_has_nothing_to_do_with(tmp_path: Path, number: bool) -> None:
+    """Encoded by all rows, a category of three rows tells much of each of them; out of fold it tells nothing."""
+    random = np.random.default_rng(0)
+    num_rows = 1_500
+    target = random.normal(size=num_rows) if number else random.integers(0, 2, num_rows).astype(float)
+    table = pl.DataFrame(
+        {
+            "x": [f"c{value}" for value in random.integers(0, 500, num_rows)],
+            "z": random.normal(size=num_rows),
+            "y": pl.Series(target) if number else pl.Series(["yes" if value else "no" for value in target]),
+        }
+    )
+    config = {"max_categories": 1_000, "smoothing": 1}
+    out_of_fold = telling(config, table, tmp_path)
+    recipe = read_recipe(pipeline_in(tmp_path).recipe)
+    by_all_rows = recipe.encode(table).blocks["x"][:, 0]
+    assert np.corrcoef(by_all_rows, target)[0, 1] > 0.4
+    assert abs(np.corrcoef(out_of_fold, target)[0, 1]) < 0.1
+
+
+def test_a_telling_category_tells_out_of_fold_too(tmp_path: Path) -> None:
+    """Of few different rows all equal ones would be in one fold, if by hash alone, and the others would say the
+    opposite."""
+    towns = ["Ulm"] * 40 + ["Bonn"] * 40
+    answers = ["yes"] * 30 + ["no"] * 10 + ["yes"] * 10 + ["no"] * 30
+    table = pl.DataFrame({"x": towns, "z": [0.0, 1.0] * 40, "y": answers})
+    inputs = telling({"smoothing": 0}, table, tmp_path)
+    assert inputs[:40] == pytest.approx(0.75, abs=0.1)
+    assert inputs[40:] == pytest.approx(0.25, abs=0.1)
+
+
+@settings(derandomize=True, max_examples=8, deadline=None)
+@given(places=st.lists(st.integers(0, 24), max_size=4), order=st.permutations(range(24)))
+def test_target_encoding_depends_neither_on_cuts_nor_on_the_order_of_rows(places: list[int], order: list[int]) -> None:
+    with TemporaryDirectory() as folder:
+        whole = normalized(Path(folder) / "whole", TARGET)
+        parts = normalized(Path(folder) / "parts", TARGET, train=cut(SETS["train"], places))
+        turned = normalized(Path(folder) / "turned", TARGET, train=[SETS["train"][order]])
+        assert parts.recipe.read_bytes() == whole.recipe.read_bytes() == turned.recipe.read_bytes()
+        read = [storage.read_table(paths.normalized("train")) for paths in (whole, parts, turned)]
+    assert read[1].equals(read[0])
+    assert read[2]["town"].equals(read[0]["town"][order])
 
 
 def test_a_number_target_stays_a_number(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tasks.parallel import ahead
+from tasks.parallel import ahead, mapped
 
 
 def test_items_come_in_order_and_are_made_in_another_thread() -> None:
@@ -43,3 +43,35 @@ def test_what_goes_wrong_is_raised_in_its_place() -> None:
     assert next(found) == 1
     with pytest.raises(ValueError, match="two"):
         next(found)
+
+
+def test_answers_come_in_order_from_several_threads() -> None:
+    # Both wait for the other: with one thread the barrier would break.
+    barrier = threading.Barrier(2, timeout=10)
+
+    def squared(number: int) -> int:
+        barrier.wait()
+        return number**2
+
+    assert list(mapped(squared, range(10), workers=2)) == [number**2 for number in range(10)]
+
+
+def test_only_a_few_items_are_taken_before_an_answer_is_asked_for() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    answers = mapped(str, items(), workers=3)
+    assert next(answers) == "0"
+    assert len(taken) == 4
+    answers.close()
+
+
+def test_what_goes_wrong_in_a_thread_is_raised_in_its_place() -> None:
+    answers = mapped(lambda number: 1 // number, [1, 0, 2], workers=2)
+    assert next(answers) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(answers)

@@ -87,6 +87,11 @@ def test_other_figures(tmp_path: Path) -> None:
     assert reports.evaluate(paths).figure == "rmse 53.13"
     storage.write_json(paths.augmentation_report, {"num_rows": 9, "image": None})
     assert reports.augment(paths).figure == "nothing to do"
+    told = {"num_rows": 9_000, "copies": 1, "balance": "smote", "number": {"jitter": 0.1}, "image": {"flip": "none"}}
+    storage.write_json(paths.augmentation_report, told)
+    assert reports.augment(paths).figure == "1 copy of each row (jitter), smote up to the largest class, 9,000 rows"
+    storage.write_json(paths.augmentation_report, {"mix": {"kind": "mixup"}, "image": {"flip": "both"}})
+    assert reports.augment(paths).figure == "flip, mixup on the batch"
     storage.write_json(paths.validation_report, {"num_rows": 5, "num_quarantined": 2, "expectations": [], "drift": []})
     assert reports.validate(paths).figure == "3 rows, 2 quarantined"
     storage.write_json(paths.recipe, {"features": [{}, {}], "num_inputs": 2})

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from tasks import reports, split, storage
 from tasks.dataset import write_dataset
 from tasks.errors import UserError
-from tasks.params import GivenSplit, HashSplit
+from tasks.params import GivenSplit, HashSplit, Split
 from tasks.paths import PARTS, Part, Paths
+from tests.shared_data import shared
+from tests.splitting.rows import COLUMNS as GROUPED
+from tests.splitting.rows import many, rows_of
 from tests.tables import Kind, cut, described, pipeline_in
 
 COLUMNS: dict[str, Kind] = {
@@ -24,7 +25,6 @@ COLUMNS: dict[str, Kind] = {
     "part": ("category", "split"),
     "label": ("category", "target"),
 }
-DATASET = described(COLUMNS)
 
 
 def table(num_rows: int, parts: Sequence[str | None] = ("train",), rare: int = 3) -> pl.DataFrame:
@@ -43,7 +43,7 @@ def table(num_rows: int, parts: Sequence[str | None] = ("train",), rare: int = 3
 
 def prepared(root: Path, parts: Sequence[pl.DataFrame], columns: dict[str, Kind] = COLUMNS, **more: Any) -> Paths:
     paths = pipeline_in(root)
-    write_dataset(paths.dataset, described(columns, **more))
+    write_dataset(paths.cleaned, described(columns, **more))
     storage.write_parts(paths.clean, parts)
     return paths
 
@@ -52,7 +52,7 @@ def sides(paths: Paths) -> dict[str, Part]:
     return {name: part for part in PARTS for name in storage.read_table(paths.split(part))["id"]}
 
 
-def refused(root: Path, rows: pl.DataFrame, config: HashSplit | GivenSplit, **more: Any) -> str:
+def refused(root: Path, rows: pl.DataFrame, config: Split, **more: Any) -> str:
     paths = prepared(root, [rows], **more)
     with pytest.raises(UserError) as caught:
         split.run(config, paths)
@@ -74,51 +74,6 @@ def test_every_row_is_on_exactly_one_side(tmp_path: Path) -> None:
     assert sum(sum(classes[part].values()) for part in PARTS) == 400
 
 
-ROWS = table(300)
-SIDES = dict(zip(ROWS["id"], split.assign(ROWS, HashSplit(), DATASET), strict=True))
-
-
-@settings(derandomize=True, max_examples=20, deadline=None)
-@given(seed=st.integers(0, 999), kept=st.integers(1, 300), places=st.lists(st.integers(0, 300), max_size=3))
-def test_a_row_never_moves(seed: int, kept: int, places: list[int]) -> None:
-    order = random.Random(seed).sample(range(300), kept)
-    for part in cut(ROWS[order], places):
-        assert dict(zip(part["id"], split.assign(part, HashSplit(), DATASET), strict=True)).items() <= SIDES.items()
-
-
-def test_no_other_column_moves_a_row() -> None:
-    others = ROWS.with_columns(id=pl.col("id") + "x", part=pl.lit("test")).select(reversed(ROWS.columns))
-    assert split.assign(others, HashSplit(), DATASET).to_list() == list(SIDES.values())
-
-
-def test_equal_rows_are_on_one_side() -> None:
-    twice = pl.concat([ROWS, ROWS.with_columns(id=pl.lit("again"))])
-    found = split.assign(twice, HashSplit(), DATASET).to_list()
-    assert found[:300] == found[300:]
-
-
-def test_growing_shares_only_add_rows() -> None:
-    small = split.assign(ROWS, HashSplit(test=0.1), DATASET)
-    large = split.assign(ROWS, HashSplit(test=0.3), DATASET)
-    assert (large == "test").filter(small == "test").all()
-
-
-def test_another_seed_is_another_split() -> None:
-    assert split.assign(ROWS, HashSplit(seed=1), DATASET).to_list() != list(SIDES.values())
-
-
-@pytest.mark.parametrize(("validation", "test"), [(0.15, 0.15), (0.05, 0.4)])
-@pytest.mark.parametrize("seed", range(3))
-def test_every_class_is_cut_in_the_same_shares(validation: float, test: float, seed: int) -> None:
-    rows = table(6000, rare=10)
-    found = rows.with_columns(side=split.assign(rows, HashSplit(validation=validation, test=test, seed=seed), DATASET))
-    for _, of_class in found.group_by("label"):
-        for side, share in (("validation", validation), ("test", test)):
-            num = of_class.height
-            # Five standard deviations of a binomial: once in a million.
-            assert abs(of_class.filter(side=side).height - num * share) < 5 * (num * share * (1 - share)) ** 0.5
-
-
 GIVEN = ["train", "Training", "validation", "VAL", "valid", " test ", "train"]
 
 
@@ -138,8 +93,9 @@ def test_validation_rows_come_from_train_by_hash_when_none_are_given(tmp_path: P
     given_test = {name for name, part in zip(rows["id"], rows["part"], strict=True) if part == "test"}
     assert {name for name, part in found.items() if part == "test"} == given_test
     assert 30 < sum(part == "validation" for part in found.values()) < 90
-    reordered = split.assign(rows.reverse(), GivenSplit(kind="given", column="part", validation=0.3), DATASET)
-    assert dict(zip(rows["id"].reverse(), reordered, strict=True)) == found
+    again = prepared(tmp_path / "again", cut(rows.reverse(), [40, 90]))
+    split.run(GivenSplit(kind="given", column="part", validation=0.3), again)
+    assert sides(again) == found
 
 
 def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
@@ -159,6 +115,7 @@ def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
         ),
         (["train", None, "test"], "part", "split.column: column part holds nothing in 20 rows; known are train,"),
         (["train", "test"], "prat", "split.column: there is no column prat; did you mean part?"),
+        (["train", "test"], "label", "split.column: column label is the target, which no split can go by"),
         (["train", "test"], "note", "split.column: column note is a feature, so the model would learn from it; set"),
         (["train", "validation"], "part", "split: no row falls into test (60 rows in all); bring more rows"),
         (["test"], "part", "split: no row falls into train"),
@@ -189,3 +146,152 @@ def test_regression_has_no_classes_to_miss(tmp_path: Path) -> None:
     paths = prepared(tmp_path, [table(100).select("note", "x")], columns, task="regression")
     split.run(HashSplit(), paths)
     assert storage.read_json(paths.split_report)["classes"] == {part: {} for part in PARTS}
+
+
+def configured(kind: str, **more: Any) -> Split:
+    found: Split = TypeAdapter(Split).validate_python({"kind": kind, **more})
+    return found
+
+
+@pytest.mark.parametrize("kind", ["hash", "group", "time"])
+@pytest.mark.parametrize("sizes", [{}, {"validation": 60, "test": 40}])
+def test_every_kind_loses_no_row_and_is_the_same_on_any_cut(tmp_path: Path, kind: str, sizes: dict[str, int]) -> None:
+    rows, found = many(400), []
+    for number, places in enumerate(([], [100, 101, 350])):
+        paths = prepared(tmp_path / str(number), cut(rows, places), GROUPED)
+        report = split.run(configured(kind, **sizes), paths)
+        assert report == reports.split(paths)
+        together = pl.concat([storage.read_table(paths.split(part)) for part in PARTS])
+        assert together.sort("x").equals(rows)
+        found.append(sides(paths))
+    assert found[0] == found[1]
+    if sizes and kind == "hash":
+        assert report.figure == "300 / 60 / 40 rows"
+
+
+REPEATED = rows_of([(number % 30, "a", number % 30, "yes" if number % 2 else "no") for number in range(90)])
+
+
+def test_rows_that_are_judged_on_though_train_has_them_are_counted(tmp_path: Path) -> None:
+    parts = ["train"] * 30 + ["validation"] * 5 + ["train"] * 25 + ["test"] * 30
+    rows = REPEATED.with_columns(part=pl.Series(parts))
+    rows = rows.with_columns(x=pl.when(pl.int_range(pl.len()) >= 83).then(pl.lit(99.0)).otherwise("x"))
+    paths = prepared(tmp_path, cut(rows, [33, 70]), GROUPED)
+    report = split.run(configured("given", column="part"), paths)
+    assert storage.read_json(paths.split_report)["num_shared"] == {"validation": 5, "test": 23}
+    assert report.figure == "55 / 5 / 30 rows, 5 validation rows also in train, 23 test rows also in train"
+
+
+def test_rows_that_only_their_group_tells_apart_are_counted_when_it_is_no_content(tmp_path: Path) -> None:
+    rows = REPEATED.with_columns(who=pl.Series([str(number // 3) for number in range(90)]))
+    paths = prepared(tmp_path, [rows], {**GROUPED, "who": ("category", "id")})
+    split.run(configured("group", column="who", validation=0.3, test=0.3), paths)
+    content = {part: set(storage.read_table(paths.split(part)).select("x", "label").iter_rows()) for part in PARTS}
+    in_test = list(storage.read_table(paths.split("test")).select("x", "label").iter_rows())
+    shared_rows = sum(row in content["train"] for row in in_test)
+    assert storage.read_json(paths.split_report)["num_shared"]["test"] == shared_rows > 0
+
+
+@pytest.mark.parametrize("kind", ["hash", "group", "time"])
+def test_identical_rows_are_nowhere_counted_as_shared(tmp_path: Path, kind: str) -> None:
+    rows = pl.concat([many(200), many(200)])
+    paths = prepared(tmp_path, [rows], GROUPED)
+    split.run(configured(kind), paths)
+    assert storage.read_json(paths.split_report)["num_shared"] == {"validation": 0, "test": 0}
+    content = [set(storage.read_table(paths.split(part))["x"]) for part in PARTS]
+    assert len(content[0] | content[1] | content[2]) == sum(map(len, content))
+
+
+@pytest.mark.parametrize(("kind", "more"), [("hash", {}), ("group", {}), ("given", {"column": "part"})])
+def test_train_rows_have_folds(tmp_path: Path, kind: str, more: dict[str, str]) -> None:
+    rows = pl.concat([many(900, rare=4), many(900, rare=4)])
+    plain = prepared(tmp_path / "plain", [rows], GROUPED)
+    paths = prepared(tmp_path / "folds", cut(rows, [500]), GROUPED)
+    split.run(configured(kind, **more), plain)
+    report = split.run(configured(kind, folds=4, **more), paths)
+    assert sides(paths) == sides(plain)
+    train = storage.read_table(paths.split("train"))
+    assert (train["_fold"].dtype, sorted(train["_fold"].unique())) == (pl.Int8, [0, 1, 2, 3])
+    assert train.drop("_fold").equals(storage.read_table(plain.split("train")))
+    assert all("_fold" not in storage.column_names(paths.split(part)) for part in ("validation", "test"))
+    counts = storage.read_json(paths.split_report)["folds"]
+    assert counts == [train.filter(_fold=number).height for number in range(4)]
+    together = ["who"] if kind == "group" else ["x"]
+    assert set(train.group_by(together).agg(pl.col("_fold").n_unique())["_fold"]) == {1}
+    assert report.figure.endswith(" rows, 4 folds")
+
+
+def test_folds_are_cut_from_every_class_alike(tmp_path: Path) -> None:
+    paths = prepared(tmp_path, [many(6000, rare=10)], GROUPED)
+    split.run(configured("hash", folds=5), paths)
+    train = storage.read_table(paths.split("train"))
+    for _, of_class in train.group_by("label"):
+        for number in range(5):
+            num = of_class.height
+            assert abs(of_class.filter(_fold=number).height - num / 5) < 5 * (num * 0.2 * 0.8) ** 0.5
+
+
+def test_more_folds_than_groups_are_refused(tmp_path: Path) -> None:
+    said = refused(tmp_path, many(200, num_groups=9), configured("group", folds=20), columns=GROUPED)
+    assert said.startswith("split.folds: no row falls into fold ")
+    assert said.endswith(" of 20; make split.folds smaller, bring more groups, or try another split.seed")
+
+
+def test_one_fold_is_refused_and_time_has_none() -> None:
+    with pytest.raises(ValidationError, match="one fold leaves nothing to learn from; write 0 for none"):
+        configured("hash", folds=1)
+    with pytest.raises(ValidationError, match="folds"):
+        configured("time", folds=5)
+
+
+def test_the_name_of_the_folds_is_taken(tmp_path: Path) -> None:
+    rows = many(50).with_columns(_fold=pl.lit("x"))
+    said = refused(tmp_path, rows, HashSplit(), columns={**GROUPED, "_fold": ("category", "feature")})
+    assert said == "split: column _fold has the name that folds of cross validation have; rename it in the source"
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "said"),
+    [
+        ("hash", {"test": 0.001}, "no row falls into test (40 rows in all); bring more rows, or change the shares"),
+        ("group", {"test": 0.001}, "no row falls into test (40 rows in all); bring rows of more groups, write counts"),
+    ],
+)
+def test_the_cure_of_an_empty_part_is_that_of_the_kind(tmp_path: Path, kind: str, more: Any, said: str) -> None:
+    assert said in refused(tmp_path, many(40), configured(kind, **more), columns=GROUPED)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cure"),
+    [
+        ("group", "bring more groups with it"),
+        ("time", "it came up late: make split.validation and split.test smaller"),
+    ],
+)
+def test_the_cure_of_a_class_that_train_lacks_is_that_of_the_kind(tmp_path: Path, kind: str, cure: str) -> None:
+    seen = prepared(tmp_path / "seen", [many(400)], GROUPED)
+    split.run(configured(kind), seen)
+    on_test = pl.col("id").is_in(storage.read_table(seen.split("test"))["id"].to_list())
+    # The class is no part of what these kinds go by, so that the same rows are the test again.
+    rows = many(400).with_columns(label=pl.when(on_test).then(pl.lit("late")).otherwise("label"))
+    said = refused(tmp_path / "refused", rows, configured(kind), columns=GROUPED)
+    assert said.startswith("split: class 'late' of label is missing from train; ")
+    assert cure in said
+
+
+def test_bike_sharing_is_cut_by_its_days(tmp_path: Path) -> None:
+    rows = pl.read_csv(shared("bike-sharing/hour.csv"), try_parse_dates=True).select(
+        pl.col("dteday").cast(pl.Datetime("us")), pl.col("hr", "temp", "cnt").cast(pl.Float64)
+    )
+    kinds: dict[str, Kind] = {
+        "dteday": ("timestamp", "time"),
+        "hr": ("number", "feature"),
+        "temp": ("number", "feature"),
+        "cnt": ("number", "target"),
+    }
+    paths = prepared(tmp_path, cut(rows, [5000]), kinds, task="regression")
+    split.run(configured("time", test=2000), paths)
+    test, validation, train = (storage.read_table(paths.split(part))["dteday"] for part in reversed(PARTS))
+    assert train.max() < validation.min() <= validation.max() < test.min()  # type: ignore[operator]
+    assert abs(len(test) - 2000) <= 12
+    assert abs(len(validation) - 0.15 * rows.height) <= 12

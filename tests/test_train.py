@@ -112,6 +112,8 @@ def test_the_model_can_be_loaded_with_the_recipe_beside_it(paths: Paths) -> None
     ids=["torch", "lightgbm", "sklearn"],
 )
 def test_every_trainer_leaves_the_same_bytes_again(config: Train, paths: Paths) -> None:
+    if config.kind != "torch":
+        storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     report = train.run(config, paths)
     first = produced(paths)
     assert train.run(config, paths) == report
@@ -124,6 +126,40 @@ def test_images_are_augmented_as_the_report_of_augment_says(paths: Paths) -> Non
     storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     train.run(torch_config(), paths)
     assert produced(paths)["model.safetensors"] != with_changes["model.safetensors"]
+
+
+def test_a_mix_is_told_by_the_report_of_augment_too(paths: Paths) -> None:
+    train.run(torch_config(), paths)
+    without = produced(paths)["model.safetensors"]
+    told = storage.read_json(paths.augmentation_report)
+    storage.write_json(paths.augmentation_report, {**told, "mix": {"kind": "cutmix", "alpha": 1.0, "share": 1.0}})
+    train.run(torch_config(), paths)
+    assert produced(paths)["model.safetensors"] != without
+
+
+def test_copies_that_were_written_down_are_not_changed_once_more(paths: Paths) -> None:
+    storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
+    train.run(torch_config(), paths)
+    without = produced(paths)["model.safetensors"]
+    storage.write_json(paths.augmentation_report, {"num_rows": 100, "copies": 1, "image": {"rotate": 5}})
+    train.run(torch_config(), paths)
+    assert produced(paths)["model.safetensors"] == without
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"image": {"rotate": 5}}, r"lightgbm learns from rows as they are.*\(column scan\).*copies: 1.*kind: torch"),
+        (
+            {"mix": {"kind": "mixup"}},
+            r"lightgbm learns from rows as they are, and augment\.mix\.kind mixup.*torch",
+        ),
+    ],
+)
+def test_trees_cannot_change_rows_on_the_batch(told: dict[str, Any], message: str, paths: Paths) -> None:
+    storage.write_json(paths.augmentation_report, {"num_rows": 100, **told})
+    with pytest.raises(UserError, match=message):
+        train.run(LightgbmTrain(kind="lightgbm", num_iterations=2), paths)
 
 
 def test_a_server_that_is_down_costs_nothing_and_leaves_word(paths: Paths) -> None:
@@ -164,6 +200,37 @@ def test_a_missing_stage_is_named(paths: Paths) -> None:
     storage.remove(paths.augmented)
     with pytest.raises(UserError, match="augmented: there is no table here"):
         train.run(torch_config(), paths)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        torch_config(epochs=2),
+        LightgbmTrain(kind="lightgbm", num_iterations=20),
+        SklearnTrain.model_validate({"kind": "sklearn", "estimator": {"kind": "logistic_regression"}}),
+    ],
+    ids=["torch", "lightgbm", "sklearn"],
+)
+def test_folds_are_a_training_each_and_change_no_model(config: Train, paths: Paths) -> None:
+    # Only networks change images on the batch.
+    storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
+    train.run(config, paths)
+    alone = produced(paths)
+    parts = [
+        part.with_columns(_fold=pl.int_range(pl.len(), dtype=pl.Int8) % 3)
+        for part in list(storage.read_parts(paths.augmented))
+    ]
+    storage.write_parts(paths.augmented, parts)
+    report = train.run(config, paths)
+    record = storage.read_json(paths.run)
+    found = record["cross_validation"]
+    assert {name: content for name, content in produced(paths).items() if name != "run.json"} == {
+        name: content for name, content in alone.items() if name != "run.json"
+    }
+    assert found["num_folds"] == len(found["accuracy"]["folds"]) == 3
+    assert ", 3 folds: accuracy " in report.figure
+    train.run(config, paths)
+    assert storage.read_json(paths.run) == record
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,9 @@ def prepared(root: Path) -> Paths:
         Column(name=name, type=kind, role="target" if name == "label" else "feature") for name, kind in COLUMNS.items()
     ]
     source = SourceRecord(kind="table", location="data.csv", digest="d" * 64)
-    write_dataset(paths.dataset, Dataset(columns=tuple(columns), task="binary", num_rows=120, source=source))
+    dataset = Dataset(columns=tuple(columns), task="binary", num_rows=120, source=source)
+    for path in (paths.dataset, paths.cleaned):
+        write_dataset(path, dataset)
     for seed, (part, num_rows) in enumerate({"train": 60, "validation": 30, "test": 30}.items()):
         storage.write_parts(paths.split(part), [rows(num_rows, seed)])
     pipeline = load_pipeline(root / "params.yaml", "mixed")

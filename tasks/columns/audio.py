@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
 from tasks.errors import UserError
 from tasks.inputs import Field
-from tasks.params import ColumnTypeName, NormalizeAudio
-from tasks.sound import Spectrogram, decode, draw
+from tasks.params import AugmentAudio, CleanAudio, ColumnTypeName, Config, NormalizeAudio
+from tasks.sound import Clip, Spectrogram, decode, draw
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 _LONGEST_SECONDS = 10.0
 """Of a clip, unless the settings say otherwise: one long recording must not blow up all the others."""
@@ -70,9 +74,15 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         return [expectation("column_values_to_not_be_null", "critical", column=column)]
 
-    def faults(self, values: pl.Series) -> pl.Series:
-        reasons = [_fault(values.name, content) for content in values]
-        return pl.Series(values.name, reasons, dtype=pl.String)
+    def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
+        chosen = _clean_settings(settings)
+        return _reasons(values, lambda content: _fault(values.name, content, chosen))
+
+    def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
+        chosen = _clean_settings(settings)
+        if chosen.silent != "flag":
+            return super().flags(values, settings)
+        return _reasons(values, lambda content: _silent(values.name, decode(content), chosen))
 
     def fit(self, values: pl.Series, settings: NormalizeAudio) -> AudioState | None:
         clips = [(clip.rate, clip.seconds) for clip in map(decode, values) if clip and len(clip.samples)]
@@ -110,11 +120,42 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
             block[number, 0] = draw(clip, how)
         return block
 
+    def augment(
+        self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, deviation: float = 1.0
+    ) -> Tensor:
+        """[B, 1, mels, frames] bytes, as uint8 or float32."""
+        from tasks.augmentation.audio import augment_spectrograms
 
-def _fault(column: str, content: bytes | None) -> str | None:
+        assert isinstance(settings, AugmentAudio)
+        return augment_spectrograms(block, settings, generator, encoding.spectrogram)
+
+
+def _clean_settings(settings: Config | None) -> CleanAudio:
+    if settings is None:
+        return CleanAudio()
+    assert isinstance(settings, CleanAudio)
+    return settings
+
+
+def _reasons(values: pl.Series, judge: Callable[[bytes | None], str | None]) -> pl.Series:
+    return pl.Series(values.name, [judge(content) for content in values], dtype=pl.String)
+
+
+def _fault(column: str, content: bytes | None, settings: CleanAudio) -> str | None:
     if content is None:
         return f"{column} has no sound"
     clip = decode(content)
     if clip is None:
         return f"{column} cannot be decoded as audio ({len(content)} bytes)"
-    return None if len(clip.samples) else f"{column} holds no samples"
+    if not len(clip.samples):
+        return f"{column} holds no samples"
+    if clip.seconds < settings.min_seconds:
+        return f"{column} lasts {clip.seconds:.3g} seconds, shorter than {settings.min_seconds:g}"
+    return _silent(column, clip, settings) if settings.silent == "quarantine" else None
+
+
+def _silent(column: str, clip: Clip | None, settings: CleanAudio) -> str | None:
+    """Why it is at fault, by what it sounds like in mono: two channels may put each other out."""
+    if clip is None or clip.peak_db > settings.silent_db:
+        return None
+    return f"{column} is silent: never louder than {abs(settings.silent_db):g} dB below full scale"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 State = TypeVar("State")
 Settings = TypeVar("Settings", bound=Config)
+FEW = 8
+"""Up to so many values Python's own loop is faster than one call of polars: a server encodes a row at a time."""
+
 Expectation = dict[str, Any]
 """One entry of a suite: `type`, `kwargs` and `severity`, as Great Expectations stores it."""
 
@@ -50,13 +53,25 @@ class ColumnType(Generic[State, Settings, Encoded]):
         """Expectations to start a suite with, drafted from values that were seen."""
         raise NotImplementedError
 
-    def faults(self, values: pl.Series) -> pl.Series:
-        """Why a row must go, as text; missing where the value is fine."""
-        return pl.Series(values.name, [None] * len(values), dtype=pl.String)
+    def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
+        """Why a row must go, as text; missing where the value is fine. `settings`: the type's section of `clean`."""
+        return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
+
+    def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
+        """Why a row that stays should be looked at, as text; missing where there is no reason."""
+        return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
 
     def fit(self, values: pl.Series, settings: Settings) -> State:
         """What one part of the training rows says."""
         raise NotImplementedError
+
+    def fit_to_target(self, values: pl.Series, target: pl.Series, settings: Settings) -> State:
+        """`fit` for an encoding that also looks at the raw target: classes as text, or numbers as Float64."""
+        return self.fit(values, settings)
+
+    def num_folds(self, settings: Settings) -> int:
+        """Into how many folds the training rows are cut, so that none is encoded by its own target; 0: no need to."""
+        return 0
 
     def merge(self, first: State, second: State) -> State:
         """What two parts say together."""
@@ -66,15 +81,22 @@ class ColumnType(Generic[State, Settings, Encoded]):
         """The encoding that the training rows as a whole lead to. Raises UserError when there is none."""
         raise NotImplementedError
 
+    def learnt_elsewhere(self, encoding: Encoded, state: State, settings: Settings) -> Encoded:
+        """The encoding for a fold of the training rows: that of all, with what the `state` of the other folds says."""
+        return encoding
+
     def transform(self, values: pl.Series, encoding: Encoded) -> Block:
         """Values as a block of model input."""
         raise NotImplementedError
 
-    def augment(self, block: Tensor, settings: Config, generator: Generator) -> Tensor:
+    def augment(
+        self, block: Tensor, settings: Config, generator: Generator, encoding: Encoded, deviation: float = 1.0
+    ) -> Tensor:
         """A training batch's block [B, ...], each row changed at random as the `augment` section says for this type.
 
-        Shape, type and range stay, and so does the block itself. Draws come from `generator`, which is on the CPU. A
-        type without such a section leaves the block as it is.
+        Shape and type stay, and so does the block itself. Draws come from `generator`, which is on the CPU. `encoding`
+        made the block, whose first input has this `deviation` over the training rows. A type without such a section
+        leaves the block as it is.
         """
         return block
 

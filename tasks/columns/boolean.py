@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
+from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation
 from tasks.errors import UserError
 from tasks.inputs import Field
 from tasks.params import ColumnTypeName, NormalizeBoolean
@@ -89,10 +89,18 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
 
     def transform(self, values: pl.Series, encoding: BooleanEncoding) -> NDArray[np.float32]:
         """[N, 1] float32, or [N, 2] with the indicator."""
+        if len(values) <= FEW:
+            return _few(values.to_list(), encoding)
         said = values.fill_null(encoding.impute).cast(pl.Float32).to_numpy()
         if not encoding.indicator:
             return said[:, None]
         return np.stack([said, values.is_null().cast(pl.Float32).to_numpy()], axis=1)
+
+
+def _few(values: list[bool | None], encoding: BooleanEncoding) -> NDArray[np.float32]:
+    said = [encoding.impute if value is None else value for value in values]
+    columns = [said, [value is None for value in values]] if encoding.indicator else [said]
+    return np.array(columns, dtype=np.float32).T
 
 
 def _words(text: pl.Series) -> pl.Series:

@@ -1,19 +1,24 @@
-"""Categories: one-hot or ordinal, with a place for values that the training rows did not have."""
+"""Categories: a place each (one-hot, ordinal, hashed) or what the target was with them; the unseen has a place too."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
+from tasks.columns.base import ColumnType, Expectation, expectation
+from tasks.columns.category_encoding import CategoryEncoding, TargetTable, places_of
+from tasks.columns.category_target import Scale, TargetState, scale_of, smoothed, target_state
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.params import ColumnTypeName, NormalizeCategory
+from tasks.params import AugmentCategory, ColumnTypeName, Config, NormalizeCategory
+
+__all__ = ["MAX_CATEGORIES", "MAX_LENGTH", "CategoryColumn", "CategoryEncoding"]
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 MAX_CATEGORIES = 1_000
 """A column with more distinct values than this is free text, whatever its name."""
@@ -23,29 +28,11 @@ MAX_LENGTH = 100
 
 _LARGEST_WHOLE = 2.0**63
 
-
-class CategoryEncoding(Encoding):
-    """Each known value has a number; `missing` has the next one, if training rows had gaps; all else has the last."""
-
-    type: Literal["category"] = "category"
-    encode: Literal["one_hot", "ordinal"]
-    categories: tuple[str, ...]
-    missing: bool
-
-    @property
-    def num_codes(self) -> int:
-        return len(self.categories) + self.missing + 1
-
-    def field(self, name: str) -> Field:
-        if self.encode == "ordinal":
-            return Field(name=name, kind="dense", shape=(1,), labels=(name,))
-        own = [_unlike("(missing)", self.categories)] if self.missing else []
-        places = (*self.categories, *own, _unlike("(other)", self.categories))
-        labels = tuple(f"{name}={place}" for place in places)
-        return Field(name=name, kind="dense", shape=(len(labels),), labels=labels)
+CategoryState = Counter[str | None] | TargetState
+"""The rows of each category, None where it is missing; with the target, where the encoding looks at it."""
 
 
-class CategoryColumn(ColumnType[Counter[str | None], NormalizeCategory, CategoryEncoding]):
+class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncoding]):
     """One of a set of names."""
 
     name: ClassVar[ColumnTypeName] = "category"
@@ -71,39 +58,98 @@ class CategoryColumn(ColumnType[Counter[str | None], NormalizeCategory, Category
         seen = values.drop_nulls().unique().sort().to_list()
         return [expectation("column_values_to_be_in_set", "warning", column=column, value_set=seen)]
 
-    def fit(self, values: pl.Series, settings: NormalizeCategory) -> Counter[str | None]:
+    def fit(self, values: pl.Series, settings: NormalizeCategory) -> CategoryState:
         counts = values.value_counts()
         return Counter(dict(zip(counts[values.name].to_list(), counts["count"].to_list(), strict=True)))
 
-    def merge(self, first: Counter[str | None], second: Counter[str | None]) -> Counter[str | None]:
+    def fit_to_target(self, values: pl.Series, target: pl.Series, settings: NormalizeCategory) -> CategoryState:
+        return target_state(values, target) if settings.encode == "target" else self.fit(values, settings)
+
+    def num_folds(self, settings: NormalizeCategory) -> int:
+        return settings.folds if settings.encode == "target" else 0
+
+    def merge(self, first: CategoryState, second: CategoryState) -> CategoryState:
+        if isinstance(first, TargetState):
+            assert isinstance(second, TargetState)
+            return first + second
+        assert not isinstance(second, TargetState)
         return first + second
 
-    def finish(self, state: Counter[str | None], settings: NormalizeCategory) -> CategoryEncoding:
-        counts = {value: count for value, count in state.items() if value is not None}
-        if not counts:
+    def finish(self, state: CategoryState, settings: NormalizeCategory) -> CategoryEncoding:
+        counts = state.counts if isinstance(state, TargetState) else state
+        seen = {value: count for value, count in counts.items() if value is not None}
+        if not seen:
             raise UserError("has no value in any training row; give it the role id to leave it out")
-        frequent = sorted(counts, key=lambda value: (-counts[value], value))[: settings.max_categories]
-        return CategoryEncoding(encode=settings.encode, categories=tuple(sorted(frequent)), missing=None in state)
+        impute = _impute(seen, settings)
+        missing = None in counts and impute is None
+        if settings.encode == "hashed":
+            return CategoryEncoding(encode="hashed", missing=missing, impute=impute, buckets=settings.buckets)
+        if impute is not None and None in counts:
+            seen[impute] = seen.get(impute, 0) + counts[None]
+        frequent = sorted(seen, key=lambda value: (-seen[value], value))[: settings.max_categories]
+        encoding = CategoryEncoding(
+            encode=settings.encode, categories=tuple(sorted(frequent)), missing=missing, impute=impute
+        )
+        if isinstance(state, TargetState):
+            return _with_target(encoding, state, scale_of(state), settings)
+        return encoding
 
-    def transform(self, values: pl.Series, encoding: CategoryEncoding) -> NDArray[np.float32]:
-        codes = _codes(values, encoding)
-        if encoding.encode == "ordinal":
-            return codes.astype(np.float32)[:, None]
-        return np.eye(encoding.num_codes, dtype=np.float32)[codes]
+    def learnt_elsewhere(
+        self, encoding: CategoryEncoding, state: CategoryState, settings: NormalizeCategory
+    ) -> CategoryEncoding:
+        """The same places, with the means of other folds: a place without a row there has the mean of all of them."""
+        assert isinstance(state, TargetState)
+        assert encoding.target is not None
+        return _with_target(encoding, state, encoding.target.scale, settings)
+
+    def transform(self, values: pl.Series, encoding: CategoryEncoding) -> NDArray[Any]:
+        """[N] int32 for places, [N, 1] float32 for `ordinal`, [N, K] float32 for `target`."""
+        places = places_of(values, encoding)
+        match encoding.encode:
+            case "ordinal":
+                return places.astype(np.float32)[:, None]
+            case "target":
+                return encoding.table[places]
+            case _:
+                return places
+
+    def augment(
+        self, block: Tensor, settings: Config, generator: Generator, encoding: CategoryEncoding, deviation: float = 1.0
+    ) -> Tensor:
+        """Codes [B], or dense [B, K]: rows of the batch change places."""
+        from tasks.augmentation.table import swapped
+
+        assert isinstance(settings, AugmentCategory)
+        return swapped(block, settings, generator)
 
 
-def _unlike(place: str, categories: Collection[str]) -> str:
-    """The name of a place, in more brackets where a category has it already."""
-    while place in categories:
-        place = f"({place})"
-    return place
+def _impute(seen: dict[str, int], settings: NormalizeCategory) -> str | None:
+    """What stands in for a missing value, if anything does; of the most frequent ones the first by name."""
+    match settings.impute:
+        case "most_frequent":
+            return min(seen, key=lambda value: (-seen[value], value))
+        case "constant":
+            return settings.value
+        case "missing":
+            return None
 
 
-def _codes(values: pl.Series, encoding: CategoryEncoding) -> NDArray[np.int64]:
-    """Each value's number, [N]."""
-    other = encoding.num_codes - 1
-    numbers = pl.Series(range(len(encoding.categories)), dtype=pl.Int64)
-    codes = values.replace_strict(pl.Series(encoding.categories, dtype=pl.String), numbers, default=other)
-    if encoding.missing:
-        codes = codes.set(values.is_null(), len(encoding.categories))
-    return codes.to_numpy()
+def _with_target(
+    encoding: CategoryEncoding, state: TargetState, scale: Scale, settings: NormalizeCategory
+) -> CategoryEncoding:
+    places = [*encoding.categories, *([None] if encoding.missing else [])]
+    if encoding.impute is not None:
+        state = state.with_missing_as(encoding.impute)
+    table = TargetTable(
+        classes=scale.classes,
+        mean=scale.mean,
+        deviation=scale.deviation,
+        values=smoothed(state, places, scale, settings.smoothing),
+    )
+    return CategoryEncoding(
+        encode="target",
+        categories=encoding.categories,
+        missing=encoding.missing,
+        impute=encoding.impute,
+        target=table,
+    )

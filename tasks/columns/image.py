@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -13,10 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks import pixels
+from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
+from tasks.columns.image_sums import Sums, factor_and_offset, sums_of
 from tasks.errors import UserError
 from tasks.inputs import Field
-from tasks.params import AugmentImage, ColumnTypeName, Config, NormalizeImage
+from tasks.params import AugmentImage, CleanImage, ColumnTypeName, Config, NormalizeImage
+from tasks.pixels import Fit, Frame, Picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,18 +29,16 @@ _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00"
 
 @dataclass(frozen=True)
 class ImageState:
-    """The first image's size, and the pixels' count, sums and sums of squares (for `scale: standard`).
+    """The first image's size, and the pixels' sums (for `scale: standard`).
 
-    The sums are those of grey, red, green and blue, over all images in the size that was asked for, or else in their
-    own: a later part does not know the first image's size, and the sums must not depend on where parts are cut.
+    The sums are those of all images in the size that was asked for, or else in their own: a later part does not know
+    the first image's size, and the sums must not depend on where parts are cut.
     """
 
     height: int
     width: int
     channels: int
-    num_pixels: int = 0
-    total: tuple[int, ...] = (0, 0, 0, 0)
-    total_squares: tuple[int, ...] = (0, 0, 0, 0)
+    sums: Sums = field(default_factory=Sums)
 
 
 class ImageEncoding(Encoding):
@@ -49,8 +48,13 @@ class ImageEncoding(Encoding):
     height: int
     width: int
     channels: int
+    fit: Fit = "stretch"
     factor: tuple[float, ...]
     offset: tuple[float, ...]
+
+    @property
+    def frame(self) -> Frame:
+        return Frame(self.height, self.width, self.channels, self.fit)
 
     def field(self, name: str) -> Field:
         shape = (self.channels, self.height, self.width)
@@ -74,55 +78,64 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         return [expectation("column_values_to_not_be_null", "critical", column=column)]
 
-    def faults(self, values: pl.Series) -> pl.Series:
-        reasons = [_fault(values.name, content) for content in values]
-        return pl.Series(values.name, reasons, dtype=pl.String)
+    def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
+        chosen = _clean_settings(settings)
+        return _reasons(values, lambda content: _fault(values.name, content, chosen))
+
+    def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
+        if _clean_settings(settings).blank != "flag":
+            return super().flags(values, settings)
+        return _reasons(values, lambda content: _told_of_blank(values.name, content))
 
     def fit(self, values: pl.Series, settings: NormalizeImage) -> ImageState | None:
-        first = next((image for image in map(decode, values) if image is not None), None)
+        first = next((picture for picture in map(pixels.decode, values) if picture is not None), None)
         if first is None:
             return None
         size = settings.height or first.height, settings.width or first.width
-        channels = settings.channels or (1 if first.mode in ("1", "L", "LA", "I;16") else 3)
-        state = ImageState(*size, channels)
+        channels = settings.channels or first.channels
         if settings.scale != "standard":
-            return state
-        return reduce(_with_pixels, (_grey_and_colours(content, settings) for content in values), state)
+            return ImageState(*size, channels)
+        each = pixels.for_each(values, lambda _, content: sums_of(content, settings))
+        return ImageState(*size, channels, reduce(Sums.__add__, each))
 
     def merge(self, first: ImageState | None, second: ImageState | None) -> ImageState | None:
         if first is None or second is None:
             return first or second
-        return ImageState(
-            first.height,
-            first.width,
-            first.channels,
-            first.num_pixels + second.num_pixels,
-            _added(first.total, second.total),
-            _added(first.total_squares, second.total_squares),
-        )
+        sums = first.sums + second.sums
+        return ImageState(first.height, first.width, first.channels, sums)
 
     def finish(self, state: ImageState | None, settings: NormalizeImage) -> ImageEncoding:
         if state is None:
             raise UserError("has no image that can be decoded in any training row; give it the role id to leave it out")
-        factor, offset = _factor_and_offset(state, settings.scale)
+        factor, offset = factor_and_offset(state.sums, state.channels, settings.scale)
         return ImageEncoding(
-            height=state.height, width=state.width, channels=state.channels, factor=factor, offset=offset
+            height=state.height,
+            width=state.width,
+            channels=state.channels,
+            fit=settings.fit,
+            factor=factor,
+            offset=offset,
         )
 
     def transform(self, values: pl.Series, encoding: ImageEncoding) -> NDArray[np.uint8]:
         """[N, C, H, W] uint8. Raises UserError for bytes that are no image."""
-        shape = (len(values), encoding.channels, encoding.height, encoding.width)
-        block = np.empty(shape, dtype=np.uint8)
-        for number, content in enumerate(values):
-            image = decode(content)
-            if image is None:
+        block = np.empty((len(values), *encoding.field(values.name).shape), dtype=np.uint8)
+        frame = encoding.frame
+
+        def put(number: int, content: bytes | None) -> None:
+            drawn = pixels.read(content, frame)
+            if drawn is None:
                 raise UserError("holds bytes that are no image; `clean` takes such rows out, or give PNG or JPEG bytes")
-            block[number] = _pixels(image, encoding.height, encoding.width, encoding.channels)
+            block[number] = drawn
+
+        pixels.for_each(values, put)
         return block
 
-    def augment(self, block: Tensor, settings: Config, generator: Generator) -> Tensor:
+    def augment(
+        self, block: Tensor, settings: Config, generator: Generator, encoding: ImageEncoding, deviation: float = 1.0
+    ) -> Tensor:
         """[B, C, H, W] bytes, as uint8 or float32."""
-        from tasks.image_augmentation import augment_images
+        from tasks.augmentation.image import augment_images
 
         assert isinstance(settings, AugmentImage)
         return augment_images(block, settings, generator)
@@ -130,76 +143,40 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
 
 def decode(content: bytes | None) -> Image | None:
     """The picture, turned as its EXIF data say; None when the bytes are no picture that Pillow can read."""
-    from PIL import Image, ImageOps
-
-    if not content:
-        return None
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            image.load()
-            return ImageOps.exif_transpose(image)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError):
-        # What Pillow's readers raise on damaged files; UnidentifiedImageError is an OSError.
-        return None
+    picture = pixels.decode(content)
+    return None if picture is None else picture.image
 
 
-def _fault(column: str, content: bytes | None) -> str | None:
+def _clean_settings(settings: Config | None) -> CleanImage:
+    if settings is None:
+        return CleanImage()
+    assert isinstance(settings, CleanImage)
+    return settings
+
+
+def _reasons(values: pl.Series, judge: Callable[[bytes | None], str | None]) -> pl.Series:
+    return pl.Series(values.name, pixels.for_each(values, lambda _, content: judge(content)), dtype=pl.String)
+
+
+def _fault(column: str, content: bytes | None, settings: CleanImage) -> str | None:
     if content is None:
         return f"{column} has no image"
-    return None if decode(content) else f"{column} cannot be decoded as an image ({len(content)} bytes)"
+    picture = pixels.decode(content, enough=1)
+    if picture is None:
+        return f"{column} cannot be decoded as an image ({len(content)} bytes)"
+    if min(picture.height, picture.width) < settings.min_side:
+        return f"{column} is {picture.width} x {picture.height} pixels, smaller than {settings.min_side}"
+    return _blank(column, content, picture) if settings.blank == "quarantine" else None
 
 
-def _pixels(image: Image, height: int, width: int, channels: int) -> NDArray[np.uint8]:
-    """[C, H, W] uint8."""
-    from PIL.Image import Resampling
-
-    image = _eight_bits(image).convert("L" if channels == 1 else "RGB")
-    if image.size != (width, height):
-        image = image.resize((width, height), Resampling.BILINEAR)
-    return np.asarray(image, dtype=np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+def _told_of_blank(column: str, content: bytes | None) -> str | None:
+    picture = pixels.decode(content, enough=1)
+    return None if picture is None else _blank(column, content, picture)
 
 
-def _eight_bits(image: Image) -> Image:
-    """Scans of 16 bits with their upper 8: Pillow's own conversion makes everything above 255 white."""
-    from PIL import Image
-
-    if not image.mode.startswith("I;16"):
-        return image
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-
-
-def _grey_and_colours(content: bytes | None, settings: NormalizeImage) -> NDArray[np.int64]:
-    """An image's pixels as grey, red, green and blue, [4, P]; without any when the bytes are no image."""
-    image = decode(content)
-    if image is None:
-        return np.zeros((4, 0), dtype=np.int64)
-    size = settings.height or image.height, settings.width or image.width
-    return np.concatenate([_pixels(image, *size, channels).reshape(channels, -1) for channels in (1, 3)]).astype(
-        np.int64
-    )
-
-
-def _with_pixels(state: ImageState, pixels: NDArray[np.int64]) -> ImageState:
-    return replace(
-        state,
-        num_pixels=state.num_pixels + pixels.shape[1],
-        total=_added(state.total, pixels.sum(axis=1).tolist()),
-        total_squares=_added(state.total_squares, (pixels**2).sum(axis=1).tolist()),
-    )
-
-
-def _added(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
-    return tuple(a + b for a, b in zip(first, second, strict=True))
-
-
-def _factor_and_offset(state: ImageState, scale: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    if scale == "standard":
-        wanted = slice(0, 1) if state.channels == 1 else slice(1, 4)
-        means = [total / state.num_pixels for total in state.total[wanted]]
-        squares = zip(means, state.total_squares[wanted], strict=True)
-        deviations = [math.sqrt(max(total / state.num_pixels - mean**2, 0.0)) or 1.0 for mean, total in squares]
-        factors = tuple(round_significant(1 / deviation) for deviation in deviations)
-        offsets = zip(means, deviations, strict=True)
-        return factors, tuple(round_significant(-mean / deviation) for mean, deviation in offsets)
-    factor, offset = (2 / 255, -1.0) if scale == "symmetric" else (1 / 255, 0.0)
-    return (round_significant(factor),) * state.channels, (offset,) * state.channels
+def _blank(column: str, content: bytes | None, picture: Picture) -> str | None:
+    """Why it is at fault. The draft of a picture of one colour is of one colour, but not the other way round."""
+    if not picture.is_blank:
+        return None
+    whole = pixels.decode(content)
+    return f"{column} is blank: all pixels are of one colour" if whole is not None and whole.is_blank else None

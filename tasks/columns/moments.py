@@ -57,7 +57,17 @@ def moments(values: NDArray[np.float64]) -> Moments:
         return Moments()
     precise = values.astype(np.longdouble)
     mean = precise.mean()
-    return Moments(len(values), mean, ((precise - mean) ** 2).sum(), float(values.min()), float(values.max()))
+    precise -= mean
+    return Moments(len(values), mean, np.dot(precise, precise), float(values.min()), float(values.max()))
+
+
+def weighted_moments(values: NDArray[np.float64], counts: NDArray[np.int64]) -> Moments:
+    """The moments of values [K] each of which was seen so many times [K], at least once."""
+    count = int(counts.sum())
+    precise, weights = values.astype(np.longdouble), counts.astype(np.longdouble)
+    mean = np.dot(precise, weights) / count
+    precise -= mean
+    return Moments(count, mean, np.dot(precise * weights, precise), float(values.min()), float(values.max()))
 
 
 def merged(first: Moments, second: Moments) -> Moments:

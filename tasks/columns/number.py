@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-import sys
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
-from tasks.columns.moments import Moments, factor_and_offset, merged, moments
+from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.bends import Bend, BendName
+from tasks.columns.moments import factor_and_offset
+from tasks.columns.number_state import NumberState, merged, number_state, scaling, stand_in
 from tasks.errors import UserError
 from tasks.inputs import Field
-from tasks.params import ColumnTypeName, NormalizeNumber
+from tasks.params import AugmentNumber, ColumnTypeName, Config, NormalizeNumber
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 _DRAFTED_MARGIN = 0.5
 """A drafted range reaches half its width beyond what was seen: new data may, a slipped decimal point may not."""
@@ -25,22 +29,26 @@ _LARGEST = float(np.finfo(np.float32).max)
 _LEADING_ZERO = r"^\s*[+-]?0\d"
 
 
-@dataclass(frozen=True)
-class NumberState:
-    """The numbers seen, and how many were missing."""
-
-    seen: Moments
-    num_missing: int
-
-
 class NumberEncoding(Encoding):
-    """A number x becomes x * factor + offset; a missing one becomes `impute` first."""
+    """A number x becomes bend(x) * factor + offset; a missing one becomes `impute` first.
+
+    bend: log is sign(x) ln(1 + |x|); power is Yeo and Johnson's, with `power`; quantile is the place among `quantiles`,
+    which stand at even steps from 0 to 1.
+    """
 
     type: Literal["number"] = "number"
     impute: float
+    bend: BendName = "none"
+    power: float = 1.0
+    quantiles: tuple[float, ...] = ()
     factor: float
     offset: float
     indicator: bool
+
+    @cached_property
+    def curve(self) -> Bend:
+        """What `bend`, `power` and `quantiles` say together; made once."""
+        return Bend(self.bend, self.power, self.quantiles)
 
     def field(self, name: str) -> Field:
         labels = (name, f"{name} missing") if self.indicator else (name,)
@@ -67,7 +75,9 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
     def cast(self, values: pl.Series) -> pl.Series:
         if values.dtype == pl.String:
             values = values.str.strip_chars()
-        return values.cast(pl.Float64, strict=False).fill_nan(None)
+        numbers = values.cast(pl.Float64, strict=False)
+        few = len(numbers) <= FEW and np.count_nonzero(np.isnan(numbers.to_numpy())) == numbers.null_count()
+        return numbers if few else numbers.fill_nan(None)
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         finite = values.filter(values.is_finite())
@@ -82,24 +92,28 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
             drafted.append(expectation("column_values_to_not_be_null", "warning", column=column))
         return drafted
 
-    def faults(self, values: pl.Series) -> pl.Series:
+    def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         infinite = values.is_infinite()
         frame = pl.DataFrame({"infinite": infinite})
         reason = pl.when("infinite").then(pl.lit(f"{values.name} is infinite"))
         return frame.select(reason.alias(values.name)).to_series()
 
     def fit(self, values: pl.Series, settings: NormalizeNumber) -> NumberState:
-        return NumberState(moments(values.drop_nulls().to_numpy()), values.null_count())
+        return number_state(values.drop_nulls().to_numpy(), values.null_count(), settings)
 
     def merge(self, first: NumberState, second: NumberState) -> NumberState:
-        return NumberState(merged(first.seen, second.seen), first.num_missing + second.num_missing)
+        return merged(first, second)
 
     def finish(self, state: NumberState, settings: NormalizeNumber) -> NumberEncoding:
         if state.seen.count == 0:
             raise UserError("has no number in any training row; give it the role id to leave it out")
-        factor, offset = factor_and_offset(*_center_and_width(state.seen, settings.scale))
+        curve, center, width = scaling(state, settings.scale)
+        factor, offset = factor_and_offset(center, width)
         return NumberEncoding(
-            impute=state.seen.rounded_mean if settings.impute == "mean" else 0.0,
+            impute=stand_in(state, settings),
+            bend=curve.name,
+            power=curve.power,
+            quantiles=curve.quantiles,
             factor=factor,
             offset=offset,
             indicator=settings.indicator and state.num_missing > 0,
@@ -107,21 +121,28 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
 
     def transform(self, values: pl.Series, encoding: NumberEncoding) -> NDArray[np.float32]:
         """[N, 1] float32, or [N, 2] with the indicator. What float32 cannot hold becomes the largest that it can."""
-        missing = values.is_null().to_numpy()
-        numbers = values.fill_null(encoding.impute).to_numpy()
+        numbers, missing = _imputed(values, encoding.impute)
+        block = np.empty((len(numbers), 1 + encoding.indicator), dtype=np.float32)
         with np.errstate(over="ignore"):
-            scaled = (numbers * encoding.factor + encoding.offset).clip(-_LARGEST, _LARGEST).astype(np.float32)
-        return np.stack([scaled, missing.astype(np.float32)], axis=1) if encoding.indicator else scaled[:, None]
+            block[:, 0] = encoding.curve(numbers) * encoding.factor + encoding.offset
+        if encoding.indicator:
+            block[:, 1] = missing
+        return np.maximum(np.minimum(block, _LARGEST, out=block), -_LARGEST, out=block)
+
+    def augment(
+        self, block: Tensor, settings: Config, generator: Generator, encoding: NumberEncoding, deviation: float = 1.0
+    ) -> Tensor:
+        """[B, 1] or [B, 2] float32; noise is scaled by the deviation, and the indicator stays."""
+        from tasks.augmentation.table import jittered
+
+        assert isinstance(settings, AugmentNumber)
+        return jittered(block, settings, generator, deviation)
 
 
-def _center_and_width(seen: Moments, scale: str) -> tuple[float, float]:
-    """What is taken away and what the rest is divided by; a column of one value has no width."""
-    match scale:
-        case "standard":
-            return seen.center_and_deviation
-        case "min_max":
-            return seen.minimum, min(2 * seen.half_spread, sys.float_info.max)
-        case "symmetric":
-            return seen.minimum / 2 + seen.maximum / 2, seen.half_spread
-        case _:
-            return 0.0, 1.0
+def _imputed(values: pl.Series, impute: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Numbers [N], and where one was missing [N]. Of few values numpy is the faster to tell, of many polars."""
+    if len(values) > FEW:
+        return values.fill_null(impute).to_numpy(), values.is_null().to_numpy()
+    numbers = values.to_numpy()
+    missing = np.isnan(numbers)
+    return (np.where(missing, impute, numbers) if missing.any() else numbers), missing

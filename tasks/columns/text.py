@@ -1,42 +1,73 @@
-"""Text: TF-IDF over runs of words."""
+"""Text: TF-IDF over runs of words, or the numbers of learnt pieces of words."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from tasks.columns import byte_pairs
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.params import ColumnTypeName, NormalizeText
+from tasks.inputs import Block, Field
+from tasks.params import AugmentText, ColumnTypeName, Config, NormalizeText
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
+    from tokenizers import Tokenizer
+    from torch import Generator, Tensor
+
+_WORD = re.compile(r"\b\w\w+\b")
+"""Two letters or digits at least, as scikit-learn has it."""
 
 
 @dataclass(frozen=True)
 class TextState:
-    """In how many documents each term stands, and how many documents there were."""
+    """How many documents there were, and in how many of them each term stands; for tokens, how often each word does."""
 
     num_documents: int
-    documents_with: Counter[str]
+    counts: Counter[str]
 
 
 class TextEncoding(Encoding):
-    """A document becomes term counts times `idf`, scaled to length 1."""
+    """tfidf: a document becomes term counts times `idf`, scaled to length 1. tokens: the numbers of its pieces in
+    `vocabulary`, made by `merges` in their order; a text of more than `length` is cut."""
 
     type: Literal["text"] = "text"
-    ngrams: tuple[int, int]
-    terms: tuple[str, ...]
-    idf: tuple[float, ...]
+    encode: Literal["tfidf", "tokens"] = "tfidf"
+    ngrams: tuple[int, int] = (1, 1)
+    terms: tuple[str, ...] = ()
+    idf: tuple[float, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    merges: tuple[str, ...] = ()
+    length: int = 0
 
     def field(self, name: str) -> Field:
+        if self.encode == "tokens":
+            return Field(name=name, kind="tokens", shape=(self.length,), vocabulary=len(self.vocabulary))
         labels = tuple(f"{name}:{term}" for term in self.terms)
         return Field(name=name, kind="sparse", shape=(len(self.terms),), labels=labels)
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Each term's number."""
+        return {term: number for number, term in enumerate(self.terms)}
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64]:
+        """`idf` [K]."""
+        return np.array(self.idf)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return byte_pairs.tokenizer_of(self.vocabulary, self.merges, self.length)
 
 
 class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
@@ -56,25 +87,28 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
             expectation("column_value_lengths_to_be_between", "critical", column=column, max_value=limit),
         ]
 
-    def faults(self, values: pl.Series) -> pl.Series:
+    def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         blank = values.fill_null("").str.strip_chars().str.len_chars() == 0
         reason = pl.when(pl.col("blank")).then(pl.lit(f"{values.name} is blank"))
         return pl.DataFrame({"blank": blank}).select(reason.alias(values.name)).to_series()
 
     def fit(self, values: pl.Series, settings: NormalizeText) -> TextState:
-        analyze = _vectorizer(settings.ngrams).build_analyzer()
         documents = values.fill_null("").to_list()
+        if settings.encode == "tokens":
+            return TextState(len(documents), byte_pairs.count_words(filter(str.strip, documents)))
         counts: Counter[str] = Counter()
         for document in documents:
-            counts.update(set(analyze(document)))
+            counts.update(set(_terms(document, settings.ngrams)))
         return TextState(len(documents), counts)
 
     def merge(self, first: TextState, second: TextState) -> TextState:
-        return TextState(first.num_documents + second.num_documents, first.documents_with + second.documents_with)
+        return TextState(first.num_documents + second.num_documents, first.counts + second.counts)
 
     def finish(self, state: TextState, settings: NormalizeText) -> TextEncoding:
         """idf(t) = ln((1 + n) / (1 + documents with t)) + 1: scikit-learn's smoothed form."""
-        counts = {term: count for term, count in state.documents_with.items() if count >= settings.min_documents}
+        if settings.encode == "tokens":
+            return _tokens(state, settings)
+        counts = {term: count for term, count in state.counts.items() if count >= settings.min_documents}
         if not counts:
             raise UserError("has no term in enough training rows; lower normalize.text.min_documents")
         terms = sorted(sorted(counts, key=lambda term: (-counts[term], term))[: settings.max_features])
@@ -82,19 +116,64 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         idf = np.log((1 + state.num_documents) / (1 + found_in)) + 1
         return TextEncoding(ngrams=settings.ngrams, terms=tuple(terms), idf=tuple(map(round_significant, idf)))
 
-    def transform(self, values: pl.Series, encoding: TextEncoding) -> csr_matrix:
-        from scipy.sparse import csr_matrix
-        from sklearn.preprocessing import normalize
+    def transform(self, values: pl.Series, encoding: TextEncoding) -> Block:
+        """csr_matrix [N, K] float32, or [N, L] int32 for tokens."""
+        documents = [document or "" for document in values.to_list()]
+        if encoding.encode == "tokens":
+            return byte_pairs.encode(encoding.tokenizer, documents, encoding.length)
+        return _tfidf(documents, encoding)
 
-        if values.is_empty():
-            return csr_matrix((0, len(encoding.terms)), dtype=np.float32)
-        counts = _vectorizer(encoding.ngrams, encoding.terms).transform(values.fill_null("").to_list())
-        weighted = counts.multiply(np.asarray(encoding.idf)).tocsr()
-        return normalize(weighted, norm="l2").astype(np.float32)
+    def augment(
+        self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, deviation: float = 1.0
+    ) -> Tensor:
+        """Tokens [B, L]; TF-IDF stays as it is, since its words cannot be told apart any more."""
+        from tasks.augmentation.text import augment_tokens
+
+        assert isinstance(settings, AugmentText)
+        return augment_tokens(block, settings, generator) if encoding.encode == "tokens" else block
 
 
-def _vectorizer(ngrams: tuple[int, int], terms: tuple[str, ...] | None = None) -> Any:
-    from sklearn.feature_extraction.text import CountVectorizer
+def _tokens(state: TextState, settings: NormalizeText) -> TextEncoding:
+    if not state.counts:
+        raise UserError("has no word in any training row; give it the role id to leave it out")
+    vocabulary, merges = byte_pairs.learn(state.counts, settings.vocabulary, settings.min_documents)
+    return TextEncoding(encode="tokens", vocabulary=vocabulary, merges=merges, length=settings.length)
 
-    vocabulary = None if terms is None else {term: number for number, term in enumerate(terms)}
-    return CountVectorizer(ngram_range=ngrams, vocabulary=vocabulary)
+
+def _terms(document: str, ngrams: tuple[int, int]) -> list[str]:
+    """Runs of words in lower case, from the shortest to the longest that is asked for."""
+    words = _WORD.findall(document.lower())
+    if ngrams == (1, 1):
+        return words
+    shortest, longest = ngrams
+    return [
+        " ".join(words[start : start + size])
+        for size in range(shortest, longest + 1)
+        for start in range(len(words) - size + 1)
+    ]
+
+
+def _tfidf(documents: Sequence[str], encoding: TextEncoding) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
+    known = encoding.places
+    places: list[int] = []
+    counts: list[int] = []
+    ends = [0]
+    for document in documents:
+        found = Counter(known[term] for term in _terms(document, encoding.ngrams) if term in known)
+        for place in sorted(found):
+            places.append(place)
+            counts.append(found[place])
+        ends.append(len(places))
+    columns = np.array(places, dtype=np.int32)
+    weighted = _of_length_one(np.array(counts, dtype=np.float64) * encoding.weights[columns], np.array(ends))
+    return csr_matrix((weighted, columns, ends), shape=(len(documents), len(known)))
+
+
+def _of_length_one(values: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The values of rows, one row after the other and each up to its end, divided by their row's Euclidean length."""
+    rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    # bincount adds one after the other, so that a row's length does not depend on what stands beside it.
+    lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(ends) - 1))
+    return (values / lengths[rows]).astype(np.float32)

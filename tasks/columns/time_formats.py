@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
+
+from tasks.columns.base import FEW
 
 _DAYS = (
     "%Y-%m-%d",
@@ -42,6 +45,23 @@ EPOCHS: dict[str, int] = {"epoch seconds": 1_000_000, "epoch milliseconds": 1_00
 
 _FIRST_DAY = datetime(1000, 1, 1)
 """`%Y` also reads 20 as the year 20, which no table means."""
+
+_FIRST_MOMENT = np.datetime64("0001-01-01T00:00:00", "us")
+_LAST_MOMENT = np.datetime64("9999-12-31T23:59:59.999999", "us")
+
+_DAY, _MINUTE, _FRACTION = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d", r"(\.\d{3}|\.\d{6}|)"
+_PLAIN = tuple(
+    re.compile(shape)
+    for shape in (
+        _DAY,
+        f"{_DAY} {_MINUTE}",
+        f"{_DAY} {_MINUTE}:\\d\\d{_FRACTION}",
+        f"{_DAY}T{_MINUTE}",
+        f"{_DAY}T{_MINUTE}:\\d\\d{_FRACTION}",
+        f"{_DAY}T{_MINUTE}:\\d\\d{_FRACTION}(Z|[+-]{_MINUTE})",
+    )
+)
+"""Each is one of FORMATS that no other can be taken for, and Python reads it too."""
 
 _HEADS = (1, 200)
 """Most formats fail at the first value and most of the others soon: only those that are left see the whole part."""
@@ -102,6 +122,32 @@ def parse(values: pl.Series, written: str) -> pl.Series:
     return times
 
 
+def plain_times(values: pl.Series) -> pl.Series | None:
+    """A few texts, if they are all written in one of the commonest ways: as `parse` reads them by `best_format`, but in
+    a hundredth of the time. None if that does not do."""
+    if len(values) > FEW:
+        return None
+    written = values.to_list()
+    present = [text for text in written if text is not None]
+    if not any(all(map(plain.fullmatch, present)) for plain in _PLAIN):
+        return None
+    try:
+        read = [None if text is None else _iso_time(text) for text in written]
+    except (ValueError, OverflowError):
+        return None
+    return pl.Series(values.name, read, dtype=pl.Datetime("us"))
+
+
+def _iso_time(text: str) -> datetime:
+    """In UTC. Raises ValueError or OverflowError where there is no such time, or none that `parse` takes for one."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is not None:
+        time = time.astimezone(UTC).replace(tzinfo=None)
+    if time < _FIRST_DAY:
+        raise ValueError(text)
+    return time
+
+
 def _read(text: pl.Series, chrono: str) -> pl.Series:
     zone = "UTC" if "%#z" in chrono else None
     times = text.str.to_datetime(chrono, time_unit="us", time_zone=zone, strict=False).dt.replace_time_zone(None)
@@ -130,7 +176,9 @@ def _since_1970(numbers: pl.Series, step: int) -> pl.Series:
 
 def _within_reach(times: pl.Series) -> pl.Series:
     """Only years that Python and pandas know too."""
-    return times.set(~times.dt.year().is_between(1, 9999), None)
+    moments = times.to_numpy()
+    beyond = (moments < _FIRST_MOMENT) | (moments > _LAST_MOMENT)
+    return times.set(pl.Series(beyond), None) if beyond.any() else times
 
 
 def _as_text(values: pl.Series) -> pl.Series:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,29 +10,30 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
+from tasks.columns.calendar_parts import PERIODS, Integers, calendar_part, circle
 from tasks.columns.moments import Moments, factor_and_offset, merged, moments
-from tasks.columns.time_formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse
+from tasks.columns.time_formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
 from tasks.errors import UserError
 from tasks.inputs import Field
 from tasks.params import ColumnTypeName, Config, NormalizeTimestamp, TimestampPart
 
 __all__ = ["FORMATS", "TimestampColumn", "TimestampEncoding", "ambiguous", "fitting_formats", "parse"]
 
-_PERIODS: dict[TimestampPart, int] = {"month": 12, "day": 31, "weekday": 7, "hour": 24, "minute": 60}
-"""Parts that begin anew after so many steps: December is next to January. Such a part is a point on a circle."""
-
-_MICROSECONDS_A_DAY = 86_400_000_000
 _DRAFTED_MARGIN = 0.5
 """A drafted range begins half of what was seen before the first of it: older rows may be left-overs."""
 
 _FIRST_DAY = np.datetime64("0001-01-01T00:00:00", "us")
 
+Inputs = NDArray[np.float32] | NDArray[np.float64]
+Seen = Moments | frozenset[int]
+"""What training rows say of a part: of one with a period, which of its steps there were."""
+
 
 @dataclass(frozen=True)
 class TimestampState:
-    """Each part's moments, in the order of the settings, and how many timestamps were missing."""
+    """What was seen of each part, in the order of the settings, and how many timestamps were missing."""
 
-    parts: tuple[Moments, ...]
+    parts: tuple[Seen, ...]
     num_missing: int
 
 
@@ -48,16 +47,18 @@ class Part(Config):
 
     def labels(self, column: str) -> tuple[str, ...]:
         label = f"{column} {self.name}"
-        return (f"{label} sin", f"{label} cos") if self.name in _PERIODS else (label,)
+        return (f"{label} sin", f"{label} cos") if self.name in PERIODS else (label,)
 
-    def inputs(self, times: pl.Series) -> Iterator[NDArray[np.float64]]:
-        """One or two inputs [N] of timestamps of which none is missing."""
-        values = _part(times, self.name)
-        if period := _PERIODS.get(self.name):
-            angle = 2 * math.pi * values / period
-            yield from (np.sin(angle), np.cos(angle))
-        else:
-            yield values * self.factor + self.offset
+    @property
+    def num_inputs(self) -> int:
+        return 2 if self.name in PERIODS else 1
+
+    def inputs(self, times: Integers) -> Inputs:
+        """One or two inputs [N, 1 or 2] of microseconds since 1970 [N]."""
+        values = calendar_part(times, self.name)
+        period = PERIODS.get(self.name)
+        found: Inputs = circle(period)[values] if period else (values * self.factor + self.offset)[:, None]
+        return found
 
 
 class TimestampEncoding(Encoding):
@@ -66,6 +67,10 @@ class TimestampEncoding(Encoding):
     type: Literal["timestamp"] = "timestamp"
     parts: tuple[Part, ...]
     indicator: bool
+
+    @property
+    def num_inputs(self) -> int:
+        return sum(part.num_inputs for part in self.parts) + self.indicator
 
     def field(self, name: str) -> Field:
         labels = [label for part in self.parts for label in part.labels(name)]
@@ -87,7 +92,8 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
         """Text in the format that fits most of it, the first of FORMATS where several do. Numbers become missing: only
         a format of the user's says what they count."""
         if values.dtype == pl.String:
-            return parse(values, best_format(values))
+            few = plain_times(values)
+            return parse(values, best_format(values)) if few is None else few
         if values.dtype in (pl.Date, pl.Datetime):
             return in_utc(values)
         return pl.Series(values.name, [None] * len(values), dtype=self.dtype)
@@ -105,19 +111,19 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
         return drafted
 
     def fit(self, values: pl.Series, settings: NormalizeTimestamp) -> TimestampState:
-        present = values.drop_nulls()
-        return TimestampState(tuple(moments(_part(present, name)) for name in settings.parts), values.null_count())
+        times = values.drop_nulls().to_numpy().view(np.int64)
+        return TimestampState(tuple(_seen(times, name) for name in settings.parts), values.null_count())
 
     def merge(self, first: TimestampState, second: TimestampState) -> TimestampState:
-        parts = tuple(merged(one, other) for one, other in zip(first.parts, second.parts, strict=True))
+        parts = tuple(_seen_in_both(*both) for both in zip(first.parts, second.parts, strict=True))
         return TimestampState(parts, first.num_missing + second.num_missing)
 
     def finish(self, state: TimestampState, settings: NormalizeTimestamp) -> TimestampEncoding:
         """Parts that never vary say nothing, and are left out; when none does, the first stands for the column."""
         seen = dict(zip(settings.parts, state.parts, strict=True))
-        if not all(part.count for part in seen.values()):
+        if not all(map(_is_seen, seen.values())):
             raise UserError("has no timestamp in any training row; give it the role id to leave it out")
-        varying = [name for name, part in seen.items() if part.half_spread > 0]
+        varying = [name for name, part in seen.items() if _varies(part)]
         return TimestampEncoding(
             parts=tuple(_learnt(name, seen[name]) for name in varying or settings.parts[:1]),
             indicator=settings.indicator and state.num_missing > 0,
@@ -125,26 +131,50 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
 
     def transform(self, values: pl.Series, encoding: TimestampEncoding) -> NDArray[np.float32]:
         """[N, K] float32."""
-        there = values.is_not_null().to_numpy()
-        block = np.zeros((len(values), *encoding.field(values.name).shape), dtype=np.float32)
-        present = values.drop_nulls()
-        inputs = [column for part in encoding.parts for column in part.inputs(present)]
-        block[there, : len(inputs)] = np.stack(inputs, axis=1)
-        if encoding.indicator:
-            block[~there, -1] = 1
+        times = values.to_numpy()
+        missing = np.isnat(times)
+        if not missing.any():
+            return _inputs(times, encoding)
+        block = np.zeros((len(times), encoding.num_inputs), dtype=np.float32)
+        block[~missing] = _inputs(times[~missing], encoding)
+        block[missing, -1] = encoding.indicator
         return block
 
 
-def _learnt(name: TimestampPart, seen: Moments) -> Part:
-    if name in _PERIODS:
+def _inputs(times: NDArray[np.datetime64], encoding: TimestampEncoding) -> NDArray[np.float32]:
+    """The parts [N, K] of timestamps [N] of which none is missing."""
+    block = np.zeros((len(times), encoding.num_inputs), dtype=np.float32)
+    start = 0
+    for part in encoding.parts:
+        stop = start + part.num_inputs
+        block[:, start:stop] = part.inputs(times.view(np.int64))
+        start = stop
+    return block
+
+
+def _seen(times: Integers, name: TimestampPart) -> Seen:
+    values = calendar_part(times, name)
+    return frozenset(np.flatnonzero(np.bincount(values)).tolist()) if name in PERIODS else moments(values)
+
+
+def _seen_in_both(first: Seen, second: Seen) -> Seen:
+    if isinstance(first, Moments) and isinstance(second, Moments):
+        return merged(first, second)
+    assert isinstance(first, frozenset)
+    assert isinstance(second, frozenset)
+    return first | second
+
+
+def _is_seen(part: Seen) -> bool:
+    return part.count > 0 if isinstance(part, Moments) else bool(part)
+
+
+def _varies(part: Seen) -> bool:
+    return part.half_spread > 0 if isinstance(part, Moments) else len(part) > 1
+
+
+def _learnt(name: TimestampPart, seen: Seen) -> Part:
+    if not isinstance(seen, Moments):
         return Part(name=name)
     factor, offset = factor_and_offset(*seen.center_and_deviation)
     return Part(name=name, factor=factor, offset=offset)
-
-
-def _part(times: pl.Series, name: TimestampPart) -> NDArray[np.float64]:
-    """A part of each timestamp [N]; `elapsed` is in days since 1970, with fractions."""
-    if name == "elapsed":
-        return times.to_physical().to_numpy() / _MICROSECONDS_A_DAY
-    part: pl.Series = getattr(times.dt, name)()
-    return part.cast(pl.Float64).to_numpy()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.metrics_calculator import MetricsCalculator
+
+_FIRST, _LAST = datetime(1678, 1, 1), datetime(2262, 1, 1)
+"""What nanoseconds since 1970 can tell, in 64 bits."""
 
 
 class MetricError(Exception):
@@ -67,5 +71,15 @@ def as_pandas(part: pl.DataFrame, with_gaps: Iterable[str]) -> Any:
 
     pandas keeps booleans as objects where some are missing: then so in every part, or parts would differ in type.
     """
-    frame = sized(part).to_pandas()
+    frame = _in_nanoseconds(sized(part)).to_pandas()
     return frame.astype({name: object for name in with_gaps if name in part.columns})
+
+
+def _in_nanoseconds(part: pl.DataFrame) -> pl.DataFrame:
+    """Timestamps in the one unit that Great Expectations compares as a whole: in others it goes value by value."""
+    fitting = [
+        name
+        for name, dtype in part.schema.items()
+        if dtype == pl.Datetime("us") and part[name].is_between(_FIRST, _LAST).fill_null(value=True).all()
+    ]
+    return part.with_columns(pl.col(name).cast(pl.Datetime("ns")) for name in fitting)

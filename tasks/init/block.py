@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.init.findings import Finding, by_weight
 from tasks.init.model import Choice
+from tasks.init.splits import SplitChoice
 from tasks.init.target import Target
 from tasks.init.yaml_text import beside, comment, flow, scalar
 
@@ -43,9 +44,9 @@ class Draft:
     target: Target
     findings: Sequence[Finding]
     choice: Choice
+    split: SplitChoice
     clean: Mapping[str, Any] = field(default_factory=dict)
     clean_reason: str = ""
-    split: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, dict[str, Any]]:
@@ -73,7 +74,7 @@ def block_text(draft: Draft) -> str:
         *_columns(draft),
         "  validate: {}",
         *beside(f"  clean: {flow(draft.clean)}", draft.clean_reason),
-        f"  split: {flow(draft.split)}",
+        *beside(f"  split: {flow(draft.split.settings)}", draft.split.reason),
         f"  normalize: {flow(choice.normalize)}",
         "  augment: {}",
         *beside("  train:", choice.reason),

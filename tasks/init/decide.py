@@ -13,6 +13,7 @@ from tasks.init.leaks import find_leaks
 from tasks.init.look import Look
 from tasks.init.missing import find_sentinels
 from tasks.init.model import Choice, choose_model, one_picture
+from tasks.init.splits import SplitChoice, choose_split, with_consequences
 from tasks.init.target import Target, first_part, given_target, guess_target
 
 _TOGETHER: dict[Kind, str] = {
@@ -31,6 +32,7 @@ class Decisions:
     features: tuple[str, ...]
     findings: tuple[Finding, ...]
     choice: Choice
+    split: SplitChoice
     share_gone: float
     of_source: Mapping[str, str]
     """The roles of the columns that the source adds."""
@@ -62,13 +64,16 @@ def decide(seen: Look, target_name: str | None, from_names: bool) -> Decisions:
     left = {name: count for name, count in classes.counts.items() if not _is_gone(name, classes, rare)}
     num_gone = sum(classes.counts.values()) - sum(left.values())
     content = _content(facts, target, features, findings)
+    share_gone = labels.share_quarantined(facts, target.name, content, num_gone)
+    split = choose_split(facts, seen.source, findings, round(facts.num_rows * (1 - share_gone)))
     return Decisions(
         target=target,
         features=tuple(features),
-        findings=tuple(by_weight(findings)),
+        findings=tuple(by_weight(with_consequences(findings, split, facts))),
         choice=choose_model(facts, target, features, left, seen.side),
+        split=split,
         of_source=taken,
-        share_gone=labels.share_quarantined(facts, target.name, content, num_gone),
+        share_gone=share_gone,
     )
 
 
@@ -118,7 +123,8 @@ def _parts_of_names(facts: Facts, known: Collection[str]) -> list[Finding]:
     for name in facts.names:
         if name in known or not name.startswith("part_"):
             continue
-        if facts.types[name] == "category" and not any(finding.role == "group" for finding in found):
+        is_enough = facts.types[name] == "category" and facts.state(name).num_distinct >= people.FEWEST_ENTITIES
+        if is_enough and not any(finding.role == "group" for finding in found):
             found.append(people.group_finding(facts, name))
         else:
             said = f"{name} is a part of the files' names, and no input."

@@ -6,11 +6,13 @@ from collections.abc import Collection
 
 import polars as pl
 
+from tasks.column_words import words
 from tasks.init.facts import Facts
 from tasks.init.findings import Finding, listed
-from tasks.init.vocabulary import BIRTH_WORDS, ENTITY_WORDS, ID_WORDS, SENSITIVE_WORDS, TIME_WORDS, words
+from tasks.init.vocabulary import BIRTH_WORDS, ENTITY_WORDS, ID_WORDS, SENSITIVE_WORDS, TIME_WORDS
 
-_FEWEST_ENTITIES = 3
+FEWEST_ENTITIES = 3
+"""As many as there are parts, none of which may be without one."""
 _EPOCH = (6e8, 2.5e9)
 """Seconds since 1970 from 1989 to 2049."""
 _SEXES = (("male", "female"), ("m", "f"), ("man", "woman"), ("men", "women"))
@@ -54,14 +56,13 @@ def find_entities(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 
 def group_finding(facts: Facts, name: str, others: Collection[str] = ()) -> Finding:
-    """The warning that rows of one entity land on both sides of a split."""
+    """The warning that rows belong together; what the split makes of it is said by `splits.with_consequences`."""
     state = facts.state(name)
     about = "" if state.is_exact else "about "
     also = f" As often repeated: {listed(others)}." if others else ""
     said = (
         f"{name} names {about}{state.num_distinct:,} entities with {state.num_present / state.num_distinct:.1f} rows "
-        f"each: left out as a feature, but rows of one entity land in train and in test, so the scores will be too "
-        f"good for entities that are new.{also}"
+        f"each: left out as a feature.{also}"
     )
     return Finding(kind="group", columns=(name,), message=said, role="group")
 
@@ -73,10 +74,7 @@ def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
         return []
     best = max(candidates, key=lambda name: (_in_order(facts, name), bool(TIME_WORDS & set(words(name)))))
     order = "and the rows stand in its order" if _in_order(facts, best) else "by its name and values"
-    said = (
-        f"{best} says when a row came to be, {order}: left out as a feature; a split by hash tests on rows older than "
-        "some it learnt from, so the scores may be too good for tomorrow's."
-    )
+    said = f"{best} says when a row came to be, {order}: left out as a feature."
     return [Finding(kind="time", columns=(best,), message=said, role="time")]
 
 
@@ -93,12 +91,12 @@ def _is_repeated_id(facts: Facts, name: str) -> bool:
 def _repeats(facts: Facts, name: str) -> bool:
     state = facts.state(name)
     fits = facts.types[name] in ("category", "text") or facts.is_whole(name)
-    return fits and state.num_distinct >= _FEWEST_ENTITIES and state.num_present >= 1.5 * state.num_distinct
+    return fits and state.num_distinct >= FEWEST_ENTITIES and state.num_present >= 1.5 * state.num_distinct
 
 
 def _is_time(facts: Facts, name: str) -> bool:
     said = set(words(name))
-    if said & BIRTH_WORDS or facts.state(name).num_distinct < _FEWEST_ENTITIES:
+    if said & BIRTH_WORDS or facts.state(name).num_distinct < FEWEST_ENTITIES:
         return False
     if facts.types[name] == "timestamp":
         return bool(said & TIME_WORDS) or _in_order(facts, name)

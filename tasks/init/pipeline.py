@@ -106,17 +106,8 @@ def _draft(name: str, pointed: Pointed, seen: Look, decisions: Decisions) -> Dra
         choice=decisions.choice,
         clean=clean,
         clean_reason=reason,
-        split=_split(seen, decisions),
+        split=decisions.split,
     )
-
-
-def _split(seen: Look, decisions: Decisions) -> dict[str, Any]:
-    if any(key.startswith("test_") for key in seen.source):
-        return {"kind": "given", "validation": 0.15, "seed": 0}
-    column = next((finding.columns[0] for finding in decisions.findings if finding.role == "split"), None)
-    if column:
-        return {"kind": "given", "column": column, "validation": 0.15, "seed": 0}
-    return {"validation": 0.15, "test": 0.15, "seed": 0}
 
 
 def _clean(gone: float) -> tuple[dict[str, Any], str]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_a-zA-Z]+")
-
 _ID = "id ids uid uuid guid key pk idx index nr no number num ref reference code serial rowid"
 _LABEL = "target label labels class classes y outcome response groundtruth"
 _ASKED_FOR = """
@@ -50,8 +46,3 @@ NONE_AMONG_NUMBERS = frozenset(_NONE.split()) | {"", "not available", "not appli
 """What stands for a missing value where all else is a number, in small letters."""
 NONE_ANYWHERE = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "NaN", "nan")
 """What hardly ever means anything else, among words too. `None` and `-` do: an answer, a range, a bill of nothing."""
-
-
-def words(name: str) -> list[str]:
-    """The words of a column's name in small letters: `userId`, `user_id` and `USER ID` are the same two."""
-    return [word.lower() for word in _WORD.findall(name)]

@@ -1,4 +1,4 @@
-"""Convolutions over the one picture, an image or a spectrogram, with the dense columns joined before the head."""
+"""Convolutions over the one picture, an image or a spectrogram, with the other columns joined before the head."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tasks.errors import UserError
 from tasks.inputs import Field, Spec
-from tasks.networks.base import InputNetwork, ScaleBytes, dense_layers, refuse_sparse
+from tasks.networks.base import InputNetwork, ScaleBytes, dense_layers, read_width, reader, refuse_sparse
 from tasks.params import CnnNetwork
 
 _SMALLEST_TO_HALVE = 4
@@ -19,13 +19,15 @@ _LARGEST_TO_FLATTEN = 64
 
 
 class Cnn(InputNetwork):
-    """Blocks of two 3x3 convolutions, then a dense layer over what they found and the dense columns."""
+    """Blocks of two 3x3 convolutions, then a dense layer over what they found and the other columns."""
 
     def __init__(self, config: CnnNetwork, spec: Spec) -> None:
         super().__init__()
         picture = _the_picture(spec)
         self.picture_name = picture.name
-        self.dense_names = [field.name for field in spec.fields if field.kind == "dense"]
+        others = [field for field in spec.fields if not field.is_picture]
+        self.other_names = [field.name for field in others]
+        self.readers = nn.ModuleList(map(reader, others))
         channels, height, width = picture.shape
         self.scale = ScaleBytes(picture)
         blocks = []
@@ -39,16 +41,17 @@ class Cnn(InputNetwork):
         self.averaged = (3,) if picture.kind == "audio" else (2, 3)
         places = height * width if self.flatten else height if picture.kind == "audio" else 1
         found = channels * places
-        num_dense = sum(field.num_inputs for field in spec.fields if field.kind == "dense")
+        num_others = sum(map(read_width, others))
         self.dropout = nn.Dropout(config.dropout)
-        self.head = dense_layers([found + num_dense, config.hidden, spec.num_outputs], config.dropout)
+        self.head = dense_layers([found + num_others, config.hidden, spec.num_outputs], config.dropout)
 
     def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
-        """Outputs [B, O] from the picture [B, C, H, W] and the dense blocks [B, K]."""
+        """Outputs [B, O] from the picture [B, C, H, W] and the other blocks."""
         seen = self.blocks(self.scale(blocks[self.picture_name]))
         # A plain mean, as adaptive pooling has no deterministic gradient on CUDA.
         found = self.dropout((seen if self.flatten else seen.mean(dim=self.averaged)).flatten(1))
-        outputs: Tensor = self.head(torch.cat([found, *(blocks[name] for name in self.dense_names)], dim=1))
+        others = [read(blocks[name]) for name, read in zip(self.other_names, self.readers, strict=True)]
+        outputs: Tensor = self.head(torch.cat([found, *others], dim=1))
         return outputs
 
 

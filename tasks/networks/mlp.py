@@ -1,4 +1,4 @@
-"""Dense layers over numbers, categories and flattened pictures."""
+"""Dense layers over numbers, categories, the mean of a text's tokens, and flattened pictures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tasks.errors import UserError
 from tasks.inputs import Spec
-from tasks.networks.base import InputNetwork, ScaleBytes, dense_layers, refuse_sparse
+from tasks.networks.base import InputNetwork, dense_layers, read_width, reader, refuse_sparse
 from tasks.params import MlpNetwork
 
 
@@ -23,12 +23,12 @@ class Mlp(InputNetwork):
             raise UserError("network mlp: there is no column to read; give at least one the role feature")
         # Numbered, not named: a column's name may hold a dot, which a module's name may not.
         self.names = [field.name for field in spec.fields]
-        self.readers = nn.ModuleList(ScaleBytes(field) if field.is_picture else nn.Identity() for field in spec.fields)
-        num_inputs = sum(field.num_inputs for field in spec.fields)
+        self.readers = nn.ModuleList(map(reader, spec.fields))
+        num_inputs = sum(map(read_width, spec.fields))
         self.layers = dense_layers([num_inputs, *config.hidden, spec.num_outputs], config.dropout)
 
     def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """Outputs [B, O] from all blocks, a picture's [B, C, H, W] flattened to [B, C * H * W]."""
-        read = [reader(blocks[name]).flatten(1) for name, reader in zip(self.names, self.readers, strict=True)]
+        read = [read(blocks[name]).flatten(1) for name, read in zip(self.names, self.readers, strict=True)]
         outputs: Tensor = self.layers(torch.cat(read, dim=1))
         return outputs

@@ -13,6 +13,7 @@ import polars as pl
 
 import tasks
 from tasks.environment import installed_version
+from tasks.inputs import FieldKind
 from tasks.recipe import Feature, Recipe, read_recipe
 from tasks.trainers import trainer
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 NUM_EXAMPLES = 5
 
 _ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic")
+_READS: dict[FieldKind, str] = {"image": "pillow", "audio": "scipy", "sparse": "scipy", "tokens": "tokenizers"}
+"""The library that a kind of model input needs."""
 
 
 @contextmanager
@@ -52,9 +55,9 @@ def packaged(model_folder: Path, kind: str, sample: pl.DataFrame, about: Model) 
 
 def requirements(recipe: Recipe, kind: str) -> list[str]:
     """What prediction needs, in the versions that are installed."""
-    types = {feature.encoding.type for feature in recipe.features}
-    by_type = [*(["pillow"] if "image" in types else []), *(["scipy"] if types & {"text", "audio"} else [])]
-    return [_pinned(name) for name in sorted({*_ALWAYS, *by_type, *trainer(kind).requirements})]
+    kinds = {field.kind for field in recipe.spec().fields}
+    by_kind = {_READS[kind] for kind in kinds & _READS.keys()}
+    return [_pinned(name) for name in sorted({*_ALWAYS, *by_kind, *trainer(kind).requirements})]
 
 
 def signature(recipe: Recipe, sample: pl.DataFrame) -> ModelSignature:
@@ -82,13 +85,17 @@ def _input(feature: Feature, sample: pl.DataFrame) -> ColSpec:
 
     It refuses whole numbers where it was promised doubles or strings, and pandas reads a column without fractions as
     whole numbers: such a column is promised nothing, and the model checks it. Nor is one of booleans, which may come as
-    words, or with gaps.
+    words, or with gaps, nor one of numbers that may come with their unit, as text.
     """
     from mlflow.types import ColSpec, DataType
     from mlflow.types.schema import AnyType
 
     kind = feature.encoding.type
-    if kind == "boolean" or (kind in ("number", "category") and _looks_whole(sample[feature.name])):
+    if (
+        kind == "boolean"
+        or feature.arrives_as != kind
+        or (kind in ("number", "category") and _looks_whole(sample[feature.name]))
+    ):
         return ColSpec(AnyType(), feature.name)  # type: ignore[no-untyped-call]
     types = {
         "number": DataType.double,

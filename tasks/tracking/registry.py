@@ -91,6 +91,7 @@ def report_files(paths: Paths) -> list[Path]:
         paths.passport,
         paths.verdict,
         paths.dataset,
+        paths.cleaned,
     ]
 
 

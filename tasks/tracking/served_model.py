@@ -23,8 +23,8 @@ from mlflow.pyfunc.model import PythonModel
 from tasks import storage
 from tasks.columns.boolean import WORDS
 from tasks.errors import UserError
-from tasks.params import ColumnTypeName
-from tasks.recipe import Recipe, read_recipe
+from tasks.recipe import Feature, Recipe, read_recipe
+from tasks.repair import InText, numbers_in_text
 from tasks.trainers import trainer
 
 
@@ -56,7 +56,7 @@ def raw_rows(frame: pd.DataFrame, recipe: Recipe) -> pl.DataFrame:
 
     Raises UserError that names the column that is missing or of a wrong type.
     """
-    return pl.DataFrame([_raw_column(frame, feature.name, feature.encoding.type) for feature in recipe.features])
+    return pl.DataFrame([_raw_column(frame, feature) for feature in recipe.features])
 
 
 def answer_frame(answers: np.ndarray[Any, Any], recipe: Recipe) -> pd.DataFrame:
@@ -69,7 +69,8 @@ def answer_frame(answers: np.ndarray[Any, Any], recipe: Recipe) -> pd.DataFrame:
     return pd.DataFrame({"prediction": best, **probabilities})
 
 
-def _raw_column(frame: pd.DataFrame, name: str, kind: ColumnTypeName) -> pl.Series:
+def _raw_column(frame: pd.DataFrame, feature: Feature) -> pl.Series:
+    name, kind, repair = feature.name, feature.encoding.type, feature.repair
     if name not in frame.columns:
         raise UserError(f"column {name} is missing; the model was trained with it")
     if kind == "number" and pd.api.types.is_numeric_dtype(frame[name]):
@@ -78,6 +79,8 @@ def _raw_column(frame: pd.DataFrame, name: str, kind: ColumnTypeName) -> pl.Seri
     try:
         match kind:
             case "number":
+                if repair is not None and repair.in_text is not None:
+                    values = [_number_in_text(value, repair.in_text) for value in values]
                 return pl.Series(name, [_number(value) for value in values], dtype=pl.Float64)
             case "boolean":
                 return pl.Series(name, [_boolean(value) for value in values], dtype=pl.Boolean)
@@ -106,6 +109,14 @@ def _number(value: Any) -> float | None:
         return float(value)
     except (TypeError, ValueError):
         raise UserError(f"{value!r:.80} is no number; give a number") from None
+
+
+def _number_in_text(value: Any, written: InText) -> Any:
+    """Text such as `$1,200` as its number; all else, and what is no such text, as it is."""
+    if not isinstance(value, str):
+        return value
+    number = numbers_in_text(pl.Series([value]), written)[0]
+    return value if number is None else number
 
 
 def _text(value: Any) -> str | None:

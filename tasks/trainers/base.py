@@ -15,9 +15,12 @@ from tasks import storage
 from tasks.errors import UserError
 from tasks.inputs import Augmentation, Block, Examples, ModelInput, Spec
 from tasks.listeners import Listener
+from tasks.params import Mix
 
 _FORMAT = 1
 """Of model.json; a later one that older code cannot read has a higher number."""
+_WHOLE = ("image", "audio", "codes", "tokens")
+"""Kinds of whole numbers, of which none can be missing or infinite."""
 _SMALLEST_PROBABILITY = 1e-15
 """What a probability of zero counts as in a log loss, which would be infinite."""
 
@@ -42,12 +45,17 @@ class Fitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to be fitted: examples, what they look like, how columns are changed on the batch, and who listens."""
+    """What is to be fitted: examples, what they look like, how they are changed on the batch, and who listens.
+
+    `augmentations` are by column; `mix` makes one row of two. Only trainers that go through the rows in batches know
+    them: the others refuse them by `refuse_batch_changes`.
+    """
 
     spec: Spec
     train: Examples
     validation: Examples
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
+    mix: Mix = field(default_factory=Mix)
     listeners: Sequence[Listener] = ()
 
 
@@ -80,6 +88,31 @@ def check_job(job: Job) -> None:
             f"train: all training rows are of class {job.spec.classes[int(job.train.target[0])]!r}, so there is "
             "nothing to tell apart; add rows of the other classes, or choose another target"
         )
+
+
+def refuse_batch_changes(job: Job, kind: str) -> None:
+    """Raises UserError for a job whose rows are to be changed on the batch, for a trainer that knows no batches."""
+    if job.augmentations:
+        raise UserError(
+            f"train: {kind} learns from rows as they are, and the augment section changes them on the batch (column "
+            f"{min(job.augmentations)}); set `augment: copies: 1` or more, which writes changed rows down, or use "
+            "`train: kind: torch`"
+        )
+    if job.mix.kind != "none":
+        raise UserError(
+            f"train: {kind} learns from rows as they are, and augment.mix.kind {job.mix.kind} mixes them on the batch; "
+            "leave it out, or use `train: kind: torch`"
+        )
+
+
+def refuse_tokens(spec: Spec, kind: str) -> None:
+    """Raises UserError for a text column as tokens: their order says something, and their numbers nothing."""
+    for column in spec.fields:
+        if column.kind == "tokens":
+            raise UserError(
+                f"train: column {column.name}: {kind} cannot read text as tokens; "
+                "use `normalize: text: encode: tfidf`, or `train: kind: torch`"
+            )
 
 
 def score(spec: Spec, answers: NDArray[np.float64], target: NDArray[Any]) -> dict[str, float]:
@@ -138,13 +171,17 @@ def _read_weights(path: Path, sha256: str) -> bytes:
 
 
 def _reads(spec: Spec) -> dict[str, Any]:
-    fields = [{"name": column.name, "kind": column.kind, "shape": list(column.shape)} for column in spec.fields]
+    fields = [
+        {"name": column.name, "kind": column.kind, "shape": list(column.shape)}
+        | ({"vocabulary": column.vocabulary} if column.kind == "tokens" else {})
+        for column in spec.fields
+    ]
     return {"fields": fields, "task": spec.task, "classes": list(spec.classes)}
 
 
 def _check_finite(part: str, spec: Spec, examples: Examples) -> None:
     for column in spec.fields:
-        wrong = 0 if column.is_picture else _count_not_finite(examples.inputs.blocks[column.name])
+        wrong = 0 if column.kind in _WHOLE else _count_not_finite(examples.inputs.blocks[column.name])
         if wrong:
             raise UserError(
                 f"train: column {column.name}: {wrong:,} inputs of the {part} part are missing or infinite; "

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tasks.errors import UserError
 from tasks.inputs import Examples, ModelInput, Spec, as_matrix, input_labels
 from tasks.params import LightgbmTrain
-from tasks.trainers.base import Fitted, Job, check_job, read_model, write_model
+from tasks.trainers.base import Fitted, Job, check_job, read_model, refuse_batch_changes, refuse_tokens, write_model
 
 _WEIGHTS = "model.txt"
 _MOST_THREADS = 16
@@ -49,6 +49,8 @@ class LightgbmTrainer:
 
     def fit(self, job: Job, config: LightgbmTrain) -> Fitted:
         check_job(job)
+        refuse_tokens(job.spec, "lightgbm")
+        refuse_batch_changes(job, "lightgbm")
         booster = _train(job, config)
         best = booster.best_iteration
         # The trees are the same for any number of threads, and so must the file be.

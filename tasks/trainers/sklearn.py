@@ -21,7 +21,17 @@ from tasks.errors import UserError
 from tasks.inputs import ModelInput, Spec, as_matrix
 from tasks.params import LogisticRegression as LogisticRegressionConfig
 from tasks.params import SklearnTrain
-from tasks.trainers.base import Fitted, Job, check_job, log_loss, read_model, score, write_model
+from tasks.trainers.base import (
+    Fitted,
+    Job,
+    check_job,
+    log_loss,
+    read_model,
+    refuse_batch_changes,
+    refuse_tokens,
+    score,
+    write_model,
+)
 
 _WEIGHTS = "model.skops"
 _TRUSTED: list[str] = []
@@ -59,6 +69,8 @@ class SklearnTrainer:
 
     def fit(self, job: Job, config: SklearnTrain) -> Fitted:
         check_job(job)
+        refuse_tokens(job.spec, "sklearn")
+        refuse_batch_changes(job, "sklearn")
         estimator = make_estimator(job.spec, config)
         for listener in job.listeners:
             listener.started(1)

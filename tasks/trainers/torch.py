@@ -18,6 +18,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tasks.augmentation.mix import draw_mixture, mix_blocks, weighted
 from tasks.devices import choose_device, deterministic, is_there, memory_errors, own_random_numbers, threads_for
 from tasks.errors import UserError
 from tasks.inputs import Examples, ModelInput, Spec
@@ -191,8 +192,7 @@ def run_epoch(training: Training) -> dict[str, float]:
 def train_step(training: Training, rows: Tensor) -> Tensor:
     """One step down the gradient on the rows of these numbers. Returns the batch's loss, a scalar on the device."""
     batch = training.train.take(rows, training.device)
-    outputs = training.network(_augmented(training, batch.blocks))
-    loss = _loss(training.job.spec, outputs, batch.target)
+    loss = _training_loss(training, _augmented(training, batch.blocks), batch.target)
     training.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     training.optimizer.step()
@@ -252,13 +252,30 @@ def _loss(spec: Spec, outputs: Tensor, target: Tensor) -> Tensor:
     return functional.mse_loss(outputs[:, 0], target)
 
 
+def _training_loss(training: Training, blocks: dict[str, Tensor], target: Tensor) -> Tensor:
+    """The loss of a batch, whose rows are mixed first where the job says so: then of both rows' targets, weighted."""
+    spec, mix = training.job.spec, training.job.mix
+    mixture = draw_mixture(mix, spec, len(target), training.generator)
+    if mixture is None:
+        return _loss(spec, training.network(blocks), target)
+    outputs = training.network(mix_blocks(spec, blocks, mixture))
+    other = target[mixture.partner.to(target.device)]
+    if not spec.classes:
+        return _loss(spec, outputs, weighted(target, other, mixture.weight))
+    return weighted(_loss(spec, outputs, target), _loss(spec, outputs, other), mixture.weight)
+
+
 def _augmented(training: Training, blocks: dict[str, Tensor]) -> dict[str, Tensor]:
-    # As float32, so that the bytes are not rounded once more; the network scales them either way.
     changed = {
-        name: augment(blocks[name].to(torch.float32), training.generator)
+        name: augment(_unrounded(blocks[name]), training.generator)
         for name, augment in training.job.augmentations.items()
     }
     return {**blocks, **changed}
+
+
+def _unrounded(block: Tensor) -> Tensor:
+    """Bytes as float32, so that they are not rounded once more; the network scales them either way."""
+    return block.to(torch.float32) if block.dtype == torch.uint8 else block
 
 
 def _keep_the_best(training: Training, loss: float) -> None:
@@ -291,7 +308,7 @@ def _target_scale(job: Job) -> Scale:
 def _as_data(spec: Spec, examples: Examples, scale: Scale, device: torch.device) -> Data:
     blocks = {field.name: _as_tensor(examples.inputs.blocks[field.name]) for field in spec.fields}
     target = examples.target if spec.classes else (examples.target - scale.mean) / scale.deviation
-    numbers = torch.from_numpy(np.ascontiguousarray(target, dtype=np.int64 if spec.classes else np.float32))
+    numbers = _as_tensor(np.asarray(target, dtype=np.int64 if spec.classes else np.float32))
     size = sum(block.nbytes for block in blocks.values())
     home = device if size <= _HELD_ON_DEVICE else torch.device("cpu")
     return Data(blocks={name: block.to(home) for name, block in blocks.items()}, target=numbers.to(home))

@@ -9,7 +9,7 @@ import pytest
 from tasks.columns.audio import AudioColumn, AudioEncoding
 from tasks.columns.image import ImageColumn
 from tasks.errors import UserError
-from tasks.params import NormalizeAudio
+from tasks.params import CleanAudio, NormalizeAudio
 from tests.sounds import tone, wav
 from tests.tables import image
 
@@ -87,6 +87,37 @@ def test_a_shorter_clip_ends_in_silence() -> None:
 )
 def test_faults_say_what_is_wrong(content: bytes | None, reason: str) -> None:
     assert AUDIO.faults(pl.Series("x", [content, tone(440)], dtype=pl.Binary)).to_list() == [reason, None]
+
+
+QUIET = tone(440, loudness=0.0005)
+OUT_OF_PHASE = wav(np.array([[9_000, -9_000], [-9_000, 9_000]] * 50, dtype=np.int16))
+
+
+@pytest.mark.parametrize("content", [QUIET, tone(440, loudness=0), OUT_OF_PHASE], ids=["quiet", "none", "out of phase"])
+def test_silent_sounds_go_are_flagged_or_stay(content: bytes) -> None:
+    values = pl.Series("x", [content, tone(440, loudness=0.01), b"no sound"])
+    reason = "x is silent: never louder than 60 dB below full scale"
+    broken = "x cannot be decoded as audio (8 bytes)"
+    assert AUDIO.faults(values).to_list() == [reason, None, broken]
+    assert AUDIO.flags(values).null_count() == 3
+    flagged = CleanAudio(silent="flag")
+    assert AUDIO.faults(values, flagged).to_list() == [None, None, broken]
+    assert AUDIO.flags(values, flagged).to_list() == [reason, None, None]
+    kept = CleanAudio(silent="keep")
+    assert AUDIO.faults(values, kept).to_list() == [None, None, broken]
+    assert AUDIO.flags(values, kept).null_count() == 3
+
+
+def test_what_counts_as_silence_is_set_in_decibels() -> None:
+    values = pl.Series("x", [tone(440, loudness=loudness) for loudness in (0.09, 0.11)])
+    reason = "x is silent: never louder than 20 dB below full scale"
+    assert AUDIO.faults(values, CleanAudio(silent_db=-20)).to_list() == [reason, None]
+
+
+def test_short_clips_say_their_length_and_the_limit() -> None:
+    values = pl.Series("x", [tone(440, seconds=0.1), tone(440, seconds=0.25)])
+    found = AUDIO.faults(values, CleanAudio(min_seconds=0.25)).to_list()
+    assert found == ["x lasts 0.1 seconds, shorter than 0.25", None]
 
 
 def test_bytes_that_are_no_sound_cannot_be_encoded() -> None:

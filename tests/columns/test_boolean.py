@@ -62,3 +62,13 @@ def test_a_column_without_gaps_is_expected_to_stay_so() -> None:
     (drafted,) = BOOLEAN.expect("x", pl.Series([True]))
     assert (drafted["type"], drafted["severity"]) == ("expect_column_values_to_not_be_null", "warning")
     assert BOOLEAN.expect("x", pl.Series([True, None])) == []
+
+
+@pytest.mark.parametrize("impute", ["most_frequent", "false"])
+@pytest.mark.parametrize("seen", [[True, True, False, None], [True, False, False]])
+def test_one_row_is_encoded_as_many_are(impute: str, seen: list[bool | None]) -> None:
+    encoding = learnt(seen, impute=impute)
+    values = pl.Series("x", [True, None, False])
+    few, many = BOOLEAN.transform(values, encoding), BOOLEAN.transform(pl.concat([values] * 9), encoding)
+    assert (few.dtype, many.dtype) == ("float32", "float32")
+    assert many.tolist() == few.tolist() * 9

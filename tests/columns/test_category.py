@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks.columns.category import MAX_CATEGORIES, MAX_LENGTH, CategoryColumn, CategoryEncoding
+from tasks.inputs import one_hot
 from tasks.params import NormalizeCategory
 
 CATEGORY = CategoryColumn()
@@ -15,8 +19,9 @@ def learnt(values: list[str | None], **settings: object) -> CategoryEncoding:
 
 
 def codes(encoding: CategoryEncoding, values: list[str | None]) -> list[int]:
-    ordinal = encoding.model_copy(update={"encode": "ordinal"})
-    return CATEGORY.transform(pl.Series("x", values, dtype=pl.String), ordinal)[:, 0].astype(int).tolist()
+    places = CATEGORY.transform(pl.Series("x", values, dtype=pl.String), encoding)
+    assert (places.dtype, places.shape) == (np.int32, (len(values),))
+    return places.tolist()
 
 
 def test_class_1_is_class_1_however_it_was_written_and_whatever_stands_beside() -> None:
@@ -54,8 +59,57 @@ def test_a_missing_value_has_a_place_of_its_own_when_training_rows_had_some() ->
 
 
 def test_one_hot_has_one_input_for_each_place() -> None:
-    block = CATEGORY.transform(pl.Series("x", ["b", "never", None]), learnt(["a", "b", None]))
-    assert block.tolist() == [[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+    encoding = learnt(["a", "b", None])
+    field = encoding.field("x")
+    assert (field.kind, field.labels) == ("codes", ("x=a", "x=b", "x=(missing)", "x=(other)"))
+    places = CATEGORY.transform(pl.Series("x", ["b", "never", None]), encoding)
+    assert one_hot(field, places).tolist() == [[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+
+
+def test_ordinal_is_the_place_as_a_number() -> None:
+    block = CATEGORY.transform(pl.Series("x", ["b", None, "a", "never"]), learnt(["a", None, "b"], encode="ordinal"))
+    assert block.dtype == np.float32
+    assert block.tolist() == [[1], [2], [0], [3]]
+
+
+def test_a_missing_value_becomes_the_most_frequent_or_a_constant() -> None:
+    values: list[str | None] = ["b", "a", "b", None, "a", "c"]
+    frequent = learnt(values, impute="most_frequent")
+    assert frequent.impute == "a"
+    assert codes(frequent, [None, "a", "b", "c", "never"]) == [0, 0, 1, 2, 3]
+    constant = learnt(values, impute="constant", value="d")
+    assert constant.categories == ("a", "b", "c", "d")
+    assert codes(constant, [None, "d", "never"]) == [3, 3, 4]
+    assert codes(learnt(["a", "b"], impute="constant", value="d"), [None]) == [2]
+
+
+def test_imputed_rows_count_for_the_category_that_they_become() -> None:
+    values: list[str | None] = ["a", "a", "b", None, None, None]
+    assert learnt(values, impute="constant", value="c", max_categories=1).categories == ("c",)
+    assert learnt(values, max_categories=1).categories == ("a",)
+
+
+def test_hashed_places_never_change_and_know_no_unseen_value() -> None:
+    """Written down: a place that moves would make another model of an old one."""
+    encoding = learnt(["anything", None], encode="hashed", buckets=64)
+    assert codes(encoding, ["red", "green", "Köln", "", None]) == [35, 40, 0, 52, 64]
+    assert encoding.field("x").num_inputs == 65
+    without = learnt(["anything"], encode="hashed", buckets=64)
+    assert codes(without, ["red", None]) == [35, 52]
+    assert codes(learnt(["a", None], encode="hashed", impute="constant", value="red"), [None]) == [35]
+
+
+@settings(derandomize=True, max_examples=50, deadline=None)
+@given(
+    values=st.lists(st.none() | st.sampled_from("abcdef"), min_size=1, max_size=8),
+    encode=st.sampled_from(["one_hot", "ordinal", "hashed"]),
+    impute=st.sampled_from(["missing", "most_frequent", "constant"]),
+)
+def test_one_row_is_encoded_as_many_are(values: list[str | None], encode: str, impute: str) -> None:
+    encoding = learnt(["a", "b", None, "a", "c"], encode=encode, impute=impute, value="z", max_categories=2)
+    few = CATEGORY.transform(pl.Series("x", values, dtype=pl.String), encoding)
+    many = CATEGORY.transform(pl.Series("x", values * 20, dtype=pl.String), encoding)
+    assert np.array_equal(np.concatenate([few] * 20), many)
 
 
 @pytest.mark.parametrize("taken", ["(other)", "(missing)"])

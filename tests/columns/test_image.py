@@ -12,7 +12,7 @@ from PIL import Image
 
 from tasks.columns.image import ImageColumn, ImageEncoding, decode
 from tasks.errors import UserError
-from tasks.params import NormalizeImage
+from tasks.params import CleanImage, NormalizeImage
 from tests.tables import image
 
 IMAGE = ImageColumn()
@@ -100,7 +100,7 @@ def test_a_part_of_other_sizes_and_colours_only_adds_its_pixels() -> None:
     grey, colour = (IMAGE.fit(pl.Series("x", [image(pixels)]), settings) for pixels in (GREY, COLOUR))
     merged = IMAGE.merge(grey, colour)
     assert merged is not None
-    assert (merged.height, merged.width, merged.channels, merged.num_pixels) == (2, 3, 1, 26)
+    assert (merged.height, merged.width, merged.channels, merged.sums.num_pixels) == (2, 3, 1, 26)
     assert IMAGE.merge(None, merged) == IMAGE.merge(merged, None) == merged
 
 
@@ -117,8 +117,100 @@ def test_damaged_bytes_are_at_fault_and_never_crash() -> None:
                     if damaged:
                         damaged[dice.randrange(len(damaged))] = dice.randrange(256)
                 found = decode(bytes(damaged))
-                fault = IMAGE.faults(pl.Series("x", [bytes(damaged)])).item()
+                fault = IMAGE.faults(pl.Series("x", [bytes(damaged)]), CleanImage(blank="keep", min_side=1)).item()
                 assert (found is None) == (fault is not None)
+
+
+def camera(pixels: np.ndarray[Any, Any], orientation: int, form: str = "JPEG") -> bytes:
+    """A photograph of a camera that was held so (EXIF)."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, format=form, exif=exif)
+    return content.getvalue()
+
+
+def with_alpha(pixels: np.ndarray[Any, Any], alpha: np.ndarray[Any, Any]) -> bytes:
+    return image(np.dstack([pixels, alpha]))
+
+
+FLAT = np.full((4, 5, 3), 200, dtype=np.uint8)
+BLANK = {
+    "colour": image(FLAT),
+    "colour as JPEG": image(FLAT, "JPEG"),
+    "grey": image(FLAT[:, :, 0]),
+    "16 bits of which none counts": image(np.arange(20, dtype=np.uint16).reshape(4, 5)),
+    "seen through": with_alpha(FLAT, np.arange(20, dtype=np.uint8).reshape(4, 5)),
+    "in a palette": image(FLAT, "GIF"),
+}
+CHECKS = np.where(np.indices((16, 16)).sum(axis=0) % 2, 140, 100).astype(np.uint8)
+NOT_BLANK = {
+    "one pixel": image([[7, 7], [7, 8]]),
+    "16 bits": image(np.array([[0, 0], [0, 256]], dtype=np.uint16)),
+    "one channel": image(np.dstack([FLAT[:, :, :2], COLOUR[:, :, 2]])),
+    "checks that even out": image(CHECKS, "JPEG"),
+}
+
+
+@pytest.mark.parametrize("content", BLANK.values(), ids=BLANK.keys())
+def test_blank_images_go_are_flagged_or_stay(content: bytes) -> None:
+    values = pl.Series("scan", [content, None], dtype=pl.Binary)
+    reason = "scan is blank: all pixels are of one colour"
+    assert IMAGE.faults(values).to_list() == [reason, "scan has no image"]
+    assert IMAGE.flags(values).to_list() == [None, None]
+    flagged = CleanImage(blank="flag")
+    assert IMAGE.faults(values, flagged).to_list() == [None, "scan has no image"]
+    assert IMAGE.flags(values, flagged).to_list() == [reason, None]
+    kept = CleanImage(blank="keep")
+    assert IMAGE.faults(values, kept).to_list() == [None, "scan has no image"]
+    assert IMAGE.flags(values, kept).null_count() == 2
+
+
+@pytest.mark.parametrize("content", NOT_BLANK.values(), ids=NOT_BLANK.keys())
+def test_images_with_anything_on_them_are_not_blank(content: bytes) -> None:
+    assert IMAGE.faults(pl.Series("scan", [content])).item() is None
+    assert IMAGE.flags(pl.Series("scan", [content]), CleanImage(blank="flag")).item() is None
+
+
+def test_images_that_are_too_small_say_their_size_and_the_limit() -> None:
+    line = image(np.arange(9, dtype=np.uint8)[:, None])
+    assert IMAGE.faults(pl.Series("scan", [line])).item() == "scan is 1 x 9 pixels, smaller than 2"
+    assert IMAGE.faults(pl.Series("scan", [line]), CleanImage(min_side=1)).item() is None
+    large = image(np.random.default_rng(0).integers(0, 256, (40, 90, 3)).astype(np.uint8), "JPEG")
+    assert IMAGE.faults(pl.Series("scan", [large]), CleanImage(min_side=41)).item() == (
+        "scan is 90 x 40 pixels, smaller than 41"
+    )
+    assert IMAGE.faults(pl.Series("scan", [large]), CleanImage(min_side=40)).item() is None
+
+
+def test_a_size_is_that_of_the_upright_picture() -> None:
+    content = camera(np.random.default_rng(0).integers(0, 256, (40, 90, 3)).astype(np.uint8), 6)
+    assert IMAGE.faults(pl.Series("scan", [content]), CleanImage(min_side=41)).item().startswith("scan is 40 x 90 ")
+    encoding = learnt([content])
+    assert (encoding.height, encoding.width) == (90, 40)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_how_images_fit_is_learnt_and_kept(fit: str) -> None:
+    encoding = learnt([image(COLOUR)], height=8, width=8, fit=fit)
+    assert encoding.fit == fit
+    assert ImageEncoding.model_validate_json(encoding.model_dump_json()) == encoding
+    black = (encoded([image(COLOUR // 2 + 128)], encoding) == 0).all(axis=(0, 1))
+    assert black.any() == (fit == "pad")
+
+
+def test_an_encoding_from_before_there_was_a_choice_stretches() -> None:
+    before = learnt([image(GREY)]).model_dump(exclude={"fit"})
+    assert ImageEncoding.model_validate(before).fit == "stretch"
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_standard_is_that_of_images_as_they_were_fitted(fit: str) -> None:
+    contents = [image(COLOUR), image(GREY), image(COLOUR[:2])]
+    encoding = learnt(contents, scale="standard", height=4, width=6, channels=3, fit=fit)
+    scaled = encoding.field("x").scaled(encoded(contents, encoding))
+    assert scaled.mean(axis=(0, 2, 3)) == pytest.approx(0, abs=1e-6)
+    assert scaled.std(axis=(0, 2, 3)) == pytest.approx(1, abs=1e-6)
 
 
 def test_what_cannot_be_decoded_is_not_made_up() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import polars as pl
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from tasks.columns import byte_pairs
 from tasks.columns.text import TextColumn, TextEncoding
 from tasks.errors import UserError
 from tasks.params import NormalizeText
@@ -47,3 +50,63 @@ def test_too_few_documents_for_any_term() -> None:
 def test_blank_text_is_at_fault() -> None:
     reasons = TEXT.faults(pl.Series("note", ["x", "", " \t\n", None, "\u00a0"], dtype=pl.String))
     assert reasons.to_list() == [None, *["note is blank"] * 4]
+
+
+def test_a_text_without_a_known_word_has_no_entry() -> None:
+    block = TEXT.transform(pl.Series("x", ["", "unheard of", "a b c"]), learnt(DOCUMENTS))
+    assert (block.shape[0], block.nnz) == (3, 0)
+    assert block.dtype == np.float32
+
+
+SENTENCES = ["the rose is red", "the rose is a rose", "red leaves, red roses", "Köln 🎉 rose"]
+
+
+def test_tokens_are_the_same_for_the_same_texts_in_any_order_and_cut() -> None:
+    settings = NormalizeText(encode="tokens", vocabulary=300, min_documents=1, length=9)
+    whole = TEXT.finish(TEXT.fit(pl.Series("x", SENTENCES), settings), settings)
+    states = [TEXT.fit(pl.Series("x", [text]), settings) for text in reversed(SENTENCES)]
+    assert TEXT.finish(reduce(TEXT.merge, states), settings) == whole
+    assert whole.vocabulary[0] == "[PAD]"
+    assert len(whole.vocabulary) == len(set(whole.vocabulary)) <= 300
+    assert "Ġrose" in whole.vocabulary
+
+
+def test_tokens_fill_up_with_zero_and_cut_what_is_longer() -> None:
+    encoding = learnt(SENTENCES, encode="tokens", vocabulary=300, length=4)
+    field = encoding.field("x")
+    assert (field.kind, field.shape, field.vocabulary) == ("tokens", (4,), len(encoding.vocabulary))
+    block = TEXT.transform(pl.Series("x", ["rose", "", None, "the rose is red and zzzz", "[PAD]"]), encoding)
+    assert block.dtype == np.int32
+    assert [encoding.vocabulary[number] for number in block[0]] == ["Ġrose", "[PAD]", "[PAD]", "[PAD]"]
+    assert block[1:3].tolist() == [[0] * 4] * 2
+    assert (block[3] > 0).all()
+    assert (block[4] > 0).all()  # the name of the filling in a text is text
+    assert block.max() < len(encoding.vocabulary)
+
+
+def test_every_text_comes_back_from_its_tokens() -> None:
+    """Bytes are tokens too: nothing is unknown."""
+    from tokenizers.decoders import ByteLevel
+
+    encoding = learnt(SENTENCES, encode="tokens", vocabulary=300, length=60)
+    for text in ("Unerhört 🎉!", "the rose", "tab\tand\nline"):
+        numbers = TEXT.transform(pl.Series("x", [text]), encoding)[0]
+        pieces = [encoding.vocabulary[number] for number in numbers if number]
+        assert ByteLevel().decode(pieces).removeprefix(" ") == text
+
+
+def test_rare_pieces_are_left_out_and_the_vocabulary_is_bounded() -> None:
+    often = learnt(["abab abab"] * 5 + ["xyxy"], encode="tokens", vocabulary=300, min_documents=3)
+    assert "ab" in often.vocabulary
+    assert "xy" not in often.vocabulary
+    assert len(learnt(SENTENCES, encode="tokens", vocabulary=260).vocabulary) == 260
+
+
+def test_the_counts_of_very_many_words_are_divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = {"Ġrose": 4_000, "Ġred": 2_000, "Ġx": 1}
+    exact = byte_pairs.learn(counts, 300, 1)
+    monkeypatch.setattr(byte_pairs, "_MOST_WORDS", 1_000)
+    divided = byte_pairs.learn(counts, 300, 1)
+    assert {"Ġrose", "Ġred"} <= set(divided[0]) & set(exact[0])
+    assert "Ġx" in exact[0]
+    assert "Ġx" not in divided[0]

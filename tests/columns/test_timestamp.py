@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.columns.time_formats import best_format, plain_times
 from tasks.columns.timestamp import (
     FORMATS,
     TimestampColumn,
@@ -146,6 +147,36 @@ def test_time_zones_become_utc_and_dates_begin_at_midnight() -> None:
     assert TIMESTAMP.cast(pl.Series([date(2024, 7, 1)])).to_list() == [datetime(2024, 7, 1)]
     assert TIMESTAMP.could_be(berlin)
     assert TIMESTAMP.could_be(berlin.dt.date())
+
+
+ODD_TIMES = [
+    *("2024-01-31", " 2024-01-31", "\uff12024-01-31", "2024-02-30", "0999-01-01", "soon", ""),
+    *("2024-01-31 09:05", "2024-01-31T09:05", "2024-01-31T24:00", "2024-01-31T09:05:60", "2024-01-31T09:05:59.12"),
+    *("2024-01-31T09:05:59Z", "2024-01-31T09:05:59.250+02:00", "2024-01-31T09:05:59.250000-11:30"),
+    *("2024-01-31T09:05:59+25:00", "9999-12-31T23:59:59-01:00", "1000-01-01T00:00:00+01:00", "2024-01-31T09:05Z"),
+]
+TIMES_AS_WRITTEN = st.sampled_from(ODD_TIMES) | st.datetimes(datetime(1, 1, 1)).flatmap(
+    lambda time: st.sampled_from([time.isoformat(), time.isoformat(" "), f"{time.isoformat()}Z"])
+)
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(text=st.lists(st.none() | TIMES_AS_WRITTEN, max_size=3))
+def test_a_few_texts_are_read_as_many_are(text: list[str | None]) -> None:
+    values = pl.Series("x", text, dtype=pl.String)
+    read = plain_times(values)
+    if read is not None:
+        assert read.name == "x"
+        assert read.equals(parse(values, best_format(values)), null_equal=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-01-31", "2024-01-31 10:00", "2024-01-31T10:00:01", "2024-01-31T10:00:01.250000"]
+)
+def test_what_is_written_in_the_commonest_ways_is_read_at_once(text: str) -> None:
+    assert plain_times(pl.Series([text, None])) is not None
+    assert plain_times(pl.Series([text, "31.1.2024"])) is None
+    assert plain_times(pl.Series([text] * 9)) is None
 
 
 def test_numbers_are_no_times_without_a_format() -> None:

@@ -22,7 +22,8 @@ PLUMBING = {
     f"tasks.{name}"
     for name in (
         *("config", "dataset", "digests", "environment", "errors", "inputs", "listeners", "parallel", "params"),
-        *("params_complaints", "params_file", "params_sources", "paths", "quarantine", "report", "reports", "storage"),
+        *("params_augment", "params_clean", "params_complaints", "params_file", "params_normalize", "params_sources"),
+        *("params_split", "params_train", "paths", "quarantine", "report", "reports", "storage"),
         "tracking",
     )
 }
@@ -80,7 +81,9 @@ def test_a_stage_opens_and_writes_what_is_declared(
     assert covered_by(written, outs) == outs
     assert not before.keys() - after.keys()
     if pipeline == "scans":  # the one with images, where all there is to read is read
-        assert read == data_deps
+        # Raw training rows are read for copies of text and sounds alone, which change before they are encoded.
+        unread = {f"data/{pipeline}/split/train"} if stage == "augment" else set()
+        assert read == data_deps - unread
     else:
         assert read <= data_deps
 

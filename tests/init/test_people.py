@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.column_words import words
 from tasks.init.pipeline import init_pipeline
-from tasks.init.vocabulary import words
 from tests.init.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
 
 NUMBERS = range(NUM_ROWS)

@@ -13,6 +13,8 @@ from tasks.params import CnnNetwork, MlpNetwork, Network
 
 DENSE = Field(name="a.b", kind="dense", shape=(3,), labels=("x", "y", "z"))
 TEXT = Field(name="words", kind="sparse", shape=(9,))
+TOWN = Field(name="town", kind="codes", shape=(4,), labels=tuple("abcd"))
+WORDS = Field(name="note", kind="tokens", shape=(7,), vocabulary=50)
 CNN = CnnNetwork(kind="cnn", channels=(4, 6), hidden=8)
 MLP = MlpNetwork(kind="mlp", hidden=(8,))
 both = pytest.mark.parametrize("config", [CNN, MLP], ids=["cnn", "mlp"])
@@ -32,12 +34,19 @@ def spec(*fields: Field, classes: tuple[str, ...] = ("a", "b", "c")) -> Spec:
 
 
 def batch(of: Spec, rows: int = 4) -> dict[str, torch.Tensor]:
-    return {
-        field.name: torch.randint(0, 256, (rows, *field.shape), dtype=torch.uint8)
-        if field.is_picture
-        else torch.randn(rows, *field.shape)
-        for field in of.fields
-    }
+    return {field.name: block(field, rows) for field in of.fields}
+
+
+def block(field: Field, rows: int) -> torch.Tensor:
+    match field.kind:
+        case "image" | "audio":
+            return torch.randint(0, 256, (rows, *field.shape), dtype=torch.uint8)
+        case "codes":
+            return torch.randint(0, field.num_inputs, (rows,), dtype=torch.int32)
+        case "tokens":
+            return torch.randint(0, field.vocabulary, (rows, *field.shape), dtype=torch.int32)
+        case _:
+            return torch.randn(rows, *field.shape)
 
 
 @both
@@ -83,8 +92,47 @@ def test_bytes_may_come_as_floats(config: Network) -> None:
 
 @both
 def test_text_is_refused_with_the_cure(config: Network) -> None:
-    with pytest.raises(UserError, match=r"column words: network \w+ cannot read sparse input .*kind: sklearn"):
+    with pytest.raises(
+        UserError, match=r"column words: network \w+ cannot read sparse input .*kind: sklearn.* or .*encode: tokens"
+    ):
         build(config, spec(image(), TEXT))
+
+
+@both
+def test_codes_are_read_as_if_they_had_been_expanded(config: Network) -> None:
+    """So that a network of before, which read them expanded, is the same network."""
+    of, blocks = spec(image(), TOWN), batch(spec(image(), TOWN))
+    expanded = spec(image(), Field(name="town", kind="dense", shape=(4,)))
+    torch.manual_seed(0)
+    network = build(config, of).eval()
+    torch.manual_seed(0)
+    before = build(config, expanded).eval()
+    plain = torch.eye(4)[blocks["town"].long()]
+    assert torch.equal(network(blocks), before({**blocks, "town": plain}))
+    assert torch.equal(network({**blocks, "town": plain}), network(blocks))  # mixed rows come as [B, K]
+    assert torch.equal(network({**blocks, "town": blocks["town"].float()}), network(blocks))
+
+
+@both
+def test_what_fills_a_text_up_is_not_read(config: Network) -> None:
+    of = spec(image(), WORDS)
+    network, blocks = build(config, of).eval(), batch(of, 2)
+    blocks["scan"][1] = blocks["scan"][0]
+    blocks["note"] = torch.tensor([[3, 8, 0, 0, 0, 0, 0], [3, 8, 3, 8, 0, 0, 0]], dtype=torch.int32)
+    outputs = network(blocks)
+    assert torch.allclose(outputs[0], outputs[1], atol=1e-6)
+    blocks["note"][1] = 0
+    assert network(blocks).isfinite().all()
+    assert not torch.allclose(*network(blocks), atol=1e-6)
+
+
+def test_every_token_learns_but_what_fills_up() -> None:
+    network = build(MLP, spec(WORDS))
+    tokens = torch.arange(49).reshape(7, 7)
+    network({"note": tokens}).sum().backward()
+    gradient = network.readers[0].vectors.weight.grad
+    assert (gradient[1:49].abs().sum(dim=1) > 0).all()
+    assert gradient[0].abs().sum() == 0
 
 
 def test_the_cnn_reads_exactly_one_picture() -> None:
@@ -112,7 +160,7 @@ def test_no_hidden_layer_is_a_linear_model() -> None:
 
 @both
 def test_every_weight_learns(config: Network) -> None:
-    of = spec(DENSE, image())
+    of = spec(DENSE, TOWN, WORDS, image())
     network = build(config, of)
     torch.nn.functional.cross_entropy(network(batch(of, 16)), torch.arange(16) % 3).backward()
     assert all(weights.grad is not None and weights.grad.abs().sum() > 0 for weights in network.parameters())

@@ -10,14 +10,26 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.devices import choose_device, deterministic
+from tasks.augmentation.image import augment_images
+from tasks.augmentation.mix import draw_mixture, mix_blocks
+from tasks.augmentation.table import jittered, swapped
+from tasks.augmentation.text import augment_tokens
+from tasks.devices import choose_device, deterministic, own_random_numbers
 from tasks.errors import UserError
-from tasks.image_augmentation import augment_images
 from tasks.inputs import Examples, Field, ModelInput, Spec
 from tasks.listeners import History
-from tasks.params import AugmentImage, CnnNetwork, MlpNetwork, TorchTrain
+from tasks.params import (
+    AugmentCategory,
+    AugmentImage,
+    AugmentNumber,
+    AugmentText,
+    CnnNetwork,
+    Mix,
+    MlpNetwork,
+    TorchTrain,
+)
 from tasks.trainers.base import Job, score
-from tasks.trainers.torch import TorchTrainer, split_rows
+from tasks.trainers.torch import TorchTrainer, Training, split_rows
 
 IMAGE = Field(name="scan", kind="image", shape=(1, 8, 8), factor=(1 / 255,), offset=(0.0,))
 NUMBER = Field(name="x", kind="dense", shape=(2,), labels=("x1", "x2"))
@@ -205,3 +217,77 @@ def test_reads_blocks_that_must_not_be_written_to() -> None:
     job = number_job()
     job.train.inputs.blocks["x"].setflags(write=False)
     assert math.isfinite(TorchTrainer().fit(job, config()).model.predict(job.train.inputs)[0])
+
+
+COLOUR = Field(name="colour", kind="codes", shape=(3,), labels=("a", "b", "c"))
+NOTE = Field(name="note", kind="tokens", shape=(6,), vocabulary=9)
+TABLE = Spec(fields=(NUMBER, COLOUR, NOTE), task="binary", classes=("left", "right"))
+
+
+def table_examples(num_rows: int, seed: int) -> Examples:
+    random = np.random.default_rng(seed)
+    target = random.integers(0, 2, num_rows)
+    blocks = {
+        "x": (random.normal(size=(num_rows, 2)) + 2 * target[:, None]).astype(np.float32),
+        "colour": (target + random.integers(0, 2, num_rows)).astype(np.int32),
+        "note": random.integers(1, 9, (num_rows, 6)).astype(np.int32),
+    }
+    return Examples(inputs=ModelInput(blocks=blocks, num_rows=num_rows), target=target)
+
+
+def table_job(**changes: Any) -> Job:
+    return replace(Job(spec=TABLE, train=table_examples(64, 0), validation=table_examples(30, 1)), **changes)
+
+
+@pytest.mark.parametrize("mix", ["mixup", "cutmix"])
+def test_mixed_rows_are_learnt_from(mix: str) -> None:
+    settings = config(network=CNN, epochs=12, batch_size=16, learning_rate=0.02)
+    job = image_job(mix=Mix(kind=mix, alpha=1.0))
+    assert same(weights(job, settings), weights(job, settings))
+    assert not same(weights(job, settings), weights(image_job(), settings))
+    model = TorchTrainer().fit(job, settings).model
+    assert score(IMAGES, model.predict(job.validation.inputs), job.validation.target)["validation_accuracy"] > 0.9
+
+
+def test_every_kind_of_column_is_mixed_and_changed() -> None:
+    changes = {
+        "x": lambda block, generator: jittered(block, AugmentNumber(jitter=0.1), generator, 1.0),
+        "colour": lambda block, generator: swapped(block, AugmentCategory(swap=0.2), generator),
+        "note": lambda block, generator: augment_tokens(block, AugmentText(swap=0.2, drop=0.2), generator),
+    }
+    settings = config(epochs=4, learning_rate=0.02)
+    plain = weights(table_job(), settings)
+    for name, change in changes.items():
+        job = table_job(augmentations={name: change})
+        assert not same(weights(job, settings), plain)
+        assert same(weights(job, settings), weights(job, settings))
+    mixed = table_job(augmentations=changes, mix=Mix(kind="mixup"))
+    assert not same(weights(mixed, settings), weights(table_job(augmentations=changes), settings))
+
+
+def test_a_mixed_batch_has_the_weighted_loss() -> None:
+    """One full batch and no dropout: the loss of the first step is the formula's, whatever the network is."""
+    for job in (table_job(mix=Mix(kind="mixup", alpha=1.0)), number_job(mix=Mix(kind="mixup", alpha=1.0))):
+        settings = config(network=MlpNetwork(kind="mlp", hidden=(), dropout=0), batch_size=64, epochs=1)
+        history = History()
+        TorchTrainer().fit(replace(job, listeners=[history]), settings)
+        with own_random_numbers(torch.device("cpu"), 0):
+            training = Training(job, settings, torch.device("cpu"))
+        order = torch.randperm(64, generator=training.generator)
+        mixture = draw_mixture(job.mix, job.spec, 64, training.generator)
+        assert mixture is not None
+        batch = training.train.take(order, torch.device("cpu"))
+        outputs = training.network(mix_blocks(job.spec, batch.blocks, mixture))
+        own, other = batch.target, batch.target[mixture.partner]
+        if job.spec.classes:
+            losses = [torch.nn.functional.cross_entropy(outputs, target) for target in (own, other)]
+            expected = mixture.weight * losses[0] + (1 - mixture.weight) * losses[1]
+        else:
+            expected = (outputs[:, 0] - mixture.weight * own - (1 - mixture.weight) * other).square().mean()
+        assert history.rows[0]["train_loss"] == pytest.approx(float(expected.detach()), rel=1e-5)
+
+
+def test_mixing_some_batches_leaves_a_share_as_it_is() -> None:
+    settings = config(epochs=2)
+    rare = weights(table_job(mix=Mix(kind="mixup", share=0.001)), settings)
+    assert not same(rare, weights(table_job(mix=Mix(kind="mixup")), settings))

@@ -9,10 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.image_augmentation import affine_maps, augment_images, draw_maps, resample
+from tasks.augmentation.image import affine_maps, augment_images, draw_maps, draw_signs, resample, slanted
 from tasks.params import AugmentImage
 
-EVERYTHING = AugmentImage(rotate=30, scale=0.2, crop=0.2, shift=0.2)
+EVERYTHING = AugmentImage(
+    rotate=30, scale=0.2, crop=0.2, shift=0.2, shear=20, flip="both", brightness=0.2, contrast=0.2, erase=0.3
+)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -119,3 +121,73 @@ def test_there_is_never_a_nan(rotate: float, scale: float, crop: float, shift: f
     after = augment_images(before, AugmentImage(rotate=rotate, scale=scale, crop=crop, shift=shift), generator())
     assert after.isfinite().all()
     assert after.max() <= 1 + 1e-5
+
+
+def test_a_flip_alone_is_exact_and_half_of_the_images_have_it() -> None:
+    before = images(7, 10, count=400)
+    for flip, axes in (("horizontal", [(), (3,)]), ("vertical", [(), (2,)]), ("both", [(), (3,), (2,), (2, 3)])):
+        after = augment_images(before, AugmentImage(flip=flip), generator())
+        found = [(after == before.flip(axis)).all(dim=(1, 2, 3)).float().mean() for axis in axes]
+        assert sum(found) == pytest.approx(1)
+        assert all(share == pytest.approx(1 / len(axes), abs=0.08) for share in found)
+
+
+def test_a_flip_and_a_turn_are_one_resampling() -> None:
+    before = images(7, 10, count=40).float()
+    after = augment_images(before, AugmentImage(flip="horizontal", rotate=20), generator(5))
+    draws = generator(5)
+    maps = draw_maps(40, AugmentImage(rotate=20), draws, aspect=0.7)
+    is_flipped = (draw_signs(40, AugmentImage(flip="horizontal"), draws)[:, 0] < 0).reshape(-1, 1, 1, 1)
+    expected = torch.where(is_flipped, resample(before.flip(3), maps), resample(before, maps))
+    assert torch.allclose(after, expected, atol=0.05)
+
+
+def test_a_slant_moves_the_lower_half_to_the_right() -> None:
+    before = torch.zeros(1, 1, 21, 41)
+    before[0, 0, :, 20] = 1
+    maps = affine_maps(torch.zeros(1), torch.ones(1), torch.zeros(1, 2), aspect=21 / 41)
+    after = resample(before, slanted(maps, torch.tensor([math.radians(45)]), aspect=21 / 41))[0, 0]
+    assert [int(row.argmax()) for row in after[[0, 5, 10, 15, 20]]] == [10, 15, 20, 25, 30]
+
+
+def test_light_moves_all_pixels_alike_within_their_range() -> None:
+    before = torch.full((300, 1, 4, 4), 100.0)
+    after = augment_images(before, AugmentImage(brightness=0.2), generator())
+    assert (after == after[:, :, :1, :1]).all()
+    steps = after[:, 0, 0, 0] - 100
+    assert 45 < float(steps.abs().max()) <= 51
+    bright = augment_images(torch.full((300, 1, 4, 4), 250.0), AugmentImage(brightness=1), generator())
+    assert bright.max() == 255
+    assert bright.min() == 0
+
+
+def test_contrast_keeps_each_images_mean() -> None:
+    before = images(count=20).float() / 4 + 100
+    after = augment_images(before, AugmentImage(contrast=0.5), generator())
+    assert torch.allclose(after.mean(dim=(1, 2, 3)), before.mean(dim=(1, 2, 3)), atol=1e-2)
+    ratio = after.std(dim=(1, 2, 3)) / before.std(dim=(1, 2, 3))
+    assert 0.5 <= ratio.min() < 0.8
+    assert 1.2 < ratio.max() <= 1.5
+
+
+def test_an_erased_box_is_grey_and_no_larger_than_told() -> None:
+    before = torch.zeros(200, 2, 20, 30)
+    after = augment_images(before, AugmentImage(erase=0.4), generator())
+    assert set(after.unique().tolist()) == {0.0, 128.0}
+    grey = after[:, 0] == 128
+    assert torch.equal(grey, after[:, 1] == 128)
+    rows, columns = grey.any(dim=2).sum(dim=1), grey.any(dim=1).sum(dim=1)
+    assert rows.max() <= 9
+    assert columns.max() <= 13
+    assert torch.equal(grey.sum(dim=(1, 2)), rows * columns)
+
+
+def test_what_is_not_asked_for_draws_nothing() -> None:
+    before = images()
+    alone = augment_images(before, AugmentImage(rotate=30, shift=0.2), generator(3))
+    draws = generator(3)
+    augment_images(before, AugmentImage(rotate=30, shift=0.2), draws)
+    reference = generator(3)
+    torch.rand((5, 7), generator=reference)
+    assert torch.equal(torch.rand(4, generator=draws), torch.rand(4, generator=reference))
+    assert torch.equal(alone, resample(before, draw_maps(5, AugmentImage(rotate=30, shift=0.2), generator(3), 1.0)))

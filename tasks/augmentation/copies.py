@@ -1,0 +1,167 @@
+"""Changed copies of training rows, written down: each with its own changes, wherever the table's parts are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.augmentation.audio import changed_wav, on_pictures, on_samples
+from tasks.augmentation.draws import generator_for, random_for
+from tasks.augmentation.made import as_made
+from tasks.augmentation.settings import given_sections
+from tasks.augmentation.text import changed_text
+from tasks.columns.audio import AudioEncoding
+from tasks.inputs import Augmentation, Block, Field, from_series, to_series
+from tasks.params import Augment
+from tasks.recipe import Feature, Recipe
+from tasks.regroup import regroup
+
+_MOST_ROWS = 65_536
+_MOST_BYTES = 1 << 25
+"""Of a window, decoded: what is changed at once is held several times, as bytes, as float32 and as Parquet."""
+_SPARSE_BYTES = 1_024
+"""Of a text as TF-IDF: some hundred terms."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What is done to training rows; `deviations` are those of number columns' first inputs."""
+
+    config: Augment
+    recipe: Recipe
+    deviations: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """The columns that are changed as they came in, before they are encoded; none on the batch."""
+        if not self.config.copies:
+            return []
+        return [feature.name for feature in self.recipe.features if _is_raw(feature, self.config)]
+
+    @property
+    def on_blocks(self) -> dict[str, Augmentation]:
+        """The changes of encoded columns; where copies are written down, those that raw columns do not have."""
+        config = self.config
+        if config.copies:
+            audio = on_pictures(config.audio) if config.audio else None
+            config = config.model_copy(update={"audio": audio, "text": None})
+        return self.recipe.augmentations(config, self.deviations)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Training rows that lie one after another, `first` being the number of the first; `raw` are the same rows."""
+
+    number: int
+    first: int
+    encoded: pl.DataFrame
+    raw: pl.DataFrame | None = None
+
+
+def windows(changes: Changes, encoded: Iterable[pl.DataFrame], raw: Iterable[pl.DataFrame] | None) -> Iterator[Window]:
+    """The rows of both tables, which are the same rows, cut anew; where, depends on the rows alone."""
+    size = rows_per_window(changes.recipe)
+    first = 0
+    raw_windows = regroup(raw, size, bytes_per_part=np.iinfo(np.int64).max) if raw is not None else None
+    for number, rows in enumerate(regroup(encoded, size)):
+        yield Window(number=number, first=first, encoded=rows, raw=next(raw_windows) if raw_windows else None)
+        first += rows.height
+
+
+def with_copies(changes: Changes, rows: Iterable[Window]) -> Iterator[pl.DataFrame]:
+    """Each window's rows, then its first copies, its second, and so on."""
+    for window in rows:
+        yield window.encoded
+        for copy in range(1, changes.config.copies + 1):
+            yield as_made(copied(changes, window, copy), changes.recipe)
+
+
+def copied(changes: Changes, window: Window, copy: int) -> pl.DataFrame:
+    """The window's rows as they are in this copy, or on some batch: changed by draws of their own."""
+    columns = [
+        _changed(feature, changes, window, (changes.config.seed, copy, number))
+        for number, feature in enumerate(changes.recipe.features)
+    ]
+    return window.encoded.with_columns(columns)
+
+
+def rows_per_window(recipe: Recipe) -> int:
+    """So many rows that none of what a window holds is large."""
+    size = sum(_bytes_of(feature) for feature in recipe.features)
+    return max(1, min(_MOST_ROWS, _MOST_BYTES // size))
+
+
+def _bytes_of(feature: Feature) -> int:
+    """Of one row, decoded; a sound's are those of its samples."""
+    if isinstance(feature.encoding, AudioEncoding):
+        return 4 * feature.encoding.num_samples
+    found = feature.encoding.field(feature.name)
+    return _SPARSE_BYTES if found.kind == "sparse" else 4 * max(1, int(np.prod(found.row_shape)))
+
+
+def _is_raw(feature: Feature, config: Augment) -> bool:
+    if feature.encoding.type not in given_sections(config):
+        return False
+    if feature.encoding.type == "audio":
+        assert config.audio is not None
+        samples = on_samples(config.audio)
+        return bool(samples.shift or samples.noise)
+    return feature.encoding.type == "text"
+
+
+def changed_texts(feature: Feature, number: int, changes: Changes, window: Window) -> list[str | None]:
+    """The texts of a column, which is the recipe's `number`th, as they are in the first copy."""
+    return _changed_values(feature, changes, window, (changes.config.seed, 1, number))
+
+
+def _changed(feature: Feature, changes: Changes, window: Window, seeds: tuple[int, int, int]) -> pl.Series:
+    column, name = feature.encoding.field(feature.name), feature.name
+    augmentation = changes.on_blocks.get(name)
+    is_raw = name in changes.raw_columns
+    if not is_raw and augmentation is None:
+        return window.encoded[name]
+    block = _encoded_anew(feature, changes, window, seeds) if is_raw else from_series(column, window.encoded[name])
+    if augmentation is not None:
+        generator = generator_for(*seeds, window.number)
+        block = _on_block(column, block, lambda batch: augmentation(batch, generator))
+    return to_series(name, column, block)
+
+
+def _encoded_anew(feature: Feature, changes: Changes, window: Window, seeds: tuple[int, int, int]) -> Block:
+    """The block of raw values that were changed."""
+    assert window.raw is not None
+    values = _changed_values(feature, changes, window, seeds)
+    rows = pl.DataFrame([pl.Series(feature.name, values, dtype=window.raw[feature.name].dtype)])
+    return changes.recipe.model_copy(update={"features": (feature,)}).encode(rows).blocks[feature.name]
+
+
+def _changed_values(feature: Feature, changes: Changes, window: Window, seeds: tuple[int, int, int]) -> list[Any]:
+    """Raw values, each changed by draws for its row's number."""
+    assert window.raw is not None
+    return [
+        _changed_value(value, changes.config, random_for(*seeds, window.first + row))
+        for row, value in enumerate(window.raw[feature.name].to_list())
+    ]
+
+
+def _changed_value(value: Any, config: Augment, random: np.random.Generator) -> Any:
+    if isinstance(value, bytes):
+        assert config.audio is not None
+        return changed_wav(value, on_samples(config.audio), random)
+    assert config.text is not None
+    return None if value is None else changed_text(value, config.text, random)
+
+
+def _on_block(column: Field, block: NDArray[Any], change: Any) -> NDArray[Any]:
+    """A block changed as a batch is; pictures' bytes are rounded once, at the end."""
+    import torch
+
+    batch = torch.from_numpy(np.array(block))
+    if not column.is_picture:
+        return np.asarray(change(batch).numpy())
+    return np.asarray(change(batch.float()).round().clamp(0, 255).to(torch.uint8).numpy())

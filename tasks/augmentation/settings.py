@@ -1,0 +1,84 @@
+"""What the augment section asks of these columns, what the trainer is told of it, and what cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.errors import UserError
+from tasks.params import Augment, Config
+from tasks.recipe import Recipe
+
+SECTIONS = ("image", "text", "audio", "number", "category")
+"""The sections that change columns, each those of its type."""
+
+
+def given_sections(config: Augment) -> dict[str, Config]:
+    """The sections that change anything, by the type of their columns."""
+    sections = {name: getattr(config, name) for name in SECTIONS}
+    return {name: section for name, section in sections.items() if section is not None and section != type(section)()}
+
+
+def trainer_settings(report: Mapping[str, Any]) -> Augment:
+    """What the trainer does on the batch, as augmentation.json says: nothing where changed copies were written down."""
+    told = () if report.get("copies") else (*SECTIONS, "mix")
+    return Augment.model_validate({name: report[name] for name in told if report.get(name) is not None})
+
+
+def check_settings(config: Augment, recipe: Recipe) -> None:
+    """Raises UserError for what does not fit the columns, or the target."""
+    types = {feature.encoding.type for feature in recipe.features}
+    for name in SECTIONS:
+        if getattr(config, name) is not None and name not in types:
+            raise UserError(f"augment.{name}: the data have no {name} column; remove the section")
+    if config.copies and not given_sections(config):
+        raise UserError(
+            "augment.copies: nothing is said to be changed, so that copies would be the same rows again; "
+            "say what changes (such as `image: {rotate: 10}`), or leave copies out"
+        )
+    _check_text(config, recipe)
+    _check_mix(config, recipe)
+    _check_balance(config, recipe)
+
+
+def _check_text(config: Augment, recipe: Recipe) -> None:
+    if config.copies or "text" not in given_sections(config):
+        return
+    assert config.text is not None
+    for field in recipe.spec().fields:
+        if field.kind == "sparse":
+            raise UserError(
+                f"augment.text: column {field.name} is encoded as TF-IDF, which cannot be changed on the batch; set "
+                "copies: 1 or more, or normalize.text.encode: tokens"
+            )
+    if config.text.typo:
+        raise UserError(
+            "augment.text.typo: tokens have no letters that could be mistyped on the batch; set copies: 1 or more, or "
+            "leave typo out"
+        )
+
+
+def _check_mix(config: Augment, recipe: Recipe) -> None:
+    if config.mix.kind == "cutmix" and not any(field.is_picture for field in recipe.spec().fields):
+        raise UserError(
+            "augment.mix.kind: cutmix puts a box of one image into another, and the data have no image or audio "
+            "column; use mixup"
+        )
+
+
+def _check_balance(config: Augment, recipe: Recipe) -> None:
+    if config.balance == "none":
+        return
+    if not recipe.target.classes:
+        raise UserError(
+            f"augment.balance: {config.balance} fills up classes, and the target {recipe.target.name} is a number; "
+            "leave balance out"
+        )
+    if config.balance == "repeat":
+        return
+    for field in recipe.spec().fields:
+        if field.kind not in ("dense", "codes"):
+            raise UserError(
+                f"augment.balance: smote puts rows between rows, and there is nothing between two values of column "
+                f"{field.name} ({field.kind}); use balance: repeat"
+            )

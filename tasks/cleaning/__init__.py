@@ -1,0 +1,1 @@
+"""What `clean` looks for and puts right: one file a rule."""

@@ -1,0 +1,117 @@
+"""Rows that stand twice, and rows whose features stand twice with different targets."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
+from tasks.dataset import Dataset
+from tasks.rows import cell_sums
+
+_ROWS_AT_ONCE = 2_000_000
+"""Rows that are sorted in memory at one time: 80 MB of hashes."""
+
+_RECORD = np.dtype([*((name, np.uint64) for name in ("features", "features_2", "others", "target")), ("row", np.int64)])
+"""What is kept of a row: 128 bits of its features, 64 of its target and 64 of its other content, and its number.
+
+A duplicate agrees in all 256 bits: two different rows of a thousand million would with a chance below 1e-50.
+"""
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Rows that repeat an earlier one, and rows that contradict another one."""
+
+    duplicates: Found
+    conflicts: Found
+
+
+def find_repeats(parts: Parts, dataset: Dataset) -> Repeats:
+    """Rows with the same content as an earlier row; among the others all with the same features and another target.
+
+    The hashes lie in a file, 40 bytes a row, and are sorted a range at a time: memory stays flat as rows grow.
+    """
+    features = [column.name for column in dataset.features]
+    target = dataset.target.name
+    others = [name for name in dataset.content_names if name not in features and name != target]
+    with tempfile.TemporaryFile() as file:
+        num_rows = 0
+        for part in parts():
+            records = _records(part, features, others, target)
+            file.write(records.tobytes())
+            num_rows += len(records)
+        if num_rows == 0:
+            return Repeats(nothing_found(), nothing_found())
+        file.flush()
+        records = np.memmap(file, dtype=_RECORD, mode="r", shape=(num_rows,))
+        again, against = zip(*(_repeated(some) for some in _ranges(records)), strict=True)
+    return Repeats(
+        _found(again, "duplicate", "the same values stand in an earlier row"),
+        _found(against, "conflict", f"rows with the same features have another {target}"),
+    )
+
+
+def _records(part: pl.DataFrame, features: list[str], others: list[str], target: str) -> NDArray[np.void]:
+    records = np.empty(part.height, dtype=_RECORD)
+    records["features"], records["features_2"] = cell_sums(part, features, ["", "again"])
+    records["others"] = cell_sums(part, others, [""])[0]
+    records["target"] = cell_sums(part, [target], [""])[0]
+    records["row"] = part[ROW].to_numpy()
+    return records
+
+
+def _ranges(records: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
+    """The records in groups that keep equal features together, each small enough to sort in memory."""
+    num_ranges = -(-len(records) // _ROWS_AT_ONCE)
+    for number in range(num_ranges):
+        if num_ranges == 1:
+            yield np.array(records)
+        else:
+            starts = range(0, len(records), _ROWS_AT_ONCE)
+            some = (np.array(records[start : start + _ROWS_AT_ONCE]) for start in starts)
+            yield np.concatenate([chunk[chunk["features"] % num_ranges == number] for chunk in some])
+
+
+def _repeated(records: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers of rows that repeat an earlier one, and of those among the rest that contradict another."""
+    alike = _shares_its_key(records["features"])
+    records = records[alike]
+    order = np.lexsort([records[name] for name in ("row", "others", "target", "features_2", "features")])
+    records = records[order]
+    again = _as_the_one_before(records, ("features", "features_2", "target", "others"))
+    left = records[~again]
+    same_features = _as_the_one_before(left, ("features", "features_2"))
+    group = np.cumsum(~same_features)
+    other_target = same_features & ~_as_the_one_before(left, ("features", "features_2", "target"))
+    contradicted = np.isin(group, group[other_target])
+    return records["row"][again], left["row"][contradicted]
+
+
+def _shares_its_key(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Whether another row has the same key, [N]: most rows are done with here, by one sort of plain numbers."""
+    ordered = np.sort(keys)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(repeated):
+        return np.zeros(len(keys), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(repeated, keys), len(repeated) - 1)
+    alike: NDArray[np.bool_] = repeated[place] == keys
+    return alike
+
+
+def _as_the_one_before(records: NDArray[np.void], names: tuple[str, ...]) -> NDArray[np.bool_]:
+    same = np.ones(len(records), dtype=np.bool_)
+    same[:1] = False
+    for name in names:
+        same[1:] &= records[name][1:] == records[name][:-1]
+    return same
+
+
+def _found(rows: tuple[NDArray[np.int64], ...], rule: str, reason: str) -> Found:
+    numbers = np.concatenate(rows)
+    return found_rows(pl.Series(numbers), rule, [reason] * len(numbers))

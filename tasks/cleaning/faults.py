@@ -1,0 +1,58 @@
+"""Rules that need one row only: no target, values that cannot be used, values that are impossible."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from tasks.columns import column_type
+from tasks.dataset import Column, Dataset
+from tasks.params import Clean, CleanColumn, Config
+from tasks.quarantine import add_findings, no_findings
+
+
+def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFrame:
+    """Rule and reason for each row that must go, as tasks.quarantine keeps them; `rows` are repaired."""
+    target = dataset.target.name
+    no_target = pl.when(rows[target].is_null()).then(pl.lit(f"{target} is missing"))
+    found = add_findings(no_findings(rows.height), "missing_target", rows.select(no_target).to_series())
+    for column in (*dataset.features, dataset.target):
+        values = rows[column.name]
+        reasons = column_type(column.type).faults(values, of_type(config, column))
+        found = add_findings(found, f"unusable_{column.type}", reasons)
+        own = config.columns.get(column.name)
+        if own is not None and own.outside == "quarantine":
+            found = add_findings(found, "impossible", _impossible(values, own))
+    return found
+
+
+def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFrame:
+    """Rule and reason for each row that stays and should be looked at, such as one with a blank image."""
+    found = no_findings(rows.height)
+    for column in dataset.features:
+        reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
+        found = add_findings(found, f"doubtful_{column.type}", reasons)
+    return found
+
+
+def of_type(config: Clean, column: Column) -> Config | None:
+    """The section for columns of this type; none where there is nothing to set."""
+    settings = getattr(config, column.type, None)
+    assert settings is None or isinstance(settings, Config)
+    return settings
+
+
+def _impossible(values: pl.Series, own: CleanColumn) -> pl.Series:
+    name = values.name
+    shown = pl.col(name).cast(pl.String)
+    reason = pl.lit(None, dtype=pl.String)
+    if values.dtype.is_numeric():
+        if own.min is not None:
+            low = pl.format(f"{name} is {{}}, below {own.min:g}", shown)
+            reason = pl.when(pl.col(name) < own.min).then(low).otherwise(reason)
+        if own.max is not None:
+            high = pl.format(f"{name} is {{}}, above {own.max:g}", shown)
+            reason = pl.when(pl.col(name) > own.max).then(high).otherwise(reason)
+    elif own.allowed is not None:
+        unknown = pl.col(name).is_not_null() & ~pl.col(name).is_in(list(own.allowed))
+        reason = pl.when(unknown).then(pl.format(f"{name} is {{}}, which is not allowed", shown)).otherwise(reason)
+    return values.to_frame().select(reason.alias(name)).to_series()

@@ -1,0 +1,42 @@
+"""What a rule over the whole table found: row numbers, with rule, reason and score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import polars as pl
+
+ROW = "_row"
+"""A column of every part that a rule reads: the row's number over the whole table, from 0."""
+
+Parts = Callable[[], Iterator[pl.DataFrame]]
+"""Reads the rows once more, part by part, each with `ROW`; parts may be empty, and numbers may have gaps."""
+
+Found = pl.DataFrame
+"""row Int64, rule String, reason String, score Float64 (missing where a rule has none): sorted, at most one a row."""
+
+SCHEMA: dict[str, pl.DataType] = {
+    "row": pl.Int64(),
+    "rule": pl.String(),
+    "reason": pl.String(),
+    "score": pl.Float64(),
+}
+
+
+def nothing_found() -> Found:
+    """No row at all."""
+    return pl.DataFrame(schema=SCHEMA)
+
+
+def found_rows(
+    rows: pl.Series, rule: str, reasons: pl.Series | Sequence[str], scores: pl.Series | Sequence[float] | None = None
+) -> Found:
+    """The rows of these numbers, each found by `rule` for its own reason."""
+    given = pl.Series("score", scores if scores is not None else [None] * len(rows), dtype=pl.Float64)
+    columns = [
+        rows.cast(pl.Int64).alias("row"),
+        pl.repeat(rule, len(rows), dtype=pl.String, eager=True).alias("rule"),
+        pl.Series("reason", reasons, dtype=pl.String),
+        given,
+    ]
+    return pl.DataFrame(columns).sort("row")

@@ -1,0 +1,139 @@
+"""Models that tell a row's class from its features, quickly: they judge labels, and are then forgotten."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.columns import column_type
+from tasks.columns.base import Encoding
+from tasks.errors import UserError
+from tasks.inputs import ModelInput, Spec, as_matrix
+from tasks.params import ColumnTypeName, Config, Normalize, NormalizeCategory
+
+_SLICE = 4_096
+"""Rows that are encoded at once: their one-hot blocks are dense, however sparse the matrix that they become."""
+
+_MOST_TREES = 600
+"""Of one model, over all classes: many classes get fewer rounds, or fifty of them would take an hour."""
+
+_MOST_ROUNDS, _FEWEST_ROUNDS = 60, 10
+
+_LINEAR = ("text", "image", "audio")
+"""Types with more inputs than trees can look through in time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Features as a matrix; `linear` says for which kind of model."""
+
+    encodings: Mapping[str, Encoding]
+    linear: bool
+
+    def matrix(self, rows: pl.DataFrame) -> Any:
+        """[N, K] float64: a scipy csr_matrix when a feature is sparse, and dense otherwise."""
+        slices = [self._encoded(rows.slice(start, _SLICE)) for start in range(0, rows.height, _SLICE)]
+        if all(isinstance(one, np.ndarray) for one in slices):
+            return np.vstack(slices).astype(np.float64)
+        from scipy.sparse import vstack
+
+        return vstack(slices, format="csr").astype(np.float64)
+
+    def _encoded(self, rows: pl.DataFrame) -> Any:
+        fields = tuple(encoding.field(name) for name, encoding in self.encodings.items())
+        blocks = {
+            name: column_type(encoding.type).transform(rows[name], encoding)
+            for name, encoding in self.encodings.items()
+        }
+        spec = Spec(fields=fields, task="multiclass", classes=())
+        return as_matrix(spec, ModelInput(blocks=blocks, num_rows=rows.height))
+
+
+def learn_encoder(rows: pl.DataFrame, features: Mapping[str, ColumnTypeName]) -> Encoder:
+    """Encodings by the settings that `normalize` has by default; categories are numbers for trees.
+
+    A column from which nothing can be learnt, such as one without any value, is left out.
+    """
+    linear = any(kind in _LINEAR for kind in features.values())
+    encodings = {name: _encoding(rows[name], kind, linear) for name, kind in features.items()}
+    return Encoder({name: encoding for name, encoding in encodings.items() if encoding is not None}, linear)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassModel:
+    """A fitted scikit-learn classifier over class numbers."""
+
+    estimator: Any
+
+    def probabilities(self, matrix: Any, num_classes: int) -> NDArray[np.float64]:
+        """[N, num_classes]: 0 for classes that the model never saw."""
+        told = np.zeros((matrix.shape[0], num_classes))
+        told[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
+        return told
+
+
+def fit_classes(matrix: Any, classes: NDArray[np.int64], *, linear: bool, seed: int) -> ClassModel | None:
+    """Logistic regression, or boosted trees, over rows [N, K] and their class numbers [N]; None when there is
+    but one class, or no column.
+
+    One thread for linear algebra: more would add in another order, and end on other last digits.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    num_classes = len(np.unique(classes))
+    if num_classes < 2 or not matrix.shape[1]:
+        return None
+    with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
+        # A judge that has nearly converged judges nearly as well.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return ClassModel((_logistic() if linear else _trees(num_classes, seed)).fit(matrix, classes))
+
+
+def _logistic() -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=10.0, max_iter=200)
+
+
+def _trees(num_classes: int, seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    rounds = _MOST_TREES // num_classes if num_classes > 2 else _MOST_ROUNDS
+    return HistGradientBoostingClassifier(
+        max_iter=max(_FEWEST_ROUNDS, min(_MOST_ROUNDS, rounds)),
+        max_leaf_nodes=15,
+        l2_regularization=10.0,
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def _encoding(values: pl.Series, kind: ColumnTypeName, linear: bool) -> Encoding | None:
+    of_type, settings = column_type(kind), _settings(kind, linear)
+    try:
+        encoding = of_type.finish(of_type.fit(values, settings), settings)
+    except UserError:
+        return None
+    assert isinstance(encoding, Encoding)
+    return encoding
+
+
+def _settings(kind: ColumnTypeName, linear: bool) -> Config:
+    if kind == "category" and not linear:
+        return NormalizeCategory(encode="ordinal")
+    settings = getattr(Normalize(), kind)
+    assert isinstance(settings, Config)
+    return settings
+
+
+def class_numbers(labels: pl.Series, classes: Sequence[str]) -> NDArray[np.int64]:
+    """Each label's place among the classes, [N]."""
+    numbers = pl.Series(range(len(classes)), dtype=pl.Int64)
+    return labels.replace_strict(pl.Series(classes, dtype=pl.String), numbers, return_dtype=pl.Int64).to_numpy()

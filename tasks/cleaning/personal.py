@@ -1,0 +1,179 @@
+"""Which columns look like personal data: e-mails, phones, names, addresses, card, bank and national numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from tasks.cleaning.personal_kinds import INSIDE, KINDS, Inside, Kind, PersonalKind
+from tasks.cleaning.personal_words import kinds_by_name
+from tasks.cleaning.protection import masked
+from tasks.columns.base import round_significant
+from tasks.columns.category import CategoryColumn
+from tasks.config import ColumnTypeName, Config
+from tasks.dataset import Column
+
+SAMPLE = 2_000
+"""Different values that are looked at, a column: an unbiased sample, so shares are right to 0.02 (two deviations)."""
+
+_LONGEST = 2_000
+"""Characters of a value that are looked at."""
+_SEED = 0
+_EMPTY = pl.DataFrame(schema={"hash": pl.UInt64(), "value": pl.String()})
+_NUM_EXAMPLES = 3
+_FREE_TEXT_WORDS = 3
+_LOOKED_AT = ("number", "category", "text")
+
+
+class PersonalColumn(Config):
+    """A column that looks like personal data, or, with `contains`, free text that has some within.
+
+    `share` is that of the different values; `scheme` says which country's number it is. `examples` are masked: no
+    value stands in a report.
+    """
+
+    column: str
+    kind: PersonalKind
+    scheme: str | None = None
+    share: float
+    contains: bool = False
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """The values of one column with the smallest hashes; none once a number was seen that is not whole."""
+
+    name: str
+    type: ColumnTypeName
+    sample: pl.DataFrame
+    is_open: bool
+
+
+Looks = tuple[Look, ...]
+
+
+def look(rows: pl.DataFrame, columns: Sequence[Column]) -> Looks:
+    """What some rows hold in the columns that could be personal: up to `SAMPLE` different values of each.
+
+    These are the values with the smallest hashes (bottom-k sampling, Cohen and Kaplan 2007), which any cut of the rows
+    into parts and any order of them leave the same. The hash is polars' own: fast, and the same on every machine for
+    one version of polars. Numbers must be whole to be anybody's number.
+    """
+    return tuple(_look(rows[column.name], column) for column in columns if column.type in _LOOKED_AT)
+
+
+def merge(first: Looks, second: Looks) -> Looks:
+    """What both saw together. Both are of the same columns."""
+    return tuple(_merged(one, other) for one, other in zip(first, second, strict=True))
+
+
+def personal_columns(looks: Looks) -> list[PersonalColumn]:
+    """Every column that looks like personal data, in the table's order, with the share of values that do."""
+    return [found for look in looks if look.is_open and not look.sample.is_empty() for found in _judged(look)]
+
+
+def _look(values: pl.Series, column: Column) -> Look:
+    present = values.drop_nulls()
+    if column.type == "number":
+        present = present.cast(pl.Float64).drop_nans()
+        if not (present.floor() == present).all():
+            return Look(column.name, column.type, _EMPTY, is_open=False)
+    return Look(column.name, column.type, _smallest(present), is_open=True)
+
+
+def _smallest(values: pl.Series) -> pl.DataFrame:
+    """The values with the `SAMPLE` smallest hashes.
+
+    Hashes are even over 64 bits: were all values different, about four times `SAMPLE` of them would lie below the
+    limit. Only where values repeat so often that too few do, are all looked at.
+    """
+    hashes = pl.DataFrame({"hash": values.hash(_SEED)}).with_row_index("place")
+    near = pl.DataFrame(schema=hashes.schema)
+    if len(values) > 8 * SAMPLE:
+        limit = 2**64 * 4 * SAMPLE // len(values)
+        near = hashes.filter(pl.col("hash") < pl.lit(limit, dtype=pl.UInt64)).unique("hash")
+    if near.height < SAMPLE:
+        near = hashes.unique("hash")
+    chosen = near.bottom_k(SAMPLE, by="hash")
+    texts = CategoryColumn().cast(values.gather(chosen["place"])).str.slice(0, _LONGEST)
+    return pl.DataFrame({"hash": chosen["hash"], "value": texts})
+
+
+def _merged(one: Look, other: Look) -> Look:
+    if not (one.is_open and other.is_open):
+        return Look(one.name, one.type, _EMPTY, is_open=False)
+    both = pl.concat([one.sample, other.sample]).unique("hash").bottom_k(SAMPLE, by="hash")
+    return Look(one.name, one.type, both, is_open=True)
+
+
+def _judged(look: Look) -> Iterator[PersonalColumn]:
+    values = look.sample["value"].str.strip_chars().sort()
+    values = values.filter(values != "")
+    if values.is_empty():
+        return
+    found = _whole(look, values)
+    if found is not None:
+        yield found
+    elif look.type != "number":
+        kinds = INSIDE if _is_free_text(values) else [kind for kind in INSIDE if kind.in_any_text]
+        yield from (inside for kind in kinds if (inside := _inside(look.name, kind, values)) is not None)
+
+
+def _whole(look: Look, values: pl.Series) -> PersonalColumn | None:
+    """The kind that whole values are of: what the name speaks for first, then the largest share."""
+    supported = kinds_by_name(look.name)
+    fits = [fit for kind in _possible(look) if (fit := _fit(look, kind, values, supported)) is not None]
+    return max(fits, key=lambda fit: fit[0])[1] if fits else None
+
+
+def _possible(look: Look) -> list[Kind]:
+    if look.type != "number":
+        return list(KINDS)
+    return [kind for kind in KINDS if kind.kind in ("phone", "card", "national_number")]
+
+
+def _fit(
+    look: Look, kind: Kind, values: pl.Series, supported: frozenset[str]
+) -> tuple[tuple[bool, float], PersonalColumn] | None:
+    named = kind.word in supported or (kind.kind == "national_number" and "national_number" in supported)
+    if named and look.type == "number" and kind.digits is not None:
+        values = values.str.zfill(kind.digits)
+    pattern = kind.pattern if named else kind.alone
+    if pattern is None:
+        return None
+    share, valid = kind.share(values, pattern)
+    enough = share >= kind.named_share if named else share >= kind.alone_share and len(valid) >= kind.fewest
+    if valid.is_empty() or not enough:
+        return None
+    found = PersonalColumn(
+        column=look.name,
+        kind=kind.kind,
+        scheme=kind.scheme,
+        share=round_significant(share),
+        examples=_examples(valid),
+    )
+    return (named, share), found
+
+
+def _is_free_text(values: pl.Series) -> bool:
+    """Whether half of the values are of three words and more."""
+    return bool((values.str.count_matches(r"\S+") >= _FREE_TEXT_WORDS).mean() >= 0.5)  # type: ignore[operator]
+
+
+def _inside(name: str, inside: Inside, values: pl.Series) -> PersonalColumn | None:
+    parts = values.str.extract(inside.pattern, 1).drop_nulls()
+    if inside.valid is not None:
+        parts = parts.filter(pl.Series([inside.valid(part) for part in parts.to_list()], dtype=pl.Boolean))
+    if parts.is_empty():
+        return None
+    share = round_significant(len(parts) / len(values))
+    return PersonalColumn(column=name, kind=inside.kind, share=share, contains=True, examples=_examples(parts))
+
+
+def _examples(values: pl.Series) -> tuple[str, ...]:
+    """The most frequent forms, masked."""
+    forms = masked(values).alias("form").value_counts().sort(["count", "form"], descending=[True, False])
+    return tuple(forms["form"].head(_NUM_EXAMPLES).to_list())

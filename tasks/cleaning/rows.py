@@ -1,0 +1,96 @@
+"""The valid rows, repaired, less those that a rule has taken out: what each rule reads, and what is left at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks import storage
+from tasks.cleaning.faults import find_faults
+from tasks.cleaning.found import ROW, Found, nothing_found
+from tasks.dataset import Dataset
+from tasks.params import Clean
+from tasks.quarantine import REASON, RULE
+from tasks.repair import repaired
+
+
+class Rows:
+    """One table under repair. What is found in it is kept as row numbers; rows are read again where needed."""
+
+    def __init__(self, folder: Path, dataset: Dataset, config: Clean) -> None:
+        self.dataset = dataset
+        self.files = storage.part_files(folder)
+        self._config = config
+        self._starts: list[int] = [0]
+        self._faults: list[pl.DataFrame] = []
+        self._gone: Found = nothing_found()
+
+    def parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """The rows that are left, part by part, with `ROW`."""
+        for number in range(len(self.files)):
+            rows, _ = self.read(number, columns)
+            numbered = rows.with_columns(pl.Series(ROW, self._numbers(number), dtype=pl.Int64))
+            yield numbered.filter(self.taken_out(number)[RULE].is_null())
+
+    def read(self, number: int, columns: Sequence[str] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """One part repaired, and as it came; its faults are found when it is first read."""
+        wanted = columns if number < len(self._faults) else None
+        raw = storage.read_part(self.files[number], wanted)
+        rows = repaired_rows(raw, self.dataset)
+        if number == len(self._faults):
+            self._faults.append(_sparse(find_faults(rows, self.dataset, self._config)))
+            self._starts.append(self._starts[-1] + raw.height)
+        return (rows if columns is None else rows.select(columns)), raw
+
+    def take_out(self, found: Found) -> None:
+        """From now on these rows are gone."""
+        self._gone = pl.concat([self._gone, found]).sort("row")
+
+    def taken_out(self, number: int) -> pl.DataFrame:
+        """Rule and reason for each row of a part, missing for those that stay."""
+        return self.aligned(number, pl.concat([self._faults_of(number), self._gone]))
+
+    def aligned(self, number: int, found: Found) -> pl.DataFrame:
+        """Of what was found the rows of one part: rule, reason and score for each row, missing where there is none."""
+        start, stop = self._starts[number], self._starts[number + 1]
+        here = found.filter(pl.col("row").is_between(start, stop, closed="left"))
+        every = pl.DataFrame({"row": self._numbers(number)}, schema={"row": pl.Int64})
+        joined = every.join(here, on="row", how="left", maintain_order="left")
+        return joined.select(pl.col("rule").alias(RULE), pl.col("reason").alias(REASON), "score")
+
+    def find(self, number: int, found: pl.DataFrame) -> Found:
+        """What was found in one part, a line a row, as row numbers of the whole table."""
+        return _moved(_sparse(found), self._starts[number])
+
+    def _faults_of(self, number: int) -> Found:
+        return _moved(self._faults[number], self._starts[number])
+
+    def _numbers(self, number: int) -> NDArray[np.int64]:
+        return np.arange(self._starts[number], self._starts[number + 1])
+
+
+def repaired_rows(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    """The columns of the data set, each put right."""
+    kept = [column for column in dataset.columns if column.name in rows.columns]
+    return pl.DataFrame([repaired(rows[column.name], column.repair) for column in kept])
+
+
+def _sparse(found: pl.DataFrame) -> Found:
+    """A line for each row that was found, numbered from 0."""
+    with_numbers = found.with_row_index("row").filter(pl.col(RULE).is_not_null())
+    return pl.DataFrame(
+        {
+            "row": with_numbers["row"].cast(pl.Int64),
+            "rule": with_numbers[RULE],
+            "reason": with_numbers[REASON],
+            "score": pl.Series([None] * with_numbers.height, dtype=pl.Float64),
+        }
+    )
+
+
+def _moved(found: Found, start: int) -> Found:
+    return found.with_columns(pl.col("row") + start)

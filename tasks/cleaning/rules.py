@@ -1,0 +1,83 @@
+"""The rules that need the whole table, one after another: what each takes out, the next does not see."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tasks.cleaning.duplicates import find_repeats
+from tasks.cleaning.found import Found
+from tasks.cleaning.isolation import isolated
+from tasks.cleaning.near_images import near_images
+from tasks.cleaning.near_texts import near_texts
+from tasks.cleaning.outliers import learn_bounds, outside
+from tasks.cleaning.repairs import outlier_settings
+from tasks.cleaning.rows import Rows
+from tasks.cleaning.suspicious_labels import suspicious_labels
+from tasks.params import Clean
+from tasks.params_clean import Action
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """The rows to look at, by rule, and what else is worth telling."""
+
+    flagged: list[Found] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, rows: Rows, found: Found, action: Action) -> None:
+        """Takes the rows out, or notes them."""
+        match action:
+            case "quarantine":
+                rows.take_out(found)
+            case "flag":
+                self.flagged.append(found)
+            case "keep":
+                pass
+
+
+def judge(rows: Rows, config: Clean) -> Judged:
+    """Every rule that is asked for. Rows that go are taken out of `rows`."""
+    judged = Judged()
+    _repeats(rows, config, judged)
+    _near_duplicates(rows, config, judged)
+    _outliers(rows, config, judged)
+    if config.labels.suspicious != "keep" and rows.dataset.task != "regression":
+        judged.add(rows, suspicious_labels(rows.parts, rows.dataset, config.labels), config.labels.suspicious)
+    return judged
+
+
+def _repeats(rows: Rows, config: Clean, judged: Judged) -> None:
+    conflicts: Action = config.conflicts if rows.dataset.task != "regression" else "keep"
+    if config.duplicates == "keep" and conflicts == "keep":
+        return
+    repeats = find_repeats(rows.parts, rows.dataset)
+    judged.add(rows, repeats.duplicates, config.duplicates)
+    judged.add(rows, repeats.conflicts, conflicts)
+
+
+def _near_duplicates(rows: Rows, config: Clean, judged: Judged) -> None:
+    settings = config.near_duplicates
+    images, texts = rows.dataset.names_of_type("image"), rows.dataset.names_of_type("text")
+    if images and settings.image != "keep":
+        judged.add(rows, near_images(rows.parts, images, settings.image_distance), settings.image)
+    if texts and settings.text != "keep":
+        judged.add(rows, near_texts(rows.parts, texts, settings.text_similarity), settings.text)
+
+
+def _outliers(rows: Rows, config: Clean, judged: Judged) -> None:
+    """Clipped ones were moved to their bound when values were put right; the others are flagged, or go."""
+    settings = outlier_settings(rows.dataset.columns, config)
+    looked = {name: own for name, own in settings.items() if own.action != "clip"}
+    if looked:
+        bounds = learn_bounds(rows.parts, looked)
+        actions: tuple[Action, ...] = ("flag", "quarantine")
+        for action in actions:
+            chosen = {name: bounds[name] for name, own in looked.items() if own.action == action and bounds[name]}
+            if chosen:
+                judged.add(rows, outside(rows.parts, chosen), action)
+        judged.facts["outliers"] = {name: None if b is None else asdict(b) for name, b in bounds.items()}
+    numbers = rows.dataset.names_of_type("number")
+    if config.number.outliers.method == "isolation_forest" and numbers:
+        found = isolated(rows.parts, numbers, config.number.outliers)
+        judged.add(rows, found, "quarantine" if config.number.outliers.action == "quarantine" else "flag")

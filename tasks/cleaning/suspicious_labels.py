@@ -1,0 +1,169 @@
+"""Suspicious labels: rows whose class models that have not seen the row, and are sure of it, take for another.
+
+Confident learning (Northcutt, Jiang and Chuang, 2021, arXiv:1911.00068): a model is sure of a class when it gives it
+at least the probability that, on average, it gives to the rows that are said to be of this class.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.label_models import ClassModel, Encoder, class_numbers, fit_classes, learn_encoder
+from tasks.cleaning.stable_sample import HASH, StableSample
+from tasks.cleaning.thumbnails import thumbnails
+from tasks.dataset import Dataset
+from tasks.params import ColumnTypeName, Labels
+from tasks.rows import row_hashes, unit_interval
+
+RULE = "suspicious_label"
+
+MOST_ROWS = 50_000
+"""That one model learns from."""
+
+_DECIMALS = 9
+"""To which probabilities are rounded: the last bits depend on where in a batch a row stands."""
+
+
+def suspicious_labels(parts: Parts, dataset: Dataset, settings: Labels) -> Found:
+    """Rows of another class, by models of the other folds: some class has at least its average probability among rows
+    that are given it, and more than the class that the row is given.
+
+    The score is 1 - the probability of the given class. Folds go by a stable hash of the features, so that equal rows
+    are in one fold. Only for classes, not for regression. Classes with fewer rows than folds are neither suspicious
+    nor suspected. Boosted trees judge numbers and categories, logistic regression judges text, images and sounds (as
+    pictures of 16 by 16); each learns from `MOST_ROWS` rows at most, those with the smallest hash.
+
+    Memory: the rows that are learnt from, their matrix, a part, and 8 bytes a row and class.
+    """
+    assert dataset.task != "regression", "there are no classes to suspect"
+    counts, sample = _survey(parts, dataset, settings)
+    judged = sorted(label for label, count in counts.items() if count >= settings.folds)
+    if len(judged) < 2 or not dataset.features:
+        return nothing_found()
+    judges = _judges(sample, dataset, sorted(counts), settings)
+    rows, given, told = _out_of_fold(parts, dataset, judges)
+    return _confident(
+        rows, given, told, judges.classes, [label in judged for label in judges.classes], dataset.target.name
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Judges:
+    """A model a fold, of the rows of all other folds; None where those are of one class."""
+
+    encoder: Encoder
+    classes: list[str]
+    models: Sequence[ClassModel | None]
+    salt: str
+
+    def probabilities(
+        self, rows: pl.DataFrame, folds: NDArray[np.int64], given: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """[N, K], each row by the model of its fold; what no model can judge is what it is said to be."""
+        told = np.eye(len(self.classes))[given]
+        for fold, model in enumerate(self.models):
+            own = np.flatnonzero(folds == fold)
+            if model is not None and len(own):
+                told[own] = model.probabilities(self.encoder.matrix(rows[own]), len(self.classes))
+        return np.asarray(told.round(_DECIMALS))
+
+
+def _survey(parts: Parts, dataset: Dataset, settings: Labels) -> tuple[Counter[str], list[pl.DataFrame]]:
+    """How many rows each class has, and the rows of each fold to learn from.
+
+    Of each fold its share: all but one of them make up a model's rows.
+    """
+    counts: Counter[str] = Counter()
+    samples = [StableSample(MOST_ROWS // (settings.folds - 1)) for _ in range(settings.folds)]
+    for part in parts():
+        rows = _hashed(part, dataset, _salt(settings))
+        counts.update(rows[dataset.target.name].to_list())
+        folds = _folds(rows, settings.folds)
+        for fold, sample in enumerate(samples):
+            sample.add(_small(sample.wanted(rows.filter(folds == fold)), dataset).drop(ROW))
+    return counts, [kept for kept in (sample.rows() for sample in samples) if kept is not None]
+
+
+def _judges(sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], settings: Labels) -> _Judges:
+    learnt = pl.concat(sample)
+    encoder = learn_encoder(learnt, _kinds(dataset))
+    matrix = encoder.matrix(learnt)
+    numbers = class_numbers(learnt[dataset.target.name], classes)
+    fold_of = np.repeat(np.arange(len(sample)), [rows.height for rows in sample])
+    others = [np.flatnonzero(fold_of != fold) for fold in range(len(sample))]
+    models = [fit_classes(matrix[rows], numbers[rows], linear=encoder.linear, seed=settings.seed) for rows in others]
+    return _Judges(encoder, classes, models, _salt(settings))
+
+
+def _out_of_fold(
+    parts: Parts, dataset: Dataset, judges: _Judges
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Row numbers [N], the classes that they are given [N], and the probabilities of all classes [N, K]."""
+    rows, given, told = [], [], []
+    for part in parts():
+        hashed = _hashed(part, dataset, judges.salt)
+        numbers = class_numbers(hashed[dataset.target.name], judges.classes)
+        rows.append(hashed[ROW].to_numpy())
+        given.append(numbers)
+        told.append(judges.probabilities(_small(hashed, dataset), _folds(hashed, len(judges.models)), numbers))
+    return np.concatenate(rows), np.concatenate(given), np.concatenate(told)
+
+
+def _confident(
+    rows: NDArray[np.int64],
+    given: NDArray[np.int64],
+    told: NDArray[np.float64],
+    classes: Sequence[str],
+    judged: Sequence[bool],
+    target: str,
+) -> Found:
+    """The rows that some other class claims, with the likeliest of such classes."""
+    everyone = np.arange(len(rows))
+    own = told[everyone, given]
+    enough = [told[given == number, number].mean() if fit else np.inf for number, fit in enumerate(judged)]
+    claims = (told >= np.array(enough)) & (told > own[:, None]) & np.array(judged)[given][:, None]
+    found = np.flatnonzero(claims.any(axis=1))
+    likeliest = np.where(claims[found], told[found], -1).argmax(axis=1)
+    reasons = [
+        f"{target} says {classes[given[row]]}, models that have not seen the row say {classes[other]} "
+        f"({told[row, other]:.1%})".replace("%", " %")
+        for row, other in zip(found, likeliest, strict=True)
+    ]
+    return found_rows(pl.Series(rows[found]), RULE, reasons, (1 - own[found]).round(_DECIMALS).tolist())
+
+
+def _salt(settings: Labels) -> str:
+    return f"{RULE}/{settings.seed}"
+
+
+def _hashed(part: pl.DataFrame, dataset: Dataset, salt: str) -> pl.DataFrame:
+    """Row number, features, class as text, and the features' hash; rows without a class are left out."""
+    features, target = [column.name for column in dataset.features], dataset.target.name
+    rows = part.select(ROW, *features, pl.col(target).cast(pl.String)).drop_nulls(target)
+    return rows.with_columns(row_hashes(rows, features, salt).alias(HASH))
+
+
+def _folds(rows: pl.DataFrame, num_folds: int) -> NDArray[np.int64]:
+    return (unit_interval(rows[HASH]) * num_folds).cast(pl.Int64).to_numpy()
+
+
+def _small(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
+    """Images and sounds as small pictures, infinite numbers as missing ones."""
+    changed = [
+        thumbnails(rows[column.name], column.type) for column in dataset.features if column.type in ("image", "audio")
+    ]
+    numbers = [pl.col(name) for name in dataset.names_of_type("number")]
+    finite = [pl.when(number.is_finite()).then(number) for number in numbers]
+    return rows.with_columns(*changed, *finite)
+
+
+def _kinds(dataset: Dataset) -> dict[str, ColumnTypeName]:
+    """The types of the features as `_small` leaves them."""
+    return {column.name: "image" if column.type == "audio" else column.type for column in dataset.features}

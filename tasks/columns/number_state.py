@@ -1,0 +1,111 @@
+"""What training rows say of numbers, and what that leads to: a stand-in for missing ones, a curve, a scale."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.columns.bends import MOST_QUANTILES, Bend, best_power, logarithm
+from tasks.columns.moments import Moments, moments, weighted_moments
+from tasks.columns.moments import merged as moments_of_both
+from tasks.columns.quantiles import Histogram, histogram
+from tasks.columns.quantiles import merged as counts_of_both
+from tasks.params import NormalizeNumber
+from tasks.params_normalize import NumberScale
+
+
+@dataclass(frozen=True)
+class NumberState:
+    """The numbers seen, and how many were missing; beyond their moments only what the settings ask for."""
+
+    seen: Moments
+    num_missing: int
+    counts: Histogram | None = None
+    logarithms: Moments | None = None
+
+
+def number_state(present: NDArray[np.float64], num_missing: int, settings: NormalizeNumber) -> NumberState:
+    """What one part's numbers [N] say, none of which is missing or infinite."""
+    return NumberState(
+        seen=moments(present),
+        num_missing=num_missing,
+        counts=histogram(present) if _needs_counts(settings) else None,
+        logarithms=moments(logarithm(present)) if settings.scale == "log" else None,
+    )
+
+
+def merged(first: NumberState, second: NumberState) -> NumberState:
+    """What two parts say together, by the same settings."""
+    return NumberState(
+        seen=moments_of_both(first.seen, second.seen),
+        num_missing=first.num_missing + second.num_missing,
+        counts=first.counts and second.counts and counts_of_both(first.counts, second.counts),
+        logarithms=first.logarithms and second.logarithms and moments_of_both(first.logarithms, second.logarithms),
+    )
+
+
+def stand_in(state: NumberState, settings: NormalizeNumber) -> float:
+    """What a missing number becomes; of several that are most frequent, the smallest."""
+    match settings.impute:
+        case "mean":
+            return state.seen.rounded_mean
+        case "median":
+            return _counts(state).quantile(0.5)
+        case "most_frequent":
+            values, counts = _counts(state).weighted_values()
+            return float(values[counts.argmax()])
+        case "constant":
+            return settings.value
+        case "zero":
+            return 0.0
+
+
+def _counts(state: NumberState) -> Histogram:
+    assert state.counts is not None, "fit counts what the settings ask for"
+    return state.counts
+
+
+def scaling(state: NumberState, scale: NumberScale) -> tuple[Bend, float, float]:
+    """The curve that numbers are put on, what is taken away there, and what the rest is divided by.
+
+    A column of one value has no width.
+    """
+    seen = state.seen
+    match scale:
+        case "standard":
+            return Bend(), *seen.center_and_deviation
+        case "min_max":
+            return Bend(), seen.minimum, _doubled(seen.half_spread)
+        case "symmetric":
+            return Bend(), seen.minimum / 2 + seen.maximum / 2, seen.half_spread
+        case "robust":
+            lower, median, upper = _counts(state).quantiles(np.array([0.25, 0.5, 0.75])).tolist()
+            return Bend(), median, _doubled(upper / 2 - lower / 2)
+        case "quantile":
+            return Bend("quantile", quantiles=_quantiles(_counts(state))), 0.0, 1.0
+        case "log":
+            assert state.logarithms is not None, "fit bends what the settings ask for"
+            return Bend("log"), *state.logarithms.center_and_deviation
+        case "power":
+            values, counts = _counts(state).weighted_values()
+            curve = Bend("power", power=best_power(values, counts))
+            return curve, *weighted_moments(curve(values), counts).center_and_deviation
+        case "none":
+            return Bend(), 0.0, 1.0
+
+
+def _quantiles(seen: Histogram) -> tuple[float, ...]:
+    """At even steps; rounding must not put one before another."""
+    found = seen.quantiles(np.linspace(0, 1, min(seen.count, MOST_QUANTILES)))
+    return tuple(np.maximum.accumulate(found).tolist())
+
+
+def _doubled(half: float) -> float:
+    return min(2 * half, sys.float_info.max)
+
+
+def _needs_counts(settings: NormalizeNumber) -> bool:
+    return settings.scale in ("robust", "quantile", "power") or settings.impute in ("median", "most_frequent")

@@ -1,0 +1,95 @@
+"""The split section of params.yaml: which rows are for training, for validation and for the test."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from tasks.config import Config, Share
+
+Size = Annotated[float, Field(ge=0)]
+"""Below 1 a share; a whole number from 1 on a count of rows."""
+
+
+def _two_at_least(folds: int) -> int:
+    if folds == 1:
+        raise ValueError("one fold leaves nothing to learn from; write 0 for none, or 2 and more")
+    return folds
+
+
+Folds = Annotated[int, Field(ge=0, le=100), AfterValidator(_two_at_least)]
+_FOLDS = "k folds over the train rows, for cross validation: their numbers stand in `_fold`; 0 is none"
+
+
+class SizedSplit(Config):
+    """What splits that cut the rows themselves have in common."""
+
+    validation: Size = Field(0.15, gt=0, description="for validation: a share below 1, or a count of rows")
+    test: Size = Field(0.15, gt=0, description="for the test: a share below 1, or a count of rows")
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> SizedSplit:
+        for name in ("validation", "test"):
+            size = getattr(self, name)
+            if size >= 1 and size != int(size):
+                raise ValueError(f"{name} {size:g} is neither a share below 1 nor a whole number of rows")
+        if sum(size for size in (self.validation, self.test) if size < 1) >= 1:
+            raise ValueError("validation and test together leave no rows to train on; make their sum smaller than 1")
+        return self
+
+
+class HashSplit(SizedSplit):
+    """Stratified by a stable hash of the row: a row never moves to another part when data grows (shares, not counts).
+
+    Shares hold for each class in expectation; counts are exact, and each class gets its share of them. Identical rows
+    stay together, which can move a count by some rows.
+    """
+
+    kind: Literal["hash"] = "hash"
+    seed: int = Field(0, ge=0, description="another seed is another split")
+    folds: Folds = Field(0, description=_FOLDS)
+
+
+class GroupSplit(SizedSplit):
+    """Rows of one group stay together: by a stable hash of the group's name, so that a group never moves.
+
+    Shares are those of the groups, in expectation. Counts are of rows, as near as whole groups come, and no part is
+    empty: better where groups are few. A row without a group is one of its own.
+    """
+
+    kind: Literal["group"]
+    column: str | None = Field(
+        None, description="names each row's group; the column with the role group when not given"
+    )
+    seed: int = Field(0, ge=0, description="another seed is another split")
+    folds: Folds = Field(0, description=_FOLDS)
+
+
+class TimeSplit(SizedSplit):
+    """The latest rows are the test, those before them validation; rows of one instant stay together.
+
+    Sizes are exact but for that. There are no folds: what came later would be learnt from.
+    """
+
+    kind: Literal["time"]
+    column: str | None = Field(
+        None, description="says when, as timestamp or number; the column with the role time when not given"
+    )
+
+
+class GivenSplit(Config):
+    """The data say it: a column that holds train, validation or test. Separate test files make such a column."""
+
+    kind: Literal["given"]
+    column: str = Field(
+        "split", description="names each row's part; give a column of your own the role split in ingest.columns"
+    )
+    validation: Share = Field(
+        0.15, description="share of the train rows that goes to validation, by hash, when the data bring no such rows"
+    )
+    seed: int = Field(0, ge=0, description="another seed is another share of the train rows")
+    folds: Folds = Field(0, description=_FOLDS)
+
+
+Split = Annotated[HashSplit | GroupSplit | TimeSplit | GivenSplit, Field(discriminator="kind")]

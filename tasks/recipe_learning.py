@@ -1,0 +1,146 @@
+"""How a recipe is learnt from the training rows: a state for each column and part, merged as the parts go by."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import reduce
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.columns import column_type
+from tasks.columns.base import ColumnType, Encoding
+from tasks.dataset import Column, Dataset
+from tasks.errors import UserError, did_you_mean
+from tasks.inputs import ModelInput
+from tasks.parallel import ahead
+from tasks.params import Config, Normalize
+from tasks.params_normalize import settings_for
+from tasks.recipe import Feature, Recipe, Target
+
+Folds = NDArray[np.uint8]
+"""The fold of each row of a part, [N]."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """The recipe, and for each fold of the training rows another one: of the columns whose encoding looks at the
+    target, learnt from the other folds."""
+
+    recipe: Recipe
+    elsewhere: tuple[Recipe, ...] = ()
+
+    def encode(self, rows: pl.DataFrame, folds: Folds | None = None) -> ModelInput:
+        """Raw rows as blocks, training rows with their folds."""
+        inputs = self.recipe.encode(rows)
+        if folds is not None:
+            for number, recipe in enumerate(self.elsewhere):
+                where = folds == number
+                for name, block in recipe.encode(rows.filter(where)).blocks.items():
+                    inputs.blocks[name][where] = block
+        return inputs
+
+
+@dataclass(frozen=True, eq=False)
+class _Learner:
+    """What learns one column: its type with its settings."""
+
+    column: Column
+    of_type: ColumnType[Any, Any, Any]
+    settings: Config
+
+    @property
+    def num_folds(self) -> int:
+        return self.of_type.num_folds(self.settings)
+
+    def fit(self, rows: pl.DataFrame, target: str, folds: Folds | None) -> list[Any]:
+        """The part's state; one for each fold when the target counts."""
+        if not self.num_folds:
+            return [self.of_type.fit(rows[self.column.name], self.settings)]
+        cut = [rows] if folds is None else [rows.filter(folds == number) for number in range(self.num_folds)]
+        return [self.of_type.fit_to_target(some[self.column.name], some[target], self.settings) for some in cut]
+
+    def merged(self, first: list[Any], second: list[Any]) -> list[Any]:
+        return [self.of_type.merge(one, other) for one, other in zip(first, second, strict=True)]
+
+    def finish(self, states: list[Any]) -> Encoding:
+        try:
+            encoding: Encoding = self.of_type.finish(reduce(self.of_type.merge, states), self.settings)
+        except UserError as error:
+            raise UserError(f"normalize: column {self.column.name} {error}") from None
+        return encoding
+
+    def finish_without(self, fold: int, states: list[Any], encoding: Encoding) -> Encoding:
+        """The encoding for the rows of this fold, by the others."""
+        others = reduce(self.of_type.merge, [*states[:fold], *states[fold + 1 :]])
+        found: Encoding = self.of_type.learnt_elsewhere(encoding, others, self.settings)
+        return found
+
+
+def num_folds(dataset: Dataset, config: Normalize) -> int:
+    """Into how many folds the training rows must be cut; 0 when no encoding looks at the target."""
+    return max((learner.num_folds for learner in _learners(dataset, config)), default=0)
+
+
+def learn(
+    parts: Iterable[pl.DataFrame], dataset: Dataset, config: Normalize, folds: Sequence[Folds] | None = None
+) -> Learnt:
+    """What these training rows lead to; with the folds of the rows of each part, also what the other folds lead to.
+
+    Raises UserError that names the column that cannot be encoded, or the setting that is for none.
+    """
+    learners = _learners(dataset, config)
+    if not learners:
+        raise UserError("normalize: no column has the role feature, so there is nothing to learn from")
+    target = dataset.target.name
+    states: dict[_Learner, list[Any]] = {}
+    classes: set[str] = set()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for rows, of_rows in zip(ahead(parts), folds if folds is not None else repeat(None)):  # noqa: B905
+            found = pool.map(lambda learner: learner.fit(rows, target, of_rows), learners)  # noqa: B023
+            for learner, seen in zip(learners, found, strict=True):
+                states[learner] = learner.merged(states[learner], seen) if learner in states else seen
+            if dataset.task != "regression":
+                classes.update(rows[target].unique())
+    return _learnt(states, Target(name=target, task=dataset.task, classes=tuple(sorted(classes))), folds is not None)
+
+
+def _learners(dataset: Dataset, config: Normalize) -> list[_Learner]:
+    names = {column.name for column in dataset.features}
+    for name in config.columns:
+        if name not in names:
+            raise UserError(f"normalize.columns.{name}: there is no such feature{did_you_mean(name, names)}")
+    return [_learner(column, config) for column in dataset.features]
+
+
+def _learner(column: Column, config: Normalize) -> _Learner:
+    try:
+        settings = settings_for(config, column.name, column.type)
+    except ValueError as error:
+        raise UserError(f"normalize.columns.{column.name}: {error}") from None
+    return _Learner(column, column_type(column.type), settings)
+
+
+def _learnt(states: Mapping[_Learner, list[Any]], target: Target, with_folds: bool) -> Learnt:
+    encodings = {learner: learner.finish(of_column) for learner, of_column in states.items()}
+    looking = [learner for learner in states if with_folds and learner.num_folds]
+    elsewhere = [
+        {learner: learner.finish_without(fold, states[learner], encodings[learner]) for learner in looking}
+        for fold in range(max((learner.num_folds for learner in looking), default=0))
+    ]
+    return Learnt(_recipe(encodings, target), tuple(_recipe(of_fold, target) for of_fold in elsewhere))
+
+
+def _recipe(encodings: Mapping[_Learner, Any], target: Target) -> Recipe:
+    features = tuple(
+        Feature(name=learner.column.name, encoding=encoding, repair=learner.column.repair)
+        for learner, encoding in encodings.items()
+    )
+    num_inputs = sum(feature.encoding.field(feature.name).num_inputs for feature in features)
+    return Recipe(features=features, target=target, num_inputs=num_inputs)

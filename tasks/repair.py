@@ -1,0 +1,137 @@
+"""What puts the values of one column right: the same on rows to learn from and, in the recipe, on rows to answer."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Literal
+
+import polars as pl
+from pydantic import Field
+
+from tasks.config import Config
+from tasks.number_text import plainly
+from tasks.repair_few import FEW, texts_repaired
+
+UnicodeForm = Literal["none", "NFC", "NFKC"]
+
+
+class InText(Config):
+    """Numbers that are written with a currency, a per cent sign or a unit: what stands before and after them."""
+
+    before: str = ""
+    after: str = ""
+    decimal: Literal[".", ","] = "."
+    thousands: str | None = None
+
+
+class Repair(Config):
+    """What is done to each value of a column, in this order; a field that is left out does nothing.
+
+    Doing it twice is doing it once, so that rows that `clean` has repaired may pass through it again.
+    """
+
+    in_text: InText | None = None
+    white_space: Literal["keep", "ends", "all"] = "keep"
+    unicode: UnicodeForm = "none"
+    case: Literal["keep", "lower", "upper"] = "keep"
+    replace: dict[str, str] = Field(default_factory=dict)
+    """Whole values that become others: the user's own, and spellings that were merged."""
+    allowed: tuple[str, ...] | None = None
+    """All others become missing."""
+    common: tuple[str, ...] | None = None
+    """All others become `rare_name`."""
+    rare_name: str = "(rare)"
+    least: float | None = None
+    most: float | None = None
+    outside: Literal["missing", "clip"] = "missing"
+    low: float | None = None
+    high: float | None = None
+    """Beyond `low` and `high`, bounds for outliers, a number becomes the bound."""
+    width: float | None = None
+    unit: Literal["year", "month", "day", "hour"] | None = None
+    keep: int | None = None
+    """Generalised: numbers to multiples of `width`, timestamps to `unit`, text to its first `keep` characters."""
+
+    @property
+    def does_nothing(self) -> bool:
+        return self == Repair()
+
+
+def repaired(values: pl.Series, repair: Repair | None) -> pl.Series:
+    """The values put right, [N]; numbers in text become Float64, everything else keeps its type."""
+    if repair is None:
+        return values
+    if repair.in_text is not None and values.dtype == pl.String:
+        values = numbers_in_text(values, repair.in_text)
+    if values.dtype == pl.String:
+        return _text_repaired(values, repair)
+    if values.dtype == pl.Float64:
+        return _numbers_repaired(values, repair)
+    if repair.unit is not None and values.dtype == pl.Datetime("us"):
+        return values.dt.truncate({"year": "1y", "month": "1mo", "day": "1d", "hour": "1h"}[repair.unit])
+    return values
+
+
+def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:
+    """Text as Float64; what is not a number written so becomes missing.
+
+    A plain number counts as well: the row that is to be answered may have lost its unit.
+    """
+    bare = values.str.strip_chars().str.replace(r"^([+-])\s*", "${1}")
+    sign = bare.str.extract(r"^([+-])").fill_null("")
+    rest = bare.str.strip_prefix("-").str.strip_prefix("+").str.strip_prefix(written.before).str.strip_chars()
+    rest = rest.str.strip_suffix(written.after).str.strip_chars()
+    return plainly(sign + rest, written.decimal, written.thousands).cast(pl.Float64, strict=False)
+
+
+def _text_repaired(values: pl.Series, repair: Repair) -> pl.Series:
+    if len(values) <= FEW and repair.case == "keep":
+        return pl.Series(values.name, texts_repaired(values.to_list(), repair), dtype=pl.String)
+    values = _form_repaired(values, repair)
+    if repair.keep is not None:
+        values = values.str.slice(0, repair.keep)
+    if repair.replace:
+        values = values.replace(repair.replace)
+    if repair.allowed is not None:
+        values = values.set(~values.is_in(list(repair.allowed)), None)
+    if repair.common is not None:
+        values = values.set(~values.is_in([*repair.common, repair.rare_name]), repair.rare_name)
+    return values
+
+
+def _form_repaired(values: pl.Series, repair: Repair) -> pl.Series:
+    values = _in_form(values, repair.unicode)
+    match repair.case:
+        case "lower":
+            values = _in_form(values.str.to_lowercase(), repair.unicode)
+        case "upper":
+            values = _in_form(values.str.to_uppercase(), repair.unicode)
+        case _:
+            pass
+    if repair.white_space != "keep":
+        values = values.str.strip_chars()
+    if repair.white_space == "all" and values.str.contains(r"\s\s|[^\S ]").any():
+        values = values.str.replace_all(r"\s+", " ")
+    return values
+
+
+def _in_form(values: pl.Series, form: UnicodeForm) -> pl.Series:
+    """Distinct values one by one, as polars knows no forms; most stay as they are."""
+    if form == "none" or (values.str.len_bytes() == values.str.len_chars()).all():
+        return values
+    distinct = values.unique().drop_nulls().to_list()
+    changed = {value: new for value in distinct if (new := unicodedata.normalize(form, value)) != value}
+    return values.replace(changed) if changed else values
+
+
+def _numbers_repaired(values: pl.Series, repair: Repair) -> pl.Series:
+    if repair.width is not None:
+        values = (values / repair.width).floor() * repair.width
+    if repair.outside == "clip":
+        values = values.clip(repair.least, repair.most)
+    else:
+        if repair.least is not None:
+            values = values.set((values < repair.least).fill_null(value=False), None)
+        if repair.most is not None:
+            values = values.set((values > repair.most).fill_null(value=False), None)
+    return values.clip(repair.low, repair.high)

@@ -1,0 +1,106 @@
+"""What all kinds of split share: positions, sizes, cuts, and the column that a split goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.dataset import Column, Dataset
+from tasks.errors import UserError, did_you_mean
+from tasks.params import Role
+from tasks.params_split import SizedSplit
+from tasks.paths import PARTS
+from tasks.rows import row_hashes, unit_interval
+
+Read = Callable[[Sequence[str] | None], Iterator[pl.DataFrame]]
+"""Reads the rows once more, a part at a time: all columns, or those that are named."""
+
+Assign = Callable[[pl.DataFrame], pl.Series]
+"""Each row's part, [N] of "train", "validation" or "test"."""
+
+
+def positions(rows: pl.DataFrame, columns: Sequence[str], salt: str) -> NDArray[np.float64]:
+    """A number in [0, 1) for each row, [N]: uniform, and from these columns' values and the salt alone."""
+    return unit_interval(row_hashes(rows, columns, salt)).to_numpy()
+
+
+def named(is_test: NDArray[np.bool_], is_held_out: NDArray[np.bool_]) -> pl.Series:
+    """Parts by name: the test, validation where a row is held out but not for the test, and else train."""
+    places = np.where(is_test, PARTS.index("test"), np.where(is_held_out, PARTS.index("validation"), 0))
+    return pl.Series("part", PARTS, dtype=pl.String).gather(places)
+
+
+def below(places: NDArray[np.float64], test: Any, held_out: Any) -> pl.Series:
+    """Parts by position: below `test` the test, then below `held_out` validation; numbers, or an array [N] of them."""
+    return named(places < test, places < held_out)
+
+
+def has_counts(config: SizedSplit) -> bool:
+    """Whether a size is a count of rows: then the other rows must be known to place one."""
+    return config.validation >= 1 or config.test >= 1
+
+
+def sizes(config: SizedSplit, num_rows: int) -> tuple[int, int]:
+    """Rows wanted for the test and for validation; a share beside a count is a count too.
+
+    Raises UserError when none would be left to train on.
+    """
+    test, validation = (size if size >= 1 else size * num_rows for size in (config.test, config.validation))
+    if round(test) + round(validation) >= num_rows:
+        raise UserError(
+            f"split: validation {config.validation:g} and test {config.test:g} leave none of {num_rows:,} rows to "
+            "train on; make them smaller, or bring more rows"
+        )
+    return round(test), round(validation)
+
+
+def nearest_cuts(counts: NDArray[np.int64], test: int, validation: int) -> tuple[int, int]:
+    """How many units from the front are for the test, and how many for the test or validation.
+
+    `counts`: rows of each unit, [U >= 3], such as a group or an instant, which is never cut. Each total is as near to
+    what is wanted as can be, the smaller of two as near, and each part has a unit at least.
+    """
+    totals = np.concatenate([[0], np.cumsum(counts)])
+    first = int(np.clip(np.abs(totals - test).argmin(), 1, len(counts) - 2))
+    second = int(np.abs(totals - totals[first] - validation).argmin())
+    return first, int(np.clip(second, first + 1, len(counts) - 1))
+
+
+def split_column(name: str | None, role: Role, dataset: Dataset) -> Column:
+    """The column that split.column names, or else the one with that role. Raises UserError when there is none."""
+    known = {column.name: column for column in dataset.columns}
+    if name is None:
+        return _only_one_with(role, dataset)
+    if name not in known:
+        raise UserError(
+            f"split.column: there is no column {name}{did_you_mean(name, known)}; name one that the data have"
+        )
+    if known[name].role == "target":
+        raise UserError(f"split.column: column {name} is the target, which no split can go by; name another column")
+    return known[name]
+
+
+def _only_one_with(role: Role, dataset: Dataset) -> Column:
+    found = [column for column in dataset.columns if column.role == role]
+    if not found:
+        raise UserError(
+            f"split: no column has the role {role}; give one that role (ingest.columns.COLUMN.role: {role}), "
+            "or name it in split.column"
+        )
+    if len(found) > 1:
+        names = ", ".join(column.name for column in found)
+        raise UserError(f"split: several columns have the role {role}: {names}; name the one that counts: split.column")
+    return found[0]
+
+
+def refuse_feature(column: Column, role: Role) -> None:
+    """Raises UserError when the model would learn from what decides about parts."""
+    if column.role == "feature":
+        raise UserError(
+            f"split.column: column {column.name} is a feature, so the model would learn from it; "
+            f"set ingest.columns.{column.name}.role to {role}"
+        )

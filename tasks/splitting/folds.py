@@ -1,0 +1,44 @@
+"""Folds for cross validation: which of k folds each training row belongs to."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from tasks.dataset import Dataset
+from tasks.errors import UserError
+from tasks.folds import FOLD
+from tasks.params import GivenSplit, GroupSplit, HashSplit, Split
+from tasks.splitting.base import positions
+from tasks.splitting.groups import group_column, group_positions
+
+
+def num_folds(config: Split) -> int:
+    """How many folds there are; none in time, where no fold may be learnt from what came after it."""
+    return config.folds if isinstance(config, HashSplit | GroupSplit | GivenSplit) else 0
+
+
+def with_folds(rows: pl.DataFrame, config: Split, dataset: Dataset) -> pl.DataFrame:
+    """Training rows with the column `_fold`, Int8 in [0, k); as they are without folds.
+
+    By a hash with a salt of its own, so that folds do not follow the positions that the parts were cut by: stratified
+    in expectation, and identical rows and rows of one group are in one fold.
+    """
+    if isinstance(config, GroupSplit) and config.folds:
+        places = group_positions(rows, group_column(config, dataset), dataset, f"fold {config.seed}")
+    elif isinstance(config, HashSplit | GivenSplit) and config.folds:
+        places = positions(rows, dataset.content_names, f"fold {config.seed}")
+    else:
+        return rows
+    numbers = np.floor(places * config.folds).astype(np.int8)
+    return rows.with_columns(pl.Series(FOLD, numbers, dtype=pl.Int8))
+
+
+def check_folds(num_rows: list[int], config: Split) -> None:
+    """Refuses folds that no row fell into. Raises UserError."""
+    if 0 in num_rows:
+        units = "groups" if isinstance(config, GroupSplit) else "rows"
+        raise UserError(
+            f"split.folds: no row falls into fold {num_rows.index(0)} of {len(num_rows)}; "
+            f"make split.folds smaller, bring more {units}, or try another split.seed"
+        )

@@ -1,0 +1,68 @@
+"""Split by group: rows of one person, machine or recording stay together."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.dataset import Dataset
+from tasks.errors import UserError
+from tasks.params import GroupSplit
+from tasks.rows import row_hashes, unit_interval
+from tasks.splitting.base import Assign, Read, below, has_counts, nearest_cuts, refuse_feature, sizes, split_column
+
+
+def by_group(config: GroupSplit, dataset: Dataset, read: Read) -> Assign:
+    """Each row's part from the hash of its group and the seed; shares are those of the groups, in expectation.
+
+    With counts, groups are taken in the order of their hashes until the nearest number of rows is reached; no group
+    is ever cut. Raises UserError when the column is missing, is a feature, or has fewer groups than there are parts.
+    """
+    name, salt = group_column(config, dataset), str(config.seed)
+    test, held_out = config.test, config.test + config.validation
+    if has_counts(config):
+        test, held_out = _exact_cuts(config, name, dataset, read)
+    return lambda rows: below(group_positions(rows, name, dataset, salt), test, held_out)
+
+
+def group_column(config: GroupSplit, dataset: Dataset) -> str:
+    """The column that names groups: any that the model does not learn from."""
+    column = split_column(config.column, "group", dataset)
+    refuse_feature(column, "group")
+    return column.name
+
+
+def group_positions(rows: pl.DataFrame, name: str, dataset: Dataset, salt: str) -> NDArray[np.float64]:
+    """A number in [0, 1) for each row, [N], from its group and the salt; a row without a group is one of its own."""
+    hashes = row_hashes(rows, [name], salt)
+    is_missing = rows[name].is_null()
+    if is_missing.any():
+        hashes = hashes.zip_with(~is_missing, row_hashes(rows, dataset.content_names, salt))
+    return unit_interval(hashes).to_numpy()
+
+
+def _exact_cuts(config: GroupSplit, name: str, dataset: Dataset, read: Read) -> tuple[float, float]:
+    """The positions below which groups are for the test, and below which they are held out."""
+    places, counts = _counted(config, name, dataset, read)
+    if len(places) < 3:
+        raise UserError(
+            f"split.column: column {name} has {len(places)} groups, and three parts need three; "
+            "bring rows of more groups, or split another way, such as `split: {kind: hash}`"
+        )
+    first, second = nearest_cuts(counts, *sizes(config, int(counts.sum())))
+    return float(places[first]), float(places[second])
+
+
+def _counted(
+    config: GroupSplit, name: str, dataset: Dataset, read: Read
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Each group's position in order, and its rows; holds 16 bytes for each group of each part."""
+    all_known = not any(rows[name].null_count() for rows in read([name]))
+    columns = [name] if all_known else list(dict.fromkeys([name, *dataset.content_names]))
+    salt = str(config.seed)
+    found = [np.unique(group_positions(rows, name, dataset, salt), return_counts=True) for rows in read(columns)]
+    places, which = np.unique(np.concatenate([places for places, _ in found]), return_inverse=True)
+    counts = np.zeros(len(places), dtype=np.int64)
+    np.add.at(counts, which, np.concatenate([counts for _, counts in found]))
+    return places, counts

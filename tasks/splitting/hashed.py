@@ -1,0 +1,92 @@
+"""Split by a hash of each row: stratified, and the same in any order of the rows and any cut into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.dataset import Dataset
+from tasks.params import HashSplit
+from tasks.splitting.base import Assign, Read, below, has_counts, positions, sizes
+
+Cuts = Mapping[str, tuple[float, float]]
+"""For each class, the position below which its rows are for the test, and the one below which they are held out."""
+
+_ONE_CLASS = ""
+"""What stands for the class in a regression."""
+
+
+def by_hash(config: HashSplit, dataset: Dataset, read: Read) -> Assign:
+    """Each row's part from the row's own values and the seed; from the other rows only where counts are given.
+
+    Within every class the hash is uniform, so every class is cut in the same shares, in expectation. An exact share
+    would need the other rows, and a row would change its part when rows are added: a test row would become a train row.
+    Identical rows have one hash, and so one part.
+    """
+    salt, names = str(config.seed), dataset.content_names
+    if not has_counts(config):
+        held_out = config.test + config.validation
+        return lambda rows: below(positions(rows, names, salt), config.test, held_out)
+    cuts = exact_cuts(config, dataset, read)
+
+    def assign(rows: pl.DataFrame) -> pl.Series:
+        classes = _classes(rows, dataset)
+        test, held_out = (
+            classes.replace_strict(list(cuts), [pair[place] for pair in cuts.values()], return_dtype=pl.Float64)
+            for place in (0, 1)
+        )
+        return below(positions(rows, names, salt), test.to_numpy(), held_out.to_numpy())
+
+    return assign
+
+
+def exact_cuts(config: HashSplit, dataset: Dataset, read: Read) -> Cuts:
+    """Where to cut so that the counts are exact: each class gives its quota, the rows with the smallest positions.
+
+    Holds a position for each row, 8 bytes. Only identical rows, which stay together, can move a count.
+    """
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    for rows in read(dataset.content_names):
+        places = pl.DataFrame({"place": positions(rows, dataset.content_names, str(config.seed))})
+        by_class = places.with_columns(_classes(rows, dataset).alias("class")).partition_by("class", as_dict=True)
+        for (name,), of_class in by_class.items():
+            found.setdefault(name, []).append(of_class["place"].to_numpy())
+    ordered = {name: np.sort(np.concatenate(found[name])) for name in sorted(found)}
+    counts = np.array([len(places) for places in ordered.values()], dtype=np.int64)
+    num_test, num_validation = sizes(config, int(counts.sum()))
+    test = quotas(counts, num_test)
+    held_out = test + quotas(counts - test, num_validation)
+    return {
+        name: (_cut(places, int(first)), _cut(places, int(second)))
+        for (name, places), first, second in zip(ordered.items(), test, held_out, strict=True)
+    }
+
+
+def quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
+    """Each class's share of `total` rows, [K], by the largest remainder (Hamilton's method): their sum is exact.
+
+    Of equal remainders the first class's counts. No class gives more rows than it has when `total` is not above them.
+    """
+    whole, remainders = np.divmod(total * counts, counts.sum())
+    by_remainder = np.argsort(-remainders, kind="stable")
+    whole[by_remainder[: total - int(whole.sum())]] += 1
+    return whole
+
+
+def _cut(places: NDArray[np.float64], quota: int) -> float:
+    """The position with `quota` of the sorted ones below it, or the nearest number of them where some are equal."""
+    if quota == len(places):
+        return 1.0
+    first, after = (int(np.searchsorted(places, places[quota], side)) for side in ("left", "right"))
+    nearest = first if quota - first <= after - quota else after
+    return float(places[nearest]) if nearest < len(places) else 1.0
+
+
+def _classes(rows: pl.DataFrame, dataset: Dataset) -> pl.Series:
+    """Each row's class; one and the same for a regression."""
+    if dataset.task == "regression":
+        return pl.repeat(_ONE_CLASS, rows.height, eager=True)
+    return rows[dataset.target.name].cast(pl.String)

@@ -1,0 +1,47 @@
+"""Rows of validation and test whose exact content train holds too: the model has seen the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.dataset import Dataset
+from tasks.params import GivenSplit, GroupSplit, HashSplit, Split
+from tasks.paths import Part
+from tasks.rows import row_hashes
+from tasks.splitting.groups import group_column
+from tasks.splitting.times import time_column
+
+Hashes = Mapping[Part, Sequence[NDArray[np.uint64]]]
+
+
+def may_share(config: Split, dataset: Dataset) -> bool:
+    """Whether identical rows can be on two sides: as the data say, or by a column that is no part of their content."""
+    match config:
+        case HashSplit():
+            return False
+        case GivenSplit():
+            return True
+        case GroupSplit():
+            return group_column(config, dataset) not in dataset.content_names
+        case _:
+            return time_column(config, dataset).name not in dataset.content_names
+
+
+def content_hashes(rows: pl.DataFrame, dataset: Dataset) -> NDArray[np.uint64]:
+    """64 bits of what makes each row what it is, [N]."""
+    return row_hashes(rows, dataset.content_names).to_numpy()
+
+
+def num_shared(hashes: Hashes) -> dict[str, int]:
+    """How many rows of validation and of the test stand in train too; 8 bytes a row of `content_hashes` are held."""
+    if not hashes["train"]:
+        return {"validation": 0, "test": 0}
+    learnt = np.unique(np.concatenate(hashes["train"]))
+    shared: dict[str, int] = {}
+    for part in ("validation", "test"):
+        shared[part] = sum(int(np.isin(values, learnt).sum()) for values in hashes[part])
+    return shared

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.cleaning import duplicates
+from tasks.cleaning.duplicates import find_repeats
+from tests.tables import Kind, cut, described
+
+COLUMNS: dict[str, Kind] = {
+    "id": ("category", "id"),
+    "size": ("number", "feature"),
+    "colour": ("category", "feature"),
+    "shop": ("category", "group"),
+    "label": ("category", "target"),
+}
+DATASET = described(COLUMNS)
+SCHEMA = {"size": pl.Float64, "colour": pl.String, "shop": pl.String, "label": pl.String}
+
+Row = tuple[float | None, str | None, str, str]
+ROWS = st.tuples(
+    st.sampled_from([None, 1.0, 2.0]), st.sampled_from([None, "red", ""]), st.sampled_from("ab"), st.sampled_from("yn")
+)
+
+
+def table(rows: Sequence[Row]) -> pl.DataFrame:
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    numbers = pl.Series(range(len(rows)), dtype=pl.Int64)
+    return frame.with_columns(numbers.alias("_row"), numbers.cast(pl.String).alias("id"))
+
+
+def found(rows: Sequence[Row], places: Sequence[int] = ()) -> tuple[list[int], list[int]]:
+    def parts() -> Iterator[pl.DataFrame]:
+        yield from cut(table(rows), places)
+
+    repeats = find_repeats(parts, DATASET)
+    return repeats.duplicates["row"].to_list(), repeats.conflicts["row"].to_list()
+
+
+def expected(rows: Sequence[Row]) -> tuple[list[int], list[int]]:
+    again = [number for number, row in enumerate(rows) if row in rows[:number]]
+    left = [number for number in range(len(rows)) if number not in again]
+    against = [
+        number
+        for number in left
+        if any(rows[other][:2] == rows[number][:2] and rows[other][3] != rows[number][3] for other in left)
+    ]
+    return again, against
+
+
+def test_rows_that_repeat_and_rows_that_contradict() -> None:
+    rows: list[Row] = [
+        (1.0, "red", "a", "y"),
+        (1.0, "red", "a", "y"),
+        (1.0, "red", "a", "n"),
+        (1.0, "red", "b", "y"),
+        (2.0, "red", "a", "y"),
+        (-0.0, None, "a", "y"),
+        (0.0, None, "a", "y"),
+    ]
+    assert found(rows) == ([1, 6], [0, 2, 3])
+
+
+def test_what_is_said_of_them() -> None:
+    def parts() -> Iterator[pl.DataFrame]:
+        yield table([(1.0, "red", "a", "y")] * 2 + [(1.0, "red", "a", "n")])
+
+    repeats = find_repeats(parts, DATASET)
+    assert repeats.duplicates.rows() == [(1, "duplicate", "the same values stand in an earlier row", None)]
+    reason = "rows with the same features have another label"
+    assert repeats.conflicts.rows() == [(0, "conflict", reason, None), (2, "conflict", reason, None)]
+
+
+def test_a_table_without_rows() -> None:
+    assert found([]) == ([], [])
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(rows=st.lists(ROWS, max_size=20), places=st.lists(st.integers(0, 20), max_size=3))
+def test_the_same_wherever_parts_are_cut(rows: list[Row], places: list[int]) -> None:
+    assert found(rows, places) == expected(rows)
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 3, 7])
+def test_the_same_however_much_is_sorted_at_once(monkeypatch: pytest.MonkeyPatch, rows_at_once: int) -> None:
+    rows: list[Row] = [(float(n % 5), "red", "ab"[n % 2], "yn"[n % 3 == 0]) for n in range(40)]
+    monkeypatch.setattr(duplicates, "_ROWS_AT_ONCE", rows_at_once)
+    assert found(rows, [11]) == expected(rows)

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.cleaning import near_hashes
+from tasks.cleaning.near_hashes import Hashes, near_earlier
+
+
+def clusters(num_rows: int, num_columns: int, num_centres: int, most_flips: int, seed: int) -> Hashes:
+    """Hashes around a few centres, each with some bits the other way."""
+    dice = np.random.default_rng(seed)
+    centres = dice.integers(0, 2, (num_centres, num_columns, 256))
+    bits = centres[dice.integers(0, num_centres, num_rows)]
+    for row, flips in enumerate(dice.integers(0, most_flips + 1, num_rows)):
+        for column in range(num_columns):
+            bits[row, column, dice.integers(0, 256, flips)] ^= 1
+    return np.packbits(bits.astype(np.uint8), axis=2).view(np.uint64)
+
+
+def differing(first: Hashes, second: Hashes) -> int:
+    return max(int(np.bitwise_count(a ^ b).sum()) for a, b in zip(first, second, strict=True))
+
+
+def expected(hashes: Hashes, distance: int) -> list[int]:
+    """The rows that go, each compared with all earlier ones that stay."""
+    staying: list[int] = []
+    for row in range(len(hashes)):
+        if all(differing(hashes[row], hashes[other]) > distance for other in staying):
+            staying.append(row)
+    return [row for row in range(len(hashes)) if row not in staying]
+
+
+@contextmanager
+def pieces(few: int, most_pairs: int) -> Iterator[None]:
+    """Small enough that every way is gone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_hashes, "_FEW", few)
+        patch.setattr(near_hashes, "_MOST_PAIRS", most_pairs)
+        yield
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    num_rows=st.integers(0, 60),
+    num_columns=st.integers(1, 2),
+    num_centres=st.integers(1, 8),
+    most_flips=st.integers(0, 20),
+    distance=st.integers(0, 24),
+    few=st.sampled_from([1, 3, 512]),
+    most_pairs=st.sampled_from([1, 7, 1 << 20]),
+)
+def test_it_finds_what_comparing_all_pairs_finds(
+    num_rows: int, num_columns: int, num_centres: int, most_flips: int, distance: int, few: int, most_pairs: int
+) -> None:
+    hashes = clusters(num_rows, num_columns, num_centres, most_flips, seed=num_rows)
+    with pieces(few, most_pairs):
+        near = near_earlier(hashes, distance)
+    assert near.rows.tolist() == expected(hashes, distance)
+    gone = set(near.rows.tolist())
+    for row, other, bits in zip(near.rows.tolist(), near.others.tolist(), near.bits.tolist(), strict=True):
+        assert other < row
+        assert other not in gone
+        assert bits == differing(hashes[row], hashes[other]) <= distance
+
+
+def test_of_a_chain_only_what_is_near_a_row_that_stays_goes() -> None:
+    chain = np.zeros((3, 1, 4), dtype=np.uint64)
+    chain[1, 0, 0], chain[2, 0, 0] = 0b111, 0b111111
+    near = near_earlier(chain, 3)
+    assert (near.rows.tolist(), near.others.tolist(), near.bits.tolist()) == ([1], [0], [3])
+
+
+@pytest.mark.parametrize("distance", [1, 3, 12, 24])
+def test_bits_may_differ_anywhere(distance: int) -> None:
+    """Each band of bits must be looked at, the last ones of each word too."""
+    dice = np.random.default_rng(0)
+    first = dice.integers(0, 2, (200, 256))
+    again = first.copy()
+    for row in again:
+        row[dice.choice(256, distance, replace=False)] ^= 1
+    hashes = np.packbits(np.concatenate([first, again]).astype(np.uint8)[:, None], axis=2).view(np.uint64)
+    with pieces(few=8, most_pairs=64):
+        near = near_earlier(hashes, distance)
+    assert near.rows.tolist() == list(range(200, 400))
+    assert near.others.tolist() == list(range(200))
+
+
+def test_many_rows_of_one_picture_go_at_once() -> None:
+    near = near_earlier(np.zeros((200_000, 1, 4), dtype=np.uint64), 12)
+    assert len(near.rows) == 199_999
+    assert not near.others.any()

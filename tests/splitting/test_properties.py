@@ -1,0 +1,87 @@
+"""What must hold for every kind of split, whatever the rows, their order, and how they are cut into parts."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from tasks.errors import UserError
+from tasks.params import Split
+from tests.splitting.rows import CONTENT, assigned, sides_of, tables
+from tests.tables import cut
+
+KINDS: dict[str, dict[str, Any]] = {
+    "hash": {"kind": "hash", "validation": 0.3, "test": 0.3},
+    "hash, counts": {"kind": "hash", "validation": 3, "test": 4},
+    "hash, a count and a share": {"kind": "hash", "validation": 0.25, "test": 3},
+    "group": {"kind": "group", "validation": 0.3, "test": 0.3},
+    "group, counts": {"kind": "group", "validation": 3, "test": 4},
+    "time": {"kind": "time", "validation": 0.3, "test": 0.2},
+    "time, counts": {"kind": "time", "validation": 3, "test": 4},
+}
+
+
+def config(name: str, **more: Any) -> Split:
+    found: Split = TypeAdapter(Split).validate_python({**KINDS[name], **more})
+    return found
+
+
+def sides(name: str, parts: list[pl.DataFrame]) -> dict[str, str]:
+    try:
+        return assigned(config(name), parts)
+    except UserError as error:
+        if "and three parts need three" not in str(error):
+            raise
+        reject()
+
+
+@pytest.mark.parametrize("name", KINDS)
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=tables, places=st.lists(st.integers(0, 60), max_size=3), seed=st.integers(0, 99))
+def test_neither_order_nor_cut_moves_a_row_and_identical_ones_stay_together(
+    name: str, rows: pl.DataFrame, places: list[int], seed: int
+) -> None:
+    found = sides(name, [rows])
+    assert len(found) == rows.height
+    assert set(found.values()) <= {"train", "validation", "test"}
+    shuffled = rows[random.Random(seed).sample(range(rows.height), rows.height)]
+    assert sides(name, cut(shuffled, places)) == found
+    assert set(sides_of(rows, found, CONTENT)) == {1}
+
+
+@pytest.mark.parametrize("name", ["group", "group, counts"])
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=tables)
+def test_no_group_is_on_two_sides(name: str, rows: pl.DataFrame) -> None:
+    found = sides(name, [rows])
+    assert set(sides_of(rows.drop_nulls("who"), found, ["who"])) <= {1}
+
+
+@pytest.mark.parametrize("name", ["time", "time, counts"])
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=tables)
+def test_no_row_of_train_is_later_than_one_of_validation_nor_that_than_one_of_the_test(
+    name: str, rows: pl.DataFrame
+) -> None:
+    found = sides(name, [rows])
+    days = {
+        side: rows.filter(pl.col("id").replace_strict(found, return_dtype=pl.String) == side)["when"]
+        for side in ("train", "validation", "test")
+    }
+    assert all(len(of_side) for of_side in days.values())
+    assert days["train"].max() < days["validation"].min()  # type: ignore[operator]
+    assert days["validation"].max() < days["test"].min()  # type: ignore[operator]
+
+
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=tables, test=st.integers(1, 5), validation=st.integers(1, 5))
+def test_counts_are_exact_when_all_rows_differ(rows: pl.DataFrame, test: int, validation: int) -> None:
+    different = rows.with_columns(x=pl.int_range(pl.len()).cast(pl.Float64))
+    found = list(assigned(config("hash, counts", test=test, validation=validation), [different]).values())
+    assert (found.count("test"), found.count("validation")) == (test, validation)

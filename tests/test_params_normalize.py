@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tasks.params_normalize import (
+    Normalize,
+    NormalizeCategory,
+    NormalizeColumn,
+    NormalizeNumber,
+    NormalizeTimestamp,
+    settings_for,
+)
+
+
+def config(**columns: Any) -> Normalize:
+    return Normalize.model_validate(
+        {"number": {"scale": "min_max"}, "category": {"max_categories": 7}, "columns": columns}
+    )
+
+
+def test_a_column_without_settings_of_its_own_has_those_of_its_type() -> None:
+    assert settings_for(config(), "age", "number") == NormalizeNumber(scale="min_max")
+    assert settings_for(config(other={"scale": "log"}), "age", "number") == NormalizeNumber(scale="min_max")
+    assert settings_for(config(age={}), "age", "image") == Normalize().image
+
+
+def test_only_what_a_column_says_differs() -> None:
+    age = settings_for(config(age={"impute": "constant", "value": 30, "indicator": False}), "age", "number")
+    assert age == NormalizeNumber(scale="min_max", impute="constant", value=30.0, indicator=False)
+    town = settings_for(config(town={"encode": "ordinal", "value": "none"}), "town", "category")
+    assert town == NormalizeCategory(max_categories=7, encode="ordinal", value="none")
+    assert settings_for(config(seen={"parts": ["year"]}), "seen", "timestamp") == NormalizeTimestamp(parts=("year",))
+
+
+@pytest.mark.parametrize(
+    ("of_type", "column", "complaint"),
+    [
+        ("category", {"scale": "log"}, "scale is not for category columns, only for number, image; take it out"),
+        ("audio", {"parts": ["hour"]}, "parts is not for audio columns, only for timestamp; take it out"),
+        ("number", {"encode": "one_hot"}, "encode is not for number columns, only for category, text; take it out"),
+        ("number", {"impute": "missing"}, "impute 'missing' does not fit a number column; it must be 'mean', "),
+        ("boolean", {"impute": "mean"}, "impute 'mean' does not fit a boolean column; it must be 'most_frequent' or "),
+        ("category", {"encode": "tfidf"}, "encode 'tfidf' does not fit a category column; it must be 'one_hot', "),
+        ("text", {"encode": "hashed"}, "encode 'hashed' does not fit a text column; it must be 'tfidf' or 'tokens'"),
+        ("number", {"value": "none"}, "value 'none' does not fit a number column; it must be a number"),
+        ("category", {"value": 7}, "value 7.0 does not fit a category column; it must be text; put it in quotes"),
+        ("timestamp", {"parts": ["hour", "hour"]}, "parts names hour twice; name each part once"),
+    ],
+)
+def test_what_is_nothing_for_the_type_is_refused_in_a_sentence(of_type: Any, column: Any, complaint: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        settings_for(config(x=column), "x", of_type)
+    assert str(caught.value).startswith(complaint)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_setting_of_a_column_is_one_of_some_type() -> None:
+    types = [name for name in Normalize.model_fields if name != "columns"]
+    for key in NormalizeColumn.model_fields:
+        assert any(key in type(getattr(Normalize(), name)).model_fields for name in types), key

@@ -166,7 +166,7 @@ def _warm_up() -> None:
     import sklearn.preprocessing  # noqa: F401
 
 
-CONTENDERS = {"pandas": pandas, "polars": polars, "modelwright": modelwright}
+CONTENDERS: dict[str, Callable[[Path], dict[str, Callable[[], Any]]]] = {"pandas": pandas, "polars": polars, "modelwright": modelwright}
 
 if __name__ == "__main__":
     main()

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
 
 from tasks import reports, storage
 from tasks.cleaning.faults import find_flags
-from tasks.cleaning.found import Found
 from tasks.cleaning.guard import Guard, Watch, check_settings
 from tasks.cleaning.in_text import Written
+from tasks.cleaning.personal import Looks, look
 from tasks.cleaning.repairs import learn_repairs
 from tasks.cleaning.rows import Rows
 from tasks.cleaning.rules import Judged, judge
-from tasks.cleaning.tally import Tally
-from tasks.dataset import Dataset, read_dataset, write_dataset
+from tasks.cleaning.tally import Changed, Tally, changes
+from tasks.dataset import read_dataset, write_dataset
 from tasks.errors import GateError
+from tasks.parallel import mapped
 from tasks.params import Clean
 from tasks.paths import Paths
 from tasks.quarantine import REASON, RULE, STAGE, split_rows
@@ -35,8 +37,9 @@ def run(config: Clean, paths: Paths) -> Report:
     repairing, written = learn_repairs(partial(storage.read_parts, paths.valid), dataset, config)
     rows = Rows(paths.valid, repairing, config)
     judged = judge(rows, config)
+    rows.find_faults()
     tally, watch = Tally(), Watch(enabled=config.personal.report)
-    write_rows(rows, judged, guard, tally, watch, config, paths)
+    write_rows(Sorter(rows, judged, guard, config), tally, watch, paths)
     write_dataset(paths.cleaned, guard.without_dropped(repairing))
     facts = judged.facts | watch.facts(guard) | guard.facts(rows, config) | {"not_read": _ambiguous(written)}
     storage.write_json(paths.cleaning_report, tally.as_dict() | facts)
@@ -44,57 +47,79 @@ def run(config: Clean, paths: Paths) -> Report:
     return reports.clean(paths)
 
 
-def write_rows(
-    rows: Rows, judged: Judged, guard: Guard, tally: Tally, watch: Watch, config: Clean, paths: Paths
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Sorted:
+    """What becomes of one part: `kept` is missing when the file may be taken over as it is."""
+
+    num_rows: int
+    kept: pl.DataFrame | None
+    taken: pl.DataFrame
+    flagged: pl.DataFrame
+    changed: Sequence[Changed]
+    looks: Looks
+
+
+@dataclass(frozen=True)
+class Sorter:
+    """Tells the rows that stay from those that go, one part at a time; parts may be sorted side by side."""
+
+    rows: Rows
+    judged: Judged
+    guard: Guard
+    config: Clean
+
+    def sort(self, number: int) -> Sorted:
+        """One part's rows."""
+        repaired, raw = self.rows.part(number)
+        found = self.rows.taken_out(number)
+        good, _ = split_rows(repaired, found, "clean")
+        _, taken = split_rows(self.guard.as_it_came(raw, repaired), found, "clean")
+        kept = self.guard.protected(good)
+        columns = self.rows.dataset.columns
+        return Sorted(
+            num_rows=raw.height,
+            kept=None if raw.height and kept.equals(raw) else kept,
+            taken=self.guard.protected(taken),
+            flagged=self.guard.protected(self._flagged(number, repaired, found)),
+            changed=[
+                changes(raw[column.name], repaired[column.name], tell=column.name not in self.guard.private)
+                for column in columns
+                if column.repair is not None
+            ],
+            looks=look(repaired, columns) if self.config.personal.report else (),
+        )
+
+    def _flagged(self, number: int, repaired: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+        """Copies of the rows that stay and should be looked at, a line for each rule that found one."""
+        one_row = self.rows.find(number, find_flags(repaired, self.rows.dataset, self.config))
+        stays = taken[RULE].is_null()
+        lines = []
+        for found in (one_row, *self.judged.flagged):
+            aligned = self.rows.aligned(number, found)
+            line = repaired.with_columns(
+                pl.lit("clean").alias(STAGE), aligned[RULE], aligned[REASON], aligned["score"].alias("_score")
+            )
+            lines.append(line.filter(aligned[RULE].is_not_null() & stays))
+        return pl.concat(lines)
+
+
+def write_rows(sorter: Sorter, tally: Tally, watch: Watch, paths: Paths) -> None:
     """Each part: the rows that stay, those that go, and copies of those to look at; counted and watched on the way."""
+    files = sorter.rows.files
     with (
         storage.table_writer(paths.clean) as kept,
         storage.table_writer(paths.quarantine("clean")) as gone,
         storage.table_writer(paths.flagged) as noted,
     ):
-        for number, file in enumerate(rows.files):
-            repaired, raw = rows.read(number)
-            found = rows.taken_out(number)
-            watch.add(repaired, rows.dataset)
-            _count_changes(tally, raw, rows.dataset, repaired, guard)
-            good, _ = split_rows(repaired, found, "clean")
-            _, taken = split_rows(guard.as_it_came(raw, repaired), found, "clean")
-            flagged = _flagged_rows(rows, number, repaired, found, judged.flagged, config)
-            tally.num_rows_in += raw.height
-            tally.add_quarantined(taken)
-            tally.add_flagged(flagged)
-            gone.append(guard.protected(taken))
-            noted.append(guard.protected(flagged))
-            protected = guard.protected(good)
-            if raw.height and protected.equals(raw):
-                kept.copy(file, raw.height)
+        for file, part in zip(files, mapped(sorter.sort, range(len(files))), strict=True):
+            tally.add(part.num_rows, part.taken, part.flagged, part.changed)
+            watch.add(part.looks)
+            gone.append(part.taken)
+            noted.append(part.flagged)
+            if part.kept is None:
+                kept.copy(file, part.num_rows)
             else:
-                kept.append(protected)
-
-
-def _flagged_rows(
-    rows: Rows, number: int, repaired: pl.DataFrame, taken: pl.DataFrame, flagged: Sequence[Found], config: Clean
-) -> pl.DataFrame:
-    """Copies of the rows that stay and should be looked at, a line for each rule that found one."""
-    one_row = rows.find(number, find_flags(repaired, rows.dataset, config))
-    stays = taken[RULE].is_null()
-    lines = []
-    for found in (one_row, *flagged):
-        aligned = rows.aligned(number, found)
-        line = repaired.with_columns(
-            pl.lit("clean").alias(STAGE), aligned[RULE], aligned[REASON], aligned["score"].alias("_score")
-        )
-        lines.append(line.filter(aligned[RULE].is_not_null() & stays))
-    return pl.concat(lines)
-
-
-def _count_changes(tally: Tally, raw: pl.DataFrame, dataset: Dataset, repaired: pl.DataFrame, guard: Guard) -> None:
-    for column in dataset.columns:
-        if column.repair is not None:
-            tally.add_changed(
-                column.name, raw[column.name], repaired[column.name], tell=column.name not in guard.private
-            )
+                kept.append(part.kept)
 
 
 def _ambiguous(written: dict[str, Written]) -> dict[str, str]:

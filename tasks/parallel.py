@@ -9,6 +9,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -45,3 +46,23 @@ def mapped(function: Callable[[Item], Made], items: Iterable[Item], workers: int
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+
+
+@contextmanager
+def behind() -> Iterator[Callable[[Callable[[Item], object], Item], None]]:
+    """Calls done in another thread, one after another, while the caller goes on; all are done when the block ends.
+
+    A call waits until the one before is done, so that one item at most is held. What a call raises is raised at the
+    next one, or at the end of the block.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        last: list[Future[object]] = []
+
+        def call(function: Callable[[Item], object], item: Item) -> None:
+            if last:
+                last.pop().result()
+            last.append(pool.submit(function, item))
+
+        yield call
+        if last:
+            last.pop().result()

@@ -12,6 +12,9 @@ from tasks.config import Config
 from tasks.number_text import plainly
 from tasks.repair_few import FEW, texts_repaired
 
+_MOST_DISTINCT = 0.25
+"""Share of distinct texts up to which it takes less time to repair those and put them in their places."""
+
 UnicodeForm = Literal["none", "NFC", "NFKC"]
 
 
@@ -87,6 +90,15 @@ def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:
 def _text_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     if len(values) <= FEW and repair.case == "keep":
         return pl.Series(values.name, texts_repaired(values.to_list(), repair), dtype=pl.String)
+    distinct = values.unique()
+    if len(distinct) > len(values) * _MOST_DISTINCT:
+        return _each_repaired(values, repair)
+    right = _each_repaired(distinct, repair)
+    changed = right.ne_missing(distinct)
+    return values.replace(distinct.filter(changed), right.filter(changed)) if changed.any() else values
+
+
+def _each_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     values = _form_repaired(values, repair)
     if repair.keep is not None:
         values = values.str.slice(0, repair.keep)

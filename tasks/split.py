@@ -16,6 +16,7 @@ from tasks import reports, storage
 from tasks.dataset import Dataset, read_dataset
 from tasks.errors import UserError
 from tasks.folds import FOLD
+from tasks.parallel import mapped
 from tasks.params import Split
 from tasks.paths import PARTS, Part, Paths
 from tasks.report import Report
@@ -48,12 +49,10 @@ def run(config: Split, paths: Paths) -> Report:
     assign = assigner(config, dataset, partial(storage.read_parts, paths.clean))
     tally = Tally()
     with _part_writers(paths) as writers:
-        for rows in storage.read_parts(paths.clean):
-            parts = assign(rows)
+        for chosen in mapped(lambda rows: _chosen(rows, assign(rows)), storage.read_parts(paths.clean)):
             for part in PARTS:
-                chosen = rows.filter(parts == part)
-                _count(tally, part, chosen, config, dataset)
-                writers[part].append(_with_bookkeeping(tally, part, chosen, config, dataset))
+                _count(tally, part, chosen[part], config, dataset)
+                writers[part].append(_with_bookkeeping(tally, part, chosen[part], config, dataset))
         num_rows = {part: writers[part].num_rows for part in PARTS}
         folds = [tally.folds[number] for number in range(num_folds(config))]
         check_parts(num_rows, tally.classes, dataset, config)
@@ -69,6 +68,11 @@ def _part_writers(paths: Paths) -> Iterator[dict[Part, TableWriter]]:
     """A table for each part: all of them are there when the block ends, and none if it fails."""
     with ExitStack() as stack:
         yield {part: stack.enter_context(storage.table_writer(paths.split(part))) for part in PARTS}
+
+
+def _chosen(rows: pl.DataFrame, parts: pl.Series) -> dict[Part, pl.DataFrame]:
+    """The rows of each part."""
+    return {part: rows.filter(parts == part) for part in PARTS}
 
 
 def _count(tally: Tally, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset) -> None:

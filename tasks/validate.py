@@ -21,6 +21,7 @@ from tasks.drift import drift
 from tasks.errors import GateError
 from tasks.expectations import Suite, check_columns, read_suite
 from tasks.findings import Finding, RowCounts, reasons, summarize
+from tasks.parallel import behind
 from tasks.params import Validate
 from tasks.paths import Paths
 from tasks.quarantine import split_rows
@@ -85,6 +86,7 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
     with (
         storage.table_writer(paths.valid) as valid,
         storage.table_writer(paths.quarantine("validate")) as quarantine,
+        behind() as later,
     ):
         for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
             stays, goes = split_rows(part, reasons(failing, part), "validate")
@@ -93,7 +95,7 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
             else:
                 valid.append(stays)
             quarantine.append(goes)
-            profile.add(part)
+            later(profile.add, part)
     return RowCounts(num_rows=valid.num_rows + quarantine.num_rows, num_quarantined=quarantine.num_rows)
 
 

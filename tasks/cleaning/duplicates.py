@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import IO
 
 import numpy as np
 import polars as pl
@@ -12,10 +13,13 @@ from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
 from tasks.dataset import Dataset
+from tasks.parallel import mapped
 from tasks.rows import cell_sums
 
-_ROWS_AT_ONCE = 2_000_000
-"""Rows that are sorted in memory at one time: 80 MB of hashes."""
+_ROWS_AT_ONCE = 1_000_000
+"""Rows that are sorted in memory at one time: 40 MB of hashes, and as much again for their order."""
+
+_ROWS_IN_A_CHUNK = 250_000
 
 _RECORD = np.dtype([*((name, np.uint64) for name in ("features", "features_2", "others", "target")), ("row", np.int64)])
 """What is kept of a row: 128 bits of its features, 64 of its target and 64 of its other content, and its number.
@@ -42,15 +46,12 @@ def find_repeats(parts: Parts, dataset: Dataset) -> Repeats:
     others = [name for name in dataset.content_names if name not in features and name != target]
     with tempfile.TemporaryFile() as file:
         num_rows = 0
-        for part in parts():
-            records = _records(part, features, others, target)
+        for records in mapped(lambda part: _records(part, features, others, target), parts()):
             file.write(records.tobytes())
             num_rows += len(records)
         if num_rows == 0:
             return Repeats(nothing_found(), nothing_found())
-        file.flush()
-        records = np.memmap(file, dtype=_RECORD, mode="r", shape=(num_rows,))
-        again, against = zip(*(_repeated(some) for some in _ranges(records)), strict=True)
+        again, against = zip(*(_repeated(some) for some in _ranges(file, num_rows)), strict=True)
     return Repeats(
         _found(again, "duplicate", "the same values stand in an earlier row"),
         _found(against, "conflict", f"rows with the same features have another {target}"),
@@ -66,16 +67,18 @@ def _records(part: pl.DataFrame, features: list[str], others: list[str], target:
     return records
 
 
-def _ranges(records: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
+def _ranges(file: IO[bytes], num_rows: int) -> Iterator[NDArray[np.void]]:
     """The records in groups that keep equal features together, each small enough to sort in memory."""
-    num_ranges = -(-len(records) // _ROWS_AT_ONCE)
+    num_ranges = -(-num_rows // _ROWS_AT_ONCE)
     for number in range(num_ranges):
-        if num_ranges == 1:
-            yield np.array(records)
-        else:
-            starts = range(0, len(records), _ROWS_AT_ONCE)
-            some = (np.array(records[start : start + _ROWS_AT_ONCE]) for start in starts)
-            yield np.concatenate([chunk[chunk["features"] % num_ranges == number] for chunk in some])
+        yield np.concatenate([some[some["features"] % num_ranges == number] for some in _chunks(file)])
+
+
+def _chunks(file: IO[bytes]) -> Iterator[NDArray[np.void]]:
+    """The records as they were written; read, not mapped, as pages of a mapped file count as memory."""
+    file.seek(0)
+    while content := file.read(_ROWS_IN_A_CHUNK * _RECORD.itemsize):
+        yield np.frombuffer(content, dtype=_RECORD)
 
 
 def _repeated(records: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

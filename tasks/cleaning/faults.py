@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tasks.columns import column_type
+from tasks.columns.base import ColumnType
 from tasks.dataset import Column, Dataset
 from tasks.params import Clean, CleanColumn, Config
 from tasks.quarantine import add_findings, no_findings
@@ -29,6 +30,8 @@ def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFr
     """Rule and reason for each row that stays and should be looked at, such as one with a blank image."""
     found = no_findings(rows.height)
     for column in dataset.features:
+        if type(column_type(column.type)).flags is ColumnType.flags:
+            continue
         reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
         found = add_findings(found, f"doubtful_{column.type}", reasons)
     return found

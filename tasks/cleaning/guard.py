@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from tasks.cleaning.k_anonymity import k_anonymity
-from tasks.cleaning.personal import Looks, look, merge, personal_columns
+from tasks.cleaning.personal import Looks, merge, personal_columns
 from tasks.cleaning.protection import hash_key, hashed, key_check, masked
 from tasks.cleaning.rows import Rows
 from tasks.dataset import Dataset
@@ -79,10 +79,9 @@ class Watch:
         self._enabled = enabled
         self._seen: Looks | None = None
 
-    def add(self, rows: pl.DataFrame, dataset: Dataset) -> None:
-        """One part's rows, put right and not yet protected."""
+    def add(self, new: Looks) -> None:
+        """What one part looks like."""
         if self._enabled:
-            new = look(rows, dataset.columns)
             self._seen = new if self._seen is None else merge(self._seen, new)
 
     def facts(self, guard: Guard) -> dict[str, Any]:

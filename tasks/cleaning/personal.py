@@ -87,17 +87,14 @@ def _look(values: pl.Series, column: Column) -> Look:
 def _smallest(values: pl.Series) -> pl.DataFrame:
     """The values with the `SAMPLE` smallest hashes.
 
-    Hashes are even over 64 bits: were all values different, about four times `SAMPLE` of them would lie below the
-    limit. Only where values repeat so often that too few do, are all looked at.
+    Hashes are even over 64 bits: about four times `SAMPLE` of the values lie below the limit, fewer than it never do.
     """
+    values = values.unique()
     hashes = pl.DataFrame({"hash": values.hash(_SEED)}).with_row_index("place")
-    near = pl.DataFrame(schema=hashes.schema)
     if len(values) > 8 * SAMPLE:
         limit = 2**64 * 4 * SAMPLE // len(values)
-        near = hashes.filter(pl.col("hash") < pl.lit(limit, dtype=pl.UInt64)).unique("hash")
-    if near.height < SAMPLE:
-        near = hashes.unique("hash")
-    chosen = near.bottom_k(SAMPLE, by="hash")
+        hashes = hashes.filter(pl.col("hash") < pl.lit(limit, dtype=pl.UInt64))
+    chosen = hashes.bottom_k(SAMPLE, by="hash")
     texts = CategoryColumn().cast(values.gather(chosen["place"])).str.slice(0, _LONGEST)
     return pl.DataFrame({"hash": chosen["hash"], "value": texts})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tasks import storage
 from tasks.cleaning.faults import find_faults
 from tasks.cleaning.found import ROW, Found, nothing_found
 from tasks.dataset import Dataset
+from tasks.parallel import mapped
 from tasks.params import Clean
 from tasks.quarantine import REASON, RULE
 from tasks.repair import repaired
@@ -26,25 +28,45 @@ class Rows:
         self.files = storage.part_files(folder)
         self._config = config
         self._starts: list[int] = [0]
-        self._faults: list[pl.DataFrame] = []
+        self._faults: list[Found] = []
         self._gone: Found = nothing_found()
 
     def parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-        """The rows that are left, part by part, with `ROW`."""
-        for number in range(len(self.files)):
-            rows, _ = self.read(number, columns)
-            numbered = rows.with_columns(pl.Series(ROW, self._numbers(number), dtype=pl.Int64))
-            yield numbered.filter(self.taken_out(number)[RULE].is_null())
+        """The rows that are left, part by part, with `ROW`; all columns, or those that are named."""
+        if len(self._faults) < len(self.files):
+            yield from self._parts_with_new_faults()
+            return
+        for number, rows in enumerate(mapped(partial(self._repaired, columns), self.files)):
+            yield self._left(number, rows)
 
-    def read(self, number: int, columns: Sequence[str] | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """One part repaired, and as it came; its faults are found when it is first read."""
-        wanted = columns if number < len(self._faults) else None
-        raw = storage.read_part(self.files[number], wanted)
-        rows = repaired_rows(raw, self.dataset)
-        if number == len(self._faults):
-            self._faults.append(_sparse(find_faults(rows, self.dataset, self._config)))
-            self._starts.append(self._starts[-1] + raw.height)
-        return (rows if columns is None else rows.select(columns)), raw
+    def part(self, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """One part put right, and as it came."""
+        raw = storage.read_part(self.files[number])
+        return repaired_rows(raw, self.dataset), raw
+
+    def find_faults(self) -> None:
+        """Looks at every part once, unless a rule has read them all before."""
+        if len(self._faults) < len(self.files):
+            for _ in self._parts_with_new_faults():
+                pass
+
+    def _parts_with_new_faults(self) -> Iterator[pl.DataFrame]:
+        self._starts, self._faults = [0], []
+        for rows, faults in mapped(self._examined, self.files):
+            self._faults.append(_moved(faults, self._starts[-1]))
+            self._starts.append(self._starts[-1] + rows.height)
+            yield self._left(len(self._faults) - 1, rows)
+
+    def _examined(self, file: Path) -> tuple[pl.DataFrame, Found]:
+        rows = self._repaired(None, file)
+        return rows, _sparse(find_faults(rows, self.dataset, self._config))
+
+    def _repaired(self, columns: Sequence[str] | None, file: Path) -> pl.DataFrame:
+        return repaired_rows(storage.read_part(file, columns), self.dataset)
+
+    def _left(self, number: int, rows: pl.DataFrame) -> pl.DataFrame:
+        numbered = rows.with_columns(pl.Series(ROW, self._numbers(number), dtype=pl.Int64))
+        return numbered.filter(self.taken_out(number)[RULE].is_null())
 
     def take_out(self, found: Found) -> None:
         """From now on these rows are gone."""
@@ -52,7 +74,7 @@ class Rows:
 
     def taken_out(self, number: int) -> pl.DataFrame:
         """Rule and reason for each row of a part, missing for those that stay."""
-        return self.aligned(number, pl.concat([self._faults_of(number), self._gone]))
+        return self.aligned(number, pl.concat([self._faults[number], self._gone]))
 
     def aligned(self, number: int, found: Found) -> pl.DataFrame:
         """Of what was found the rows of one part: rule, reason and score for each row, missing where there is none."""
@@ -65,9 +87,6 @@ class Rows:
     def find(self, number: int, found: pl.DataFrame) -> Found:
         """What was found in one part, a line a row, as row numbers of the whole table."""
         return _moved(_sparse(found), self._starts[number])
-
-    def _faults_of(self, number: int) -> Found:
-        return _moved(self._faults[number], self._starts[number])
 
     def _numbers(self, number: int) -> NDArray[np.int64]:
         return np.arange(self._starts[number], self._starts[number + 1])

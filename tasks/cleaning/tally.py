@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -12,6 +14,28 @@ from tasks.quarantine import REASON, RULE
 NUM_EXAMPLES = 3
 
 
+@dataclass(frozen=True)
+class Changed:
+    """How many values of a column were put right in one part, and the first few of them before and after."""
+
+    column: str
+    count: int
+    examples: list[dict[str, str | None]]
+
+
+def changes(before: pl.Series, after: pl.Series, *, tell: bool) -> Changed:
+    """Compares a column before and after; without `tell` there are no examples."""
+    if after is before:
+        return Changed(before.name, 0, [])
+    as_text = before.dtype != after.dtype
+    changed = (before.cast(pl.String) if as_text else before).ne_missing(after.cast(pl.String) if as_text else after)
+    if not tell or not changed.any():
+        return Changed(before.name, int(changed.sum()), [])
+    pairs = pl.DataFrame({"before": before, "after": after}).filter(changed)
+    new = pairs.unique(maintain_order=True).head(NUM_EXAMPLES).with_columns(pl.all().cast(pl.String))
+    return Changed(before.name, int(changed.sum()), new.to_dicts())
+
+
 class Tally:
     """What each rule took out, flagged and changed, over all parts."""
 
@@ -19,7 +43,7 @@ class Tally:
         self.num_rows_in = 0
         self._quarantined = _ByRule()
         self._flagged = _ByRule()
-        self._changed: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        self._changed: dict[str, Changed] = {}
 
     @property
     def num_quarantined(self) -> int:
@@ -30,30 +54,22 @@ class Tally:
         """How many rows each rule took out, in words."""
         return ", ".join(f"{rule} {count:,}" for rule, count in sorted(self._quarantined.counts.items()))
 
-    def add_quarantined(self, taken: pl.DataFrame) -> None:
-        """Counts one part's rows, and keeps the first reasons of each rule."""
+    def add(self, num_rows: int, taken: pl.DataFrame, flagged: pl.DataFrame, changed: Sequence[Changed]) -> None:
+        """One more part, in its turn: the first reasons and values are the examples."""
+        self.num_rows_in += num_rows
         self._quarantined.add(taken)
-
-    def add_flagged(self, flagged: pl.DataFrame) -> None:
-        """The same for rows that stay."""
         self._flagged.add(flagged)
-
-    def add_changed(self, column: str, before: pl.Series, after: pl.Series, *, tell: bool) -> None:
-        """Counts the values of one part that were put right; `tell` keeps the first few as examples."""
-        changed = before.cast(pl.String).ne_missing(after.cast(pl.String))
-        count, examples = self._changed.get(column, (0, []))
-        if tell and len(examples) < NUM_EXAMPLES:
-            pairs = pl.DataFrame({"before": before, "after": after}).filter(changed)
-            new = pairs.unique(maintain_order=True).head(NUM_EXAMPLES).with_columns(pl.all().cast(pl.String))
-            examples = [*examples, *(pair for pair in new.to_dicts() if pair not in examples)][:NUM_EXAMPLES]
-        self._changed[column] = (count + int(changed.sum()), examples)
+        for new in changed:
+            old = self._changed.get(new.column, Changed(new.column, 0, []))
+            examples = [*old.examples, *(pair for pair in new.examples if pair not in old.examples)]
+            self._changed[new.column] = Changed(new.column, old.count + new.count, examples[:NUM_EXAMPLES])
 
     def as_dict(self) -> dict[str, Any]:
         """The counts and examples for cleaning.json."""
         changed = {
-            column: {"num_changed": count, "examples": examples}
-            for column, (count, examples) in sorted(self._changed.items())
-            if count
+            column: {"num_changed": found.count, "examples": found.examples}
+            for column, found in sorted(self._changed.items())
+            if found.count
         }
         return {
             "num_rows_in": self.num_rows_in,

@@ -21,6 +21,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+Stages = dict[str, Callable[[], Any]]
+
 SIZES = (100_000, 1_000_000, 10_000_000)
 ROWS_PER_PART = 100_000
 NAME = "benchmark"
@@ -129,7 +131,7 @@ def measured(contender: str, root: Path, num_rows: int) -> dict[str, Any]:
     return {"seconds": seconds, "mebibytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def modelwright(root: Path) -> dict[str, Callable[[], Any]]:
+def modelwright(root: Path) -> Stages:
     """The four stages as they are, with default settings."""
     from tasks import clean, normalize, split, validate
     from tasks.params import Clean, HashSplit, Normalize, Validate
@@ -145,14 +147,14 @@ def modelwright(root: Path) -> dict[str, Callable[[], Any]]:
     }
 
 
-def pandas(root: Path) -> dict[str, Callable[[], Any]]:
+def pandas(root: Path) -> Stages:
     """pandas with scikit-learn's ColumnTransformer."""
     from benchmarks.by_hand import Pandas
 
     return Pandas(root / "data" / NAME).stages()
 
 
-def polars(root: Path) -> dict[str, Callable[[], Any]]:
+def polars(root: Path) -> Stages:
     """polars, by hand."""
     from benchmarks.by_hand import Polars
 
@@ -166,7 +168,11 @@ def _warm_up() -> None:
     import sklearn.preprocessing  # noqa: F401
 
 
-CONTENDERS: dict[str, Callable[[Path], dict[str, Callable[[], Any]]]] = {"pandas": pandas, "polars": polars, "modelwright": modelwright}
+CONTENDERS: dict[str, Callable[[Path], Stages]] = {
+    "pandas": pandas,
+    "polars": polars,
+    "modelwright": modelwright,
+}
 
 if __name__ == "__main__":
     main()

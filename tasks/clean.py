@@ -10,9 +10,9 @@ import polars as pl
 
 from tasks import reports, storage
 from tasks.cleaning.faults import find_flags
-from tasks.cleaning.guard import Guard, Watch, check_settings
 from tasks.cleaning.in_text import Written
-from tasks.cleaning.personal import Looks, look
+from tasks.cleaning.personal.guard import Guard, Watch, check_settings
+from tasks.cleaning.personal.look import Looks, look
 from tasks.cleaning.repairs import learn_repairs
 from tasks.cleaning.rows import Rows
 from tasks.cleaning.rules import Judged, judge

@@ -8,12 +8,12 @@ from typing import Any
 from tasks.cleaning.duplicates import find_repeats
 from tasks.cleaning.found import Found
 from tasks.cleaning.isolation import isolated
-from tasks.cleaning.near_images import near_images
-from tasks.cleaning.near_texts import near_texts
+from tasks.cleaning.labels.suspicious import suspicious_labels
+from tasks.cleaning.near.images import near_images
+from tasks.cleaning.near.texts import near_texts
 from tasks.cleaning.outliers import learn_bounds, outside
 from tasks.cleaning.repairs import outlier_settings
 from tasks.cleaning.rows import Rows
-from tasks.cleaning.suspicious_labels import suspicious_labels
 from tasks.params import Clean
 from tasks.params_clean import Action
 

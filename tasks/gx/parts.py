@@ -37,6 +37,17 @@ class PartEngine(PandasExecutionEngine):
         asked = [metric for metric in wanted if metric.id not in told]
         return told | (super().resolve_metrics(asked, metrics, runtime_configuration) if asked else {})
 
+    def get_compute_domain(
+        self, domain_kwargs: dict[str, Any], domain_type: Any, accessor_keys: Iterable[str] | None = None
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """The frame to compute on: of a rule about one column that column alone.
+
+        Great Expectations drops missing values by a copy of all columns that it is given, once a rule.
+        """
+        frame, compute, accessor = super().get_compute_domain(domain_kwargs, domain_type, accessor_keys)
+        column = accessor.get("column")
+        return (frame if column is None or column not in frame else frame[[column]]), compute, accessor
+
     def compute(self, metrics: Iterable[MetricConfiguration]) -> tuple[dict[Any, Any], dict[Any, Any]]:
         """The metrics' values by id, and what is known of those that failed."""
         wanted = list(metrics)

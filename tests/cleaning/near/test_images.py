@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from tasks import pixels
 from tasks.cleaning.found import SCHEMA, Found
-from tasks.cleaning.near_images import near_images
+from tasks.cleaning.near.images import near_images
 from tests.shared_data import shared
 from tests.tables import cut, image
 

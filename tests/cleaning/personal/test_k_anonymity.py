@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.cleaning.found import ROW
-from tasks.cleaning.k_anonymity import k_anonymity
+from tasks.cleaning.personal.k_anonymity import k_anonymity
 from tests.tables import cut
 
 SCHEMA = {"zip": pl.String, "age": pl.Float64}

@@ -13,9 +13,9 @@ from typing import Literal
 
 import polars as pl
 
-from tasks.cleaning import national_numbers as national
-from tasks.cleaning.check_digits import IBAN_LENGTHS, compact, is_card, is_iban
-from tasks.cleaning.personal_words import names_a_person
+from tasks.cleaning.personal import national_numbers as national
+from tasks.cleaning.personal.check_digits import IBAN_LENGTHS, compact, is_card, is_iban
+from tasks.cleaning.personal.words import names_a_person
 
 PersonalKind = Literal["email", "phone", "name", "address", "card", "iban", "national_number"]
 

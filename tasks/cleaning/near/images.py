@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows
-from tasks.cleaning.image_hash import NUM_BITS, image_hashes
-from tasks.cleaning.near_hashes import Hashes, near_earlier
+from tasks.cleaning.near.hashes import Hashes, near_earlier
+from tasks.cleaning.near.image_hash import NUM_BITS, image_hashes
 
 RULE = "near_duplicate_image"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning.check_digits import is_card, is_iban, iso_7064_mod_11_10, luhn, verhoeff
+from tasks.cleaning.personal.check_digits import is_card, is_iban, iso_7064_mod_11_10, luhn, verhoeff
 
 CARDS = ["4111111111111111", "4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444", "30569309025904"]
 IBANS = ["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "FR1420041010050500013M02606", "NO9386011117947"]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning import near_hashes
-from tasks.cleaning.near_hashes import Hashes, near_earlier
+from tasks.cleaning.near import hashes as near_hashes
+from tasks.cleaning.near.hashes import Hashes, near_earlier
 
 
 def clusters(num_rows: int, num_columns: int, num_centres: int, most_flips: int, seed: int) -> Hashes:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning.personal import SAMPLE, PersonalColumn, look, merge, personal_columns
-from tasks.cleaning.personal_words import kinds_by_name
+from tasks.cleaning.personal.look import SAMPLE, PersonalColumn, look, merge, personal_columns
+from tasks.cleaning.personal.words import kinds_by_name
 from tasks.dataset import Column
 from tests.shared_data import shared
 from tests.tables import cut

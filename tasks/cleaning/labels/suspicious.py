@@ -15,9 +15,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
-from tasks.cleaning.label_models import ClassModel, Encoder, class_numbers, fit_classes, learn_encoder
+from tasks.cleaning.labels.models import ClassModel, Encoder, class_numbers, fit_classes, learn_encoder
+from tasks.cleaning.labels.thumbnails import thumbnails
 from tasks.cleaning.stable_sample import HASH, StableSample
-from tasks.cleaning.thumbnails import thumbnails
 from tasks.dataset import Dataset
 from tasks.params import ColumnTypeName, Labels
 from tasks.rows import row_hashes, unit_interval

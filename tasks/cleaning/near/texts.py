@@ -3,7 +3,7 @@
 The rows are read twice. First, each row's signature is cut into bands, and rows that share a band are told (on disk).
 Then such rows are compared, in their order, with earlier ones of the same bands that stay: by Jaccard's index of their
 shingles, which decides. So nothing is found that is less alike than was asked for, and a pair exactly at the limit is
-missed with a probability of at most 1 % (bands are chosen by that; see tasks.cleaning.minhash).
+missed with a probability of at most 1 % (bands are chosen by that; see tasks.cleaning.near.minhash).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.buckets import ALONE, BandFiles, band_files
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
-from tasks.cleaning.minhash import band_keys, banding, signatures
-from tasks.cleaning.shingles import Shingles, jaccard, shingles
+from tasks.cleaning.near.buckets import ALONE, BandFiles, band_files
+from tasks.cleaning.near.minhash import band_keys, banding, signatures
+from tasks.cleaning.near.shingles import Shingles, jaccard, shingles
 
 RULE = "near_duplicate_text"
 

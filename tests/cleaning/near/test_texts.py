@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
-from tasks.cleaning.minhash import band_keys, banding, signatures
-from tasks.cleaning.near_texts import RULE, near_texts
-from tasks.cleaning.shingles import jaccard, shingles
+from tasks.cleaning.near.minhash import band_keys, banding, signatures
+from tasks.cleaning.near.shingles import jaccard, shingles
+from tasks.cleaning.near.texts import RULE, near_texts
 from tests.shared_data import shared
 
 INVARIANT = settings(derandomize=True, deadline=None, max_examples=25)
@@ -163,7 +163,7 @@ def test_signatures_of_many_texts_are_those_of_each(monkeypatch: pytest.MonkeyPa
     together = signatures(shingles(texts))
     alone = np.concatenate([signatures(shingles(texts[row : row + 1])) for row in range(50)], axis=1)
     assert np.array_equal(together, alone)
-    monkeypatch.setattr("tasks.cleaning.minhash._CHUNK", 100)
+    monkeypatch.setattr("tasks.cleaning.near.minhash._CHUNK", 100)
     assert np.array_equal(signatures(shingles(texts)), together)
 
 

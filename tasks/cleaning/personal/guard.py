@@ -8,9 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from tasks.cleaning.k_anonymity import k_anonymity
-from tasks.cleaning.personal import Looks, merge, personal_columns
-from tasks.cleaning.protection import hash_key, hashed, key_check, masked
+from tasks.cleaning.personal.k_anonymity import k_anonymity
+from tasks.cleaning.personal.look import Looks, merge, personal_columns
+from tasks.cleaning.personal.protection import hash_key, hashed, key_check, masked
 from tasks.cleaning.rows import Rows
 from tasks.dataset import Dataset
 from tasks.errors import UserError, did_you_mean

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tasks.cleaning.found import Parts
-from tasks.cleaning.protection import masked
+from tasks.cleaning.personal.protection import masked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

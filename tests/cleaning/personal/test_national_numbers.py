@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tasks.cleaning import national_numbers as national
+from tasks.cleaning.personal import national_numbers as national
 
 VALID: list[tuple[Callable[[str], bool], list[str]]] = [
     (national.is_ssn, ["078-05-1120", "219099999", "899 01 0001"]),

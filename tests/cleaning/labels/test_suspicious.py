@@ -11,7 +11,7 @@ from PIL import Image
 from threadpoolctl import threadpool_limits
 
 from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
-from tasks.cleaning.suspicious_labels import RULE, suspicious_labels
+from tasks.cleaning.labels.suspicious import RULE, suspicious_labels
 from tasks.dataset import Column, Dataset, SourceRecord
 from tasks.params import ColumnTypeName, Labels
 from tests.shared_data import shared
@@ -23,7 +23,7 @@ THREE = Labels(folds=3)
 @pytest.fixture(autouse=True)
 def _few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clear problems need no more."""
-    monkeypatch.setattr("tasks.cleaning.label_models._MOST_ROUNDS", 20)
+    monkeypatch.setattr("tasks.cleaning.labels.models._MOST_ROUNDS", 20)
 
 
 def dataset(**features: ColumnTypeName) -> Dataset:
@@ -105,7 +105,7 @@ def test_the_cut_into_parts_does_not_matter(size: int) -> None:
 
 
 def test_the_cut_does_not_matter_when_models_learn_from_some_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.cleaning.suspicious_labels.MOST_ROWS", 200)
+    monkeypatch.setattr("tasks.cleaning.labels.suspicious.MOST_ROWS", 200)
     frame, wrong = numbers_and_categories()
     found = suspicious_labels(in_parts(frame, 41), TABLE, THREE)
     assert found.equals(suspicious_labels(in_parts(frame, 500), TABLE, THREE))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tasks.cleaning.personal_kinds import INSIDE, KINDS, Inside, Kind, PersonalKind
-from tasks.cleaning.personal_words import kinds_by_name
-from tasks.cleaning.protection import masked
+from tasks.cleaning.personal.kinds import INSIDE, KINDS, Inside, Kind, PersonalKind
+from tasks.cleaning.personal.protection import masked
+from tasks.cleaning.personal.words import kinds_by_name
 from tasks.columns.base import round_significant
 from tasks.columns.category import CategoryColumn
 from tasks.config import ColumnTypeName, Config

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.cleaning.shingles import Shingles
+from tasks.cleaning.near.shingles import Shingles
 
 NUM_PERMUTATIONS = 128
 

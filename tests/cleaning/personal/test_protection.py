@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning.protection import hash_key, hashed, key_check, masked
+from tasks.cleaning.personal.protection import hash_key, hashed, key_check, masked
 from tasks.errors import UserError
 
 KEY = b"0123456789abcdef"

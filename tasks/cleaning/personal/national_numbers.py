@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tasks.cleaning.check_digits import compact, iso_7064_mod_11_10, verhoeff
+from tasks.cleaning.personal.check_digits import compact, iso_7064_mod_11_10, verhoeff
 
 _SPANISH_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 _UNUSED_NINO = frozenset(["BG", "GB", "KN", "NK", "NT", "TN", "ZZ"])

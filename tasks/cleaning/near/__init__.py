@@ -1,0 +1,1 @@
+"""Rows whose images or texts are nearly those of an earlier row."""

@@ -1,0 +1,1 @@
+"""Personal data: found, protected, and how well people hide among each other."""

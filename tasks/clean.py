@@ -17,7 +17,7 @@ from tasks.cleaning.repairs import learn_repairs
 from tasks.cleaning.rows import Rows
 from tasks.cleaning.rules import Judged, judge
 from tasks.cleaning.tally import Changed, Tally, changes
-from tasks.dataset import read_dataset, write_dataset
+from tasks.dataset import Dataset, read_dataset, write_dataset
 from tasks.errors import GateError
 from tasks.parallel import mapped
 from tasks.params import Clean
@@ -40,7 +40,7 @@ def run(config: Clean, paths: Paths) -> Report:
     rows.find_faults()
     tally, watch = Tally(), Watch(enabled=config.personal.report)
     write_rows(Sorter(rows, judged, guard, config), tally, watch, paths)
-    write_dataset(paths.cleaned, guard.without_dropped(repairing))
+    write_dataset(paths.cleaned, guard.without_dropped(with_task(repairing, tally.classes)))
     facts = judged.facts | watch.facts(guard) | guard.facts(rows, config) | {"not_read": _ambiguous(written)}
     storage.write_json(paths.cleaning_report, tally.as_dict() | facts)
     _check_share(tally, config, paths)
@@ -57,6 +57,7 @@ class Sorted:
     flagged: pl.DataFrame
     changed: Sequence[Changed]
     looks: Looks
+    classes: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,13 @@ class Sorter:
                 for column in columns
                 if column.repair is not None
             ],
+            classes=self._classes(good),
             looks=look(repaired, columns) if self.config.personal.report else (),
         )
+
+    def _classes(self, good: pl.DataFrame) -> frozenset[str]:
+        dataset = self.rows.dataset
+        return frozenset() if dataset.task == "regression" else frozenset(good[dataset.target.name].unique())
 
     def _flagged(self, number: int, repaired: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
         """Copies of the rows that stay and should be looked at, a line for each rule that found one."""
@@ -113,6 +119,7 @@ def write_rows(sorter: Sorter, tally: Tally, watch: Watch, paths: Paths) -> None
     ):
         for file, part in zip(files, mapped(sorter.sort, range(len(files))), strict=True):
             tally.add(part.num_rows, part.taken, part.flagged, part.changed)
+            tally.classes |= part.classes
             watch.add(part.looks)
             gone.append(part.taken)
             noted.append(part.flagged)
@@ -120,6 +127,13 @@ def write_rows(sorter: Sorter, tally: Tally, watch: Watch, paths: Paths) -> None
                 kept.copy(file, part.num_rows)
             else:
                 kept.append(part.kept)
+
+
+def with_task(dataset: Dataset, classes: set[str]) -> Dataset:
+    """The data set with the task that is left: spellings of two classes may have been made one."""
+    if dataset.task == "regression":
+        return dataset
+    return dataset.model_copy(update={"task": "multiclass" if len(classes) > 2 else "binary"})
 
 
 def _ambiguous(written: dict[str, Written]) -> dict[str, str]:

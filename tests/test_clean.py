@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tasks import clean, reports, storage
 from tasks.dataset import read_dataset, write_dataset
 from tasks.errors import GateError, UserError
-from tasks.params import Clean
+from tasks.params import Clean, Task
 from tasks.paths import Paths
 from tests.tables import Kind, cut, described, image, pipeline_in
 
@@ -39,9 +39,11 @@ def table(rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame([(str(number), *row) for number, row in enumerate(rows)], schema=SCHEMA, orient="row")
 
 
-def prepared(root: Path, parts: Sequence[pl.DataFrame], columns: dict[str, Kind] = COLUMNS) -> Paths:
+def prepared(
+    root: Path, parts: Sequence[pl.DataFrame], columns: dict[str, Kind] = COLUMNS, task: Task = "binary"
+) -> Paths:
     paths = pipeline_in(root)
-    write_dataset(paths.dataset, described(columns))
+    write_dataset(paths.dataset, described(columns, task))
     storage.write_parts(paths.valid, parts)
     return paths
 
@@ -179,6 +181,16 @@ def test_values_are_put_right_before_rows_are_compared(tmp_path: Path) -> None:
     columns = {column["name"]: column for column in storage.read_json(paths.cleaned)["columns"]}
     assert columns["label"] == {"name": "label", "type": "category", "role": "target", "repair": repair}
     assert "repair" not in columns["size"]
+
+
+def test_spellings_of_two_classes_made_one_leave_a_binary_task(tmp_path: Path) -> None:
+    rows: list[Row] = [(1.0, "a", "red", "no"), (2.0, "b", "red", "no."), (3.0, "c", "red", "yes")]
+    paths = prepared(tmp_path, [table(rows)], task="multiclass")
+    clean.run(Clean(), paths)
+    assert read_dataset(paths.cleaned).task == "multiclass"
+    clean.run(Clean.model_validate({"columns": {"label": {"replace": {"no.": "no"}}}}), paths)
+    assert read_dataset(paths.cleaned).task == "binary"
+    assert storage.read_table(paths.clean)["label"].to_list() == ["no", "no", "yes"]
 
 
 def test_numbers_in_text_become_numbers(tmp_path: Path) -> None:

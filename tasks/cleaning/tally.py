@@ -41,6 +41,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.num_rows_in = 0
+        self.classes: set[str] = set()
         self._quarantined = _ByRule()
         self._flagged = _ByRule()
         self._changed: dict[str, Changed] = {}

@@ -51,6 +51,9 @@ def _check_classes(counts: Mapping[Part, Counter[str]], target: str, kind: str) 
             )
     for class_name in sorted(set(counts["validation"]) | set(counts["test"])):
         if class_name not in counts["train"]:
-            raise UserError(f"split: class {class_name!r} of {target} is missing from train; {_UNKNOWN[kind]}")
+            raise UserError(
+                f"split: class {class_name!r} of {target} is missing from train; {_UNKNOWN[kind]}; where it is another "
+                f"spelling of a class, write clean.columns.{target}.replace"
+            )
     if len(counts["train"]) < 2:
         raise UserError(f"split: train holds one class of {target} only; bring rows of another class")

@@ -41,6 +41,10 @@ bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/overhead.py
 	@python benchmarks/ingest.py
 	@python benchmarks/validate.py
+	@python benchmarks/data.py
+	@python benchmarks/serving.py
+	@python benchmarks/images.py
+	@python benchmarks/augment.py
 
 clean: ## What the stages left in this folder; DVC's cache and the tracking store stay.
 	rm -rf data models reports

@@ -103,10 +103,14 @@ class _ColumnState:
                 self._count(there.cast(pl.String))
 
     def _count(self, values: pl.Series) -> None:
-        frame = values.alias("value").to_frame().group_by("value", maintain_order=True).len("count")
-        for value, count in frame.iter_rows():
-            if value in self._counts or len(self._counts) < _NUM_COUNTED:
-                self._counts[value] += count
+        found = dict(values.alias("value").value_counts().iter_rows())
+        if len(self._counts.keys() | found.keys()) > _NUM_COUNTED:
+            # Which ones are counted is decided by who comes first.
+            places = {value: place for place, value in enumerate(values.unique(maintain_order=True).to_list())}
+            new = sorted(found.keys() - self._counts.keys(), key=places.__getitem__)
+            kept = self._counts.keys() | set(new[: max(0, _NUM_COUNTED - len(self._counts))])
+            found = {value: count for value, count in found.items() if value in kept}
+        self._counts.update(found)
 
     def profile(self, num_rows: int) -> ColumnProfile:
         found: dict[str, Any] = {}

@@ -15,7 +15,6 @@ _UNIT = 2 ** (_MANTISSA - _LEAST_EXPONENT)
 """Every finite double is a whole number of 1/_UNIT; so is every sum of them, and every square of 1/_UNIT²."""
 
 _HALF = 27
-_LOW = (1 << _HALF) - 1
 _GUARD = 128
 """Binary digits that the square root keeps beyond a double's."""
 
@@ -78,25 +77,34 @@ def moments(values: NDArray[np.float64]) -> Moments:
     assert len(values) <= LARGEST_PART
     finite = values[np.isfinite(values)]
     fractions, exponents = np.frexp(finite)
-    whole = (fractions * 2.0**_MANTISSA).astype(np.int64)
     places = exponents.astype(np.int64) - _LEAST_EXPONENT
-    high, low = whole >> _HALF, whole & _LOW
-    squares = (_added(places, high**2, 2) << 2 * _HALF) + (_added(places, high * low, 2) << _HALF + 1)
+    high, low = _halves(fractions * 2.0**_MANTISSA)
+    squares = (_added(places, high * high, 2) << 2 * _HALF) + (_added(places, high * low, 2) << _HALF + 1)
     return Moments(
         count=len(values),
-        total=_added(places, whole, 1),
-        squares=squares + _added(places, low**2, 2),
+        total=(_summed(places, high, 1) << _HALF) + _summed(places, low, 1),
+        squares=squares + _added(places, low * low, 2),
         num_above=int(np.isposinf(values).sum()),
         num_below=int(np.isneginf(values).sum()),
     )
 
 
-def _added(places: NDArray[np.int64], whole: NDArray[np.int64], power: int) -> int:
-    """The sum of `whole` times 2 to the power of `places` (twice that for squares), each of them below 2^54."""
-    high = np.bincount(places, weights=whole >> _HALF)
-    low = np.bincount(places, weights=whole & _LOW)
-    used = np.flatnonzero((high != 0) | (low != 0))
-    return sum(((int(high[place]) << _HALF) + int(low[place])) << power * int(place) for place in used)
+def _halves(whole: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Whole numbers below 2^53 as high * 2^27 + low, neither beyond 2^26: doubles hold their products exactly."""
+    high = np.rint(whole * 2.0**-_HALF)
+    return high, whole - high * 2.0**_HALF
+
+
+def _added(places: NDArray[np.int64], whole: NDArray[np.float64], power: int) -> int:
+    """The sum of `whole` times 2 to the power of `places` (twice that for squares), each of them below 2^53."""
+    high, low = _halves(whole)
+    return (_summed(places, high, power) << _HALF) + _summed(places, low, power)
+
+
+def _summed(places: NDArray[np.int64], whole: NDArray[np.float64], power: int) -> int:
+    """The same of numbers so small that a double holds the sum of those of one place."""
+    sums = np.bincount(places, weights=whole)
+    return sum(int(sums[place]) << power * int(place) for place in np.flatnonzero(sums))
 
 
 def _as_float(exact: Fraction) -> float:

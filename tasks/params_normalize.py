@@ -11,6 +11,11 @@ from tasks.config import ColumnTypeName, Config
 NumberScale = Literal["standard", "min_max", "symmetric", "robust", "quantile", "log", "power", "none"]
 
 
+def _false_without_quotes(impute: Any) -> Any:
+    """YAML reads the bare word as a truth value."""
+    return "false" if impute is False else impute
+
+
 class NormalizeNumber(Config):
     """How numbers become model input."""
 
@@ -24,6 +29,12 @@ class NormalizeNumber(Config):
     )
     value: float = Field(0.0, description="what `impute: constant` puts in")
     indicator: bool = Field(True, description="add a 0/1 input that says the number was missing, where any was")
+
+    @model_validator(mode="after")
+    def _value_is_put_in(self) -> NormalizeNumber:
+        if self.value and self.impute != "constant":
+            raise ValueError(f"value {self.value:g} is for impute: constant alone; write that too, or take value out")
+        return self
 
 
 class NormalizeCategory(Config):
@@ -47,6 +58,12 @@ class NormalizeCategory(Config):
     )
     folds: int = Field(5, ge=2, le=20, description="target: a training row is encoded by the rows of the other folds")
 
+    @model_validator(mode="after")
+    def _value_is_put_in(self) -> NormalizeCategory:
+        if self.value and self.impute != "constant":
+            raise ValueError(f"value {self.value!r} is for impute: constant alone; write that too, or take value out")
+        return self
+
 
 TimestampPart = Literal["year", "month", "day", "weekday", "hour", "minute", "elapsed"]
 
@@ -57,11 +74,7 @@ class NormalizeBoolean(Config):
     impute: Literal["most_frequent", "false"] = Field("most_frequent", description="what stands in for a missing one")
     indicator: bool = Field(True, description="add a 0/1 input that says the value was missing, where any was")
 
-    @field_validator("impute", mode="before")
-    @classmethod
-    def _false_without_quotes(cls, impute: Any) -> Any:
-        """YAML reads the bare word as a truth value."""
-        return "false" if impute is False else impute
+    _false = field_validator("impute", mode="before")(_false_without_quotes)
 
 
 class NormalizeTimestamp(Config):
@@ -139,8 +152,8 @@ class NormalizeColumn(Config):
     """What one column needs other than its type's section says: only what stands here differs."""
 
     scale: NumberScale | None = Field(None, description="as number.scale or image.scale")
-    impute: Literal["mean", "median", "most_frequent", "constant", "zero", "missing"] | None = Field(
-        None, description="as number.impute or category.impute"
+    impute: Literal["mean", "median", "most_frequent", "constant", "zero", "missing", "false"] | None = Field(
+        None, description="as number.impute, category.impute or boolean.impute"
     )
     value: float | str | None = Field(None, description="as number.value or category.value")
     indicator: bool | None = Field(None, description="as in the section of its type")
@@ -149,6 +162,8 @@ class NormalizeColumn(Config):
     )
     max_categories: int | None = Field(None, ge=1, description="as category.max_categories")
     parts: tuple[TimestampPart, ...] | None = Field(None, min_length=1, description="as timestamp.parts")
+
+    _false = field_validator("impute", mode="before")(_false_without_quotes)
 
 
 class Normalize(Config):
@@ -178,9 +193,17 @@ def settings_for(config: Normalize, column: str, of_type: ColumnTypeName) -> Con
         if key not in type(section).model_fields:
             raise ValueError(f"{key} is not for {of_type} columns, only for {_types_with(key)}; take it out")
     try:
-        return type(section).model_validate(section.model_dump() | override)
+        return type(section).model_validate(_beneath(section, override) | override)
     except ValidationError as error:
         raise ValueError(_first_complaint(error, of_type)) from None
+
+
+def _beneath(section: Config, override: dict[str, Any]) -> dict[str, Any]:
+    """The section's settings, less the value for an `impute: constant` that the column does not have."""
+    settings = section.model_dump()
+    if "impute" in override and "value" not in override:
+        settings.pop("value", None)
+    return settings
 
 
 def _types_with(key: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from tasks.params_normalize import (
     Normalize,
+    NormalizeBoolean,
     NormalizeCategory,
     NormalizeColumn,
     NormalizeNumber,
@@ -29,8 +30,13 @@ def test_a_column_without_settings_of_its_own_has_those_of_its_type() -> None:
 def test_only_what_a_column_says_differs() -> None:
     age = settings_for(config(age={"impute": "constant", "value": 30, "indicator": False}), "age", "number")
     assert age == NormalizeNumber(scale="min_max", impute="constant", value=30.0, indicator=False)
-    town = settings_for(config(town={"encode": "ordinal", "value": "none"}), "town", "category")
-    assert town == NormalizeCategory(max_categories=7, encode="ordinal", value="none")
+    town = settings_for(config(town={"encode": "ordinal", "impute": "constant", "value": "none"}), "town", "category")
+    assert town == NormalizeCategory(max_categories=7, encode="ordinal", impute="constant", value="none")
+    assert settings_for(config(member={"impute": False}), "member", "boolean") == NormalizeBoolean(impute="false")
+    filled = Normalize.model_validate(
+        {"number": {"impute": "constant", "value": 5}, "columns": {"x": {"impute": "mean"}}}
+    )
+    assert settings_for(filled, "x", "number") == NormalizeNumber()
     assert settings_for(config(seen={"parts": ["year"]}), "seen", "timestamp") == NormalizeTimestamp(parts=("year",))
 
 
@@ -46,6 +52,8 @@ def test_only_what_a_column_says_differs() -> None:
         ("text", {"encode": "hashed"}, "encode 'hashed' does not fit a text column; it must be 'tfidf' or 'tokens'"),
         ("number", {"value": "none"}, "value 'none' does not fit a number column; it must be a number"),
         ("category", {"value": 7}, "value 7.0 does not fit a category column; it must be text; put it in quotes"),
+        ("number", {"value": 3}, "value 3 is for impute: constant alone; write that too, or take value out"),
+        ("category", {"value": "x"}, "value 'x' is for impute: constant alone; write that too, or take value out"),
         ("timestamp", {"parts": ["hour", "hour"]}, "parts names hour twice; name each part once"),
     ],
 )

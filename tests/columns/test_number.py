@@ -134,7 +134,8 @@ def test_bent_numbers_are_standardized(scale: str) -> None:
     ("how", "stand_in"), [("mean", 3.0), ("median", 2.5), ("most_frequent", 2.0), ("constant", 7.5), ("zero", 0.0)]
 )
 def test_what_stands_in_for_a_missing_number(how: str, stand_in: float) -> None:
-    encoding = learnt([2, 2, 3, 3, 1, 7, None], impute=how, value=7.5)
+    value = {"value": 7.5} if how == "constant" else {}
+    encoding = learnt([2, 2, 3, 3, 1, 7, None], impute=how, **value)
     assert encoding.impute == stand_in
     assert np.array_equal(encoded([None], encoding)[:, 0], encoded([stand_in], encoding)[:, 0])
     assert encoded([None, stand_in], encoding)[:, 1].tolist() == [1, 0]

@@ -39,9 +39,13 @@ def validate(paths: Paths) -> Report:
 
 
 def clean(paths: Paths) -> Report:
-    """How many rows were kept."""
+    """How many rows were kept, how many of them should be looked at, and columns that look personal and stay so."""
     content = storage.read_json(paths.cleaning_report)
-    return Report(stage="clean", figure=_kept(content), numbers=content)
+    bare = [found["column"] for found in content.get("personal", []) if found["treatment"] == "none"]
+    said = [_kept(content)]
+    said += [f"{content['num_flagged']:,} flagged"] if content.get("num_flagged") else []
+    said += [f"personal data in {', '.join(bare[:3])}{' ...' if len(bare) > 3 else ''}"] if bare else []
+    return Report(stage="clean", figure=", ".join(said), numbers=content)
 
 
 def split(paths: Paths) -> Report:

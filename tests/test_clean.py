@@ -159,6 +159,7 @@ def test_rows_that_contradict_each_other_are_flagged(tmp_path: Path) -> None:
     paths = prepared(tmp_path, [table(rows)])
     content = clean.run(Clean(), paths).numbers
     assert kept_ids(paths) == ["0", "1", "2", "3"]
+    assert reports.clean(paths).figure == "4 rows, 0 quarantined, 2 flagged"
     flagged = storage.read_table(paths.flagged)
     assert flagged.select("id", "_rule").rows() == [("0", "conflict"), ("3", "conflict")]
     reason = "rows with the same features have another label"
@@ -270,6 +271,10 @@ def test_personal_data_are_dropped_masked_hashed_and_made_coarser(
     assert content["k_anonymity"]["k"] == 1
     treated = {entry["column"]: entry["treatment"] for entry in content["personal"]}
     assert treated == {"email": "hash", "name": "mask"}
+    assert "personal data" not in reports.clean(paths).figure
+    clean.run(Clean(max_quarantined=0.5), paths)
+    assert reports.clean(paths).figure.endswith("personal data in email, name")
+    clean.run(Clean.model_validate(settings), paths)
     # Nothing that this stage leaves tells who it was: neither the rows that went, nor a report.
     gone = taken(paths)
     assert gone["age"].to_list() == [30.0]

@@ -75,7 +75,10 @@ def same(text: str, *, quoted: bool) -> None:
         assert isinstance(rows, str)
         assert '"' in text or rows.startswith(f"data.csv:{ragged}: ")
     elif not isinstance(rows, str):
-        assert rows == [row for _, row in reference]
+        # Where no line feed ends a line, carriage returns may, and one within a cell may come as either.
+        ends_by_return = "\n" not in text
+        read = [[cell.replace("\r", "\n") for cell in row] if ends_by_return else row for row in rows]
+        assert read == [row for _, row in reference]
     else:
         assert "quotes do not wrap whole cells" in rows or not reference
 
@@ -86,6 +89,7 @@ def same(text: str, *, quoted: bool) -> None:
 @example('a,b\n"1\r\n2",3\n', 1, True)
 @example("a,1\n\ufeffb,2\n\r,3\n", 1, False)
 @example("11111,\r,,\r\r", 3, False)
+@example('"\r"', 1, True)
 def test_blocks_hold_the_rows_that_python_reads(
     monkeypatch: pytest.MonkeyPatch, text: str, num_bytes: int, quoted: bool
 ) -> None:

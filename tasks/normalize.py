@@ -45,11 +45,6 @@ def run(config: Normalize, paths: Paths) -> Report:
     return reports.normalize(paths)
 
 
-def learn_recipe(parts: Iterable[pl.DataFrame], dataset: Dataset, config: Normalize) -> Recipe:
-    """The recipe that these training rows lead to."""
-    return learn(parts, dataset, config).recipe
-
-
 def encode_parts(
     parts: Iterable[pl.DataFrame], learnt: Learnt, folds: Sequence[Folds] | None = None
 ) -> Iterator[pl.DataFrame]:

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 import torch
 
-from tasks import normalize
 from tasks.errors import UserError
 from tasks.params import Augment, AugmentImage, Normalize
 from tasks.recipe import Recipe, read_recipe, write_recipe
+from tasks.recipe_learning import learn
 from tests.sounds import tone
 from tests.tables import Kind, described, image
 
@@ -45,7 +45,7 @@ OTHERS = ("age", "town", "member", "since", "scan", "call")
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    return normalize.learn_recipe([ROWS], described(COLUMNS), Normalize.model_validate({"text": {"min_documents": 1}}))
+    return learn([ROWS], described(COLUMNS), Normalize.model_validate({"text": {"min_documents": 1}})).recipe
 
 
 def test_a_recipe_comes_back_from_its_file_as_it_was(tmp_path: Path, recipe: Recipe) -> None:

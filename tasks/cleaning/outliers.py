@@ -1,4 +1,4 @@
-"""Outliers: numbers beyond bounds that their column's other numbers set, and rows that an isolation forest sets apart.
+"""Outliers: numbers beyond bounds that their column's other numbers set; isolation.py judges whole rows.
 
 The target has no say in it. Missing numbers are no outliers.
 """
@@ -8,20 +8,17 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
-from tasks.cleaning.isolation import RULE, isolated
+from tasks.cleaning.isolation import RULE
 from tasks.columns.base import round_significant
 from tasks.columns.quantiles import Histogram, histogram, merged
 from tasks.params import Outliers
-
-__all__ = ["RULE", "Bounds", "isolated", "learn_bounds", "outside"]
 
 _IQR_FACTOR = 1.5
 """Tukey, Exploratory Data Analysis, 1977: the inner fences."""
@@ -41,10 +38,6 @@ class Bounds:
     high: float
     spread: float
     method: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def learn_bounds(parts: Parts, columns: Mapping[str, Outliers]) -> dict[str, Bounds | None]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 import polars as pl
 
-from tasks.cleaning.in_text import Written, find_numbers_in_text
+from tasks.cleaning.in_text import Table, Written, find_numbers_in_text
 from tasks.cleaning.outliers import Bounds, learn_bounds
 from tasks.dataset import Column, Dataset
 from tasks.params import Clean, CleanColumn, Outliers
 from tasks.repair import Repair, repaired
-
-Table = Callable[[Sequence[str]], Iterator[pl.DataFrame]]
-"""Reads the named columns, part by part."""
 
 
 def learn_repairs(table: Table, dataset: Dataset, config: Clean) -> tuple[Dataset, dict[str, Written]]:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.cleaning.found import ROW, SCHEMA, Parts
-from tasks.cleaning.outliers import RULE, Bounds, learn_bounds, outside
+from tasks.cleaning.isolation import RULE
+from tasks.cleaning.outliers import Bounds, learn_bounds, outside
 from tasks.params import Outliers
 
 INVARIANT = settings(derandomize=True, deadline=None, max_examples=40)

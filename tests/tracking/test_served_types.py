@@ -13,10 +13,10 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from tasks import normalize
 from tasks.inputs import Examples
 from tasks.params import LogisticRegression, Normalize, SklearnTrain
 from tasks.recipe import write_recipe
+from tasks.recipe_learning import learn
 from tasks.tracking import package
 from tasks.trainers import trainer
 from tasks.trainers.base import Job
@@ -55,7 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             "label": ("category", "target"),
         }
     )
-    recipe = normalize.learn_recipe([rows(40)], dataset, Normalize())
+    recipe = learn([rows(40)], dataset, Normalize()).recipe
     examples = Examples(inputs=recipe.encode(rows(40)), target=recipe.encode_target(rows(40)))
     folder = tmp_path_factory.mktemp("model")
     job = Job(spec=recipe.spec(), train=examples, validation=examples)
@@ -76,9 +76,9 @@ def test_the_signature_names_what_is_promised(model: Any) -> None:
 
 
 def test_prediction_needs_scipy_for_sounds() -> None:
-    recipe = normalize.learn_recipe(
+    recipe = learn(
         [rows(4)], described({"call": ("audio", "feature"), "label": ("category", "target")}), Normalize()
-    )
+    ).recipe
     assert any(line.startswith("scipy==") for line in package.requirements(recipe, "torch"))
 
 
@@ -139,9 +139,9 @@ def test_without_a_signature_times_may_have_a_zone_and_must_be_iso() -> None:
     from tasks.errors import UserError
     from tasks.tracking.served_model import raw_rows
 
-    recipe = normalize.learn_recipe(
+    recipe = learn(
         [rows(4)], described({"since": ("timestamp", "feature"), "label": ("category", "target")}), Normalize()
-    )
+    ).recipe
     aware = pd.DataFrame({"since": [pd.Timestamp("2024-07-01 12:00", tz="Europe/Berlin"), "2024-07-01T12:00:00+02:00"]})
     assert raw_rows(aware, recipe)["since"].to_list() == [datetime(2024, 7, 1, 10)] * 2
     with pytest.raises(UserError, match="column since: '01/02/2024' is no timestamp; give one such as 2024-01-31T"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tasks import normalize
 from tasks.inputs import Examples
 from tasks.params import CnnNetwork, Normalize, TorchTrain
 from tasks.recipe import Recipe
+from tasks.recipe_learning import learn
 from tasks.trainers.base import Job, score
 from tasks.trainers.torch import TorchTrainer
 from tests.sounds import tone
@@ -42,7 +42,7 @@ def examples(recipe: Recipe, rows: pl.DataFrame) -> Examples:
 def test_a_cnn_tells_two_pitches_apart() -> None:
     train, validation, test = (calls(num_rows, seed) for seed, num_rows in enumerate((96, 32, 64)))
     dataset = described({"call": ("audio", "feature"), "label": ("category", "target")})
-    recipe = normalize.learn_recipe([train], dataset, Normalize())
+    recipe = learn([train], dataset, Normalize()).recipe
     job = Job(spec=recipe.spec(), train=examples(recipe, train), validation=examples(recipe, validation))
     model = TorchTrainer().fit(job, TRAIN).model
     heard = examples(recipe, test)

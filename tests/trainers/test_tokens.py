@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import normalize
 from tasks.errors import UserError
 from tasks.inputs import Examples
 from tasks.params import LightgbmTrain, LogisticRegression, MlpNetwork, Normalize, SklearnTrain, TorchTrain
 from tasks.recipe import Recipe
+from tasks.recipe_learning import learn
 from tasks.tracking import package
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, score
@@ -49,7 +49,7 @@ def rows(num_rows: int, seed: int) -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    return normalize.learn_recipe([rows(200, 0)], DATASET, CONFIG)
+    return learn([rows(200, 0)], DATASET, CONFIG).recipe
 
 
 def job(recipe: Recipe) -> Job:
@@ -77,5 +77,5 @@ def test_estimators_refuse_tokens_with_the_cure(recipe: Recipe, config: Any) -> 
 
 def test_prediction_needs_the_library_that_cuts_texts(recipe: Recipe) -> None:
     assert any(line.startswith("tokenizers==") for line in package.requirements(recipe, "torch"))
-    plain = normalize.learn_recipe([rows(20, 0)], DATASET, Normalize())
+    plain = learn([rows(20, 0)], DATASET, Normalize()).recipe
     assert not any(line.startswith("tokenizers") for line in package.requirements(plain, "torch"))

@@ -34,11 +34,6 @@ _MARKS: dict[bytes, FileFormat] = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK"
 """How the files begin: of Excel, new ones as zip, old ones as OLE; other zip files have been unpacked by now."""
 
 
-def is_table_name(name: str) -> bool:
-    """Whether a file of that name is a table, packed by gzip or not."""
-    return _by_name(name.lower().removesuffix(".gz")) is not None
-
-
 def common_format(files: list[Entry], location: str, wanted: FileFormat | None) -> tuple[FileFormat, list[Entry]]:
     """What all files are written in, and those of them to read. Raises UserError when they differ.
 

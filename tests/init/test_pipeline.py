@@ -135,7 +135,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_read(tmp_path: Path)
         ("header.csv", b"a,b,target\n"),
         ("junk.csv", bytes(range(256)) * 40),
         ("junk.parquet", b"PAR1" + bytes(100)),
-        ("junk.gz", gzip.compress(b"a,b\n1,2\n" * 999)[:-9]),
+        ("junk.gz", gzip.compress(b"a,b\n1,2\n" * 999, mtime=0)[:-9]),
         ("junk.zip", b"PK\x03\x04" + bytes(50)),
         ("ragged.csv", b"a,b,target\n1,2,x\n1,2\n1,2,3,4\n"),
         ("one.csv", b"target\nx\ny\n"),

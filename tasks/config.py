@@ -17,3 +17,7 @@ class Config(BaseModel):
     """Frozen, closed, keyword-only: an unknown key is an error, and nothing changes after load."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def is_default(self, name: str) -> bool:
+        """Whether a setting is what it is when left out. (That it was left out does not survive a file.)"""
+        return bool(getattr(self, name) == type(self).model_fields[name].default)

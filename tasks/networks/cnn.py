@@ -1,83 +1,119 @@
-"""Convolutions over the one picture, an image or a spectrogram, with the other columns joined before the head."""
+"""Convolutions over pictures, images or spectrograms, with the other columns joined before the head."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import torch
 from torch import Tensor, nn
 
 from tasks.errors import UserError
 from tasks.inputs import Field, Spec
-from tasks.networks.base import InputNetwork, ScaleBytes, dense_layers, read_width, reader, refuse_sparse
-from tasks.params import CnnNetwork
+from tasks.networks.base import Dropout, Encoder, JoinedNetwork, ScaleBytes, activation, check_fields, dense_layers
+from tasks.networks.convolutions import SMALLEST_TO_HALVE, bent_convolution, convolution
+from tasks.params_networks import CnnNetwork
 
-_SMALLEST_TO_HALVE = 4
-"""Pixels on the shorter side: halving a smaller picture leaves less than 2 x 2."""
 _LARGEST_TO_FLATTEN = 64
 """Places that are left to the dense layer one by one; in a larger picture what is seen matters more than where."""
 
 
-class Cnn(InputNetwork):
-    """Blocks of two 3x3 convolutions, then a dense layer over what they found and the other columns."""
+class Cnn(JoinedNetwork):
+    """Blocks of convolutions over each picture, then a dense layer over what they found and the other columns."""
 
-    def __init__(self, config: CnnNetwork, spec: Spec) -> None:
+    def __init__(self, config: CnnNetwork, spec: Spec, num_outputs: int) -> None:
+        check_fields(spec, "cnn", ("image", "audio"))
+        super().__init__(
+            spec,
+            lambda field: PictureEncoder(config, field) if field.is_picture else None,
+            lambda found: dense_layers([found, config.hidden, num_outputs], config.dropout, config.activation),
+        )
+
+
+class PictureEncoder(Encoder):
+    """What the convolutions find in a picture [B, C, H, W]: place by place when few are left, else their mean.
+
+    Raises UserError when convolutions without padding would leave nothing of the picture.
+    """
+
+    def __init__(self, config: CnnNetwork, field: Field) -> None:
         super().__init__()
-        picture = _the_picture(spec)
-        self.picture_name = picture.name
-        others = [field for field in spec.fields if not field.is_picture]
-        self.other_names = [field.name for field in others]
-        self.readers = nn.ModuleList(map(reader, others))
-        channels, height, width = picture.shape
-        self.scale = ScaleBytes(picture)
-        blocks = []
+        channels, height, width = field.shape
+        self.scale = ScaleBytes(field)
+        blocks: list[nn.Module] = []
+        if config.style == "residual":
+            # What is added must have the block's channels from the first on.
+            blocks += bent_convolution(channels, config.channels[0], config.norm, config.activation)
+            channels = config.channels[0]
         for filters in config.channels:
-            halve = min(height, width) >= _SMALLEST_TO_HALVE
-            blocks.append(_block(channels, filters, halve))
+            height, width = _size_behind(config, field, height, width)
+            halve = min(height, width) >= SMALLEST_TO_HALVE
+            blocks.append(_block(config, channels, filters, halve))
             channels, height, width = (filters, height // 2, width // 2) if halve else (filters, height, width)
         self.blocks = nn.Sequential(*blocks)
-        self.flatten = height * width <= _LARGEST_TO_FLATTEN
+        self.dropout = Dropout(config.dropout)
         # A spectrogram's rows are pitches, and where a sound is among them is what it is: only time is averaged.
-        self.averaged = (3,) if picture.kind == "audio" else (2, 3)
-        places = height * width if self.flatten else height if picture.kind == "audio" else 1
-        found = channels * places
-        num_others = sum(map(read_width, others))
-        self.dropout = nn.Dropout(config.dropout)
-        self.head = dense_layers([found + num_others, config.hidden, spec.num_outputs], config.dropout)
+        few, sound = height * width <= _LARGEST_TO_FLATTEN, field.kind == "audio"
+        self.averaged: tuple[int, ...] = () if few else (3,) if sound else (2, 3)
+        self.width = channels * (height * width if few else height if sound else 1)
 
-    def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
-        """Outputs [B, O] from the picture [B, C, H, W] and the other blocks."""
-        seen = self.blocks(self.scale(blocks[self.picture_name]))
+    def forward(self, images: Tensor) -> Tensor:
+        seen: Tensor = self.blocks(self.scale(images))
         # A plain mean, as adaptive pooling has no deterministic gradient on CUDA.
-        found = self.dropout((seen if self.flatten else seen.mean(dim=self.averaged)).flatten(1))
-        others = [read(blocks[name]) for name, read in zip(self.other_names, self.readers, strict=True)]
-        outputs: Tensor = self.head(torch.cat([found, *others], dim=1))
-        return outputs
+        found = seen.mean(dim=self.averaged) if self.averaged else seen
+        kept: Tensor = self.dropout(found.flatten(1))
+        return kept
 
 
-def _block(channels: int, filters: int, halve: bool) -> nn.Sequential:
-    """[B, channels, H, W] -> [B, filters, H, W], or [B, filters, H // 2, W // 2] when halved."""
+class ResidualUnit(nn.Module):
+    """Adds to the picture, [B, channels, H, W] -> [B, filters, H, W], what its convolutions make of it, and bends the
+    sum (He et al., 2016, arXiv:1512.03385)."""
+
+    def __init__(self, config: CnnNetwork, channels: int, filters: int, num_convolutions: int) -> None:
+        super().__init__()
+        bent = [
+            layer
+            for number in range(num_convolutions - 1)
+            for layer in bent_convolution(filters if number else channels, filters, config.norm, config.activation)
+        ]
+        last = convolution(channels if num_convolutions == 1 else filters, filters, config.norm)
+        self.layers = nn.Sequential(*bent, *last)
+        same = channels == filters
+        self.shortcut = nn.Sequential(*([] if same else convolution(channels, filters, config.norm, size=1)))
+        self.bend = activation(config.activation)
+
+    def forward(self, images: Tensor) -> Tensor:
+        sums: Tensor = self.bend(self.shortcut(images) + self.layers(images))
+        return sums
+
+
+def _block(config: CnnNetwork, channels: int, filters: int, halve: bool) -> nn.Sequential:
+    """[B, channels, H, W] -> [B, filters, H, W], half as high and wide when halved, smaller when padding is valid."""
     pool: list[nn.Module] = [nn.MaxPool2d(2)] if halve else []
-    return nn.Sequential(*_convolution(channels, filters), *_convolution(filters, filters), *pool)
+    make = _residual_units if config.style == "residual" else _plain_convolutions
+    return nn.Sequential(*make(config, channels, filters), *pool)
 
 
-def _convolution(channels: int, filters: int) -> list[nn.Module]:
-    # The bias would be taken away again by the batch norm's mean.
-    return [nn.Conv2d(channels, filters, 3, padding=1, bias=False), nn.BatchNorm2d(filters), nn.GELU()]
-
-
-def _the_picture(spec: Spec) -> Field:
-    refuse_sparse(spec.fields, "cnn")
-    pictures = [field for field in spec.fields if field.is_picture]
-    if len(pictures) == 1:
-        return pictures[0]
-    if not pictures:
-        names = ", ".join(field.name for field in spec.fields)
-        raise UserError(
-            f"network cnn reads one image or audio column, and none of {names} is one; use `network: kind: mlp`"
+def _plain_convolutions(config: CnnNetwork, channels: int, filters: int) -> list[nn.Module]:
+    return [
+        layer
+        for number in range(config.convolutions)
+        for layer in bent_convolution(
+            filters if number else channels, filters, config.norm, config.activation, config.padding
         )
-    extra = pictures[1].name
+    ]
+
+
+def _residual_units(config: CnnNetwork, channels: int, filters: int) -> list[nn.Module]:
+    """Units of two convolutions, and of one where it is left over."""
+    sizes = [2] * (config.convolutions // 2) + [1] * (config.convolutions % 2)
+    return [ResidualUnit(config, filters if number else channels, filters, size) for number, size in enumerate(sizes)]
+
+
+def _size_behind(config: CnnNetwork, field: Field, height: int, width: int) -> tuple[int, int]:
+    """Height and width of the picture behind a block's convolutions, before it is halved."""
+    taken = 2 * config.convolutions if config.padding == "valid" else 0
+    if min(height, width) > taken:
+        return height - taken, width - taken
+    _, first_height, first_width = field.shape
     raise UserError(
-        f"column {extra}: network cnn reads one image or audio column, and there is {pictures[0].name} already; "
-        f"use `network: kind: mlp`, or give {extra} another role than feature"
+        f"column {field.name}: padding valid takes {taken} pixels off height and width in each block of network cnn, "
+        f"and of pictures of {first_height} x {first_width} only {height} x {width} are left for the next block; "
+        f"use `padding: same`, fewer channels or convolutions, or larger pictures (normalize)"
     )

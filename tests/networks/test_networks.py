@@ -4,52 +4,25 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.inputs import Field, Spec
+from tasks.inputs import Field
 from tasks.networks import build
-from tasks.networks.base import ScaleBytes, dense_layers
-from tasks.params import CnnNetwork, MlpNetwork, Network
+from tasks.networks.base import Dropout, ScaleBytes, check_fields, check_shapes, dense_layers
+from tasks.params_networks import AudioCnnNetwork, CnnNetwork, MlpNetwork, Network, VitNetwork
+from tests.networks.fields import DENSE, TEXT, TOWN, WORDS, batch, image, sound, spec
 
-DENSE = Field(name="a.b", kind="dense", shape=(3,), labels=("x", "y", "z"))
-TEXT = Field(name="words", kind="sparse", shape=(9,))
-TOWN = Field(name="town", kind="codes", shape=(4,), labels=tuple("abcd"))
-WORDS = Field(name="note", kind="tokens", shape=(7,), vocabulary=50)
 CNN = CnnNetwork(kind="cnn", channels=(4, 6), hidden=8)
 MLP = MlpNetwork(kind="mlp", hidden=(8,))
+RESIDUAL = CnnNetwork(kind="cnn", style="residual", channels=(4, 6), convolutions=3, hidden=8)
+VIT = VitNetwork(kind="vit", patch=4, width=8, layers=1, heads=2)
+AUDIO = AudioCnnNetwork(kind="audio_cnn", channels=(4, 6), hidden=8)
 both = pytest.mark.parametrize("config", [CNN, MLP], ids=["cnn", "mlp"])
 
 
-def image(name: str = "scan", channels: int = 1, height: int = 8, width: int = 8) -> Field:
-    factor, offset = (1 / 255,) * channels, (-0.5,) * channels
-    return Field(name=name, kind="image", shape=(channels, height, width), factor=factor, offset=offset)
-
-
-def sound(name: str = "call", mels: int = 8, frames: int = 8) -> Field:
-    return Field(name=name, kind="audio", shape=(1, mels, frames), factor=(1 / 255,), offset=(0.0,))
-
-
-def spec(*fields: Field, classes: tuple[str, ...] = ("a", "b", "c")) -> Spec:
-    return Spec(fields=fields, task="multiclass" if classes else "regression", classes=classes)
-
-
-def batch(of: Spec, rows: int = 4) -> dict[str, torch.Tensor]:
-    return {field.name: block(field, rows) for field in of.fields}
-
-
-def block(field: Field, rows: int) -> torch.Tensor:
-    match field.kind:
-        case "image" | "audio":
-            return torch.randint(0, 256, (rows, *field.shape), dtype=torch.uint8)
-        case "codes":
-            return torch.randint(0, field.num_inputs, (rows,), dtype=torch.int32)
-        case "tokens":
-            return torch.randint(0, field.vocabulary, (rows, *field.shape), dtype=torch.int32)
-        case _:
-            return torch.randn(rows, *field.shape)
-
-
-@both
+@pytest.mark.parametrize("config", [CNN, MLP, RESIDUAL, VIT], ids=["cnn", "mlp", "residual", "vit"])
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (3, 5, 9), (1, 1, 1), (3, 40, 28), (1, 2, 64)])
 def test_answers_in_shape_for_pictures_of_any_size(config: Network, channels: int, height: int, width: int) -> None:
     of = spec(DENSE, image(channels=channels, height=height, width=width))
@@ -58,7 +31,7 @@ def test_answers_in_shape_for_pictures_of_any_size(config: Network, channels: in
     outputs.sum().backward()
 
 
-@both
+@pytest.mark.parametrize("config", [CNN, MLP, RESIDUAL, VIT, AUDIO], ids=["cnn", "mlp", "residual", "vit", "audio_cnn"])
 @pytest.mark.parametrize(("mels", "frames"), [(8, 8), (40, 1), (1, 98), (41, 99), (13, 7)])
 def test_answers_in_shape_for_sounds_of_any_size(config: Network, mels: int, frames: int) -> None:
     of = spec(DENSE, sound(mels=mels, frames=frames))
@@ -67,14 +40,13 @@ def test_answers_in_shape_for_sounds_of_any_size(config: Network, mels: int, fra
     outputs.sum().backward()
 
 
-def test_the_cnn_hears_which_pitch_it_is_however_long_the_sound() -> None:
-    """An image of this size is averaged over all places, and a bright row is the same wherever it is."""
-    field = sound(mels=40, frames=60)
-    network = build(CnnNetwork(kind="cnn", channels=(4,), hidden=8, dropout=0), spec(field)).eval()
-    pictures = torch.zeros(2, 1, 40, 60, dtype=torch.uint8)
-    pictures[0, :, 10] = pictures[1, :, 28] = 255
-    low, high = network({"call": pictures})
-    assert not torch.allclose(low, high, atol=1e-4)
+@both
+def test_several_pictures_have_an_encoder_each(config: Network) -> None:
+    of = spec(image(), image("other", height=5), sound(), DENSE)
+    network, blocks = build(config, of).eval(), batch(of)
+    assert network(blocks).shape == (4, 3)
+    for name in blocks:
+        assert not torch.equal(network(blocks), network({**blocks, name: blocks[name].flip(0)}))
 
 
 @both
@@ -130,40 +102,9 @@ def test_every_token_learns_but_what_fills_up() -> None:
     network = build(MLP, spec(WORDS))
     tokens = torch.arange(49).reshape(7, 7)
     network({"note": tokens}).sum().backward()
-    gradient = network.readers[0].vectors.weight.grad
+    gradient = network.encoders[0].read.vectors.weight.grad
     assert (gradient[1:49].abs().sum(dim=1) > 0).all()
     assert gradient[0].abs().sum() == 0
-
-
-def test_the_cnn_reads_exactly_one_picture() -> None:
-    with pytest.raises(
-        UserError, match="column other: network cnn reads one image or audio column, and there is scan already"
-    ):
-        build(CNN, spec(image(), image("other")))
-    with pytest.raises(UserError, match="column call: network cnn reads one image or audio column"):
-        build(CNN, spec(image(), sound()))
-    with pytest.raises(UserError, match=r"none of a\.b is one; use `network: kind: mlp`"):
-        build(CNN, spec(DENSE))
-
-
-def test_the_mlp_reads_many_images_and_numbers_alone() -> None:
-    for of in (spec(image(), image("other"), DENSE), spec(image(), sound()), spec(DENSE)):
-        assert build(MLP, of)(batch(of)).shape == (4, 3)
-    with pytest.raises(UserError, match="no column to read"):
-        build(MLP, spec())
-
-
-def test_no_hidden_layer_is_a_linear_model() -> None:
-    network = build(MlpNetwork(kind="mlp", hidden=()), spec(DENSE))
-    assert sum(weights.numel() for weights in network.parameters()) == 3 * 3 + 3
-
-
-@both
-def test_every_weight_learns(config: Network) -> None:
-    of = spec(DENSE, TOWN, WORDS, image())
-    network = build(config, of)
-    torch.nn.functional.cross_entropy(network(batch(of, 16)), torch.arange(16) % 3).backward()
-    assert all(weights.grad is not None and weights.grad.abs().sum() > 0 for weights in network.parameters())
 
 
 def test_bytes_are_scaled_as_the_recipe_says_channel_by_channel() -> None:
@@ -174,8 +115,50 @@ def test_bytes_are_scaled_as_the_recipe_says_channel_by_channel() -> None:
 
 
 def test_the_scale_travels_with_the_weights() -> None:
-    assert {"scale.factor", "scale.offset"} <= build(CNN, spec(image())).state_dict().keys()
+    assert {"encoders.0.scale.factor", "encoders.0.scale.offset"} <= build(CNN, spec(image())).state_dict().keys()
 
 
 def test_the_last_dense_layer_is_bare() -> None:
     assert [type(layer).__name__ for layer in dense_layers([3, 4, 2], 0.1)] == ["Linear", "GELU", "Dropout", "Linear"]
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.integers(1, 9), st.integers(0, 9), st.integers(0, 9))
+def test_dropout_leaves_out_the_same_of_a_row_however_the_batch_is_cut(rows: int, first: int, second: int) -> None:
+    values, layer = torch.ones(rows, 5), Dropout(0.5)
+    torch.manual_seed(3)
+    whole = layer(values)
+    start, end = sorted((first % (rows + 1), second % (rows + 1)))
+    layer.place = (start, rows)
+    torch.manual_seed(3)
+    assert torch.equal(layer(values[start:end]), whole[start:end])
+
+
+def test_dropout_keeps_the_mean_and_rests_in_answers() -> None:
+    torch.manual_seed(0)
+    layer, values = Dropout(0.2), torch.ones(100, 100)
+    left = layer(values)
+    assert set(left.unique().tolist()) == {0.0, 1.25}
+    assert abs(float(left.mean()) - 1) < 0.02
+    assert torch.equal(layer.eval()(values), values)
+
+
+def test_a_row_of_another_shape_is_refused_with_both() -> None:
+    of = spec(image(height=5), TOWN)
+    blocks = batch(of)
+    check_shapes(of, blocks)
+    check_shapes(of, {**blocks, "town": torch.rand(4, 4)})  # mixed rows
+    with pytest.raises(UserError, match=r"column scan: .* shape \(1, 5, 8\), and these have \(1, 8, 8\)"):
+        check_shapes(of, {**blocks, "scan": torch.zeros(4, 1, 8, 8)})
+    with pytest.raises(UserError, match=r"column town: .* shape \(\), and these have \(3,\)"):
+        check_shapes(of, {**blocks, "town": torch.rand(4, 3)})
+
+
+def test_a_network_needs_a_column_of_its_kinds() -> None:
+    check_fields(spec(DENSE, sound()), "cnn", ("image", "audio"))
+    with pytest.raises(UserError, match=r"network cnn is for image or audio columns, and none of a\.b, town is one"):
+        build(CNN, spec(DENSE, TOWN))
+    with pytest.raises(UserError, match="network audio_cnn is for audio columns, and none of scan is one"):
+        build(AUDIO, spec(image()))
+    with pytest.raises(UserError, match="there is no column to read"):
+        build(MLP, spec())

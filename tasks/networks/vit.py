@@ -1,0 +1,61 @@
+"""Attention over the patches of a picture, an image or a spectrogram."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tasks.inputs import Field, Spec
+from tasks.networks.attention import Block
+from tasks.networks.base import Dropout, Encoder, JoinedNetwork, ScaleBytes, check_fields
+from tasks.networks.steps import joined_head
+from tasks.params_networks import VitNetwork
+
+_SPREAD = 0.02
+"""Standard deviation of the first positions (Dosovitskiy et al., 2020, in their published code)."""
+
+
+class Vit(JoinedNetwork):
+    """A transformer over each picture's patches (Dosovitskiy et al., 2020, arXiv:2010.11929), and a head over what it
+    found and the other columns."""
+
+    def __init__(self, config: VitNetwork, spec: Spec, num_outputs: int) -> None:
+        check_fields(spec, "vit", ("image", "audio"))
+        super().__init__(
+            spec,
+            lambda field: PatchEncoder(config, field) if field.is_picture else None,
+            joined_head(spec, config.width, config.dropout, num_outputs),
+        )
+
+
+class PatchEncoder(Encoder):
+    """The mean of what attention makes of a picture's patches: [B, C, H, W] -> [B, width].
+
+    The mean does as well as a class token, with less (Beyer et al., 2022, arXiv:2205.01580).
+    """
+
+    def __init__(self, config: VitNetwork, field: Field) -> None:
+        super().__init__()
+        channels, height, width = field.shape
+        self.width = config.width
+        self.missing = -height % config.patch, -width % config.patch
+        num_patches = -(-height // config.patch) * -(-width // config.patch)
+        self.scale = ScaleBytes(field)
+        self.patches = nn.Conv2d(channels, config.width, config.patch, stride=config.patch)
+        self.positions = nn.Parameter(torch.randn(num_patches, config.width) * _SPREAD)
+        self.dropout = Dropout(config.dropout)
+        self.blocks = nn.Sequential(
+            *(
+                Block(config.width, config.heads, config.feedforward, config.activation, config.dropout)
+                for _ in range(config.layers)
+            )
+        )
+        self.norm = nn.LayerNorm(config.width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        # The rim's pixels go on, so that the rim itself is no edge to be seen.
+        whole = functional.pad(self.scale(images), (0, self.missing[1], 0, self.missing[0]), mode="replicate")
+        patches: Tensor = self.patches(whole).flatten(2).transpose(1, 2)
+        found: Tensor = self.norm(self.blocks(self.dropout(patches + self.positions)))
+        return found.mean(dim=1)

@@ -1,0 +1,153 @@
+"""The network section of params.yaml, a class a family; what each is for stands in its docstring."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, model_validator
+
+from tasks.config import Config, Share
+
+Activation = Literal["relu", "sigmoid", "tanh", "gelu"]
+
+
+class MlpNetwork(Config):
+    """Dense layers over all columns side by side: numbers, categories, flattened pictures, the mean of a text's tokens.
+
+    For tables.
+    """
+
+    kind: Literal["mlp"]
+    style: Literal["plain", "residual", "tabm"] = Field(
+        "plain",
+        description="plain: layer after layer; residual: blocks that add to what came in, as ResNet for tables; "
+        "tabm: many networks that share most weights, whose answers are averaged",
+    )
+    hidden: tuple[int, ...] = Field(
+        (128, 64), description="width of each hidden layer; empty is a linear model; residual: all of them equal"
+    )
+    norm: Literal["none", "batch", "layer"] = Field("none", description="what steadies the values of each hidden layer")
+    activation: Activation = Field("gelu", description="what bends the values of each hidden layer")
+    dropout: Share = Field(0.1, description="share of each hidden layer that is left out at random")
+    embedding: int | None = Field(
+        None, ge=1, description="numbers that are learnt to stand for a category; one-hot when not given"
+    )
+    members: int = Field(32, ge=2, description="of tabm: how many networks answer")
+
+    @model_validator(mode="after")
+    def _style_fits(self) -> MlpNetwork:
+        if self.style == "residual" and len(set(self.hidden)) != 1:
+            raise ValueError("style residual adds layers to each other, so hidden must be equal widths, as [128, 128]")
+        if self.style == "tabm" and not self.hidden:
+            raise ValueError("style tabm needs at least one hidden layer; give hidden, or use style: plain")
+        if self.style != "tabm" and not self.is_default("members"):
+            raise ValueError(f"members are of style: tabm, and the style is {self.style}; remove members")
+        return self
+
+
+class CnnNetwork(Config):
+    """Convolutions over images (or spectrograms), in blocks that each halve the picture, then a dense layer."""
+
+    kind: Literal["cnn"]
+    style: Literal["plain", "residual"] = Field(
+        "plain", description="residual: each block adds to what came in, which lets more blocks learn"
+    )
+    channels: tuple[int, ...] = Field((32, 64), min_length=1, description="filters of each block")
+    convolutions: int = Field(2, ge=1, le=8, description="3x3 convolutions in a block")
+    padding: Literal["same", "valid"] = Field(
+        "same", description="same: a convolution keeps the size; valid: it takes a pixel off at each side"
+    )
+    norm: Literal["none", "batch"] = Field("batch", description="what steadies the values behind each convolution")
+    activation: Activation = Field("gelu", description="what bends the values")
+    hidden: int = Field(128, ge=1, description="width of the dense layer")
+    dropout: Share = Field(0.2, description="share of the dense layer and its input that is left out at random")
+
+    @model_validator(mode="after")
+    def _style_fits(self) -> CnnNetwork:
+        if self.style == "residual" and self.padding == "valid":
+            raise ValueError(
+                "style residual adds pictures of one size, and padding valid shrinks them; use padding: same"
+            )
+        return self
+
+
+class RnnNetwork(Config):
+    """Reads a text token by token, or a spectrogram frame by frame, and keeps a state; order matters to it."""
+
+    kind: Literal["rnn"]
+    cell: Literal["rnn", "lstm", "gru"] = Field("gru", description="how the state is kept; lstm and gru keep it longer")
+    width: int = Field(128, ge=1, description="numbers in the state")
+    layers: int = Field(1, ge=1, description="one reading over the other")
+    bidirectional: bool = Field(True, description="reads backwards, too")
+    embedding: int = Field(64, ge=1, description="numbers that are learnt to stand for a token")
+    dropout: Share = Field(0.2, description="share of the tokens' and the layers' values that is left out at random")
+
+
+class TransformerNetwork(Config):
+    """Attention over the tokens of a text, or the frames of a spectrogram: each looks at all others. Pre-norm."""
+
+    kind: Literal["transformer"]
+    width: int = Field(128, ge=1, description="numbers for each token; heads divide it")
+    layers: int = Field(2, ge=1, description="blocks of attention and dense layers")
+    heads: int = Field(4, ge=1, description="looks that are taken side by side")
+    feedforward: int = Field(4, ge=1, description="width of a block's dense layer, in times the width")
+    activation: Activation = Field("gelu", description="what bends the values of the dense layers")
+    dropout: Share = Field(0.1, description="share of each block's values that is left out at random")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> TransformerNetwork:
+        return _heads_divide(self)
+
+
+class VitNetwork(Config):
+    """Attention over the patches of an image. For many images, or with weights taken over (init_from)."""
+
+    kind: Literal["vit"]
+    patch: int = Field(4, ge=1, description="pixels on a patch's side; the image is filled up at the rim")
+    width: int = Field(128, ge=1, description="numbers for each patch; heads divide it")
+    layers: int = Field(4, ge=1, description="blocks of attention and dense layers")
+    heads: int = Field(4, ge=1, description="looks that are taken side by side")
+    feedforward: int = Field(4, ge=1, description="width of a block's dense layer, in times the width")
+    activation: Activation = Field("gelu", description="what bends the values of the dense layers")
+    dropout: Share = Field(0.1, description="share of each block's values that is left out at random")
+
+    @model_validator(mode="after")
+    def _heads_fit(self) -> VitNetwork:
+        return _heads_divide(self)
+
+
+class TextCnnNetwork(Config):
+    """Convolutions over the tokens of a text: which few words stand together, wherever. Fast, and hard to beat."""
+
+    kind: Literal["text_cnn"]
+    windows: tuple[int, ...] = Field((3, 4, 5), min_length=1, description="tokens that a filter sees at once")
+    channels: int = Field(100, ge=1, description="filters of each window")
+    embedding: int = Field(128, ge=1, description="numbers that are learnt to stand for a token")
+    activation: Activation = Field("relu", description="what bends the values")
+    dropout: Share = Field(0.5, description="share of what the filters found that is left out at random")
+
+
+class AudioCnnNetwork(Config):
+    """Convolutions over log-mel spectrograms: pitch is kept, time is summed up by its mean and its largest value."""
+
+    kind: Literal["audio_cnn"]
+    channels: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="filters of each block")
+    norm: Literal["none", "batch"] = Field("batch", description="what steadies the values behind each convolution")
+    activation: Activation = Field("gelu", description="what bends the values")
+    hidden: int = Field(128, ge=1, description="width of the dense layer")
+    dropout: Share = Field(0.2, description="share of the dense layer and its input that is left out at random")
+
+
+Network = Annotated[
+    MlpNetwork | CnnNetwork | RnnNetwork | TransformerNetwork | VitNetwork | TextCnnNetwork | AudioCnnNetwork,
+    Field(discriminator="kind"),
+]
+
+
+_Attention = TypeVar("_Attention", TransformerNetwork, VitNetwork)
+
+
+def _heads_divide(config: _Attention) -> _Attention:
+    if config.width % config.heads:
+        raise ValueError(f"heads {config.heads} do not divide width {config.width}; try heads: 4 with width: 128")
+    return config

@@ -1,0 +1,154 @@
+"""Estimators as configured, and how each of them reads rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
+from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.svm import SVC, SVR
+from sklearn.utils import get_tags
+
+from tasks import params_train as params
+from tasks.errors import UserError
+from tasks.inputs import Examples, Spec
+from tasks.trainers.sklearn.class_weights import class_weights
+from tasks.trainers.sklearn.imported import make_imported
+from tasks.trainers.sklearn.matrix import Reading, check_size, is_sparse, native_fields
+
+_FOR_CLASSES = ("logistic_regression", "naive_bayes")
+_FOR_NUMBERS = ("ridge", "elastic_net")
+_CACHE_MB = 500
+"""Of similarities between rows, which a support vector machine computes again when they do not fit."""
+
+
+def make_estimator(spec: Spec, config: params.SklearnTrain, train: Examples) -> Any:
+    """The estimator as configured, not fitted yet. Raises UserError when it is not for the task or the rows."""
+    _check_task(spec, config.estimator.kind)
+    match config.estimator:
+        case params.LogisticRegression() as one:
+            weights = class_weights(spec, one.class_weight)
+            return LogisticRegression(C=one.C, class_weight=weights, max_iter=one.max_iter, random_state=config.seed)
+        case params.Ridge() as one:
+            # Without a penalty the equations may have no single answer; lsqr takes the smallest one, without a warning.
+            return Ridge(alpha=one.alpha, solver="auto" if one.alpha else "lsqr", random_state=config.seed)
+        case params.ElasticNet() as one:
+            return ElasticNet(alpha=one.alpha, l1_ratio=one.l1_ratio, max_iter=one.max_iter, random_state=config.seed)
+        case params.Svm() as one:
+            return _svm(spec, one)
+        case params.KNeighbors() as one:
+            return _neighbours(spec, one, train)
+        case params.RandomForest() as one:
+            return _forest(spec, one, config.seed)
+        case params.HistGradientBoosting() as one:
+            return _boosting(spec, one, config.seed)
+        case params.NaiveBayes() as one:
+            return _naive_bayes(spec, one, train)
+        case params.ImportedEstimator() as one:
+            return make_imported(one, spec, config.seed)
+
+
+def make_reading(spec: Spec, estimator: Any, train: Examples) -> Reading:
+    """How the estimator reads these columns. Raises UserError when they would not fit into memory as it needs them."""
+    if isinstance(estimator, (HistGradientBoostingClassifier, HistGradientBoostingRegressor)):
+        native = estimator.categorical_features is not None
+        reading = Reading(codes="native" if native else "one_hot")
+    else:
+        # Trees compare in float32 anyway, and neighbours add up in float64 whatever they are given.
+        forests = (RandomForestClassifier, RandomForestRegressor, KNeighborsClassifier, KNeighborsRegressor)
+        reading = Reading(dtype="float32" if isinstance(estimator, forests) else "float64")
+    if not get_tags(estimator).input_tags.sparse and is_sparse(spec, train.inputs, reading):
+        reading = reading.model_copy(update={"dense": True})
+    check_size(spec, train.num_rows, reading, type(estimator).__name__)
+    return reading
+
+
+def _check_task(spec: Spec, kind: str) -> None:
+    if not spec.classes and kind in _FOR_CLASSES:
+        raise UserError(
+            f"train.estimator: {kind} tells classes apart, and the target is a number; use ridge, elastic_net, svm, "
+            "k_neighbors, random_forest or hist_gradient_boosting"
+        )
+    if spec.classes and kind in _FOR_NUMBERS:
+        raise UserError(
+            f"train.estimator: {kind} predicts a number, and the target has classes; use logistic_regression, svm, "
+            "k_neighbors, random_forest, hist_gradient_boosting or naive_bayes"
+        )
+
+
+def _svm(spec: Spec, config: params.Svm) -> SVC | SVR:
+    settings = {"kernel": config.kernel, "C": config.C, "gamma": config.gamma, "cache_size": _CACHE_MB}
+    weights = class_weights(spec, config.class_weight)
+    return SVC(**settings, class_weight=weights) if spec.classes else SVR(**settings, epsilon=config.epsilon)
+
+
+def _neighbours(spec: Spec, config: params.KNeighbors, train: Examples) -> KNeighborsClassifier | KNeighborsRegressor:
+    if config.n_neighbors > train.num_rows:
+        raise UserError(
+            f"train.estimator: n_neighbors {config.n_neighbors:,} are more than the {train.num_rows:,} training rows; "
+            "ask fewer"
+        )
+    kind = KNeighborsClassifier if spec.classes else KNeighborsRegressor
+    # Not by a search tree: it is no faster beyond some ten inputs, and a model file could not hold it (see files.py).
+    return kind(config.n_neighbors, weights=config.weights, metric=config.metric, algorithm="brute")
+
+
+def _forest(spec: Spec, config: params.RandomForest, seed: int) -> RandomForestClassifier | RandomForestRegressor:
+    weights = class_weights(spec, config.class_weight)
+    settings = config.model_dump(exclude={"kind", "class_weight"})
+    # Each tree draws from a number of its own, so any number of threads makes the same ones.
+    settings |= {"random_state": seed, "n_jobs": -1}
+    return (
+        RandomForestClassifier(**settings, class_weight=weights) if spec.classes else RandomForestRegressor(**settings)
+    )
+
+
+def _boosting(
+    spec: Spec, config: params.HistGradientBoosting, seed: int
+) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+    weights = class_weights(spec, config.class_weight)
+    settings = config.model_dump(exclude={"kind", "class_weight", "patience"})
+    settings |= {"early_stopping": config.patience is not None, "random_state": seed, "tol": 0.0}
+    if config.patience is not None:
+        settings["n_iter_no_change"] = config.patience
+    native = native_fields(spec, Reading(codes="native"))
+    others = sum(field.num_inputs for field in spec.fields if field not in native)
+    settings["categorical_features"] = list(range(others, others + len(native))) or None
+    if not spec.classes:
+        return HistGradientBoostingRegressor(**settings)
+    return HistGradientBoostingClassifier(**settings, class_weight=weights)
+
+
+def _naive_bayes(spec: Spec, config: params.NaiveBayes, train: Examples) -> GaussianNB | MultinomialNB | BernoulliNB:
+    negative = [field.name for field in spec.fields if _has_negative(spec, field.name, train)]
+    counts = not negative and all(field.kind in ("sparse", "codes") for field in spec.fields)
+    match config.distribution:
+        case "multinomial" if negative:
+            raise UserError(
+                "train.estimator: naive_bayes with distribution: multinomial takes inputs as counts, and column "
+                f"{negative[0]} has negative ones; use distribution: gaussian, or normalize: scale: min_max"
+            )
+        case "bernoulli":
+            return BernoulliNB(alpha=config.smoothing)
+        case "gaussian":
+            return GaussianNB()
+        case "auto" if not counts:
+            return GaussianNB()
+        case _:
+            return MultinomialNB(alpha=config.smoothing)
+
+
+def _has_negative(spec: Spec, name: str, train: Examples) -> bool:
+    field = next(field for field in spec.fields if field.name == name)
+    block = train.inputs.blocks[name]
+    if field.is_picture:
+        block = field.scaled(np.array([0, 255], dtype=np.uint8).reshape(-1, 1, 1, 1))
+    return bool(block.min() < 0)

@@ -1,0 +1,104 @@
+"""A fitted estimator with what it takes to ask it: how it reads rows, and what its answers mean."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import ThreadpoolController
+
+from tasks.config import Config
+from tasks.errors import UserError
+from tasks.inputs import ModelInput, Spec
+from tasks.trainers.base import read_model, write_model
+from tasks.trainers.sklearn.calibration import Sigmoid, probabilities
+from tasks.trainers.sklearn.files import from_bytes, to_bytes
+from tasks.trainers.sklearn.matrix import Reading, in_chunks
+
+_WEIGHTS = "model.skops"
+_WORTH_SHARING = 10_000
+"""Rows from which several threads are faster than one to ask a tree."""
+
+
+class Asking(Config):
+    """What model.json says beside the estimator's own file.
+
+    `sigmoids` make probabilities of scores (see calibration.py), for an estimator without any of its own. A number is
+    `center + spread * answer`. `allowed` are the import paths of the classes beyond scikit-learn's that may be loaded.
+    """
+
+    reading: Reading = Reading()
+    sigmoids: tuple[Sigmoid, ...] = ()
+    center: float = 0.0
+    spread: float = Field(1.0, gt=0)
+    allowed: tuple[str, ...] = ()
+
+
+class SklearnModel:
+    """A fitted estimator that answers encoded rows."""
+
+    def __init__(self, spec: Spec, estimator: Any, asking: Asking) -> None:
+        self.spec, self.estimator, self.asking = spec, estimator, asking
+
+    def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
+        shape = (inputs.num_rows, len(self.spec.classes)) if self.spec.classes else (inputs.num_rows,)
+        answers = np.zeros(shape)
+        if inputs.num_rows:
+            for rows, matrix in in_chunks(self.spec, inputs, self.asking.reading):
+                with _threads(self.estimator, matrix.shape[0]):
+                    answers[rows] = self.answer(matrix)
+        return answers
+
+    def answer(self, matrix: Any) -> NDArray[np.float64]:
+        """Probabilities [N, K] or values [N] for rows as the estimator reads them."""
+        if not self.spec.classes:
+            values = np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1)
+            return self.asking.center + self.asking.spread * values
+        answers = np.zeros((matrix.shape[0], len(self.spec.classes)))
+        # A class without a training row is unknown to the estimator; its probability stays zero.
+        answers[:, np.asarray(self.estimator.classes_, dtype=np.int64)] = self._probabilities(matrix)
+        return answers
+
+    def save(self, folder: Path) -> None:
+        content = to_bytes(self.estimator, self.asking.allowed)
+        write_model(folder, "sklearn", self.spec, _WEIGHTS, content, asking=self.asking.model_dump(mode="json"))
+
+    def _probabilities(self, matrix: Any) -> NDArray[np.float64]:
+        if self.asking.sigmoids:
+            return probabilities(np.asarray(self.estimator.decision_function(matrix)), self.asking.sigmoids)
+        return np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
+
+
+def _threads(estimator: Any, num_rows: int) -> AbstractContextManager[object]:
+    """One thread for few rows and many trees: boosted trees start their threads anew for every tree.
+
+    The limit is that of the calling thread, and the answers are the same for any number.
+    """
+    boosted = isinstance(estimator, (HistGradientBoostingClassifier, HistGradientBoostingRegressor))
+    if not boosted or num_rows >= _WORTH_SHARING:
+        return nullcontext()
+    limit: AbstractContextManager[object] = _thread_pools().limit(limits=1, user_api="openmp")
+    return limit
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()  # it looks through all libraries that are loaded, which takes a while
+
+
+def load_model(folder: Path, spec: Spec) -> SklearnModel:
+    """The model that `SklearnModel.save` wrote. Raises UserError when a file is missing, damaged or not trusted."""
+    content, weights = read_model(folder, "sklearn", spec)
+    try:
+        asking = Asking.model_validate(content.get("asking", {}))
+    except ValidationError:
+        raise UserError(
+            f"{folder / 'model.json'}: damaged (its `asking` is not what a trainer writes); train again"
+        ) from None
+    return SklearnModel(spec, from_bytes(weights, asking.allowed, folder / _WEIGHTS), asking)

@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
+from tasks.errors import UserError
 from tasks.inputs import Examples, Field, ModelInput, Spec
 from tasks.listeners import History
-from tasks.params import LightgbmTrain
-from tasks.trainers.base import Job
-from tasks.trainers.lightgbm import LightgbmTrainer, feature_names
+from tasks.params_train import LightgbmTrain
+from tasks.trainers.base import Job, log_loss
+from tasks.trainers.lightgbm import LightgbmTrainer
+from tasks.trainers.lightgbm.matrix import Layout, feature_names
+from tasks.trainers.lightgbm.segments import segment_length
+from tasks.trainers.lightgbm.settings import seeds_of_segment
+from tests.projects import REPOSITORY
 
 FIELD = Field(name="x", kind="dense", shape=(2,), labels=('x "1"', "größe [µm]"))
 SPEC = Spec(fields=(FIELD,), task="binary", classes=("no", "yes"))
+
+NUMBER = Field(name="age", kind="dense", shape=(1,), labels=("age",))
+SIZES = Field(name="sizes", kind="dense", shape=(2,), labels=("sizes", "sizes missing"))
+TOWN = Field(name="town", kind="codes", shape=(12,), labels=tuple(f"town={place}" for place in range(12)))
+WORDS = Field(name="words", kind="sparse", shape=(4,), labels=tuple("abcd"))
+MIXED = (NUMBER, SIZES, TOWN, WORDS)
+CLASSES = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
+RANDOM = {"feature_fraction": 0.7, "bagging_fraction": 0.6}
+
+
+def config(**changes: Any) -> LightgbmTrain:
+    return LightgbmTrain(**{"kind": "lightgbm", "num_iterations": 23, "min_data_in_leaf": 5, **changes})
 
 
 def examples(num_rows: int, seed: int) -> Examples:
@@ -28,10 +56,44 @@ def job(**changes: Any) -> Job:
     return Job(spec=SPEC, train=examples(300, 0), validation=examples(200, 1), **changes)
 
 
+def mixed_examples(task: Any, num_rows: int, seed: int) -> Examples:
+    """Rows of every kind of block; the target is in the towns with an even place, the age and a word."""
+    random = np.random.default_rng(seed)
+    town = random.integers(0, 12, num_rows).astype(np.int32)
+    words = random.normal(size=(num_rows, 4)) * (random.random((num_rows, 4)) < 0.3)
+    blocks = {
+        "age": random.normal(size=(num_rows, 1)).astype(np.float32),
+        "sizes": random.normal(size=(num_rows, 2)).astype(np.float32),
+        "town": town,
+        "words": csr_matrix(words.astype(np.float32)),
+    }
+    signal = 2.0 * (town % 2 == 0) + blocks["age"][:, 0] + words[:, 0] + random.normal(scale=0.5, size=num_rows)
+    if task == "regression":
+        target: Any = (50 * signal).astype(np.float32)
+    else:
+        target = np.digitize(signal, [1.0] if task == "binary" else [0.5, 1.5])
+    return Examples(inputs=ModelInput(blocks=blocks, num_rows=num_rows), target=target)
+
+
+def mixed_job(task: Any = "binary", fields: tuple[Field, ...] = MIXED, **changes: Any) -> Job:
+    spec = Spec(fields=fields, task=task, classes=CLASSES[task])
+    return Job(spec=spec, train=mixed_examples(task, 300, 0), validation=mixed_examples(task, 120, 1), **changes)
+
+
+def text(one: Job, settings: LightgbmTrain) -> str:
+    return str(LightgbmTrainer().fit(one, settings).model.text)
+
+
+@pytest.fixture
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.trainers.lightgbm.segments._MOST", 5)
+
+
 def test_stops_early_and_keeps_the_best_trees() -> None:
     history = History()
-    config = LightgbmTrain(kind="lightgbm", learning_rate=0.3, patience=5)
-    fitted = LightgbmTrainer().fit(job(listeners=[history]), config)
+    fitted = LightgbmTrainer().fit(
+        job(listeners=[history]), LightgbmTrain(kind="lightgbm", learning_rate=0.3, patience=5)
+    )
     losses = [row["validation_loss"] for row in history.rows]
     best = int(np.argmin(losses)) + 1
     assert fitted.facts == {"trees": best + 5, "best_tree": best}
@@ -40,8 +102,7 @@ def test_stops_early_and_keeps_the_best_trees() -> None:
 
 
 def test_the_model_names_its_inputs() -> None:
-    config = LightgbmTrain(kind="lightgbm", num_iterations=2)
-    booster = LightgbmTrainer().fit(job(), config).model.booster
+    booster = LightgbmTrainer().fit(job(), config(num_iterations=2)).model.booster
     assert booster.feature_name() == ["x_1", "größe_µm"]
 
 
@@ -54,16 +115,413 @@ def test_feature_names_are_what_lightgbm_takes_and_unique() -> None:
 def test_says_nothing_on_the_console(capfd: pytest.CaptureFixture[str]) -> None:
     constant = job()
     constant.train.inputs.blocks["x"][:, 1] = 1
-    LightgbmTrainer().fit(constant, LightgbmTrain(kind="lightgbm", num_iterations=3, min_data_in_leaf=200))
+    LightgbmTrainer().fit(constant, config(min_data_in_leaf=200))
+    LightgbmTrainer().fit(mixed_job(), config())
     captured = capfd.readouterr()
     assert (captured.out, captured.err) == ("", "")
 
 
-def test_the_file_does_not_tell_the_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = LightgbmTrain(kind="lightgbm", num_iterations=5)
-    monkeypatch.setattr("tasks.trainers.lightgbm._WORTH_SHARING", 0)
-    texts = set()
-    for cores in (1, 2, 3):
+@pytest.mark.parametrize("changes", [{}, RANDOM])
+def test_the_file_does_not_tell_the_number_of_threads(
+    changes: dict[str, float], monkeypatch: pytest.MonkeyPatch, short_segments: None
+) -> None:
+    monkeypatch.setattr("tasks.trainers.lightgbm.settings._WORTH_SHARING", 0)
+    texts, histories = set(), set()
+    for cores in (1, 2):
         monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
-        texts.add(LightgbmTrainer().fit(job(), config).model.text)
+        history = History()
+        texts.add(text(mixed_job(listeners=[history]), config(**changes)))
+        histories.add(json.dumps(history.rows))
+    assert len(texts) == len(histories) == 1
+
+
+# Segments
+
+
+@pytest.mark.parametrize("fields", [(NUMBER, SIZES), (NUMBER, TOWN), MIXED], ids=["dense", "categories", "mixed"])
+@pytest.mark.parametrize("task", list(CLASSES))
+def test_cutting_the_training_changes_no_tree(
+    task: str, fields: tuple[Field, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = set()
+    for length in (5, 7, 1000):
+        monkeypatch.setattr("tasks.trainers.lightgbm.segments._MOST", length)
+        texts.add(text(mixed_job(task, fields), config()))
     assert len(texts) == 1
+
+
+def test_trees_are_those_of_lightgbm_itself(short_segments: None) -> None:
+    import lightgbm
+
+    from tasks.trainers.lightgbm.settings import settings as parameters
+
+    one, layout = mixed_job("multiclass"), Layout(mixed_job("multiclass").spec, "native")
+    dataset = lightgbm.Dataset(
+        layout.matrix(one.train.loaded().inputs), one.train.targets(), None, feature_name=layout.names,
+        categorical_feature=layout.native,
+    )  # fmt: skip
+    booster = lightgbm.train(parameters(layout, config(), 300), dataset)
+    best = LightgbmTrainer().fit(one, config(patience=23)).model.booster
+    inputs = layout.matrix(mixed_examples("multiclass", 100, 2).inputs)
+    same = booster.predict(inputs, num_iteration=best.current_iteration())
+    assert best.current_iteration() > 5
+    assert np.array_equal(best.predict(inputs), same)
+
+
+def test_a_segment_is_shorter_where_trees_take_long() -> None:
+    layout = Layout(mixed_job("multiclass").spec, "native")
+    lengths = [segment_length(num_rows, layout) for num_rows in (300, 10_000_000, 10_000_000_000)]
+    assert lengths[0] > lengths[1] > lengths[2] > 1
+
+
+def test_each_segment_draws_anew(short_segments: None) -> None:
+    seeds = [seeds_of_segment(config(seed=3), number) for number in range(4)]
+    assert seeds[0] == {}
+    assert len({seed for of_segment in seeds[1:] for seed in of_segment.values()}) == 6
+    assert seeds[1] != seeds_of_segment(config(seed=4), 1)
+
+
+@pytest.mark.usefixtures("short_segments")
+def test_iterations_without_a_split_add_no_tree_that_counts() -> None:
+    one = mixed_job("regression", (NUMBER,))
+    fitted = LightgbmTrainer().fit(one, config(min_data_in_leaf=149, num_iterations=200, learning_rate=0.9, patience=9))
+    assert fitted.model.booster.num_trees() == fitted.facts["best_tree"]
+    constant = replace(one, train=replace(one.train, target=np.full(300, 7, dtype=np.float32)))
+    answers = LightgbmTrainer().fit(constant, config(patience=12)).model.predict(one.validation.loaded().inputs)
+    assert np.allclose(answers, 7)
+
+
+# Checkpoints
+
+
+class StoppedError(Exception):
+    """A training that ends in the middle, in this process."""
+
+
+class StopAt(History):
+    def __init__(self, iteration: int) -> None:
+        super().__init__()
+        self.iteration = iteration
+
+    def epoch_ended(self, epoch: int, metrics: Any) -> None:
+        super().epoch_ended(epoch, metrics)
+        if epoch == self.iteration:
+            raise StoppedError
+
+
+ALWAYS = {"checkpoint_minutes": 1e-9}
+
+
+def stopped(folder: Path, one: Job, settings: LightgbmTrain, iteration: int) -> None:
+    with pytest.raises(StoppedError):
+        LightgbmTrainer().fit(replace(one, checkpoints=folder, listeners=[StopAt(iteration)]), settings)
+
+
+@pytest.mark.usefixtures("short_segments")
+@pytest.mark.parametrize("changes", [{}, RANDOM, {"class_weight": "balanced"}, {"patience": 3, "learning_rate": 0.9}])
+def test_a_stopped_training_goes_on_as_if_it_never_was(changes: dict[str, Any], tmp_path: Path) -> None:
+    settings = config(num_iterations=33, **ALWAYS, **changes)
+    whole, again = History(), History()
+    expected = LightgbmTrainer().fit(mixed_job(listeners=[whole]), settings)
+    stops = [iteration for iteration in (4, 12, 13) if iteration < len(whole.rows)]
+    for iteration in stops:
+        stopped(tmp_path / "run", mixed_job(), settings, iteration)
+    fitted = LightgbmTrainer().fit(mixed_job(checkpoints=tmp_path / "run", listeners=[again]), settings)
+    assert fitted.model.text == expected.model.text
+    assert fitted.facts == expected.facts
+    assert again.rows == whole.rows
+
+
+@pytest.mark.usefixtures("short_segments")
+def test_a_training_that_was_over_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = mixed_job(checkpoints=tmp_path / "run")
+    expected = text(one, config(**ALWAYS))
+    monkeypatch.setattr("tasks.trainers.lightgbm.segments.Growth._booster", None)
+    assert text(one, config(**ALWAYS)) == expected
+
+
+@pytest.mark.usefixtures("short_segments")
+def test_checkpoints_wait_for_their_time(tmp_path: Path) -> None:
+    stopped(tmp_path / "run", mixed_job(), config(), 20)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("short_segments")
+@pytest.mark.parametrize("spoil", ["cut", "changed", "empty", "not ours"])
+def test_refuses_a_damaged_checkpoint(spoil: str, tmp_path: Path) -> None:
+    settings = config(**ALWAYS)
+    stopped(tmp_path / "run", mixed_job(), settings, 12)
+    (file,) = (tmp_path / "run").iterdir()
+    content = file.read_bytes()
+    spoilt = {"cut": content[:-9], "changed": content[:-1] + b"x", "empty": b"", "not ours": b"\xff\x00 trees"}[spoil]
+    file.write_bytes(spoilt)
+    with pytest.raises(UserError, match=rf"{re.escape(str(file))}: damaged .* remove the folder"):
+        LightgbmTrainer().fit(mixed_job(checkpoints=tmp_path / "run"), settings)
+    assert file.read_bytes() == spoilt
+
+
+@pytest.mark.usefixtures("short_segments")
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ((mixed_job(), {"learning_rate": 0.3}), "the parameters"),
+        ((mixed_job(fields=(NUMBER, TOWN)), {}), "the columns or classes"),
+        ((replace(mixed_job(), train=mixed_examples("binary", 300, 9)), {}), "the rows"),
+    ],
+)
+def test_refuses_the_checkpoint_of_another_training(
+    other: tuple[Job, dict[str, Any]], what: str, tmp_path: Path
+) -> None:
+    stopped(tmp_path / "run", mixed_job(), config(**ALWAYS), 12)
+    (file,) = (tmp_path / "run").iterdir()
+    before = file.read_bytes()
+    with pytest.raises(UserError, match=rf"is of another training \({what} differ\); remove the folder"):
+        LightgbmTrainer().fit(replace(other[0], checkpoints=tmp_path / "run"), config(**ALWAYS, **other[1]))
+    assert file.read_bytes() == before
+
+
+class Killer(History):
+    """Kills its process when a tree is grown, as the system does: nothing is tidied up."""
+
+    def __init__(self, iteration: int) -> None:
+        super().__init__()
+        self.iteration = iteration
+
+    def epoch_ended(self, epoch: int, metrics: Any) -> None:
+        super().epoch_ended(epoch, metrics)
+        if epoch == self.iteration:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def train_and_write(folder: Path, task: str, killer: Killer) -> None:
+    settings = config(num_iterations=60, patience=60, **RANDOM, **ALWAYS)
+    fitted = LightgbmTrainer().fit(mixed_job(task, checkpoints=folder / task, listeners=[killer]), settings)
+    (folder / f"{task}.txt").write_text(fitted.model.text)
+    (folder / f"{task}.json").write_text(json.dumps([killer.rows, fitted.facts]))
+
+
+def killed_child(folder: Path, task: str, iteration: int, *, in_the_middle_of_writing: bool) -> int:
+    """Trains in a process of its own, which is killed at that iteration, or at the first file that it puts in place."""
+    child = os.fork()
+    if not child:
+        if in_the_middle_of_writing:
+            Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
+        train_and_write(folder, task, Killer(iteration))
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def train_in_spite_of_kills(folder: Path) -> None:
+    """Run in a process that has not used LightGBM yet: its threads do not survive a fork."""
+    import tasks.trainers.lightgbm.segments as segments
+
+    segments._MOST = 5
+    random = np.random.default_rng(0)
+    for task in ("binary", "multiclass"):
+        for moment in sorted(random.integers(1, 60, 10).tolist()):
+            assert killed_child(folder, task, moment, in_the_middle_of_writing=moment % 3 == 0) == signal.SIGKILL
+        assert killed_child(folder, task, -1, in_the_middle_of_writing=False) == 0
+
+
+@pytest.mark.chain
+@pytest.mark.usefixtures("short_segments")
+def test_a_killed_training_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    code = f"from tests.trainers.test_lightgbm import *; train_in_spite_of_kills(Path({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY, timeout=300)
+    (tmp_path / "whole").mkdir()
+    for task in ("binary", "multiclass"):
+        train_and_write(tmp_path / "whole", task, Killer(-1))
+        for file in (f"{task}.txt", f"{task}.json"):
+            assert (tmp_path / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+# Categories
+
+
+def test_native_categories_are_one_column_each() -> None:
+    layout = Layout(mixed_job().spec, "native")
+    matrix = layout.matrix(mixed_examples("binary", 50, 3).inputs).toarray()
+    assert layout.native == [3]
+    assert layout.names[3] == "town"
+    assert matrix.shape == (50, layout.num_columns) == (50, 8)
+    assert np.array_equal(matrix[:, 3], mixed_examples("binary", 50, 3).inputs.blocks["town"])
+    assert Layout(mixed_job().spec, "one_hot").num_columns == 19
+    assert Layout(mixed_job().spec, "one_hot").native == []
+
+
+def test_a_native_split_takes_any_set_of_categories() -> None:
+    """Which of twelve towns are even is one split of places, and seven of ones and zeros."""
+    inputs = mixed_examples("binary", 400, 0).inputs
+    part = Examples(inputs=inputs, target=(inputs.blocks["town"] % 2 == 0).astype(np.int64))
+    one = Job(spec=Spec(fields=(TOWN,), task="binary", classes=("no", "yes")), train=part, validation=part)
+    stumps = {"num_leaves": 2, "num_iterations": 3, "learning_rate": 0.5}
+    accuracy = {}
+    for categories in ("native", "one_hot"):
+        model = LightgbmTrainer().fit(one, config(categories=categories, **stumps)).model
+        accuracy[categories] = np.mean(model.predict(inputs).argmax(axis=1) == part.target)
+    assert accuracy["native"] == 1
+    assert accuracy["one_hot"] < 0.9
+
+
+@pytest.mark.parametrize("categories", ["native", "one_hot"])
+def test_text_beside_categories_changes_no_answer(categories: str, tmp_path: Path) -> None:
+    """A sparse matrix leaves place 0 out, and must mean it all the same, also for a model that was loaded."""
+    silent = Field(name="words", kind="sparse", shape=(4,), labels=tuple("abcd"))
+    answers = []
+    for fields in ((NUMBER, TOWN), (NUMBER, TOWN, silent)):
+        one = mixed_job(fields=fields)
+        for part in (one.train, one.validation):
+            part.loaded().inputs.blocks["words"].data[:] = 0  # type: ignore[index]
+        test = mixed_examples("binary", 80, 4).inputs
+        test.blocks["words"].data[:] = 0
+        model = LightgbmTrainer().fit(one, config(categories=categories)).model
+        model.save(tmp_path)
+        loaded = LightgbmTrainer().load(tmp_path, one.spec)
+        assert np.array_equal(model.predict(test), loaded.predict(test))
+        answers.append(model.predict(test))
+    assert np.array_equal(*answers)
+
+
+def test_a_model_from_before_native_categories_reads_them_one_hot(tmp_path: Path) -> None:
+    one, test = mixed_job(), mixed_examples("binary", 50, 5).inputs
+    model = LightgbmTrainer().fit(one, config(categories="one_hot")).model
+    model.save(tmp_path)
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert card.pop("categories") == "one_hot"
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    assert np.array_equal(LightgbmTrainer().load(tmp_path, one.spec).predict(test), model.predict(test))
+    (tmp_path / "model.json").write_text(json.dumps({**card, "categories": "sideways"}))
+    with pytest.raises(UserError, match=r"damaged .*sideways.* train again"):
+        LightgbmTrainer().load(tmp_path, one.spec)
+
+
+# Class weights
+
+
+def test_the_loss_that_stops_the_training_is_the_one_that_is_learnt() -> None:
+    history, weights = History(), {"yes": 7.0}
+    one = job(listeners=[history])
+    model = LightgbmTrainer().fit(one, config(class_weight=weights, num_iterations=1)).model
+    answers, target = model.predict(one.validation.loaded().inputs), one.validation.targets()
+    counts = np.where(target == 1, 7.0, 1.0)
+    losses = [log_loss(answers[row : row + 1], target[row : row + 1]) for row in range(len(target))]
+    assert history.rows[0]["validation_loss"] == pytest.approx(np.average(losses, weights=counts))
+    assert history.rows[0]["validation_accuracy"] == pytest.approx(np.mean(answers.argmax(axis=1) == target))
+
+
+def test_the_accuracy_is_the_plain_one_for_several_classes() -> None:
+    history = History()
+    one = mixed_job("multiclass", listeners=[history])
+    model = LightgbmTrainer().fit(one, config(class_weight={"c": 5.0}, num_iterations=1)).model
+    accuracy = np.mean(model.predict(one.validation.loaded().inputs).argmax(axis=1) == one.validation.targets())
+    assert history.rows[0]["validation_accuracy"] == pytest.approx(accuracy)
+
+
+def test_balanced_weights_find_more_of_a_rare_class() -> None:
+    def rare(num_rows: int, seed: int) -> Examples:
+        part = examples(num_rows, seed)
+        values = part.inputs.blocks["x"][:, 0] + np.random.default_rng(seed + 9).normal(size=num_rows)
+        return replace(part, target=(values > 1.8).astype(np.int64))
+
+    one, test = replace(job(), train=rare(900, 0), validation=rare(400, 1)), rare(900, 2)
+    found = {}
+    for weight in (None, "balanced"):
+        answers = LightgbmTrainer().fit(one, config(class_weight=weight)).model.predict(test.inputs)
+        found[weight] = np.mean(answers[test.target == 1].argmax(axis=1))
+    assert found["balanced"] > found[None] + 0.2
+
+
+@pytest.mark.parametrize(
+    ("task", "weights", "message"),
+    [
+        ("binary", {"maybe": 2.0}, "no class 'maybe'; its classes are no, yes"),
+        ("regression", "balanced", "the target is a number and has no classes"),
+    ],
+)
+def test_refuses_weights_that_fit_no_class(task: str, weights: Any, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        LightgbmTrainer().fit(mixed_job(task), config(class_weight=weights))
+
+
+# Monotone columns, shape of the trees, devices
+
+
+@settings(derandomize=True, deadline=None, max_examples=6)
+@given(
+    seed=st.integers(0, 1000),
+    direction=st.sampled_from(["increasing", "decreasing"]),
+    task=st.sampled_from(["binary", "regression"]),
+)
+def test_answers_rise_or_fall_with_a_monotone_column(seed: int, direction: Any, task: Any) -> None:
+    """Whatever the other columns say, and although the target goes up and down with this one."""
+    random = np.random.default_rng(seed)
+    one = mixed_job(task)
+    age = one.train.loaded().inputs.blocks["age"]
+    wave = np.sin(4 * age[:, 0]) + random.normal(scale=0.3, size=len(age))
+    target = (wave > 0).astype(np.int64) if task == "binary" else wave.astype(np.float32)
+    one = replace(one, train=replace(one.train, target=target), validation=replace(one.train, target=target))
+    model = LightgbmTrainer().fit(one, config(monotone={"age": direction})).model
+    rows = mixed_examples(task, 30, seed).inputs
+    answers = []
+    for value in np.linspace(-3, 3, 13):
+        rows.blocks["age"][:] = value
+        found = model.predict(rows)
+        answers.append(found[:, 1] if task == "binary" else found)
+    steps = np.diff(np.array(answers), axis=0) * (1 if direction == "increasing" else -1)
+    assert (steps >= 0).all()
+    assert model.booster.params["monotone_constraints"]
+
+
+@pytest.mark.parametrize(
+    ("column", "task", "message"),
+    [
+        ("agee", "binary", "agee is no feature; did you mean age"),
+        ("town", "binary", "town is a category, .* possible are age"),
+        ("words", "binary", "words is text, .* possible are age"),
+        ("sizes", "binary", r"sizes is made into 2 inputs \(sizes, sizes missing\), .* possible are age"),
+        ("age", "multiclass", "the target has 3 classes"),
+    ],
+)
+def test_refuses_what_cannot_be_monotone(column: str, task: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        LightgbmTrainer().fit(mixed_job(task), config(monotone={column: "increasing"}))
+
+
+def test_max_depth_bounds_the_trees() -> None:
+    booster = LightgbmTrainer().fit(mixed_job(), config(max_depth=2)).model.booster
+    assert booster.trees_to_dataframe()["node_depth"].max() == 3  # counted from 1
+    assert LightgbmTrainer().fit(mixed_job(), config()).model.booster.trees_to_dataframe()["node_depth"].max() > 3
+
+
+def test_a_strong_l1_penalty_leaves_nothing_to_say() -> None:
+    def spread(penalty: float) -> float:
+        answers = (
+            LightgbmTrainer()
+            .fit(mixed_job(), config(lambda_l1=penalty))
+            .model.predict(mixed_examples("binary", 50, 6).inputs)
+        )
+        return float(np.ptp(answers[:, 1]))
+
+    assert spread(1e6) == 0 < spread(0)
+
+
+def test_bagging_draws_rows_and_says_so_in_the_file() -> None:
+    drawn = text(mixed_job(), config(bagging_fraction=0.5))
+    assert "[bagging_freq: 1]" in drawn
+    assert drawn != text(mixed_job(), config(bagging_fraction=0.5, seed=1))
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda"])
+def test_a_device_that_is_not_there_is_the_users_to_mend(device: Any) -> None:
+    import lightgbm
+
+    parameters, part = {"device_type": device, "verbosity": -1}, examples(100, 0)
+    try:
+        lightgbm.train(parameters, lightgbm.Dataset(part.inputs.blocks["x"], part.target), 1)
+    except lightgbm.basic.LightGBMError:
+        with pytest.raises(
+            UserError, match=rf"train\.device {device}: LightGBM cannot use it \(.+\); set `train: device"
+        ):
+            LightgbmTrainer().fit(mixed_job(), config(device=device))
+    else:
+        assert LightgbmTrainer().fit(mixed_job(), config(device=device)).facts["trees"] > 1

@@ -1,0 +1,86 @@
+"""The matrix that LightGBM reads: which columns it has, what they are called, and which of them are categories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from tasks.inputs import Block, Field, ModelInput, Spec, as_matrix, input_labels
+
+Categories = Literal["native", "one_hot"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a spec's fields lie side by side. Native categories have one column, of each row's place; one_hot a column a
+    place, which is 1 there and 0 elsewhere."""
+
+    spec: Spec
+    categories: Categories
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """The fields as the matrix holds them."""
+        return tuple(_one_column(field) if self._is_native(field) else field for field in self.spec.fields)
+
+    @property
+    def num_columns(self) -> int:
+        return sum(field.num_inputs for field in self.fields)
+
+    @property
+    def num_scores(self) -> int:
+        """The scores that a row has, and the trees that an iteration adds: one a class beyond two classes."""
+        return len(self.spec.classes) if self.spec.task == "multiclass" else 1
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each column."""
+        return feature_names(input_labels(replace(self.spec, fields=self.fields)))
+
+    @property
+    def native(self) -> list[int]:
+        """The columns that hold places."""
+        return [self.first_column(field.name) for field in self.spec.fields if self._is_native(field)]
+
+    def first_column(self, name: str) -> int:
+        """Where the field of that name begins."""
+        names = [field.name for field in self.fields]
+        return sum(field.num_inputs for field in self.fields[: names.index(name)])
+
+    def matrix(self, inputs: ModelInput, start: int = 0, stop: int | None = None) -> Any:
+        """Rows `start` to `stop` as [N, columns] float32, sparse when text is among them.
+
+        A sparse matrix does not store place 0; LightGBM reads what is not stored as the number 0, which is that place.
+        """
+        rows = range(inputs.num_rows)[start:stop]
+        blocks = {field.name: self._block(field, inputs.blocks[field.name][start:stop]) for field in self.spec.fields}
+        spec = replace(self.spec, fields=self.fields)
+        return as_matrix(spec, ModelInput(blocks=blocks, num_rows=len(rows)))
+
+    def _is_native(self, field: Field) -> bool:
+        return field.kind == "codes" and self.categories == "native"
+
+    def _block(self, field: Field, block: Block) -> Block:
+        return block.astype(np.float32)[:, None] if self._is_native(field) else block
+
+
+def feature_names(labels: Sequence[str]) -> list[str]:
+    """The labels without what LightGBM refuses or changes (JSON's marks and blanks), and each of them once."""
+    seen: dict[str, int] = {}
+    names = []
+    for label in labels:
+        name = re.sub(r'[\s",:\[\]{}]+', "_", label).strip("_") or "input"
+        while name in seen:
+            seen[name] += 1
+            name = f"{name}_{seen[name]}"
+        seen[name] = 1
+        names.append(name)
+    return names
+
+
+def _one_column(field: Field) -> Field:
+    return Field(name=field.name, kind="dense", shape=(1,), labels=(field.name,))

@@ -1,0 +1,150 @@
+"""What LightGBM is told: the parameters, the constraints, and how it says that a device is not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from lightgbm.basic import LightGBMError
+
+from tasks.errors import UserError, did_you_mean
+from tasks.inputs import Field, Spec
+from tasks.params_train import LightgbmTrain
+from tasks.trainers.lightgbm.matrix import Layout
+
+_MOST_THREADS = 16
+"""More of them only wait for each other on tables that one machine holds."""
+_WORTH_SHARING = 200_000
+"""Numbers in the training table from which several threads are faster than one."""
+_LARGE_GROUP = 100
+"""Rows that a set of categories needs for a split of its own: LightGBM's default, five times that of a leaf."""
+
+
+def settings(layout: Layout, config: LightgbmTrain, num_rows: int) -> dict[str, Any]:
+    """LightGBM's parameters, so that the same rows give the same trees on a CPU.
+
+    See https://lightgbm.readthedocs.io/en/stable/Parameters.html#deterministic.
+    """
+    return {
+        **_objective(layout.spec, is_weighted=config.class_weight is not None),
+        **_trees(config),
+        **_categories(layout, config),
+        **_monotone(layout, config),
+        "num_iterations": config.num_iterations,
+        "seed": config.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": _num_threads(num_rows * layout.num_columns),
+        "device_type": config.device,
+        "verbosity": -1,
+    }
+
+
+def seeds_of_segment(config: LightgbmTrain, number: int) -> dict[str, int]:
+    """The seeds of the choice of rows and inputs from segment `number` on; the first one has those of `train.seed`."""
+    if number == 0:
+        return {}
+    bagging, feature_fraction = np.random.SeedSequence([config.seed, number]).generate_state(2) >> 1
+    return {"bagging_seed": int(bagging), "feature_fraction_seed": int(feature_fraction)}
+
+
+@contextmanager
+def device_errors(config: LightgbmTrain) -> Iterator[None]:
+    """Says as a UserError what LightGBM says of a device that is not there, or that it was not built for."""
+    try:
+        yield
+    except LightGBMError as error:
+        if config.device == "cpu":
+            raise
+        said = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"train.device {config.device}: LightGBM cannot use it ({said}); set `train: device: cpu`, or install a "
+            "LightGBM that is built for it and a driver "
+            "(https://lightgbm.readthedocs.io/en/stable/Installation-Guide.html)"
+        ) from error
+
+
+def _objective(spec: Spec, *, is_weighted: bool) -> dict[str, Any]:
+    # The first metric is the loss: early stopping looks at that one. LightGBM would weight the errors too; see
+    # `segments.share_of_errors`.
+    match spec.task:
+        case "binary":
+            objective, metrics = "binary", ["binary_logloss", "binary_error"]
+        case "multiclass":
+            objective, metrics = "multiclass", ["multi_logloss", "multi_error"]
+        case "regression":
+            objective, metrics = "regression", ["l2"]
+    num_class = {"num_class": len(spec.classes)} if objective == "multiclass" else {}
+    return {"objective": objective, **num_class, "metric": metrics[:1] if is_weighted else metrics}
+
+
+def _trees(config: LightgbmTrain) -> dict[str, Any]:
+    return {
+        "learning_rate": config.learning_rate,
+        "num_leaves": config.num_leaves,
+        "max_depth": config.max_depth or -1,
+        "min_data_in_leaf": config.min_data_in_leaf,
+        "feature_fraction": config.feature_fraction,
+        "bagging_fraction": config.bagging_fraction,
+        "bagging_freq": int(config.bagging_fraction < 1),
+        "lambda_l1": config.lambda_l1,
+        "lambda_l2": config.lambda_l2,
+    }
+
+
+def _categories(layout: Layout, config: LightgbmTrain) -> dict[str, Any]:
+    if not layout.native:
+        return {}
+    # A small table has no group of a hundred rows: who allows smaller leaves means the categories as well.
+    return {"min_data_per_group": min(_LARGE_GROUP, 5 * config.min_data_in_leaf)}
+
+
+def _num_threads(num_values: int) -> int:
+    return 1 if num_values < _WORTH_SHARING else min(os.cpu_count() or 1, _MOST_THREADS)
+
+
+def _monotone(layout: Layout, config: LightgbmTrain) -> dict[str, Any]:
+    if not config.monotone:
+        return {}
+    if layout.spec.task == "multiclass":
+        raise UserError(
+            f"train.monotone: the target has {len(layout.spec.classes)} classes, and of more than two LightGBM cannot "
+            "promise that a probability only rises or falls; leave it out, or predict a number or two classes"
+        )
+    constraints = [0] * layout.num_columns
+    for column, direction in config.monotone.items():
+        _check_monotone(layout.spec, column)
+        constraints[layout.first_column(column)] = 1 if direction == "increasing" else -1
+    return {"monotone_constraints": constraints}
+
+
+def _check_monotone(spec: Spec, column: str) -> None:
+    fields = {field.name: field for field in spec.fields}
+    if column not in fields:
+        raise UserError(f"train.monotone: {column} is no feature{did_you_mean(column, fields)}")
+    if not _is_one_number(fields[column]):
+        possible = sorted(name for name, field in fields.items() if _is_one_number(field))
+        raise UserError(
+            f"train.monotone: {column} is {_what_it_is(fields[column])}, and only a column that is one number can be "
+            f"monotone; {'possible are ' + ', '.join(possible) if possible else 'there is none'}"
+        )
+
+
+def _is_one_number(field: Field) -> bool:
+    # What is made of a column, such as the target's mean with its category, has a label of its own.
+    return field.kind == "dense" and field.labels in ((), (field.name,)) and field.num_inputs == 1
+
+
+def _what_it_is(field: Field) -> str:
+    match field.kind:
+        case "dense":
+            return f"made into {field.num_inputs} inputs ({', '.join(field.labels[:3])})"
+        case "codes":
+            return "a category"
+        case "sparse":
+            return "text"
+        case kind:
+            return f"of kind {kind}"

@@ -1,0 +1,45 @@
+"""How much a row of each class counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import UserError
+from tasks.inputs import Spec
+from tasks.params_train import LightgbmTrain
+
+
+def class_weights(spec: Spec, config: LightgbmTrain, target: NDArray[Any]) -> NDArray[np.float64] | None:
+    """The weight of a row of each class, [K], or None when all count the same; `target` is that of the training rows.
+
+    Raises UserError for a target without classes, and for a class that it does not have.
+    """
+    if config.class_weight is None:
+        return None
+    if not spec.classes:
+        raise UserError("train.class_weight: the target is a number and has no classes; leave it out")
+    if config.class_weight == "balanced":
+        return _balanced(np.bincount(target, minlength=len(spec.classes)))
+    _check_named(spec, config.class_weight)
+    return np.array([config.class_weight.get(name, 1.0) for name in spec.classes])
+
+
+def _balanced(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Rows / (classes * rows of the class): each class as much as any other, and a row one on average.
+
+    G. King, L. Zeng: Logistic Regression in Rare Events Data, 2001; scikit-learn's "balanced" is the same.
+    """
+    assert counts.all(), "`check_job` refuses a class without rows"
+    return np.asarray(counts.sum() / (len(counts) * counts))
+
+
+def _check_named(spec: Spec, weights: Mapping[str, float]) -> None:
+    for name in weights:
+        if name not in spec.classes:
+            raise UserError(
+                f"train.class_weight: the target has no class {name!r}; its classes are {', '.join(spec.classes)}"
+            )

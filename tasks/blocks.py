@@ -26,7 +26,7 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
     key, block = _read_block(file)
     name = name or key
     if source is not None:
-        _set_source(block, _from_root(source, project.root), file)
+        _set_source(block, source, project.root, file)
     pipeline = check_pipeline(file, name, block)
     document, content = _read_document(project.params)
     if name in content:
@@ -90,14 +90,40 @@ def _dumped(document: Any) -> str:
     return text.getvalue()
 
 
-def _set_source(block: Any, source: str, file: Path) -> None:
+def _set_source(block: Any, given: str, root: Path, file: Path) -> None:
+    """Puts what the user gave into the block: a table's path, or the folder that holds the block's IDX files."""
     try:
-        kind = block["ingest"]["source"]["kind"]
+        source = block["ingest"]["source"]
+        kind = source["kind"]
     except (KeyError, TypeError):
         kind = None
-    if kind != "table":
-        raise UserError(f"{file}: --source is for blocks that read files (kind: table); leave it out for this one")
-    block["ingest"]["source"]["path"] = source
+    match kind:
+        case "table":
+            source["path"] = _from_root(given, root)
+        case "idx":
+            _set_idx_files(source, given, root)
+        case _:
+            raise UserError(
+                f"{file}: --source is for blocks that read files (kind: table or idx); leave it out for this one"
+            )
+
+
+def _set_idx_files(source: Any, given: str, root: Path) -> None:
+    """The block's files in the folder that was given, packed or not: MNIST is published under both names."""
+    folder = Path(given)
+    if not folder.is_dir():
+        raise UserError(f"{given}: there is no such folder; give --source the folder that holds the IDX files")
+    there = {_plain_name(path): path for path in sorted(folder.iterdir())}
+    for key in [name for name in source if name != "kind"]:
+        found = there.get(_plain_name(Path(source[key])))
+        if found is None:
+            raise UserError(f"{given}: holds no {Path(source[key]).name} (ingest.source.{key}); put it there")
+        source[key] = _from_root(str(found), root)
+
+
+def _plain_name(path: Path) -> str:
+    """The same for train-images-idx3-ubyte.gz, train-images-idx3-ubyte and train-images.idx3-ubyte."""
+    return path.name.removesuffix(".gz").replace(".", "-")
 
 
 def _from_root(source: str, root: Path) -> str:

@@ -35,6 +35,9 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
     console.print(Text(head, style="bold"), no_wrap=True, crop=True)
     for result in results:
         console.print(_stage_line(result, width), no_wrap=True, overflow="ellipsis")
+    for result in results:
+        for hint in result.report.hints:
+            console.print(Text(f"{result.stage}: {hint}", style="yellow"))
     if model is None:
         return
     aliases = ", ".join(model["aliases"]) or "no alias"

@@ -39,11 +39,13 @@ def fold_jobs(job: Job, folds: NDArray[np.int8]) -> Iterator[Job]:
 
     `folds`: [N] of the rows of `job.train`, with copies as `tasks.folds` has them. Holds a copy of the training rows.
     """
+    examples = job.train.loaded()
     own = np.where(folds < 0, -1 - folds, folds)
     own[folds == _NOWHERE] = _NOWHERE
     for fold in range(int(folds.max(initial=-1)) + 1):
         learnt = (own != fold) & (own != _NOWHERE)
-        yield replace(job, train=chosen(job.train, learnt), validation=chosen(job.train, folds == fold), listeners=())
+        train, validation = chosen(examples, learnt), chosen(examples, folds == fold)
+        yield replace(job, train=train, validation=validation, listeners=(), checkpoints=None)
 
 
 def chosen(examples: Examples, mask: NDArray[np.bool_]) -> Examples:
@@ -64,7 +66,7 @@ def cross_validate(job: Job, folds: NDArray[np.int8], fit: Callable[[Job], Fitte
             model = fit(fold_job).model
         except UserError as error:
             raise UserError(f"cross validation without fold {number}: {error}") from None
-        judged = fold_job.validation
+        judged = fold_job.validation.loaded()
         found = score(job.spec, model.predict(judged.inputs), judged.target)
         scores.append({_plain_name(name, job.spec): value for name, value in found.items()})
     return summary(scores)

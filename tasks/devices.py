@@ -42,6 +42,23 @@ def deterministic(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
+def fastest(device: torch.device) -> Iterator[None]:
+    """The fastest algorithms, though two runs may differ in the last bits; what the caller had set comes back."""
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
+    torch.use_deterministic_algorithms(False)
+    torch.backends.cudnn.benchmark = device.type == "cuda"
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)
+        torch.backends.cudnn.benchmark = benchmark
+        torch.set_float32_matmul_precision(precision)
+
+
+@contextmanager
 def threads_for(batch_numbers: int) -> Iterator[None]:
     """One CPU thread while batches are small (so many numbers each), else as many as the caller has set.
 
@@ -61,7 +78,9 @@ def memory_errors(batch_size: int) -> Iterator[None]:
     """Says that the memory would not do as a UserError."""
     try:
         yield
-    except torch.OutOfMemoryError:
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
         raise UserError(
             f"train: the device's memory would not do; make train.batch_size (it is {batch_size}) "
             "or the network smaller"
@@ -74,12 +93,22 @@ def own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
     accelerator = "cuda" if device.type == "cpu" else device.type
     numbers = [] if device.type == "cpu" else [device.index or 0]
     with torch.random.fork_rng(devices=numbers, device_type=accelerator):
-        torch.default_generator.manual_seed(seed)
-        if device.type == "cuda":
-            torch.cuda.manual_seed_all(seed)
-        elif device.type == "mps":
-            torch.mps.manual_seed(seed)
+        seed_device(device, seed)
         yield
+
+
+def seed_device(device: torch.device, seed: int) -> None:
+    """What is drawn next on the CPU, or on this device, depends on the seed alone."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed_all(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device, or the CPU's allocator, had no memory left."""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def is_there(device: torch.device) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -93,10 +93,34 @@ class ModelInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Encoded rows with their targets: [N] int64 class numbers, or [N] float32 values for regression."""
+    """Encoded rows with their targets: [N] int64 class numbers, or [N] float32 values for regression.
+
+    `example_parts.StoredExamples` are the same rows where they lie in files, with the same methods.
+    """
 
     inputs: ModelInput
     target: NDArray[Any]
+
+    @property
+    def num_rows(self) -> int:
+        return self.inputs.num_rows
+
+    @property
+    def num_bytes(self) -> int:
+        """The size of all blocks."""
+        return sum(map(_block_bytes, self.inputs.blocks.values()))
+
+    def parts(self) -> Iterator[Examples]:
+        """The rows in pieces: here a single one, as all are in memory already."""
+        yield self
+
+    def loaded(self) -> Examples:
+        """All rows in memory: these."""
+        return self
+
+    def targets(self) -> NDArray[Any]:
+        """All rows' targets [N]."""
+        return self.target
 
 
 def to_series(name: str, field: Field, block: Block) -> pl.Series:
@@ -174,6 +198,12 @@ def one_hot(field: Field, codes: NDArray[np.int32]) -> NDArray[np.float32]:
     block = np.zeros((len(codes), field.num_inputs), dtype=np.float32)
     block[np.arange(len(codes)), codes] = 1
     return block
+
+
+def _block_bytes(block: Block) -> int:
+    if isinstance(block, np.ndarray):
+        return block.nbytes
+    return int(block.data.nbytes + block.indices.nbytes + block.indptr.nbytes)
 
 
 def _is_wide(field: Field) -> bool:

@@ -34,6 +34,7 @@ from tasks.params_clean import (
     Outliers,
     Personal,
 )
+from tasks.params_networks import CnnNetwork, MlpNetwork, Network
 from tasks.params_normalize import (
     Normalize,
     NormalizeAudio,
@@ -65,16 +66,13 @@ from tasks.params_split import (
     Split,
     TimeSplit,
 )
+from tasks.params_torch import TorchTrain
 from tasks.params_train import (
-    CnnNetwork,
     Estimator,
     LightgbmTrain,
     LogisticRegression,
-    MlpNetwork,
-    Network,
     Ridge,
     SklearnTrain,
-    TorchTrain,
     Train,
 )
 

@@ -120,6 +120,8 @@ def _value(setting: Schema) -> str:
             return f"list of {_PLURALS[item['type']]}{', one at least' if rest.get('minItems') else ''}"
         case {"type": "object", "additionalProperties": {"type": kind}}:
             return f"a mapping of texts to {_PLURALS[kind]}"
+        case {"type": "object"}:
+            return "a mapping"
         case {"type": "boolean"}:
             return "`true`, `false`"
         case {"type": "integer" | "number" | "string" as kind, **bounds}:

@@ -1,56 +1,26 @@
-"""The train section of params.yaml: trainers, networks and estimators."""
+"""The train section of params.yaml: trees, estimators, and the choice between the trainers."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.config import Config
+from tasks.params_torch import TorchTrain
 
 
-class CnnNetwork(Config):
-    """Convolutions in blocks, each halving the picture, then a dense layer."""
-
-    kind: Literal["cnn"]
-    channels: tuple[int, ...] = Field(
-        (32, 64), min_length=1, description="filters of each block; a block is two 3x3 convolutions"
-    )
-    hidden: int = Field(128, ge=1, description="width of the dense layer")
-    dropout: float = Field(
-        0.2, ge=0, lt=1, description="share of the dense layer and its input that is left out at random"
-    )
+def _names_of_classes(weights: object) -> object:
+    """Classes are named by text everywhere, and YAML reads 0, 1 and true without quotes as something else."""
+    if not isinstance(weights, dict):
+        return weights
+    return {str(name).lower() if isinstance(name, bool) else str(name): weight for name, weight in weights.items()}
 
 
-class MlpNetwork(Config):
-    """Dense layers over numbers, categories and flattened pixels."""
-
-    kind: Literal["mlp"]
-    hidden: tuple[int, ...] = Field((128, 64), description="width of each hidden layer; empty is a linear model")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share of each hidden layer that is left out at random")
-
-
-Network = Annotated[CnnNetwork | MlpNetwork, Field(discriminator="kind")]
-
-
-class TorchTrain(Config):
-    """A neural network in PyTorch."""
-
-    kind: Literal["torch"]
-    network: Network = Field(description="the layers")
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("adamw", description="sgd: with Nesterov momentum 0.9")
-    learning_rate: float = Field(1e-3, gt=0, description="of the first epoch; see schedule")
-    weight_decay: float = Field(1e-2, ge=0, description="how strongly weights are drawn towards zero")
-    schedule: Literal["constant", "cosine"] = Field("cosine", description="how the learning rate runs over the epochs")
-    batch_size: int = Field(64, ge=1, description="rows in one step")
-    epochs: int = Field(30, ge=1, description="at most so many passes over the training rows; the best state is kept")
-    patience: int | None = Field(None, ge=1, description="stop after so many epochs without a better validation loss")
-    device: str = Field(
-        "auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="auto (cuda, then mps, then cpu), cpu, mps, cuda, cuda:1",
-    )
-    seed: int = Field(0, ge=0, description="of first weights, order of rows, dropout and augmentation")
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None, BeforeValidator(_names_of_classes)
+]
+_CLASS_WEIGHT = "how much a row of a class counts, by name; balanced: each class as much as any other; classes only"
 
 
 class LightgbmTrain(Config):
@@ -59,12 +29,46 @@ class LightgbmTrain(Config):
     kind: Literal["lightgbm"]
     learning_rate: float = Field(0.05, gt=0, description="how much of each tree is added")
     num_leaves: int = Field(31, ge=2, description="most leaves of one tree")
+    max_depth: int | None = Field(
+        None, ge=1, description="most splits one below the other; as many as it takes if not given"
+    )
     min_data_in_leaf: int = Field(20, ge=1, description="fewest training rows in a leaf")
     feature_fraction: float = Field(1.0, gt=0, le=1, description="share of the inputs that each tree may use")
+    bagging_fraction: float = Field(1.0, gt=0, le=1, description="share of the rows that each tree may use")
+    lambda_l1: float = Field(0.0, ge=0, description="L1 penalty on the leaves' values")
     lambda_l2: float = Field(0.0, ge=0, description="L2 penalty on the leaves' values")
+    categories: Literal["native", "one_hot"] = Field(
+        "native", description="native: a split sends any set of categories to either side; one_hot: one of them"
+    )
+    monotone: dict[str, Literal["increasing", "decreasing"]] = Field(
+        default_factory=dict,
+        description="number columns with which the answer (of two classes the second one's probability) may only "
+        "rise, or only fall",
+    )
+    class_weight: ClassWeight = Field(
+        None, description="how much a row of a class counts; balanced: each class as much as any other"
+    )
     num_iterations: int = Field(500, ge=1, description="at most so many trees a class")
     patience: int = Field(50, ge=1, description="stop after so many trees without a better validation loss")
-    seed: int = Field(0, ge=0, description="of the choice of inputs")
+    device: Literal["cpu", "gpu", "cuda"] = Field(
+        "cpu", description="gpu (OpenCL) and cuda need a LightGBM that was built for them"
+    )
+    checkpoint_minutes: float = Field(
+        2.0,
+        gt=0,
+        description="fewest minutes between two checkpoints, from which a killed run goes on and ends with the same "
+        "bytes",
+    )
+    seed: int = Field(0, ge=0, description="of the choice of inputs and rows")
+
+    @model_validator(mode="after")
+    def _leaves_fit_the_depth(self) -> LightgbmTrain:
+        if self.max_depth is not None and not self.is_default("num_leaves") and self.num_leaves > 2**self.max_depth:
+            raise ValueError(
+                f"num_leaves {self.num_leaves} do not fit max_depth {self.max_depth}, which allows "
+                f"{2**self.max_depth}; give fewer leaves or more depth"
+            )
+        return self
 
 
 class LogisticRegression(Config):
@@ -72,7 +76,7 @@ class LogisticRegression(Config):
 
     kind: Literal["logistic_regression"]
     C: float = Field(1.0, gt=0, description="inverse of the regularization strength")
-    class_weight: Literal["balanced"] | None = Field(None, description="balanced: rare classes count for more")
+    class_weight: ClassWeight = Field(None, description=_CLASS_WEIGHT)
     max_iter: int = Field(1000, ge=1, description="at most so many iterations")
 
 
@@ -83,7 +87,121 @@ class Ridge(Config):
     alpha: float = Field(1.0, ge=0, description="strength of the penalty")
 
 
-Estimator = Annotated[LogisticRegression | Ridge, Field(discriminator="kind")]
+class ElasticNet(Config):
+    """Linear regression with L1 and L2 penalties: many weights become zero."""
+
+    kind: Literal["elastic_net"]
+    alpha: float = Field(1.0, gt=0, description="strength of both penalties")
+    l1_ratio: float = Field(0.5, ge=0, le=1, description="share of the L1 penalty")
+    max_iter: int = Field(1000, ge=1, description="at most so many iterations")
+
+
+class Svm(Config):
+    """Support vector machine, for classes or numbers. For up to some ten thousand rows: time grows with their square.
+
+    Its probabilities are sigmoids of its scores, learnt on the validation rows.
+    """
+
+    kind: Literal["svm"]
+    kernel: Literal["linear", "rbf", "poly", "sigmoid"] = Field("rbf", description="what is called similar")
+    C: float = Field(1.0, gt=0, description="inverse of the regularization strength")
+    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0)] = Field(
+        "scale", description="how near a row must be to matter; scale: by the inputs' variance; auto: by their number"
+    )
+    epsilon: float = Field(0.1, ge=0, description="numbers only: errors that cost nothing, in deviations of the target")
+    class_weight: ClassWeight = Field(None, description=_CLASS_WEIGHT)
+
+
+class KNeighbors(Config):
+    """The answer of the training rows that are nearest. It holds all of them, so the model is as large as the data."""
+
+    kind: Literal["k_neighbors"]
+    n_neighbors: int = Field(5, ge=1, description="rows that are asked")
+    weights: Literal["uniform", "distance"] = Field("uniform", description="distance: nearer rows count for more")
+    metric: Literal["euclidean", "manhattan", "cosine"] = Field("euclidean", description="what is called near")
+
+
+class RandomForest(Config):
+    """The mean of many trees, each of other rows and inputs. Strong without any tuning."""
+
+    kind: Literal["random_forest"]
+    n_estimators: int = Field(200, ge=1, description="trees")
+    max_depth: int | None = Field(None, ge=1, description="most splits one below the other")
+    min_samples_leaf: int = Field(1, ge=1, description="fewest training rows in a leaf")
+    max_features: Literal["sqrt", "log2"] | Annotated[float, Field(gt=0, le=1)] = Field(
+        "sqrt", description="inputs that each split looks at: their root, their logarithm, or a share"
+    )
+    class_weight: ClassWeight = Field(None, description=_CLASS_WEIGHT)
+
+
+class HistGradientBoosting(Config):
+    """Boosted trees of scikit-learn, stopped early on the validation rows. On one core; lightgbm takes all."""
+
+    kind: Literal["hist_gradient_boosting"]
+    learning_rate: float = Field(0.1, gt=0, description="how much of each tree is added")
+    max_iter: int = Field(200, ge=1, description="at most so many trees a class")
+    max_leaf_nodes: int = Field(31, ge=2, description="most leaves of one tree")
+    min_samples_leaf: int = Field(20, ge=1, description="fewest training rows in a leaf")
+    l2_regularization: float = Field(0.0, ge=0, description="L2 penalty on the leaves' values")
+    patience: int | None = Field(
+        20, ge=1, description="stop after so many trees without a better validation loss; null: never"
+    )
+    class_weight: ClassWeight = Field(None, description=_CLASS_WEIGHT)
+
+
+class NaiveBayes(Config):
+    """Classes by how often each input comes with them, as if inputs knew nothing of each other. Fast; fine for text."""
+
+    kind: Literal["naive_bayes"]
+    distribution: Literal["auto", "gaussian", "multinomial", "bernoulli"] = Field(
+        "auto",
+        description="of the inputs; auto: multinomial where all are text as TF-IDF or categories, else gaussian; "
+        "bernoulli: only whether an input is above zero",
+    )
+    smoothing: float = Field(1.0, gt=0, description="multinomial, bernoulli: count added to each input")
+
+    @model_validator(mode="after")
+    def _smoothing_is_of_counts(self) -> NaiveBayes:
+        if self.distribution == "gaussian" and not self.is_default("smoothing"):
+            raise ValueError("smoothing is added to counts, and distribution: gaussian counts nothing; take it out")
+        return self
+
+
+ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+
+
+class ImportedEstimator(Config):
+    """Any estimator with fit and predict, by its import path: of scikit-learn, or of the list `allowed`."""
+
+    kind: Literal["import"]
+    path: ImportPath = Field(description="such as sklearn.ensemble.ExtraTreesClassifier")
+    settings: dict[str, Any] = Field(default_factory=dict, description="its parameters, by their names")
+    allowed: tuple[ImportPath, ...] = Field(
+        (), description="import paths beyond scikit-learn's that may be imported and loaded, such as mylib.MyClassifier"
+    )
+
+    @model_validator(mode="after")
+    def _path_is_allowed(self) -> ImportedEstimator:
+        if not self.path.startswith("sklearn.") and self.path not in self.allowed:
+            raise ValueError(
+                f"path {self.path} is not of scikit-learn: importing it runs its code, so write allowed: [{self.path}] "
+                "beside it if you trust that"
+            )
+        return self
+
+
+Estimator = Annotated[
+    LogisticRegression
+    | Ridge
+    | ElasticNet
+    | Svm
+    | KNeighbors
+    | RandomForest
+    | HistGradientBoosting
+    | NaiveBayes
+    | ImportedEstimator,
+    Field(discriminator="kind"),
+]
 
 
 class SklearnTrain(Config):
@@ -91,7 +209,12 @@ class SklearnTrain(Config):
 
     kind: Literal["sklearn"]
     estimator: Estimator = Field(description="which one")
-    seed: int = Field(0, ge=0, description="of solvers that draw at random")
+    image_features: str | None = Field(
+        None,
+        description="read images through a trained network: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's "
+        "folder; flattened pixels when not given",
+    )
+    seed: int = Field(0, ge=0, description="of estimators that draw at random")
 
 
 Train = Annotated[TorchTrain | LightgbmTrain | SklearnTrain, Field(discriminator="kind")]

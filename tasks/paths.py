@@ -67,6 +67,11 @@ class Project:
         """What `url` sources have fetched."""
         return self.home / ".modelwright" / "downloads"
 
+    @property
+    def fetched_models(self) -> Path:
+        """Registered versions that a training began from."""
+        return self.home / ".modelwright" / "models"
+
     def pipeline(self, name: str) -> Paths:
         return Paths(project=self, pipeline=name)
 
@@ -206,6 +211,11 @@ class Paths:
     @property
     def registration(self) -> Path:
         return self.reports / "registration.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """What trainings that have not ended yet go on from; outside what DVC removes before it runs a stage."""
+        return self.project.root / ".modelwright" / "checkpoints" / self.pipeline
 
     @property
     def undelivered(self) -> Path:

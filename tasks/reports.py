@@ -85,9 +85,10 @@ def augment(paths: Paths) -> Report:
 
 
 def train(paths: Paths) -> Report:
-    """How long the training went, and how good it was on the validation rows."""
+    """How long the training went, how good it was on the validation rows, and what might be done better."""
     content = storage.read_json(paths.run)
-    return Report(stage="train", figure=content["figure"], numbers={**content["facts"], **content["metrics"]})
+    numbers = {**content["facts"], **content["metrics"]}
+    return Report(stage="train", figure=content["figure"], numbers=numbers, hints=tuple(content.get("hints", ())))
 
 
 def evaluate(paths: Paths) -> Report:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from tasks import reports, storage
-from tasks.augmentation.settings import trainer_settings
 from tasks.cross_validation import cross_validate, in_words, read_folds
 from tasks.digests import folder_digest
-from tasks.inputs import Examples, Spec, read_examples
+from tasks.example_parts import StoredExamples
+from tasks.inputs import Examples, Spec
 from tasks.listeners import History, Listener, watching
 from tasks.params import Train
+from tasks.params_torch import TorchTrain
 from tasks.paths import Paths
-from tasks.recipe import Recipe, read_recipe
+from tasks.recipe import read_recipe
 from tasks.report import Report
 from tasks.tracking.runs import RunLog, flat_params, open_run
+from tasks.train_workers import fit_in_workers
 from tasks.trainers import trainer
 from tasks.trainers.base import Fitted, Job, score
+from tasks.training_job import read_job
 
 
 def run(config: Train, paths: Paths) -> Report:
@@ -29,33 +34,23 @@ def run(config: Train, paths: Paths) -> Report:
     recipe = read_recipe(paths.recipe)
     log, history = open_run(paths, config), History()
     with _failing(log):
-        job = read_job(paths, recipe, [history, log, *watching(f"train {paths.pipeline}")])
-        fitted = trainer(config.kind).fit(job, config)
+        listeners: list[Listener] = [history, log, *watching(f"train {paths.pipeline}")]
+        job = read_job(config, paths, recipe, listeners)
+        fitted = _fit(config, paths, job)
         metrics = validation_metrics(job.spec, fitted, job.validation)
         folds = read_folds(paths.augmented, job.spec, recipe.target.name)
         found = None if folds is None else cross_validate(job, folds, lambda one: trainer(config.kind).fit(one, config))
         digest = write_model(paths, fitted)
         storage.write_text(paths.history, history.as_csv())
-        rows = {"num_rows": job.train.inputs.num_rows, "digest": folder_digest(paths.augmented)}
-        record = _record(digest, config, fitted.facts, metrics, found)
-        storage.write_json(paths.run, record | {"training_rows": rows})
+        rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}
+        others = {"init_from": job.init_from, "image_features": job.image_features}
+        begun = {name: folder_digest(folder) for name, folder in others.items() if folder is not None}
+        record = _record(digest, config, fitted, metrics, found)
+        storage.write_json(paths.run, record | begun | {"training_rows": rows})
+        # Only now, when the model is safe: whoever is killed before goes on from the last checkpoint.
+        storage.remove(paths.checkpoints)
     close(log, paths, digest)
     return reports.train(paths)
-
-
-def read_job(paths: Paths, recipe: Recipe, listeners: Sequence[Listener]) -> Job:
-    """The rows to learn from and those to choose the best state by, all in memory."""
-    spec, target = recipe.spec(), recipe.target.name
-    told = storage.read_json(paths.augmentation_report)
-    settings = trainer_settings(told)
-    return Job(
-        spec=spec,
-        train=read_examples(spec, target, storage.read_parts(paths.augmented)),
-        validation=read_examples(spec, target, storage.read_parts(paths.normalized("validation"))),
-        augmentations=recipe.augmentations(settings, told.get("deviations", {})),
-        mix=settings.mix,
-        listeners=listeners,
-    )
 
 
 def write_model(paths: Paths, fitted: Fitted) -> str:
@@ -67,9 +62,10 @@ def write_model(paths: Paths, fitted: Fitted) -> str:
     return folder_digest(paths.model)
 
 
-def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples) -> dict[str, float]:
+def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples | StoredExamples) -> dict[str, float]:
     """How the model that was kept does on the validation rows, to six decimals."""
-    scores = score(spec, fitted.model.predict(validation.inputs), validation.target)
+    answers = [fitted.model.predict(part.inputs) for part in validation.parts()]
+    scores = score(spec, np.concatenate(answers), validation.targets())
     return {name: round(value, 6) for name, value in scores.items()}
 
 
@@ -96,16 +92,23 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
     return quality
 
 
+def _fit(config: Train, paths: Paths, job: Job) -> Fitted:
+    if isinstance(config, TorchTrain) and config.workers > 1:
+        return fit_in_workers(config, paths, job.listeners)
+    return trainer(config.kind).fit(job, config)
+
+
 def _record(
-    digest: str, config: Train, facts: dict[str, Any], metrics: dict[str, float], folds: dict[str, Any] | None
+    digest: str, config: Train, fitted: Fitted, metrics: dict[str, float], folds: dict[str, Any] | None
 ) -> dict[str, Any]:
     """run.json; `cross_validation` is only there when split made folds."""
-    figure = how_it_went(facts, metrics)
+    figure = how_it_went(fitted.facts, metrics)
     return {
         "figure": figure if folds is None else f"{figure}, {in_words(folds)}",
         "model": digest,
         "trainer": config.kind,
-        "facts": facts,
+        "facts": fitted.facts,
+        "hints": list(fitted.hints),
         "metrics": metrics,
         "params": flat_params(config),
         **({} if folds is None else {"cross_validation": folds}),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from tasks.accepted import Accepted, read_accepted
 from tasks.blocks import add_block
 from tasks.errors import UserError
 from tasks.expectations import check_columns, read_suite
-from tasks.params import TableSource
+from tasks.params import IdxSource, TableSource
 from tasks.params_file import load_params, load_pipeline
 from tasks.paths import Project
 
@@ -131,10 +132,44 @@ def test_a_bundled_data_set_needs_no_source(project: Project) -> None:
     examples = Path(__file__).parents[1] / "examples"
     add_block(project, examples / "breast-cancer.yaml")
     assert project.pipeline("breast-cancer").suite.is_file()
-    said = "--source is for blocks that read files (kind: table); leave it out for this one"
+    said = "--source is for blocks that read files (kind: table or idx); leave it out for this one"
     with pytest.raises(UserError) as caught:
         add_block(project, examples / "breast-cancer.yaml", source="rows.csv", name="other")
     assert str(caught.value).endswith(said)
+
+
+IDX = "{kind: idx, images: train-images-idx3-ubyte.gz, labels: train-labels-idx1-ubyte.gz}"
+
+
+def write_idx(folder: Path, images: str, labels: str) -> None:
+    """Twelve pictures of 2 x 2 pixels, and their digits."""
+    folder.mkdir()
+    (folder / images).write_bytes(struct.pack(">BBBB3I", 0, 0, 8, 3, 12, 2, 2) + bytes(range(48)))
+    (folder / labels).write_bytes(struct.pack(">BBBB1I", 0, 0, 8, 1, 12) + bytes([0, 1, 2] * 4))
+
+
+@pytest.mark.parametrize("form", ["-idx{}-ubyte", ".idx{}-ubyte"])
+def test_a_block_of_idx_files_takes_the_folder_that_holds_them(project: Project, form: str) -> None:
+    (project.root / "scans.yaml").write_text(
+        BLOCK.replace("churn", "scans")
+        .replace("{kind: table, path: elsewhere.csv}", IDX)
+        .replace("target: left", "target: label")
+    )
+    names = [f"train-{name}{form.format(dimensions)}" for name, dimensions in (("images", 3), ("labels", 1))]
+    write_idx(project.root / "pictures", names[0], names[1])
+    add_block(project, project.root / "scans.yaml", source=str(project.root / "pictures"))
+    source = load_pipeline(project.params, "scans").ingest.source
+    assert isinstance(source, IdxSource)
+    assert [Path(source.images).name, Path(source.labels).name] == names
+    assert source.test_images is None
+
+
+def test_a_folder_without_the_idx_files_is_refused(project: Project) -> None:
+    block = BLOCK.replace("{kind: table, path: elsewhere.csv}", IDX)
+    said = refused(project, source=str(project.root), block=block)
+    assert said == f"{project.root}: holds no train-images-idx3-ubyte.gz (ingest.source.images); put it there"
+    said = refused(project, source=str(project.root / "rows.csv"), block=block)
+    assert said.endswith("rows.csv: there is no such folder; give --source the folder that holds the IDX files")
 
 
 def test_a_suite_that_is_there_is_kept(project: Project) -> None:

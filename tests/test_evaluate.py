@@ -17,8 +17,9 @@ from tasks.judgement import Answers, judge_classes, judge_values
 from tasks.params import Augment, Evaluate, LogisticRegression, Normalize, Ridge, SklearnTrain
 from tasks.paths import PARTS, Paths, Project
 from tasks.recipe import read_recipe
-from tasks.train import read_job, write_model
+from tasks.train import write_model
 from tasks.trainers import trainer
+from tasks.training_job import read_job
 
 pytestmark = pytest.mark.chain
 
@@ -69,7 +70,7 @@ def prepared(root: Path, *, regression: bool) -> Paths:
 def fit(paths: Paths, *, regression: bool) -> None:
     estimator = Ridge(kind="ridge") if regression else LogisticRegression(kind="logistic_regression")
     config = SklearnTrain(kind="sklearn", estimator=estimator)
-    fitted = trainer("sklearn").fit(read_job(paths, read_recipe(paths.recipe), []), config)
+    fitted = trainer("sklearn").fit(read_job(config, paths, read_recipe(paths.recipe), []), config)
     digest = write_model(paths, fitted)
     storage.write_text(paths.history, "epoch,train_loss,validation_loss\n1,0.9,1\n2,0.5,0.6\n")
     record = {

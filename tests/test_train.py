@@ -20,6 +20,7 @@ from tasks.params import LightgbmTrain, SklearnTrain, TorchTrain, Train
 from tasks.paths import Paths, Project
 from tasks.recipe import Feature, Recipe, Target, read_recipe, write_recipe
 from tasks.trainers import trainer
+from tasks.training_job import read_job
 
 pytestmark = pytest.mark.chain
 
@@ -96,7 +97,7 @@ def test_history_has_a_line_an_epoch(paths: Paths) -> None:
 def test_the_model_can_be_loaded_with_the_recipe_beside_it(paths: Paths) -> None:
     train.run(torch_config(), paths)
     spec = read_recipe(paths.model / "recipe.json").spec()
-    job = train.read_job(paths, read_recipe(paths.recipe), [])
+    job = read_job(torch_config(), paths, read_recipe(paths.recipe), [])
     answers = trainer("torch").load(paths.model, spec).predict(job.validation.inputs)
     accuracy = np.mean(answers.argmax(axis=1) == job.validation.target)
     assert round(float(accuracy), 6) == storage.read_json(paths.run)["metrics"]["validation_accuracy"]

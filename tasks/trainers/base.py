@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tasks import storage
 from tasks.errors import UserError
+from tasks.example_parts import StoredExamples
 from tasks.inputs import Augmentation, Block, Examples, ModelInput, Spec
 from tasks.listeners import Listener
 from tasks.params import Mix
@@ -37,10 +38,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained model, and what is worth knowing of how it went."""
+    """A trained model, what is worth knowing of how it went, and hints for the next time."""
 
     model: Model
     facts: dict[str, Any] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +50,20 @@ class Job:
     """What is to be fitted: examples, what they look like, how they are changed on the batch, and who listens.
 
     `augmentations` are by column; `mix` makes one row of two. Only trainers that go through the rows in batches know
-    them: the others refuse them by `refuse_batch_changes`.
+    them: the others refuse them by `refuse_batch_changes`. `checkpoints` is a folder for this very job, rows and
+    settings and all: a trainer that takes long keeps its state there, and goes on from what it finds. `init_from` is
+    the folder of the model whose weights to begin with, `image_features` that of the one through which images are seen.
     """
 
     spec: Spec
-    train: Examples
-    validation: Examples
+    train: Examples | StoredExamples
+    validation: Examples | StoredExamples
     augmentations: Mapping[str, Augmentation] = field(default_factory=dict)
     mix: Mix = field(default_factory=Mix)
     listeners: Sequence[Listener] = ()
+    checkpoints: Path | None = None
+    init_from: Path | None = None
+    image_features: Path | None = None
 
 
 TrainConfig = TypeVar("TrainConfig", contravariant=True)
@@ -80,14 +87,11 @@ def check_job(job: Job) -> None:
     if not job.spec.fields:
         raise UserError("train: no column has the role feature, so there is nothing to learn from; give one that role")
     for part, examples in (("train", job.train), ("validation", job.validation)):
-        if examples.inputs.num_rows == 0:
+        if examples.num_rows == 0:
             raise UserError(f"train: the {part} part has no rows; change the shares in the split section, or add data")
-        _check_finite(part, job.spec, examples)
-    if job.spec.classes and len(np.unique(job.train.target)) < 2:
-        raise UserError(
-            f"train: all training rows are of class {job.spec.classes[int(job.train.target[0])]!r}, so there is "
-            "nothing to tell apart; add rows of the other classes, or choose another target"
-        )
+        for some in examples.parts():
+            _check_finite(part, job.spec, some)
+    _check_classes(job)
 
 
 def refuse_batch_changes(job: Job, kind: str) -> None:
@@ -177,6 +181,24 @@ def _reads(spec: Spec) -> dict[str, Any]:
         for column in spec.fields
     ]
     return {"fields": fields, "task": spec.task, "classes": list(spec.classes)}
+
+
+def _check_classes(job: Job) -> None:
+    if not job.spec.classes:
+        return
+    counts = np.bincount(job.train.targets(), minlength=len(job.spec.classes))
+    if np.count_nonzero(counts) < 2:
+        raise UserError(
+            f"train: all training rows are of class {job.spec.classes[int(counts.argmax())]!r}, so there is "
+            "nothing to tell apart; add rows of the other classes, or choose another target"
+        )
+    if not counts.all():
+        missing = [name for name, count in zip(job.spec.classes, counts, strict=True) if not count]
+        others = f", nor have {len(missing) - 1} others" if missing[1:] else ""
+        raise UserError(
+            f"train: class {missing[0]!r} has no training rows{others}, so it cannot be learnt; add rows of it, or "
+            "take its rows out of validation and test, too"
+        )
 
 
 def _check_finite(part: str, spec: Spec, examples: Examples) -> None:

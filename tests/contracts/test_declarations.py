@@ -23,7 +23,17 @@ PLUMBING = {
     for name in (
         *("config", "dataset", "digests", "environment", "errors", "inputs", "listeners", "parallel", "params"),
         *("params_augment", "params_clean", "params_complaints", "params_file", "params_normalize", "params_sources"),
-        *("params_split", "params_train", "paths", "quarantine", "report", "reports", "storage"),
+        *(
+            "params_networks",
+            "params_split",
+            "params_torch",
+            "params_train",
+            "paths",
+            "quarantine",
+            "report",
+            "reports",
+            "storage",
+        ),
         "tracking",
     )
 }

@@ -1,0 +1,81 @@
+"""Training rows where they lie: read part by part, so that memory is that of a part however many rows there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks import storage
+from tasks.inputs import Examples, Field, ModelInput, Spec, from_series, read_examples
+
+_BYTES = {"dense": 4, "image": 1, "audio": 1, "codes": 4, "tokens": 4}
+"""Of one number of a block."""
+_SPARSE_ENTRY = 8
+"""Bytes of an entry of a sparse block: its value and its place."""
+_SPARSE_ROW = 4
+"""Bytes of where a row of a sparse block begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredExamples:
+    """Encoded rows with their targets, in Parquet files: what `inputs.Examples` is, but for the memory.
+
+    `target` is the target's column. Every method raises UserError for a file that is missing or damaged.
+    """
+
+    spec: Spec
+    target: str
+    files: tuple[Path, ...]
+
+    @cached_property
+    def part_rows(self) -> tuple[int, ...]:
+        """The rows of each file, from its footer."""
+        return tuple(map(storage.count_part, self.files))
+
+    @property
+    def num_rows(self) -> int:
+        return sum(self.part_rows)
+
+    @cached_property
+    def num_bytes(self) -> int:
+        """The size of all blocks once they are decoded."""
+        return sum(self._field_bytes(field) for field in self.spec.fields)
+
+    def part(self, number: int) -> Examples:
+        """The rows of one file."""
+        names = [field.name for field in self.spec.fields]
+        part = storage.read_part(self.files[number], [*names, self.target])
+        blocks = {field.name: from_series(field, part[field.name]) for field in self.spec.fields}
+        return Examples(inputs=ModelInput(blocks=blocks, num_rows=part.height), target=part[self.target].to_numpy())
+
+    def parts(self) -> Iterator[Examples]:
+        """The rows of each file in order, one file in memory at a time."""
+        return map(self.part, range(len(self.files)))
+
+    def loaded(self) -> Examples:
+        """All rows in memory, for a trainer that needs them there."""
+        names = [field.name for field in self.spec.fields]
+        parts = (storage.read_part(file, [*names, self.target]) for file in self.files)
+        return read_examples(self.spec, self.target, parts)
+
+    def targets(self) -> NDArray[Any]:
+        """All rows' targets [N]; nothing else is read."""
+        columns = (storage.read_part(file, [self.target])[self.target] for file in self.files)
+        return np.concatenate([column.to_numpy() for column in columns])
+
+    def _field_bytes(self, field: Field) -> int:
+        if field.kind == "sparse":
+            return _SPARSE_ENTRY * self._num_entries(field) + _SPARSE_ROW * (self.num_rows + 1)
+        return _BYTES[field.kind] * int(np.prod(field.row_shape)) * self.num_rows
+
+    def _num_entries(self, field: Field) -> int:
+        """How many numbers of a sparse column are not zero, of which the footers do not tell."""
+        entries = pl.col(field.name).list.len().sum()
+        return sum(int(storage.read_part(file, [field.name]).select(entries).item()) for file in self.files)

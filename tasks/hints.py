@@ -1,0 +1,159 @@
+"""What a run's history says about how to do better, in plain sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+_FEWEST = 4
+"""Epochs below which a history says little."""
+_RISE = 0.05
+"""Of the first epoch's validation loss: a smaller rise above the best is noise."""
+_RISE_OVER_BEST = 1.15
+"""And in times the best: a smaller rise costs little."""
+_JUMP = 0.2
+"""Of the first epoch's loss: how much it rises from one epoch to the next to be called a jump."""
+_MANY_JUMPS = 0.2
+"""Share of the epochs that are jumps, from which on it is the rule."""
+_STILL = 0.01
+"""Share of the first loss within which a loss has not moved."""
+_STILL_FALLING = 0.05
+"""Share of all that was gained which the last fifth of the epochs gained, from which on more are worth it."""
+_WAITED = 0.2
+"""Share of the time that an accelerator may wait for data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Curves:
+    """A run, a number an epoch; `unit` is what the trainer calls one."""
+
+    train: Sequence[float]
+    validation: Sequence[float]
+    accuracy: Sequence[float]
+    unit: str
+
+    @property
+    def best(self) -> int:
+        """The epoch, from 0, with the lowest validation loss."""
+        return min(range(len(self.validation)), key=self.validation.__getitem__)
+
+
+def hints(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -> list[str]:
+    """Sentences for the end of a run: what went wrong in it, and what to try; none when all looks well.
+
+    `history` has a row an epoch (or a tree, where `facts` count "trees"). Of the facts, "device" and "waited" (share of
+    the time spent on waiting for data) and "pieces" (in how many a batch went through memory) are looked at. The
+    thresholds are ours: sparing, so that a hint is worth reading.
+    """
+    said = [_slow_data(facts), _pieces(facts)]
+    curves = _curves(history, facts)
+    if curves is not None:
+        # One cause has one hint: a loss that jumps also rises above its best, and one that stands still jumps never.
+        said += [_unmoved(curves) or _jumping(curves) or _overfitted(curves) or _unfinished(curves)]
+    return [hint for hint in said if hint]
+
+
+def _curves(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -> _Curves | None:
+    """None for a history that is too short, or has gaps, or numbers that are not finite."""
+    needed = ["train_loss", "validation_loss"]
+    whole = all(name in row and math.isfinite(row[name]) for row in history for name in needed)
+    if len(history) < _FEWEST or not whole:
+        return None
+    accuracy = [row["validation_accuracy"] for row in history if "validation_accuracy" in row]
+    return _Curves(
+        train=[row["train_loss"] for row in history],
+        validation=[row["validation_loss"] for row in history],
+        accuracy=accuracy,
+        unit="tree" if "trees" in facts else "epoch",
+    )
+
+
+def _unmoved(curves: _Curves) -> str | None:
+    if _stands_still(curves.train) and _stands_still(curves.validation):
+        return (
+            f"The loss stayed at {curves.validation[-1]:.4g} in all {len(curves.validation)} {curves.unit}s: the model "
+            "learnt next to nothing. Try another learning_rate (ten times larger, then ten times smaller), and see "
+            "whether the columns can tell anything about the target."
+        )
+    if len(curves.accuracy) >= _FEWEST and curves.accuracy[0] < 1 and len(set(curves.accuracy)) == 1:
+        return (
+            f"The validation accuracy was {curves.accuracy[0]:.4g} in every {curves.unit}, as if all rows got the same "
+            "answer. If one class is far more frequent than the others, try class_weight: balanced; else another "
+            "learning_rate."
+        )
+    return None
+
+
+def _jumping(curves: _Curves) -> str | None:
+    for name, losses in (("train", curves.train), ("validation", curves.validation)):
+        rises = sum(later - earlier > _JUMP * abs(losses[0]) for earlier, later in pairwise(losses))
+        if rises >= max(2, _MANY_JUMPS * len(losses)):
+            larger = "" if curves.unit == "tree" else ", or a larger batch_size"
+            return (
+                f"The {name} loss jumped up {rises} times in {len(losses)} {curves.unit}s. "
+                f"Try a smaller learning_rate{larger}."
+            )
+    return None
+
+
+def _overfitted(curves: _Curves) -> str | None:
+    best, losses = curves.best, curves.validation
+    last = _last_few(losses)
+    if best >= len(losses) - last:
+        return None
+    recent = median(losses[-last:])
+    rose = recent - losses[best] > _RISE * abs(losses[0]) and recent > _RISE_OVER_BEST * losses[best]
+    if not rose or median(curves.train[-last:]) >= curves.train[best]:
+        return None
+    return (
+        f"Over-fitting: the validation loss was best in {curves.unit} {best + 1} ({losses[best]:.4g}) and rose to "
+        f"{recent:.4g}, while the train loss went on falling. The best is kept. More rows or augmentation, a smaller "
+        "model, or stronger regularization may give a better one."
+    )
+
+
+def _unfinished(curves: _Curves) -> str | None:
+    losses = curves.validation
+    last = _last_few(losses)
+    before, best = min(losses[:-last]), min(losses)
+    gained = losses[0] - best
+    if best < min(losses[:-1]) and before - best > max(_STILL_FALLING * gained, _STILL * abs(before)):
+        more = "num_iterations" if curves.unit == "tree" else "epochs"
+        over = f"last {last} {curves.unit}s" if last > 1 else f"last {curves.unit}"
+        return (
+            f"The validation loss was still falling at the end (from {before:.4g} to {best:.4g} in the {over}): "
+            f"more {more} may give a better model."
+        )
+    return None
+
+
+def _slow_data(facts: Mapping[str, Any]) -> str | None:
+    waited, device = facts.get("waited", 0.0), str(facts.get("device", "cpu"))
+    if device == "cpu" or not waited > _WAITED:
+        return None
+    return (
+        f"The {device} device waited for data {waited:.0%} of the time. Try a larger held_mebibytes, so that the rows "
+        "are held on the device, or a larger batch_size; `augment: copies: 1` takes changes of rows out of the loop."
+    )
+
+
+def _pieces(facts: Mapping[str, Any]) -> str | None:
+    if "pieces" not in facts:
+        return None
+    return (
+        f"A step's rows would not fit into memory at once, and went through in {facts['pieces']} pieces. "
+        "A smaller batch_size with as much more accumulation gives the same model, without trying what cannot fit."
+    )
+
+
+def _stands_still(losses: Sequence[float]) -> bool:
+    return all(abs(loss - losses[0]) <= _STILL * abs(losses[0]) for loss in losses)
+
+
+def _last_few(losses: Sequence[float]) -> int:
+    """How many epochs are the end of a run: a fifth."""
+    return max(1, len(losses) // 5)

@@ -1,0 +1,92 @@
+"""Trained models as folders, by the name of a version in the registry or by their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ruamel.yaml import YAML
+
+from tasks import storage
+from tasks.errors import UserError
+from tasks.paths import Project
+from tasks.tracking import store
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+_REGISTERED = re.compile(r"^models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
+
+
+def model_folder(project: Project, source: str, setting: str) -> Path:
+    """The folder of the model that `source` names: models:/NAME@ALIAS, models:/NAME/VERSION, or a folder's path.
+
+    A version is fetched once, and kept in the project's .modelwright folder. Raises UserError, which names `setting`,
+    when there is no such model.
+    """
+    if not source.startswith("models:"):
+        return _checked(project.root / source, source, setting)
+    named = _REGISTERED.match(source)
+    if named is None:
+        raise UserError(f"{setting}: {source} names no version; write models:/NAME@champion or models:/NAME/3")
+    with store.reachable(project), _version_named(source, setting):
+        client = store.connect(project)
+        version = _version(client, **named.groupdict())
+        kept = project.fetched_models / f"{version.name}-{version.version}"
+        if not kept.is_dir():
+            _fetch(client, version, kept)
+    return _checked(kept, source, setting)
+
+
+def _version(client: MlflowClient, name: str, alias: str | None, version: str | None) -> ModelVersion:
+    if alias is not None:
+        return client.get_model_version_by_alias(name, alias)
+    assert version is not None
+    return client.get_model_version(name, version)
+
+
+def _fetch(client: MlflowClient, version: ModelVersion, target: Path) -> None:
+    """The model's own folder out of the one that MLflow keeps."""
+    from mlflow.artifacts import download_artifacts
+
+    with storage.aside(target) as draft:
+        packed = Path(
+            download_artifacts(
+                artifact_uri=version.source,
+                dst_path=str(draft.with_suffix(".packed")),
+                tracking_uri=client.tracking_uri,
+            )
+        )
+        try:
+            flavor = YAML(typ="safe").load((packed / "MLmodel").read_text(encoding="utf-8"))["flavors"][
+                "python_function"
+            ]
+            (packed / flavor["artifacts"]["model"]["path"]).rename(draft)
+        finally:
+            storage.remove(packed)
+
+
+def _checked(folder: Path, source: str, setting: str) -> Path:
+    if not (folder / "model.json").is_file():
+        raise UserError(
+            f"{setting}: {source} is no model's folder (it has no model.json); give models/PIPELINE or a version"
+        )
+    return folder
+
+
+@contextmanager
+def _version_named(source: str, setting: str) -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST" and "not found" not in str(error):
+            raise
+        raise UserError(
+            f"{setting}: the registry has no {source} ({error.message}); `make ui` shows what it has"
+        ) from error

@@ -1,0 +1,163 @@
+"""The rows of each step of the training, on the device: held there, or streamed from their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from tasks.example_parts import StoredExamples
+from tasks.inputs import Examples, Spec
+from tasks.trainers.torch.data import Data, Scale, as_data, as_tensor, recut, sent_ahead
+from tasks.trainers.torch.steps import Clock, Steps, drawn, timed
+from tasks.trainers.torch.streaming import StreamedBatches
+
+__all__ = ["Batches", "Data", "RowsInOrder", "Scale", "as_tensor", "held_or_parts", "make_batches"]
+
+
+class Batches(Protocol):
+    """The training rows, cut into steps in an order that depends on (seed, epoch) alone.
+
+    So a run that was killed goes on with the very rows that would have been next, and stores no state for it.
+    """
+
+    @property
+    def num_rows(self) -> int:
+        """All training rows."""
+
+    @property
+    def num_steps(self) -> int:
+        """Steps in an epoch."""
+
+    @property
+    def waited(self) -> float:
+        """For how many seconds the loop has waited for rows. A device may have been at work meanwhile."""
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Data]:
+        """The rows of each step of the epoch, from step `first` on, on the device. Every row comes once an epoch.
+
+        Raises UserError when a file is damaged.
+        """
+
+
+class RowsInOrder(Protocol):
+    """Rows to go through again and again, in order."""
+
+    @property
+    def num_rows(self) -> int:
+        """All rows."""
+
+    def __iter__(self) -> Iterator[Data]:
+        """The rows on the device, so many at once. Raises UserError when a file is damaged."""
+
+
+def make_batches(
+    examples: Examples | StoredExamples,
+    spec: Spec,
+    scale: Scale,
+    *,
+    step_rows: int,
+    device: torch.device,
+    held_bytes: int,
+    seed: int,
+    min_rows: int = 2,
+) -> Batches:
+    """Batches of `step_rows` rows; a last one of fewer than `min_rows` joins the one before.
+
+    Rows of at most `held_bytes` are held on the device. More of them are streamed from their files, or sent from the
+    memory where they are already.
+    """
+    steps = Steps(num_rows=examples.num_rows, step_rows=step_rows, min_rows=min_rows)
+    fits = examples.num_bytes <= held_bytes
+    if isinstance(examples, StoredExamples) and not fits:
+        return StreamedBatches(examples, scale, steps, device=device, held_bytes=held_bytes, seed=seed)
+    return HeldBatches(_held(examples, spec, scale, device, fits), steps, device=device, seed=seed)
+
+
+def held_or_parts(
+    examples: Examples | StoredExamples,
+    spec: Spec,
+    scale: Scale,
+    device: torch.device,
+    held_bytes: int,
+    batch_rows: int,
+) -> RowsInOrder:
+    """Rows in order, `batch_rows` at a time, held or streamed as in `make_batches`: the same slices either way."""
+    steps = Steps(num_rows=examples.num_rows, step_rows=batch_rows, min_rows=1)
+    fits = examples.num_bytes <= held_bytes
+    if isinstance(examples, StoredExamples) and not fits:
+        return StoredRows(examples, scale, steps, device)
+    return HeldRows(_held(examples, spec, scale, device, fits), steps, device)
+
+
+class HeldBatches:
+    """Rows in memory, in an order that is drawn anew for every epoch; sent ahead when they are not on the device."""
+
+    def __init__(self, data: Data, steps: Steps, *, device: torch.device, seed: int) -> None:
+        self._data, self._steps, self._device, self._seed = data, steps, device, seed
+        self._clock = Clock()
+
+    @property
+    def num_rows(self) -> int:
+        return self._steps.num_rows
+
+    @property
+    def num_steps(self) -> int:
+        return self._steps.num_steps
+
+    @property
+    def waited(self) -> float:
+        return self._clock.seconds
+
+    def epoch(self, number: int, first: int = 0) -> Iterator[Data]:
+        """The rows of each step of the epoch, from step `first` on, on the device."""
+        home = self._data.target.device
+        order = drawn(self.num_rows, self._seed, number).to(home)
+        bounds = ((self._steps.start(step), self._steps.start(step + 1)) for step in range(first, self.num_steps))
+        taken = (self._data.take(order[start:stop], home) for start, stop in bounds)
+        if home.type == self._device.type:
+            return taken
+        return timed(sent_ahead(taken, self._device), self._clock)
+
+
+@dataclass(frozen=True)
+class HeldRows:
+    """Rows in memory, in order; sent ahead when they are not on the device."""
+
+    data: Data
+    steps: Steps
+    device: torch.device
+
+    @property
+    def num_rows(self) -> int:
+        return self.steps.num_rows
+
+    def __iter__(self) -> Iterator[Data]:
+        slices = (piece.copied() for piece in recut([self.data], self.steps.sizes()))
+        return slices if self.data.target.device.type == self.device.type else sent_ahead(slices, self.device)
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Rows from their files, in order: one part in memory, and one that is being read."""
+
+    examples: StoredExamples
+    scale: Scale
+    steps: Steps
+    device: torch.device
+
+    @property
+    def num_rows(self) -> int:
+        return self.steps.num_rows
+
+    def __iter__(self) -> Iterator[Data]:
+        parts = (as_data(self.examples.spec, part, self.scale) for part in self.examples.parts())
+        slices = (piece.copied() for piece in recut(parts, self.steps.sizes()))
+        return sent_ahead(slices, self.device)
+
+
+def _held(examples: Examples | StoredExamples, spec: Spec, scale: Scale, device: torch.device, on_device: bool) -> Data:
+    data = as_data(spec, examples.loaded(), scale)
+    return data.to(device) if on_device else data

@@ -1,0 +1,176 @@
+"""Checkpoints: everything that a training needs to go on as if its process had never been killed.
+
+A checkpoint is one safetensors file of all tensors, and `latest.json`, which says which file it is, its digest, and
+everything that is no tensor. The file is written first and `latest.json` renamed over the old one after it: whatever
+moment the power goes at, `latest.json` names a whole file. What a step draws depends on the seed and the step alone, so
+no state of a random generator is among it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from tasks import storage
+from tasks.errors import UserError
+from tasks.trainers.torch.listeners import Quiet
+from tasks.trainers.torch.speed import Way
+from tasks.trainers.torch.state import Progress, Training
+
+_LATEST = "latest.json"
+_FORMAT = 1
+_ANEW = "remove the folder to begin the training anew"
+
+
+class Checkpoints(Quiet):
+    """Writes a checkpoint every so many minutes, or steps; whoever has kept the model removes the folder."""
+
+    def __init__(self, folder: Path, *, minutes: float, steps: int | None) -> None:
+        self._folder, self._seconds, self._steps = folder, 60 * minutes, steps
+        self._due = time.monotonic() + self._seconds
+
+    def step_ended(self, training: Training) -> None:
+        step = training.progress.step
+        if time.monotonic() >= self._due or (self._steps is not None and step % self._steps == 0):
+            self._write(training)
+
+    def epoch_ended(self, training: Training, metrics: dict[str, float]) -> None:
+        # The best weights of a long epoch are worth keeping at once.
+        if self._steps is not None or time.monotonic() >= self._due - self._seconds / 2:
+            self._write(training)
+
+    def _write(self, training: Training) -> None:
+        if bool(training.epoch_loss.isfinite()) and training.workers.is_first:
+            write_checkpoint(self._folder, training)
+        self._due = time.monotonic() + self._seconds
+
+
+def write_checkpoint(folder: Path, training: Training) -> None:
+    """Writes the state aside, and lets `latest.json` point to it; the checkpoint before is removed last."""
+    content = save_safetensors(dict(_tensors(training)))
+    file = folder / f"step-{training.progress.step}-{training.progress.epoch}.safetensors"
+    _write_lasting(file, content)
+    state = {
+        "format": _FORMAT,
+        "file": file.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        **_plain_state(training),
+    }
+    _write_lasting(folder / _LATEST, json.dumps(state, indent=2).encode())
+    for other in folder.glob("step-*.safetensors"):
+        if other != file:
+            other.unlink(missing_ok=True)
+
+
+def restore(folder: Path, training: Training) -> bool:
+    """Puts the training where the folder's checkpoint was. Returns whether there is one.
+
+    Raises UserError, and changes no file, when it is damaged or of another model.
+    """
+    state = _read_state(folder)
+    if state is None:
+        return False
+    tensors = _read_tensors(folder, state)
+    wanted = {name: tensor.shape for name, tensor in training.network.state_dict().items()}
+    found = {name: tensor.shape for name, tensor in _below(tensors, "network").items()}
+    if found != wanted:
+        raise UserError(f"{folder / state['file']}: a checkpoint of another model; {_ANEW}")
+    _restore_plain(training, state)
+    _restore_tensors(training, tensors, state)
+    return True
+
+
+def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
+    groups: dict[str, Mapping[str, Tensor]] = {
+        "network": training.network.state_dict(),
+        "best": training.best_weights,
+        "average": {} if training.average is None else training.average.state(),
+        "epoch": {"loss": training.epoch_loss},
+    }
+    for group, tensors in groups.items():
+        for name, tensor in tensors.items():
+            # A copy, as safetensors takes no two names for one piece of memory.
+            yield f"{group}/{name}", tensor.detach().cpu().clone().contiguous()
+    for number, values in training.optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                yield f"optimizer/{number}/{name}", value.detach().cpu().clone().contiguous()
+
+
+def _plain_state(training: Training) -> dict[str, Any]:
+    return {
+        "progress": {**asdict(training.progress), "seconds": training.seconds()},
+        "schedule": training.schedule.state(),
+        "way": asdict(training.way),
+        "scaler": training.scaler.state_dict(),
+        "epoch_rows": training.epoch_rows,
+    }
+
+
+def _restore_plain(training: Training, state: Mapping[str, Any]) -> None:
+    training.use(Way(**state["way"]))
+    training.scaler.load_state_dict(state["scaler"])
+    training.schedule.restore(state["schedule"])
+    for field in fields(Progress):
+        setattr(training.progress, field.name, state["progress"][field.name])
+    training.epoch_rows = state["epoch_rows"]
+
+
+def _restore_tensors(training: Training, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    training.network.load_state_dict(_below(tensors, "network"))
+    training.best_weights = {name: tensor.to(training.device) for name, tensor in _below(tensors, "best").items()}
+    if training.average is not None:
+        training.average.restore(_below(tensors, "average"))
+    training.epoch_loss.copy_(_below(tensors, "epoch")["loss"])
+    optimizer = training.optimizer.state_dict()
+    optimizer["state"] = {}
+    for name, tensor in _below(tensors, "optimizer").items():
+        number, _, key = name.partition("/")
+        optimizer["state"].setdefault(int(number), {})[key] = tensor
+    training.optimizer.load_state_dict(optimizer)
+
+
+def _below(tensors: Mapping[str, Tensor], group: str) -> dict[str, Tensor]:
+    start = f"{group}/"
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
+
+
+def _read_state(folder: Path) -> dict[str, Any] | None:
+    path = folder / _LATEST
+    if not path.exists():
+        return None
+    try:
+        state = json.loads(path.read_bytes())
+    except ValueError:
+        state = None
+    if not isinstance(state, dict) or not {"format", "file", "sha256", "progress"} <= state.keys():
+        raise UserError(f"{path}: a damaged checkpoint; {_ANEW}")
+    if state["format"] != _FORMAT:
+        raise UserError(f"{path}: a checkpoint of format {state['format']}, and this version reads {_FORMAT}; {_ANEW}")
+    return state
+
+
+def _read_tensors(folder: Path, state: Mapping[str, Any]) -> dict[str, Tensor]:
+    path = folder / state["file"]
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != state["sha256"]:
+        raise UserError(f"{path}: a damaged checkpoint (not the bytes that were written); {_ANEW}")
+    return load_safetensors(content)
+
+
+def _write_lasting(path: Path, content: bytes) -> None:
+    """Writes aside, waits until the disk has it, and renames: a power cut leaves the old file or the new one."""
+    with storage.aside(path) as draft, draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

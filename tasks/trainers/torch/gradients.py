@@ -1,0 +1,124 @@
+"""The gradient of one step: in as many pieces as memory asks for, summed over the workers, always the same."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from tasks.devices import is_out_of_memory, seed_device
+from tasks.networks.base import Dropout
+from tasks.trainers.torch.speed import autocast
+from tasks.trainers.torch.state import Training
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A step's rows as the network reads them. `others` are the targets of the rows that were mixed in, which count
+    1 - `weight`; `seed` is what dropout draws from."""
+
+    blocks: dict[str, Tensor]
+    target: Tensor
+    others: Tensor | None = None
+    weight: float = 1.0
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+
+def add_gradients(training: Training, batch: Batch) -> Tensor:
+    """Leaves the gradients of the batch's mean loss at the weights; returns that loss, a float32 scalar on the device.
+
+    A batch that memory would not hold is tried again in twice as many pieces, from then on for the rest of the run.
+    """
+    while True:
+        training.optimizer.zero_grad(set_to_none=True)
+        try:
+            loss = _in_pieces(training, batch)
+        except RuntimeError as error:
+            # Other workers wait for this one, in batch norm or in the sum: they cannot be asked to go back.
+            alone = training.workers.size == 1
+            if not (is_out_of_memory(error) and alone and training.progress.pieces < len(batch)):
+                raise
+            _halve(training, batch)
+            continue
+        gradients = [weights.grad for weights in training.network.parameters() if weights.grad is not None]
+        training.workers.sum_([*gradients, loss])
+        return loss
+
+
+def pieces(num_rows: int, num_pieces: int) -> Iterator[slice]:
+    """Rows 0 ... num_rows in pieces whose sizes differ by one at most; fewer pieces where rows are fewer."""
+    num_pieces = min(num_pieces, num_rows)
+    bounds = [num_rows * number // num_pieces for number in range(num_pieces + 1)] if num_pieces else []
+    for start, stop in pairwise(bounds):
+        yield slice(start, stop)
+
+
+def _in_pieces(training: Training, batch: Batch) -> Tensor:
+    own = training.workers.share(len(batch))
+    total = _total_weight(training, batch)
+    loss = torch.zeros((), device=training.device)
+    for piece in pieces(own.stop - own.start, _num_pieces(training, batch)):
+        rows = slice(own.start + piece.start, own.start + piece.stop)
+        _tell_place(training, rows, len(batch))
+        # Each piece draws what the whole batch draws, and takes its rows of it.
+        seed_device(training.device, batch.seed)
+        with autocast(training.way, training.device):
+            outputs = training.forward({name: block[rows] for name, block in batch.blocks.items()})
+        part = _weighted_loss(training, outputs, batch, rows) / total
+        training.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+        loss += part.detach()
+    return loss
+
+
+def _num_pieces(training: Training, batch: Batch) -> int:
+    """The same on every worker, as batch norm waits for all of them in every piece."""
+    config = training.config
+    rows = config.batch_size * config.accumulation / training.progress.pieces
+    return max(1, min(math.ceil(len(batch) / rows), len(batch) // training.workers.size))
+
+
+def _total_weight(training: Training, batch: Batch) -> Tensor:
+    loss = training.loss
+    total = loss.row_weights(batch.target).sum()
+    if batch.others is None:
+        return total
+    return batch.weight * total + (1 - batch.weight) * loss.row_weights(batch.others).sum()
+
+
+def _weighted_loss(training: Training, outputs: Tensor, batch: Batch, rows: slice) -> Tensor:
+    loss, target = training.loss, batch.target[rows]
+    own = (loss.row_losses(outputs, target) * loss.row_weights(target)).sum()
+    if batch.others is None:
+        return own
+    other = batch.others[rows]
+    mixed_in = (loss.row_losses(outputs, other) * loss.row_weights(other)).sum()
+    return batch.weight * own + (1 - batch.weight) * mixed_in
+
+
+def _tell_place(training: Training, rows: slice, num_rows: int) -> None:
+    whole = rows.stop - rows.start == num_rows
+    for module in training.network.modules():
+        if isinstance(module, Dropout):
+            module.place = None if whole else (rows.start, num_rows)
+
+
+def _halve(training: Training, batch: Batch) -> None:
+    training.progress.pieces *= 2
+    if training.device.type == "cuda":
+        torch.cuda.empty_cache()
+    rows = math.ceil(len(batch) / training.progress.pieces)
+    _logger.warning(
+        "train: %s rows at once would not fit into memory; from now on they go through the network in pieces of %s",
+        f"{len(batch):,}",
+        f"{rows:,}",
+    )

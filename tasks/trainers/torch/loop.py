@@ -1,0 +1,130 @@
+"""The training loop: fit, an epoch, a step; every network goes through it, and listeners are told of its events."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from tasks.augmentation.mix import draw_mixture, mix_blocks, weighted
+from tasks.trainers.torch.batches import Data
+from tasks.trainers.torch.gradients import Batch, add_gradients
+from tasks.trainers.torch.optimizers import add_l1, set_rate
+from tasks.trainers.torch.state import Training
+from tasks.trainers.torch.trouble import LossCheck
+from tasks.trainers.torch.validation import validate
+
+
+class LoopListener(Protocol):
+    """Is told what happens in the loop, and sees all of the training's state: early stopping, checkpoints, history."""
+
+    def started(self, training: Training) -> None:
+        """The loop begins, from the start or from where a killed process came to."""
+
+    def step_ended(self, training: Training) -> None:
+        """The weights have moved."""
+
+    def epoch_ended(self, training: Training, metrics: dict[str, float]) -> None:
+        """An epoch is over and validated; `metrics` has the same names every time."""
+
+    def ended(self, training: Training) -> None:
+        """The loop is over, well or not."""
+
+
+def fit(training: Training, listeners: list[LoopListener]) -> None:
+    """Epoch after epoch until the last step, or until a listener says that it is enough."""
+    for listener in listeners:
+        listener.started(training)
+    try:
+        # A process that was killed behind the last step has not closed its epoch yet.
+        while training.progress.step_in_epoch or not training.is_over:
+            metrics = run_epoch(training, listeners)
+            for listener in listeners:
+                listener.epoch_ended(training, metrics)
+    finally:
+        for listener in listeners:
+            listener.ended(training)
+
+
+def run_epoch(training: Training, listeners: list[LoopListener]) -> dict[str, float]:
+    """One pass over the training rows, or what is left of it, and one over the validation rows. Returns the metrics."""
+    progress = training.progress
+    training.learn_mode()
+    check = LossCheck(training)
+    for data in training.batches.epoch(progress.epoch, progress.step_in_epoch):
+        if training.is_over:
+            break
+        check.add(train_step(training, data))
+        for listener in listeners:
+            listener.step_ended(training)
+        if training.share_of_time() == 1:
+            break
+    check.close()
+    metrics = {
+        "train_loss": float(training.epoch_loss) / training.epoch_rows,
+        **validate(training),
+        "learning_rate": progress.learning_rate,
+    }
+    _close_epoch(training, metrics)
+    return metrics
+
+
+def train_step(training: Training, data: Data) -> Tensor:
+    """One step down the gradient on these rows. Returns their mean loss, a scalar on the device."""
+    config, progress = training.config, training.progress
+    progress.learning_rate = training.schedule.rate(progress.step, training.share_of_time())
+    set_rate(training.optimizer, progress.learning_rate)
+    loss = add_gradients(training, changed(training, data))
+    training.scaler.unscale_(training.optimizer)
+    if config.l1:
+        add_l1(training.network, config.l1)
+    if config.clip_norm is not None:
+        torch.nn.utils.clip_grad_norm_(training.network.parameters(), config.clip_norm)
+    training.scaler.step(training.optimizer)
+    training.scaler.update()
+    if training.average is not None:
+        training.average.update(progress.step)
+    training.epoch_loss += loss.to(training.epoch_loss) * len(data)
+    training.epoch_rows += len(data)
+    progress.step += 1
+    progress.step_in_epoch += 1
+    return loss
+
+
+def changed(training: Training, data: Data) -> Batch:
+    """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone."""
+    job, step = training.job, training.progress.step
+    generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
+    changes = {name: augment(_unrounded(data.blocks[name]), generator) for name, augment in job.augmentations.items()}
+    blocks, seed = {**data.blocks, **changes}, step_seed(training.config.seed, step, "dropout")
+    mixture = draw_mixture(job.mix, job.spec, len(data), generator)
+    if mixture is None:
+        return Batch(blocks=blocks, target=data.target, seed=seed)
+    mixed, others = mix_blocks(job.spec, blocks, mixture), data.target[mixture.partner.to(data.target.device)]
+    if not job.spec.classes:
+        return Batch(blocks=mixed, target=weighted(data.target, others, mixture.weight), seed=seed)
+    return Batch(blocks=mixed, target=data.target, others=others, weight=mixture.weight, seed=seed)
+
+
+def step_seed(seed: int, step: int, purpose: str) -> int:
+    """A seed of its own for every step: so a step draws the same whatever came before, in this process or another."""
+    digest = hashlib.sha256(f"{seed} {step} {purpose}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _close_epoch(training: Training, metrics: dict[str, float]) -> None:
+    training.progress.epoch += 1
+    training.progress.step_in_epoch = 0
+    training.progress.history.append(metrics)
+    training.schedule.epoch_ended(metrics["validation_loss"])
+    training.epoch_loss.zero_()
+    training.epoch_rows = 0
+    if training.share_of_time() == 1:
+        training.stopped = True
+
+
+def _unrounded(block: Tensor) -> Tensor:
+    """Bytes as float32, so that they are not rounded once more; the network scales them either way."""
+    return block.to(torch.float32) if block.dtype == torch.uint8 else block

@@ -1,0 +1,155 @@
+"""How wrong outputs are, row by row, and what they mean as an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from tasks.errors import UserError
+from tasks.inputs import Spec
+from tasks.params_torch import TorchTrain
+
+LossKind = Literal["cross_entropy", "mse", "mae", "huber"]
+_LISTED = 20
+"""Classes that a message lists at most."""
+
+
+class Loss:
+    """The loss of a run. `num_outputs` is how many numbers a network must answer with for each row: one for each class,
+    and one for a number, or for two classes by mean squared error, where its sigmoid is the second one's probability.
+    """
+
+    def __init__(self, config: TorchTrain, kind: LossKind, num_classes: int, weights: Tensor | None = None) -> None:
+        self.kind, self.num_classes = kind, num_classes
+        self.num_outputs = num_classes if kind == "cross_entropy" else 1
+        self._smoothing, self._delta = config.label_smoothing, config.huber_delta
+        self._weights = weights
+
+    def row_losses(self, outputs: Tensor, target: Tensor, training: bool = True) -> Tensor:
+        """Each row's loss [B], computed in float32 at least, from outputs [B, O] and targets [B].
+
+        Of outputs [B, M, O], by M networks in one, it is the mean of their losses: so each learns by itself. Labels are
+        smoothed in training alone (Szegedy et al. 2016, arXiv:1512.00567): a row's target is (1 - smoothing) of its
+        class and smoothing / K of all.
+        """
+        outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+        if outputs.dim() == 2:
+            return self._losses(outputs, target, training)
+        num_rows, num_members, _ = outputs.shape
+        each = target[:, None].expand(num_rows, num_members).reshape(-1)
+        return self._losses(outputs.flatten(0, 1), each, training).reshape(num_rows, num_members).mean(1)
+
+    def row_weights(self, target: Tensor) -> Tensor:
+        """How much each row counts, [B] float32, by the weight of its class; a batch's loss is the weighted mean."""
+        if self._weights is None:
+            return torch.ones(len(target), dtype=torch.float32, device=target.device)
+        # Kept where the targets are: a copy in every step would make an accelerator wait.
+        self._weights = self._weights.to(target.device)
+        return self._weights[target]
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        """Outputs [B, O] or [B, M, O] as probabilities [B, K], or as values [B], still standardized, for a number; the
+        mean over M members. The dtype stays, so it should be float64."""
+        if self.kind == "cross_entropy":
+            return _over_members(torch.softmax(outputs, dim=-1))
+        if not self.num_classes:
+            return _over_members(outputs)[:, 0]
+        second = _over_members(torch.sigmoid(outputs))
+        return torch.cat([1 - second, second], dim=1)
+
+    def _losses(self, outputs: Tensor, target: Tensor, training: bool) -> Tensor:
+        """[B, O], [B] -> [B]."""
+        if self.kind == "cross_entropy":
+            smoothing = self._smoothing if training else 0.0
+            return functional.cross_entropy(outputs, target, reduction="none", label_smoothing=smoothing)
+        values, target = outputs[:, 0], target.to(outputs.dtype)
+        if self.num_classes:
+            values = torch.sigmoid(values)
+        match self.kind:
+            case "mse":
+                return functional.mse_loss(values, target, reduction="none")
+            case "mae":
+                return functional.l1_loss(values, target, reduction="none")
+            case "huber":
+                return functional.huber_loss(values, target, reduction="none", delta=self._delta)
+
+
+def make_loss(config: TorchTrain, spec: Spec, target: NDArray[Any]) -> Loss:
+    """The loss of these parameters; `target` [N] are the training rows' class numbers or values.
+
+    Raises UserError for a loss that does not fit the task, and for class weights of classes that are not there.
+    """
+    kind = _kind(config, spec)
+    if not spec.classes:
+        return Loss(config, kind, 0)
+    return Loss(config, kind, len(spec.classes), _class_weights(config, spec, target))
+
+
+def _kind(config: TorchTrain, spec: Spec) -> LossKind:
+    if spec.classes:
+        return _kind_for_classes(config, len(spec.classes))
+    if config.loss == "cross_entropy":
+        raise UserError("train.loss: cross_entropy is for classes, and the target is a number; use mse, mae or huber")
+    for name in ("class_weight", "label_smoothing"):
+        if getattr(config, name):
+            raise UserError(f"train.{name}: is for classes, and the target is a number; remove {name}")
+    return "mse" if config.loss == "auto" else config.loss
+
+
+def _kind_for_classes(config: TorchTrain, num_classes: int) -> LossKind:
+    if config.loss in ("mae", "huber"):
+        raise UserError(f"train.loss: {config.loss} is for a number, and the target has classes; use cross_entropy")
+    if config.loss == "mse" and num_classes != 2:
+        raise UserError(
+            f"train.loss: mse is for a number or for two classes, and the target has {num_classes}; use cross_entropy"
+        )
+    return "mse" if config.loss == "mse" else "cross_entropy"
+
+
+def _class_weights(config: TorchTrain, spec: Spec, target: NDArray[Any]) -> Tensor | None:
+    """[K] float32, 1 for a class that is not named."""
+    if config.class_weight is None:
+        return None
+    if config.class_weight == "balanced":
+        return _balanced(target, len(spec.classes))
+    _check_named(config.class_weight, spec)
+    return torch.tensor([config.class_weight.get(name, 1.0) for name in spec.classes], dtype=torch.float32)
+
+
+def _balanced(target: NDArray[Any], num_classes: int) -> Tensor:
+    """n / (K * n_k), [K] float32, so that rows count 1 on average (after King and Zeng 2001, Logistic Regression in
+    Rare Events Data). K are the classes that have rows; one that has none keeps 1."""
+    counts = np.bincount(target, minlength=num_classes)
+    weights = np.ones(num_classes)
+    there = counts > 0
+    weights[there] = len(target) / (there.sum() * counts[there])
+    return torch.tensor(weights, dtype=torch.float32)
+
+
+def _check_named(weights: Mapping[str, float], spec: Spec) -> None:
+    for name, weight in weights.items():
+        if name not in spec.classes:
+            raise UserError(
+                f"train.class_weight: the target has no class {name!r}; its classes are {_listed(spec.classes)}"
+            )
+        if weight <= 0:
+            raise UserError(
+                f"train.class_weight: {name} is {weight:g}, and a weight must be above 0; "
+                "to leave a class out, take its rows out in clean"
+            )
+
+
+def _listed(classes: Sequence[str]) -> str:
+    more = f" and {len(classes) - _LISTED} more" if len(classes) > _LISTED else ""
+    return ", ".join(classes[:_LISTED]) + more
+
+
+def _over_members(answers: Tensor) -> Tensor:
+    """[B, O] of [B, O] or [B, M, O]."""
+    return answers.mean(1) if answers.dim() == 3 else answers

@@ -1,0 +1,90 @@
+"""A trained network that answers encoded rows, and its files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from tasks.devices import choose_device, deterministic, is_there
+from tasks.errors import UserError
+from tasks.inputs import ModelInput, Spec
+from tasks.networks import build
+from tasks.networks.base import InputNetwork, check_shapes
+from tasks.params_torch import TorchTrain
+from tasks.trainers.base import read_model, write_model
+from tasks.trainers.torch.batches import Scale, as_tensor
+from tasks.trainers.torch.losses import Loss, make_loss
+from tasks.trainers.torch.state import PREDICT_ROWS
+from tasks.trainers.torch.test_time import variants
+
+_WEIGHTS = "model.safetensors"
+_KEPT = {"kind", "network", "loss", "test_time_augmentation", "device"}
+"""The settings that a model needs in order to answer."""
+
+
+class TorchModel:
+    """Answers by the network, in float32, on the device that it was trained on if it is there."""
+
+    def __init__(self, spec: Spec, config: TorchTrain, network: InputNetwork, loss: Loss, scale: Scale) -> None:
+        self.spec, self.config, self.network, self.loss, self.scale = spec, config, network, loss, scale
+
+    def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
+        answers = [self._predict_rows(inputs, start) for start in range(0, inputs.num_rows, PREDICT_ROWS)]
+        shape = (0, len(self.spec.classes)) if self.spec.classes else (0,)
+        return np.concatenate([np.zeros(shape), *answers])
+
+    def save(self, folder: Path) -> None:
+        weights = {name: tensor.cpu().contiguous() for name, tensor in sorted(self.network.state_dict().items())}
+        settings = {
+            "train": self.config.model_dump(mode="json", include=_KEPT),
+            "target": {"mean": self.scale.mean, "deviation": self.scale.deviation},
+        }
+        write_model(folder, "torch", self.spec, _WEIGHTS, save_safetensors(weights), **settings)
+
+    def _predict_rows(self, inputs: ModelInput, start: int) -> NDArray[np.float64]:
+        device = next(self.network.parameters()).device
+        rows = slice(start, start + PREDICT_ROWS)
+        blocks = {field.name: as_tensor(inputs.blocks[field.name][rows]).to(device) for field in self.spec.fields}
+        check_shapes(self.spec, blocks)
+        self.network.eval()
+        with deterministic(device), torch.inference_mode():
+            kind = self.config.test_time_augmentation
+            answers = torch.stack([self._answers(variant) for variant in variants(self.spec, blocks, kind)]).mean(0)
+        return (answers if self.spec.classes else answers * self.scale.deviation + self.scale.mean).numpy()
+
+    def _answers(self, blocks: dict[str, Tensor]) -> Tensor:
+        return self.loss.answers(self.network(blocks).cpu().to(torch.float64))
+
+
+def load_model(folder: Path, spec: Spec) -> TorchModel:
+    """The model that `TorchModel.save` wrote. Raises UserError when a file is missing or damaged."""
+    content, weights = read_model(folder, "torch", spec)
+    config = _kept_config(content["train"])
+    loss = make_loss(config, spec, np.zeros(0))
+    network = build(config.network, spec, loss.num_outputs)
+    try:
+        network.load_state_dict(load_safetensors(weights))
+    except (SafetensorError, RuntimeError) as error:
+        said = str(error).splitlines()[0]
+        raise UserError(f"{folder / _WEIGHTS}: does not fit model.json ({said}); run stage train again") from None
+    network.to(_device_or_cpu(config.device))
+    return TorchModel(spec, config, network, loss, Scale(**content["target"]))
+
+
+def _kept_config(content: dict[str, Any]) -> TorchTrain:
+    # Through JSON, as only there a list may stand for a tuple.
+    return TorchTrain.model_validate_json(json.dumps(content))
+
+
+def _device_or_cpu(wanted: str) -> torch.device:
+    """Where a loaded model answers: a model trained elsewhere must answer here too."""
+    return choose_device(wanted) if wanted == "auto" or is_there(torch.device(wanted)) else torch.device("cpu")

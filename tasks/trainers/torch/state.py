@@ -1,0 +1,170 @@
+"""All that changes while a network learns, in one place: what a checkpoint holds, and what the loop works on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tasks.networks import build
+from tasks.networks.base import InputNetwork
+from tasks.params_torch import TorchTrain
+from tasks.trainers.base import Job
+from tasks.trainers.torch.averaging import Average
+from tasks.trainers.torch.batches import Batches, Scale, held_or_parts, make_batches
+from tasks.trainers.torch.fine_tuning import Taken, read_weights, take_over
+from tasks.trainers.torch.losses import Loss, make_loss
+from tasks.trainers.torch.optimizers import frozen, make_optimizer
+from tasks.trainers.torch.schedules import Schedule
+from tasks.trainers.torch.speed import Way
+from tasks.trainers.torch.workers import Workers, with_common_batch_norm
+
+PREDICT_ROWS = 1024
+"""Rows that are answered at once."""
+PLAIN = Way(precision="float32", layout="contiguous", compile=False)
+
+
+@dataclass(kw_only=True)
+class Progress:
+    """How far the training has come; `step` and `epoch` are those that come next, both from 0."""
+
+    epoch: int = 0
+    step: int = 0
+    step_in_epoch: int = 0
+    best_epoch: int = 0
+    best_loss: float = math.inf
+    learning_rate: float = 0.0
+    pieces: int = 1
+    """In how many pieces a step's rows go through the network: `accumulation`, doubled where memory would not do."""
+    seconds: float = 0.0
+    """Spent by processes that were killed before this one took over."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """The metrics of every epoch that is over."""
+
+
+class Training:
+    """A network that learns: what it learns from, how, and how far it has come."""
+
+    def __init__(self, job: Job, config: TorchTrain, device: torch.device, workers: Workers) -> None:
+        self.job, self.config, self.device, self.workers = job, config, device, workers
+        targets = job.train.targets()
+        self.scale = target_scale(targets, is_number=not job.spec.classes)
+        self.loss: Loss = make_loss(config, job.spec, targets)
+        network = build(config.network, job.spec, self.loss.num_outputs)
+        self.network: InputNetwork = with_common_batch_norm(network, workers).to(device)
+        self.taken: Taken | None = _begun_from(self)
+        self.still: list[nn.Module] = frozen(self.network, config)
+        self.optimizer = make_optimizer(self.network, config)
+        self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
+        held_bytes = config.held_mebibytes * 2**20
+        self.batches: Batches = make_batches(
+            job.train,
+            job.spec,
+            self.scale,
+            step_rows=config.batch_size * config.accumulation,
+            device=device,
+            held_bytes=held_bytes,
+            seed=config.seed,
+            min_rows=max(2, workers.size),
+        )
+        self.validation = held_or_parts(job.validation, job.spec, self.scale, device, held_bytes, PREDICT_ROWS)
+        self.num_steps = config.epochs * self.batches.num_steps
+        if config.max_steps is not None:
+            self.num_steps = min(self.num_steps, config.max_steps)
+        self.schedule = Schedule(config, self.batches.num_steps, self.num_steps)
+        self.progress = Progress(pieces=config.accumulation)
+        self.best_weights: dict[str, Tensor] = {}
+        self.epoch_loss = torch.zeros((), dtype=torch.float64, device=_home_of_float64(device))
+        self.epoch_rows = 0
+        self.use(PLAIN)
+        self.stopped = False
+        self.since = time.monotonic()
+
+    def use(self, way: Way) -> None:
+        """From now on computes in that way: precision, how images lie in memory, and whether compiled."""
+        self.way = way
+        layout = torch.channels_last if way.layout == "channels_last" else torch.contiguous_format
+        for module in self.network.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(memory_format=layout)  # type: ignore[call-overload]
+        self.forward: Callable[[Mapping[str, Tensor]], Tensor] = (
+            _compiled(self.network) if way.compile else self.network
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=way.precision == "fp16")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.stopped or self.progress.step >= self.num_steps
+
+    def seconds(self) -> float:
+        """How long the training has taken, with what processes before this one spent."""
+        return self.progress.seconds + time.monotonic() - self.since
+
+    def share_of_time(self) -> float | None:
+        """How much of `max_minutes` has passed, by the first worker's clock; None when there is no such limit."""
+        if self.config.max_minutes is None:
+            return None
+        share = torch.tensor(self.seconds() / (60 * self.config.max_minutes) if self.workers.is_first else 0.0)
+        self.workers.sum_([share])
+        return min(float(share), 1.0)
+
+    def learn_mode(self) -> None:
+        """Dropout and batch norm as in training, but for what is frozen."""
+        self.network.train()
+        for module in self.still:
+            module.eval()
+
+    def facts(self) -> dict[str, Any]:
+        """What is worth knowing of how it went."""
+        found: dict[str, Any] = {
+            "device": self.device.type,
+            "epochs": self.progress.epoch,
+            "best_epoch": self.progress.best_epoch,
+            "steps": self.progress.step,
+            "num_weights": sum(weights.numel() for weights in self.network.parameters()),
+        }
+        if self.workers.size > 1:
+            found["workers"] = self.workers.size
+        if self.way != PLAIN:
+            found["way"] = self.way.in_words()
+        if self.progress.pieces > self.config.accumulation:
+            found["pieces"] = self.progress.pieces
+        if self.taken is not None:
+            found["taken_over"] = self.taken.in_words()
+        return found
+
+
+def target_scale(targets: NDArray[Any], *, is_number: bool) -> Scale:
+    """How a regression target is standardized; classes are not."""
+    if not is_number:
+        return Scale()
+    values = targets.astype(np.float64)
+    # A constant target has no deviation, and is learnt as it is.
+    return Scale(mean=float(values.mean()), deviation=float(values.std()) or 1.0)
+
+
+def _begun_from(training: Training) -> Taken | None:
+    folder = training.job.init_from
+    if folder is None:
+        return None
+    return take_over(training.network, read_weights(folder), str(training.config.init_from))
+
+
+def _compiled(network: InputNetwork) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    # What was compiled before, for another fold or another way, counts towards torch's limit of eight for one function.
+    torch._dynamo.reset()
+    compiled: Callable[[Mapping[str, Tensor]], Tensor] = torch.compile(network)
+    return compiled
+
+
+def _home_of_float64(device: torch.device) -> torch.device:
+    # MPS knows no float64.
+    return torch.device("cpu") if device.type == "mps" else device

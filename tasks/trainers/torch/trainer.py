@@ -1,0 +1,84 @@
+"""Trains any of the networks: sets the machine up, goes on from a checkpoint, runs the loop, keeps the best weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tasks.devices import choose_device, deterministic, fastest, memory_errors, own_random_numbers, threads_for
+from tasks.errors import UserError
+from tasks.hints import hints
+from tasks.inputs import Spec
+from tasks.params_torch import TorchTrain
+from tasks.trainers.base import Fitted, Job, check_job
+from tasks.trainers.torch.checkpoints import Checkpoints, restore
+from tasks.trainers.torch.listeners import BestWeights, EarlyStopping, Teller
+from tasks.trainers.torch.loop import LoopListener, fit
+from tasks.trainers.torch.model import TorchModel, load_model
+from tasks.trainers.torch.state import Training
+from tasks.trainers.torch.test_time import check as check_test_time
+from tasks.trainers.torch.trial import choose_way
+from tasks.trainers.torch.workers import joined
+
+_logger = logging.getLogger(__name__)
+
+
+class TorchTrainer:
+    """Trains any of the networks; the same seed on the same machine gives the same weights, bit for bit."""
+
+    requirements: tuple[str, ...] = ("torch", "safetensors")
+
+    def fit(self, job: Job, config: TorchTrain) -> Fitted:
+        check_job(job)
+        _check_fits(job, config)
+        with _prepared(job, config) as training:
+            _train(training)
+            training.network.load_state_dict(training.best_weights)
+        model = TorchModel(job.spec, config, training.network, training.loss, training.scale)
+        facts = training.facts()
+        waited = {"waited": training.batches.waited / max(training.seconds(), 1e-9)}
+        return Fitted(model=model, facts=facts, hints=tuple(hints(training.progress.history, facts | waited)))
+
+    def load(self, folder: Path, spec: Spec) -> TorchModel:
+        return load_model(folder, spec)
+
+
+@contextmanager
+def _prepared(job: Job, config: TorchTrain) -> Iterator[Training]:
+    """The training, on its device, with its random numbers, threads and workers; all of it put back at the end."""
+    batch_numbers = config.batch_size * sum(field.num_inputs for field in job.spec.fields)
+    with ExitStack() as stack:
+        workers = stack.enter_context(joined(choose_device(config.device).type))
+        device = workers.device(choose_device(config.device))
+        stack.enter_context(memory_errors(config.batch_size))
+        stack.enter_context(deterministic(device) if config.determinism == "strict" else fastest(device))
+        stack.enter_context(own_random_numbers(device, config.seed))
+        stack.enter_context(threads_for(batch_numbers))
+        yield Training(job, config, device, workers)
+
+
+def _train(training: Training) -> None:
+    job, config = training.job, training.config
+    listeners: list[LoopListener] = [BestWeights()]
+    if config.patience is not None:
+        listeners.append(EarlyStopping(config.patience))
+    listeners.append(Teller())
+    if job.checkpoints is not None:
+        listeners.append(Checkpoints(job.checkpoints, minutes=config.checkpoint_minutes, steps=config.checkpoint_steps))
+    if job.checkpoints is None or not restore(job.checkpoints, training):
+        choose_way(training)
+    else:
+        _logger.info("train: goes on from step %d, in epoch %d", training.progress.step, training.progress.epoch + 1)
+    fit(training, listeners)
+
+
+def _check_fits(job: Job, config: TorchTrain) -> None:
+    check_test_time(job.spec, config.test_time_augmentation)
+    rows = job.train.num_rows
+    if not config.is_default("batch_size") and config.batch_size > rows:
+        raise UserError(
+            f"train.batch_size: {config.batch_size:,} rows are asked for at once, and there are {rows:,} training "
+            "rows; give at most so many, or add data"
+        )

@@ -1,0 +1,79 @@
+"""What is to be fitted, by the files that the stages before left: for the train stage and for its workers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from tasks import storage
+from tasks.augmentation.settings import trainer_settings
+from tasks.digests import file_digest, folder_digest
+from tasks.example_parts import StoredExamples
+from tasks.inputs import Examples, Spec
+from tasks.listeners import Listener
+from tasks.params import Train
+from tasks.params_torch import TorchTrain
+from tasks.params_train import SklearnTrain
+from tasks.paths import Paths
+from tasks.recipe import Recipe
+from tasks.tracking.models import model_folder
+from tasks.trainers.base import Job
+
+
+def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Listener]) -> Job:
+    """The rows to learn from and those to choose the best state by, and all that belongs to them.
+
+    Rows are in memory; or where they lie, when a network learns from more than it may hold.
+    Raises UserError for a model to begin from that is not there, before any row is read.
+    """
+    spec, target = recipe.spec(), recipe.target.name
+    init_from, image_features = _init_from(config, paths), _image_features(config, paths)
+    told = storage.read_json(paths.augmentation_report)
+    settings = trainer_settings(told)
+    return Job(
+        spec=spec,
+        train=_examples(config, spec, target, paths.augmented),
+        validation=_examples(config, spec, target, paths.normalized("validation")),
+        augmentations=recipe.augmentations(settings, told.get("deviations", {})),
+        mix=settings.mix,
+        listeners=listeners,
+        checkpoints=paths.checkpoints / _key(config, paths, init_from or image_features),
+        init_from=init_from,
+        image_features=image_features,
+    )
+
+
+def _examples(config: Train, spec: Spec, target: str, folder: Path) -> Examples | StoredExamples:
+    stored = StoredExamples(spec=spec, target=target, files=tuple(storage.part_files(folder)))
+    if isinstance(config, TorchTrain) and stored.num_bytes > config.held_mebibytes * 2**20:
+        return stored
+    return stored.loaded()
+
+
+def _init_from(config: Train, paths: Paths) -> Path | None:
+    if not isinstance(config, TorchTrain) or config.init_from is None:
+        return None
+    return model_folder(paths.project, config.init_from, "train.init_from")
+
+
+def _image_features(config: Train, paths: Paths) -> Path | None:
+    if not isinstance(config, SklearnTrain) or config.image_features is None:
+        return None
+    return model_folder(paths.project, config.image_features, "train.image_features")
+
+
+def _key(config: Train, paths: Paths, begun_with: Path | None) -> str:
+    """A name for all that decides what is learnt: a checkpoint of anything else is never looked at."""
+    library = {"torch": "torch", "lightgbm": "lightgbm", "sklearn": "scikit-learn"}[config.kind]
+    decides = {
+        "settings": config.model_dump(mode="json"),
+        "rows": [folder_digest(paths.augmented), folder_digest(paths.normalized("validation"))],
+        "recipe": file_digest(paths.recipe),
+        "augmentation": file_digest(paths.augmentation_report),
+        "begun_with": None if begun_with is None else folder_digest(begun_with),
+        "library": version(library),
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -40,6 +40,8 @@ SPEC = Spec(fields=(SCAN,), task="multiclass", classes=tuple("0123456789"))
 
 def main() -> None:
     """Makes the rows, measures, prints a table."""
+    # Threads that learn wait for each other on a core that reads, and what is measured would be their waiting.
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {DEVICE.type}"
     print(f"{machine}, torch {torch.__version__}\n")
     with tempfile.TemporaryDirectory() as folder:

@@ -22,8 +22,7 @@ from tasks.plots import Picture, learning_curves
 from tasks.recipe import Recipe, read_recipe
 from tasks.report import Report
 from tasks.report_page import Mistake, Page, Station, render, show_row
-from tasks.trainers import trainer
-from tasks.trainers.base import Model
+from tasks.trainers import load
 
 _DIGITS = 6
 """Of a metric in metrics.json."""
@@ -56,19 +55,10 @@ def headline(metrics: dict[str, float]) -> str:
     return f"{name} {number(metrics[name])}"
 
 
-def load_model(recipe: Recipe, paths: Paths) -> Model:
-    """The trained model, loaded by the trainer that model.json names. Raises UserError when a file is no good."""
-    path = paths.model / "model.json"
-    content = storage.read_json(path)
-    if not isinstance(content, dict) or "trainer" not in content:
-        raise UserError(f"{path}: damaged (names no trainer); run stage train again (`modelwright run --from train`)")
-    return trainer(content["trainer"]).load(paths.model, recipe.spec())
-
-
 def answer_test_rows(recipe: Recipe, paths: Paths) -> Answers:
     """The model's answers to normalized/test/, a part at a time."""
     spec = recipe.spec()
-    model = load_model(recipe, paths)
+    model = load(paths.model, spec)
     actual, given = [], []
     for part in storage.read_parts(paths.normalized("test")):
         examples = read_examples(spec, recipe.target.name, [part])

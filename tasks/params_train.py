@@ -20,6 +20,10 @@ def _names_of_classes(weights: object) -> object:
 ClassWeight = Annotated[
     Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None, BeforeValidator(_names_of_classes)
 ]
+_IMAGE_FEATURES = (
+    "read images through a trained network: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's folder; flattened "
+    "pixels when not given"
+)
 _CLASS_WEIGHT = "how much a row of a class counts, by name; balanced: each class as much as any other; classes only"
 
 
@@ -50,6 +54,7 @@ class LightgbmTrain(Config):
     )
     num_iterations: int = Field(500, ge=1, description="at most so many trees a class")
     patience: int = Field(50, ge=1, description="stop after so many trees without a better validation loss")
+    image_features: str | None = Field(None, description=_IMAGE_FEATURES)
     device: Literal["cpu", "gpu", "cuda"] = Field(
         "cpu", description="gpu (OpenCL) and cuda need a LightGBM that was built for them"
     )
@@ -209,11 +214,7 @@ class SklearnTrain(Config):
 
     kind: Literal["sklearn"]
     estimator: Estimator = Field(description="which one")
-    image_features: str | None = Field(
-        None,
-        description="read images through a trained network: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's "
-        "folder; flattened pixels when not given",
-    )
+    image_features: str | None = Field(None, description=_IMAGE_FEATURES)
     seed: int = Field(0, ge=0, description="of estimators that draw at random")
 
 

@@ -15,7 +15,7 @@ from tasks.passport import passport
 from tasks.paths import Paths
 from tasks.report import Report
 from tasks.tracking.registry import Candidate, register_version
-from tasks.trainers import trainer
+from tasks.trainers import requirements
 
 
 def run(config: Register, paths: Paths) -> Report:
@@ -59,7 +59,7 @@ def _passport(paths: Paths, record: dict[str, Any], metrics: dict[str, float]) -
             "split": storage.read_json(paths.split_report)["num_rows"],
         },
         metrics=metrics,
-        requirements=trainer(record["trainer"]).requirements,
+        requirements=requirements(paths.model),
         root=paths.project.root,
     )
 

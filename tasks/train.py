@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from tasks import reports, storage
 from tasks.cross_validation import cross_validate, in_words, read_folds
 from tasks.digests import folder_digest
 from tasks.example_parts import StoredExamples
+from tasks.hints import hints
 from tasks.inputs import Examples, Spec
 from tasks.listeners import History, Listener, watching
 from tasks.params import Train
@@ -21,7 +23,7 @@ from tasks.recipe import read_recipe
 from tasks.report import Report
 from tasks.tracking.runs import RunLog, flat_params, open_run
 from tasks.train_workers import fit_in_workers
-from tasks.trainers import trainer
+from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job, score
 from tasks.training_job import read_job
 
@@ -39,13 +41,15 @@ def run(config: Train, paths: Paths) -> Report:
         fitted = _fit(config, paths, job)
         metrics = validation_metrics(job.spec, fitted, job.validation)
         folds = read_folds(paths.augmented, job.spec, recipe.target.name)
-        found = None if folds is None else cross_validate(job, folds, lambda one: trainer(config.kind).fit(one, config))
+        found = None if folds is None else cross_validate(job, folds, lambda one: fit(one, config))
         digest = write_model(paths, fitted)
         storage.write_text(paths.history, history.as_csv())
         rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}
         others = {"init_from": job.init_from, "image_features": job.image_features}
         begun = {name: folder_digest(folder) for name, folder in others.items() if folder is not None}
-        record = _record(digest, config, fitted, metrics, found)
+        # Trainers say what only they know; what the curves show is the same for all of them.
+        said = fitted.hints or tuple(hints(history.rows, fitted.facts))
+        record = _record(digest, config, replace(fitted, hints=said), metrics, found)
         storage.write_json(paths.run, record | begun | {"training_rows": rows})
         # Only now, when the model is safe: whoever is killed before goes on from the last checkpoint.
         storage.remove(paths.checkpoints)
@@ -95,7 +99,7 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
 def _fit(config: Train, paths: Paths, job: Job) -> Fitted:
     if isinstance(config, TorchTrain) and config.workers > 1:
         return fit_in_workers(config, paths, job.listeners)
-    return trainer(config.kind).fit(job, config)
+    return fit(job, config)
 
 
 def _record(

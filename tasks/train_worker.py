@@ -17,7 +17,7 @@ from tasks.listeners import Listener
 from tasks.params_torch import TorchTrain
 from tasks.paths import Project
 from tasks.recipe import read_recipe
-from tasks.trainers import trainer
+from tasks.trainers import fit
 from tasks.trainers.base import Fitted
 from tasks.training_job import read_job
 from tasks.worker_exchange import EventFile, Exchange
@@ -52,7 +52,7 @@ def _fit(told: Mapping[str, Any], listeners: Sequence[Listener]) -> Fitted:
     # Through JSON, as only there a list may stand for a tuple.
     config = TorchTrain.model_validate_json(json.dumps(told["train"]))
     paths = Project(root=Path(told["root"])).pipeline(told["pipeline"])
-    return trainer(config.kind).fit(read_job(config, paths, read_recipe(paths.recipe), listeners), config)
+    return fit(read_job(config, paths, read_recipe(paths.recipe), listeners), config)
 
 
 def _write_fitted(exchange: Exchange, fitted: Fitted) -> None:

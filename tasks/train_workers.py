@@ -20,7 +20,7 @@ from tasks.listeners import Listener
 from tasks.params_torch import TorchTrain
 from tasks.paths import Paths
 from tasks.recipe import read_recipe
-from tasks.trainers import trainer
+from tasks.trainers import load
 from tasks.trainers.base import Fitted
 from tasks.worker_exchange import Exchange, Relay
 
@@ -92,7 +92,7 @@ def _write_job(exchange: Exchange, config: TorchTrain, paths: Paths) -> None:
 
 def _read_fitted(exchange: Exchange, paths: Paths) -> Fitted:
     told = storage.read_json(exchange.told)
-    model = trainer("torch").load(exchange.model, read_recipe(paths.recipe).spec())
+    model = load(exchange.model, read_recipe(paths.recipe).spec())
     return Fitted(model=model, facts=told["facts"], hints=tuple(told["hints"]))
 
 

@@ -16,7 +16,7 @@ from tasks.inputs import Examples, Spec
 from tasks.listeners import Listener
 from tasks.params import Train
 from tasks.params_torch import TorchTrain
-from tasks.params_train import SklearnTrain
+from tasks.params_train import LightgbmTrain, SklearnTrain
 from tasks.paths import Paths
 from tasks.recipe import Recipe
 from tasks.tracking.models import model_folder
@@ -60,20 +60,22 @@ def _init_from(config: Train, paths: Paths) -> Path | None:
 
 
 def _image_features(config: Train, paths: Paths) -> Path | None:
-    if not isinstance(config, SklearnTrain) or config.image_features is None:
+    if not isinstance(config, SklearnTrain | LightgbmTrain) or config.image_features is None:
         return None
     return model_folder(paths.project, config.image_features, "train.image_features")
 
 
 def _key(config: Train, paths: Paths, begun_with: Path | None) -> str:
     """A name for all that decides what is learnt: a checkpoint of anything else is never looked at."""
-    library = {"torch": "torch", "lightgbm": "lightgbm", "sklearn": "scikit-learn"}[config.kind]
+    libraries = {{"torch": "torch", "lightgbm": "lightgbm", "sklearn": "scikit-learn"}[config.kind]}
+    if begun_with is not None:
+        libraries.add("torch")  # of which the other model is
     decides = {
         "settings": config.model_dump(mode="json"),
         "rows": [folder_digest(paths.augmented), folder_digest(paths.normalized("validation"))],
         "recipe": file_digest(paths.recipe),
         "augmentation": file_digest(paths.augmentation_report),
         "begun_with": None if begun_with is None else folder_digest(begun_with),
-        "library": version(library),
+        "libraries": {name: version(name) for name in sorted(libraries)},
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import tasks
 from tasks.environment import installed_version
 from tasks.inputs import FieldKind
 from tasks.recipe import Feature, Recipe, read_recipe
-from tasks.trainers import trainer
+from tasks import trainers
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -30,7 +30,7 @@ _READS: dict[FieldKind, str] = {"image": "pillow", "audio": "scipy", "sparse": "
 
 
 @contextmanager
-def packaged(model_folder: Path, kind: str, sample: pl.DataFrame, about: Model) -> Iterator[Path]:
+def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator[Path]:
     """The folder that MLflow is to keep, for as long as the context lasts.
 
     `sample` holds raw rows, for the signature and the example; `about` is MLflow's own record of the model.
@@ -46,18 +46,18 @@ def packaged(model_folder: Path, kind: str, sample: pl.DataFrame, about: Model) 
             python_model=str(Path(__file__).with_name("served_model.py")),
             code_paths=[str(Path(tasks.__file__).parent)],
             artifacts={"model": str(model_folder)},
-            pip_requirements=requirements(recipe, kind),
+            pip_requirements=requirements(recipe, trainers.requirements(model_folder)),
             signature=signature(recipe, sample),
             input_example=example(recipe, sample),
         )
         yield folder
 
 
-def requirements(recipe: Recipe, kind: str) -> list[str]:
-    """What prediction needs, in the versions that are installed."""
+def requirements(recipe: Recipe, of_model: Iterable[str]) -> list[str]:
+    """What prediction needs, in the versions that are installed; `of_model` is what the model itself does."""
     kinds = {field.kind for field in recipe.spec().fields}
     by_kind = {_READS[kind] for kind in kinds & _READS.keys()}
-    return [_pinned(name) for name in sorted({*_ALWAYS, *by_kind, *trainer(kind).requirements})]
+    return [_pinned(name) for name in sorted({*_ALWAYS, *by_kind, *of_model})]
 
 
 def signature(recipe: Recipe, sample: pl.DataFrame) -> ModelSignature:

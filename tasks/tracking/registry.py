@@ -169,7 +169,7 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Candi
     about = Model(
         artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id
     )
-    with packaged(paths.model, candidate.record["trainer"], candidate.sample, about) as folder:
+    with packaged(paths.model, candidate.sample, about) as folder:
         client.log_model_artifacts(logged.model_id, str(folder))
     return client.finalize_logged_model(logged.model_id, "READY")
 

@@ -20,12 +20,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-from tasks import storage
 from tasks.columns.boolean import WORDS
 from tasks.errors import UserError
 from tasks.recipe import Feature, Recipe, read_recipe
 from tasks.repair import InText, numbers_in_text
-from tasks.trainers import trainer
+from tasks.trainers import load
 
 
 class ServedModel(PythonModel):
@@ -34,8 +33,7 @@ class ServedModel(PythonModel):
     def load_context(self, context: Any) -> None:
         folder = Path(context.artifacts["model"])
         self._recipe = read_recipe(folder / "recipe.json")
-        kind = storage.read_json(folder / "model.json")["trainer"]
-        self._model = trainer(kind).load(folder, self._recipe.spec())
+        self._model = load(folder, self._recipe.spec())
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """`prediction`, and for classes a column `probability_CLASS` each; a row for each row of `model_input`."""

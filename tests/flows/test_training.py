@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -18,9 +19,10 @@ def result(stage: str) -> StageResult:
 def test_the_table_has_a_row_for_each_stage() -> None:
     from flows.training import stage_table
 
-    assert stage_table([result("ingest")]) == [
-        {"stage": "ingest", "outcome": "ran", "seconds": 0.13, "figure": "1,797 rows", "why": "never ran, forced"}
-    ]
+    told = result("ingest")
+    hinted = replace(told, report=replace(told.report, hints=("One.", "Two.")))
+    row = {"stage": "ingest", "outcome": "ran", "seconds": 0.13, "figure": "1,797 rows", "why": "never ran, forced"}
+    assert stage_table([told, hinted]) == [{**row, "hints": ""}, {**row, "hints": "One. Two."}]
 
 
 def test_an_artifact_key_has_no_underscore() -> None:

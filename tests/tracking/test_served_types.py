@@ -61,7 +61,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     job = Job(spec=recipe.spec(), train=examples, validation=examples)
     trainer("sklearn").fit(job, TRAIN).model.save(folder)
     write_recipe(folder / "recipe.json", recipe)
-    with package.packaged(folder, "sklearn", rows(40), Model()) as packed:
+    with package.packaged(folder, rows(40), Model()) as packed:
         yield mlflow.pyfunc.load_model(str(packed))
 
 
@@ -79,7 +79,7 @@ def test_prediction_needs_scipy_for_sounds() -> None:
     recipe = learn(
         [rows(4)], described({"call": ("audio", "feature"), "label": ("category", "target")}), Normalize()
     ).recipe
-    assert any(line.startswith("scipy==") for line in package.requirements(recipe, "torch"))
+    assert any(line.startswith("scipy==") for line in package.requirements(recipe, ()))
 
 
 def test_the_input_example_can_be_predicted(model: Any) -> None:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from tasks.devices import is_out_of_memory, seed_device
-from tasks.networks.base import Dropout
 from tasks.trainers.torch.speed import autocast
 from tasks.trainers.torch.state import Training
 
@@ -50,8 +49,9 @@ def add_gradients(training: Training, batch: Batch) -> Tensor:
                 raise
             _halve(training, batch)
             continue
-        gradients = [weights.grad for weights in training.network.parameters() if weights.grad is not None]
-        training.workers.sum_([*gradients, loss])
+        if training.workers.size > 1:
+            gradients = [weights.grad for weights in training.network.parameters() if weights.grad is not None]
+            training.workers.sum_([*gradients, loss])
         return loss
 
 
@@ -107,9 +107,8 @@ def _weighted_loss(training: Training, outputs: Tensor, batch: Batch, rows: slic
 
 def _tell_place(training: Training, rows: slice, num_rows: int) -> None:
     whole = rows.stop - rows.start == num_rows
-    for module in training.network.modules():
-        if isinstance(module, Dropout):
-            module.place = None if whole else (rows.start, num_rows)
+    for dropout in training.dropouts:
+        dropout.place = None if whole else (rows.start, num_rows)
 
 
 def _halve(training: Training, batch: Batch) -> None:

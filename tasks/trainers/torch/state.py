@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tasks.networks import build
-from tasks.networks.base import InputNetwork
+from tasks.networks.base import Dropout, InputNetwork
 from tasks.params_torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch.averaging import Average
@@ -59,6 +59,7 @@ class Training:
         self.loss: Loss = make_loss(config, job.spec, targets)
         network = build(config.network, job.spec, self.loss.num_outputs)
         self.network: InputNetwork = with_common_batch_norm(network, workers).to(device)
+        self.dropouts = [module for module in self.network.modules() if isinstance(module, Dropout)]
         self.taken: Taken | None = _begun_from(self)
         self.still: list[nn.Module] = frozen(self.network, config)
         self.optimizer = make_optimizer(self.network, config)

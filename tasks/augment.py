@@ -16,9 +16,9 @@ from tasks.augmentation.balance import class_counts, lacking, repeats, smote
 from tasks.augmentation.copies import Changes, Window, windows, with_copies
 from tasks.augmentation.preview import sections
 from tasks.augmentation.settings import SECTIONS, check_settings, given_sections
+from tasks.block_columns import from_series
 from tasks.columns.base import round_significant
 from tasks.columns.moments import merged, moments
-from tasks.inputs import from_series
 from tasks.params import Augment
 from tasks.paths import Paths
 from tasks.picture import caption_only, sheet

@@ -11,9 +11,9 @@ import polars as pl
 
 from tasks import reports, storage
 from tasks.augmentation.settings import SECTIONS
+from tasks.block_columns import read_examples
 from tasks.dataset import Dataset, read_dataset
 from tasks.errors import UserError
-from tasks.inputs import read_examples
 from tasks.judgement import Answers, Judgement, judge_classes, judge_values
 from tasks.metrics import number, positive_number
 from tasks.params import Evaluate

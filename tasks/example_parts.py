@@ -13,7 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks import storage
-from tasks.inputs import Examples, Field, ModelInput, Spec, from_series, read_examples
+from tasks.block_columns import from_series, read_examples
+from tasks.inputs import Examples, Field, ModelInput, Spec
 
 _BYTES = {"dense": 4, "image": 1, "audio": 1, "codes": 4, "tokens": 4}
 """Of one number of a block."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from tasks.params import Task
@@ -22,8 +21,6 @@ each row's place among K; tokens: [N, L] int32, filled up with 0."""
 
 FieldKind = Literal["dense", "image", "audio", "sparse", "codes", "tokens"]
 
-_UINT16 = 1 << 16
-"""Numbers below this are kept in two bytes."""
 _MANY_PLACES = 1_024
 """From so many places on, codes become a sparse matrix where estimators want one: nearly all of it is zero."""
 
@@ -123,47 +120,6 @@ class Examples:
         return self.target
 
 
-def to_series(name: str, field: Field, block: Block) -> pl.Series:
-    """A block as a Parquet column: fixed-size arrays for dense and pictures, lists of (index, value) for sparse, lists
-    without the filling for tokens, and plain numbers for codes."""
-    match field.kind:
-        case "codes":
-            return pl.Series(name, block, dtype=pl.UInt16 if field.num_inputs <= _UINT16 else pl.Int32)
-        case "tokens":
-            return _token_series(name, field, block)
-        case "dense":
-            return pl.Series(name, block, dtype=pl.Array(pl.Float32, field.shape))
-        case "image" | "audio":
-            flat = np.ascontiguousarray(block).reshape(len(block), field.num_inputs)
-            return pl.Series(name, flat, dtype=pl.Array(pl.UInt8, (field.num_inputs,)))
-        case "sparse":
-            return _sparse_series(name, block)
-
-
-def from_series(field: Field, values: pl.Series) -> Block:
-    """The block that `to_series` wrote."""
-    match field.kind:
-        case "codes":
-            return values.to_numpy().astype(np.int32)
-        case "tokens":
-            return _token_block(field, values)
-        case "dense":
-            return values.to_numpy().reshape(-1, *field.shape).astype(np.float32, copy=False)
-        case "image" | "audio":
-            return values.to_numpy().reshape(-1, *field.shape)
-        case "sparse":
-            return _sparse_block(field, values)
-
-
-def stack_blocks(field: Field, blocks: list[Block]) -> Block:
-    """The rows of all parts, one under the other."""
-    if field.kind == "sparse":
-        from scipy.sparse import vstack
-
-        return vstack(blocks, format="csr")
-    return np.concatenate(blocks)
-
-
 def as_matrix(spec: Spec, inputs: ModelInput) -> Any:
     """All fields side by side, for estimators that read one matrix: [N, K] float32, sparse when any field is."""
     sparse = any(map(_is_wide, spec.fields))
@@ -178,19 +134,6 @@ def as_matrix(spec: Spec, inputs: ModelInput) -> Any:
 def input_labels(spec: Spec) -> list[str]:
     """A name for each column of `as_matrix`."""
     return [label for field in spec.fields for label in _labels(field)]
-
-
-def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Examples:
-    """The rows of all parts as one set of examples, in memory."""
-    blocks: dict[str, list[Block]] = {field.name: [] for field in spec.fields}
-    targets = []
-    for part in parts:
-        for field in spec.fields:
-            blocks[field.name].append(from_series(field, part[field.name]))
-        targets.append(part[target].to_numpy())
-    values = np.concatenate(targets)
-    stacked = {field.name: stack_blocks(field, blocks[field.name]) for field in spec.fields}
-    return Examples(inputs=ModelInput(blocks=stacked, num_rows=len(values)), target=values)
 
 
 def one_hot(field: Field, codes: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -228,44 +171,3 @@ def _sparse_one_hot(field: Field, codes: NDArray[np.int32]) -> csr_matrix:
 
 def _labels(field: Field) -> Iterable[str]:
     return field.labels or (f"{field.name}[{number}]" for number in range(field.num_inputs))
-
-
-def _token_series(name: str, field: Field, block: NDArray[np.int32]) -> pl.Series:
-    dtype = pl.UInt16 if field.vocabulary <= _UINT16 else pl.Int32
-    padded = pl.Series(name, np.ascontiguousarray(block), dtype=pl.Array(dtype, field.shape))
-    lengths = pl.Series("length", np.count_nonzero(block, axis=1))
-    return pl.DataFrame([padded, lengths]).select(pl.col(name).arr.to_list().list.head("length")).to_series()
-
-
-def _token_block(field: Field, values: pl.Series) -> NDArray[np.int32]:
-    lengths = values.list.len().to_numpy()
-    block = np.zeros((len(values), *field.shape), dtype=np.int32)
-    block[np.arange(field.shape[0]) < lengths[:, None]] = values.explode(
-        empty_as_null=False, keep_nulls=False
-    ).to_numpy()
-    return block
-
-
-def _sparse_series(name: str, block: csr_matrix) -> pl.Series:
-    block.sort_indices()
-    entries = pl.DataFrame({"index": block.indices.astype(np.uint32), "value": block.data.astype(np.float32)})
-    lengths = np.diff(block.indptr)
-    rows = pl.Series("row", np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths))
-    entry = entries.select(pl.struct("index", "value").alias(name)).with_columns(rows)
-    every_row = pl.DataFrame({"row": np.arange(len(lengths), dtype=np.uint32)})
-    lists = every_row.join(
-        entry.group_by("row", maintain_order=True).agg(name), on="row", how="left", maintain_order="left"
-    )
-    return lists[name].fill_null([])
-
-
-def _sparse_block(field: Field, values: pl.Series) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    lengths = values.list.len().to_numpy()
-    entries = values.explode(empty_as_null=False, keep_nulls=False).struct.unnest()
-    pointers = np.concatenate([[0], np.cumsum(lengths)])
-    shape = (len(values), field.num_inputs)
-    return csr_matrix(
-        (entries["value"].to_numpy(), entries["index"].to_numpy().astype(np.int32), pointers), shape=shape
-    )

@@ -8,9 +8,10 @@ from itertools import repeat
 import polars as pl
 
 from tasks import reports, storage
+from tasks.block_columns import to_series
 from tasks.dataset import Dataset, read_dataset
 from tasks.folds import FOLD
-from tasks.inputs import Field, to_series
+from tasks.inputs import Field
 from tasks.out_of_fold import row_folds
 from tasks.parallel import ahead, mapped
 from tasks.params import Normalize

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from tasks import augment, normalize, reports, storage
+from tasks.block_columns import read_examples
 from tasks.dataset import write_dataset
 from tasks.errors import UserError
 from tasks.folds import FOLD
-from tasks.inputs import read_examples
 from tasks.params import Augment, Normalize
 from tasks.paths import PARTS, Paths
 from tasks.recipe import read_recipe

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from tasks import storage
+from tasks.block_columns import from_series, read_examples, to_series
 from tasks.errors import UserError
 from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Field, Spec, from_series, read_examples, to_series
+from tasks.inputs import Examples, Field, Spec
 from tests.test_inputs import AUDIO, CODES, DENSE, IMAGE, SPARSE, TOKENS, array, block
 
 FIELDS = (DENSE, CODES, IMAGE, AUDIO, SPARSE, TOKENS)

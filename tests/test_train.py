@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 
 from tasks import reports, storage, train
+from tasks.block_columns import to_series
 from tasks.columns.image import ImageEncoding
 from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.inputs import Field, to_series
+from tasks.inputs import Field
 from tasks.params import LightgbmTrain, SklearnTrain, TorchTrain, Train
 from tasks.paths import Paths, Project
 from tasks.recipe import Feature, Recipe, Target, read_recipe, write_recipe

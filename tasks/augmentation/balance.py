@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from tasks.augmentation.draws import random_for
 from tasks.augmentation.made import as_made, folds_of
+from tasks.block_columns import from_series, to_series
 from tasks.errors import UserError
-from tasks.inputs import Field, from_series, to_series
+from tasks.inputs import Field
 from tasks.recipe import Feature, Recipe
 
 _MOST_HELD = 100_000

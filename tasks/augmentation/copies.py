@@ -15,8 +15,9 @@ from tasks.augmentation.draws import generator_for, random_for
 from tasks.augmentation.made import as_made
 from tasks.augmentation.settings import given_sections
 from tasks.augmentation.text import changed_text
+from tasks.block_columns import from_series, to_series
 from tasks.columns.audio import AudioEncoding
-from tasks.inputs import Augmentation, Block, Field, from_series, to_series
+from tasks.inputs import Augmentation, Block, Field
 from tasks.params import Augment
 from tasks.recipe import Feature, Recipe
 from tasks.regroup import regroup

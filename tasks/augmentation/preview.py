@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from tasks.augmentation.copies import Changes, Window, changed_texts, copied
 from tasks.augmentation.settings import given_sections
+from tasks.block_columns import from_series
 from tasks.columns.text import TextEncoding
-from tasks.inputs import Block, Field, from_series
+from tasks.inputs import Block, Field
 from tasks.picture import Pictures, Section, Table, Texts
 from tasks.recipe import Feature
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.augmentation.balance import class_counts, lacking, repeats, smote
+from tasks.block_columns import from_series, to_series
 from tasks.columns.boolean import BooleanEncoding
 from tasks.columns.category import CategoryEncoding
 from tasks.columns.number import NumberEncoding
 from tasks.errors import UserError
 from tasks.folds import FOLD
-from tasks.inputs import from_series, to_series
 from tasks.recipe import Feature, Recipe, Target
 from tests.tables import cut
 

@@ -16,11 +16,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks.block_columns import from_series, to_series
 from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import Encoding
 from tasks.errors import UserError
 from tasks.expectations import KNOWN_TYPES
-from tasks.inputs import from_series, to_series
 from tasks.params import (
     Augment,
     AugmentAudio,

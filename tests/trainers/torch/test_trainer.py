@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from tasks import storage
+from tasks.block_columns import to_series
 from tasks.errors import UserError
 from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Field, ModelInput, Spec, to_series
+from tasks.inputs import Examples, Field, ModelInput, Spec
 from tasks.listeners import History
 from tasks.params_torch import TorchTrain
 from tasks.trainers.base import Job

@@ -16,7 +16,9 @@ from tasks.columns.image import ImageEncoding
 from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
 from tasks.digests import folder_digest
 from tasks.errors import UserError
+from tasks.example_parts import StoredExamples
 from tasks.inputs import Field
+from tasks.listeners import History
 from tasks.params import LightgbmTrain, SklearnTrain, TorchTrain, Train
 from tasks.paths import Paths, Project
 from tasks.recipe import Feature, Recipe, Target, read_recipe, write_recipe
@@ -250,3 +252,95 @@ def test_says_how_it_went(facts: dict[str, Any], figure: str) -> None:
 
 def test_says_how_a_regression_went() -> None:
     assert train.how_it_went({}, {"validation_rmse": 53.2187}) == "validation RMSE 53.22"
+
+
+class CutOff(BaseException):
+    """Stands for a signal, at the moment when it is raised."""
+
+
+def cut_off(paths: Paths, config: Train, monkeypatch: pytest.MonkeyPatch, *, at_epoch: int) -> None:
+    """Leaves what a training leaves that was killed when so many epochs were over."""
+    told = History.epoch_ended
+
+    def epoch_ended(history: History, epoch: int, metrics: Any) -> None:
+        told(history, epoch, metrics)
+        if epoch == at_epoch:
+            raise CutOff
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "epoch_ended", epoch_ended)
+        with pytest.raises(CutOff):
+            train.run(config, paths)
+
+
+def checkpoint_of(paths: Paths) -> Path:
+    (folder,) = paths.checkpoints.iterdir()
+    return folder
+
+
+def test_a_training_that_was_cut_off_goes_on_and_leaves_the_same_files(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = torch_config(checkpoint_steps=2)
+    train.run(config, paths)
+    expected = produced(paths)
+    assert not paths.checkpoints.exists()
+    for file in (paths.run, paths.history):
+        file.unlink()
+    storage.remove(paths.model)
+    cut_off(paths, config, monkeypatch, at_epoch=3)
+    assert (checkpoint_of(paths) / "latest.json").is_file()
+    began: list[int] = []
+    monkeypatch.setattr(History, "started", lambda history, _: began.append(len(history.rows)))
+    train.run(config, paths)
+    assert produced(paths) == expected
+    assert not paths.checkpoints.exists()
+    assert began == [0]
+
+
+def test_other_settings_begin_anew_beside_a_checkpoint(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_off(paths, torch_config(checkpoint_steps=2), monkeypatch, at_epoch=3)
+    left = checkpoint_of(paths)
+    other = torch_config(checkpoint_steps=2, seed=1)
+    assert read_job(other, paths, read_recipe(paths.recipe), []).checkpoints != left
+    train.run(other, paths)
+    assert storage.read_json(paths.run)["facts"]["epochs"] == 4
+
+
+def test_other_rows_begin_anew_beside_a_checkpoint(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = torch_config(checkpoint_steps=2)
+    cut_off(paths, config, monkeypatch, at_epoch=3)
+    left = checkpoint_of(paths)
+    storage.write_parts(paths.augmented, [normalized(60, 7), normalized(40, 1)])
+    assert read_job(config, paths, read_recipe(paths.recipe), []).checkpoints != left
+
+
+def test_a_damaged_checkpoint_is_one_message_and_nothing_is_overwritten(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train.run(torch_config(), paths)
+    before = produced(paths)
+    config = torch_config(checkpoint_steps=2, seed=1)
+    cut_off(paths, config, monkeypatch, at_epoch=2)
+    (tensors,) = checkpoint_of(paths).glob("*.safetensors")
+    tensors.write_bytes(tensors.read_bytes()[:-9])
+    with pytest.raises(UserError, match=r"a damaged checkpoint .*remove the folder to begin the training anew"):
+        train.run(config, paths)
+    assert produced(paths) == before
+    assert tensors.is_file()
+
+
+def test_a_network_learns_from_files_when_it_may_not_hold_them(paths: Paths) -> None:
+    held, streamed = torch_config(), torch_config(held_mebibytes=0)
+    assert read_job(held, paths, read_recipe(paths.recipe), []).train.num_rows == 100
+    assert isinstance(read_job(streamed, paths, read_recipe(paths.recipe), []).train, StoredExamples)
+    train.run(streamed, paths)
+    assert storage.read_json(paths.run)["metrics"]["validation_accuracy"] > 0.9
+
+
+def test_hints_stand_in_the_record_and_in_the_report(paths: Paths) -> None:
+    # So slow that nothing moves.
+    report = train.run(torch_config(epochs=6, learning_rate=1e-12), paths)
+    (hint,) = report.hints
+    assert storage.read_json(paths.run)["hints"] == [hint]
+    assert "learning_rate" in hint

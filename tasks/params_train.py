@@ -55,8 +55,10 @@ class LightgbmTrain(Config):
     num_iterations: int = Field(500, ge=1, description="at most so many trees a class")
     patience: int = Field(50, ge=1, description="stop after so many trees without a better validation loss")
     image_features: str | None = Field(None, description=_IMAGE_FEATURES)
-    device: Literal["cpu", "gpu", "cuda"] = Field(
-        "cpu", description="gpu (OpenCL) and cuda need a LightGBM that was built for them"
+    device: Literal["cpu", "auto", "gpu", "cuda"] = Field(
+        "cpu",
+        description="auto: a GPU if there is one, whose trees differ from the CPU's in the last bits; gpu (OpenCL) and "
+        "cuda need a LightGBM that was built for them",
     )
     checkpoint_minutes: float = Field(
         2.0,

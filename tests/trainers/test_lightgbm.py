@@ -525,3 +525,24 @@ def test_a_device_that_is_not_there_is_the_users_to_mend(device: Any) -> None:
             LightgbmTrainer().fit(mixed_job(), config(device=device))
     else:
         assert LightgbmTrainer().fit(mixed_job(), config(device=device)).facts["trees"] > 1
+
+
+def test_auto_is_the_cpu_where_no_gpu_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasks.trainers.lightgbm import settings
+
+    monkeypatch.setattr(settings, "_can_use", lambda device: False)
+    assert text(mixed_job(), config(device="auto")) == text(mixed_job(), config(device="cpu"))
+    monkeypatch.setattr(settings, "_can_use", lambda device: device == "gpu")
+    assert settings.with_device(config(device="auto")).device == "gpu"
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda"])
+def test_a_device_is_tried_with_a_tree(device: str) -> None:
+    """On a machine without a GPU both say no, and neither raises; with one, the answer is that of a real training."""
+    from tasks.trainers.lightgbm import settings
+
+    if settings._can_use(device):
+        assert LightgbmTrainer().fit(mixed_job(), config(device=device)).facts["device"] == device
+    else:
+        with pytest.raises(UserError, match="LightGBM cannot use it"):
+            LightgbmTrainer().fit(mixed_job(), config(device=device))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import lightgbm
 import numpy as np
 from lightgbm.basic import LightGBMError
 
@@ -49,6 +50,25 @@ def seeds_of_segment(config: LightgbmTrain, number: int) -> dict[str, int]:
         return {}
     bagging, feature_fraction = np.random.SeedSequence([config.seed, number]).generate_state(2) >> 1
     return {"bagging_seed": int(bagging), "feature_fraction_seed": int(feature_fraction)}
+
+
+def with_device(config: LightgbmTrain) -> LightgbmTrain:
+    """The same settings with the device that `auto` stands for: a GPU that LightGBM can use here, or else the CPU."""
+    if config.device != "auto":
+        return config
+    found = next((device for device in ("cuda", "gpu") if _can_use(device)), "cpu")
+    return config.model_copy(update={"device": found})
+
+
+def _can_use(device: str) -> bool:
+    """Whether a tree grows there. LightGBM tells in no other way."""
+    rows = np.arange(64, dtype=np.float32)[:, None]
+    told = {"device_type": device, "verbosity": -1, "min_data_in_leaf": 1}
+    try:
+        lightgbm.train(told, lightgbm.Dataset(rows, label=rows[:, 0], params=told), num_boost_round=1)
+    except LightGBMError:
+        return False
+    return True
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tasks.inputs import Spec
 from tasks.params_train import LightgbmTrain
@@ -15,7 +16,7 @@ from tasks.trainers.lightgbm.model import LightgbmModel, load
 from tasks.trainers.lightgbm.progress import Progress
 from tasks.trainers.lightgbm.rows import read_rows
 from tasks.trainers.lightgbm.segments import Growth, segment_length
-from tasks.trainers.lightgbm.settings import device_errors, settings
+from tasks.trainers.lightgbm.settings import device_errors, settings, with_device
 
 
 class LightgbmTrainer:
@@ -26,6 +27,7 @@ class LightgbmTrainer:
 
     def fit(self, job: Job, config: LightgbmTrain) -> Fitted:
         check_job(job)
+        config = with_device(config)
         refuse_tokens(job.spec, "lightgbm")
         refuse_batch_changes(job, "lightgbm")
         layout = Layout(job.spec, config.categories)
@@ -37,7 +39,9 @@ class LightgbmTrainer:
             train, validation = read_rows(job, config, layout, parameters)
             growth = Growth(config, layout, parameters, train, validation, length)
             _grow(growth, progress, job, checkpoints)
-        facts = {"trees": progress.num_trees[-1], "best_tree": progress.num_trees[progress.best]}
+        facts: dict[str, Any] = {"trees": progress.num_trees[-1], "best_tree": progress.num_trees[progress.best]}
+        if config.device != "cpu":
+            facts["device"] = config.device
         return Fitted(model=LightgbmModel(layout, _best_trees(progress)), facts=facts)
 
     def load(self, folder: Path, spec: Spec) -> LightgbmModel:

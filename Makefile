@@ -36,6 +36,7 @@ ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback 
 schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params.py.
 	@modelwright schema > params.schema.json
 	@python -m tasks.params_page > docs/parameters.md
+	@python -m tasks.params_page --into docs/training.md
 
 bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/overhead.py

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 ColumnTypeName = Literal["number", "category", "boolean", "text", "timestamp", "image", "audio"]
 Role = Literal["feature", "target", "id", "group", "time", "weight", "sensitive", "split"]
 Task = Literal["binary", "multiclass", "regression"]
 Metric = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "rmse", "mae", "r2"]
+
+
+def _names_of_classes(weights: object) -> object:
+    """Classes are named by text everywhere, and YAML reads 0, 1 and true without quotes as something else."""
+    if not isinstance(weights, dict):
+        return weights
+    return {str(name).lower() if isinstance(name, bool) else str(name): weight for name, weight in weights.items()}
+
+
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None, BeforeValidator(_names_of_classes)
+]
 
 
 class Config(BaseModel):

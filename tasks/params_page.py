@@ -1,12 +1,18 @@
-"""docs/parameters.md, made from the models in params.py: `python -m tasks.params_page > docs/parameters.md`."""
+"""docs/parameters.md, made from the models in params.py: `python -m tasks.params_page > docs/parameters.md`.
+
+Other pages take tables over from it: `python -m tasks.params_page --into docs/training.md`.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from tasks.errors import UserError, did_you_mean
 from tasks.params import json_schema
 from tasks.paths import STAGES
 
@@ -33,6 +39,8 @@ _SINGULARS = {"integer": "whole number", "number": "number", "string": "text"}
 _PLURALS = {"integer": "whole numbers", "number": "numbers", "string": "texts"}
 _NAMES = {"columns": "COLUMN", "gate": "METRIC"}
 """What stands for a key that the user chooses, in the headings of mappings."""
+_PLACE = re.compile(r"(<!-- settings: (?P<heading>[^\n]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+"""Where another page shows a table of this one."""
 
 
 def page() -> str:
@@ -45,6 +53,37 @@ def page() -> str:
     for stage in STAGES:
         lines += _section(stage, stages[stage], definitions, told, level=2)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def tables() -> dict[str, str]:
+    """The table below each heading of the page. What it links to stands in parameters.md."""
+    sections = re.findall(r"^#+ (.+)\n((?:(?!#).*\n)*)", page(), re.MULTILINE)
+    found = {heading: re.search(r"(?:^\|.*\n)+", text, re.MULTILINE) for heading, text in sections}
+    return {heading: table[0].replace("](#", "](parameters.md#") for heading, table in found.items() if table}
+
+
+def with_tables(text: str) -> str:
+    """A page of docs/ with the tables of today: from each `<!-- settings: HEADING -->` to the `<!-- end -->` behind it.
+
+    Raises UserError for a heading that docs/parameters.md does not have.
+    """
+    known = tables()
+
+    def filled(place: re.Match[str]) -> str:
+        if place["heading"] not in known:
+            raise UserError(f"no settings have the heading {place['heading']}{did_you_mean(place['heading'], known)}")
+        return f"{place[1]}\n{known[place['heading']]}\n{place[3]}"
+
+    return _PLACE.sub(filled, text)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prints the page; with `--into FILE` puts its tables into another."""
+    if arguments[:1] == ["--into"]:
+        file = Path(arguments[1])
+        file.write_text(with_tables(file.read_text(encoding="utf-8")), encoding="utf-8")
+    else:
+        print(page(), end="")  # noqa: T201
 
 
 def _section(path: str, schema: Schema, definitions: Schema, told: dict[str, str], level: int) -> Iterator[str]:
@@ -198,4 +237,4 @@ def _cell(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")  # noqa: T201
+    main(sys.argv[1:])

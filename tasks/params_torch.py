@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config import Config, Share
+from tasks.config import ClassWeight, Config, Share
 from tasks.params_networks import Network
 
 _OF_SCHEDULE = {"decay_every": ("step",), "decay_factor": ("step", "plateau"), "plateau_patience": ("plateau",)}
@@ -24,7 +24,7 @@ class TorchTrain(Config):
         description="auto: cross_entropy for classes, mse for a number; mse also for two classes, by one sigmoid",
     )
     label_smoothing: Share = Field(0.0, description="share of each row's target that is spread over all classes")
-    class_weight: Literal["balanced"] | dict[str, float] | None = Field(
+    class_weight: ClassWeight = Field(
         None, description="how much a row of a class counts; balanced: each class as much as any other"
     )
     huber_delta: float = Field(

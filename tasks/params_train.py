@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from tasks.config import Config
+from tasks.config import ClassWeight, Config
 from tasks.params_torch import TorchTrain
 
-
-def _names_of_classes(weights: object) -> object:
-    """Classes are named by text everywhere, and YAML reads 0, 1 and true without quotes as something else."""
-    if not isinstance(weights, dict):
-        return weights
-    return {str(name).lower() if isinstance(name, bool) else str(name): weight for name, weight in weights.items()}
-
-
-ClassWeight = Annotated[
-    Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None, BeforeValidator(_names_of_classes)
-]
 _IMAGE_FEATURES = (
     "read images through a trained network: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's folder; flattened "
     "pixels when not given"

@@ -270,3 +270,11 @@ def write_bytes(path: Path, content: bytes) -> None:
     """The bytes as they are."""
     with aside(path) as draft:
         draft.write_bytes(content)
+
+
+def write_lasting(path: Path, content: bytes) -> None:
+    """The bytes as they are, renamed only when the disk has them: a power cut leaves the old file or the new one."""
+    with aside(path) as draft, draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -88,7 +88,8 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
     else:
         quality = f"validation RMSE {metrics['validation_rmse']:.4g}"
     if "best_epoch" in facts:
-        return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}"
+        way = f", {facts['way']}" if "way" in facts else ""
+        return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}{way}"
     if "best_tree" in facts:
         return f"{quality}, tree {facts['best_tree']} of {facts['trees']}"
     if facts.get("converged") is False:

@@ -185,8 +185,8 @@ def _failure(exchange: Exchange, num_workers: int) -> Exception:
         return RuntimeError(f"{who} ended with code {code}{last}")
     return UserError(
         f"{who} was killed by signal {-int(code)} ({signal.Signals(-int(code)).name}), as a machine does whose memory "
-        "would not do; give fewer train.workers, a smaller train.batch_size or a smaller train.held_mebibytes, and run "
-        f"again: the training goes on from its last checkpoint{last}"
+        "would not do; run again with fewer train.workers, and the training goes on from its last checkpoint; or with "
+        f"a smaller train.batch_size or train.held_mebibytes, and it begins anew{last}"
     )
 
 

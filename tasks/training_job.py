@@ -22,6 +22,9 @@ from tasks.recipe import Recipe
 from tasks.tracking.models import model_folder
 from tasks.trainers.base import Job
 
+_CHANGE_NOTHING = {"checkpoint_minutes", "checkpoint_steps", "workers"}
+"""Settings that change nothing but the last bits: what ran out of memory may go on with fewer workers."""
+
 
 def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Listener]) -> Job:
     """The rows to learn from and those to choose the best state by, and all that belongs to them.
@@ -67,11 +70,11 @@ def _image_features(config: Train, paths: Paths) -> Path | None:
 
 def _key(config: Train, paths: Paths, begun_with: Path | None) -> str:
     """A name for all that decides what is learnt: a checkpoint of anything else is never looked at."""
-    libraries = {{"torch": "torch", "lightgbm": "lightgbm", "sklearn": "scikit-learn"}[config.kind]}
-    if begun_with is not None:
-        libraries.add("torch")  # of which the other model is
+    own = {"torch": "torch", "lightgbm": "lightgbm", "sklearn": "scikit-learn"}[config.kind]
+    # What was begun with is a network, whatever is trained.
+    libraries = {own} if begun_with is None else {own, "torch"}
     decides = {
-        "settings": config.model_dump(mode="json"),
+        "settings": config.model_dump(mode="json", exclude=_CHANGE_NOTHING),
         "rows": [folder_digest(paths.augmented), folder_digest(paths.normalized("validation"))],
         "recipe": file_digest(paths.recipe),
         "augmentation": file_digest(paths.augmentation_report),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-_REGISTERED = re.compile(r"^models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
+_REGISTERED = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 
 
 def model_folder(project: Project, source: str, setting: str) -> Path:
@@ -30,15 +32,15 @@ def model_folder(project: Project, source: str, setting: str) -> Path:
     """
     if not source.startswith("models:"):
         return _checked(project.root / source, source, setting)
-    named = _REGISTERED.match(source)
+    named = _REGISTERED.fullmatch(source)
     if named is None:
         raise UserError(f"{setting}: {source} names no version; write models:/NAME@champion or models:/NAME/3")
     with store.reachable(project), _version_named(source, setting):
         client = store.connect(project)
         version = _version(client, **named.groupdict())
-        kept = project.fetched_models / f"{version.name}-{version.version}"
+        kept = project.fetched_models / _folder_name(version)
         if not kept.is_dir():
-            _fetch(client, version, kept)
+            _fetch(client, version, kept, f"{setting}: {source}")
     return _checked(kept, source, setting)
 
 
@@ -49,25 +51,31 @@ def _version(client: MlflowClient, name: str, alias: str | None, version: str | 
     return client.get_model_version(name, version)
 
 
-def _fetch(client: MlflowClient, version: ModelVersion, target: Path) -> None:
+def _folder_name(version: ModelVersion) -> str:
+    # Another store, or one that was begun anew, has other models under the same names and numbers.
+    place = hashlib.sha256(str(version.source).encode()).hexdigest()[:8]
+    return f"{version.name}-{version.version}-{place}"
+
+
+def _fetch(client: MlflowClient, version: ModelVersion, target: Path, asked: str) -> None:
     """The model's own folder out of the one that MLflow keeps."""
     from mlflow.artifacts import download_artifacts
 
-    with storage.aside(target) as draft:
+    with storage.aside(target) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
         packed = Path(
-            download_artifacts(
-                artifact_uri=version.source,
-                dst_path=str(draft.with_suffix(".packed")),
-                tracking_uri=client.tracking_uri,
-            )
+            download_artifacts(artifact_uri=version.source, dst_path=scratch, tracking_uri=client.tracking_uri)
         )
-        try:
-            flavor = YAML(typ="safe").load((packed / "MLmodel").read_text(encoding="utf-8"))["flavors"][
-                "python_function"
-            ]
-            (packed / flavor["artifacts"]["model"]["path"]).rename(draft)
-        finally:
-            storage.remove(packed)
+        _model_within(packed, asked).rename(draft)
+
+
+def _model_within(packed: Path, asked: str) -> Path:
+    path = packed / "MLmodel"
+    content = YAML(typ="safe").load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    match content:
+        case {"flavors": {"python_function": {"artifacts": {"model": {"path": str(place)}}}}}:
+            return packed / place
+        case _:
+            raise UserError(f"{asked} was not registered by Modelwright; give a version that stage register made")
 
 
 def _checked(folder: Path, source: str, setting: str) -> Path:

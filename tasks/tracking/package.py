@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 import tasks
+from tasks import trainers
 from tasks.environment import installed_version
 from tasks.inputs import FieldKind
 from tasks.recipe import Feature, Recipe, read_recipe
-from tasks import trainers
 
 if TYPE_CHECKING:
     from mlflow.models import Model

@@ -73,7 +73,7 @@ def _digest(*contents: str | bytes) -> str:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     body = json.dumps(content)
-    storage.write_bytes(path, f"{_digest(body)}\n{body}".encode())
+    storage.write_lasting(path, f"{_digest(body)}\n{body}".encode())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 
 class Average:
-    """An exponential moving average of the parameters (Polyak and Juditsky 1992); buffers, such as the statistics of
-    batch norms, are those of the last step.
+    """An exponential moving average of the weights (Polyak and Juditsky 1992), and of batch norms' statistics: those of
+    the last step belong to weights that have moved on.
 
     The first steps count less, as the first weights are random: the decay of step t is min(decay, (1 + t) / (10 + t)).
     """
@@ -19,9 +19,8 @@ class Average:
     def __init__(self, network: nn.Module, decay: float) -> None:
         self._network, self._decay = network, decay
         self._weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        parameters = {name for name, _ in network.named_parameters(remove_duplicate=False)}
-        self._averaged = [name for name in self._weights if name in parameters]
-        self._copied = [name for name in self._weights if name not in parameters]
+        self._averaged = [name for name, tensor in self._weights.items() if tensor.is_floating_point()]
+        self._copied = [name for name, tensor in self._weights.items() if not tensor.is_floating_point()]
 
     @torch.no_grad()
     def update(self, step: int) -> None:

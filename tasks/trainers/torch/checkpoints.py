@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
@@ -50,7 +49,7 @@ class Checkpoints(Quiet):
             self._write(training)
 
     def _write(self, training: Training) -> None:
-        if bool(training.epoch_loss.isfinite()) and training.workers.is_first:
+        if training.workers.is_first and _is_good(training):
             write_checkpoint(self._folder, training)
         self._due = time.monotonic() + self._seconds
 
@@ -59,14 +58,14 @@ def write_checkpoint(folder: Path, training: Training) -> None:
     """Writes the state aside, and lets `latest.json` point to it; the checkpoint before is removed last."""
     content = save_safetensors(dict(_tensors(training)))
     file = folder / f"step-{training.progress.step}-{training.progress.epoch}.safetensors"
-    _write_lasting(file, content)
+    storage.write_lasting(file, content)
     state = {
         "format": _FORMAT,
         "file": file.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         **_plain_state(training),
     }
-    _write_lasting(folder / _LATEST, json.dumps(state, indent=2).encode())
+    storage.write_lasting(folder / _LATEST, json.dumps(state, indent=2).encode())
     for other in folder.glob("step-*.safetensors"):
         if other != file:
             other.unlink(missing_ok=True)
@@ -88,6 +87,12 @@ def restore(folder: Path, training: Training) -> bool:
     _restore_plain(training, state)
     _restore_tensors(training, tensors, state)
     return True
+
+
+def _is_good(training: Training) -> bool:
+    """Whether it is worth going on from there: a finite loss may have had a gradient that is not."""
+    values = (training.epoch_loss, *training.network.parameters())
+    return all(bool(value.isfinite().all()) for value in values)
 
 
 def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
@@ -166,11 +171,3 @@ def _read_tensors(folder: Path, state: Mapping[str, Any]) -> dict[str, Tensor]:
     if hashlib.sha256(content).hexdigest() != state["sha256"]:
         raise UserError(f"{path}: a damaged checkpoint (not the bytes that were written); {_ANEW}")
     return load_safetensors(content)
-
-
-def _write_lasting(path: Path, content: bytes) -> None:
-    """Writes aside, waits until the disk has it, and renames: a power cut leaves the old file or the new one."""
-    with storage.aside(path) as draft, draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

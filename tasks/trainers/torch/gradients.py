@@ -89,19 +89,17 @@ def _num_pieces(training: Training, batch: Batch) -> int:
 
 def _total_weight(training: Training, batch: Batch) -> Tensor:
     loss = training.loss
-    total = loss.row_weights(batch.target).sum()
+    total = loss.total_weight(batch.target)
     if batch.others is None:
         return total
-    return batch.weight * total + (1 - batch.weight) * loss.row_weights(batch.others).sum()
+    return batch.weight * total + (1 - batch.weight) * loss.total_weight(batch.others)
 
 
 def _weighted_loss(training: Training, outputs: Tensor, batch: Batch, rows: slice) -> Tensor:
-    loss, target = training.loss, batch.target[rows]
-    own = (loss.row_losses(outputs, target) * loss.row_weights(target)).sum()
+    own = training.loss.weighted_sum(outputs, batch.target[rows])
     if batch.others is None:
         return own
-    other = batch.others[rows]
-    mixed_in = (loss.row_losses(outputs, other) * loss.row_weights(other)).sum()
+    mixed_in = training.loss.weighted_sum(outputs, batch.others[rows])
     return batch.weight * own + (1 - batch.weight) * mixed_in
 
 

@@ -96,9 +96,12 @@ def train_step(training: Training, data: Data) -> Tensor:
 def changed(training: Training, data: Data) -> Batch:
     """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone."""
     job, step = training.job, training.progress.step
+    seed = step_seed(training.config.seed, step, "dropout")
+    if not job.augmentations and job.mix.kind == "none":
+        return Batch(blocks=data.blocks, target=data.target, seed=seed)
     generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
     changes = {name: augment(_unrounded(data.blocks[name]), generator) for name, augment in job.augmentations.items()}
-    blocks, seed = {**data.blocks, **changes}, step_seed(training.config.seed, step, "dropout")
+    blocks = {**data.blocks, **changes}
     mixture = draw_mixture(job.mix, job.spec, len(data), generator)
     if mixture is None:
         return Batch(blocks=blocks, target=data.target, seed=seed)

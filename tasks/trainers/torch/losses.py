@@ -31,19 +31,19 @@ class Loss:
         self._smoothing, self._delta = config.label_smoothing, config.huber_delta
         self._weights = weights
 
-    def row_losses(self, outputs: Tensor, target: Tensor, training: bool = True) -> Tensor:
+    def row_losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Each row's loss [B], computed in float32 at least, from outputs [B, O] and targets [B].
 
-        Of outputs [B, M, O], by M networks in one, it is the mean of their losses: so each learns by itself. Labels are
-        smoothed in training alone (Szegedy et al. 2016, arXiv:1512.00567): a row's target is (1 - smoothing) of its
-        class and smoothing / K of all.
+        Of outputs [B, M, O], by M networks in one, it is the mean of their losses: so each learns by itself. Where
+        labels are smoothed (Szegedy et al. 2016, arXiv:1512.00567), a row's target is (1 - smoothing) of its class and
+        smoothing / K of all.
         """
         outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
         if outputs.dim() == 2:
-            return self._losses(outputs, target, training)
+            return self._losses(outputs, target)
         num_rows, num_members, _ = outputs.shape
         each = target[:, None].expand(num_rows, num_members).reshape(-1)
-        return self._losses(outputs.flatten(0, 1), each, training).reshape(num_rows, num_members).mean(1)
+        return self._losses(outputs.flatten(0, 1), each).reshape(num_rows, num_members).mean(1)
 
     def row_weights(self, target: Tensor) -> Tensor:
         """How much each row counts, [B] float32, by the weight of its class; a batch's loss is the weighted mean."""
@@ -52,6 +52,17 @@ class Loss:
         # Kept where the targets are: a copy in every step would make an accelerator wait.
         self._weights = self._weights.to(target.device)
         return self._weights[target]
+
+    def weighted_sum(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """The training rows' losses, each times its weight, summed up: a scalar."""
+        losses = self.row_losses(outputs, target)
+        return losses.sum() if self._weights is None else (losses * self.row_weights(target)).sum()
+
+    def total_weight(self, target: Tensor) -> Tensor:
+        """The sum of the rows' weights: a float32 scalar where the targets are."""
+        if self._weights is None:
+            return torch.full((), len(target), dtype=torch.float32, device=target.device)
+        return self.row_weights(target).sum()
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Outputs [B, O] or [B, M, O] as probabilities [B, K], or as values [B], still standardized, for a number; the
@@ -63,11 +74,10 @@ class Loss:
         second = _over_members(torch.sigmoid(outputs))
         return torch.cat([1 - second, second], dim=1)
 
-    def _losses(self, outputs: Tensor, target: Tensor, training: bool) -> Tensor:
+    def _losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """[B, O], [B] -> [B]."""
         if self.kind == "cross_entropy":
-            smoothing = self._smoothing if training else 0.0
-            return functional.cross_entropy(outputs, target, reduction="none", label_smoothing=smoothing)
+            return functional.cross_entropy(outputs, target, reduction="none", label_smoothing=self._smoothing)
         values, target = outputs[:, 0], target.to(outputs.dtype)
         if self.num_classes:
             values = torch.sigmoid(values)
@@ -133,15 +143,10 @@ def _balanced(target: NDArray[Any], num_classes: int) -> Tensor:
 
 
 def _check_named(weights: Mapping[str, float], spec: Spec) -> None:
-    for name, weight in weights.items():
+    for name in weights:
         if name not in spec.classes:
             raise UserError(
                 f"train.class_weight: the target has no class {name!r}; its classes are {_listed(spec.classes)}"
-            )
-        if weight <= 0:
-            raise UserError(
-                f"train.class_weight: {name} is {weight:g}, and a weight must be above 0; "
-                "to leave a class out, take its rows out in clean"
             )
 
 

@@ -14,9 +14,9 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from tasks.devices import choose_device, deterministic, is_there
+from tasks.devices import choose_device, deterministic, is_there, threads_for
 from tasks.errors import UserError
-from tasks.inputs import ModelInput, Spec
+from tasks.inputs import Field, ModelInput, Spec
 from tasks.networks import build
 from tasks.networks.base import InputNetwork, check_shapes
 from tasks.params_torch import TorchTrain
@@ -27,6 +27,9 @@ from tasks.trainers.torch.state import PREDICT_ROWS
 from tasks.trainers.torch.test_time import variants
 
 _WEIGHTS = "model.safetensors"
+_FEWEST_ROWS = 16
+"""Fewer are filled up with the last one: for a few rows a CPU's libraries add in another order, and a row's answer must
+be the same in any company."""
 _KEPT = {"kind", "network", "loss", "test_time_augmentation", "device"}
 """The settings that a model needs in order to answer."""
 
@@ -52,14 +55,21 @@ class TorchModel:
 
     def _predict_rows(self, inputs: ModelInput, start: int) -> NDArray[np.float64]:
         device = next(self.network.parameters()).device
-        rows = slice(start, start + PREDICT_ROWS)
-        blocks = {field.name: as_tensor(inputs.blocks[field.name][rows]).to(device) for field in self.spec.fields}
+        num_rows = min(PREDICT_ROWS, inputs.num_rows - start)
+        blocks = {field.name: self._block(inputs, field, start, num_rows).to(device) for field in self.spec.fields}
         check_shapes(self.spec, blocks)
         self.network.eval()
-        with deterministic(device), torch.inference_mode():
+        share = threads_for(num_rows * sum(field.num_inputs for field in self.spec.fields))
+        with deterministic(device), share, torch.inference_mode():
             kind = self.config.test_time_augmentation
             answers = torch.stack([self._answers(variant) for variant in variants(self.spec, blocks, kind)]).mean(0)
+        answers = answers[:num_rows]
         return (answers if self.spec.classes else answers * self.scale.deviation + self.scale.mean).numpy()
+
+    def _block(self, inputs: ModelInput, field: Field, start: int, num_rows: int) -> Tensor:
+        rows = inputs.blocks[field.name][start : start + num_rows]
+        missing = _FEWEST_ROWS - num_rows
+        return as_tensor(rows if missing <= 0 else np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]))
 
     def _answers(self, blocks: dict[str, Tensor]) -> Tensor:
         return self.loss.answers(self.network(blocks).cpu().to(torch.float64))

@@ -161,7 +161,7 @@ def _check_fits(setting: str, beginning: str, names: Iterable[str]) -> None:
     said = "" if hint.startswith("; known") else hint
     more = "" if len(known) <= _LISTED else f" and {len(known) - _LISTED} more"
     listed = ", ".join(known[:_LISTED])
-    raise UserError(f"train.{setting}: no weight begins with {beginning!r}{said}; there are {listed}{more}")
+    raise UserError(f"train.{setting}: no weight begins with {beginning!r} (there are {listed}{more}){said}")
 
 
 def _beginnings(names: Iterable[str]) -> list[str]:

@@ -45,6 +45,8 @@ class Progress:
     """In how many pieces a step's rows go through the network: `accumulation`, doubled where memory would not do."""
     seconds: float = 0.0
     """Spent by processes that were killed before this one took over."""
+    chosen: str = ""
+    """What was said of the way of computing when it was chosen by measuring."""
     history: list[dict[str, float]] = field(default_factory=list)
     """The metrics of every epoch that is over."""
 
@@ -136,6 +138,8 @@ class Training:
             found["workers"] = self.workers.size
         if self.way != PLAIN:
             found["way"] = self.way.in_words()
+        if self.progress.chosen:
+            found["chosen"] = self.progress.chosen
         if self.progress.pieces > self.config.accumulation:
             found["pieces"] = self.progress.pieces
         if self.taken is not None:

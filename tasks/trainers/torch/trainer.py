@@ -70,7 +70,8 @@ def _train(training: Training) -> None:
     if job.checkpoints is None or not restore(job.checkpoints, training):
         choose_way(training)
     else:
-        _logger.info("train: goes on from step %d, in epoch %d", training.progress.step, training.progress.epoch + 1)
+        # A warning, as nothing less is shown where nobody has set up logging.
+        _logger.warning("train: goes on from step %d, in epoch %d", training.progress.step, training.progress.epoch + 1)
     fit(training, listeners)
 
 

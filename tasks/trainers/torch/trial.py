@@ -41,6 +41,7 @@ def choose_way(training: Training) -> None:
     # Batch norms have seen the rows of the trial.
     training.network.load_state_dict(weights)
     training.use(open_ways[_of_the_first(training, open_ways.index(choice.way))])
+    training.progress.chosen = choice.sentence
     _logger.info("train: %s", choice.sentence)
 
 

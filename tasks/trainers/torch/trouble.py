@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,8 @@ class LossCheck:
 
     def add(self, loss: Tensor) -> None:
         """Takes the loss of the step that was last taken."""
+        if loss.device.type == "cpu" and math.isfinite(loss.item()):
+            return
         self._losses.append(loss)
         if len(self._losses) >= self._every:
             self.close()
@@ -56,7 +59,6 @@ def not_finite(training: Training, where: str) -> str:
 
 def losing_layer(training: Training) -> str | None:
     """The first layer whose values are not finite on the first validation rows; None where all are."""
-    training.network.eval()
     # As it answers: dropout would still expect the step's rows, and batch norm the other workers.
     training.network.eval()
     for data in training.validation:

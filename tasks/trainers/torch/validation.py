@@ -17,7 +17,10 @@ from tasks.trainers.torch.trouble import not_finite
 def validate(training: Training) -> dict[str, float]:
     """The loss over the validation rows, and their accuracy, or for regression the RMSE in the target's units.
 
-    In float32 whatever the training computes in, as that is how the model will answer. Workers share the rows.
+    The loss is the one that is learnt, smoothing and class weights included: the best state is the one that does best
+    what it was asked to do. (A network that learns smoothed labels is never sure, and by the plain loss an early epoch
+    would look best.) In float32 whatever the training computes in, as that is how the model will answer. Workers share
+    the rows.
     """
     # Loss, correct or squared errors, and weights of the rows, in float64 so that sums do not depend on their order.
     sums = torch.zeros(3, dtype=torch.float64)
@@ -42,7 +45,7 @@ def _sums(training: Training, data: Data) -> Tensor:
     if not len(data):
         return torch.zeros(3, dtype=torch.float64)
     outputs = training.network(data.blocks)
-    losses = training.loss.row_losses(outputs, data.target, training=False)
+    losses = training.loss.row_losses(outputs, data.target)
     weights = training.loss.row_weights(data.target)
     answers = training.loss.answers(outputs.to(torch.float64) if outputs.device.type != "mps" else outputs)
     if training.job.spec.classes:

@@ -45,13 +45,16 @@ def test_is_the_moving_average_with_a_decay_that_rises() -> None:
         torch.testing.assert_close(found[name], expected[name])
 
 
-def test_buffers_are_the_last_ones() -> None:
+def test_statistics_are_averaged_and_counts_are_the_last_ones() -> None:
     network = make()
-    average = Average(network, 0.9)
+    average, before = Average(network, 0.9), copied(network)
     move(network, 1)
     average.update(0)
     for name, buffer in network.named_buffers():
-        assert torch.equal(average.weights()[name], buffer)
+        if buffer.is_floating_point():
+            expected = 0.1 * before[name] + 0.9 * buffer  # the decay of the first step is 1 / 10
+            torch.testing.assert_close(average.weights()[name], expected)
+            assert not torch.equal(buffer, before[name])
     assert average.weights()["1.num_batches_tracked"] == 1
 
 

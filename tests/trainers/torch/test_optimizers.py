@@ -160,11 +160,9 @@ def test_nothing_is_frozen_unless_told() -> None:
 
 
 def test_refuses_beginnings_that_fit_nothing() -> None:
-    with pytest.raises(
-        UserError, match=r"no weight begins with 'encoder'; did you mean encoders\?; there are encoders, "
-    ):
+    with pytest.raises(UserError, match=r"no weight begins with 'encoder' \(there are encoders, "):
         frozen(Small(), config(freeze=["encoder"], init_from="x"))
-    with pytest.raises(UserError, match=r"learning_rates: .*'tail'; there are .*head, head\.0"):
+    with pytest.raises(UserError, match=r"learning_rates: .*'tail' \(there are .*head, head\.0"):
         make_optimizer(Small(), config(learning_rates={"tail": 2.0}))
     with pytest.raises(UserError, match="and 9 more"):
         make_optimizer(Small(encoders=25), config(learning_rates={"tail": 2.0}))

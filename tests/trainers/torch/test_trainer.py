@@ -187,6 +187,31 @@ def test_rows_of_another_shape_are_refused_with_both_shapes() -> None:
         fitted.model.predict(wrong)
 
 
+@pytest.mark.parametrize("network", [{"kind": "mlp", "hidden": [64, 32]}, SMALL_CNN], ids=["mlp", "cnn"])
+def test_a_row_has_the_same_answer_in_any_company(network: dict[str, Any]) -> None:
+    fitted = TorchTrainer().fit(make_job(None), config(network=network, epochs=1))
+    images = make_job(None).validation.inputs.blocks["scan"]
+
+    def answers(rows: slice) -> Any:
+        some = images[rows]
+        return fitted.model.predict(ModelInput(blocks={"scan": some}, num_rows=len(some)))
+
+    together = answers(slice(None))
+    for num_rows in (1, 2, 3, 5, 7, 15, 16, 17):
+        assert np.array_equal(answers(slice(3, 3 + num_rows)), together[3 : 3 + num_rows]), num_rows
+
+
+def test_the_best_state_is_chosen_by_the_loss_that_is_learnt() -> None:
+    """A network that learns smoothed labels is never sure: by the plain loss another epoch could look best."""
+    history = History()
+    settings = config(label_smoothing=0.3, epochs=2)
+    fitted = TorchTrainer().fit(job(listeners=[history]), settings)
+    answers = torch.from_numpy(np.log(fitted.model.predict(job().validation.loaded().inputs)))
+    target = torch.from_numpy(job().validation.targets())
+    expected = torch.nn.functional.cross_entropy(answers, target, label_smoothing=0.3)
+    assert min(row["validation_loss"] for row in history.rows) == pytest.approx(float(expected), abs=1e-6)
+
+
 # In which way.
 
 

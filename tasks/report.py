@@ -18,4 +18,4 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return asdict(self)
+        return {**asdict(self), "hints": list(self.hints)}

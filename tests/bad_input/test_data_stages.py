@@ -67,14 +67,18 @@ def conserved(paths: Paths, stage: str, num_rows: int) -> None:
 
 
 def left(paths: Paths, stage: str) -> dict[str, Any]:
-    """What the stages before this one left: tables as sorted rows, recipes as they are."""
+    """What the stages before this one left: tables as sorted rows, recipes as they are.
+
+    Without ids: of two rows that are equal but for them the first one stays, whichever that is.
+    """
     found: dict[str, Any] = {}
+    ids = [column.name for column in read_dataset(paths.dataset).columns if column.role == "id"]
     if stage != "clean":
-        found["clean"] = storage.read_table(paths.clean).drop("number")
+        found["clean"] = storage.read_table(paths.clean).drop(ids, strict=False)
         found["cleaned"] = storage.read_json(paths.cleaned)
     if stage not in ("clean", "split"):
         for part in PARTS:
-            found[part] = storage.read_table(paths.split(part)).drop("number")
+            found[part] = storage.read_table(paths.split(part)).drop(ids, strict=False)
     if stage in ("augment", "done"):
         found["recipe"] = storage.read_json(paths.recipe)
         for part in PARTS:

@@ -46,6 +46,8 @@ bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/serving.py
 	@python benchmarks/images.py
 	@python benchmarks/augment.py
+	@python benchmarks/training.py
+	@python benchmarks/streaming.py
 
 clean: ## What the stages left in this folder; DVC's cache and the tracking store stay.
 	rm -rf data models reports

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import BaseModel, ValidationError
 
 from tasks.errors import did_you_mean
 from tasks.params import Config, Params
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 
 def complaints(path: Path, error: ValidationError) -> Iterator[str]:
     """A line for each thing that is wrong: where it stands in the file, what is wrong, and what to do."""
-    for problem in error.errors(include_url=False):
+    for problem in _one_a_choice(error.errors(include_url=False)):
         where = _dotted(problem["loc"])
         match problem["type"]:
             case "extra_forbidden":
@@ -36,12 +40,63 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
                 yield f"{path}: {where} is unknown{did_you_mean(str(problem['input']), names)}"
             case "model_type" | "model_attributes_type" | "dict_type":
                 yield f"{path}: {where} must be a mapping of keys to values{_shown(problem['input'])}"
+            case "tuple_type" | "list_type":
+                yield f"{path}: {where} must be a list, such as [{problem['input']}]"
             case _:
                 yield f"{path}: {where}: {_said_plainly(problem['msg'])}{_shown(problem['input'])}"
 
 
+def _one_a_choice(problems: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Where one of several things may stand, pydantic says of each what is wrong with it: the nearest are kept, as one.
+
+    Nearest is what was understood the furthest: of `class_weight: {a: 0}` that a is too small, and not that a mapping
+    is not the word balanced.
+    """
+    choices: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
+    for problem in problems:
+        choices.setdefault(_choice_at(problem["loc"]), []).append(problem)
+    for found in choices.values():
+        furthest = max(len(problem["loc"]) for problem in found)
+        nearest, *others = (problem for problem in found if len(problem["loc"]) == furthest)
+        if others:
+            said = [
+                problem["msg"].removeprefix("Input should be ").split(", unable")[0] for problem in (nearest, *others)
+            ]
+            nearest = {**nearest, "type": "choice", "msg": f"Input should be {', or '.join(said)}"}
+        yield nearest
+
+
+def _choice_at(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The location up to where one of several things may stand, none of them told apart by its kind; or all of it."""
+    current: Any = Params
+    for number, step in enumerate(location):
+        if _alternatives(current):
+            return location[:number]
+        current = _next(current, step)
+    return location
+
+
+def _alternatives(current: Any) -> list[Any]:
+    """What may stand there, where that is several things without a kind."""
+    current = _unwrapped(current)
+    if typing.get_origin(current) not in (Union, UnionType) or _union_tags(current):
+        return []
+    return [one for one in typing.get_args(current) if one is not type(None)]
+
+
+def _next(current: Any, step: int | str) -> Any:
+    """The type below `current`, or the alternative that the step names in pydantic's words, such as dict[str,float]."""
+    alternatives = _alternatives(current)
+    if alternatives:
+        named = str(step).partition("[")[0]
+        return next((one for one in alternatives if getattr(typing.get_origin(one), "__name__", "") == named), None)
+    tags = _union_tags(current)
+    return tags[str(step)] if step in tags else _member(current, step)
+
+
 def _said_plainly(message: str) -> str:
-    message = message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ").replace("a valid dictionary", "a mapping of keys to values")
+    message = message.replace("a valid boolean", "true or false")
     return message[0].lower() + message[1:]
 
 
@@ -73,21 +128,17 @@ def _dotted(location: tuple[int | str, ...]) -> str:
 def _steps_in_file(location: tuple[int | str, ...]) -> Iterator[int | str]:
     current: Any = Params
     for step in location:
-        tags = _union_tags(current)
-        if step in tags:
-            current = tags[str(step)]
-            continue
         if step == "[key]":
             continue
-        yield step
-        current = _member(current, step)
+        if step not in _union_tags(current) and not _alternatives(current):
+            yield step
+        current = _next(current, step)
 
 
 def _type_at(location: tuple[int | str, ...]) -> Any:
     current: Any = Params
     for step in location:
-        tags = _union_tags(current)
-        current = tags[str(step)] if step in tags else _member(current, step)
+        current = _next(current, step)
     return current
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tasks.config import Config, Share
 
 Activation = Literal["relu", "sigmoid", "tanh", "gelu"]
+Width = Annotated[int, Field(ge=1)]
 
 
 class MlpNetwork(Config):
@@ -23,7 +24,7 @@ class MlpNetwork(Config):
         description="plain: layer after layer; residual: blocks that add to what came in, as ResNet for tables; "
         "tabm: many networks that share most weights, whose answers are averaged",
     )
-    hidden: tuple[int, ...] = Field(
+    hidden: tuple[Width, ...] = Field(
         (128, 64), description="width of each hidden layer; empty is a linear model; residual: all of them equal"
     )
     norm: Literal["none", "batch", "layer"] = Field("none", description="what steadies the values of each hidden layer")
@@ -52,7 +53,7 @@ class CnnNetwork(Config):
     style: Literal["plain", "residual"] = Field(
         "plain", description="residual: each block adds to what came in, which lets more blocks learn"
     )
-    channels: tuple[int, ...] = Field((32, 64), min_length=1, description="filters of each block")
+    channels: tuple[Width, ...] = Field((32, 64), min_length=1, description="filters of each block")
     convolutions: int = Field(2, ge=1, le=8, description="3x3 convolutions in a block")
     padding: Literal["same", "valid"] = Field(
         "same", description="same: a convolution keeps the size; valid: it takes a pixel off at each side"
@@ -120,7 +121,7 @@ class TextCnnNetwork(Config):
     """Convolutions over the tokens of a text: which few words stand together, wherever. Fast, and hard to beat."""
 
     kind: Literal["text_cnn"]
-    windows: tuple[int, ...] = Field((3, 4, 5), min_length=1, description="tokens that a filter sees at once")
+    windows: tuple[Width, ...] = Field((3, 4, 5), min_length=1, description="tokens that a filter sees at once")
     channels: int = Field(100, ge=1, description="filters of each window")
     embedding: int = Field(128, ge=1, description="numbers that are learnt to stand for a token")
     activation: Activation = Field("relu", description="what bends the values")
@@ -131,7 +132,7 @@ class AudioCnnNetwork(Config):
     """Convolutions over log-mel spectrograms: pitch is kept, time is summed up by its mean and its largest value."""
 
     kind: Literal["audio_cnn"]
-    channels: tuple[int, ...] = Field((32, 64, 128), min_length=1, description="filters of each block")
+    channels: tuple[Width, ...] = Field((32, 64, 128), min_length=1, description="filters of each block")
     norm: Literal["none", "batch"] = Field("batch", description="what steadies the values behind each convolution")
     activation: Activation = Field("gelu", description="what bends the values")
     hidden: int = Field(128, ge=1, description="width of the dense layer")

@@ -256,13 +256,17 @@ def test_what_does_not_contradict_itself_loads(train: str, tmp_path: Path) -> No
     assert loaded(tmp_path, train).model_dump(mode="json", exclude_unset=True) == said
 
 
-@pytest.mark.parametrize("kind", ["lightgbm", "logistic_regression", "svm", "random_forest", "hist_gradient_boosting"])
-def test_classes_are_named_by_text_though_yaml_reads_numbers(kind: str, tmp_path: Path) -> None:
+WEIGHTED = ["logistic_regression", "svm", "random_forest", "hist_gradient_boosting"]
+
+
+@pytest.mark.parametrize(
+    "train", [TORCH, "kind: lightgbm", *(estimator(f"kind: {kind}, WEIGHTS") for kind in WEIGHTED)]
+)
+def test_classes_are_named_by_text_though_yaml_reads_numbers(train: str, tmp_path: Path) -> None:
     weights = "class_weight: {0: 1, 12: 2.5, true: 3, yes: 4}"
-    train = f"kind: {kind}, {weights}" if kind == "lightgbm" else estimator(f"kind: {kind}, {weights}")
-    config: Any = loaded(tmp_path, train)
-    given_weights = config.class_weight if kind == "lightgbm" else config.estimator.class_weight
-    assert given_weights == {"0": 1.0, "12": 2.5, "true": 3.0, "yes": 4.0}
+    found: Any = loaded(tmp_path, train.replace("WEIGHTS", weights) if "WEIGHTS" in train else f"{train}, {weights}")
+    found = found.estimator if "estimator" in train else found
+    assert found.class_weight == {"0": 1.0, "12": 2.5, "true": 3.0, "yes": 4.0}
 
 
 @pytest.mark.parametrize(
@@ -277,6 +281,22 @@ def test_classes_are_named_by_text_though_yaml_reads_numbers(kind: str, tmp_path
         (
             network("kind: cnn, channels: []"),
             "train.network.channels: tuple should have at least 1 item after validation, not 0",
+        ),
+        (
+            network("kind: mlp, hidden: [8, 0]"),
+            "train.network.hidden.1: input should be greater than or equal to 1 (it is 0)",
+        ),
+        (
+            network("kind: cnn, channels: [8, -2]"),
+            "train.network.channels.1: input should be greater than or equal to 1 (it is -2)",
+        ),
+        (
+            network("kind: text_cnn, windows: [3, 0]"),
+            "train.network.windows.1: input should be greater than or equal to 1 (it is 0)",
+        ),
+        (
+            network("kind: audio_cnn, channels: [8, 0]"),
+            "train.network.channels.1: input should be greater than or equal to 1 (it is 0)",
         ),
         (
             network("kind: cnn, convolutions: 9"),
@@ -301,6 +321,30 @@ def test_a_number_that_means_nothing_is_refused(train: str, said: str, tmp_path:
     with pytest.raises(UserError) as caught:
         loaded(tmp_path, train)
     assert str(caught.value).endswith(f": pipelines.churn.{said}")
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        (f"{TORCH}, class_weight: {{a: 0}}", ".class_weight.a: input should be greater than 0 (it is 0)"),
+        (
+            f"{TORCH}, class_weight: balancd",
+            ".class_weight: input should be 'balanced', or a mapping of keys to values (it is 'balancd')",
+        ),
+        (f"{TORCH}, compile: maybe", ".compile: input should be true or false, or 'auto' (it is 'maybe')"),
+        (
+            estimator("kind: svm, gamma: -1"),
+            ".estimator.gamma: input should be 'scale' or 'auto', or greater than 0 (it is -1)",
+        ),
+        (f"{TORCH}, init_from: x, freeze: encoders", ".freeze must be a list, such as [encoders]"),
+        (network("kind: mlp, hidden: 3"), ".network.hidden must be a list, such as [3]"),
+    ],
+)
+def test_where_one_of_several_things_may_stand_one_line_says_so(train: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        loaded(tmp_path, train)
+    assert str(caught.value).endswith(f": pipelines.churn.train{said}")
+    assert "\n" not in str(caught.value)
 
 
 # Every setting of every class with a value that is not its default; what excludes each other, one after another.

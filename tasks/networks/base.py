@@ -184,8 +184,18 @@ def check_fields(spec: Spec, network: str, reads: Sequence[str]) -> None:
     if reads and not any(field.kind in reads for field in spec.fields):
         names = ", ".join(field.name for field in spec.fields)
         wanted = " or ".join({"tokens": "text (as tokens)"}.get(kind, kind) for kind in reads)
+        kinds = {field.kind for field in spec.fields}
+        cure = (
+            "cnn"
+            if "image" in kinds
+            else "audio_cnn"
+            if "audio" in kinds
+            else "text_cnn"
+            if "tokens" in kinds
+            else "mlp"
+        )
         raise UserError(
-            f"network {network} is for {wanted} columns, and none of {names} is one; use `network: kind: mlp`"
+            f"network {network} is for {wanted} columns, and none of {names} is one; use `network: kind: {cure}`"
         )
 
 

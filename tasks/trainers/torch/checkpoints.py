@@ -71,6 +71,11 @@ def write_checkpoint(folder: Path, training: Training) -> None:
             other.unlink(missing_ok=True)
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether there is one to go on from."""
+    return (folder / _LATEST).exists()
+
+
 def restore(folder: Path, training: Training) -> bool:
     """Puts the training where the folder's checkpoint was. Returns whether there is one.
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.errors import UserError
+from tasks.trainers.torch.checkpoints import has_checkpoint
 from tasks.trainers.torch.state import Training
 
 _LOOK_EVERY = 50
@@ -49,7 +50,8 @@ def not_finite(training: Training, where: str) -> str:
     """What to say of a loss that is not finite."""
     config, layer = training.config, losing_layer(training)
     named = f" (layer {layer} gives values that are not finite)" if layer else ""
-    kept = "" if training.job.checkpoints is None else "; the last good checkpoint is kept"
+    folder = training.job.checkpoints
+    kept = f"; the last good checkpoint is kept in {folder}" if folder is not None and has_checkpoint(folder) else ""
     return (
         f"train: the loss is not finite in epoch {training.progress.epoch + 1}, {where}{named}{kept}; try a smaller "
         f"train.learning_rate (it is {config.learning_rate:g}), train.clip_norm: 1, or `normalize: number: scale: "

@@ -34,7 +34,6 @@ from tasks.params_clean import (
     Outliers,
     Personal,
 )
-from tasks.params_networks import CnnNetwork, MlpNetwork, Network
 from tasks.params_normalize import (
     Normalize,
     NormalizeAudio,
@@ -66,15 +65,7 @@ from tasks.params_split import (
     Split,
     TimeSplit,
 )
-from tasks.params_torch import TorchTrain
-from tasks.params_train import (
-    Estimator,
-    LightgbmTrain,
-    LogisticRegression,
-    Ridge,
-    SklearnTrain,
-    Train,
-)
+from tasks.params_train import Train
 
 __all__ = [
     "Augment",
@@ -92,10 +83,8 @@ __all__ = [
     "CleanImage",
     "CleanNumber",
     "CleanText",
-    "CnnNetwork",
     "ColumnTypeName",
     "Config",
-    "Estimator",
     "FolderSource",
     "Generalise",
     "GivenSplit",
@@ -103,13 +92,9 @@ __all__ = [
     "HashSplit",
     "IdxSource",
     "Labels",
-    "LightgbmTrain",
-    "LogisticRegression",
     "Metric",
     "Mix",
-    "MlpNetwork",
     "NearDuplicates",
-    "Network",
     "Normalize",
     "NormalizeAudio",
     "NormalizeBoolean",
@@ -121,10 +106,8 @@ __all__ = [
     "NormalizeTimestamp",
     "Outliers",
     "Personal",
-    "Ridge",
     "Role",
     "Share",
-    "SklearnTrain",
     "Source",
     "Split",
     "SqlSource",
@@ -133,7 +116,6 @@ __all__ = [
     "TextSource",
     "TimeSplit",
     "TimestampPart",
-    "TorchTrain",
     "Train",
     "UrlSource",
 ]

@@ -15,7 +15,7 @@ from tasks.errors import UserError
 from tasks.folds import FOLD, of_made_rows
 from tasks.inputs import Examples, Field, ModelInput, Spec
 from tasks.listeners import Listener
-from tasks.params import SklearnTrain
+from tasks.params_train import SklearnTrain
 from tasks.trainers.base import Fitted, Job
 from tasks.trainers.sklearn import SklearnTrainer
 

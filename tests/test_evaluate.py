@@ -14,7 +14,8 @@ from tasks import augment, evaluate, normalize, reports, storage
 from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
 from tasks.errors import UserError
 from tasks.judgement import Answers, judge_classes, judge_values
-from tasks.params import Augment, Evaluate, LogisticRegression, Normalize, Ridge, SklearnTrain
+from tasks.params import Augment, Evaluate, Normalize
+from tasks.params_train import LogisticRegression, Ridge, SklearnTrain
 from tasks.paths import PARTS, Paths, Project
 from tasks.recipe import read_recipe
 from tasks.train import write_model

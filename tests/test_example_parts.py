@@ -13,7 +13,7 @@ from tasks.block_columns import from_series, read_examples, to_series
 from tasks.errors import UserError
 from tasks.example_parts import StoredExamples
 from tasks.inputs import Examples, Field, Spec
-from tests.test_inputs import AUDIO, CODES, DENSE, IMAGE, SPARSE, TOKENS, array, block
+from tests.input_blocks import AUDIO, CODES, DENSE, IMAGE, SPARSE, TOKENS, array, block
 
 FIELDS = (DENSE, CODES, IMAGE, AUDIO, SPARSE, TOKENS)
 SPEC = Spec(fields=FIELDS, task="binary", classes=("no", "yes"))

@@ -18,8 +18,9 @@ from tasks.config import Task
 from tasks.inputs import Field, Spec
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork
-from tasks.params import IdxSource, TorchTrain
+from tasks.params import IdxSource
 from tasks.params_file import load_pipeline
+from tasks.params_torch import TorchTrain
 from tasks.paths import Project
 from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.optimizers import make_optimizer

@@ -14,7 +14,9 @@ from tasks.cross_validation import cross_validate
 from tasks.dataset import Dataset, read_dataset, write_dataset
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.params import Augment, LightgbmTrain, Normalize, SklearnTrain, TorchTrain, Train
+from tasks.params import Augment, Normalize, Train
+from tasks.params_torch import TorchTrain
+from tasks.params_train import LightgbmTrain, SklearnTrain
 from tasks.paths import Paths
 from tasks.recipe import read_recipe
 from tasks.tracking import package

@@ -19,7 +19,9 @@ from tasks.errors import UserError
 from tasks.example_parts import StoredExamples
 from tasks.inputs import Field
 from tasks.listeners import History
-from tasks.params import LightgbmTrain, SklearnTrain, TorchTrain, Train
+from tasks.params import Train
+from tasks.params_torch import TorchTrain
+from tasks.params_train import LightgbmTrain, SklearnTrain
 from tasks.paths import Paths, Project
 from tasks.recipe import Feature, Recipe, Target, read_recipe, write_recipe
 from tasks.trainers import trainer

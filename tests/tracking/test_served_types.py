@@ -14,7 +14,8 @@ import polars as pl
 import pytest
 
 from tasks.inputs import Examples
-from tasks.params import LogisticRegression, Normalize, SklearnTrain
+from tasks.params import Normalize
+from tasks.params_train import LogisticRegression, SklearnTrain
 from tasks.recipe import write_recipe
 from tasks.recipe_learning import learn
 from tasks.tracking import package

@@ -15,16 +15,10 @@ import pytest
 from tasks.errors import UserError
 from tasks.inputs import Examples, Field, ModelInput, Spec
 from tasks.listeners import History
-from tasks.params import (
-    CnnNetwork,
-    LightgbmTrain,
-    LogisticRegression,
-    MlpNetwork,
-    Ridge,
-    SklearnTrain,
-    Task,
-    TorchTrain,
-)
+from tasks.params import Task
+from tasks.params_networks import CnnNetwork, MlpNetwork
+from tasks.params_torch import TorchTrain
+from tasks.params_train import LightgbmTrain, LogisticRegression, Ridge, SklearnTrain
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, score
 

@@ -6,7 +6,9 @@ import numpy as np
 import polars as pl
 
 from tasks.inputs import Examples
-from tasks.params import CnnNetwork, Normalize, TorchTrain
+from tasks.params import Normalize
+from tasks.params_networks import CnnNetwork
+from tasks.params_torch import TorchTrain
 from tasks.recipe import Recipe
 from tasks.recipe_learning import learn
 from tasks.trainers.base import Job, score

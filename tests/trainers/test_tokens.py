@@ -11,7 +11,10 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.inputs import Examples
-from tasks.params import LightgbmTrain, LogisticRegression, MlpNetwork, Normalize, SklearnTrain, TorchTrain
+from tasks.params import Normalize
+from tasks.params_networks import MlpNetwork
+from tasks.params_torch import TorchTrain
+from tasks.params_train import LightgbmTrain, LogisticRegression, SklearnTrain
 from tasks.recipe import Recipe
 from tasks.recipe_learning import learn
 from tasks.tracking import package

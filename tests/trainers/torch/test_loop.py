@@ -18,16 +18,9 @@ from tasks.devices import choose_device, deterministic, own_random_numbers
 from tasks.errors import UserError
 from tasks.inputs import Examples, Field, ModelInput, Spec
 from tasks.listeners import History
-from tasks.params import (
-    AugmentCategory,
-    AugmentImage,
-    AugmentNumber,
-    AugmentText,
-    CnnNetwork,
-    Mix,
-    MlpNetwork,
-    TorchTrain,
-)
+from tasks.params import AugmentCategory, AugmentImage, AugmentNumber, AugmentText, Mix
+from tasks.params_networks import CnnNetwork, MlpNetwork
+from tasks.params_torch import TorchTrain
 from tasks.trainers.base import Job, score
 from tasks.trainers.torch import TorchTrainer
 from tasks.trainers.torch.loop import step_seed

@@ -83,11 +83,9 @@ def _check_rows(config: TorchTrain, num_rows: int) -> None:
 
 
 def _write_job(exchange: Exchange, config: TorchTrain, paths: Paths) -> None:
-    # Only what was set: some rules ask whether a setting was given.
-    settings = config.model_dump(mode="json", exclude_unset=True)
     where = {"root": str(paths.project.root.resolve()), "pipeline": paths.pipeline}
     level = logging.getLogger("tasks").getEffectiveLevel()
-    storage.write_json(exchange.job, {"train": settings, **where, "log_level": level})
+    storage.write_json(exchange.job, {"train": config.model_dump(mode="json"), **where, "log_level": level})
 
 
 def _read_fitted(exchange: Exchange, paths: Paths) -> Fitted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -84,11 +84,10 @@ class RnnNetwork(Config):
     dropout: Share = Field(0.2, description="share of the tokens' and the layers' values that is left out at random")
 
 
-class TransformerNetwork(Config):
-    """Attention over the tokens of a text, or the frames of a spectrogram: each looks at all others. Pre-norm."""
+class AttentionNetwork(Config):
+    """What networks have in common in which each place looks at all others."""
 
-    kind: Literal["transformer"]
-    width: int = Field(128, ge=1, description="numbers for each token; heads divide it")
+    width: int = Field(128, ge=1, description="numbers for each token or patch; heads divide it")
     layers: int = Field(2, ge=1, description="blocks of attention and dense layers")
     heads: int = Field(4, ge=1, description="looks that are taken side by side")
     feedforward: int = Field(4, ge=1, description="width of a block's dense layer, in times the width")
@@ -96,25 +95,24 @@ class TransformerNetwork(Config):
     dropout: Share = Field(0.1, description="share of each block's values that is left out at random")
 
     @model_validator(mode="after")
-    def _heads_fit(self) -> TransformerNetwork:
-        return _heads_divide(self)
+    def _heads_divide_the_width(self) -> AttentionNetwork:
+        if self.width % self.heads:
+            raise ValueError(f"heads {self.heads} do not divide width {self.width}; try heads: 4 with width: 128")
+        return self
 
 
-class VitNetwork(Config):
+class TransformerNetwork(AttentionNetwork):
+    """Attention over the tokens of a text, or the frames of a spectrogram: each looks at all others. Pre-norm."""
+
+    kind: Literal["transformer"]
+
+
+class VitNetwork(AttentionNetwork):
     """Attention over the patches of an image. For many images, or with weights taken over (init_from)."""
 
     kind: Literal["vit"]
     patch: int = Field(4, ge=1, description="pixels on a patch's side; the image is filled up at the rim")
-    width: int = Field(128, ge=1, description="numbers for each patch; heads divide it")
     layers: int = Field(4, ge=1, description="blocks of attention and dense layers")
-    heads: int = Field(4, ge=1, description="looks that are taken side by side")
-    feedforward: int = Field(4, ge=1, description="width of a block's dense layer, in times the width")
-    activation: Activation = Field("gelu", description="what bends the values of the dense layers")
-    dropout: Share = Field(0.1, description="share of each block's values that is left out at random")
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> VitNetwork:
-        return _heads_divide(self)
 
 
 class TextCnnNetwork(Config):
@@ -143,12 +141,3 @@ Network = Annotated[
     MlpNetwork | CnnNetwork | RnnNetwork | TransformerNetwork | VitNetwork | TextCnnNetwork | AudioCnnNetwork,
     Field(discriminator="kind"),
 ]
-
-
-_Attention = TypeVar("_Attention", TransformerNetwork, VitNetwork)
-
-
-def _heads_divide(config: _Attention) -> _Attention:
-    if config.width % config.heads:
-        raise ValueError(f"heads {config.heads} do not divide width {config.width}; try heads: 4 with width: 128")
-    return config

@@ -11,7 +11,7 @@ import torch
 from tasks.example_parts import StoredExamples
 from tasks.inputs import Examples, Spec
 from tasks.trainers.torch.data import Data, Scale, as_data, as_tensor, recut, sent_ahead
-from tasks.trainers.torch.steps import Clock, Steps, drawn, timed
+from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
 from tasks.trainers.torch.streaming import StreamedBatches
 
 __all__ = ["Batches", "Data", "RowsInOrder", "Scale", "as_tensor", "held_or_parts", "make_batches"]
@@ -92,24 +92,12 @@ def held_or_parts(
     return HeldRows(_held(examples, spec, scale, device, fits), steps, device)
 
 
-class HeldBatches:
+class HeldBatches(CountedSteps):
     """Rows in memory, in an order that is drawn anew for every epoch; sent ahead when they are not on the device."""
 
     def __init__(self, data: Data, steps: Steps, *, device: torch.device, seed: int) -> None:
-        self._data, self._steps, self._device, self._seed = data, steps, device, seed
-        self._clock = Clock()
-
-    @property
-    def num_rows(self) -> int:
-        return self._steps.num_rows
-
-    @property
-    def num_steps(self) -> int:
-        return self._steps.num_steps
-
-    @property
-    def waited(self) -> float:
-        return self._clock.seconds
+        super().__init__(steps)
+        self._data, self._device, self._seed = data, device, seed
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Data]:
         """The rows of each step of the epoch, from step `first` on, on the device."""

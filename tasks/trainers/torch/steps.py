@@ -51,6 +51,25 @@ class Clock:
     seconds: float = 0.0
 
 
+class CountedSteps:
+    """What held and streamed rows tell alike: how many rows and steps there are, and how long the loop has waited."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps, self._clock = steps, Clock()
+
+    @property
+    def num_rows(self) -> int:
+        return self._steps.num_rows
+
+    @property
+    def num_steps(self) -> int:
+        return self._steps.num_steps
+
+    @property
+    def waited(self) -> float:
+        return self._clock.seconds
+
+
 def timed(items: Iterable[Item], clock: Clock) -> Iterator[Item]:
     """The same items; the clock counts while the next one is waited for."""
     source = iter(items)

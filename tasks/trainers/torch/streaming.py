@@ -12,7 +12,7 @@ from torch import Tensor
 from tasks.example_parts import StoredExamples
 from tasks.parallel import ahead
 from tasks.trainers.torch.data import Data, Scale, as_data, recut, sent_ahead
-from tasks.trainers.torch.steps import Clock, Steps, drawn, timed
+from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
 
 _CHUNK_BYTES = 2**24
 """What is gathered and copied to the device at once: large enough for a copy at full speed, small beside a part."""
@@ -29,7 +29,7 @@ class _Dealt:
     hands: Sequence[Tensor]
 
 
-class StreamedBatches:
+class StreamedBatches(CountedSteps):
     """Training rows from their files, in an order that is drawn anew for every epoch.
 
     The parts are read in a drawn order. Each part's rows are dealt at random into as many hands as the pool has parts,
@@ -61,26 +61,14 @@ class StreamedBatches:
         held_bytes: int,
         seed: int,
     ) -> None:
-        self._examples, self._scale, self._steps = examples, scale, steps
+        super().__init__(steps)
+        self._examples, self._scale = examples, scale
         self._device, self._seed = device, seed
         self._parts = [number for number, num_rows in enumerate(examples.part_rows) if num_rows]
         row_bytes = max(1, examples.num_bytes // max(1, examples.num_rows))
         self._chunk_rows = max(1, _CHUNK_BYTES // row_bytes)
         self.num_pooled = min(len(self._parts), max(2, held_bytes // 2 // (row_bytes * max(1, *examples.part_rows))))
         self._num_rounds = len(self._parts) - self.num_pooled + 1
-        self._clock = Clock()
-
-    @property
-    def num_rows(self) -> int:
-        return self._steps.num_rows
-
-    @property
-    def num_steps(self) -> int:
-        return self._steps.num_steps
-
-    @property
-    def waited(self) -> float:
-        return self._clock.seconds
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Data]:
         """The rows of each step of the epoch, from step `first` on, on the device."""

@@ -15,7 +15,7 @@ run: .venv/installed ## The pipeline `digits`, from raw data to a registered mod
 test: .venv/installed ## All tests.
 	@python -m pytest -n 2 --dist loadfile
 
-check: .venv/installed ## The tests that take no whole chain: under a minute.
+check: .venv/installed ## The tests that take no whole chain: some three minutes.
 	@python -m pytest -n 2 --dist loadfile -m "not chain"
 
 lint: .venv/installed ## Style, types, and the import rules.

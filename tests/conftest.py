@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tasks.paths import Project
 from tests.projects import make_project
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore")
+# The same examples in every run, so that a change is judged by what it changes. New ones: HYPOTHESIS_PROFILE=explore.
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
@@ -61,6 +61,8 @@ def test_cells_in_quotes_come_back_whatever_they_hold(rows: list[list[str]], sep
 
 @given(tables(CELLS_ON_A_LINE | TRICKY), SEPARATORS)
 def test_cells_in_quotes_where_need_be_come_back(rows: list[list[str]], separator: str) -> None:
+    # A name among the cells is the sign of a table without names.
+    assume(not set(headed(rows)[0]) & {cell for row in rows for cell in row})
     table = read(written(headed(rows), delimiter=separator))
     assert [list(row) for row in table.rows()] == rows
 

@@ -33,10 +33,10 @@ ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback 
 	@echo "http://127.0.0.1:5000 (Ctrl-C stops it)"
 	@mlflow ui --backend-store-uri sqlite:///mlflow/mlflow.db --host 127.0.0.1 --port 5000
 
-schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params.py.
+schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params/.
 	@modelwright schema > params.schema.json
-	@python -m tasks.params_page > docs/parameters.md
-	@python -m tasks.params_page --into docs/training.md
+	@python -m tasks.params.page > docs/parameters.md
+	@python -m tasks.params.page --into docs/training.md
 
 bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/overhead.py

@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
-from tasks.augmentation.image import affine_maps, augment_images, resample
-from tasks.params import AugmentImage
+from tasks.columns.image.augment import affine_maps, augment_images, resample
+from tasks.params.augment import AugmentImage
 
 BATCH, SIDE = 256, 28
 RUNS, BATCHES = 9, 20

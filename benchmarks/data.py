@@ -98,11 +98,12 @@ def parts(num_rows: int) -> Iterator[Any]:
 
 def prepare(root: Path, num_rows: int) -> None:
     """raw/ with its description and a drafted suite."""
-    from tasks import storage
-    from tasks.accepted import empty
-    from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
-    from tasks.expectations import draft_suite
+    from tasks import files
     from tasks.paths import Project
+    from tasks.tables import storage
+    from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
+    from tasks.validation.accepted import empty
+    from tasks.validation.expectations import draft_suite
 
     paths = Project(root=root).pipeline(NAME)
     storage.write_parts(paths.raw, parts(num_rows))
@@ -116,8 +117,8 @@ def prepare(root: Path, num_rows: int) -> None:
     source = SourceRecord(kind="table", location="made here", digest="1")
     dataset = Dataset(columns=columns, task="binary", num_rows=num_rows, source=source)
     write_dataset(paths.dataset, dataset)
-    storage.write_json(paths.suite, draft_suite(NAME, dataset, storage.read_parts(paths.raw)))
-    storage.write_json(paths.accepted, empty())
+    files.write_json(paths.suite, draft_suite(NAME, dataset, storage.read_parts(paths.raw)))
+    files.write_json(paths.accepted, empty())
 
 
 def measured(contender: str, root: Path, num_rows: int) -> dict[str, Any]:
@@ -134,7 +135,10 @@ def measured(contender: str, root: Path, num_rows: int) -> dict[str, Any]:
 def modelwright(root: Path) -> Stages:
     """The four stages as they are, with default settings."""
     from tasks import clean, normalize, split, validate
-    from tasks.params import Clean, HashSplit, Normalize, Validate
+    from tasks.params.clean import Clean
+    from tasks.params.normalize import Normalize
+    from tasks.params.split import HashSplit
+    from tasks.params.validate import Validate
     from tasks.paths import Project
 
     paths = Project(root=root).pipeline(NAME)

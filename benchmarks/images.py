@@ -23,8 +23,9 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.columns.image import ImageColumn, ImageEncoding
-from tasks.params import CleanImage, NormalizeImage
+from tasks.columns.image.column import ImageColumn, ImageEncoding
+from tasks.params.clean import CleanImage
+from tasks.params.normalize import NormalizeImage
 
 RUNS = 7
 

@@ -78,7 +78,7 @@ def _to_parquet(file: Path, folder: Path) -> None:
 
 def _ingest(file: Path, folder: Path) -> None:
     from tasks import ingest
-    from tasks.params import Ingest
+    from tasks.params.ingest import Ingest
     from tasks.paths import Project
 
     config = Ingest.model_validate({"source": {"kind": "table", "path": str(file)}, "target": "left"})
@@ -86,7 +86,7 @@ def _ingest(file: Path, folder: Path) -> None:
 
 
 def _init(file: Path, folder: Path) -> None:
-    from tasks.init.pipeline import init_pipeline
+    from tasks.drafting.pipeline import init_pipeline
     from tasks.paths import Project
 
     (folder / "params.yaml").write_text("pipelines: {}\n")

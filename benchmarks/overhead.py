@@ -20,8 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.chain import run_plain
-from tasks.params_file import load_pipeline
+from tasks.memo.chain import run_plain
+from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.projects import TINY, environment, make_project
 
@@ -48,13 +48,13 @@ def main() -> None:
 
 def _help(project: Project) -> None:
     helped, bare = _in_turn(
-        lambda: _command(project, "-m", "tasks.cli", "--help"), lambda: _command(project, "-c", "pass")
+        lambda: _command(project, "-m", "tasks.command.cli", "--help"), lambda: _command(project, "-c", "pass")
     )
     _row("`modelwright --help`", helped, "`python -c pass`", bare, "0.2 s")
 
 
 def _nothing_changed(project: Project) -> None:
-    plain = ("-m", "tasks.cli", "run", PIPELINE, "--plain", "--json")
+    plain = ("-m", "tasks.command.cli", "run", PIPELINE, "--plain", "--json")
     repro = ("-m", "dvc", "repro", "--quiet", f"register@{PIPELINE}")
     snapshot = project.pipeline(PIPELINE).snapshot
     _command(project, *plain)
@@ -76,7 +76,7 @@ def _one_of_many(alone: Project, folder: Path) -> None:
     many = make_project(folder, "".join(["pipelines:\n", block, *others]))
     with contextlib.chdir(many.root):
         run_plain(many, PIPELINE)
-    plain = ("-m", "tasks.cli", "run", PIPELINE, "--plain", "--json")
+    plain = ("-m", "tasks.command.cli", "run", PIPELINE, "--plain", "--json")
     of_many, of_one = _in_turn(lambda: _command(many, *plain), lambda: _command(alone, *plain))
     _row(f"one pipeline of {NUM_BLOCKS}, nothing changed", of_many, "alone", of_one, "1.2")
 

@@ -20,11 +20,12 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.dataset import Column, Dataset, SourceRecord
-from tasks.params import ColumnTypeName, Normalize
-from tasks.recipe import Feature, Recipe
-from tasks.recipe_learning import learn
-from tasks.repair import Repair
+from tasks.params.config import ColumnTypeName
+from tasks.params.normalize import Normalize
+from tasks.recipe.learning import learn
+from tasks.recipe.recipe import Feature, Recipe
+from tasks.repair.repair import Repair
+from tasks.tables.dataset import Column, Dataset, SourceRecord
 
 NUM_ROWS = 10_000
 SECONDS = 2.0

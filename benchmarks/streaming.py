@@ -24,10 +24,10 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks import storage
-from tasks.block_columns import to_series
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Field, Spec
+from tasks.model_input.block_columns import to_series
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Field, Spec
+from tasks.tables import storage
 from tasks.trainers.torch.batches import Batches, Data, Scale, StreamedBatches, make_batches
 
 RUNS = 3

@@ -27,12 +27,12 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks.devices import deterministic, fastest, own_random_numbers
-from tasks.inputs import Examples, Field, ModelInput, Spec
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.networks import build
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch.checkpoints import write_checkpoint
+from tasks.trainers.torch.devices import deterministic, fastest, own_random_numbers
 from tasks.trainers.torch.listeners import BestWeights
 from tasks.trainers.torch.loop import fit, run_epoch, train_step
 from tasks.trainers.torch.optimizers import make_optimizer

@@ -53,10 +53,11 @@ def _parts(num_rows: int) -> Iterator[object]:
 
 
 def _prepare(root: Path, num_rows: int, suite: str) -> None:
-    from tasks import storage
-    from tasks.dataset import Column, Dataset, SourceRecord, read_dataset, write_dataset
-    from tasks.expectations import draft_suite
+    from tasks import files
     from tasks.paths import Project
+    from tasks.tables import storage
+    from tasks.tables.dataset import Column, Dataset, SourceRecord, read_dataset, write_dataset
+    from tasks.validation.expectations import draft_suite
 
     paths = Project(root=root).pipeline(NAME)
     storage.write_parts(paths.raw, _parts(num_rows))  # type: ignore[arg-type]
@@ -76,7 +77,7 @@ def _prepare(root: Path, num_rows: int, suite: str) -> None:
         content["expectations"] += [
             {"type": f"expect_column_{kind}", "kwargs": kwargs, "severity": "warning"} for kind, kwargs in _hard()
         ]
-    storage.write_json(paths.suite, content)
+    files.write_json(paths.suite, content)
 
 
 def _hard() -> list[tuple[str, dict[str, object]]]:
@@ -94,7 +95,7 @@ def _hard() -> list[tuple[str, dict[str, object]]]:
 
 def _measured(root: Path, num_rows: int) -> tuple[str, str]:
     from tasks import validate
-    from tasks.params import Validate
+    from tasks.params.validate import Validate
     from tasks.paths import Project
 
     start = time.perf_counter()

@@ -14,11 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tasks import augment, normalize, storage
+from tasks import augment, normalize
 from tasks.columns import column_type
-from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
-from tasks.params import Augment, Normalize, NormalizeImage
+from tasks.params.augment import Augment
+from tasks.params.normalize import Normalize, NormalizeImage
 from tasks.paths import PARTS, Project
+from tasks.tables import storage
+from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
 
 HERE = Path(__file__).parent
 RATE = 8_000

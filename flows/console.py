@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows.server import Server, temporary_server, wait_until_ready
-from tasks.chain import StageResult, stages_between
-from tasks.params_file import load_pipeline
+from tasks.memo.chain import StageResult, stages_between
+from tasks.params.file import load_pipeline
 from tasks.paths import Project, find_root
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from prefect.schedules import Schedule
 from prefect.settings import PREFECT_API_URL
 
 from tasks.errors import UserError
-from tasks.params_file import read_yaml
+from tasks.params.file import read_yaml
 from tasks.paths import Project
 
 HOW_TO_CONNECT = (

@@ -12,13 +12,13 @@ from prefect.artifacts import create_table_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 
-from tasks.chain import Chain, StageResult, stages_between
 from tasks.errors import UserError
-from tasks.params_file import load_pipeline
+from tasks.memo.chain import Chain, StageResult, stages_between
+from tasks.params.file import load_pipeline
 from tasks.paths import Project, find_root
 
 if TYPE_CHECKING:
-    from tasks.params import Clean
+    from tasks.params.clean import Clean
 
 
 @flow(

@@ -6,7 +6,7 @@ import importlib
 import sys
 
 from tasks.errors import UserError, did_you_mean
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project, find_root
 
 

@@ -11,19 +11,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks import reports, storage
+from tasks import files, reports
 from tasks.augmentation.balance import class_counts, lacking, repeats, smote
 from tasks.augmentation.copies import Changes, Window, windows, with_copies
+from tasks.augmentation.picture import caption_only, sheet
 from tasks.augmentation.preview import sections
 from tasks.augmentation.settings import SECTIONS, check_settings, given_sections
-from tasks.block_columns import from_series
 from tasks.columns.base import round_significant
 from tasks.columns.moments import merged, moments
-from tasks.params import Augment
+from tasks.model_input.block_columns import from_series
+from tasks.params.augment import Augment
 from tasks.paths import Paths
-from tasks.picture import caption_only, sheet
-from tasks.recipe import Recipe, read_recipe
-from tasks.report import Report
+from tasks.recipe.recipe import Recipe, read_recipe
+from tasks.reports import Report
+from tasks.tables import storage
 
 
 def run(config: Augment, paths: Paths) -> Report:
@@ -39,8 +40,8 @@ def run(config: Augment, paths: Paths) -> Report:
     num_rows_in = storage.count_rows(paths.normalized("train"))
     counts = class_counts(storage.read_parts(paths.normalized("train"), [recipe.target.name]), recipe)
     num_rows = _write_rows(changes, counts, paths)
-    storage.write_json(paths.augmentation_report, _record(changes, counts, num_rows_in, num_rows))
-    storage.write_bytes(paths.augmentation_picture, _picture(changes, paths))
+    files.write_json(paths.augmentation_report, _record(changes, counts, num_rows_in, num_rows))
+    files.write_bytes(paths.augmentation_picture, _picture(changes, paths))
     return reports.augment(paths)
 
 

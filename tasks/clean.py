@@ -8,7 +8,7 @@ from functools import partial
 
 import polars as pl
 
-from tasks import reports, storage
+from tasks import files, reports
 from tasks.cleaning.faults import find_flags
 from tasks.cleaning.in_text import Written
 from tasks.cleaning.personal.guard import Guard, Watch, check_settings
@@ -17,13 +17,14 @@ from tasks.cleaning.repairs import learn_repairs
 from tasks.cleaning.rows import Rows
 from tasks.cleaning.rules import Judged, judge
 from tasks.cleaning.tally import Changed, Tally, changes
-from tasks.dataset import Dataset, read_dataset, write_dataset
 from tasks.errors import GateError
 from tasks.parallel import mapped
-from tasks.params import Clean
+from tasks.params.clean import Clean
 from tasks.paths import Paths
-from tasks.quarantine import REASON, RULE, STAGE, split_rows
-from tasks.report import Report
+from tasks.reports import Report
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset, read_dataset, write_dataset
+from tasks.tables.quarantine import REASON, RULE, STAGE, split_rows
 
 
 def run(config: Clean, paths: Paths) -> Report:
@@ -42,7 +43,7 @@ def run(config: Clean, paths: Paths) -> Report:
     write_rows(Sorter(rows, judged, guard, config), tally, watch, paths)
     write_dataset(paths.cleaned, guard.without_dropped(with_task(repairing, tally.classes)))
     facts = judged.facts | watch.facts(guard) | guard.facts(rows, config) | {"not_read": _ambiguous(written)}
-    storage.write_json(paths.cleaning_report, tally.as_dict() | facts)
+    files.write_json(paths.cleaning_report, tally.as_dict() | facts)
     _check_share(tally, config, paths)
     return reports.clean(paths)
 

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks import reports, storage
+from tasks import files, reports
 from tasks.augmentation.settings import SECTIONS
-from tasks.block_columns import read_examples
-from tasks.dataset import Dataset, read_dataset
 from tasks.errors import UserError
-from tasks.judgement import Answers, Judgement, judge_classes, judge_values
-from tasks.metrics import number, positive_number
-from tasks.params import Evaluate
+from tasks.evaluation.metrics import number, positive_number
+from tasks.evaluation.plots import Picture, learning_curves
+from tasks.evaluation.predictions import Answers, Judgement, judge_classes, judge_values
+from tasks.evaluation.report_page import Mistake, Page, Station, render, show_row
+from tasks.model_input.block_columns import read_examples
+from tasks.params.evaluate import Evaluate
 from tasks.paths import PARTS, Paths
-from tasks.plots import Picture, learning_curves
-from tasks.recipe import Recipe, read_recipe
-from tasks.report import Report
-from tasks.report_page import Mistake, Page, Station, render, show_row
+from tasks.recipe.recipe import Recipe, read_recipe
+from tasks.reports import Report
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset, read_dataset
 from tasks.trainers import load
 
 _DIGITS = 6
@@ -42,10 +43,10 @@ def run(config: Evaluate, paths: Paths) -> Report:
     learning = learning_curves({column.name: column.cast(pl.Float64).to_numpy() for column in history})
     metrics = {name: round(value, _DIGITS) for name, value in judged.metrics.items()}
     page = _page(paths, dataset, metrics, judged, learning)
-    storage.write_text(paths.predictions, judged.predictions.write_csv())
+    files.write_text(paths.predictions, judged.predictions.write_csv())
     write_plots(paths, [*learning, *judged.pictures])
-    storage.write_text(paths.report_page, render(page))
-    storage.write_json(paths.metrics, metrics)
+    files.write_text(paths.report_page, render(page))
+    files.write_json(paths.metrics, metrics)
     return reports.evaluate(paths)
 
 
@@ -69,7 +70,7 @@ def answer_test_rows(recipe: Recipe, paths: Paths) -> Answers:
 
 def write_plots(paths: Paths, pictures: Sequence[Picture]) -> None:
     """plots/NAME.png, and nothing else there."""
-    with storage.aside(paths.plots) as draft:
+    with files.aside(paths.plots) as draft:
         draft.mkdir()
         for picture in pictures:
             (draft / f"{picture.name}.png").write_bytes(picture.light)
@@ -78,7 +79,7 @@ def write_plots(paths: Paths, pictures: Sequence[Picture]) -> None:
 def stations(paths: Paths, dataset: Dataset) -> list[Station]:
     """How many rows every stage let through, and what it set aside."""
     validation, cleaning, split = map(
-        storage.read_json, (paths.validation_report, paths.cleaning_report, paths.split_report)
+        files.read_json, (paths.validation_report, paths.cleaning_report, paths.split_report)
     )
     valid = validation["num_rows"] - validation["num_quarantined"]
     checked = (_quarantined(validation["num_quarantined"]), f"{len(validation['expectations']):,} expectations")
@@ -137,8 +138,8 @@ def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:
 def _page(
     paths: Paths, dataset: Dataset, metrics: dict[str, float], judged: Judgement, learning: list[Picture]
 ) -> Page:
-    run_facts = storage.read_json(paths.run)
-    told = storage.read_json(paths.augmentation_report)
+    run_facts = files.read_json(paths.run)
+    told = files.read_json(paths.augmentation_report)
     is_augmented = any(told.get(section) for section in SECTIONS)
     return Page(
         pipeline=paths.pipeline,

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from tasks import storage
-from tasks.appended import write_pieces
-from tasks.dataset import Dataset, read_dataset, write_dataset
-from tasks.description import describe
 from tasks.errors import UserError
+from tasks.ingestion.appended import write_pieces
+from tasks.ingestion.description import describe
+from tasks.ingestion.typed_rows import PlanChanged, Typing, first_plan, plan_of
 from tasks.parallel import ahead
-from tasks.params import Ingest
+from tasks.params.ingest import Ingest
 from tasks.paths import Paths
-from tasks.regroup import regroup
-from tasks.report import Report
+from tasks.reports import Report
 from tasks.sources import source
 from tasks.sources.base import Place, Source
-from tasks.typed_rows import PlanChanged, Typing, first_plan, plan_of
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset, read_dataset, write_dataset
+from tasks.tables.parts import regroup
 
 _MOST_PASSES = 3
 """The first plan is from the first rows, the second from all of them: only a source that changes needs another."""

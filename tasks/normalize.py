@@ -7,18 +7,19 @@ from itertools import repeat
 
 import polars as pl
 
-from tasks import reports, storage
-from tasks.block_columns import to_series
-from tasks.dataset import Dataset, read_dataset
-from tasks.folds import FOLD
-from tasks.inputs import Field
-from tasks.out_of_fold import row_folds
+from tasks import reports
+from tasks.model_input.block_columns import to_series
+from tasks.model_input.inputs import Field
 from tasks.parallel import ahead, mapped
-from tasks.params import Normalize
+from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
-from tasks.recipe import Recipe, write_recipe
-from tasks.recipe_learning import Folds, Learnt, learn, num_folds
-from tasks.report import Report
+from tasks.recipe.learning import Folds, Learnt, learn, num_folds
+from tasks.recipe.out_of_fold import row_folds
+from tasks.recipe.recipe import Recipe, write_recipe
+from tasks.reports import Report
+from tasks.splitting.folds import FOLD
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset, read_dataset
 
 _BYTES_AT_ONCE = 1 << 26
 """Of encoded rows: 64 MiB, the pictures of some thousand rows. A part of more becomes several."""

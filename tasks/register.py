@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import reports, storage
-from tasks.dataset import read_dataset
+from tasks import files, reports
 from tasks.digests import file_digest
 from tasks.errors import GateError
-from tasks.gate import Verdict, judge, value_of
-from tasks.params import Register
-from tasks.params_file import load_pipeline
-from tasks.passport import passport
+from tasks.params.file import load_pipeline
+from tasks.params.register import Register
 from tasks.paths import Paths
-from tasks.report import Report
+from tasks.promotion.gate import Verdict, judge, value_of
+from tasks.promotion.passport import passport
+from tasks.reports import Report
+from tasks.tables import storage
+from tasks.tables.dataset import read_dataset
 from tasks.tracking.registry import Candidate, register_version
 from tasks.trainers import requirements
 
@@ -24,19 +25,19 @@ def run(config: Register, paths: Paths) -> Report:
     Raises GateError with each rule that failed; verdict.json is written by then, and nothing is registered. Raises
     UserError when the registry cannot be reached.
     """
-    metrics = storage.read_json(paths.metrics)
+    metrics = files.read_json(paths.metrics)
     verdict = judge(config.gate, metrics)
     value_of(metrics, config.metric, "metric")
-    storage.write_json(paths.verdict, verdict.model_dump(mode="json"))
+    files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     if not verdict.passed:
         raise GateError(_refusal(verdict, paths))
-    record = storage.read_json(paths.run)
+    record = files.read_json(paths.run)
     content = _passport(paths, record, metrics)
-    storage.write_json(paths.passport, content)
+    files.write_json(paths.passport, content)
     sample = next(storage.read_parts(paths.split("test")))
     candidate = Candidate(metrics=metrics, verdict=verdict, passport=content, sample=sample, record=record)
     registration = register_version(config, paths, candidate)
-    storage.write_json(paths.registration, registration.model_dump(mode="json"))
+    files.write_json(paths.registration, registration.model_dump(mode="json"))
     return reports.register(paths)
 
 
@@ -54,9 +55,9 @@ def _passport(paths: Paths, record: dict[str, Any], metrics: dict[str, float]) -
         },
         rows={
             "ingest": dataset.num_rows,
-            "validate": _rows(storage.read_json(paths.validation_report)),
-            "clean": _rows(storage.read_json(paths.cleaning_report)),
-            "split": storage.read_json(paths.split_report)["num_rows"],
+            "validate": _rows(files.read_json(paths.validation_report)),
+            "clean": _rows(files.read_json(paths.cleaning_report)),
+            "split": files.read_json(paths.split_report)["num_rows"],
         },
         metrics=metrics,
         requirements=requirements(paths.model),

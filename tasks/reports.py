@@ -6,16 +6,31 @@ Nothing heavy is imported here: a run in which nothing changed only reads these 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tasks import storage
+from tasks import files
 from tasks.paths import PARTS, Paths
-from tasks.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A stage's result in small: `figure` is what matters there in a few words, `numbers` is for programs, `hints` are
+    sentences for a person who wants to do better."""
+
+    stage: str
+    figure: str
+    numbers: dict[str, Any] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {**asdict(self), "hints": list(self.hints)}
 
 
 def ingest(paths: Paths) -> Report:
     """The table's size, and the source's digest."""
-    dataset = storage.read_json(paths.dataset)
+    dataset = files.read_json(paths.dataset)
     num_columns = len(dataset["columns"])
     figure = f"{dataset['num_rows']:,} rows, {num_columns:,} columns"
     numbers = {"num_rows": dataset["num_rows"], "num_columns": num_columns, "digest": dataset["source"]["digest"]}
@@ -24,7 +39,7 @@ def ingest(paths: Paths) -> Report:
 
 def validate(paths: Paths) -> Report:
     """How many rows passed the suite, and how many warnings there are: of expectations and of drift."""
-    content = storage.read_json(paths.validation_report)
+    content = files.read_json(paths.validation_report)
     failed = sum(not entry["success"] for entry in content["expectations"] if entry["severity"] == "warning")
     num_warnings = failed + len(content["drift"])
     numbers = {
@@ -40,7 +55,7 @@ def validate(paths: Paths) -> Report:
 
 def clean(paths: Paths) -> Report:
     """How many rows were kept, how many of them should be looked at, and columns that look personal and stay so."""
-    content = storage.read_json(paths.cleaning_report)
+    content = files.read_json(paths.cleaning_report)
     bare = [found["column"] for found in content.get("personal", []) if found["treatment"] == "none"]
     said = [_kept(content)]
     said += [f"{content['num_flagged']:,} flagged"] if content.get("num_flagged") else []
@@ -50,7 +65,7 @@ def clean(paths: Paths) -> Report:
 
 def split(paths: Paths) -> Report:
     """The rows of each part, the folds, and how many rows are judged on though train has them too."""
-    content = storage.read_json(paths.split_report)
+    content = files.read_json(paths.split_report)
     num_rows, folds = content["num_rows"], content.get("folds", [])
     said = [" / ".join(f"{num_rows[part]:,}" for part in PARTS) + " rows"]
     said += [f"{len(folds)} folds"] if folds else []
@@ -60,7 +75,7 @@ def split(paths: Paths) -> Report:
 
 def normalize(paths: Paths) -> Report:
     """How many columns became how many inputs."""
-    recipe = storage.read_json(paths.recipe)
+    recipe = files.read_json(paths.recipe)
     num_columns, num_inputs = len(recipe["features"]), recipe["num_inputs"]
     figure = f"{num_columns:,} column{'' if num_columns == 1 else 's'}, {num_inputs:,} inputs"
     return Report(stage="normalize", figure=figure, numbers={"num_columns": num_columns, "num_inputs": num_inputs})
@@ -68,7 +83,7 @@ def normalize(paths: Paths) -> Report:
 
 def augment(paths: Paths) -> Report:
     """The rows that were written down beside those that came in, and what the trainer will do to each batch."""
-    content = storage.read_json(paths.augmentation_report)
+    content = files.read_json(paths.augmentation_report)
     changes = [
         change
         for name in ("image", "text", "audio", "number", "category")
@@ -86,21 +101,21 @@ def augment(paths: Paths) -> Report:
 
 def train(paths: Paths) -> Report:
     """How long the training went, how good it was on the validation rows, and what might be done better."""
-    content = storage.read_json(paths.run)
+    content = files.read_json(paths.run)
     numbers = {**content["facts"], **content["metrics"]}
     return Report(stage="train", figure=content["figure"], numbers=numbers, hints=tuple(content.get("hints", ())))
 
 
 def evaluate(paths: Paths) -> Report:
     """The test metric that says most in one number: accuracy, or for regression the RMSE."""
-    metrics = storage.read_json(paths.metrics)
+    metrics = files.read_json(paths.metrics)
     headline = "accuracy" if "accuracy" in metrics else "rmse"
     return Report(stage="evaluate", figure=f"{headline} {metrics[headline]:.4g}", numbers=metrics)
 
 
 def register(paths: Paths) -> Report:
     """The version, and its aliases."""
-    content = storage.read_json(paths.registration)
+    content = files.read_json(paths.registration)
     figure = ", ".join([f"{content['name']} version {content['version']}", *content["aliases"]])
     return Report(stage="register", figure=figure, numbers=content)
 

@@ -12,19 +12,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks import reports, storage
-from tasks.dataset import Dataset, read_dataset
+from tasks import files, reports
 from tasks.errors import UserError
-from tasks.folds import FOLD
 from tasks.parallel import mapped
-from tasks.params import Split
+from tasks.params.split import Split
 from tasks.paths import PARTS, Part, Paths
-from tasks.report import Report
+from tasks.reports import Report
 from tasks.splitting import assigner
 from tasks.splitting.checks import check_parts
-from tasks.splitting.folds import check_folds, num_folds, with_folds
+from tasks.splitting.folds import FOLD, check_folds, num_folds, with_folds
 from tasks.splitting.shared import content_hashes, may_share, num_shared
-from tasks.storage import TableWriter
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset, read_dataset
+from tasks.tables.storage import TableWriter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def run(config: Split, paths: Paths) -> Report:
         check_folds(folds, config)
     classes = {part: dict(sorted(tally.classes[part].items())) for part in PARTS}
     content = {"num_rows": num_rows, "classes": classes, "num_shared": num_shared(tally.hashes), "folds": folds}
-    storage.write_json(paths.split_report, content)
+    files.write_json(paths.split_report, content)
     return reports.split(paths)
 
 

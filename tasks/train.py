@@ -9,23 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from tasks import reports, storage
-from tasks.cross_validation import cross_validate, in_words, read_folds
+from tasks import files, reports
 from tasks.digests import folder_digest
-from tasks.example_parts import StoredExamples
-from tasks.hints import hints
-from tasks.inputs import Examples, Spec
-from tasks.listeners import History, Listener, watching
-from tasks.params import Train
-from tasks.params_torch import TorchTrain
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Spec
+from tasks.params.torch import TorchTrain
+from tasks.params.train import Train
 from tasks.paths import Paths
-from tasks.recipe import read_recipe
-from tasks.report import Report
+from tasks.recipe.recipe import read_recipe
+from tasks.reports import Report
 from tasks.tracking.runs import RunLog, flat_params, open_run
-from tasks.train_workers import fit_in_workers
 from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job, score
-from tasks.training_job import read_job
+from tasks.trainers.diagnostics import hints
+from tasks.trainers.listener import Listener
+from tasks.training.cross_validation import cross_validate, in_words, read_folds
+from tasks.training.job import read_job
+from tasks.training.listeners import History, watching
+from tasks.training.workers import fit_in_workers
 
 
 def run(config: Train, paths: Paths) -> Report:
@@ -43,26 +44,26 @@ def run(config: Train, paths: Paths) -> Report:
         folds = read_folds(paths.augmented, job.spec, recipe.target.name)
         found = None if folds is None else cross_validate(job, folds, lambda one: fit(one, config))
         digest = write_model(paths, fitted)
-        storage.write_text(paths.history, history.as_csv())
+        files.write_text(paths.history, history.as_csv())
         rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}
         others = {"init_from": job.init_from, "image_features": job.image_features}
         begun = {name: folder_digest(folder) for name, folder in others.items() if folder is not None}
         # Trainers say what only they know; what the curves show is the same for all of them.
         said = fitted.hints or tuple(hints(history.rows, fitted.facts))
         record = _record(digest, config, replace(fitted, hints=said), metrics, found)
-        storage.write_json(paths.run, record | begun | {"training_rows": rows})
+        files.write_json(paths.run, record | begun | {"training_rows": rows})
         # Only now, when the model is safe: whoever is killed before goes on from the last checkpoint.
-        storage.remove(paths.checkpoints)
+        files.remove(paths.checkpoints)
     close(log, paths, digest)
     return reports.train(paths)
 
 
 def write_model(paths: Paths, fitted: Fitted) -> str:
     """The model's folder, whole or not at all, with the recipe that makes its input. Returns the folder's digest."""
-    with storage.aside(paths.model) as draft:
+    with files.aside(paths.model) as draft:
         draft.mkdir()
         fitted.model.save(draft)
-        storage.write_bytes(draft / paths.recipe.name, paths.recipe.read_bytes())
+        files.write_bytes(draft / paths.recipe.name, paths.recipe.read_bytes())
     return folder_digest(paths.model)
 
 
@@ -76,9 +77,9 @@ def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples | Stored
 def close(log: RunLog, paths: Paths, model: str) -> None:
     """Ends the run at the tracking server, or leaves word that this training is still to be delivered."""
     if log.finish(paths):
-        storage.remove(paths.undelivered)
+        files.remove(paths.undelivered)
     else:
-        storage.write_json(paths.undelivered, {"pipeline": paths.pipeline, "model": model})
+        files.write_json(paths.undelivered, {"pipeline": paths.pipeline, "model": model})
 
 
 def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:

@@ -1,6 +1,7 @@
 """The stage `validate`: Great Expectations says whether the raw data may pass, a part in memory at a time.
 
-Great Expectations takes seconds to import: `tasks.gx`, the only package that does, is imported where it is used.
+Great Expectations takes seconds to import: `tasks.validation.gx`, the only package that does, is imported where it is
+used.
 """
 
 from __future__ import annotations
@@ -13,20 +14,21 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks import storage
-from tasks.accepted import read_accepted, write_accepted
-from tasks.data_profile import ProfileState
-from tasks.dataset import read_dataset
-from tasks.drift import drift
+from tasks import files
 from tasks.errors import GateError
-from tasks.expectations import Suite, check_columns, read_suite
-from tasks.findings import Finding, RowCounts, reasons, summarize
 from tasks.parallel import behind
-from tasks.params import Validate
+from tasks.params.validate import Validate
 from tasks.paths import Paths
-from tasks.quarantine import split_rows
-from tasks.report import Report
-from tasks.whole_columns import WholeColumns
+from tasks.reports import Report
+from tasks.tables import storage
+from tasks.tables.dataset import read_dataset
+from tasks.tables.quarantine import split_rows
+from tasks.validation.accepted import read_accepted, write_accepted
+from tasks.validation.data_profile import ProfileState
+from tasks.validation.drift import drift
+from tasks.validation.expectations import Suite, check_columns, read_suite
+from tasks.validation.findings import Finding, RowCounts, reasons, summarize
+from tasks.validation.whole_columns import WholeColumns
 
 
 def run(config: Validate, paths: Paths) -> Report:
@@ -39,14 +41,14 @@ def run(config: Validate, paths: Paths) -> Report:
     check_columns(paths.suite, suite, [column.name for column in dataset.columns])
     accepted = read_accepted(paths.accepted)
     with _quiet():
-        from tasks.gx.pages import render_pages
+        from tasks.validation.gx.pages import render_pages
 
         profile = ProfileState(dataset)
         findings, result, counts = _examine(suite, paths, profile)
         content = summarize(findings, counts, config, paths.relative(paths.quarantine("validate")))
         content["drift"] = drift(config.drift, profile.profile(), accepted)
         pages = render_pages(result, content, findings, paths.pipeline)
-    storage.write_json(paths.validation_report, content)
+    files.write_json(paths.validation_report, content)
     _write_pages(pages, paths.data_docs)
     if content["refusals"]:
         raise GateError(_refusal_message(content, paths))
@@ -56,7 +58,7 @@ def run(config: Validate, paths: Paths) -> Report:
 
 def report(paths: Paths) -> Report:
     """What validation.json says, in small."""
-    content = storage.read_json(paths.validation_report)
+    content = files.read_json(paths.validation_report)
     failed = sum(not entry["success"] for entry in content["expectations"] if entry["severity"] == "warning")
     warned = failed + len(content["drift"])
     figure = f"{content['num_rows']:,} rows, {content['num_quarantined']:,} quarantined"
@@ -68,7 +70,7 @@ def report(paths: Paths) -> Report:
 
 def _examine(suite: Suite, paths: Paths, profile: ProfileState) -> tuple[list[Finding], Any, RowCounts]:
     """A finding per rule, the result as a whole, and the rows; valid/ and quarantine are written."""
-    from tasks.gx.examination import Examination
+    from tasks.validation.gx.examination import Examination
 
     paths.data.mkdir(parents=True, exist_ok=True)
     with (
@@ -114,10 +116,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _write_pages(pages: dict[str, str], folder: Path) -> None:
-    with storage.aside(folder) as draft:
+    with files.aside(folder) as draft:
         draft.mkdir()
         for name, page in pages.items():
-            storage.write_text(draft / name, page)
+            files.write_text(draft / name, page)
 
 
 def _refusal_message(content: dict[str, Any], paths: Paths) -> str:

@@ -38,7 +38,7 @@ def project(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
     """A project whose tiny pipelines have all run, plainly and in this process. Tests read it, and change nothing."""
-    from tasks.chain import run_plain
+    from tasks.memo.chain import run_plain
 
     project = make_project(tmp_path_factory.mktemp("finished"), store=empty_store)
     with contextlib.chdir(project.root):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix, random_array
 
-from tasks.inputs import Block, Field, ModelInput, Spec
+from tasks.model_input.inputs import Block, Field, ModelInput, Spec
 
 DENSE = Field(name="size", kind="dense", shape=(2,), labels=("size", "size missing"))
 IMAGE = Field(name="scan", kind="image", shape=(3, 2, 4), factor=(0.5, 1.0, 2.0), offset=(0.0, -1.0, 1.0))

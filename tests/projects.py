@@ -73,15 +73,15 @@ def make_project(root: Path, params: str = TINY, store: Path | None = None) -> P
 
 def draft_suites(project: Project) -> None:
     """The suites that `modelwright add` would have drafted."""
-    from tasks import storage
-    from tasks.accepted import empty
-    from tasks.blocks import draft_suite
-    from tasks.params_file import load_params
+    from tasks import files
+    from tasks.drafting.add import draft_suite
+    from tasks.params.file import load_params
+    from tasks.validation.accepted import empty
 
     for name, pipeline in load_params(project.params).pipelines.items():
         if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists():
-            storage.write_json(project.pipeline(name).suite, draft_suite(project, name, pipeline.ingest))
-            storage.write_json(project.pipeline(name).accepted, empty())
+            files.write_json(project.pipeline(name).suite, draft_suite(project, name, pipeline.ingest))
+            files.write_json(project.pipeline(name).accepted, empty())
 
 
 def write_notes(path: Path, num_rows: int = 240) -> None:
@@ -113,7 +113,7 @@ def command(root: Path, *arguments: str, check: bool = True, **more: str) -> sub
 
 def modelwright(root: Path, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:
     """`modelwright ARGUMENTS` in `root`."""
-    return command(root, sys.executable, "-m", "tasks.cli", *arguments, check=check, **more)
+    return command(root, sys.executable, "-m", "tasks.command.cli", *arguments, check=check, **more)
 
 
 def files_below(*folders: Path) -> dict[str, bytes]:

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from tasks.dataset import Column, Dataset, SourceRecord
-from tasks.params import ColumnTypeName, Role, Task
+from tasks.params.config import ColumnTypeName, Role, Task
 from tasks.paths import Paths, Project
 from tasks.sources.base import Place
+from tasks.tables.dataset import Column, Dataset, SourceRecord
 
 Kind = tuple[ColumnTypeName, Role]
 

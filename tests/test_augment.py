@@ -10,16 +10,18 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tasks import augment, normalize, reports, storage
-from tasks.block_columns import read_examples
-from tasks.dataset import write_dataset
+from tasks import augment, files, normalize, reports
 from tasks.errors import UserError
-from tasks.folds import FOLD
-from tasks.params import Augment, Normalize
+from tasks.model_input.block_columns import read_examples
+from tasks.params.augment import Augment
+from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
-from tasks.recipe import read_recipe
+from tasks.recipe.recipe import read_recipe
+from tasks.splitting.folds import FOLD
+from tasks.tables import storage
+from tasks.tables.dataset import write_dataset
+from tests.small_tables import Kind, cut, described, image, pipeline_in
 from tests.sounds import tone
-from tests.tables import Kind, cut, described, image, pipeline_in
 
 COLUMNS: dict[str, Kind] = {
     "scan": ("image", "feature"),
@@ -130,7 +132,7 @@ def test_nothing_to_do_leaves_a_picture_that_says_so(tmp_path: Path) -> None:
     paths = prepared(tmp_path, SCAN_AGE)
     assert augment.run(config(), paths).figure == "nothing to do"
     assert picture(paths).size == (480, 60)
-    assert storage.read_json(paths.augmentation_report)["image"] is None
+    assert files.read_json(paths.augmentation_report)["image"] is None
     assert augment.run(config(image={}), paths).figure == "nothing to do"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.cli import main
+from tasks.command.cli import main
 from tasks.paths import Project
 from tests.projects import draft_suites, files_below
 

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import clean, reports, storage
-from tasks.dataset import read_dataset, write_dataset
+from tasks import clean, files, reports
 from tasks.errors import GateError, UserError
-from tasks.params import Clean, Task
+from tasks.params.clean import Clean
+from tasks.params.config import Task
 from tasks.paths import Paths
-from tests.tables import Kind, cut, described, image, pipeline_in
+from tasks.tables import storage
+from tasks.tables.dataset import read_dataset, write_dataset
+from tests.small_tables import Kind, cut, described, image, pipeline_in
 
 COLUMNS: dict[str, Kind] = {
     "id": ("category", "id"),
@@ -179,7 +181,7 @@ def test_values_are_put_right_before_rows_are_compared(tmp_path: Path) -> None:
     assert content["num_changed"] == 3
     assert content["changed"]["note"] == {"num_changed": 1, "examples": [{"before": "good ", "after": "good"}]}
     repair = {"white_space": "all", "unicode": "NFC"}
-    columns = {column["name"]: column for column in storage.read_json(paths.cleaned)["columns"]}
+    columns = {column["name"]: column for column in files.read_json(paths.cleaned)["columns"]}
     assert columns["label"] == {"name": "label", "type": "category", "role": "target", "repair": repair}
     assert "repair" not in columns["size"]
 

@@ -10,17 +10,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import augment, evaluate, normalize, reports, storage
-from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks import augment, evaluate, files, normalize, reports
 from tasks.errors import UserError
-from tasks.judgement import Answers, judge_classes, judge_values
-from tasks.params import Augment, Evaluate, Normalize
-from tasks.params_train import LogisticRegression, Ridge, SklearnTrain
+from tasks.evaluation.predictions import Answers, judge_classes, judge_values
+from tasks.params.augment import Augment
+from tasks.params.evaluate import Evaluate
+from tasks.params.normalize import Normalize
+from tasks.params.train import LogisticRegression, Ridge, SklearnTrain
 from tasks.paths import PARTS, Paths, Project
-from tasks.recipe import read_recipe
+from tasks.recipe.recipe import read_recipe
+from tasks.tables import storage
+from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
 from tasks.train import write_model
 from tasks.trainers import trainer
-from tasks.training_job import read_job
+from tasks.training.job import read_job
 
 pytestmark = pytest.mark.chain
 
@@ -52,15 +55,15 @@ def prepared(root: Path, *, regression: bool) -> Paths:
     for seed, part in enumerate(PARTS):
         frame = rows(num_rows[part], seed, regression=regression)
         storage.write_parts(paths.split(part), frame.iter_slices(15))
-    storage.write_json(paths.validation_report, {"num_rows": 203, "num_quarantined": 2, "expectations": [{}, {}]})
+    files.write_json(paths.validation_report, {"num_rows": 203, "num_quarantined": 2, "expectations": [{}, {}]})
     cleaning = {
         "num_rows_in": 201,
         "num_rows_out": 200,
         "num_quarantined": 1,
         "rules": {"duplicate": {"num_quarantined": 1}},
     }
-    storage.write_json(paths.cleaning_report, cleaning)
-    storage.write_json(paths.split_report, {"num_rows": num_rows})
+    files.write_json(paths.cleaning_report, cleaning)
+    files.write_json(paths.split_report, {"num_rows": num_rows})
     normalize.run(Normalize(), paths)
     augment.run(Augment(), paths)
     fit(paths, regression=regression)
@@ -73,7 +76,7 @@ def fit(paths: Paths, *, regression: bool) -> None:
     config = SklearnTrain(kind="sklearn", estimator=estimator)
     fitted = trainer("sklearn").fit(read_job(config, paths, read_recipe(paths.recipe), []), config)
     digest = write_model(paths, fitted)
-    storage.write_text(paths.history, "epoch,train_loss,validation_loss\n1,0.9,1\n2,0.5,0.6\n")
+    files.write_text(paths.history, "epoch,train_loss,validation_loss\n1,0.9,1\n2,0.5,0.6\n")
     record = {
         "model": digest,
         "trainer": "sklearn",
@@ -81,7 +84,7 @@ def fit(paths: Paths, *, regression: bool) -> None:
         "metrics": {},
         "params": {"estimator.C": 1.0},
     }
-    storage.write_json(paths.run, record)
+    files.write_json(paths.run, record)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +154,7 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
         return {file: file.read_bytes() for file in files}
 
     before = outcome()
-    storage.write_bytes(paths.plots / "of_an_earlier_version.png", b"")
+    files.write_bytes(paths.plots / "of_an_earlier_version.png", b"")
     evaluate.run(Evaluate(), paths)
     assert outcome() == before
 
@@ -167,7 +170,7 @@ def test_the_positive_class_can_be_told(classified: Paths, damaged: Paths) -> No
 
 
 def test_a_model_that_cannot_be_loaded_is_said(damaged: Paths) -> None:
-    storage.write_json(damaged.model / "model.json", {})
+    files.write_json(damaged.model / "model.json", {})
     with pytest.raises(UserError, match=r"model.json: damaged \(names no trainer\); run stage train again"):
         evaluate.run(Evaluate(), damaged)
     shutil.rmtree(damaged.model)

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tasks import augment, evaluate, normalize, storage, train
-from tasks.cross_validation import cross_validate
-from tasks.dataset import Dataset, read_dataset, write_dataset
+from tasks import augment, evaluate, files, normalize, train
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.params import Augment, Normalize, Train
-from tasks.params_torch import TorchTrain
-from tasks.params_train import LightgbmTrain, SklearnTrain
+from tasks.params.augment import Augment
+from tasks.params.normalize import Normalize
+from tasks.params.torch import TorchTrain
+from tasks.params.train import LightgbmTrain, SklearnTrain, Train
 from tasks.paths import Paths
-from tasks.recipe import read_recipe
+from tasks.recipe.recipe import read_recipe
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset, read_dataset, write_dataset
 from tasks.tracking import package
 from tasks.trainers import fit, load
-from tasks.training_job import read_job
+from tasks.training.cross_validation import cross_validate
+from tasks.training.job import read_job
 from tests.trained import prepared, rows
 
 pytestmark = pytest.mark.chain
@@ -74,11 +76,11 @@ def test_train_leaves_the_eyes_with_the_model_and_says_whose_they_are(kind: str,
     train.run(config(kind), paths)
     first = produced(paths)
     assert first.keys() > {"model.json", "eyes.json", "eyes.safetensors", "recipe.json"}
-    record = storage.read_json(paths.run)
+    record = files.read_json(paths.run)
     assert record["image_features"] == folder_digest(paths.project.root / FOLDER)
     assert record["model"] == folder_digest(paths.model)
     assert "scan[seen 0]" not in (paths.model / "recipe.json").read_text()
-    (scan,) = (one for one in storage.read_json(paths.model / "model.json")["reads"]["fields"] if one["name"] == "scan")
+    (scan,) = (one for one in files.read_json(paths.model / "model.json")["reads"]["fields"] if one["name"] == "scan")
     assert scan["kind"] == "dense"
     train.run(config(kind), paths)
     assert produced(paths) == first
@@ -91,7 +93,7 @@ def test_evaluate_asks_the_model_that_train_judged(kind: str, paths: Paths) -> N
     job = read_job(config(kind), paths, recipe, [])
     answers = load(paths.model, recipe.spec()).predict(job.validation.loaded().inputs)
     accuracy = float(np.mean(answers.argmax(axis=1) == job.validation.targets()))
-    assert round(accuracy, 6) == storage.read_json(paths.run)["metrics"]["validation_accuracy"]
+    assert round(accuracy, 6) == files.read_json(paths.run)["metrics"]["validation_accuracy"]
     assert evaluate.answer_test_rows(recipe, paths).given.shape == (30, 2)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import ingest, storage
-from tasks.dataset import read_dataset
+from tasks import ingest
 from tasks.errors import UserError
-from tasks.params import Ingest
+from tasks.params.ingest import Ingest
 from tasks.paths import Paths, Project
 from tasks.sources.formats import delimited
+from tasks.tables import storage
+from tasks.tables.dataset import read_dataset
 
 SMS_SPAM = Path(__file__).resolve().parents[2] / "shared" / "data" / "sms-spam" / "SMSSpamCollection"
 

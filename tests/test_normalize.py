@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import normalize, reports, storage
-from tasks.dataset import write_dataset
+from tasks import normalize, reports
 from tasks.errors import UserError
-from tasks.params import Normalize
+from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Part, Paths
-from tasks.recipe import Recipe, read_recipe
-from tests.tables import Kind, cut, described, image, pipeline_in
+from tasks.recipe.recipe import Recipe, read_recipe
+from tasks.tables import storage
+from tasks.tables.dataset import write_dataset
+from tests.small_tables import Kind, cut, described, image, pipeline_in
 
 COLUMNS: dict[str, Kind] = {
     "id": ("category", "id"),

@@ -15,10 +15,10 @@ from PIL import Image
 from tasks import register as stage
 from tasks import reports
 from tasks.errors import GateError, UserError
-from tasks.params import Register
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
+from tasks.params.register import Register
 from tasks.paths import Paths
-from tasks.report import Report
+from tasks.reports import Report
 from tasks.tracking import store
 from tests.trained import METRICS, elsewhere, evaluated, retrained, rows, trained
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tasks import reports, storage
+from tasks import files, reports
 from tasks.errors import UserError
 from tasks.paths import STAGES, Paths
-from tests.tables import pipeline_in
+from tests.small_tables import pipeline_in
 
 KEPT = {"num_rows_in": 1797, "num_rows_out": 1790, "num_quarantined": 7, "rules": {}}
 FILES: dict[str, tuple[Callable[[Paths], Path], Any]] = {
@@ -68,7 +68,7 @@ def test_every_stage_has_a_report() -> None:
 def test_a_report_is_read_from_what_the_stage_left(tmp_path: Path, stage: str) -> None:
     paths = pipeline_in(tmp_path)
     place, content = FILES[stage]
-    storage.write_json(place(paths), content)
+    files.write_json(place(paths), content)
     report = reports.BY_STAGE[stage](paths)
     assert (report.stage, report.figure) == (stage, FIGURES[stage])
     assert report.numbers
@@ -83,18 +83,18 @@ def test_a_stage_that_left_nothing_has_to_run(tmp_path: Path, stage: str) -> Non
 
 def test_other_figures(tmp_path: Path) -> None:
     paths = pipeline_in(tmp_path)
-    storage.write_json(paths.metrics, {"rmse": 53.128, "r2": 0.4})
+    files.write_json(paths.metrics, {"rmse": 53.128, "r2": 0.4})
     assert reports.evaluate(paths).figure == "rmse 53.13"
-    storage.write_json(paths.augmentation_report, {"num_rows": 9, "image": None})
+    files.write_json(paths.augmentation_report, {"num_rows": 9, "image": None})
     assert reports.augment(paths).figure == "nothing to do"
     told = {"num_rows": 9_000, "copies": 1, "balance": "smote", "number": {"jitter": 0.1}, "image": {"flip": "none"}}
-    storage.write_json(paths.augmentation_report, told)
+    files.write_json(paths.augmentation_report, told)
     assert reports.augment(paths).figure == "1 copy of each row (jitter), smote up to the largest class, 9,000 rows"
-    storage.write_json(paths.augmentation_report, {"mix": {"kind": "mixup"}, "image": {"flip": "both"}})
+    files.write_json(paths.augmentation_report, {"mix": {"kind": "mixup"}, "image": {"flip": "both"}})
     assert reports.augment(paths).figure == "flip, mixup on the batch"
-    storage.write_json(paths.validation_report, {"num_rows": 5, "num_quarantined": 2, "expectations": [], "drift": []})
+    files.write_json(paths.validation_report, {"num_rows": 5, "num_quarantined": 2, "expectations": [], "drift": []})
     assert reports.validate(paths).figure == "3 rows, 2 quarantined"
-    storage.write_json(paths.recipe, {"features": [{}, {}], "num_inputs": 2})
+    files.write_json(paths.recipe, {"features": [{}, {}], "num_inputs": 2})
     assert reports.normalize(paths).figure == "2 columns, 2 inputs"
 
 

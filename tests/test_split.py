@@ -8,15 +8,16 @@ import polars as pl
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from tasks import reports, split, storage
-from tasks.dataset import write_dataset
+from tasks import files, reports, split
 from tasks.errors import UserError
-from tasks.params import GivenSplit, HashSplit, Split
+from tasks.params.split import GivenSplit, HashSplit, Split
 from tasks.paths import PARTS, Part, Paths
+from tasks.tables import storage
+from tasks.tables.dataset import write_dataset
 from tests.shared_data import shared
+from tests.small_tables import Kind, cut, described, pipeline_in
 from tests.splitting.rows import COLUMNS as GROUPED
 from tests.splitting.rows import many, rows_of
-from tests.tables import Kind, cut, described, pipeline_in
 
 COLUMNS: dict[str, Kind] = {
     "id": ("category", "id"),
@@ -70,7 +71,7 @@ def test_every_row_is_on_exactly_one_side(tmp_path: Path) -> None:
     assert together.sort("x").equals(rows)
     counts = [storage.count_rows(paths.split(part)) for part in PARTS]
     assert report.figure == f"{counts[0]} / {counts[1]} / {counts[2]} rows"
-    classes = storage.read_json(paths.split_report)["classes"]
+    classes = files.read_json(paths.split_report)["classes"]
     assert sum(sum(classes[part].values()) for part in PARTS) == 400
 
 
@@ -145,7 +146,7 @@ def test_regression_has_no_classes_to_miss(tmp_path: Path) -> None:
     columns: dict[str, Kind] = {"note": ("text", "feature"), "x": ("number", "target")}
     paths = prepared(tmp_path, [table(100).select("note", "x")], columns, task="regression")
     split.run(HashSplit(), paths)
-    assert storage.read_json(paths.split_report)["classes"] == {part: {} for part in PARTS}
+    assert files.read_json(paths.split_report)["classes"] == {part: {} for part in PARTS}
 
 
 def configured(kind: str, **more: Any) -> Split:
@@ -178,7 +179,7 @@ def test_rows_that_are_judged_on_though_train_has_them_are_counted(tmp_path: Pat
     rows = rows.with_columns(x=pl.when(pl.int_range(pl.len()) >= 83).then(pl.lit(99.0)).otherwise("x"))
     paths = prepared(tmp_path, cut(rows, [33, 70]), GROUPED)
     report = split.run(configured("given", column="part"), paths)
-    assert storage.read_json(paths.split_report)["num_shared"] == {"validation": 5, "test": 23}
+    assert files.read_json(paths.split_report)["num_shared"] == {"validation": 5, "test": 23}
     assert report.figure == "55 / 5 / 30 rows, 5 validation rows also in train, 23 test rows also in train"
 
 
@@ -189,7 +190,7 @@ def test_rows_that_only_their_group_tells_apart_are_counted_when_it_is_no_conten
     content = {part: set(storage.read_table(paths.split(part)).select("x", "label").iter_rows()) for part in PARTS}
     in_test = list(storage.read_table(paths.split("test")).select("x", "label").iter_rows())
     shared_rows = sum(row in content["train"] for row in in_test)
-    assert storage.read_json(paths.split_report)["num_shared"]["test"] == shared_rows > 0
+    assert files.read_json(paths.split_report)["num_shared"]["test"] == shared_rows > 0
 
 
 @pytest.mark.parametrize("kind", ["hash", "group", "time"])
@@ -197,7 +198,7 @@ def test_identical_rows_are_nowhere_counted_as_shared(tmp_path: Path, kind: str)
     rows = pl.concat([many(200), many(200)])
     paths = prepared(tmp_path, [rows], GROUPED)
     split.run(configured(kind), paths)
-    assert storage.read_json(paths.split_report)["num_shared"] == {"validation": 0, "test": 0}
+    assert files.read_json(paths.split_report)["num_shared"] == {"validation": 0, "test": 0}
     content = [set(storage.read_table(paths.split(part))["x"]) for part in PARTS]
     assert len(content[0] | content[1] | content[2]) == sum(map(len, content))
 
@@ -214,7 +215,7 @@ def test_train_rows_have_folds(tmp_path: Path, kind: str, more: dict[str, str]) 
     assert (train["_fold"].dtype, sorted(train["_fold"].unique())) == (pl.Int8, [0, 1, 2, 3])
     assert train.drop("_fold").equals(storage.read_table(plain.split("train")))
     assert all("_fold" not in storage.column_names(paths.split(part)) for part in ("validation", "test"))
-    counts = storage.read_json(paths.split_report)["folds"]
+    counts = files.read_json(paths.split_report)["folds"]
     assert counts == [train.filter(_fold=number).height for number in range(4)]
     together = ["who"] if kind == "group" else ["x"]
     assert set(train.group_by(together).agg(pl.col("_fold").n_unique())["_fold"]) == {1}

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
-from tasks.chain import run_plain
-from tasks.cli import main
+from tasks.command.cli import main
+from tasks.memo.chain import run_plain
 from tasks.paths import Project
 
 pytestmark = pytest.mark.chain

@@ -10,22 +10,22 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import reports, storage, train
-from tasks.block_columns import to_series
-from tasks.columns.image import ImageEncoding
-from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks import files, reports, train
+from tasks.columns.image.column import ImageEncoding
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Field
-from tasks.listeners import History
-from tasks.params import Train
-from tasks.params_torch import TorchTrain
-from tasks.params_train import LightgbmTrain, SklearnTrain
+from tasks.model_input.block_columns import to_series
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Field
+from tasks.params.torch import TorchTrain
+from tasks.params.train import LightgbmTrain, SklearnTrain, Train
 from tasks.paths import Paths, Project
-from tasks.recipe import Feature, Recipe, Target, read_recipe, write_recipe
+from tasks.recipe.recipe import Feature, Recipe, Target, read_recipe, write_recipe
+from tasks.tables import storage
+from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
 from tasks.trainers import trainer
-from tasks.training_job import read_job
+from tasks.training.job import read_job
+from tasks.training.listeners import History
 
 pytestmark = pytest.mark.chain
 
@@ -68,7 +68,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
     write_recipe(of.recipe, Recipe(features=(Feature(name="scan", encoding=encoding),), target=classes, num_inputs=64))
     storage.write_parts(of.augmented, [normalized(60, 0), normalized(40, 1)])
     storage.write_parts(of.normalized("validation"), [normalized(30, 2)])
-    storage.write_json(of.augmentation_report, {"num_rows": 100, "image": {"rotate": 5, "shift": 0.05}})
+    files.write_json(of.augmentation_report, {"num_rows": 100, "image": {"rotate": 5, "shift": 0.05}})
     return of
 
 
@@ -82,7 +82,7 @@ def test_leaves_the_model_and_its_record(paths: Paths) -> None:
     names = {"model.json", "model.safetensors", "recipe.json", "history.csv", "run.json"}
     assert produced(paths).keys() == names
     assert (paths.model / "recipe.json").read_bytes() == paths.recipe.read_bytes()
-    record = storage.read_json(paths.run)
+    record = files.read_json(paths.run)
     assert record["model"] == folder_digest(paths.model)
     assert record["trainer"] == "torch"
     assert record["params"]["network.channels"] == "[4]"
@@ -105,7 +105,7 @@ def test_the_model_can_be_loaded_with_the_recipe_beside_it(paths: Paths) -> None
     job = read_job(torch_config(), paths, read_recipe(paths.recipe), [])
     answers = trainer("torch").load(paths.model, spec).predict(job.validation.inputs)
     accuracy = np.mean(answers.argmax(axis=1) == job.validation.target)
-    assert round(float(accuracy), 6) == storage.read_json(paths.run)["metrics"]["validation_accuracy"]
+    assert round(float(accuracy), 6) == files.read_json(paths.run)["metrics"]["validation_accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_the_model_can_be_loaded_with_the_recipe_beside_it(paths: Paths) -> None
 )
 def test_every_trainer_leaves_the_same_bytes_again(config: Train, paths: Paths) -> None:
     if config.kind != "torch":
-        storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
+        files.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     report = train.run(config, paths)
     first = produced(paths)
     assert train.run(config, paths) == report
@@ -129,7 +129,7 @@ def test_every_trainer_leaves_the_same_bytes_again(config: Train, paths: Paths) 
 def test_images_are_augmented_as_the_report_of_augment_says(paths: Paths) -> None:
     train.run(torch_config(), paths)
     with_changes = produced(paths)
-    storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
+    files.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     train.run(torch_config(), paths)
     assert produced(paths)["model.safetensors"] != with_changes["model.safetensors"]
 
@@ -137,17 +137,17 @@ def test_images_are_augmented_as_the_report_of_augment_says(paths: Paths) -> Non
 def test_a_mix_is_told_by_the_report_of_augment_too(paths: Paths) -> None:
     train.run(torch_config(), paths)
     without = produced(paths)["model.safetensors"]
-    told = storage.read_json(paths.augmentation_report)
-    storage.write_json(paths.augmentation_report, {**told, "mix": {"kind": "cutmix", "alpha": 1.0, "share": 1.0}})
+    told = files.read_json(paths.augmentation_report)
+    files.write_json(paths.augmentation_report, {**told, "mix": {"kind": "cutmix", "alpha": 1.0, "share": 1.0}})
     train.run(torch_config(), paths)
     assert produced(paths)["model.safetensors"] != without
 
 
 def test_copies_that_were_written_down_are_not_changed_once_more(paths: Paths) -> None:
-    storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
+    files.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     train.run(torch_config(), paths)
     without = produced(paths)["model.safetensors"]
-    storage.write_json(paths.augmentation_report, {"num_rows": 100, "copies": 1, "image": {"rotate": 5}})
+    files.write_json(paths.augmentation_report, {"num_rows": 100, "copies": 1, "image": {"rotate": 5}})
     train.run(torch_config(), paths)
     assert produced(paths)["model.safetensors"] == without
 
@@ -163,21 +163,21 @@ def test_copies_that_were_written_down_are_not_changed_once_more(paths: Paths) -
     ],
 )
 def test_trees_cannot_change_rows_on_the_batch(told: dict[str, Any], message: str, paths: Paths) -> None:
-    storage.write_json(paths.augmentation_report, {"num_rows": 100, **told})
+    files.write_json(paths.augmentation_report, {"num_rows": 100, **told})
     with pytest.raises(UserError, match=message):
         train.run(LightgbmTrain(kind="lightgbm", num_iterations=2), paths)
 
 
 def test_a_server_that_is_down_costs_nothing_and_leaves_word(paths: Paths) -> None:
     train.run(torch_config(), paths)
-    waiting = storage.read_json(paths.undelivered)
+    waiting = files.read_json(paths.undelivered)
     assert waiting == {"pipeline": "sides", "model": folder_digest(paths.model)}
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_delivered_training_takes_the_word_away(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    storage.write_json(paths.undelivered, {"pipeline": "sides", "model": "an older one"})
+    files.write_json(paths.undelivered, {"pipeline": "sides", "model": "an older one"})
     train.run(torch_config(epochs=2), paths)
     assert not paths.undelivered.exists()
 
@@ -203,7 +203,7 @@ def test_a_model_is_written_whole_or_not_at_all(paths: Paths) -> None:
 
 
 def test_a_missing_stage_is_named(paths: Paths) -> None:
-    storage.remove(paths.augmented)
+    files.remove(paths.augmented)
     with pytest.raises(UserError, match="augmented: there is no table here"):
         train.run(torch_config(), paths)
 
@@ -219,7 +219,7 @@ def test_a_missing_stage_is_named(paths: Paths) -> None:
 )
 def test_folds_are_a_training_each_and_change_no_model(config: Train, paths: Paths) -> None:
     # Only networks change images on the batch.
-    storage.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
+    files.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     train.run(config, paths)
     alone = produced(paths)
     parts = [
@@ -228,7 +228,7 @@ def test_folds_are_a_training_each_and_change_no_model(config: Train, paths: Pat
     ]
     storage.write_parts(paths.augmented, parts)
     report = train.run(config, paths)
-    record = storage.read_json(paths.run)
+    record = files.read_json(paths.run)
     found = record["cross_validation"]
     assert {name: content for name, content in produced(paths).items() if name != "run.json"} == {
         name: content for name, content in alone.items() if name != "run.json"
@@ -236,7 +236,7 @@ def test_folds_are_a_training_each_and_change_no_model(config: Train, paths: Pat
     assert found["num_folds"] == len(found["accuracy"]["folds"]) == 3
     assert ", 3 folds: accuracy " in report.figure
     train.run(config, paths)
-    assert storage.read_json(paths.run) == record
+    assert files.read_json(paths.run) == record
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_a_training_that_was_cut_off_goes_on_and_leaves_the_same_files(
     assert not paths.checkpoints.exists()
     for file in (paths.run, paths.history):
         file.unlink()
-    storage.remove(paths.model)
+    files.remove(paths.model)
     cut_off(paths, config, monkeypatch, at_epoch=3)
     assert (checkpoint_of(paths) / "latest.json").is_file()
     began: list[int] = []
@@ -306,7 +306,7 @@ def test_other_settings_begin_anew_beside_a_checkpoint(paths: Paths, monkeypatch
     other = torch_config(checkpoint_steps=2, seed=1)
     assert read_job(other, paths, read_recipe(paths.recipe), []).checkpoints != left
     train.run(other, paths)
-    assert storage.read_json(paths.run)["facts"]["epochs"] == 4
+    assert files.read_json(paths.run)["facts"]["epochs"] == 4
 
 
 def test_other_rows_begin_anew_beside_a_checkpoint(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,12 +337,12 @@ def test_a_network_learns_from_files_when_it_may_not_hold_them(paths: Paths) -> 
     assert read_job(held, paths, read_recipe(paths.recipe), []).train.num_rows == 100
     assert isinstance(read_job(streamed, paths, read_recipe(paths.recipe), []).train, StoredExamples)
     train.run(streamed, paths)
-    assert storage.read_json(paths.run)["metrics"]["validation_accuracy"] > 0.9
+    assert files.read_json(paths.run)["metrics"]["validation_accuracy"] > 0.9
 
 
 def test_hints_stand_in_the_record_and_in_the_report(paths: Paths) -> None:
     # So slow that nothing moves.
     report = train.run(torch_config(epochs=6, learning_rate=1e-12), paths)
     (hint,) = report.hints
-    assert storage.read_json(paths.run)["hints"] == [hint]
+    assert files.read_json(paths.run)["hints"] == [hint]
     assert "learning_rate" in hint

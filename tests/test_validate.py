@@ -10,13 +10,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import storage, validate
-from tasks.accepted import read_accepted
-from tasks.dataset import Column, Dataset, SourceRecord, read_dataset, write_dataset
+from tasks import files, validate
 from tasks.errors import GateError, UserError
-from tasks.gx.pages import PAGES
-from tasks.params import Validate
+from tasks.params.validate import Validate
 from tasks.paths import Paths, Project
+from tasks.tables import storage
+from tasks.tables.dataset import Column, Dataset, SourceRecord, read_dataset, write_dataset
+from tasks.validation.accepted import read_accepted
+from tasks.validation.gx.pages import PAGES
 
 pytestmark = pytest.mark.chain
 
@@ -67,7 +68,7 @@ def prepared(root: Path, *expectations: dict[str, Any], rows: pl.DataFrame = ROW
     )
     write_dataset(paths.dataset, dataset)
     storage.write_parts(paths.raw, [rows[:6], rows[6:]] if rows.height else [rows])
-    storage.write_json(paths.suite, {"name": "churn", "expectations": list(expectations)})
+    files.write_json(paths.suite, {"name": "churn", "expectations": list(expectations)})
     return paths
 
 
@@ -77,7 +78,7 @@ def prepare(tmp_path: Path) -> Prepare:
 
 
 def findings(paths: Paths) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = storage.read_json(paths.validation_report)["expectations"]
+    entries: list[dict[str, Any]] = files.read_json(paths.validation_report)["expectations"]
     return entries
 
 
@@ -125,7 +126,7 @@ def test_too_many_bad_rows_refuse_the_run_and_everything_is_written(prepare: Pre
     assert error.value.exit_code == 3
     assert taken(paths).height == 2
     assert storage.count_rows(paths.valid) == 8
-    assert not storage.read_json(paths.validation_report)["success"]
+    assert not files.read_json(paths.validation_report)["success"]
     assert "Refused" in (paths.data_docs / "index.html").read_text(encoding="utf-8")
 
 
@@ -241,7 +242,7 @@ def test_drift_is_warned_of_and_what_passed_is_accepted(prepare: Prepare) -> Non
     arrive(paths, pl.concat([ROWS.with_columns(pl.lit("new <b>").alias("plan"))] * 3), "2")
     report = validate.run(LENIENT, paths)
     assert report.figure == "30 rows, 0 quarantined, 2 warnings"
-    said = [entry["sentence"] for entry in storage.read_json(paths.validation_report)["drift"]]
+    said = [entry["sentence"] for entry in files.read_json(paths.validation_report)["drift"]]
     assert said[0] == "30 rows came in, where 10 are usual"
     assert said[1].startswith("plan has values that were not there: new <b> (30 rows)")
     assert "plan has values that were not there: new &lt;b&gt;" in (paths.data_docs / "index.html").read_text("utf-8")

@@ -15,10 +15,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tasks import augment, normalize, storage, train
-from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
-from tasks.params_file import load_pipeline
+from tasks import augment, files, normalize, train
+from tasks.params.file import load_pipeline
 from tasks.paths import Paths, Project
+from tasks.tables import storage
+from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
 
 PARAMS = """
 pipelines:
@@ -88,19 +89,19 @@ def trained(root: Path) -> Paths:
 
 def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
     """What validate, clean, split and evaluate leave beside the tables."""
-    storage.write_json(paths.metrics, metrics)
-    storage.write_json(paths.validation_report, {"num_rows": 120, "num_quarantined": 0})
-    storage.write_json(paths.cleaning_report, {"num_rows_in": 120, "num_rows_out": 120, "num_quarantined": 0})
-    storage.write_json(paths.split_report, {"num_rows": {"train": 60, "validation": 30, "test": 30}})
-    storage.write_text(paths.report_page, "<!doctype html>")
-    storage.write_bytes(paths.plots / "confusion.png", png(np.zeros((2, 2), dtype=np.uint8)))
+    files.write_json(paths.metrics, metrics)
+    files.write_json(paths.validation_report, {"num_rows": 120, "num_quarantined": 0})
+    files.write_json(paths.cleaning_report, {"num_rows_in": 120, "num_rows_out": 120, "num_quarantined": 0})
+    files.write_json(paths.split_report, {"num_rows": {"train": 60, "validation": 30, "test": 30}})
+    files.write_text(paths.report_page, "<!doctype html>")
+    files.write_bytes(paths.plots / "confusion.png", png(np.zeros((2, 2), dtype=np.uint8)))
 
 
 def retrained(paths: Paths, metrics: dict[str, float]) -> None:
     """The same pipeline with another model, as a changed parameter would leave it."""
     record = json.loads(paths.run.read_text())
     digest = hashlib.sha256(json.dumps([record["model"], metrics]).encode()).hexdigest()
-    storage.write_json(paths.run, {**record, "model": digest})
+    files.write_json(paths.run, {**record, "model": digest})
     evaluated(paths, metrics)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.augmentation.draws import random_for
 from tasks.augmentation.made import as_made, folds_of
-from tasks.block_columns import from_series, to_series
+from tasks.columns.draws import random_for
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.recipe import Feature, Recipe
+from tasks.model_input.block_columns import from_series, to_series
+from tasks.model_input.inputs import Field
+from tasks.recipe.recipe import Feature, Recipe
 
 _MOST_HELD = 100_000
 """Rows of a class that SMOTE looks for neighbours among, which are all held in memory: its first ones."""

@@ -10,17 +10,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.augmentation.audio import changed_wav, on_pictures, on_samples
-from tasks.augmentation.draws import generator_for, random_for
 from tasks.augmentation.made import as_made
 from tasks.augmentation.settings import given_sections
-from tasks.augmentation.text import changed_text
-from tasks.block_columns import from_series, to_series
-from tasks.columns.audio import AudioEncoding
-from tasks.inputs import Augmentation, Block, Field
-from tasks.params import Augment
-from tasks.recipe import Feature, Recipe
-from tasks.regroup import regroup
+from tasks.columns.audio.augment import changed_wav, on_pictures, on_samples
+from tasks.columns.audio.column import AudioEncoding
+from tasks.columns.draws import generator_for, random_for
+from tasks.columns.text.augment import changed_text
+from tasks.model_input.block_columns import from_series, to_series
+from tasks.model_input.inputs import Augmentation, Block, Field
+from tasks.params.augment import Augment
+from tasks.recipe.recipe import Feature, Recipe
+from tasks.tables.parts import regroup
 
 _MOST_ROWS = 65_536
 _MOST_BYTES = 1 << 25

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.folds import FOLD, of_made_rows
-from tasks.recipe import Recipe
+from tasks.recipe.recipe import Recipe
+from tasks.splitting.folds import FOLD, of_made_rows
 
 
 def has_folds(rows: pl.DataFrame, recipe: Recipe) -> bool:

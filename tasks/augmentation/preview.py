@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.augmentation.copies import Changes, Window, changed_texts, copied
+from tasks.augmentation.picture import Pictures, Section, Table, Texts
 from tasks.augmentation.settings import given_sections
-from tasks.block_columns import from_series
-from tasks.columns.text import TextEncoding
-from tasks.inputs import Block, Field
-from tasks.picture import Pictures, Section, Table, Texts
-from tasks.recipe import Feature
+from tasks.columns.text.column import TextEncoding
+from tasks.model_input.block_columns import from_series
+from tasks.model_input.inputs import Block, Field
+from tasks.recipe.recipe import Feature
 
 _MOST_LINES = 24
 """Columns of numbers and categories that are shown: more would be a list to scroll, not a picture."""

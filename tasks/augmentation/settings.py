@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.params import Augment, Config
-from tasks.recipe import Recipe
+from tasks.params.augment import Augment
+from tasks.params.config import Config
+from tasks.recipe.recipe import Recipe
 
 SECTIONS = ("image", "text", "audio", "number", "category")
 """The sections that change columns, each those of its type."""

@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
-from tasks.dataset import Dataset
 from tasks.parallel import mapped
-from tasks.rows import cell_sums
+from tasks.tables.dataset import Dataset
+from tasks.tables.row_hashes import cell_sums
 
 _ROWS_AT_ONCE = 1_000_000
 """Rows that are sorted in memory at one time: 40 MB of hashes, and as much again for their order."""

@@ -6,13 +6,14 @@ import polars as pl
 
 from tasks.columns import column_type
 from tasks.columns.base import ColumnType
-from tasks.dataset import Column, Dataset
-from tasks.params import Clean, CleanColumn, Config
-from tasks.quarantine import add_findings, no_findings
+from tasks.params.clean import Clean, CleanColumn
+from tasks.params.config import Config
+from tasks.tables.dataset import Column, Dataset
+from tasks.tables.quarantine import add_findings, no_findings
 
 
 def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFrame:
-    """Rule and reason for each row that must go, as tasks.quarantine keeps them; `rows` are repaired."""
+    """Rule and reason for each row that must go, as tasks.tables.quarantine keeps them; `rows` are repaired."""
     target = dataset.target.name
     no_target = pl.when(rows[target].is_null()).then(pl.lit(f"{target} is missing"))
     found = add_findings(no_findings(rows.height), "missing_target", rows.select(no_target).to_series())

@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from tasks.repair import InText, numbers_in_text
+from tasks.repair.repair import InText, numbers_in_text
 
 _CURRENCIES = ("$", "€", "£", "¥", "₹", "₩", "₽", "CHF", "EUR", "GBP", "INR", "JPY", "USD", "US$")
 _UNITS = (

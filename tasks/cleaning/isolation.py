@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.stable_sample import HASH, StableSample
-from tasks.params import Outliers
-from tasks.rows import row_hashes
+from tasks.params.clean import Outliers
+from tasks.tables.row_hashes import row_hashes
 
 RULE = "outlier"
 

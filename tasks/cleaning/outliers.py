@@ -18,7 +18,7 @@ from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.isolation import RULE
 from tasks.columns.base import round_significant
 from tasks.columns.quantiles import Histogram, histogram, merged
-from tasks.params import Outliers
+from tasks.params.clean import Outliers
 
 _IQR_FACTOR = 1.5
 """Tukey, Exploratory Data Analysis, 1977: the inner fences."""

@@ -11,9 +11,9 @@ import polars as pl
 
 from tasks.cleaning.in_text import Table, Written, find_numbers_in_text
 from tasks.cleaning.outliers import Bounds, learn_bounds
-from tasks.dataset import Column, Dataset
-from tasks.params import Clean, CleanColumn, Outliers
-from tasks.repair import Repair, repaired
+from tasks.params.clean import Clean, CleanColumn, Outliers
+from tasks.repair.repair import Repair, repaired
+from tasks.tables.dataset import Column, Dataset
 
 
 def learn_repairs(table: Table, dataset: Dataset, config: Clean) -> tuple[Dataset, dict[str, Written]]:

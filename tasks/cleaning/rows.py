@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks import storage
 from tasks.cleaning.faults import find_faults
 from tasks.cleaning.found import ROW, Found, nothing_found
-from tasks.dataset import Dataset
 from tasks.parallel import mapped
-from tasks.params import Clean
-from tasks.quarantine import REASON, RULE
-from tasks.repair import repaired
+from tasks.params.clean import Clean
+from tasks.repair.repair import repaired
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset
+from tasks.tables.quarantine import REASON, RULE
 
 
 class Rows:

@@ -14,8 +14,7 @@ from tasks.cleaning.near.texts import near_texts
 from tasks.cleaning.outliers import learn_bounds, outside
 from tasks.cleaning.repairs import outlier_settings
 from tasks.cleaning.rows import Rows
-from tasks.params import Clean
-from tasks.params_clean import Action
+from tasks.params.clean import Action, Clean
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.quarantine import REASON, RULE
+from tasks.tables.quarantine import REASON, RULE
 
 NUM_EXAMPLES = 3
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import polars as pl
 
-from tasks.inputs import Block, Field
-from tasks.params import ColumnTypeName, Config
+from tasks.model_input.inputs import Block, Field
+from tasks.params.config import ColumnTypeName, Config
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

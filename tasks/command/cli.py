@@ -13,7 +13,7 @@ from tasks.errors import UserError
 from tasks.paths import STAGES, Paths, Project, find_root
 
 if TYPE_CHECKING:
-    from tasks.chain import StageResult
+    from tasks.memo.chain import StageResult
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
     pipeline = _chosen(project, options.pipeline)
     chosen = {"first": options.first, "last": options.last, "force": options.force}
     if options.plain:
-        from tasks.chain import run_plain
+        from tasks.memo.chain import run_plain
 
         results = run_plain(project, pipeline, **chosen)
     else:
@@ -107,7 +107,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(outcome, ensure_ascii=False))  # noqa: T201
     else:
-        from tasks.console import show_run
+        from tasks.command.console import show_run
 
         show_run(results, outcome["model"], paths)
     return 0
@@ -134,9 +134,9 @@ def _deliver(paths: Paths) -> None:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from tasks.chain import Chain
-    from tasks.console import show_status
-    from tasks.params_file import pipeline_names
+    from tasks.command.console import show_status
+    from tasks.memo.chain import Chain
+    from tasks.params.file import pipeline_names
 
     project = Project(root=find_root())
     for pipeline in [options.pipeline] if options.pipeline else pipeline_names(project.params):
@@ -145,7 +145,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from tasks.blocks import add_block
+    from tasks.drafting.add import add_block
 
     project = Project(root=find_root())
     for path in add_block(project, options.file, source=options.source, name=options.name):
@@ -154,8 +154,8 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from tasks.init.pipeline import init_pipeline
-    from tasks.init.show import show_found
+    from tasks.drafting.pipeline import init_pipeline
+    from tasks.drafting.show import show_found
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "dry_run": options.dry_run}
@@ -164,7 +164,7 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _expect(options: argparse.Namespace) -> int:
-    from tasks.redraft import redraft
+    from tasks.drafting.expect import redraft
 
     project = Project(root=find_root())
     found = redraft(project, _chosen(project, options.pipeline), write=options.write)
@@ -173,8 +173,8 @@ def _expect(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from tasks.console import show_checks
-    from tasks.doctor import examine
+    from tasks.command.console import show_checks
+    from tasks.command.doctor import examine
 
     checks = examine(Project(root=find_root()))
     show_checks([(check.name, check.finding, check.cure) for check in checks])
@@ -182,7 +182,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from tasks.params import json_schema
+    from tasks.params.pipeline import json_schema
 
     print(json.dumps(json_schema(), indent=2))  # noqa: T201
     return 0
@@ -197,7 +197,7 @@ def _schedule(options: argparse.Namespace) -> int:
 
 def _chosen(project: Project, name: str | None) -> str:
     """The pipeline that was named; the only one, when none was."""
-    from tasks.params_file import pipeline_names
+    from tasks.params.file import pipeline_names
 
     if name is not None:
         return name

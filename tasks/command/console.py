@@ -12,7 +12,7 @@ from rich.text import Text
 from tasks.paths import Paths
 
 if TYPE_CHECKING:
-    from tasks.chain import StageResult
+    from tasks.memo.chain import StageResult
 
 PIPED_WIDTH = 120
 """Columns of a line when no terminal says how many it has."""

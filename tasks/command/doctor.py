@@ -90,13 +90,13 @@ def _torch(project: Project) -> Iterator[Check]:
     except ImportError as error:
         yield Check("torch", f"cannot be imported: {error}", "pip install -c constraints.txt torch")
         return
-    from tasks.devices import choose_device
+    from tasks.trainers.torch.devices import choose_device
 
     yield Check("torch", f"{torch.__version__} on {choose_device('auto')}, {torch.get_num_threads()} threads")
 
 
 def _params(project: Project) -> Iterator[Check]:
-    from tasks.params_file import load_params
+    from tasks.params.file import load_params
 
     try:
         params = load_params(project.params)
@@ -123,7 +123,7 @@ def _tracking(project: Project) -> Iterator[Check]:
 
 
 def _dvc(project: Project) -> Iterator[Check]:
-    from tasks.memo import describe_cache
+    from tasks.memo.memo import describe_cache
 
     try:
         cache, remote = describe_cache(project.root)

@@ -10,12 +10,13 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from tasks import storage
-from tasks.accepted import empty
+from tasks import files
 from tasks.errors import UserError
-from tasks.params import Ingest
-from tasks.params_file import check_pipeline, pipelines_in
+from tasks.params.file import check_pipeline, pipelines_in
+from tasks.params.ingest import Ingest
 from tasks.paths import Project
+from tasks.tables import storage
+from tasks.validation.accepted import empty
 
 
 def add_block(project: Project, file: Path, *, source: str | None = None, name: str | None = None) -> list[Path]:
@@ -35,23 +36,23 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
     written = [project.params]
     if not suite.exists():
         drafted = draft_suite(project, name, pipeline.ingest)
-        storage.write_json(suite, drafted)
+        files.write_json(suite, drafted)
         written.insert(0, suite)
     accepted = project.pipeline(name).accepted
     if not accepted.exists():
-        storage.write_json(accepted, empty())
+        files.write_json(accepted, empty())
         written.insert(0, accepted)
     content[name] = block
-    storage.write_text(project.params, _dumped(document))
+    files.write_text(project.params, _dumped(document))
     return written
 
 
 def draft_suite(project: Project, name: str, config: Ingest) -> dict[str, Any]:
     """Ingests the source into a temporary folder, and drafts expectations from all of its rows."""
     from tasks import ingest
-    from tasks.expectations import draft_suite as draft
     from tasks.sources import source
     from tasks.sources.base import Place
+    from tasks.validation.expectations import draft_suite as draft
 
     rows = source(config.source, Place(root=project.root, downloads=project.downloads))
     with tempfile.TemporaryDirectory(prefix="modelwright-") as folder:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.init.findings import Finding, by_weight
-from tasks.init.model import Choice
-from tasks.init.splits import SplitChoice
-from tasks.init.target import Target
-from tasks.init.yaml_text import beside, comment, flow, scalar
+from tasks.drafting.findings import Finding, by_weight
+from tasks.drafting.model import Choice
+from tasks.drafting.splits import SplitChoice
+from tasks.drafting.target import Target
+from tasks.drafting.yaml_text import beside, comment, flow, scalar
 
 _STEP = 2
 _MOST_COMMENTS = 15

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tasks.init.facts import Facts
-from tasks.init.numbers import as_numbers
-from tasks.init.target import Target
+from tasks.drafting.facts import Facts
+from tasks.drafting.numbers import as_numbers
+from tasks.drafting.target import Target
 from tasks.sources.base import NumberFormat
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from tasks.init import sketch
-from tasks.init.sketch import Sketch
+from tasks.drafting import sketch
+from tasks.drafting.sketch import Sketch
 
 MAX_COUNTED = 1_000
 """Distinct values that are counted one by one; of more, only how many there are."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from tasks.init import labels, people, roles, shapes
-from tasks.init.classes import Classes, classes_of
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, Kind, by_weight, gathered
-from tasks.init.leaks import find_leaks
-from tasks.init.look import Look
-from tasks.init.missing import find_sentinels
-from tasks.init.model import Choice, choose_model, one_picture
-from tasks.init.splits import SplitChoice, choose_split, with_consequences
-from tasks.init.target import Target, first_part, given_target, guess_target
+from tasks.drafting import labels, people, roles, shapes
+from tasks.drafting.classes import Classes, classes_of
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, Kind, by_weight, gathered
+from tasks.drafting.leaks import find_leaks
+from tasks.drafting.look import Look
+from tasks.drafting.missing import find_sentinels
+from tasks.drafting.model import Choice, choose_model, one_picture
+from tasks.drafting.splits import SplitChoice, choose_split, with_consequences
+from tasks.drafting.target import Target, first_part, given_target, guess_target
 
 _TOGETHER: dict[Kind, str] = {
     "heavy_tail": "have heavy tails",

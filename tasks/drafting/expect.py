@@ -10,14 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tasks import storage
+from tasks import files
 from tasks.columns.base import Expectation
-from tasks.dataset import read_dataset
-from tasks.expectations import columns_of, digest_of, draft_suite, key_of, read_suite
-from tasks.findings import shown
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import Project
-from tasks.suite_file import read_suite_json
+from tasks.tables import storage
+from tasks.tables.dataset import read_dataset
+from tasks.validation.expectations import columns_of, digest_of, draft_suite, key_of, read_suite
+from tasks.validation.findings import shown
+from tasks.validation.suite_file import read_suite_json
 
 ChangeKind = Literal["new", "changed", "gone", "edited", "left out"]
 
@@ -77,14 +78,14 @@ def redraft(project: Project, name: str, *, write: bool = False) -> Redraft:
     if paths.raw.is_dir():
         drafted = draft_suite(name, read_dataset(paths.dataset), storage.read_parts(paths.raw))
     else:
-        from tasks.blocks import draft_suite as draft_from_source
+        from tasks.drafting.add import draft_suite as draft_from_source
 
         drafted = draft_from_source(project, name, config)
     changes = differences(kept, drafted)
     merged = merge(kept, drafted, changes)
     written = write and merged != kept
     if written:
-        storage.write_json(paths.suite, merged)
+        files.write_json(paths.suite, merged)
     return Redraft(suite=paths.relative(paths.suite), changes=tuple(changes), written=written)
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.columns import column_type
-from tasks.config import ColumnTypeName
-from tasks.init.columns import ColumnState
-from tasks.init.numbers import as_numbers
-from tasks.init.profile import Profile
+from tasks.drafting.columns import ColumnState
+from tasks.drafting.numbers import as_numbers
+from tasks.drafting.profile import Profile
+from tasks.params.config import ColumnTypeName
 from tasks.sources.base import NumberFormat
 
 _MOST_AGAIN = 0.2

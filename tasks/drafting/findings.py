@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tasks.config import Role
+from tasks.params.config import Role
 
 Kind = Literal[
     "too_few_rows", "leak", "one_hot_label", "group", "time", "few_in_class", "duplicates", "imbalance", "no_header",

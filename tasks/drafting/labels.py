@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, listed, share
-from tasks.init.target import Target
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, listed, share
+from tasks.drafting.target import Target
 
 _FEW_TO_SPLIT = 10
 TOO_FEW = 5

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, listed, share
-from tasks.init.single import single_scores
-from tasks.init.target import Target
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, listed, share
+from tasks.drafting.single import single_scores
+from tasks.drafting.target import Target
 
 Floats = NDArray[np.float64]
 

@@ -10,16 +10,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tasks.drafting.names import IDX_NAME, MEDIA_SUFFIXES, Names, names_in, pattern_of, suffix_of
+from tasks.drafting.tables import is_prose, tables_in, test_beside
 from tasks.errors import UserError
-from tasks.init.names import (
-    IDX_NAME,
-    MEDIA_SUFFIXES,
-    Names,
-    names_in,
-    pattern_of,
-    suffix_of,
-)
-from tasks.init.tables import is_prose, tables_in, test_beside
 
 _TRAIN = ("train", "training")
 _TEST = ("test", "testing")

@@ -8,17 +8,17 @@ from typing import Any
 
 import polars as pl
 
-from tasks.columns.time_formats import ambiguous
-from tasks.config import ColumnTypeName
+from tasks.columns.timestamp.formats import ambiguous
+from tasks.drafting.facts import Facts, facts
+from tasks.drafting.findings import Finding, Tokens
+from tasks.drafting.location import Pointed
+from tasks.drafting.missing import describe_tokens, find_tokens
+from tasks.drafting.profile import Plan, Profile, profile
 from tasks.errors import UserError
-from tasks.init.facts import Facts, facts
-from tasks.init.findings import Finding, Tokens
-from tasks.init.location import Pointed
-from tasks.init.missing import describe_tokens, find_tokens
-from tasks.init.profile import Plan, Profile, profile
+from tasks.ingestion.survey import infer_type
+from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
 from tasks.sources.base import Place, Source
-from tasks.survey import infer_type
 
 _FIRST_ROWS = 50_000
 _MOST_PASSES = 3
@@ -100,7 +100,7 @@ def _with_settings(block: Mapping[str, Any], settings: Mapping[str, Any]) -> dic
 def _opened(block: Mapping[str, Any], place: Place) -> Source:
     from pydantic import TypeAdapter
 
-    from tasks.params import Source as SourceParams
+    from tasks.params.sources import Source as SourceParams
     from tasks.sources import source
 
     return source(TypeAdapter(SourceParams).validate_python(block), place)

@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from tasks.init.columns import ColumnState
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, Tokens, listed, plain
-from tasks.init.profile import Profile
-from tasks.init.vocabulary import NONE_AMONG_NUMBERS, NONE_ANYWHERE
+from tasks.drafting.columns import ColumnState
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, Tokens, listed, plain
+from tasks.drafting.profile import Profile
+from tasks.drafting.vocabulary import NONE_AMONG_NUMBERS, NONE_ANYWHERE
 
 _MOST_NUMBERS = 0.9
 _MAX_UNKNOWN = 3

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.config import Metric
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding
-from tasks.init.labels import is_imbalanced
-from tasks.init.target import Target
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding
+from tasks.drafting.labels import is_imbalanced
+from tasks.drafting.target import Target
+from tasks.params.config import Metric
 
 Section = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from tasks.number_text import plainly
+from tasks.repair.number_text import plainly
 from tasks.sources.base import NumberFormat
 
 

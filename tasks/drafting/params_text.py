@@ -8,8 +8,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from tasks.drafting.block import indented
 from tasks.errors import UserError
-from tasks.init.block import indented
 
 HEAD = "# yaml-language-server: $schema=params.schema.json\n\npipelines:\n"
 
@@ -37,7 +37,7 @@ def check_name_is_free(path: Path, name: str) -> None:
 
 
 def _text(path: Path) -> str:
-    from tasks.params_file import read_yaml
+    from tasks.params.file import read_yaml
 
     read_yaml(path)
     with path.open(encoding="utf-8", newline="") as file:

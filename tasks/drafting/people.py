@@ -6,10 +6,10 @@ from collections.abc import Collection
 
 import polars as pl
 
-from tasks.column_words import words
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, listed
-from tasks.init.vocabulary import BIRTH_WORDS, ENTITY_WORDS, ID_WORDS, SENSITIVE_WORDS, TIME_WORDS
+from tasks.columns.words import words
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, listed
+from tasks.drafting.vocabulary import BIRTH_WORDS, ENTITY_WORDS, ID_WORDS, SENSITIVE_WORDS, TIME_WORDS
 
 FEWEST_ENTITIES = 3
 """As many as there are parts, none of which may be without one."""

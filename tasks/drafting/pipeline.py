@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import storage
+from tasks import files
+from tasks.drafting.block import Draft, block_text, indented
+from tasks.drafting.decide import Decisions, decide
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, share
+from tasks.drafting.location import Pointed, point, with_test
+from tasks.drafting.look import Look, look
+from tasks.drafting.params_text import check_name_is_free, with_block
+from tasks.drafting.profile import Profile
+from tasks.drafting.suite import drafted_suite
 from tasks.errors import UserError
-from tasks.init.block import Draft, block_text, indented
-from tasks.init.decide import Decisions, decide
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, share
-from tasks.init.location import Pointed, point, with_test
-from tasks.init.look import Look, look
-from tasks.init.params_text import check_name_is_free, with_block
-from tasks.init.profile import Profile
-from tasks.init.suite import drafted_suite
-from tasks.params_file import check_pipeline
+from tasks.params.file import check_pipeline
 from tasks.paths import Project
 
 if TYPE_CHECKING:
-    from tasks.params import Pipeline
+    from tasks.params.pipeline import Pipeline
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -126,18 +126,18 @@ def _write(
     project: Project, name: str, pipeline: Pipeline, params: str, profile: Profile
 ) -> tuple[tuple[Path, ...], Path | None]:
     """The suite first, then params.yaml: whoever sees the block finds its suite. What is there already is kept."""
-    from tasks.accepted import empty
+    from tasks.validation.accepted import empty
 
     paths = project.pipeline(name)
     written = [project.params]
     kept = paths.suite if paths.suite.exists() else None
     if kept is None:
-        storage.write_json(paths.suite, drafted_suite(project, name, pipeline.ingest, profile))
+        files.write_json(paths.suite, drafted_suite(project, name, pipeline.ingest, profile))
         written.insert(0, paths.suite)
     if not paths.accepted.exists():
-        storage.write_json(paths.accepted, empty())
+        files.write_json(paths.accepted, empty())
         written.insert(-1, paths.accepted)
-    storage.write_text(project.params, params)
+    files.write_text(project.params, params)
     return tuple(written), kept
 
 

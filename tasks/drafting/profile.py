@@ -12,14 +12,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.time_formats import in_utc
-from tasks.init.columns import ColumnState, grow
-from tasks.init.findings import Tokens
-from tasks.init.numbers import as_numbers
-from tasks.init.sample import RowSample
+from tasks.columns.timestamp.formats import in_utc
+from tasks.drafting.columns import ColumnState, grow
+from tasks.drafting.findings import Tokens
+from tasks.drafting.numbers import as_numbers
+from tasks.drafting.sample import RowSample
+from tasks.ingestion.survey import Survey, merge, survey_and_read
 from tasks.parallel import ahead
 from tasks.sources.base import NumberFormat
-from tasks.survey import Survey, merge, survey_and_read
 
 MAX_HASHED = 2_000_000
 """Rows whose hashes are kept (8 bytes each) to find those that are the same."""

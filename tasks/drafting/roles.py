@@ -7,10 +7,10 @@ from collections.abc import Collection
 
 import polars as pl
 
-from tasks.column_words import words
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, listed, share
-from tasks.init.vocabulary import ID_WORDS
+from tasks.columns.words import words
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, listed, share
+from tasks.drafting.vocabulary import ID_WORDS
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _PARTS = frozenset(("train", "test", "validation", "valid", "val"))

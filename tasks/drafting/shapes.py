@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from tasks.init.facts import Facts
-from tasks.init.findings import Finding, plain, share
+from tasks.drafting.facts import Facts
+from tasks.drafting.findings import Finding, plain, share
 
 _NEARLY_ALL = 0.99
 _MANY = 20

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tasks.init.findings import share
-from tasks.init.pipeline import Found
+from tasks.drafting.findings import share
+from tasks.drafting.pipeline import Found
 from tasks.paths import Project
 
 _PIPED_WIDTH = 120

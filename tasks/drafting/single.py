@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.init.facts import Facts
-from tasks.init.target import Target
+from tasks.drafting.facts import Facts
+from tasks.drafting.target import Target
 
 _NUM_BINS = 64
 _NUM_FOLDS = 5

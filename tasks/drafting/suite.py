@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks import data_profile
-from tasks.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile
-from tasks.dataset import Column, Dataset
-from tasks.init.profile import Profile
-from tasks.params import Ingest
+from tasks.drafting.profile import Profile
+from tasks.ingestion.survey import Survey
+from tasks.params.ingest import Ingest
 from tasks.paths import Project
 from tasks.sources.base import NumberFormat, Place
-from tasks.survey import Survey
+from tasks.tables.dataset import Column, Dataset
+from tasks.validation import data_profile
+from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile
 
 
 def drafted_suite(project: Project, name: str, config: Ingest, seen: Profile) -> dict[str, Any]:
     """As `modelwright expect` would draft it from the ingested rows. Raises UserError where ingest would."""
     from dataclasses import replace
 
-    from tasks.description import describe
-    from tasks.expectations import draft_suite, suite_of_profile
+    from tasks.ingestion.description import describe
+    from tasks.ingestion.typed_rows import Typing, plan_of
     from tasks.sources import source
-    from tasks.typed_rows import Typing, plan_of
+    from tasks.validation.expectations import draft_suite, suite_of_profile
 
     rows = source(config.source, Place(root=project.root, downloads=project.downloads))
     surveys = {
@@ -76,7 +76,7 @@ def _as_read(cell: Any, column: Column, survey: Survey, written: NumberFormat) -
     import polars as pl
 
     from tasks.columns import column_type
-    from tasks.init.numbers import as_numbers
+    from tasks.drafting.numbers import as_numbers
 
     values = pl.Series([cell])
     if column.role == "target" and survey.is_whole and values.dtype == pl.String:

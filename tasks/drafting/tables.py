@@ -49,7 +49,7 @@ def test_beside(file: Path) -> Path | None:
 
 def columns_of(file: Path) -> tuple[str, ...] | None:
     """The columns of a table; None when it cannot be read as one."""
-    from tasks.params_sources import TableSource
+    from tasks.params.sources import TableSource
     from tasks.sources import source
     from tasks.sources.base import Place
 

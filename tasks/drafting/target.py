@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from tasks.column_words import words
-from tasks.columns.category import MAX_CATEGORIES, MAX_LENGTH
-from tasks.config import Task
+from tasks.columns.category.column import MAX_CATEGORIES, MAX_LENGTH
+from tasks.columns.words import words
+from tasks.drafting.facts import Facts
+from tasks.drafting.vocabulary import ASKED_FOR, ID_WORDS, LABEL_WORDS, LATE_WORDS, MEASURED
 from tasks.errors import UserError, did_you_mean
-from tasks.init.facts import Facts
-from tasks.init.vocabulary import ASKED_FOR, ID_WORDS, LABEL_WORDS, LATE_WORDS, MEASURED
+from tasks.params.config import Task
 from tasks.sources.base import SPLIT
 
 _FEW_CLASSES = 20

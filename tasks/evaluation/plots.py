@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.metrics import Reliability
+from tasks.evaluation.metrics import Reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

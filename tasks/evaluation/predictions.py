@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.metrics import (
+from tasks.evaluation.metrics import (
     ClassScore,
     class_scores,
     classification_metrics,
@@ -20,8 +20,15 @@ from tasks.metrics import (
     regression_metrics,
     reliability,
 )
-from tasks.params import Evaluate
-from tasks.plots import Picture, calibration, confusion_matrix, predicted_against_actual, residuals, roc_curve
+from tasks.evaluation.plots import (
+    Picture,
+    calibration,
+    confusion_matrix,
+    predicted_against_actual,
+    residuals,
+    roc_curve,
+)
+from tasks.params.evaluate import Evaluate
 
 MOST_MISTAKES = 12
 _DIGITS = 6

@@ -11,10 +11,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.dataset import Column, Dataset
-from tasks.metrics import ClassScore, number
-from tasks.plots import Picture
-from tasks.sound import Clip, Spectrogram, decode, draw
+from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
+from tasks.evaluation.metrics import ClassScore, number
+from tasks.evaluation.plots import Picture
+from tasks.tables.dataset import Column, Dataset
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LARGEST_PICTURE = 320

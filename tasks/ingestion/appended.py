@@ -16,20 +16,20 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from tasks import storage
-from tasks.dataset import Dataset
-from tasks.description import describe
+from tasks import files
 from tasks.digests import folder_digest
-from tasks.params import Ingest
-from tasks.regroup import regroup
+from tasks.ingestion.description import describe
+from tasks.ingestion.survey import Survey, merge, survey_parts
+from tasks.ingestion.typed_rows import Plan, Typing, plan_of, without_missing
+from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
-from tasks.survey import Survey, merge, survey_parts
-from tasks.typed_rows import Plan, Typing, plan_of, without_missing
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset
+from tasks.tables.parts import regroup
 
 _SURVEYS = TypeAdapter(dict[str, Survey])
 
-_CODE = ("columns", "sources")
-_MODULES = ("survey.py", "typed_rows.py", "description.py", "regroup.py", "appended.py")
+_CODE = ("columns", "ingestion", "repair", "sources", "tables")
 
 
 def write_pieces(
@@ -75,15 +75,15 @@ class _Keeper:
         """Removes what none of today's files is made from."""
         for kept in self._store.iterdir():
             if kept not in self._used:
-                storage.remove(kept)
+                files.remove(kept)
 
     def _survey(self, piece: Source) -> dict[str, Survey]:
         kept = self._place("survey", piece.digest())
         if not kept.exists():
             parts = (without_missing(part, self._config) for part in piece.parts())
             found = survey_parts(parts, piece.numbers)
-            storage.write_json(kept, _SURVEYS.dump_python(dict(found), mode="json"))
-        return _SURVEYS.validate_python(storage.read_json(kept))
+            files.write_json(kept, _SURVEYS.dump_python(dict(found), mode="json"))
+        return _SURVEYS.validate_python(files.read_json(kept))
 
     def _place(self, kind: str, *made_from: Any) -> Path:
         said = json.dumps([*self._reading, *made_from], sort_keys=True)
@@ -93,7 +93,6 @@ class _Keeper:
 
 
 def _code_digest() -> str:
-    root = Path(__file__).parent
+    root = Path(__file__).parents[1]
     digests = [folder_digest(root / name, "*.py") for name in _CODE]
-    content = [hashlib.sha256((root / name).read_bytes()).hexdigest() for name in _MODULES]
-    return hashlib.sha256("".join(digests + content).encode()).hexdigest()
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.dataset import Column, Dataset, SourceRecord
 from tasks.errors import UserError, did_you_mean
-from tasks.params import ColumnTypeName, Ingest, Role, Task
+from tasks.ingestion.survey import Survey, infer_type
+from tasks.params.config import ColumnTypeName, Role, Task
+from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
-from tasks.survey import Survey, infer_type
+from tasks.tables.dataset import Column, Dataset, SourceRecord
 
 _FEW_CLASSES = 20
 """A target of at most so many distinct whole numbers names classes, unless the user says otherwise."""

@@ -10,11 +10,11 @@ from typing import Literal
 import polars as pl
 
 from tasks.columns import column_type
-from tasks.columns.boolean import PAIRS
-from tasks.columns.category import MAX_CATEGORIES, MAX_LENGTH
-from tasks.columns.time_formats import FORMATS, first_format, fitting_formats, parse
-from tasks.number_text import parsed
-from tasks.params import ColumnTypeName
+from tasks.columns.boolean.column import PAIRS
+from tasks.columns.category.column import MAX_CATEGORIES, MAX_LENGTH
+from tasks.columns.timestamp.formats import FORMATS, first_format, fitting_formats, parse
+from tasks.params.config import ColumnTypeName
+from tasks.repair.number_text import parsed
 from tasks.sources.base import NumberFormat
 
 _FEW = 20

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from tasks.columns import column_type
-from tasks.columns.time_formats import parse
-from tasks.description import types_of
-from tasks.number_text import plainly
+from tasks.columns.timestamp.formats import parse
+from tasks.ingestion.description import types_of
+from tasks.ingestion.survey import Survey, merge, survey, survey_and_read
 from tasks.parallel import ahead
-from tasks.params import ColumnTypeName, Ingest
+from tasks.params.config import ColumnTypeName
+from tasks.params.ingest import Ingest
+from tasks.repair.number_text import plainly
 from tasks.sources.base import NumberFormat, Source
-from tasks.survey import Survey, merge, survey, survey_and_read
 
 
 class PlanChanged(Exception):  # noqa: N818 (no error: the rows are read again)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import reports, snapshot, storage
+from tasks import files, reports
 from tasks.errors import UserError, did_you_mean
-from tasks.listeners import announced
+from tasks.memo import snapshot
 from tasks.paths import STAGES, Paths, Project
-from tasks.report import Report
+from tasks.reports import Report
 
 if TYPE_CHECKING:
-    from tasks.memo import Outcome, Reasons
+    from tasks.memo.memo import Outcome, Reasons
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +73,8 @@ class _Work:
     """What a chain does when files have changed: DVC is asked about each stage, and the next snapshot is prepared."""
 
     def __init__(self, paths: Paths) -> None:
-        from tasks.memo import Memo
-        from tasks.params_file import block_in, check_pipeline, pipelines_in
+        from tasks.memo.memo import Memo
+        from tasks.params.file import block_in, check_pipeline, pipelines_in
         from tasks.sources import source
         from tasks.sources.base import Place
 
@@ -96,9 +99,9 @@ class _Work:
         forced = ("forced",) if force else ()
         if stage == "validate" and not self._paths.accepted.exists():
             # A pipeline that was added by hand, or before there was such a file; DVC asks for it.
-            from tasks.accepted import empty
+            from tasks.validation.accepted import empty
 
-            storage.write_json(self._paths.accepted, empty())
+            files.write_json(self._paths.accepted, empty())
         outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
         if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
             outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
@@ -131,7 +134,7 @@ class _Work:
 
     def _source_news(self) -> Reasons:
         """Whether the source holds other data than ingest took: the one thing that lies outside DVC's sight."""
-        known = storage.read_json(self._paths.dataset)["source"]["digest"]
+        known = files.read_json(self._paths.dataset)["source"]["digest"]
         return () if self._source.digest() == known else ("the source changed",)
 
 
@@ -154,3 +157,18 @@ def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:
     if begin >= end:
         raise UserError(f"stage {first} comes after {last}; the order is {', '.join(STAGES)}")
     return STAGES[begin:end]
+
+
+@contextmanager
+def announced(stage: str) -> Iterator[None]:
+    """Says which stage is at work, to a person who watches; the line is gone when it is done."""
+    if not sys.stderr.isatty() or stage == "train":  # which has a bar of its own
+        yield
+        return
+    sys.stderr.write(f"{stage} ...")
+    sys.stderr.flush()
+    try:
+        yield
+    finally:
+        sys.stderr.write("\r\x1b[2K")
+        sys.stderr.flush()

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import UserError
-from tasks.lockfile import with_entry
-from tasks.params_file import read_yaml
+from tasks.files import storage_errors, write_text
+from tasks.memo.lockfile import with_entry
+from tasks.params.file import read_yaml
 from tasks.paths import STAGES
-from tasks.storage import storage_errors, write_text
 
 if TYPE_CHECKING:
     from dvc.stage import Stage

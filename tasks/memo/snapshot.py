@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from tasks import storage
+from tasks import files
 from tasks.paths import Paths
 
 Entries = Mapping[str, list[int]]
@@ -32,7 +32,7 @@ def take(paths: Paths, roots: Iterable[str | Path]) -> Entries:
 def remember(paths: Paths, roots: Iterable[str | Path], entries: Entries, cache: Path) -> None:
     """Keeps the files' state for `holds`, with the cache that has their content."""
     content = {"roots": [str(root) for root in roots], "entries": entries, "cache": str(cache)}
-    storage.write_text(paths.snapshot, json.dumps(content))
+    files.write_text(paths.snapshot, json.dumps(content))
 
 
 def holds(paths: Paths) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.inputs import Block, Examples, Field, ModelInput, Spec
+from tasks.model_input.inputs import Block, Examples, Field, ModelInput, Spec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks import storage
-from tasks.block_columns import from_series, read_examples
-from tasks.inputs import Examples, Field, ModelInput, Spec
+from tasks.model_input.block_columns import from_series, read_examples
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.tables import storage
 
 _BYTES = {"dense": 4, "image": 1, "audio": 1, "codes": 4, "tokens": 4}
 """Of one number of a block."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.params import Task
+from tasks.params.config import Task
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.inputs import Spec
+from tasks.model_input.inputs import Spec
 from tasks.networks.base import InputNetwork
-from tasks.params_networks import Network
+from tasks.params.networks import Network
 
 
 def build(config: Network, spec: Spec, num_outputs: int | None = None) -> InputNetwork:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tasks.networks.base import Dropout, activation
-from tasks.params_networks import Activation
+from tasks.params.networks import Activation
 
 
 class Attention(nn.Module):

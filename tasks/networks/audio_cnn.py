@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks.base import Dropout, Encoder, JoinedNetwork, ScaleBytes, check_fields, dense_layers
 from tasks.networks.convolutions import SMALLEST_TO_HALVE, bent_convolution
-from tasks.params_networks import AudioCnnNetwork
+from tasks.params.networks import AudioCnnNetwork
 
 
 class AudioCnn(JoinedNetwork):

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tasks.errors import UserError
-from tasks.inputs import Field, Spec
-from tasks.params_networks import Activation
+from tasks.model_input.inputs import Field, Spec
+from tasks.params.networks import Activation
 
 TOKEN_WIDTH = 32
 """Numbers that stand for a token where a text stands beside what a network is for: enough for a few thousand tokens."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from tasks.errors import UserError
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks.base import Dropout, Encoder, JoinedNetwork, ScaleBytes, activation, check_fields, dense_layers
 from tasks.networks.convolutions import SMALLEST_TO_HALVE, bent_convolution, convolution
-from tasks.params_networks import CnnNetwork
+from tasks.params.networks import CnnNetwork
 
 _LARGEST_TO_FLATTEN = 64
 """Places that are left to the dense layer one by one; in a larger picture what is seen matters more than where."""

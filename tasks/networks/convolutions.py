@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from tasks.networks.base import activation
-from tasks.params_networks import Activation
+from tasks.params.networks import Activation
 
 SMALLEST_TO_HALVE = 4
 """Pixels on a side: halving a smaller one leaves a single place."""

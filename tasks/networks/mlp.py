@@ -9,17 +9,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from tasks.inputs import Field, Spec
-from tasks.networks.base import (
-    Dropout,
-    Encoder,
-    JoinedNetwork,
-    activation,
-    check_fields,
-    dense_layers,
-    norm_layers,
-)
-from tasks.params_networks import MlpNetwork
+from tasks.model_input.inputs import Field, Spec
+from tasks.networks.base import Dropout, Encoder, JoinedNetwork, activation, check_fields, dense_layers, norm_layers
+from tasks.params.networks import MlpNetwork
 
 _WIDENED = 2
 """A residual block's inner width, in times its outer one: the default of its authors' code (rtdl_revisiting_models)."""

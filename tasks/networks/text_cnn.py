@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks.base import Encoder, JoinedNetwork, activation, check_fields
 from tasks.networks.steps import TokenSteps, joined_head
-from tasks.params_networks import TextCnnNetwork
+from tasks.params.networks import TextCnnNetwork
 
 _KINDS = ("tokens",)
 

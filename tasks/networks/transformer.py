@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks.attention import Block
 from tasks.networks.base import Dropout, Encoder, JoinedNetwork, check_fields
 from tasks.networks.steps import are_there, joined_head, mean_of_steps, steps_of
-from tasks.params_networks import TransformerNetwork
+from tasks.params.networks import TransformerNetwork
 
 _KINDS = ("tokens", "audio")
 _LONGEST_WAVE = 10_000.0

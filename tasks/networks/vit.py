@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks.attention import Block
 from tasks.networks.base import Dropout, Encoder, JoinedNetwork, ScaleBytes, check_fields
 from tasks.networks.steps import joined_head
-from tasks.params_networks import VitNetwork
+from tasks.params.networks import VitNetwork
 
 _SPREAD = 0.02
 """Standard deviation of the first positions (Dosovitskiy et al., 2020, in their published code)."""

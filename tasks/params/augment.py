@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config import Config
+from tasks.params.config import Config
 
 
 class AugmentImage(Config):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config import Config, Share
+from tasks.params.config import Config, Share
 
 Action = Literal["keep", "flag", "quarantine"]
 """keep: not looked for; flag: the row stays, and is told in data/PIPELINE/flagged; quarantine: the row goes."""

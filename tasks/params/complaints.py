@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 from pydantic import BaseModel, ValidationError
 
 from tasks.errors import did_you_mean
-from tasks.params import Config, Params
+from tasks.params.config import Config
+from tasks.params.pipeline import Params
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

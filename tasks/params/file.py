@@ -12,12 +12,12 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from tasks.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from tasks.params import Params, Pipeline
+    from tasks.params.pipeline import Params, Pipeline
 
 
 def load_params(path: Path) -> Params:
     """All pipelines, checked. Raises UserError that names the key, what is wrong with it, and what to do."""
-    from tasks.params import Params
+    from tasks.params.pipeline import Params
 
     content = pipelines_in(path)
     return Params(pipelines={name: check_pipeline(path, name, block) for name, block in content.items()})
@@ -44,8 +44,8 @@ def check_pipeline(path: Path, name: str, block: Any) -> Pipeline:
     """One block as a Pipeline, or a UserError with a line for each thing that is wrong in it."""
     from pydantic import ValidationError
 
-    from tasks.params import Params
-    from tasks.params_complaints import complaints
+    from tasks.params.complaints import complaints
+    from tasks.params.pipeline import Params
 
     try:
         return Params.model_validate({"pipelines": {name: block}}).pipelines[name]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config import Config, Share
+from tasks.params.config import Config, Share
 
 Activation = Literal["relu", "sigmoid", "tanh", "gelu"]
 Width = Annotated[int, Field(ge=1)]

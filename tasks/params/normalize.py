@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from tasks.config import ColumnTypeName, Config
+from tasks.params.config import ColumnTypeName, Config
 
 NumberScale = Literal["standard", "min_max", "symmetric", "robust", "quantile", "log", "power", "none"]
 

@@ -1,6 +1,6 @@
-"""docs/parameters.md, made from the models in params.py: `python -m tasks.params_page > docs/parameters.md`.
+"""docs/parameters.md, made from the models in params.py: `python -m tasks.params.page > docs/parameters.md`.
 
-Other pages take tables over from it: `python -m tasks.params_page --into docs/training.md`.
+Other pages take tables over from it: `python -m tasks.params.page --into docs/training.md`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError, did_you_mean
-from tasks.params import json_schema
+from tasks.params.pipeline import json_schema
 from tasks.paths import STAGES
 
 Schema = Mapping[str, Any]
@@ -23,7 +23,7 @@ INTRODUCTION = """\
 
 What stands in params.yaml: every setting, what it may be, and what it is when you leave it out.
 
-This page is made from the models in [tasks/params.py](../tasks/params.py) by `make schema`; edit it there. Editors that
+This page is made from the models in [tasks/params/](../tasks/params/) by `make schema`; edit it there. Editors that
 know YAML schemas read the same from `params.schema.json`, and complete and check params.yaml while you type.
 
 The file holds one mapping, `pipelines`, with a block for each pipeline. A pipeline's name has lower-case letters,

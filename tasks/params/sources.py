@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config import Config
+from tasks.params.config import Config
 
 BuiltinName = Literal["breast_cancer", "diabetes", "digits", "iris", "wine"]
 TableFormat = Literal["auto", "csv", "parquet", "jsonl", "arrow", "excel"]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tasks.config import Config, Share
+from tasks.params.config import Config, Share
 
 Size = Annotated[float, Field(ge=0)]
 """Below 1 a share; a whole number from 1 on a count of rows."""

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config import ClassWeight, Config, Share
-from tasks.params_networks import Network
+from tasks.params.config import ClassWeight, Config, Share
+from tasks.params.networks import Network
 
 _OF_SCHEDULE = {"decay_every": ("step",), "decay_factor": ("step", "plateau"), "plateau_patience": ("plateau",)}
 """The schedules that each of these settings belongs to."""

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.config import ClassWeight, Config
-from tasks.params_torch import TorchTrain
+from tasks.params.config import ClassWeight, Config
+from tasks.params.torch import TorchTrain
 
 _IMAGE_FEATURES = (
     "read images through a trained network: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's folder; flattened "

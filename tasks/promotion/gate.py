@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tasks.errors import UserError, did_you_mean
-from tasks.params import LOWER_IS_BETTER, Bound, Config, Metric
+from tasks.params.config import Config, Metric
+from tasks.params.register import LOWER_IS_BETTER, Bound
 
 
 class Rule(Config):

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tasks.dataset import Dataset
 from tasks.environment import git_state, package_versions
-from tasks.params import Pipeline
+from tasks.params.pipeline import Pipeline
+from tasks.tables.dataset import Dataset
 
 PACKAGES = ("great-expectations", "mlflow", "numpy", "pillow", "polars", "pyarrow", "scipy")
 """What touches the data of every pipeline; the trainer's own requirements come on top."""

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from tasks.columns import column_type
 from tasks.columns.base import ColumnType, Encoding
-from tasks.dataset import Column, Dataset
 from tasks.errors import UserError, did_you_mean
-from tasks.inputs import ModelInput
+from tasks.model_input.inputs import ModelInput
 from tasks.parallel import ahead
-from tasks.params import Config, Normalize
-from tasks.params_normalize import settings_for
-from tasks.recipe import Feature, Recipe, Target
+from tasks.params.config import Config
+from tasks.params.normalize import Normalize, settings_for
+from tasks.recipe.recipe import Feature, Recipe, Target
+from tasks.tables.dataset import Column, Dataset
 
 Folds = NDArray[np.uint8]
 """The fold of each row of a part, [N]."""

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.rows import row_hashes, unit_interval
+from tasks.tables.row_hashes import row_hashes, unit_interval
 
 _SALT = "out of fold"
 """So that these folds have nothing to do with the split, or with the folds of a cross validation."""

@@ -13,20 +13,21 @@ from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 from pydantic import Field as PydanticField
 
-from tasks import storage
+from tasks import files
 from tasks.columns import column_type
-from tasks.columns.audio import AudioEncoding
+from tasks.columns.audio.column import AudioEncoding
 from tasks.columns.base import Encoding
-from tasks.columns.boolean import BooleanEncoding
-from tasks.columns.category import CategoryEncoding
-from tasks.columns.image import ImageEncoding
-from tasks.columns.number import NumberEncoding
-from tasks.columns.text import TextEncoding
-from tasks.columns.timestamp import TimestampEncoding
+from tasks.columns.boolean.column import BooleanEncoding
+from tasks.columns.category.column import CategoryEncoding
+from tasks.columns.image.column import ImageEncoding
+from tasks.columns.number.column import NumberEncoding
+from tasks.columns.text.column import TextEncoding
+from tasks.columns.timestamp.column import TimestampEncoding
 from tasks.errors import UserError
-from tasks.inputs import Augmentation, ModelInput, Spec
-from tasks.params import Augment, ColumnTypeName, Config, Task
-from tasks.repair import Repair, numbers_in_text, repaired
+from tasks.model_input.inputs import Augmentation, ModelInput, Spec
+from tasks.params.augment import Augment
+from tasks.params.config import ColumnTypeName, Config, Task
+from tasks.repair.repair import Repair, numbers_in_text, repaired
 
 AnyEncoding = Annotated[
     NumberEncoding
@@ -110,7 +111,7 @@ class Recipe(Config):
 
 def read_recipe(path: Path) -> Recipe:
     """What `write_recipe` wrote."""
-    return Recipe.model_validate(storage.read_json(path))
+    return Recipe.model_validate(files.read_json(path))
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
@@ -125,7 +126,7 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
             del shown["repair"]
         else:
             shown["repair"] = feature.repair.model_dump(mode="json", exclude_defaults=True)
-    storage.write_json(path, content)
+    files.write_json(path, content)
 
 
 def _augmentation(encoding: Encoding, config: Augment, deviation: float) -> Augmentation | None:

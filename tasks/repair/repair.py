@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Literal
 
 import polars as pl
 from pydantic import Field
 
-from tasks.config import Config
-from tasks.number_text import plainly
-from tasks.repair_few import FEW, texts_repaired
+from tasks.params.config import Config
+from tasks.repair.number_text import plainly
+
+FEW = 8
+"""Up to so many texts Python's own loop is faster: a server encodes a row at a time, and each call of polars costs more
+than the whole row may."""
+
+_WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What Unicode calls so, and polars: Python's own `strip` takes four more signs."""
+
+_TO_BLANKS = str.maketrans(_WHITE_SPACE, " " * len(_WHITE_SPACE))
 
 _MOST_DISTINCT = 0.25
 """Share of distinct texts up to which it takes less time to repair those and put them in their places."""
@@ -89,7 +98,7 @@ def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:
 
 def _text_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     if len(values) <= FEW and repair.case == "keep":
-        return pl.Series(values.name, texts_repaired(values.to_list(), repair), dtype=pl.String)
+        return pl.Series(values.name, _few_repaired(values.to_list(), repair), dtype=pl.String)
     distinct = values.unique()
     if len(distinct) > len(values) * _MOST_DISTINCT:
         return _each_repaired(values, repair)
@@ -147,3 +156,27 @@ def _numbers_repaired(values: pl.Series, repair: Repair) -> pl.Series:
         if repair.most is not None:
             values = values.set((values > repair.most).fill_null(value=False), None)
     return values.clip(repair.low, repair.high)
+
+
+def _few_repaired(values: Sequence[str | None], repair: Repair) -> list[str | None]:
+    """Each text put right, missing ones as they are. Not for repairs that change the case: Python and polars may follow
+    different versions of Unicode."""
+    assert repair.case == "keep"
+    return [None if value is None else _one_repaired(value, repair) for value in values]
+
+
+def _one_repaired(value: str, repair: Repair) -> str | None:
+    if repair.unicode != "none" and not value.isascii():
+        value = unicodedata.normalize(repair.unicode, value)
+    if repair.white_space != "keep":
+        value = value.strip(_WHITE_SPACE)
+    if repair.white_space == "all":
+        value = " ".join(filter(None, value.translate(_TO_BLANKS).split(" ")))
+    if repair.keep is not None:
+        value = value[: repair.keep]
+    value = repair.replace.get(value, value)
+    if repair.allowed is not None and value not in repair.allowed:
+        return None
+    if repair.common is not None and value not in repair.common:
+        return repair.rare_name
+    return value

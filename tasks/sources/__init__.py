@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks import params_sources as params
+from tasks.params import sources as params
 from tasks.sources.base import Place, Source
 
 

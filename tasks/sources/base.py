@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tasks.config import ColumnTypeName
+from tasks.params.config import ColumnTypeName
 
 if TYPE_CHECKING:
     import polars as pl

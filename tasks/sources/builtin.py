@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params_sources import BuiltinName, BuiltinSource
+from tasks.params.config import ColumnTypeName
+from tasks.params.sources import BuiltinName, BuiltinSource
 from tasks.sources.base import Source
 
 if TYPE_CHECKING:

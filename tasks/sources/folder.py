@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params_sources import FolderSource
+from tasks.params.config import ColumnTypeName
+from tasks.params.sources import FolderSource
 from tasks.sources.base import SPLIT, Source
 from tasks.sources.files import find_files, fixed_part, read_errors
 from tasks.sources.labels import FILE, LABEL, Labels, folder_labels, pattern_labels, table_labels

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params_sources import IdxSource
+from tasks.params.config import ColumnTypeName
+from tasks.params.sources import IdxSource
 from tasks.sources.base import SPLIT, Source
 from tasks.sources.files import digest_files, find_files, fixed_part, read_errors
 from tasks.sources.packed import Entry, entries

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
-from tasks.params_sources import SqlSource
+from tasks.params.sources import SqlSource
 from tasks.sources.base import Source
 from tasks.sources.sql_engine import engine_for, forbid_writing, parsed, said
 from tasks.sources.sql_values import Cell, Kind, column_type, frame, kinds, plain_rows

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params_sources import TableSource
+from tasks.params.config import ColumnTypeName
+from tasks.params.sources import TableSource
 from tasks.sources.base import SPLIT, NumberFormat, Source
 from tasks.sources.files import digest_files, find_files, fixed_part, read_errors, shown_path
 from tasks.sources.formats import FileFormat, common_format, file_format

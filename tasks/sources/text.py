@@ -7,9 +7,9 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params_sources import TextSource
+from tasks.params.config import ColumnTypeName
+from tasks.params.sources import TextSource
 from tasks.sources.base import SPLIT, Source
 from tasks.sources.files import fixed_part, read_errors
 from tasks.sources.formats.encoding import decode, open_text, without_end

@@ -11,10 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params_sources import Source as SourceConfig
-from tasks.params_sources import TableSource, UrlSource
+from tasks.params.config import ColumnTypeName
+from tasks.params.sources import Source as SourceConfig
+from tasks.params.sources import TableSource, UrlSource
 from tasks.sources.base import NumberFormat, Place, Source
 from tasks.sources.fetch.attempts import Interrupted, persistently
 from tasks.sources.fetch.fetching import Fetched, Wanted, known, write_errors

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tasks.dataset import Dataset
-from tasks.params import GivenSplit, GroupSplit, HashSplit, Split, TimeSplit
+from tasks.params.split import GivenSplit, GroupSplit, HashSplit, Split, TimeSplit
 from tasks.splitting.base import Assign, Read
 from tasks.splitting.given import by_given
 from tasks.splitting.groups import by_group
 from tasks.splitting.hashed import by_hash
 from tasks.splitting.times import by_time
+from tasks.tables.dataset import Dataset
 
 
 def assigner(config: Split, dataset: Dataset, read: Read) -> Assign:

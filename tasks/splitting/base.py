@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.dataset import Column, Dataset
 from tasks.errors import UserError, did_you_mean
-from tasks.params import Role
-from tasks.params_split import SizedSplit
+from tasks.params.config import Role
+from tasks.params.split import SizedSplit
 from tasks.paths import PARTS
-from tasks.rows import row_hashes, unit_interval
+from tasks.tables.dataset import Column, Dataset
+from tasks.tables.row_hashes import row_hashes, unit_interval
 
 Read = Callable[[Sequence[str] | None], Iterator[pl.DataFrame]]
 """Reads the rows once more, a part at a time: all columns, or those that are named."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-from tasks.dataset import Dataset
 from tasks.errors import UserError
-from tasks.params import Split
+from tasks.params.split import Split
 from tasks.paths import PARTS, Part
+from tasks.tables.dataset import Dataset
 
 _EMPTY: Mapping[str, str] = {
     "hash": "bring more rows, or change the shares or the seed under split",

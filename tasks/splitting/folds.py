@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from tasks.dataset import Dataset
 from tasks.errors import UserError
-from tasks.folds import FOLD
-from tasks.params import GivenSplit, GroupSplit, HashSplit, Split
+from tasks.params.split import GivenSplit, GroupSplit, HashSplit, Split
 from tasks.splitting.base import positions
 from tasks.splitting.groups import group_column, group_positions
+from tasks.tables.dataset import Dataset
+
+FOLD = "_fold"
+"""0 to k - 1 for a row that came in; -1 - fold for one made from a row of that fold, such as a copy: it is learnt from
+where that fold is not judged on, and never judged on itself. Missing for one that was made from rows of two folds."""
 
 
 def num_folds(config: Split) -> int:
@@ -42,3 +46,9 @@ def check_folds(num_rows: list[int], config: Split) -> None:
             f"split.folds: no row falls into fold {num_rows.index(0)} of {len(num_rows)}; "
             f"make split.folds smaller, bring more {units}, or try another split.seed"
         )
+
+
+def of_made_rows(folds: NDArray[np.int8]) -> NDArray[np.int8]:
+    """What stands in `_fold` of rows that are made from rows of these folds, [N]."""
+    made: NDArray[np.int8] = np.where(folds >= 0, -1 - folds, folds).astype(np.int8)
+    return made

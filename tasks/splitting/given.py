@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from tasks.dataset import Dataset
 from tasks.errors import UserError
-from tasks.params import GivenSplit
+from tasks.params.split import GivenSplit
 from tasks.paths import Part
 from tasks.splitting.base import Assign, Read, positions, refuse_feature, split_column
+from tasks.tables.dataset import Dataset
 
 _SPELLINGS: dict[str, Part] = {
     "train": "train",

@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.dataset import Dataset
 from tasks.errors import UserError
-from tasks.params import GroupSplit
-from tasks.rows import row_hashes, unit_interval
+from tasks.params.split import GroupSplit
 from tasks.splitting.base import Assign, Read, below, has_counts, nearest_cuts, refuse_feature, sizes, split_column
+from tasks.tables.dataset import Dataset
+from tasks.tables.row_hashes import row_hashes, unit_interval
 
 
 def by_group(config: GroupSplit, dataset: Dataset, read: Read) -> Assign:

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.dataset import Dataset
-from tasks.params import HashSplit
+from tasks.params.split import HashSplit
 from tasks.splitting.base import Assign, Read, below, has_counts, positions, sizes
+from tasks.tables.dataset import Dataset
 
 Cuts = Mapping[str, tuple[float, float]]
 """For each class, the position below which its rows are for the test, and the one below which they are held out."""

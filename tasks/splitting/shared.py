@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.dataset import Dataset
-from tasks.params import GivenSplit, GroupSplit, HashSplit, Split
+from tasks.params.split import GivenSplit, GroupSplit, HashSplit, Split
 from tasks.paths import Part
-from tasks.rows import row_hashes
 from tasks.splitting.groups import group_column
 from tasks.splitting.times import time_column
+from tasks.tables.dataset import Dataset
+from tasks.tables.row_hashes import row_hashes
 
 Hashes = Mapping[Part, Sequence[NDArray[np.uint64]]]
 

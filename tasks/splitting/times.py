@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.dataset import Column, Dataset
 from tasks.errors import UserError
-from tasks.params import TimeSplit
+from tasks.params.split import TimeSplit
 from tasks.splitting.base import Assign, Read, named, nearest_cuts, sizes, split_column
+from tasks.tables.dataset import Column, Dataset
 
 
 def by_time(config: TimeSplit, dataset: Dataset, read: Read) -> Assign:

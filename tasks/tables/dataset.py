@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from tasks import storage
-from tasks.params import ColumnTypeName, Config, Role, Task
-from tasks.repair import Repair
+from tasks import files
+from tasks.params.config import ColumnTypeName, Config, Role, Task
+from tasks.repair.repair import Repair
 
 
 class Column(Config):
@@ -57,11 +57,11 @@ class Dataset(Config):
 
 def read_dataset(path: Path) -> Dataset:
     """What `write_dataset` wrote."""
-    return Dataset.model_validate(storage.read_json(path))
+    return Dataset.model_validate(files.read_json(path))
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
     """dataset.json or cleaned.json, without what is as it always is."""
     content = dataset.model_dump(mode="json", exclude={"columns"})
     columns = [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns]
-    storage.write_json(path, {"columns": columns, **content})
+    files.write_json(path, {"columns": columns, **content})

@@ -1,21 +1,19 @@
-"""All reading and writing of tables, JSON and text; atomic: written aside, then renamed.
+"""Tables at rest: all reading and writing of them.
 
 A table is a folder of Parquet parts (`part-00000.parquet` ...). The same rows give the same bytes.
-polars is imported where a table is touched: whoever only reads JSON does not wait for it.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tasks.environment import is_alive
+from tasks import files
 from tasks.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,62 +25,6 @@ ROW_GROUP = 16_384
 _LEVEL = 1
 """zstd's fastest: writing takes a quarter less time than at its usual level, and row groups as small as these are as
 large."""
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-_FULL_MESSAGE = "the disk is full; make room and run again: what earlier stages did is kept"
-
-
-@contextmanager
-def aside(target: Path) -> Iterator[Path]:
-    """A path beside `target` to write a file or a folder to: renamed to `target` at the end, removed on any failure.
-
-    What stood at `target` is replaced, never written into: it may be a link into DVC's cache.
-    Raises UserError when the disk is full or the place cannot be written.
-    """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with storage_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(target)
-            yield draft
-            if draft.is_dir() or (target.is_dir() and not target.is_symlink()):
-                remove(target)
-            draft.replace(target)
-    finally:
-        if draft.exists():
-            remove(draft)
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Removes the drafts that killed processes left beside the target; those of living ones stay."""
-    for draft in target.parent.glob(f".{target.name}.*.tmp"):
-        owner = draft.name.split(".")[-2]
-        if not owner.isdigit() or int(owner) == os.getpid() or not is_alive(int(owner)):
-            remove(draft)
-
-
-@contextmanager
-def storage_errors(target: Path) -> Iterator[None]:
-    """Says a full disk or a forbidden place as a UserError; every other failure passes through."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise UserError(f"{target}: {_FULL_MESSAGE}") from error
-        if error.errno in _FORBIDDEN:
-            raise UserError(
-                f"{target}: cannot be written ({error.strerror}); give yourself the right to write there"
-            ) from error
-        raise
-
-
-def remove(path: Path) -> None:
-    """Removes a file or a folder, if it is there."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 class TableWriter:
@@ -132,7 +74,7 @@ def table_writer(folder: Path) -> Iterator[TableWriter]:
     """A table to append parts to; it is there as a whole when the block ends, and not at all if the block fails."""
     from polars.exceptions import PolarsError
 
-    with aside(folder) as draft:
+    with files.aside(folder) as draft:
         draft.mkdir()
         writer = TableWriter(draft)
         try:
@@ -206,7 +148,7 @@ def count_part(file: Path) -> int:
 
 def copy_table(source: Path, target: Path) -> int:
     """Copies a table file by file. Returns its rows."""
-    with aside(target) as draft:
+    with files.aside(target) as draft:
         draft.mkdir()
         for file in part_files(source):
             shutil.copyfile(file, draft / file.name)
@@ -216,26 +158,11 @@ def copy_table(source: Path, target: Path) -> int:
 def join_tables(sources: Sequence[Path], target: Path) -> None:
     """The parts of several tables as one table, in order; of tables without rows only when none has any."""
     with_rows = [source for source in sources if count_rows(source)]
-    with aside(target) as draft:
+    with files.aside(target) as draft:
         draft.mkdir()
-        files = [file for source in with_rows or sources[:1] for file in part_files(source)]
-        for number, file in enumerate(files):
+        parts = [file for source in with_rows or sources[:1] for file in part_files(source)]
+        for number, file in enumerate(parts):
             shutil.copyfile(file, draft / f"part-{number:05d}.parquet")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """JSON that a person can read and diff, with a final newline."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def read_json(path: Path) -> Any:
-    """The file's content. Raises UserError when it is missing or damaged."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); remove it and run the stage that makes it again") from None
 
 
 def read_csv(path: Path) -> pl.DataFrame:
@@ -258,23 +185,3 @@ def _damage_named(file: Path) -> Iterator[None]:
         yield
     except PolarsError as error:
         raise UserError(f"{file}: damaged ({error}); remove it and run the stage that makes it again") from None
-
-
-def write_text(path: Path, content: str) -> None:
-    """UTF-8, with the line ends as given."""
-    with aside(path) as draft:
-        draft.write_text(content, encoding="utf-8", newline="\n")
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """The bytes as they are."""
-    with aside(path) as draft:
-        draft.write_bytes(content)
-
-
-def write_lasting(path: Path, content: bytes) -> None:
-    """The bytes as they are, renamed only when the disk has them: a power cut leaves the old file or the new one."""
-    with aside(path) as draft, draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

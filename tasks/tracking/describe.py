@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks.gate import Rule, Verdict
+from tasks.promotion.gate import Rule, Verdict
 
 _MANY = 12
 """A list longer than this is cut: the passport has all of it."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ruamel.yaml import YAML
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
@@ -61,7 +61,7 @@ def _fetch(client: MlflowClient, version: ModelVersion, target: Path, asked: str
     """The model's own folder out of the one that MLflow keeps."""
     from mlflow.artifacts import download_artifacts
 
-    with storage.aside(target) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
+    with files.aside(target) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
         packed = Path(
             download_artifacts(artifact_uri=version.source, dst_path=scratch, tracking_uri=client.tracking_uri)
         )

@@ -14,8 +14,8 @@ import polars as pl
 import tasks
 from tasks import trainers
 from tasks.environment import installed_version
-from tasks.inputs import FieldKind
-from tasks.recipe import Feature, Recipe, read_recipe
+from tasks.model_input.inputs import FieldKind
+from tasks.recipe.recipe import Feature, Recipe, read_recipe
 
 if TYPE_CHECKING:
     from mlflow.models import Model

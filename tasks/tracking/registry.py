@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tasks import gate
-from tasks.gate import Promotion, Verdict
-from tasks.params import Config, Register
+from tasks.params.config import Config
+from tasks.params.register import Register
 from tasks.paths import Paths
+from tasks.promotion import gate
+from tasks.promotion.gate import Promotion, Verdict
 from tasks.tracking import describe, store
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import DATA_TAG, MODEL_TAG, PIPELINE_TAG, deliver

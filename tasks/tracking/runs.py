@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks import storage
+from tasks import files
 from tasks.environment import git_state, is_alive
 from tasks.errors import UserError
-from tasks.params import Config, Train
+from tasks.params.config import Config
+from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.tracking import store
 
@@ -135,7 +136,7 @@ def deliver(paths: Paths) -> str:
     The run is found by the model's digest; what is missing is made from the files. Raises UserError when the store
     cannot be used.
     """
-    record = storage.read_json(paths.run)
+    record = files.read_json(paths.run)
     with store.reachable(paths.project):
         client = store.connect(paths.project)
         experiment_id = store.experiment(client, paths.project, paths.pipeline)
@@ -224,7 +225,7 @@ def _complete(client: MlflowClient, run_id: str, paths: Paths) -> None:
     """
     from mlflow.entities import Metric
 
-    record = storage.read_json(paths.run)
+    record = files.read_json(paths.run)
     now = _now()
     metrics = [Metric(f"best_{name}", value, now, 0) for name, value in record["metrics"].items()]
     client.log_batch(run_id, metrics=metrics)

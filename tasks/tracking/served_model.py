@@ -20,10 +20,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-from tasks.columns.boolean import WORDS
+from tasks.columns.boolean.column import WORDS
 from tasks.errors import UserError
-from tasks.recipe import Feature, Recipe, read_recipe
-from tasks.repair import InText, numbers_in_text
+from tasks.recipe.recipe import Feature, Recipe, read_recipe
+from tasks.repair.repair import InText, numbers_in_text
 from tasks.trainers import load
 
 

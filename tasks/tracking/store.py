@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
 
@@ -49,7 +49,7 @@ def ensure_store(project: Project) -> str:
     if uri.startswith(_SQLITE) and not database.exists():
         from filelock import FileLock
 
-        with storage.storage_errors(database):
+        with files.storage_errors(database):
             database.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(database.with_suffix(".lock")):
             if not database.exists():
@@ -140,7 +140,7 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _create(database: Path) -> None:
-    with storage.aside(database) as draft:
+    with files.aside(database) as draft:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
         with _quiet_migrations():

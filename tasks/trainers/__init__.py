@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
-from tasks.inputs import Spec
+from tasks.model_input.inputs import Spec
 from tasks.trainers.base import Fitted, Job, Model, Trainer
 
 _KINDS = ("torch", "lightgbm", "sklearn")
@@ -66,7 +66,7 @@ def requirements(folder: Path) -> tuple[str, ...]:
 
 def _kind(folder: Path) -> str:
     path = folder / "model.json"
-    content = storage.read_json(path)
+    content = files.read_json(path)
     if not isinstance(content, dict) or content.get("trainer") not in _KINDS:
         raise UserError(f"{path}: damaged (names no trainer); run stage train again (`modelwright run --from train`)")
     return str(content["trainer"])

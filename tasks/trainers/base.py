@@ -11,12 +11,12 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Augmentation, Block, Examples, ModelInput, Spec
-from tasks.listeners import Listener
-from tasks.params import Mix
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Augmentation, Block, Examples, ModelInput, Spec
+from tasks.params.augment import Mix
+from tasks.trainers.listener import Listener
 
 _FORMAT = 1
 """Of model.json; a later one that older code cannot read has a higher number."""
@@ -136,7 +136,7 @@ def log_loss(probabilities: NDArray[np.float64], target: NDArray[np.int64]) -> f
 
 def write_model(folder: Path, kind: str, spec: Spec, file: str, weights: bytes, **settings: Any) -> None:
     """Writes the weights, and a model.json that says whose they are, what they read and which bytes they must be."""
-    storage.write_bytes(folder / file, weights)
+    files.write_bytes(folder / file, weights)
     content = {
         "trainer": kind,
         "format": _FORMAT,
@@ -144,7 +144,7 @@ def write_model(folder: Path, kind: str, spec: Spec, file: str, weights: bytes, 
         "weights": {"file": file, "sha256": hashlib.sha256(weights).hexdigest()},
         **settings,
     }
-    storage.write_json(folder / "model.json", content)
+    files.write_json(folder / "model.json", content)
 
 
 def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], bytes]:
@@ -153,7 +153,7 @@ def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], byt
     Raises UserError when a file is missing, damaged, of another trainer or made for other columns.
     """
     path = folder / "model.json"
-    content = storage.read_json(path)
+    content = files.read_json(path)
     if not isinstance(content, dict) or not {"trainer", "format", "reads", "weights"} <= content.keys():
         raise UserError(f"{path}: damaged (not what a trainer writes); run stage train again")
     if (content["trainer"], content["format"]) != (kind, _FORMAT):

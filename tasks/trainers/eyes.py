@@ -19,15 +19,15 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-from tasks import storage
-from tasks.config import Config
-from tasks.devices import choose_device, deterministic, threads_for
+from tasks import files
 from tasks.errors import UserError
-from tasks.inputs import Field, ModelInput, Spec
+from tasks.model_input.inputs import Field, ModelInput, Spec
 from tasks.networks import build
 from tasks.networks.base import Encoder, JoinedNetwork
-from tasks.params_networks import Network
+from tasks.params.config import Config
+from tasks.params.networks import Network
 from tasks.trainers.torch.data import as_tensor
+from tasks.trainers.torch.devices import choose_device, deterministic, threads_for
 
 _CARD = "eyes.json"
 _WEIGHTS = "eyes.safetensors"
@@ -87,10 +87,10 @@ class Eyes:
         """Writes eyes.safetensors and eyes.json into a folder that is there: same eyes, same bytes."""
         weights = {name: tensor.cpu().contiguous() for name, tensor in sorted(self.encoders.state_dict().items())}
         content = save_safetensors(weights)
-        storage.write_bytes(folder / _WEIGHTS, content)
+        files.write_bytes(folder / _WEIGHTS, content)
         sha256 = hashlib.sha256(content).hexdigest()
         card = _Card(network=self.network, sights=self.sights, sha256=sha256)
-        storage.write_json(folder / _CARD, card.model_dump(mode="json"))
+        files.write_json(folder / _CARD, card.model_dump(mode="json"))
 
     def _columns(self) -> list[tuple[str, Sight, nn.Module]]:
         pairs = zip(self.sights, self.encoders, strict=True)
@@ -193,7 +193,7 @@ def _width(encoder: nn.Module) -> int:
 def _read_card(path: Path) -> _Card:
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; run stage train again (`modelwright run --from train`)")
-    content = storage.read_json(path)
+    content = files.read_json(path)
     try:
         # Through JSON, as only there a list may stand for a tuple.
         return _Card.model_validate_json(json.dumps(content))

@@ -15,14 +15,13 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load as load_safetensors
 from torch import nn
 
-from tasks import storage
-from tasks.config import Config
+from tasks import files
 from tasks.errors import UserError
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Field, FieldKind, ModelInput, Spec
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Field, FieldKind, ModelInput, Spec
 from tasks.networks.base import Encoder, PlainEncoder
-from tasks.params import Task
-from tasks.params_networks import Network
+from tasks.params.config import Config, Task
+from tasks.params.networks import Network
 from tasks.trainers.base import Fitted, Job, Model, Trainer, read_model, refuse_batch_changes
 from tasks.trainers.eyes import Eyes, Sight, encoders_of, fill, load_eyes, read_by_network, ready
 
@@ -108,7 +107,7 @@ class _Reads(Config):
 def _read_network(folder: Path) -> tuple[Network, Mapping[Field, Encoder]]:
     """The network's settings, and its encoders with their weights."""
     path = folder / "model.json"
-    card = storage.read_json(path)
+    card = files.read_json(path)
     kind = card.get("trainer") if isinstance(card, dict) else None
     if isinstance(kind, str) and kind != "torch":
         raise UserError(

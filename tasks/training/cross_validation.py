@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks import storage
 from tasks.errors import UserError
-from tasks.folds import FOLD
-from tasks.inputs import Examples, ModelInput, Spec
+from tasks.model_input.inputs import Examples, ModelInput, Spec
+from tasks.splitting.folds import FOLD
+from tasks.tables import storage
 from tasks.trainers.base import Fitted, Job, score
 
 _NOWHERE = np.iinfo(np.int8).min
@@ -26,7 +26,7 @@ _NOWHERE = np.iinfo(np.int8).min
 
 
 def read_folds(folder: Path, spec: Spec, target: str) -> NDArray[np.int8] | None:
-    """Each row's fold as `tasks.folds` has it, [N]; None where split made none."""
+    """Each row's fold as `tasks.splitting.folds` has it, [N]; None where split made none."""
     known = {target, *(field.name for field in spec.fields)}
     if FOLD in known or FOLD not in storage.column_names(folder):
         return None
@@ -37,7 +37,8 @@ def read_folds(folder: Path, spec: Spec, target: str) -> NDArray[np.int8] | None
 def fold_jobs(job: Job, folds: NDArray[np.int8]) -> Iterator[Job]:
     """For each fold in order the job that learns from the others and is judged on this one; nobody listens.
 
-    `folds`: [N] of the rows of `job.train`, with copies as `tasks.folds` has them. Holds a copy of the training rows.
+    `folds`: [N] of the rows of `job.train`, with copies as `splitting.folds` has them. Holds a copy of the training
+    rows.
     """
     examples = job.train.loaded()
     own = np.where(folds < 0, -1 - folds, folds)

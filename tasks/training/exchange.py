@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tasks.listeners import Listener
+from tasks.trainers.listener import Listener
 
 
 @dataclass(frozen=True, kw_only=True)

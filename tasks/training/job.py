@@ -8,19 +8,19 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from tasks import storage
+from tasks import files
 from tasks.augmentation.settings import trainer_settings
 from tasks.digests import file_digest, folder_digest
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Spec
-from tasks.listeners import Listener
-from tasks.params import Train
-from tasks.params_torch import TorchTrain
-from tasks.params_train import LightgbmTrain, SklearnTrain
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Spec
+from tasks.params.torch import TorchTrain
+from tasks.params.train import LightgbmTrain, SklearnTrain, Train
 from tasks.paths import Paths
-from tasks.recipe import Recipe
+from tasks.recipe.recipe import Recipe
+from tasks.tables import storage
 from tasks.tracking.models import model_folder
 from tasks.trainers.base import Job
+from tasks.trainers.listener import Listener
 
 _CHANGE_NOTHING = {"checkpoint_minutes", "checkpoint_steps", "workers"}
 """Settings that change nothing but the last bits: what ran out of memory may go on with fewer workers."""
@@ -34,7 +34,7 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
     """
     spec, target = recipe.spec(), recipe.target.name
     init_from, image_features = _init_from(config, paths), _image_features(config, paths)
-    told = storage.read_json(paths.augmentation_report)
+    told = files.read_json(paths.augmentation_report)
     settings = trainer_settings(told)
     return Job(
         spec=spec,

@@ -1,4 +1,4 @@
-"""One of several processes that train a model, as torchrun starts it: `python -m tasks.train_worker FOLDER`."""
+"""One of several processes that train a model, as torchrun starts it: `python -m tasks.training.worker FOLDER`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
-from tasks.listeners import Listener
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.paths import Project
-from tasks.recipe import read_recipe
+from tasks.recipe.recipe import read_recipe
 from tasks.trainers import fit
 from tasks.trainers.base import Fitted
-from tasks.training_job import read_job
-from tasks.worker_exchange import EventFile, Exchange
+from tasks.trainers.listener import Listener
+from tasks.training.exchange import EventFile, Exchange
+from tasks.training.job import read_job
 
 
 def work(exchange: Exchange) -> int:
@@ -28,7 +28,7 @@ def work(exchange: Exchange) -> int:
 
     Returns the exit code.
     """
-    told = storage.read_json(exchange.job)
+    told = files.read_json(exchange.job)
     listeners = [EventFile(exchange.events)] if os.environ["RANK"] == "0" else []
     for listener in listeners:
         _pass_on_log(listener, told["log_level"])
@@ -37,7 +37,7 @@ def work(exchange: Exchange) -> int:
         if listeners:
             _write_fitted(exchange, fitted)
     except UserError as error:
-        storage.write_json(exchange.error, {"message": str(error)})
+        files.write_json(exchange.error, {"message": str(error)})
         return error.exit_code
     return 0
 
@@ -58,7 +58,7 @@ def _fit(told: Mapping[str, Any], listeners: Sequence[Listener]) -> Fitted:
 def _write_fitted(exchange: Exchange, fitted: Fitted) -> None:
     exchange.model.mkdir()
     fitted.model.save(exchange.model)
-    storage.write_json(exchange.told, {"facts": fitted.facts, "hints": list(fitted.hints)})
+    files.write_json(exchange.told, {"facts": fitted.facts, "hints": list(fitted.hints)})
 
 
 def _end_with_parent() -> None:

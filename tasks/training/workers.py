@@ -14,15 +14,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks import storage, train_worker
+from tasks import files
 from tasks.errors import UserError
-from tasks.listeners import Listener
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.paths import Paths
-from tasks.recipe import read_recipe
+from tasks.recipe.recipe import read_recipe
+from tasks.tables import storage
 from tasks.trainers import load
 from tasks.trainers.base import Fitted
-from tasks.worker_exchange import Exchange, Relay
+from tasks.trainers.listener import Listener
+from tasks.training import worker as train_worker
+from tasks.training.exchange import Exchange, Relay
 
 _LOOK_EVERY = 0.1
 """Seconds between two looks at what the first worker tells."""
@@ -58,7 +60,7 @@ def check_workers(config: TorchTrain) -> None:
     """Raises UserError for more workers than there are cores, or GPUs, one of which each needs for itself."""
     import torch
 
-    from tasks.devices import choose_device
+    from tasks.trainers.torch.devices import choose_device
 
     device = choose_device(config.device)
     if device.type == "mps" or device.index is not None:
@@ -85,11 +87,11 @@ def _check_rows(config: TorchTrain, num_rows: int) -> None:
 def _write_job(exchange: Exchange, config: TorchTrain, paths: Paths) -> None:
     where = {"root": str(paths.project.root.resolve()), "pipeline": paths.pipeline}
     level = logging.getLogger("tasks").getEffectiveLevel()
-    storage.write_json(exchange.job, {"train": config.model_dump(mode="json"), **where, "log_level": level})
+    files.write_json(exchange.job, {"train": config.model_dump(mode="json"), **where, "log_level": level})
 
 
 def _read_fitted(exchange: Exchange, paths: Paths) -> Fitted:
-    told = storage.read_json(exchange.told)
+    told = files.read_json(exchange.told)
     model = load(exchange.model, read_recipe(paths.recipe).spec())
     return Fitted(model=model, facts=told["facts"], hints=tuple(told["hints"]))
 
@@ -133,7 +135,7 @@ def _environment(exchange: Exchange, num_workers: int) -> dict[str, str]:
     """This process's, in which telemetry is off, and what keeps workers to their cores and to this machine."""
     from tasks.trainers.torch.workers import MEETING
 
-    code = str(Path(__file__).resolve().parents[1])
+    code = str(Path(__file__).resolve().parents[2])
     loopback = "lo0" if sys.platform == "darwin" else "lo"
     return {
         **os.environ,
@@ -170,7 +172,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _failure(exchange: Exchange, num_workers: int) -> Exception:
     """Why there is no model: the user's mistake as a worker said it, a worker that was killed, or a bug."""
     if exchange.error.exists():
-        return UserError(storage.read_json(exchange.error)["message"])
+        return UserError(files.read_json(exchange.error)["message"])
     output = _text(exchange.output)
     cause = _ROOT_CAUSE.search(output)
     if cause is None:

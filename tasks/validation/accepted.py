@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from tasks import storage
-from tasks.config import Config
-from tasks.data_profile import Profile
+from tasks import files
 from tasks.errors import UserError
+from tasks.params.config import Config
+from tasks.validation.data_profile import Profile
 
 NUM_REMEMBERED = 20
 """Row counts that say what is usual."""
@@ -53,7 +53,7 @@ def read_accepted(path: Path) -> Accepted:
     if not path.exists():
         return Accepted()
     try:
-        return Accepted.model_validate(storage.read_json(path))
+        return Accepted.model_validate(files.read_json(path))
     except ValidationError:
         raise UserError(
             f"{path}: not as validate writes it; take it back from git, or remove it: nothing is accepted then"
@@ -63,4 +63,4 @@ def read_accepted(path: Path) -> Accepted:
 def write_accepted(path: Path, accepted: Accepted) -> None:
     """Writes the file unless it says just that already."""
     if not path.exists() or read_accepted(path) != accepted:
-        storage.write_json(path, accepted.model_dump(mode="json"))
+        files.write_json(path, accepted.model_dump(mode="json"))

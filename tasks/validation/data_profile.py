@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from tasks.columns.base import round_significant
-from tasks.config import ColumnTypeName, Config, Role
-from tasks.dataset import Column, Dataset
-from tasks.exact_sums import Moments, moments
+from tasks.params.config import ColumnTypeName, Config, Role
+from tasks.tables.dataset import Column, Dataset
+from tasks.validation.exact_sums import Moments, moments
 
 NUM_CATEGORIES = 1_000
 """Categories that a profile names, the most frequent ones."""

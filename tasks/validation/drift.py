@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from tasks.accepted import Accepted
-from tasks.data_profile import NUM_CATEGORIES, ColumnProfile, Profile
-from tasks.params import Drift
+from tasks.params.validate import Drift
+from tasks.validation.accepted import Accepted
+from tasks.validation.data_profile import NUM_CATEGORIES, ColumnProfile, Profile
 
 NUM_NAMED = 10
 """New categories that a warning names, the most frequent ones."""

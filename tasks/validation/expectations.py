@@ -1,6 +1,6 @@
 """Suites of expectations as people keep them in expectations/PIPELINE.json: drafted, read and checked.
 
-Great Expectations is not needed for any of this, and takes seconds to import: only `tasks.gx` does.
+Great Expectations is not needed for any of this, and takes seconds to import: only `tasks.validation.gx` does.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import polars as pl
 
 from tasks.columns import column_type
 from tasks.columns.base import Expectation, expectation
-from tasks.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, Profile, profile_of
-from tasks.dataset import Column, Dataset
 from tasks.errors import UserError, did_you_mean
-from tasks.suite_file import KNOWN_TYPES, read_suite_json
+from tasks.tables.dataset import Column, Dataset
+from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, Profile, profile_of
+from tasks.validation.suite_file import KNOWN_TYPES, read_suite_json
 
 Severity = Literal["critical", "warning"]
 

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.expectations import Rule
-from tasks.params import Validate
-from tasks.quarantine import add_findings, no_findings
+from tasks.params.validate import Validate
+from tasks.tables.quarantine import add_findings, no_findings
+from tasks.validation.expectations import Rule
 
 NUM_EXAMPLES = 5
 NUM_SAMPLED = 20

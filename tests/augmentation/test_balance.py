@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.augmentation.balance import class_counts, lacking, repeats, smote
-from tasks.block_columns import from_series, to_series
-from tasks.columns.boolean import BooleanEncoding
-from tasks.columns.category import CategoryEncoding
-from tasks.columns.number import NumberEncoding
+from tasks.columns.boolean.column import BooleanEncoding
+from tasks.columns.category.column import CategoryEncoding
+from tasks.columns.number.column import NumberEncoding
 from tasks.errors import UserError
-from tasks.folds import FOLD
-from tasks.recipe import Feature, Recipe, Target
-from tests.tables import cut
+from tasks.model_input.block_columns import from_series, to_series
+from tasks.recipe.recipe import Feature, Recipe, Target
+from tasks.splitting.folds import FOLD
+from tests.small_tables import cut
 
 FEATURES = (
     Feature(name="x", encoding=NumberEncoding(impute=0, factor=1, offset=0, indicator=True)),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.picture import Pictures, Section, Table, Texts, caption_only, sheet
+from tasks.augmentation.picture import Pictures, Section, Table, Texts, caption_only, sheet
 
 
 def opened(content: bytes) -> Image.Image:

@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tasks.columns import column_type
-from tasks.config import ColumnTypeName
-from tasks.dataset import Dataset
-from tasks.params import Augment, Clean, Normalize, Split
+from tasks.params.augment import Augment
+from tasks.params.clean import Clean
+from tasks.params.config import ColumnTypeName
+from tasks.params.normalize import Normalize
+from tasks.params.split import Split
+from tasks.tables.dataset import Dataset
+from tests.small_tables import Kind, described, image
 from tests.sounds import tone
-from tests.tables import Kind, described, image
 
 PICTURES = [
     image([[0, 255], [100, 200]]),

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bad_input.outcomes import Broken, Quarantined, Refused, Write
-from tests.tables import image
+from tests.small_tables import image
 
 PICTURES = [image([[shade, 255], [7, 9]]) for shade in range(3)]
 _WAVES = [[row * column % 256 for column in range(64)] for row in range(64)]

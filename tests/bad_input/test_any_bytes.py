@@ -14,17 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import ingest, storage
+from tasks import files, ingest
 from tasks.columns import column_type
 from tasks.errors import UserError
-from tasks.params import ColumnTypeName, Ingest
+from tasks.params.config import ColumnTypeName
+from tasks.params.ingest import Ingest
+from tasks.tables import storage
 from tests.bad_input.delimited_files import GOOD
 from tests.bad_input.media_files import JPEG, PHOTO, idx, sound
 from tests.bad_input.packed_files import tarred, zipped
 from tests.bad_input.typed_files import SHEET, arrow, parquet
 from tests.bad_input.workbooks import workbook
 from tests.projects import files_below
-from tests.tables import image, pipeline_in
+from tests.small_tables import image, pipeline_in
 
 FEW = settings(max_examples=60, deadline=None)
 """Raise it to look for more: 5,000 take minutes."""
@@ -109,7 +111,7 @@ def ingested(root: Path, source: Mapping[str, Any], target: str) -> None:
         assert len(complaint) < LONGEST_MESSAGE
         assert not files_below(paths.data)
     else:
-        assert storage.count_rows(paths.raw) == storage.read_json(paths.dataset)["num_rows"] > 0
+        assert storage.count_rows(paths.raw) == files.read_json(paths.dataset)["num_rows"] > 0
 
 
 @FEW

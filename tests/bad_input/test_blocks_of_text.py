@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params_sources import TableSource
+from tasks.params.sources import TableSource
 from tasks.sources.formats import encoding
 from tasks.sources.formats.delimited import open_delimited
 from tasks.sources.packed import plain_entry

@@ -13,7 +13,7 @@ from tests.bad_input.outcomes import Broken, Refused
 from tests.bad_input.packed_files import ARCHIVES
 from tests.bad_input.typed_files import TYPED
 from tests.projects import draft_suites, make_project, modelwright
-from tests.tables import image
+from tests.small_tables import image
 
 pytestmark = pytest.mark.chain
 

@@ -8,19 +8,21 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks import clean, ingest, storage
+from tasks import clean, ingest
 from tasks.errors import UserError
-from tasks.params import Clean, Ingest
+from tasks.params.clean import Clean
+from tasks.params.ingest import Ingest
 from tasks.paths import Paths
-from tasks.quarantine import REASON, RULE
 from tasks.sources import source
+from tasks.tables import storage
+from tasks.tables.quarantine import REASON, RULE
 from tests.bad_input.delimited_files import JSON, ODD_TEXTS, TEXTS
 from tests.bad_input.media_files import IDX, LABELS, PICTURE_FILES, SOUND_FILES
 from tests.bad_input.outcomes import Broken, Quarantined, Read, Refused
 from tests.bad_input.packed_files import ARCHIVES
 from tests.bad_input.typed_files import TYPED
 from tests.projects import files_below
-from tests.tables import pipeline_in, place
+from tests.small_tables import pipeline_in, place
 
 pytestmark = pytest.mark.timeout(60)
 

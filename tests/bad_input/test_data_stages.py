@@ -14,15 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks import augment, clean, normalize, split, storage
+from tasks import augment, clean, files, normalize, split
 from tasks.columns import column_type
-from tasks.dataset import read_dataset, write_dataset
 from tasks.errors import GateError, UserError
-from tasks.params import Augment, Clean, HashSplit, Normalize
+from tasks.params.augment import Augment
+from tasks.params.clean import Clean
+from tasks.params.normalize import Normalize
+from tasks.params.split import HashSplit
 from tasks.paths import PARTS, Paths
-from tasks.recipe import read_recipe
+from tasks.recipe.recipe import read_recipe
+from tasks.tables import storage
+from tasks.tables.dataset import read_dataset, write_dataset
 from tests.bad_input.any_rows import CLEANS, Table, configs, tables
-from tests.tables import cut, described, pipeline_in
+from tests.small_tables import cut, described, pipeline_in
 
 every_table = settings(
     derandomize=True,
@@ -75,12 +79,12 @@ def left(paths: Paths, stage: str) -> dict[str, Any]:
     ids = [column.name for column in read_dataset(paths.dataset).columns if column.role == "id"]
     if stage != "clean":
         found["clean"] = storage.read_table(paths.clean).drop(ids, strict=False)
-        found["cleaned"] = storage.read_json(paths.cleaned)
+        found["cleaned"] = files.read_json(paths.cleaned)
     if stage not in ("clean", "split"):
         for part in PARTS:
             found[part] = storage.read_table(paths.split(part)).drop(ids, strict=False)
     if stage in ("augment", "done"):
-        found["recipe"] = storage.read_json(paths.recipe)
+        found["recipe"] = files.read_json(paths.recipe)
         for part in PARTS:
             found[f"normalized {part}"] = storage.read_table(paths.normalized(part))
     return {name: as_rows(value) if isinstance(value, pl.DataFrame) else value for name, value in found.items()}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.cleaning import duplicates
 from tasks.cleaning.duplicates import find_repeats
-from tests.tables import Kind, cut, described
+from tests.small_tables import Kind, cut, described
 
 COLUMNS: dict[str, Kind] = {
     "id": ("category", "id"),

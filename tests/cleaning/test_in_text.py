@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from tasks.cleaning.in_text import find_numbers_in_text
-from tasks.repair import InText
-from tests.tables import cut
+from tasks.repair.repair import InText
+from tests.small_tables import cut
 
 
 def written(values: Sequence[Any], places: Sequence[int] = ()) -> Any:

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
 from tasks.cleaning.isolation import RULE, isolated
-from tasks.params import Outliers
+from tasks.params.clean import Outliers
 
 FOREST = Outliers(method="isolation_forest", share=0.02)
 NAMES = ["x", "y", "z"]

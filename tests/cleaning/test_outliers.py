@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tasks.cleaning.found import ROW, SCHEMA, Parts
 from tasks.cleaning.isolation import RULE
 from tasks.cleaning.outliers import Bounds, learn_bounds, outside
-from tasks.params import Outliers
+from tasks.params.clean import Outliers
 
 INVARIANT = settings(derandomize=True, deadline=None, max_examples=40)
 IQR, MAD = Outliers(method="iqr"), Outliers(method="mad")

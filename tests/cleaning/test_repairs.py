@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from tasks.cleaning.repairs import learn_repairs, merged_spellings
-from tasks.dataset import Column
-from tasks.params import Clean
-from tasks.repair import InText, Repair
-from tests.tables import Kind, cut, described
+from tasks.params.clean import Clean
+from tasks.repair.repair import InText, Repair
+from tasks.tables.dataset import Column
+from tests.small_tables import Kind, cut, described
 
 COLUMNS: dict[str, Kind] = {
     "size": ("number", "feature"),

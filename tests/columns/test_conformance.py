@@ -16,20 +16,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.block_columns import from_series, to_series
 from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import Encoding
 from tasks.errors import UserError
-from tasks.expectations import KNOWN_TYPES
-from tasks.params import (
-    Augment,
-    AugmentAudio,
-    AugmentCategory,
-    AugmentImage,
-    AugmentNumber,
-    AugmentText,
-    ColumnTypeName,
-    Config,
+from tasks.model_input.block_columns import from_series, to_series
+from tasks.params.augment import Augment, AugmentAudio, AugmentCategory, AugmentImage, AugmentNumber, AugmentText
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import (
     NormalizeAudio,
     NormalizeBoolean,
     NormalizeCategory,
@@ -38,8 +31,9 @@ from tasks.params import (
     NormalizeText,
     NormalizeTimestamp,
 )
+from tasks.validation.expectations import KNOWN_TYPES
+from tests.small_tables import image
 from tests.sounds import tone, wav
-from tests.tables import image
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tasks.augmentation.table import jittered, swapped
-from tasks.params import AugmentCategory, AugmentNumber
+from tasks.columns.category.augment import swapped
+from tasks.columns.number.augment import jittered
+from tasks.params.augment import AugmentCategory, AugmentNumber
 
 
 def generator(seed: int = 0) -> torch.Generator:

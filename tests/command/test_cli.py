@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tasks.cli import main
-from tasks.params import json_schema
+from tasks.command.cli import main
+from tasks.params.pipeline import json_schema
 from tasks.paths import STAGES, Project
 from tests.projects import REPOSITORY, modelwright
 
@@ -19,7 +19,7 @@ HEAVY = {"dvc", "great_expectations", "lightgbm", "mlflow", "polars", "prefect",
 def imported_by(*arguments: str) -> set[str]:
     """The top-level modules that a command has imported when it ends."""
     code = (
-        "import sys, contextlib, io\nfrom tasks.cli import main\n"
+        "import sys, contextlib, io\nfrom tasks.command.cli import main\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
         f"    main({list(arguments)})\n"
         "print(*{name.split('.')[0] for name in sys.modules})"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.chain import StageResult
-from tasks.console import show_checks, show_run, show_status
-from tasks.report import Report
-from tests.tables import pipeline_in
+from tasks.command.console import show_checks, show_run, show_status
+from tasks.memo.chain import StageResult
+from tasks.reports import Report
+from tests.small_tables import pipeline_in
 
 ODD = "ingest.source.path data/[ab]*.csv -> [/x]"
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks import TELEMETRY_OFF, doctor, storage
-from tasks.doctor import Check, examine
+from tasks import TELEMETRY_OFF, files
+from tasks.command import doctor
+from tasks.command.doctor import Check, examine
 from tasks.paths import Project
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def project(tmp_path: Path) -> Project:
     """As the repository is, before anything ran."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
     for name in ("params.yaml", "constraints.txt", ".dvc/config", ".dvc/.gitignore", "expectations/digits.json"):
-        storage.write_bytes(tmp_path / name, (ROOT / name).read_bytes())
+        files.write_bytes(tmp_path / name, (ROOT / name).read_bytes())
     return Project(root=tmp_path)
 
 
@@ -78,7 +79,7 @@ def test_a_local_build_of_the_pinned_version_will_do(project: Project) -> None:
 def test_every_thing_that_is_broken_has_a_cure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.constraints.unlink()
     project.params.write_text("pipelines: {digits: {}}\n")
-    storage.remove(project.root / ".dvc")
+    files.remove(project.root / ".dvc")
     monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
     monkeypatch.setenv("DO_NOT_TRACK", "0")
     monkeypatch.setattr(doctor, "LEAST_FREE_GIB", 10**9)

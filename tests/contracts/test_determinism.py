@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.chain import run_plain
+from tasks.memo.chain import run_plain
 from tasks.paths import Project
 from tests.projects import files_below, make_project
 

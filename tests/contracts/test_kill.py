@@ -52,7 +52,7 @@ def survivor(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pro
 def test_a_kill_in_a_stage_costs_that_stage_only(survivor: Project, stage: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(KILLED_IN)
     env = environment(survivor.root, PYTHONPATH=f"{tmp_path}:{survivor.root}", KILL_AT=FIRST_WRITTEN[stage])
-    arguments = [sys.executable, "-m", "tasks.cli", "run", "notes", "--plain", "--json", "--to", stage]
+    arguments = [sys.executable, "-m", "tasks.command.cli", "run", "notes", "--plain", "--json", "--to", stage]
     killed = subprocess.run(arguments, cwd=survivor.root, env=env, capture_output=True, text=True, timeout=200)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not (survivor.root / FIRST_WRITTEN[stage]).exists()

@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from tasks import reports
 from tasks.columns import TYPE_NAMES, column_type
-from tasks.params import Pipeline, json_schema
-from tasks.params_file import load_params
+from tasks.params.file import load_params
+from tasks.params.pipeline import Pipeline, json_schema
 from tasks.paths import STAGES
 from tests.projects import REPOSITORY
 

@@ -17,16 +17,19 @@ import pytest
 from ruamel.yaml import YAML
 
 from tasks.columns import column_type
-from tasks.config import ColumnTypeName, Role
 from tasks.errors import UserError
 from tasks.ingest import write_rows
-from tasks.params import Ingest, Normalize, Pipeline
-from tasks.params_file import check_pipeline
-from tasks.params_sources import Source
+from tasks.params.config import ColumnTypeName, Role
+from tasks.params.file import check_pipeline
+from tasks.params.ingest import Ingest
+from tasks.params.normalize import Normalize
+from tasks.params.pipeline import Pipeline
+from tasks.params.sources import Source
 from tasks.sources import source
 from tasks.sources.base import Place
+from tests.projects import REPOSITORY
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "data.md"
+DOCUMENT = REPOSITORY / "docs" / "data.md"
 PAGE = DOCUMENT.read_text(encoding="utf-8")
 
 SOURCES = {get_args(model.model_fields["kind"].annotation)[0]: model for model in get_args(get_args(Source)[0])}

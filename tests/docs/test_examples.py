@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from tasks import storage
-from tasks.blocks import add_block
-from tasks.chain import run_plain
-from tasks.cli import main
-from tasks.config import Task
-from tasks.inputs import Field, Spec
+from tasks import files
+from tasks.command.cli import main
+from tasks.drafting.add import add_block
+from tasks.memo.chain import run_plain
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork
-from tasks.params import IdxSource
-from tasks.params_file import load_pipeline
-from tasks.params_torch import TorchTrain
+from tasks.params.config import Task
+from tasks.params.file import load_pipeline
+from tasks.params.sources import IdxSource
+from tasks.params.torch import TorchTrain
 from tasks.paths import Project
 from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.optimizers import make_optimizer
@@ -161,7 +161,7 @@ def test_mnists_blocks_take_its_folder_and_keep_its_test_rows(name: str, tmp_pat
     project = Project(root=tmp_path)
     project.params.write_text((REPOSITORY / "params.yaml").read_text())
     # A suite that is there already is not drafted from all the pictures.
-    storage.write_json(project.pipeline(name).suite, {"name": name, "expectations": []})
+    files.write_json(project.pipeline(name).suite, {"name": name, "expectations": []})
     add_block(project, REPOSITORY / "examples" / f"{name}.yaml", source=str(folder))
     pipeline = load_pipeline(project.params, name)
     source = pipeline.ingest.source

@@ -19,15 +19,23 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from tasks import clean, params_augment, params_clean, params_normalize, params_split, storage
+from tasks import clean
 from tasks.columns import column_type
-from tasks.dataset import Dataset, write_dataset
-from tasks.inputs import as_matrix
-from tasks.params import Clean, Config, Normalize
-from tasks.recipe_learning import learn
-from tests.tables import Kind, described, pipeline_in
+from tasks.model_input.inputs import as_matrix
+from tasks.params import augment as params_augment
+from tasks.params import clean as params_clean
+from tasks.params import normalize as params_normalize
+from tasks.params import split as params_split
+from tasks.params.clean import Clean
+from tasks.params.config import Config
+from tasks.params.normalize import Normalize
+from tasks.recipe.learning import learn
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset, write_dataset
+from tests.projects import REPOSITORY
+from tests.small_tables import Kind, described, pipeline_in
 
-PAGE = (Path(__file__).parent.parent / "docs" / "preparation.md").read_text(encoding="utf-8")
+PAGE = (REPOSITORY / "docs" / "preparation.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"```yaml\n(?P<settings>(?:clean|normalize):.*?)```\n\n(?P<table>(?:\|[^\n]*\n)+)", re.DOTALL)
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import io
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
 
-DOCS = Path(__file__).parent.parent / "docs"
+from tests.projects import REPOSITORY
+
+DOCS = REPOSITORY / "docs"
 
 
 @pytest.fixture(scope="module")

@@ -17,20 +17,25 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from tasks import devices, params_networks, params_page, params_torch, params_train
-from tasks.config import Config
 from tasks.errors import UserError
-from tasks.hints import hints
-from tasks.inputs import Examples, Field, ModelInput, Spec
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.networks import build
-from tasks.params_networks import Network
-from tasks.params_train import Estimator, Train
+from tasks.params import networks as params_networks
+from tasks.params import page as params_page
+from tasks.params import torch as params_torch
+from tasks.params import train as params_train
+from tasks.params.config import Config
+from tasks.params.networks import Network
+from tasks.params.train import Estimator, Train
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, read_model
+from tasks.trainers.diagnostics import hints
+from tasks.trainers.torch import devices
 from tasks.trainers.torch.losses import Loss
 from tasks.trainers.torch.schedules import Schedule
+from tests.projects import REPOSITORY
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "training.md"
+DOCUMENT = REPOSITORY / "docs" / "training.md"
 PAGE = DOCUMENT.read_text(encoding="utf-8")
 PROSE = re.sub(r"<!-- settings: .*?<!-- end -->", "", PAGE, flags=re.DOTALL)
 """The page without what is made from the models."""

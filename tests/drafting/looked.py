@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tasks.init.findings import Finding
-from tasks.init.pipeline import Found, init_pipeline
+from tasks.drafting.findings import Finding
+from tasks.drafting.pipeline import Found, init_pipeline
 from tasks.paths import Project
 
 NUM_ROWS = 600

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tasks import storage
-from tasks.accepted import Accepted, read_accepted
-from tasks.blocks import add_block
+from tasks import files
+from tasks.drafting.add import add_block
 from tasks.errors import UserError
-from tasks.expectations import check_columns, read_suite
-from tasks.params import IdxSource, TableSource
-from tasks.params_file import load_params, load_pipeline
+from tasks.params.file import load_params, load_pipeline
+from tasks.params.sources import IdxSource, TableSource
 from tasks.paths import Project
+from tasks.validation.accepted import Accepted, read_accepted
+from tasks.validation.expectations import check_columns, read_suite
 
 PARAMS = """\
 # Mine, by hand.
@@ -129,7 +129,7 @@ def test_the_blocks_own_source_is_relative_to_the_root(project: Project, monkeyp
 
 
 def test_a_bundled_data_set_needs_no_source(project: Project) -> None:
-    examples = Path(__file__).parents[1] / "examples"
+    examples = Path(__file__).parents[2] / "examples"
     add_block(project, examples / "breast-cancer.yaml")
     assert project.pipeline("breast-cancer").suite.is_file()
     said = "--source is for blocks that read files (kind: table or idx); leave it out for this one"
@@ -174,16 +174,16 @@ def test_a_folder_without_the_idx_files_is_refused(project: Project) -> None:
 
 def test_a_suite_that_is_there_is_kept(project: Project) -> None:
     suite = project.pipeline("churn").suite
-    storage.write_json(suite, {"name": "churn", "expectations": []})
+    files.write_json(suite, {"name": "churn", "expectations": []})
     written = add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"))
     assert suite not in written
-    assert storage.read_json(suite) == {"name": "churn", "expectations": []}
+    assert files.read_json(suite) == {"name": "churn", "expectations": []}
 
 
 def test_the_same_data_draft_the_same_suite(project: Project) -> None:
     for name in ("one", "two"):
         add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"), name=name)
-    one, two = (storage.read_json(project.pipeline(name).suite) for name in ("one", "two"))
+    one, two = (files.read_json(project.pipeline(name).suite) for name in ("one", "two"))
     assert one == {**two, "name": "one"}
 
 

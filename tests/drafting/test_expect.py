@@ -6,12 +6,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import storage
-from tasks.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks import files
+from tasks.drafting.expect import Redraft, redraft
 from tasks.errors import UserError
-from tasks.expectations import draft_suite, read_suite
 from tasks.paths import Paths, Project
-from tasks.redraft import Redraft, redraft
+from tasks.tables import storage
+from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.validation.expectations import draft_suite, read_suite
 
 AGE = "expect_column_values_to_be_between(age)"
 PLAN = "expect_column_values_to_be_in_set(plan)"
@@ -55,7 +56,7 @@ def paths(tmp_path: Path) -> Paths:
     (tmp_path / "params.yaml").write_text(PARAMS)
     found = Project(root=tmp_path).pipeline("churn")
     arrive(found, ROWS)
-    storage.write_json(found.suite, draft_suite("churn", dataset(ROWS), [ROWS]))
+    files.write_json(found.suite, draft_suite("churn", dataset(ROWS), [ROWS]))
     return found
 
 
@@ -69,16 +70,16 @@ def kinds(found: Redraft) -> dict[str, str]:
 
 def entry(paths: Paths, type_and_column: str) -> dict[str, Any] | None:
     kind, column = type_and_column[:-1].split("(")
-    for one in storage.read_json(paths.suite)["expectations"]:
+    for one in files.read_json(paths.suite)["expectations"]:
         if one["type"] == kind and one["kwargs"].get("column") == column:
             return dict(one)
     return None
 
 
 def edit(paths: Paths, change: Any) -> None:
-    content = storage.read_json(paths.suite)
+    content = files.read_json(paths.suite)
     change(content)
-    storage.write_json(paths.suite, content)
+    files.write_json(paths.suite, content)
 
 
 def without(key: str) -> Any:
@@ -197,7 +198,7 @@ def test_a_suite_from_before_drafts_were_remembered_is_treated_as_edited(paths: 
 
 
 def test_without_data_the_source_is_read(paths: Paths) -> None:
-    storage.remove(paths.data)
+    files.remove(paths.data)
     ROWS.write_csv(paths.project.root / "rows.csv")
     assert expect(paths).suite == "expectations/churn.json"
     assert not paths.data.exists()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from tasks.drafting.location import point, with_test
 from tasks.errors import UserError
-from tasks.init.location import point, with_test
-from tests.tables import image
+from tests.small_tables import image
 
 CSV = "a,b\n1,x\n2,y\n3,x\n"
 PROSE = "It was a dark night, and it rained.\nNobody came\nThe door, they said, was open; the cat knew.\n"

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from tasks.init.pipeline import init_pipeline
-from tests.init.looked import NUM_ROWS, init, noise, numbers, project_in
-from tests.tables import image
+from tasks.drafting.pipeline import init_pipeline
+from tests.drafting.looked import NUM_ROWS, init, noise, numbers, project_in
+from tests.small_tables import image
 
 
 def test_a_table_with_enough_rows_gets_trees_and_a_small_one_a_linear_model(tmp_path: Path) -> None:

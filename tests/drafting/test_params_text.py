@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.drafting.params_text import HEAD, with_block
 from tasks.errors import UserError
-from tasks.init.params_text import HEAD, with_block
-from tasks.params_file import read_yaml
+from tasks.params.file import read_yaml
 
 BLOCK = "mine: # all of it\n  ingest:\n    target: y # this one\n"
 READ = {"ingest": {"target": "y"}}

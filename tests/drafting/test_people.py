@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.column_words import words
-from tasks.init.pipeline import init_pipeline
-from tests.init.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
+from tasks.columns.words import words
+from tasks.drafting.pipeline import init_pipeline
+from tests.drafting.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
 
 NUMBERS = range(NUM_ROWS)
 

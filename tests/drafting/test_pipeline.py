@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks import ingest
-from tasks.dataset import Dataset, read_dataset
+from tasks.drafting.pipeline import init_pipeline
 from tasks.errors import UserError
-from tasks.expectations import read_suite
-from tasks.init.pipeline import init_pipeline
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import Project
-from tests.init.looked import NUM_ROWS, init, noise, numbers, project_in
+from tasks.tables.dataset import Dataset, read_dataset
+from tasks.validation.expectations import read_suite
+from tests.drafting.looked import NUM_ROWS, init, noise, numbers, project_in
 from tests.shared_data import shared
 from tests.web import serving
 

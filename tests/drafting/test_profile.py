@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.init.columns import MAX_COUNTED
-from tasks.init.findings import Tokens
-from tasks.init.profile import Plan, Profile, profile
+from tasks.drafting.columns import MAX_COUNTED
+from tasks.drafting.findings import Tokens
+from tasks.drafting.profile import Plan, Profile, profile
 from tasks.sources.base import NumberFormat
-from tests.tables import cut
+from tests.small_tables import cut
 
 ROWS = pl.DataFrame(
     {

@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.init.sample import MAX_BYTES, RowSample
-from tests.tables import cut
+from tasks.drafting.sample import MAX_BYTES, RowSample
+from tests.small_tables import cut
 
 
 def sampled(parts: list[pl.DataFrame], max_rows: int = 100) -> pl.DataFrame:

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.init.show import show_found
+from tasks.drafting.show import show_found
 from tasks.paths import Project
-from tests.init.looked import NUM_ROWS, init, noise
+from tests.drafting.looked import NUM_ROWS, init, noise
 
 
 def shown(root: Path, capsys: pytest.CaptureFixture[str], rows: pl.DataFrame, **more: bool) -> str:

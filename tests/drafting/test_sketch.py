@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.init import sketch
-from tests.tables import cut
+from tasks.drafting import sketch
+from tests.small_tables import cut
 
 
 def hashes(num_distinct: int, num_rows: int) -> pl.Series:

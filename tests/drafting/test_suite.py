@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.blocks import draft_suite
-from tasks.init.pipeline import init_pipeline
-from tasks.params_file import load_pipeline
+from tasks.drafting.add import draft_suite
+from tasks.drafting.pipeline import init_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import Project
 from tests.shared_data import shared
 

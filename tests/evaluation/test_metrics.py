@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from tasks.errors import UserError
-from tasks.metrics import (
+from tasks.evaluation.metrics import (
     class_scores,
     classification_metrics,
     confusion_counts,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks import plots
-from tasks.metrics import reliability
+from tasks.evaluation import plots
+from tasks.evaluation.metrics import reliability
 
 pytestmark = pytest.mark.chain
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from tasks.chain import StageResult
 from tasks.errors import UserError
-from tasks.params import Clean
-from tasks.report import Report
+from tasks.memo.chain import StageResult
+from tasks.params.clean import Clean
+from tasks.reports import Report
 
 
 def result(stage: str) -> StageResult:

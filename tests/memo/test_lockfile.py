@@ -10,7 +10,7 @@ from dvc.utils.serialize import dumps_yaml, modify_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.lockfile import with_entry
+from tasks.memo.lockfile import with_entry
 
 LONG = "a path with many words that is far longer than the eighty columns after which YAML begins a new line of its own"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tasks import ingest
-from tasks.chain import Chain, run_plain, stages_between
 from tasks.errors import GateError, UserError
-from tasks.memo import Memo, differences
-from tasks.params_file import load_pipeline
+from tasks.memo.chain import Chain, run_plain, stages_between
+from tasks.memo.memo import Memo, differences
+from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.projects import write_notes
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks import snapshot
-from tasks.chain import Chain, run_plain
+from tasks.memo import snapshot
+from tasks.memo.chain import Chain, run_plain
 from tasks.paths import Project
 
 pytestmark = pytest.mark.chain
@@ -43,7 +43,7 @@ def append(path: str) -> Callable[[Path], None]:
 CHANGES: dict[str, Callable[[Path], None]] = {
     "a parameter": append("params.yaml"),
     "a stage's code": append("tasks/clean.py"),
-    "code below a folder": append("tasks/columns/text.py"),
+    "code below a folder": append("tasks/columns/text/column.py"),
     "the suite": append("expectations/notes.json"),
     "the source": append("notes.csv"),
     "the lock": append("dvc.lock"),
@@ -58,7 +58,7 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 
 def test_after_a_run_the_snapshot_holds_and_nothing_is_asked(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert snapshot.holds(done.pipeline("notes"))
-    monkeypatch.delattr("tasks.chain._Work.perform")
+    monkeypatch.delattr("tasks.memo.chain._Work.perform")
     assert set(outcomes(done)) == {"unchanged"}
     assert not any(Chain(done, "notes").out_of_date().values())
 

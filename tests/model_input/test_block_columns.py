@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from tasks import storage
-from tasks.block_columns import from_series, read_examples, stack_blocks, to_series
-from tasks.inputs import Block, Examples, Field
+from tasks.model_input.block_columns import from_series, read_examples, stack_blocks, to_series
+from tasks.model_input.inputs import Block, Examples, Field
+from tasks.tables import storage
 from tests.input_blocks import IMAGE, SPARSE, SPEC, TOKENS, block, inputs, same
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import storage
-from tasks.block_columns import from_series, read_examples, to_series
 from tasks.errors import UserError
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Field, Spec
+from tasks.model_input.block_columns import from_series, read_examples, to_series
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Field, Spec
+from tasks.tables import storage
 from tests.input_blocks import AUDIO, CODES, DENSE, IMAGE, SPARSE, TOKENS, array, block
 
 FIELDS = (DENSE, CODES, IMAGE, AUDIO, SPARSE, TOKENS)

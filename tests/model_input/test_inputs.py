@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.inputs import Field, ModelInput, Spec, as_matrix, input_labels
+from tasks.model_input.inputs import Field, ModelInput, Spec, as_matrix, input_labels
 from tests.input_blocks import AUDIO, CODES, DENSE, IMAGE, SPARSE, SPEC, array, block, inputs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 
 DENSE = Field(name="a.b", kind="dense", shape=(3,), labels=("x", "y", "z"))
 TEXT = Field(name="words", kind="sparse", shape=(9,))

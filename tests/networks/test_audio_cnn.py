@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.networks import build
-from tasks.params_networks import AudioCnnNetwork
+from tasks.params.networks import AudioCnnNetwork
 from tests.networks.fields import DENSE, batch, layer_names, sound, spec
 
 SMALL = AudioCnnNetwork(kind="audio_cnn", channels=(4, 6), hidden=8, dropout=0)

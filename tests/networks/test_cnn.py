@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.networks import build
-from tasks.params_networks import CnnNetwork
+from tasks.params.networks import CnnNetwork
 from tests.networks.fields import batch, image, layer_names, num_weights, sound, spec
 
 MNIST = spec(image(height=28, width=28), classes=tuple("0123456789"))

@@ -12,12 +12,12 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tasks.config import Config
 from tasks.errors import UserError
-from tasks.inputs import Field, FieldKind, Spec
+from tasks.model_input.inputs import Field, FieldKind, Spec
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork, check_shapes
-from tasks.params_networks import (
+from tasks.params.config import Config
+from tasks.params.networks import (
     AudioCnnNetwork,
     CnnNetwork,
     MlpNetwork,

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from tasks.networks import build
 from tasks.networks.mlp import CategoryVectors, MembersHead, MembersLinear
-from tasks.params_networks import MlpNetwork
+from tasks.params.networks import MlpNetwork
 from tests.networks.fields import DENSE, TOWN, WORDS, batch, image, layer_names, num_weights, spec
 
 TABM = MlpNetwork(kind="mlp", style="tabm", hidden=(8, 8), members=5, dropout=0)

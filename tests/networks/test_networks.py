@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.inputs import Field
+from tasks.model_input.inputs import Field
 from tasks.networks import build
 from tasks.networks.base import Dropout, ScaleBytes, check_fields, check_shapes, dense_layers
-from tasks.params_networks import AudioCnnNetwork, CnnNetwork, MlpNetwork, Network, VitNetwork
+from tasks.params.networks import AudioCnnNetwork, CnnNetwork, MlpNetwork, Network, VitNetwork
 from tests.networks.fields import DENSE, TEXT, TOWN, WORDS, batch, image, sound, spec
 
 CNN = CnnNetwork(kind="cnn", channels=(4, 6), hidden=8)

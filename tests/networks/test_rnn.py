@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
 from tasks.networks.rnn import turned_round
-from tasks.params_networks import RnnNetwork
+from tasks.params.networks import RnnNetwork
 
 NOTE = Field(name="note", kind="tokens", shape=(7,), vocabulary=11)
 SPEC = Spec(fields=(NOTE,), task="binary", classes=("n", "y"))

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
-from tasks.params_networks import TextCnnNetwork
+from tasks.params.networks import TextCnnNetwork
 
 NOTE = Field(name="note", kind="tokens", shape=(8,), vocabulary=20)
 SPEC = Spec(fields=(NOTE,), task="binary", classes=("n", "y"))

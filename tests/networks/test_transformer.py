@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
 from tasks.networks.transformer import waves
-from tasks.params_networks import TransformerNetwork
+from tasks.params.networks import TransformerNetwork
 
 CONFIG = TransformerNetwork(kind="transformer", width=12, heads=3, layers=2, feedforward=2)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tasks.networks import build
 from tasks.networks.attention import Attention, Block
-from tasks.params_networks import VitNetwork
+from tasks.params.networks import VitNetwork
 from tests.networks.fields import batch, image, num_weights, spec
 
 SMALL = VitNetwork(kind="vit", patch=4, width=8, layers=2, heads=2, dropout=0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tasks.params_normalize import (
+from tasks.params.normalize import (
     Normalize,
     NormalizeBoolean,
     NormalizeCategory,

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from tasks.params import json_schema
-from tasks.params_page import page
+from tasks.params.page import page
+from tasks.params.pipeline import json_schema
 from tasks.paths import STAGES
+from tests.projects import REPOSITORY
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "parameters.md"
+DOCUMENT = REPOSITORY / "docs" / "parameters.md"
 
 
 def rows() -> list[list[str]]:

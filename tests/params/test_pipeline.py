@@ -10,11 +10,12 @@ import pytest
 from pydantic import ValidationError
 
 from tasks.errors import UserError
-from tasks.params import HashSplit, json_schema
-from tasks.params_file import check_pipeline, load_params, load_pipeline, pipeline_names
+from tasks.params.file import check_pipeline, load_params, load_pipeline, pipeline_names
+from tasks.params.pipeline import json_schema
+from tasks.params.split import HashSplit
 from tasks.paths import STAGES
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILE = Path("params.yaml")
 
 
@@ -258,7 +259,7 @@ def test_an_editor_refuses_unknown_keys_as_well() -> None:
 
 def test_loading_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from pathlib import Path; from tasks.params_file import load_params; "
+        "import sys; from pathlib import Path; from tasks.params.file import load_params; "
         "load_params(Path('params.yaml')); "
         "print(*{'torch', 'polars', 'numpy', 'pandas', 'dvc', 'mlflow', 'prefect'} & set(sys.modules))"
     )

@@ -15,12 +15,12 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
-from tasks.config import Config
 from tasks.errors import UserError
-from tasks.params_file import load_pipeline
-from tasks.params_networks import Network
-from tasks.params_torch import TorchTrain
-from tasks.params_train import Estimator, LightgbmTrain, SklearnTrain, Train
+from tasks.params.config import Config
+from tasks.params.file import load_pipeline
+from tasks.params.networks import Network
+from tasks.params.torch import TorchTrain
+from tasks.params.train import Estimator, LightgbmTrain, SklearnTrain, Train
 
 PARAMS = """
 pipelines:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.gate import judge, not_comparable, promotion, value_of
-from tasks.params import Bound
+from tasks.params.register import Bound
+from tasks.promotion.gate import judge, not_comparable, promotion, value_of
 
 share = st.floats(0, 1)
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 
-from tasks.dataset import Column, Dataset, SourceRecord
-from tasks.params_file import load_pipeline
-from tasks.passport import passport
+from tasks.params.file import load_pipeline
+from tasks.promotion.passport import passport
+from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tests.trained import PARAMS
 
 

@@ -5,8 +5,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.out_of_fold import row_folds
-from tests.tables import cut
+from tasks.recipe.out_of_fold import row_folds
+from tests.small_tables import cut
 
 ROWS = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), min_size=1, max_size=40)
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from tasks.errors import UserError
-from tasks.params import Augment, AugmentImage, Normalize
-from tasks.recipe import Recipe, read_recipe, write_recipe
-from tasks.recipe_learning import learn
+from tasks.params.augment import Augment, AugmentImage
+from tasks.params.normalize import Normalize
+from tasks.recipe.learning import learn
+from tasks.recipe.recipe import Recipe, read_recipe, write_recipe
+from tests.small_tables import Kind, described, image
 from tests.sounds import tone
-from tests.tables import Kind, described, image
 
 COLUMNS: dict[str, Kind] = {
     "age": ("number", "feature"),

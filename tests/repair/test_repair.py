@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.repair import InText, Repair, numbers_in_text, repaired
+from tasks.repair.repair import InText, Repair, numbers_in_text, repaired
 
 WORDS = (
     st.none() | st.text(max_size=8) | st.sampled_from(["Red ", " red", "ﬁne", "é", "é", "İ", "ß", "\uff22  b", "rot"])

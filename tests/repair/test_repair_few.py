@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.repair import Repair, repaired
-from tasks.repair_few import FEW
+from tasks.repair.repair import FEW, Repair, repaired
 
 SIGNS = "aäéÄ\uff21½ \t\n\x1c\u00a0\u2003\u0301"
 TEXTS = st.none() | st.text(SIGNS, max_size=8) | st.sampled_from(["red", "blue", "x"])

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from sklearn import datasets
 
-from tasks.params_sources import BuiltinSource
+from tasks.params.sources import BuiltinSource
 from tasks.sources import source
-from tests.tables import place
+from tests.small_tables import place
 
 
 def test_digits_are_pictures_of_the_scans() -> None:
@@ -53,8 +53,8 @@ def test_a_digest_imports_nothing_heavy(tmp_path: Path, settings: str) -> None:
     (tmp_path / "data.csv").write_text("x,y\n1,2\n")
     script = (
         "import sys; from pathlib import Path; from pydantic import TypeAdapter\n"
-        "from tasks import params, sources; from tasks.sources.base import Place\n"
-        f"config = TypeAdapter(params.Source).validate_json('{settings}')\n"
+        "from tasks import sources; from tasks.params.sources import Source; from tasks.sources.base import Place\n"
+        f"config = TypeAdapter(Source).validate_json('{settings}')\n"
         f"place = Place(root=Path({str(tmp_path)!r}), downloads=Path())\n"
         "sources.source(config, place).digest()\n"
         "print([name for name in ('polars', 'sklearn', 'numpy', 'PIL') if name in sys.modules])"

@@ -12,9 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params_sources import TableSource
+from tasks.params.sources import TableSource
 from tasks.sources import source
-from tests.tables import place
+from tests.small_tables import place
 
 
 def read(content: bytes | str, **more: Any) -> pl.DataFrame:

@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.params_sources import TableSource
+from tasks.params.sources import TableSource
 from tasks.sources import source
-from tests.tables import place
+from tests.small_tables import place
 
 
 def settings(root: Path, content: str, encoding: str = "utf-8") -> dict[str, Any]:

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params_sources import FolderSource
+from tasks.params.sources import FolderSource
 from tasks.sources import tree
 from tasks.sources.folder import Folder
 from tests.shared_data import shared
-from tests.tables import image
+from tests.small_tables import image
 
 PICTURES = {
     f"{label}/{number}.png": image([[number, shade]]) for label, shade in (("a", 9), ("b", 99)) for number in (1, 2)

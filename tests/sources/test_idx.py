@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.errors import UserError
-from tasks.params_sources import IdxSource
+from tasks.params.sources import IdxSource
 from tasks.sources import idx
 from tasks.sources.idx import Idx
 from tests.shared_data import shared

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params_sources import SqlSource
+from tasks.params.sources import SqlSource
 from tasks.sources.sql import Sql
 from tasks.sources.sql_values import column_type, frame, kinds, plain_rows
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
-from tasks.params_sources import SqlSource
+from tasks.params.sources import SqlSource
 from tasks.sources.sql import Sql
 from tests.postgres import PASSWORD, Postgres, running_postgres
 

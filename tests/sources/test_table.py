@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
-from tasks.params_sources import TableSource
+from tasks.params.sources import TableSource
 from tasks.sources import source
 from tasks.sources.files import fixed_part
-from tests.tables import place
+from tests.small_tables import place
 
 ROWS = {"name": ["Ann", "Bo", None], "size": ["1.5", "2", "-3"]}
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params_sources import TextSource
+from tasks.params.sources import TextSource
 from tasks.sources.text import Documents
 from tests.shared_data import shared
 

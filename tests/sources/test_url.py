@@ -18,10 +18,10 @@ import pytest
 from google.auth.exceptions import DefaultCredentialsError
 from pydantic import ValidationError
 
-from tasks.config import ColumnTypeName
 from tasks.errors import UserError
-from tasks.params_sources import Source as SourceConfig
-from tasks.params_sources import TableSource, UrlSource
+from tasks.params.config import ColumnTypeName
+from tasks.params.sources import Source as SourceConfig
+from tasks.params.sources import TableSource, UrlSource
 from tasks.sources import source
 from tasks.sources.base import Place, Source
 from tasks.sources.fetch import attempts

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 from hypothesis import strategies as st
 
-from tasks.dataset import Dataset
-from tasks.params import Split
+from tasks.params.split import Split
 from tasks.splitting import assigner
-from tests.tables import Kind, described
+from tasks.tables.dataset import Dataset
+from tests.small_tables import Kind, described
 
 COLUMNS: dict[str, Kind] = {
     "id": ("category", "id"),

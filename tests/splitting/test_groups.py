@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
-from tasks.params import GroupSplit
+from tasks.params.split import GroupSplit
 from tasks.splitting.base import nearest_cuts
+from tests.small_tables import Kind, cut, described
 from tests.splitting.rows import COLUMNS, assigned, many, rows_of
-from tests.tables import Kind, cut, described
 
 
 def group(**settings: object) -> GroupSplit:

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params import HashSplit
+from tasks.params.split import HashSplit
 from tasks.splitting.hashed import quotas
+from tests.small_tables import cut, described
 from tests.splitting.rows import DATASET, assigned, many, rows_of
-from tests.tables import cut, described
 
 ROWS = many(300)
 SIDES = assigned(HashSplit(), [ROWS])

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from tasks.errors import UserError
-from tasks.params import Split
+from tasks.params.split import Split
+from tests.small_tables import cut
 from tests.splitting.rows import CONTENT, assigned, sides_of, tables
-from tests.tables import cut
 
 KINDS: dict[str, dict[str, Any]] = {
     "hash": {"kind": "hash", "validation": 0.3, "test": 0.3},

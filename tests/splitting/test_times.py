@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
-from tasks.params import TimeSplit
+from tasks.params.split import TimeSplit
+from tests.small_tables import Kind, cut, described
 from tests.splitting.rows import COLUMNS, assigned, many, rows_of
-from tests.tables import Kind, cut, described
 
 
 def time(**settings: object) -> TimeSplit:

@@ -6,8 +6,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.regroup import regroup
-from tests.tables import cut
+from tasks.tables.parts import regroup
+from tests.small_tables import cut
 
 PLACES = st.lists(st.integers(0, 60), max_size=5)
 

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.quarantine import REASON, RULE, STAGE, add_findings, no_findings, split_rows
+from tasks.tables.quarantine import REASON, RULE, STAGE, add_findings, no_findings, split_rows
 
 REASONS = st.lists(st.tuples(*[st.none() | st.text(min_size=1, max_size=3)] * 3), max_size=12)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.rows import cell_sums, row_hashes, unit_interval
+from tasks.tables.row_hashes import cell_sums, row_hashes, unit_interval
 
 NUMBERS = st.none() | st.floats(allow_nan=False)
 WORDS = st.none() | st.text(max_size=5) | st.sampled_from(["-", "", "|", "None"])

@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
+from tasks.tables import storage
 
 ROWS = pl.DataFrame({"n": range(10), "word": [*"abcdefghij"]})
 FULL = Path("/dev/full")
@@ -31,7 +32,7 @@ def fail(*_: Any) -> None:
 
 
 def half_written_file(path: Path) -> None:
-    with storage.aside(path) as draft:
+    with files.aside(path) as draft:
         draft.write_text("half")
         fail()
 
@@ -57,7 +58,7 @@ def test_a_failure_leaves_what_stood_there_and_nothing_else(
     with pytest.raises(error):
         write(tmp_path / "new")
     assert names(tmp_path) == []
-    storage.write_text(tmp_path / "old.json", "as it was")
+    files.write_text(tmp_path / "old.json", "as it was")
     storage.write_parts(tmp_path / "table", [ROWS])
     before = content(tmp_path / "table")
     for target in ("old.json", "table"):
@@ -69,8 +70,8 @@ def test_a_failure_leaves_what_stood_there_and_nothing_else(
 
 
 def test_nothing_is_seen_at_the_place_before_the_end(tmp_path: Path) -> None:
-    storage.write_text(tmp_path / "file", "old")
-    with storage.aside(tmp_path / "file") as draft:
+    files.write_text(tmp_path / "file", "old")
+    with files.aside(tmp_path / "file") as draft:
         draft.write_text("new")
         assert (tmp_path / "file").read_text() == "old"
     assert (tmp_path / "file").read_text() == "new"
@@ -78,10 +79,10 @@ def test_nothing_is_seen_at_the_place_before_the_end(tmp_path: Path) -> None:
 
 def test_a_file_and_a_folder_take_each_others_place(tmp_path: Path) -> None:
     place = tmp_path / "place"
-    storage.write_text(place, "a file")
+    files.write_text(place, "a file")
     storage.write_parts(place, [ROWS])
     assert storage.count_rows(place) == 10
-    storage.write_text(place, "a file again")
+    files.write_text(place, "a file again")
     assert names(tmp_path) == ["place"]
 
 
@@ -102,17 +103,17 @@ def test_a_link_into_the_cache_is_replaced_never_written_through(
     tmp_path: Path, link: Callable[[Path, Path], None]
 ) -> None:
     cache, work = tmp_path / "cache", tmp_path / "work"
-    storage.write_json(cache / "report", {"a": 1})
+    files.write_json(cache / "report", {"a": 1})
     storage.write_parts(cache / "table", [ROWS])
     before = content(cache / "table")
     (work / "table").mkdir(parents=True)
     link(cache / "report", work / "report.json")
     link(cache / "table" / "part-00000.parquet", work / "table" / "part-00000.parquet")
-    storage.write_json(work / "report.json", {"a": 2})
+    files.write_json(work / "report.json", {"a": 2})
     storage.write_parts(work / "table", [ROWS.reverse()])
-    assert storage.read_json(cache / "report") == {"a": 1}
+    assert files.read_json(cache / "report") == {"a": 1}
     assert content(cache / "table") == before
-    assert storage.read_json(work / "report.json") == {"a": 2}
+    assert files.read_json(work / "report.json") == {"a": 2}
     assert storage.read_table(work / "table").equals(ROWS.reverse())
 
 
@@ -123,7 +124,7 @@ def test_a_folder_that_is_a_link_is_replaced_and_its_target_kept(tmp_path: Path)
     assert not (tmp_path / "table").is_symlink()
     assert storage.read_table(tmp_path / "cache").equals(ROWS)
     (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
-    storage.write_text(tmp_path / "gone", "here again")
+    files.write_text(tmp_path / "gone", "here again")
     assert not (tmp_path / "gone").is_symlink()
 
 
@@ -161,7 +162,7 @@ def fill_table(path: Path) -> None:
 
 
 def fill_file(path: Path) -> None:
-    with storage.aside(path) as draft:
+    with files.aside(path) as draft:
         draft.symlink_to(FULL)
         draft.write_text("x" * 100_000)
 
@@ -174,7 +175,7 @@ def test_a_disk_that_fills_leaves_nothing_half_written(tmp_path: Path) -> None:
         with pytest.raises(UserError, match="file: the disk is full; make room and run again"):
             fill_file(tmp_path / "file")
         assert names(tmp_path) == ["file", "table"][: 2 * num_writes]
-        storage.write_text(tmp_path / "file", "as it was")
+        files.write_text(tmp_path / "file", "as it was")
         storage.write_parts(tmp_path / "table", [ROWS])
     assert (tmp_path / "file").read_text() == "as it was"
     assert storage.read_table(tmp_path / "table").equals(ROWS)
@@ -190,14 +191,14 @@ def test_a_disk_that_fills_leaves_nothing_half_written(tmp_path: Path) -> None:
     ],
 )
 def test_the_systems_refusals_are_the_users_to_mend(tmp_path: Path, number: int, said: str) -> None:
-    with pytest.raises(UserError, match=f"file: {said}") as caught, storage.aside(tmp_path / "file"):
+    with pytest.raises(UserError, match=f"file: {said}") as caught, files.aside(tmp_path / "file"):
         raise OSError(number, os.strerror(number))
     assert isinstance(caught.value.__cause__, OSError)
     assert names(tmp_path) == []
 
 
 def test_other_failures_of_the_system_are_not_hidden(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="Input/output error"), storage.aside(tmp_path / "file"):
+    with pytest.raises(OSError, match="Input/output error"), files.aside(tmp_path / "file"):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
     with pytest.raises(pl.exceptions.SchemaError), storage.table_writer(tmp_path / "table"):
         pl.concat([ROWS, ROWS.cast({"n": pl.String})])
@@ -205,16 +206,16 @@ def test_other_failures_of_the_system_are_not_hidden(tmp_path: Path) -> None:
 
 
 def test_json_is_for_people(tmp_path: Path) -> None:
-    storage.write_json(tmp_path / "a" / "file.json", {"größe": [1, 2.5, None]})
+    files.write_json(tmp_path / "a" / "file.json", {"größe": [1, 2.5, None]})
     assert (tmp_path / "a" / "file.json").read_bytes().decode() == (
         '{\n  "größe": [\n    1,\n    2.5,\n    null\n  ]\n}\n'
     )
     with pytest.raises(ValueError, match="Out of range float"):
-        storage.write_json(tmp_path / "a" / "file.json", float("nan"))
-    assert storage.read_json(tmp_path / "a" / "file.json") == {"größe": [1, 2.5, None]}
+        files.write_json(tmp_path / "a" / "file.json", float("nan"))
+    assert files.read_json(tmp_path / "a" / "file.json") == {"größe": [1, 2.5, None]}
 
 
-@pytest.mark.parametrize("read", [storage.read_json, storage.read_csv, storage.read_table])
+@pytest.mark.parametrize("read", [files.read_json, storage.read_csv, storage.read_table])
 def test_what_is_not_there_names_the_stage_that_makes_it(tmp_path: Path, read: Callable[[Path], Any]) -> None:
     with pytest.raises(UserError, match=r"nowhere: there is no .*; run the stage that makes it"):
         read(tmp_path / "nowhere")
@@ -224,7 +225,7 @@ def test_what_is_not_there_names_the_stage_that_makes_it(tmp_path: Path, read: C
 def test_a_damaged_json_file_is_named(tmp_path: Path, damaged: bytes) -> None:
     (tmp_path / "file.json").write_bytes(damaged)
     with pytest.raises(UserError, match=r"file\.json: damaged .*; remove it and run the stage that makes it again"):
-        storage.read_json(tmp_path / "file.json")
+        files.read_json(tmp_path / "file.json")
 
 
 def test_a_damaged_part_is_named(tmp_path: Path) -> None:
@@ -237,7 +238,7 @@ def test_a_damaged_part_is_named(tmp_path: Path) -> None:
 
 
 def test_line_ends_are_written_as_given(tmp_path: Path) -> None:
-    storage.write_text(tmp_path / "file", "a\nb\r\n")
+    files.write_text(tmp_path / "file", "a\nb\r\n")
     assert (tmp_path / "file").read_bytes() == b"a\nb\r\n"
-    storage.write_bytes(tmp_path / "file", b"\x00\xff")
+    files.write_bytes(tmp_path / "file", b"\x00\xff")
     assert (tmp_path / "file").read_bytes() == b"\x00\xff"

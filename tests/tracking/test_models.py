@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tasks import register, storage
+from tasks import files, register
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import Paths, Project
 from tasks.tracking import store
 from tasks.tracking.models import model_folder
@@ -74,7 +74,7 @@ def test_a_version_of_a_store_that_was_begun_anew_is_not_taken_for_the_old_one(
 
 def test_a_models_folder_is_taken_as_it_is(registered: Paths, tmp_path: Path) -> None:
     assert model_folder(registered.project, "models/mixed", SETTING) == registered.model
-    storage.write_json(tmp_path / "model.json", {})
+    files.write_json(tmp_path / "model.json", {})
     assert model_folder(registered.project, str(tmp_path), SETTING) == tmp_path
 
 

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from tasks import train
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import Paths
-from tasks.recipe import read_recipe
+from tasks.recipe.recipe import read_recipe
 from tasks.tracking import package
 from tests.trained import prepared, rows
 

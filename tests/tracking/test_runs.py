@@ -14,7 +14,7 @@ import pytest
 from tasks import train
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import Paths
 from tasks.tracking import runs, store
 from tests.trained import elsewhere, prepared
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.chain
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tasks.params_file import load_pipeline
+from tasks.params.file import load_pipeline
 from tasks.paths import Project
 from tasks.tracking.runs import open_run
 

@@ -13,16 +13,16 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from tasks.inputs import Examples
-from tasks.params import Normalize
-from tasks.params_train import LogisticRegression, SklearnTrain
-from tasks.recipe import write_recipe
-from tasks.recipe_learning import learn
+from tasks.model_input.inputs import Examples
+from tasks.params.normalize import Normalize
+from tasks.params.train import LogisticRegression, SklearnTrain
+from tasks.recipe.learning import learn
+from tasks.recipe.recipe import write_recipe
 from tasks.tracking import package
 from tasks.trainers import trainer
 from tasks.trainers.base import Job
+from tests.small_tables import described
 from tests.sounds import tone
-from tests.tables import described
 
 pytestmark = pytest.mark.chain
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from tasks.errors import UserError
-from tasks.inputs import Examples, Field, ModelInput, Spec
-from tasks.listeners import History
-from tasks.params import Task
-from tasks.params_networks import CnnNetwork, MlpNetwork
-from tasks.params_torch import TorchTrain
-from tasks.params_train import LightgbmTrain, LogisticRegression, Ridge, SklearnTrain
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.params.config import Task
+from tasks.params.networks import CnnNetwork, MlpNetwork
+from tasks.params.torch import TorchTrain
+from tasks.params.train import LightgbmTrain, LogisticRegression, Ridge, SklearnTrain
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, score
+from tasks.training.listeners import History
 
 MLP = MlpNetwork(kind="mlp", hidden=(16,), dropout=0)
 CNN = CnnNetwork(kind="cnn", channels=(8,), hidden=16, dropout=0.1)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.hints import hints
+from tasks.trainers.diagnostics import hints
 
 DIGITS_TRAIN = (
     "1.02022 0.324637 0.182629 0.142382 0.0977049 0.0966921 0.118595 0.0883961 0.0881708 0.0489615 0.0384873 0.0348283 "

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
 from tasks.errors import UserError
-from tasks.inputs import Examples, Field, ModelInput, Spec
-from tasks.listeners import History
-from tasks.params_train import LightgbmTrain
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Job, log_loss
 from tasks.trainers.lightgbm import LightgbmTrainer
 from tasks.trainers.lightgbm.matrix import Layout, feature_names
 from tasks.trainers.lightgbm.segments import segment_length
 from tasks.trainers.lightgbm.settings import seeds_of_segment
+from tasks.training.listeners import History
 from tests.projects import REPOSITORY
 
 FIELD = Field(name="x", kind="dense", shape=(2,), labels=('x "1"', "größe [µm]"))

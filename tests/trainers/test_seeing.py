@@ -15,13 +15,13 @@ import pytest
 from tasks import trainers
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.inputs import Examples, Field, FieldKind, ModelInput, Spec
-from tasks.listeners import History
-from tasks.params_torch import TorchTrain
-from tasks.params_train import LightgbmTrain, SklearnTrain
+from tasks.model_input.inputs import Examples, Field, FieldKind, ModelInput, Spec
+from tasks.params.torch import TorchTrain
+from tasks.params.train import LightgbmTrain, SklearnTrain
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, score
 from tasks.trainers.seeing import find_eyes
+from tasks.training.listeners import History
 
 SIDE = 12
 CLASSES = ("large", "small")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tasks.inputs import Examples
-from tasks.params import Normalize
-from tasks.params_networks import CnnNetwork
-from tasks.params_torch import TorchTrain
-from tasks.recipe import Recipe
-from tasks.recipe_learning import learn
+from tasks.model_input.inputs import Examples
+from tasks.params.networks import CnnNetwork
+from tasks.params.normalize import Normalize
+from tasks.params.torch import TorchTrain
+from tasks.recipe.learning import learn
+from tasks.recipe.recipe import Recipe
 from tasks.trainers.base import Job, score
 from tasks.trainers.torch import TorchTrainer
+from tests.small_tables import described
 from tests.sounds import tone
-from tests.tables import described
 
 TRAIN = TorchTrain(
     kind="torch",

@@ -10,17 +10,17 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
-from tasks.inputs import Examples
-from tasks.params import Normalize
-from tasks.params_networks import MlpNetwork
-from tasks.params_torch import TorchTrain
-from tasks.params_train import LightgbmTrain, LogisticRegression, SklearnTrain
-from tasks.recipe import Recipe
-from tasks.recipe_learning import learn
+from tasks.model_input.inputs import Examples
+from tasks.params.networks import MlpNetwork
+from tasks.params.normalize import Normalize
+from tasks.params.torch import TorchTrain
+from tasks.params.train import LightgbmTrain, LogisticRegression, SklearnTrain
+from tasks.recipe.learning import learn
+from tasks.recipe.recipe import Recipe
 from tasks.tracking import package
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, score
-from tests.tables import described
+from tests.small_tables import described
 
 DATASET = described({"note": ("text", "feature"), "label": ("category", "target")})
 CONFIG = Normalize.model_validate({"text": {"encode": "tokens", "vocabulary": 320, "length": 16}})

@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from tasks import storage
-from tasks.cross_validation import chosen, cross_validate, fold_jobs, in_words, read_folds, summary
 from tasks.errors import UserError
-from tasks.folds import FOLD, of_made_rows
-from tasks.inputs import Examples, Field, ModelInput, Spec
-from tasks.listeners import Listener
-from tasks.params_train import SklearnTrain
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.params.train import SklearnTrain
+from tasks.splitting.folds import FOLD, of_made_rows
+from tasks.tables import storage
 from tasks.trainers.base import Fitted, Job
+from tasks.trainers.listener import Listener
 from tasks.trainers.sklearn import SklearnTrainer
+from tasks.training.cross_validation import chosen, cross_validate, fold_jobs, in_words, read_folds, summary
 
 SPEC = Spec(
     fields=(

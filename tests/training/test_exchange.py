@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.listeners import History
-from tasks.worker_exchange import EventFile, Relay
+from tasks.training.exchange import EventFile, Relay
+from tasks.training.listeners import History
 
 
 class Recorder(History):

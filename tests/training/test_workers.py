@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 
 from tasks.errors import UserError
-from tasks.listeners import History
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.paths import Paths
-from tasks.recipe import read_recipe
-from tasks.train_workers import check_workers, fit_in_workers
+from tasks.recipe.recipe import read_recipe
 from tasks.trainers import trainer
-from tasks.training_job import read_job
+from tasks.training.job import read_job
+from tasks.training.listeners import History
+from tasks.training.workers import check_workers, fit_in_workers
 from tests import trained
 
 PARAMS = trained.PARAMS.replace("{min_documents: 1}", "{encode: tokens, vocabulary: 300}").replace(
@@ -151,9 +151,9 @@ def test_workers_end_when_the_train_stage_is_killed(paths: Paths, scratch: Path)
 import os, tempfile
 os.cpu_count, tempfile.tempdir = (lambda: 2), {str(scratch)!r}
 from pathlib import Path
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.paths import Project
-from tasks.train_workers import fit_in_workers
+from tasks.training.workers import fit_in_workers
 config = TorchTrain.model_validate_json({_config(epochs=FOR_EVER).model_dump_json(exclude_unset=True)!r})
 fit_in_workers(config, Project(root=Path({str(paths.project.root)!r})).pipeline("mixed"), [])
 """

@@ -8,13 +8,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import storage
-from tasks.accepted import NUM_REMEMBERED, Accepted, empty, read_accepted, write_accepted
-from tasks.data_profile import Profile, profile_of
-from tasks.dataset import Column, Dataset, SourceRecord
-from tasks.drift import drift
+from tasks import files
 from tasks.errors import UserError
-from tasks.params import Drift
+from tasks.params.validate import Drift
+from tasks.tables.dataset import Column, Dataset, SourceRecord
+from tasks.validation.accepted import NUM_REMEMBERED, Accepted, empty, read_accepted, write_accepted
+from tasks.validation.data_profile import Profile, profile_of
+from tasks.validation.drift import drift
 
 TYPES = {
     "age": "number",
@@ -141,7 +141,7 @@ def test_far_more_or_fewer_rows_than_usual(num_rows: int, warned: bool) -> None:
 def test_the_same_data_again_leave_the_same_bytes_and_the_same_warnings(tmp_path: Path) -> None:
     path = tmp_path / "churn.accepted.json"
     old, new = profile(), profile(ROWS.with_columns(pl.lit("z").alias("plan")), "2")
-    storage.write_json(path, empty())
+    files.write_json(path, empty())
     write_accepted(path, read_accepted(path).after(old))
     said = drift(Drift(), new, read_accepted(path))
     write_accepted(path, read_accepted(path).after(new))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.exact_sums import moments
+from tasks.validation.exact_sums import moments
 
 NUMBERS = st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=30)
 

@@ -7,10 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks.dataset import Column, Dataset, SourceRecord
 from tasks.errors import UserError
-from tasks.expectations import check_columns, draft_suite, read_suite
-from tasks.suite_file import KNOWN_TYPES
+from tasks.tables.dataset import Column, Dataset, SourceRecord
+from tasks.validation.expectations import check_columns, draft_suite, read_suite
+from tasks.validation.suite_file import KNOWN_TYPES
 
 
 def dataset(task: str = "binary", **columns: tuple[str, str]) -> Dataset:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tasks.expectations import Rule
-from tasks.findings import NUM_COUNTED, Tally, reasons
+from tasks.validation.expectations import Rule
+from tasks.validation.findings import NUM_COUNTED, Tally, reasons
 
 TOO_OLD = Rule(
     number=1, type="expect_column_values_to_be_between", kwargs={"column": "age", "max_value": 90}, severity="critical"

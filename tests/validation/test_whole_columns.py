@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.whole_columns import WholeColumns
+from tasks.validation.whole_columns import WholeColumns
 
 VALUES = st.lists(st.one_of(st.none(), st.integers(-3, 3).map(float), st.floats(-1e9, 1e9)), max_size=20)
 SHARES = [0.0, 0.1, 0.25, 1 / 3, 0.5, 0.95, 1.0]

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from tasks.columns import column_type
 from tasks.columns.base import Encoding
 from tasks.errors import UserError
-from tasks.inputs import ModelInput, Spec, as_matrix
-from tasks.params import ColumnTypeName, Config, Normalize, NormalizeCategory
+from tasks.model_input.inputs import ModelInput, Spec, as_matrix
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import Normalize, NormalizeCategory
 
 _SLICE = 4_096
 """Rows that are encoded at once: their one-hot blocks are dense, however sparse the matrix that they become."""

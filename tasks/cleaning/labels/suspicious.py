@@ -18,9 +18,10 @@ from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.labels.models import ClassModel, Encoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
 from tasks.cleaning.stable_sample import HASH, StableSample
-from tasks.dataset import Dataset
-from tasks.params import ColumnTypeName, Labels
-from tasks.rows import row_hashes, unit_interval
+from tasks.params.clean import Labels
+from tasks.params.config import ColumnTypeName
+from tasks.tables.dataset import Dataset
+from tasks.tables.row_hashes import row_hashes, unit_interval
 
 RULE = "suspicious_label"
 

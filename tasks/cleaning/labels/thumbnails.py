@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.image import decode
-from tasks.params import ColumnTypeName
-from tasks.sound import Spectrogram, draw
-from tasks.sound import decode as decode_sound
+from tasks.columns.audio.sound import Spectrogram, draw
+from tasks.columns.audio.sound import decode as decode_sound
+from tasks.columns.image.column import decode
+from tasks.params.config import ColumnTypeName
 
 if TYPE_CHECKING:
     from PIL.Image import Image

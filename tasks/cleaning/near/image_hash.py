@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks import pixels
-from tasks.pixels import Frame
+from tasks.columns.image import pixels
+from tasks.columns.image.pixels import Frame
 
 NUM_BITS = 256
 

@@ -12,10 +12,9 @@ from tasks.cleaning.personal.k_anonymity import k_anonymity
 from tasks.cleaning.personal.look import Looks, merge, personal_columns
 from tasks.cleaning.personal.protection import hash_key, hashed, key_check, masked
 from tasks.cleaning.rows import Rows
-from tasks.dataset import Dataset
 from tasks.errors import UserError, did_you_mean
-from tasks.params import Clean, CleanColumn
-from tasks.params_clean import Protection
+from tasks.params.clean import Clean, CleanColumn, Protection
+from tasks.tables.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)

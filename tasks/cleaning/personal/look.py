@@ -11,9 +11,9 @@ from tasks.cleaning.personal.kinds import INSIDE, KINDS, Inside, Kind, PersonalK
 from tasks.cleaning.personal.protection import masked
 from tasks.cleaning.personal.words import kinds_by_name
 from tasks.columns.base import round_significant
-from tasks.columns.category import CategoryColumn
-from tasks.config import ColumnTypeName, Config
-from tasks.dataset import Column
+from tasks.columns.category.column import CategoryColumn
+from tasks.params.config import ColumnTypeName, Config
+from tasks.tables.dataset import Column
 
 SAMPLE = 2_000
 """Different values that are looked at, a column: an unbiased sample, so shares are right to 0.02 (two deviations)."""

@@ -7,7 +7,7 @@ import os
 
 import polars as pl
 
-from tasks.columns.category import CategoryColumn
+from tasks.columns.category.column import CategoryColumn
 from tasks.errors import UserError
 
 MIN_KEY_BYTES = 16

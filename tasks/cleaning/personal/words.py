@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from tasks.column_words import words
+from tasks.columns.words import words
 
 _WORDS = {
     "email": "email emails mail mails emailaddress mailaddress correo courriel",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.augmentation.draws import either_way, up_to
-from tasks.params import AugmentAudio
-from tasks.sound import Clip, Spectrogram, decode, mel_filters
+from tasks.columns.audio.sound import Clip, Spectrogram, decode, mel_filters
+from tasks.columns.draws import either_way, up_to
+from tasks.params.augment import AugmentAudio
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -22,7 +22,7 @@ _LOUDEST = 255.0
 def augment_spectrograms(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram) -> Tensor:
     """Each sound with its own random tempo, move in time, noise, loudness and silenced stretches, in this order.
 
-    `pictures`: [B, 1, mels, frames] bytes as float or uint8, on any device, drawn by `tasks.sound.draw` with `how`; the
+    `pictures`: [B, 1, mels, frames] bytes as float or uint8, on any device, drawn by `sound.draw` with `how`; the
     answer has the same shape, type and range. Draws come from `generator` on the CPU, and what is not asked for draws
     nothing.
     """

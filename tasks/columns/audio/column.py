@@ -10,11 +10,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.params import AugmentAudio, CleanAudio, ColumnTypeName, Config, NormalizeAudio
-from tasks.sound import Clip, Spectrogram, decode, draw
+from tasks.model_input.inputs import Field
+from tasks.params.augment import AugmentAudio
+from tasks.params.clean import CleanAudio
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import NormalizeAudio
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -32,7 +35,7 @@ class AudioState:
 
 
 class AudioEncoding(Encoding):
-    """Resampled, cut or filled up to `num_samples`, and drawn as [1, mels, frames] bytes; see tasks.sound."""
+    """Resampled, cut or filled up to `num_samples`, and drawn as [1, mels, frames] bytes; see sound.py."""
 
     type: Literal["audio"] = "audio"
     rate: int
@@ -124,7 +127,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, deviation: float = 1.0
     ) -> Tensor:
         """[B, 1, mels, frames] bytes, as uint8 or float32."""
-        from tasks.augmentation.audio import augment_spectrograms
+        from tasks.columns.audio.augment import augment_spectrograms
 
         assert isinstance(settings, AugmentAudio)
         return augment_spectrograms(block, settings, generator, encoding.spectrogram)

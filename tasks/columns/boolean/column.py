@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.params import ColumnTypeName, NormalizeBoolean
+from tasks.model_input.inputs import Field
+from tasks.params.config import ColumnTypeName
+from tasks.params.normalize import NormalizeBoolean
 
 PAIRS: tuple[tuple[str, str], ...] = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"))
 """How files write yes and no, in any case of letters; the words of one column are of one pair."""

@@ -10,10 +10,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Expectation, expectation
-from tasks.columns.category_encoding import CategoryEncoding, TargetTable, places_of
-from tasks.columns.category_target import Scale, TargetState, scale_of, smoothed, target_state
+from tasks.columns.category.encoding import CategoryEncoding, TargetTable, places_of
+from tasks.columns.category.target import Scale, TargetState, scale_of, smoothed, target_state
 from tasks.errors import UserError
-from tasks.params import AugmentCategory, ColumnTypeName, Config, NormalizeCategory
+from tasks.params.augment import AugmentCategory
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import NormalizeCategory
 
 __all__ = ["MAX_CATEGORIES", "MAX_LENGTH", "CategoryColumn", "CategoryEncoding"]
 
@@ -117,7 +119,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
         self, block: Tensor, settings: Config, generator: Generator, encoding: CategoryEncoding, deviation: float = 1.0
     ) -> Tensor:
         """Codes [B], or dense [B, K]: rows of the batch change places."""
-        from tasks.augmentation.table import swapped
+        from tasks.columns.category.augment import swapped
 
         assert isinstance(settings, AugmentCategory)
         return swapped(block, settings, generator)

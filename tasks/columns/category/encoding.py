@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import FEW, Encoding
-from tasks.columns.category_target import Scale
-from tasks.inputs import Field
-from tasks.params import Config
+from tasks.columns.category.target import Scale
+from tasks.model_input.inputs import Field
+from tasks.params.config import Config
 
 
 class TargetTable(Config):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.augmentation.draws import either_way
-from tasks.params import AugmentImage
+from tasks.columns.draws import either_way
+from tasks.params.augment import AugmentImage
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

@@ -11,13 +11,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks import pixels
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
-from tasks.columns.image_sums import Sums, factor_and_offset, sums_of
+from tasks.columns.image import pixels
+from tasks.columns.image.pixels import Fit, Frame, Picture
+from tasks.columns.image.sums import Sums, factor_and_offset, sums_of
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.params import AugmentImage, CleanImage, ColumnTypeName, Config, NormalizeImage
-from tasks.pixels import Fit, Frame, Picture
+from tasks.model_input.inputs import Field
+from tasks.params.augment import AugmentImage
+from tasks.params.clean import CleanImage
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import NormalizeImage
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -135,7 +138,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         self, block: Tensor, settings: Config, generator: Generator, encoding: ImageEncoding, deviation: float = 1.0
     ) -> Tensor:
         """[B, C, H, W] bytes, as uint8 or float32."""
-        from tasks.augmentation.image import augment_images
+        from tasks.columns.image.augment import augment_images
 
         assert isinstance(settings, AugmentImage)
         return augment_images(block, settings, generator)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tasks import pixels
 from tasks.columns.base import round_significant
-from tasks.params import NormalizeImage
-from tasks.pixels import Frame
+from tasks.columns.image import pixels
+from tasks.columns.image.pixels import Frame
+from tasks.params.normalize import NormalizeImage
 
 
 @dataclass(frozen=True)

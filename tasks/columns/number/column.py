@@ -11,12 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation, round_significant
-from tasks.columns.bends import Bend, BendName
 from tasks.columns.moments import factor_and_offset
-from tasks.columns.number_state import NumberState, merged, number_state, scaling, stand_in
+from tasks.columns.number.power_transforms import Bend, BendName
+from tasks.columns.number.state import NumberState, merged, number_state, scaling, stand_in
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.params import AugmentNumber, ColumnTypeName, Config, NormalizeNumber
+from tasks.model_input.inputs import Field
+from tasks.params.augment import AugmentNumber
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import NormalizeNumber
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -133,7 +135,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         self, block: Tensor, settings: Config, generator: Generator, encoding: NumberEncoding, deviation: float = 1.0
     ) -> Tensor:
         """[B, 1] or [B, 2] float32; noise is scaled by the deviation, and the indicator stays."""
-        from tasks.augmentation.table import jittered
+        from tasks.columns.number.augment import jittered
 
         assert isinstance(settings, AugmentNumber)
         return jittered(block, settings, generator, deviation)

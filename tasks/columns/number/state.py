@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.columns.bends import MOST_QUANTILES, Bend, best_power, logarithm
 from tasks.columns.moments import Moments, moments, weighted_moments
 from tasks.columns.moments import merged as moments_of_both
+from tasks.columns.number.power_transforms import MOST_QUANTILES, Bend, best_power, logarithm
 from tasks.columns.quantiles import Histogram, histogram
 from tasks.columns.quantiles import merged as counts_of_both
-from tasks.params import NormalizeNumber
-from tasks.params_normalize import NumberScale
+from tasks.params.normalize import NormalizeNumber, NumberScale
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tasks.params import AugmentText
+from tasks.params.augment import AugmentText
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

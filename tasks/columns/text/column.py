@@ -13,11 +13,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns import byte_pairs
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.text import byte_pairs
 from tasks.errors import UserError
-from tasks.inputs import Block, Field
-from tasks.params import AugmentText, ColumnTypeName, Config, NormalizeText
+from tasks.model_input.inputs import Block, Field
+from tasks.params.augment import AugmentText
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import NormalizeText
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -127,7 +129,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, deviation: float = 1.0
     ) -> Tensor:
         """Tokens [B, L]; TF-IDF stays as it is, since its words cannot be told apart any more."""
-        from tasks.augmentation.text import augment_tokens
+        from tasks.columns.text.augment import augment_tokens
 
         assert isinstance(settings, AugmentText)
         return augment_tokens(block, settings, generator) if encoding.encode == "tokens" else block

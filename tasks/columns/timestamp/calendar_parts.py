@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.params import TimestampPart
+from tasks.params.normalize import TimestampPart
 
 PERIODS: dict[TimestampPart, int] = {"month": 12, "day": 31, "weekday": 7, "hour": 24, "minute": 60}
 """Parts that begin anew after so many steps: December is next to January. Such a part is a point on a circle."""

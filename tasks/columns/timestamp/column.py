@@ -10,12 +10,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
-from tasks.columns.calendar_parts import PERIODS, Integers, calendar_part, circle
 from tasks.columns.moments import Moments, factor_and_offset, merged, moments
-from tasks.columns.time_formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
+from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
+from tasks.columns.timestamp.formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
 from tasks.errors import UserError
-from tasks.inputs import Field
-from tasks.params import ColumnTypeName, Config, NormalizeTimestamp, TimestampPart
+from tasks.model_input.inputs import Field
+from tasks.params.config import ColumnTypeName, Config
+from tasks.params.normalize import NormalizeTimestamp, TimestampPart
 
 __all__ = ["FORMATS", "TimestampColumn", "TimestampEncoding", "ambiguous", "fitting_formats", "parse"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.errors import UserError
-from tasks.params_sources import TableSource
+from tasks.params.sources import TableSource
 from tasks.sources.formats.blocks import Layout, OpenQuoteError, row_blocks, separated
 from tasks.sources.formats.dialect import Dialect, find_dialect, has_header, read_rows
 from tasks.sources.formats.encoding import Text, open_text

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tasks.params_sources import TableSource
+from tasks.params.sources import TableSource
 from tasks.sources.formats.blocks import Layout
 from tasks.sources.formats.encoding import Text, without_end
 from tasks.sources.formats.quoting import QUOTED, is_quoted

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from tasks.params_sources import TableSource
+from tasks.params.sources import TableSource
 from tasks.sources.base import NumberFormat
 from tasks.sources.formats.dialect import Dialect, find_dialect, find_separator, has_header, read_rows, sample_lines
 from tasks.sources.formats.encoding import Text, open_text, without_end

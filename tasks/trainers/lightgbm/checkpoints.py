@@ -11,9 +11,9 @@ from typing import Any
 
 import lightgbm
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
-from tasks.params_train import LightgbmTrain
+from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Job
 from tasks.trainers.lightgbm.progress import Progress
 from tasks.trainers.lightgbm.trees import Forest
@@ -73,7 +73,7 @@ def _digest(*contents: str | bytes) -> str:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     body = json.dumps(content)
-    storage.write_lasting(path, f"{_digest(body)}\n{body}".encode())
+    files.write_lasting(path, f"{_digest(body)}\n{body}".encode())
 
 
 def _read(path: Path) -> dict[str, Any]:

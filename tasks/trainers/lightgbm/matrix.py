@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks.inputs import Block, Field, ModelInput, Spec, as_matrix, input_labels
+from tasks.model_input.inputs import Block, Field, ModelInput, Spec, as_matrix, input_labels
 
 Categories = Literal["native", "one_hot"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError
-from tasks.inputs import ModelInput, Spec
+from tasks.model_input.inputs import ModelInput, Spec
 from tasks.trainers.base import read_model, write_model
 from tasks.trainers.lightgbm.matrix import Categories, Layout
 

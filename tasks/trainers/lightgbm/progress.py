@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tasks.params_train import LightgbmTrain
+from tasks.params.train import LightgbmTrain
 from tasks.trainers.lightgbm.trees import Forest
 
 

@@ -9,8 +9,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.inputs import Examples
-from tasks.params_train import LightgbmTrain
+from tasks.model_input.inputs import Examples
+from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Job
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.trees import Forest, add_to_scores

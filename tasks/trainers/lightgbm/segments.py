@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError
-from tasks.params_train import LightgbmTrain
+from tasks.params.train import LightgbmTrain
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.progress import Progress
 from tasks.trainers.lightgbm.rows import Rows

@@ -12,8 +12,8 @@ import numpy as np
 from lightgbm.basic import LightGBMError
 
 from tasks.errors import UserError, did_you_mean
-from tasks.inputs import Field, Spec
-from tasks.params_train import LightgbmTrain
+from tasks.model_input.inputs import Field, Spec
+from tasks.params.train import LightgbmTrain
 from tasks.trainers.lightgbm.matrix import Layout
 
 _MOST_THREADS = 16

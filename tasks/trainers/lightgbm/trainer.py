@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.inputs import Spec
-from tasks.params_train import LightgbmTrain
+from tasks.model_input.inputs import Spec
+from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Fitted, Job, check_job, refuse_batch_changes, refuse_tokens
 from tasks.trainers.lightgbm.checkpoints import Checkpoints
 from tasks.trainers.lightgbm.matrix import Layout

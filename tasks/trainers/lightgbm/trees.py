@@ -15,7 +15,7 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.inputs import ModelInput
+from tasks.model_input.inputs import ModelInput
 from tasks.trainers.lightgbm.matrix import Layout
 
 _ITERATIONS_AT_ONCE = 25

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError
-from tasks.inputs import Spec
-from tasks.params_train import LightgbmTrain
+from tasks.model_input.inputs import Spec
+from tasks.params.train import LightgbmTrain
 
 
 def class_weights(spec: Spec, config: LightgbmTrain, target: NDArray[Any]) -> NDArray[np.float64] | None:

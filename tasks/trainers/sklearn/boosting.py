@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tasks.inputs import Spec
-from tasks.params_train import HistGradientBoosting
+from tasks.model_input.inputs import Spec
+from tasks.params.train import HistGradientBoosting
 from tasks.trainers.base import log_loss, score
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from tasks.errors import UserError
-from tasks.inputs import Spec
+from tasks.model_input.inputs import Spec
 
 
 def class_weights(

@@ -17,9 +17,9 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import SVC, SVR
 from sklearn.utils import get_tags
 
-from tasks import params_train as params
 from tasks.errors import UserError
-from tasks.inputs import Examples, Spec
+from tasks.model_input.inputs import Examples, Spec
+from tasks.params import train as params
 from tasks.trainers.sklearn.class_weights import class_weights
 from tasks.trainers.sklearn.imported import make_imported
 from tasks.trainers.sklearn.matrix import Reading, check_size, is_sparse, native_fields

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tasks.config import Config
 from tasks.errors import UserError
-from tasks.inputs import Field, ModelInput, Spec, as_matrix
+from tasks.model_input.inputs import Field, ModelInput, Spec, as_matrix
+from tasks.params.config import Config
 
 _MOST_DENSE_BYTES = 1 << 29
 """A sparse matrix that would be larger than this when written out in full is not: half a gigabyte, and fits copy it."""

@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from threadpoolctl import ThreadpoolController
 
-from tasks.config import Config
 from tasks.errors import UserError
-from tasks.inputs import ModelInput, Spec
+from tasks.model_input.inputs import ModelInput, Spec
+from tasks.params.config import Config
 from tasks.trainers.base import read_model, write_model
 from tasks.trainers.sklearn.calibration import Sigmoid, probabilities
 from tasks.trainers.sklearn.files import from_bytes, to_bytes

@@ -12,17 +12,9 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
 from tasks.errors import UserError
-from tasks.inputs import Examples, Spec
-from tasks.params_train import HistGradientBoosting, ImportedEstimator, KNeighbors, SklearnTrain, Svm
-from tasks.trainers.base import (
-    Fitted,
-    Job,
-    check_job,
-    log_loss,
-    refuse_batch_changes,
-    refuse_tokens,
-    score,
-)
+from tasks.model_input.inputs import Examples, Spec
+from tasks.params.train import HistGradientBoosting, ImportedEstimator, KNeighbors, SklearnTrain, Svm
+from tasks.trainers.base import Fitted, Job, check_job, log_loss, refuse_batch_changes, refuse_tokens, score
 from tasks.trainers.sklearn.boosting import curve, fit_boosting, keep_best
 from tasks.trainers.sklearn.calibration import fit_sigmoids
 from tasks.trainers.sklearn.estimators import make_estimator, make_reading

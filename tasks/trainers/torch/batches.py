@@ -8,8 +8,8 @@ from typing import Protocol
 
 import torch
 
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Spec
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Spec
 from tasks.trainers.torch.data import Data, Scale, as_data, as_tensor, recut, sent_ahead
 from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
 from tasks.trainers.torch.streaming import StreamedBatches

@@ -20,7 +20,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
 from tasks.trainers.torch.listeners import Quiet
 from tasks.trainers.torch.speed import Way
@@ -58,14 +58,14 @@ def write_checkpoint(folder: Path, training: Training) -> None:
     """Writes the state aside, and lets `latest.json` point to it; the checkpoint before is removed last."""
     content = save_safetensors(dict(_tensors(training)))
     file = folder / f"step-{training.progress.step}-{training.progress.epoch}.safetensors"
-    storage.write_lasting(file, content)
+    files.write_lasting(file, content)
     state = {
         "format": _FORMAT,
         "file": file.name,
         "sha256": hashlib.sha256(content).hexdigest(),
         **_plain_state(training),
     }
-    storage.write_lasting(folder / _LATEST, json.dumps(state, indent=2).encode())
+    files.write_lasting(folder / _LATEST, json.dumps(state, indent=2).encode())
     for other in folder.glob("step-*.safetensors"):
         if other != file:
             other.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tasks.inputs import Examples, Spec
+from tasks.model_input.inputs import Examples, Spec
 from tasks.parallel import ahead
 
 

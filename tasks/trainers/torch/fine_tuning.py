@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tasks import storage
+from tasks import files
 from tasks.errors import UserError
 
 _NAMED = 3
@@ -91,7 +91,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
     if not (folder / "model.json").is_file():
         raise UserError(f"train.init_from: {folder} holds no model.json; give the folder of a trained model")
-    path, sha256 = _weights_file(folder, storage.read_json(folder / "model.json"))
+    path, sha256 = _weights_file(folder, files.read_json(folder / "model.json"))
     content = path.read_bytes() if path.is_file() else None
     if content is None:
         raise UserError(

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from tasks.devices import is_out_of_memory, seed_device
+from tasks.trainers.torch.devices import is_out_of_memory, seed_device
 from tasks.trainers.torch.speed import autocast
 from tasks.trainers.torch.state import Training
 

@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tasks.augmentation.mix import draw_mixture, mix_blocks, weighted
 from tasks.trainers.torch.batches import Data
 from tasks.trainers.torch.gradients import Batch, add_gradients
+from tasks.trainers.torch.mix import draw_mixture, mix_blocks, weighted
 from tasks.trainers.torch.optimizers import add_l1, set_rate
 from tasks.trainers.torch.state import Training
 from tasks.trainers.torch.trouble import LossCheck

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from tasks.errors import UserError
-from tasks.inputs import Spec
-from tasks.params_torch import TorchTrain
+from tasks.model_input.inputs import Spec
+from tasks.params.torch import TorchTrain
 
 LossKind = Literal["cross_entropy", "mse", "mae", "huber"]
 _LISTED = 20

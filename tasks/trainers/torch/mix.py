@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.inputs import Field, Spec
-from tasks.params import Mix
+from tasks.model_input.inputs import Field, Spec
+from tasks.params.augment import Mix
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor

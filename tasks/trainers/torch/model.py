@@ -14,14 +14,14 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from tasks.devices import choose_device, deterministic, is_there, threads_for
 from tasks.errors import UserError
-from tasks.inputs import Field, ModelInput, Spec
+from tasks.model_input.inputs import Field, ModelInput, Spec
 from tasks.networks import build
 from tasks.networks.base import InputNetwork, check_shapes
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.trainers.base import read_model, write_model
 from tasks.trainers.torch.batches import Scale, as_tensor
+from tasks.trainers.torch.devices import choose_device, deterministic, is_there, threads_for
 from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.state import PREDICT_ROWS
 from tasks.trainers.torch.test_time import variants

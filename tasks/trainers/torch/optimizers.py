@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from tasks.errors import UserError, did_you_mean
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 
 _SGD_MOMENTUM = 0.9
 _LISTED = 20

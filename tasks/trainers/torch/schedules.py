@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from tasks.errors import UserError
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 
 _RISE = 0.3
 """Share of the steps over which one_cycle rises."""

@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 
 from tasks.errors import UserError
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 
 Precision = Literal["float32", "bf16", "fp16"]
 Layout = Literal["contiguous", "channels_last"]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch.averaging import Average
 from tasks.trainers.torch.batches import Batches, Scale, held_or_parts, make_batches

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tasks.example_parts import StoredExamples
+from tasks.model_input.example_parts import StoredExamples
 from tasks.parallel import ahead
 from tasks.trainers.torch.data import Data, Scale, as_data, recut, sent_ahead
 from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed

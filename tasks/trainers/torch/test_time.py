@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tasks.errors import UserError
-from tasks.inputs import Spec
+from tasks.model_input.inputs import Spec
 
 Kind = Literal["none", "flip", "shift"]
 

@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tasks.devices import choose_device, deterministic, fastest, memory_errors, own_random_numbers, threads_for
 from tasks.errors import UserError
-from tasks.hints import hints
-from tasks.inputs import Spec
-from tasks.params_torch import TorchTrain
+from tasks.model_input.inputs import Spec
+from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Fitted, Job, check_job
+from tasks.trainers.diagnostics import hints
 from tasks.trainers.torch.checkpoints import Checkpoints, restore
+from tasks.trainers.torch.devices import (
+    choose_device,
+    deterministic,
+    fastest,
+    memory_errors,
+    own_random_numbers,
+    threads_for,
+)
 from tasks.trainers.torch.listeners import BestWeights, EarlyStopping, Teller
 from tasks.trainers.torch.loop import LoopListener, fit
 from tasks.trainers.torch.model import TorchModel, load_model

@@ -23,8 +23,8 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.metrics_calculator import MetricsCalculator
 
 from tasks.errors import UserError, did_you_mean
-from tasks.expectations import Rule
-from tasks.gx.parts import message_of
+from tasks.validation.expectations import Rule
+from tasks.validation.gx.parts import message_of
 
 RESULT_FORMAT = {"result_format": "BASIC"}
 """Figures only: failing values and rows are counted part by part, and not by Great Expectations."""

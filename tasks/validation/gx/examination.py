@@ -13,15 +13,15 @@ from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from great_expectations.validator.validation_statistics import calc_validation_statistics
 
-from tasks.expectations import Rule, Suite
-from tasks.findings import Failing, Finding, Tally
-from tasks.gx.checks import Check, judge, make_check, plain, refuse_aborted
-from tasks.gx.merged import OF_SCHEMA, Added
-from tasks.gx.parts import PartEngine, sized
-from tasks.gx.rows import Rows, failing_rows, known_beforehand
-from tasks.gx.table import PartedTable
-from tasks.gx.whole import needed_columns, whole_table_values
-from tasks.whole_columns import WholeColumns
+from tasks.validation.expectations import Rule, Suite
+from tasks.validation.findings import Failing, Finding, Tally
+from tasks.validation.gx.checks import Check, judge, make_check, plain, refuse_aborted
+from tasks.validation.gx.merged import OF_SCHEMA, Added
+from tasks.validation.gx.parts import PartEngine, sized
+from tasks.validation.gx.rows import Rows, failing_rows, known_beforehand
+from tasks.validation.gx.table import PartedTable
+from tasks.validation.gx.whole import needed_columns, whole_table_values
+from tasks.validation.whole_columns import WholeColumns
 
 
 class Examination:

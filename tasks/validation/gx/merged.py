@@ -14,9 +14,9 @@ from great_expectations.expectations.metrics.column_aggregate_metrics.column_out
 )
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from tasks.exact_sums import Moments, moments
-from tasks.gx.parts import PartEngine
-from tasks.whole_columns import WholeColumns
+from tasks.validation.exact_sums import Moments, moments
+from tasks.validation.gx.parts import PartEngine
+from tasks.validation.whole_columns import WholeColumns
 
 OF_SCHEMA = ("table.columns", "table.column_types", "table.column_count")
 """Metrics that an empty table of the same columns has as well."""

@@ -11,9 +11,9 @@ from great_expectations.render.renderer.page_renderer import ExpectationSuitePag
 from great_expectations.render.view.view import DefaultJinjaPageView
 from jinja2 import ChoiceLoader, PackageLoader
 
-from tasks.expectations import Rule
-from tasks.findings import NUM_SAMPLED, Finding, shown
-from tasks.gx.checks import plain
+from tasks.validation.expectations import Rule
+from tasks.validation.findings import NUM_SAMPLED, Finding, shown
+from tasks.validation.gx.checks import plain
 
 PAGES = [("index.html", "Results"), ("suite.html", "Expectations")]
 """The files of Data Docs with their titles."""
@@ -34,7 +34,7 @@ def render_pages(result: Any, content: dict[str, Any], findings: list[Finding], 
     of_suite: Any = ExpectationSuitePageRenderer()
     documents = {"index.html": of_results.render(result), "suite.html": of_suite.render(suite)}
     view: Any = DefaultJinjaPageView()
-    view.env.loader = ChoiceLoader([PackageLoader("tasks", "templates/data_docs"), view.env.loader])
+    view.env.loader = ChoiceLoader([PackageLoader("tasks.validation.gx", "templates"), view.env.loader])
     summaries = {"index.html": _page_summary(content)}
     return {
         file: _render_page(view, document, pipeline, file, summaries.get(file)) for file, document in documents.items()

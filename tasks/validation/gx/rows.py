@@ -10,11 +10,11 @@ import polars as pl
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from numpy.typing import NDArray
 
-from tasks.gx.checks import Check, refuse_aborted
-from tasks.gx.merged import keep, key_of
-from tasks.gx.parts import PartEngine
-from tasks.gx.table import PartedTable
-from tasks.whole_columns import WholeColumns
+from tasks.validation.gx.checks import Check, refuse_aborted
+from tasks.validation.gx.merged import keep, key_of
+from tasks.validation.gx.parts import PartEngine
+from tasks.validation.gx.table import PartedTable
+from tasks.validation.whole_columns import WholeColumns
 
 Rows = NDArray[np.int64]
 

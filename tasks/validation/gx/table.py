@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from tasks import storage
-from tasks.gx.parts import PartEngine, as_pandas, sized
+from tasks.tables import storage
+from tasks.validation.gx.parts import PartEngine, as_pandas, sized
 
 
 class PartedTable:

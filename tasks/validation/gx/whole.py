@@ -9,12 +9,12 @@ from typing import Any
 
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from tasks.gx.checks import Check, refuse_aborted
-from tasks.gx.merged import OF_SCHEMA, Merged, merged
-from tasks.gx.parts import MetricError, PartEngine, sized
-from tasks.gx.rows import is_about_duplicates, keep_for_duplicates, known_beforehand
-from tasks.gx.table import PartedTable
-from tasks.whole_columns import WholeColumns
+from tasks.validation.gx.checks import Check, refuse_aborted
+from tasks.validation.gx.merged import OF_SCHEMA, Merged, merged
+from tasks.validation.gx.parts import MetricError, PartEngine, sized
+from tasks.validation.gx.rows import is_about_duplicates, keep_for_duplicates, known_beforehand
+from tasks.validation.gx.table import PartedTable
+from tasks.validation.whole_columns import WholeColumns
 
 
 @dataclass(kw_only=True)

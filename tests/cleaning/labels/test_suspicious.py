@@ -12,8 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
 from tasks.cleaning.labels.suspicious import RULE, suspicious_labels
-from tasks.dataset import Column, Dataset, SourceRecord
-from tasks.params import ColumnTypeName, Labels
+from tasks.params.clean import Labels
+from tasks.params.config import ColumnTypeName
+from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tests.shared_data import shared
 from tests.sounds import wav
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
-from tasks import pixels
 from tasks.cleaning.found import SCHEMA, Found
 from tasks.cleaning.near.images import near_images
+from tasks.columns.image import pixels
 from tests.shared_data import shared
-from tests.tables import cut, image
+from tests.small_tables import cut, image
 
 DEFAULT = 12
 Change = Callable[[Image.Image], Image.Image]

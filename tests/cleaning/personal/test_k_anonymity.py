@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.cleaning.found import ROW
 from tasks.cleaning.personal.k_anonymity import k_anonymity
-from tests.tables import cut
+from tests.small_tables import cut
 
 SCHEMA = {"zip": pl.String, "age": pl.Float64}
 PEOPLE = st.lists(

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from tasks.cleaning.personal.look import SAMPLE, PersonalColumn, look, merge, personal_columns
 from tasks.cleaning.personal.words import kinds_by_name
-from tasks.dataset import Column
+from tasks.tables.dataset import Column
 from tests.shared_data import shared
-from tests.tables import cut
+from tests.small_tables import cut
 
 NAMES = ["Ann Baker", "Daniel Osei", "María García", "Thomas Müller", "Priya Nair", "Mehmet Öz", "Julia Novák"]
 EMAILS = [f"{first}.{n}@example.org" for n, first in enumerate(["ann", "bo", "cy", "di", "ed", "flo"])]

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.augmentation.audio import augment_spectrograms, changed_samples, changed_wav
-from tasks.params import AugmentAudio
-from tasks.sound import Clip, Spectrogram, decode, draw
+from tasks.columns.audio.augment import augment_spectrograms, changed_samples, changed_wav
+from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
+from tasks.params.augment import AugmentAudio
 from tests.sounds import tone
 
 HOW = Spectrogram(rate=8_000, num_samples=4_000, window=200, hop=80, mels=20, floor_db=80)

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.columns.audio import AudioColumn, AudioEncoding
-from tasks.columns.image import ImageColumn
+from tasks.columns.audio.column import AudioColumn, AudioEncoding
+from tasks.columns.image.column import ImageColumn
 from tasks.errors import UserError
-from tasks.params import CleanAudio, NormalizeAudio
+from tasks.params.clean import CleanAudio
+from tasks.params.normalize import NormalizeAudio
+from tests.small_tables import image
 from tests.sounds import tone, wav
-from tests.tables import image
 
 AUDIO = AudioColumn()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tasks.sound import Clip, Spectrogram, decode, draw, mel_filters
+from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw, mel_filters
 from tests.sounds import tone, wav
 
 WAVE = np.sin(np.arange(160) / 3)

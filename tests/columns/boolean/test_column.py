@@ -3,8 +3,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tasks.columns.boolean import PAIRS, WORDS, BooleanColumn, BooleanEncoding
-from tasks.params import NormalizeBoolean
+from tasks.columns.boolean.column import PAIRS, WORDS, BooleanColumn, BooleanEncoding
+from tasks.params.normalize import NormalizeBoolean
 
 BOOLEAN = BooleanColumn()
 

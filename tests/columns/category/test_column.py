@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.columns.category import MAX_CATEGORIES, MAX_LENGTH, CategoryColumn, CategoryEncoding
-from tasks.inputs import one_hot
-from tasks.params import NormalizeCategory
+from tasks.columns.category.column import MAX_CATEGORIES, MAX_LENGTH, CategoryColumn, CategoryEncoding
+from tasks.model_input.inputs import one_hot
+from tasks.params.normalize import NormalizeCategory
 
 CATEGORY = CategoryColumn()
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.columns.category import CategoryColumn, CategoryEncoding
-from tasks.params import NormalizeCategory
+from tasks.columns.category.column import CategoryColumn, CategoryEncoding
+from tasks.params.normalize import NormalizeCategory
 
 CATEGORY = CategoryColumn()
 VALUES = ["a", "a", "a", "b", None, "c"]

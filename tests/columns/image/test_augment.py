@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.augmentation.image import affine_maps, augment_images, draw_maps, draw_signs, resample, slanted
-from tasks.params import AugmentImage
+from tasks.columns.image.augment import affine_maps, augment_images, draw_maps, draw_signs, resample, slanted
+from tasks.params.augment import AugmentImage
 
 EVERYTHING = AugmentImage(
     rotate=30, scale=0.2, crop=0.2, shift=0.2, shear=20, flip="both", brightness=0.2, contrast=0.2, erase=0.3

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tasks.columns.image import ImageColumn, ImageEncoding, decode
+from tasks.columns.image.column import ImageColumn, ImageEncoding, decode
 from tasks.errors import UserError
-from tasks.params import CleanImage, NormalizeImage
-from tests.tables import image
+from tasks.params.clean import CleanImage
+from tasks.params.normalize import NormalizeImage
+from tests.small_tables import image
 
 IMAGE = ImageColumn()
 GREY = np.array([[0, 10, 20], [100, 200, 255]], dtype=np.uint8)

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tasks import pixels
-from tasks.columns.image import ImageColumn
+from tasks.columns.image import pixels
+from tasks.columns.image.column import ImageColumn
+from tasks.columns.image.pixels import Fit, Frame, read
 from tasks.errors import UserError
-from tasks.params import CleanImage, NormalizeImage
-from tasks.pixels import Fit, Frame, read
-from tests.tables import image
+from tasks.params.clean import CleanImage
+from tasks.params.normalize import NormalizeImage
+from tests.small_tables import image
 
 BILINEAR = Image.Resampling.BILINEAR
 

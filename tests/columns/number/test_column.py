@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, RobustScaler
 
-from tasks.columns.number import NumberColumn, NumberEncoding
-from tasks.params import NormalizeNumber
-from tasks.params_normalize import NumberScale
+from tasks.columns.number.column import NumberColumn, NumberEncoding
+from tasks.params.normalize import NormalizeNumber, NumberScale
 from tests.shared_data import shared
 
 NUMBER = NumberColumn()

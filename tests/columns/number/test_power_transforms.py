@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer
 
-from tasks.columns.bends import Bend, best_power, logarithm, places, yeo_johnson
+from tasks.columns.number.power_transforms import Bend, best_power, logarithm, places, yeo_johnson
 from tasks.columns.quantiles import histogram
 
 examples = settings(derandomize=True, deadline=None, max_examples=60)

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.augmentation.text import augment_tokens, changed_text, mistyped
-from tasks.params import AugmentText
+from tasks.columns.text.augment import augment_tokens, changed_text, mistyped
+from tasks.params.augment import AugmentText
 
 EXAMPLES = settings(derandomize=True, max_examples=60, deadline=None)
 WORDS = st.lists(st.text("abcdefgh", min_size=1, max_size=6), min_size=1, max_size=20)

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from tasks.columns import byte_pairs
-from tasks.columns.text import TextColumn, TextEncoding
+from tasks.columns.text import byte_pairs
+from tasks.columns.text.column import TextColumn, TextEncoding
 from tasks.errors import UserError
-from tasks.params import NormalizeText
+from tasks.params.normalize import NormalizeText
 
 TEXT = TextColumn()
 DOCUMENTS = ["The red rose", "a red, red ROSE!", "green leaves", "no rose without thorn", "thorn"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.columns.calendar_parts import PERIODS, Integers, calendar_part, circle
-from tasks.params import TimestampPart
+from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
+from tasks.params.normalize import TimestampPart
 
 PARTS: list[TimestampPart] = list(get_args(TimestampPart))
 CALENDAR = [part for part in PARTS if part != "elapsed"]

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.columns.time_formats import best_format, plain_times
-from tasks.columns.timestamp import (
+from tasks.columns.timestamp.column import (
     FORMATS,
     TimestampColumn,
     TimestampEncoding,
@@ -19,7 +18,8 @@ from tasks.columns.timestamp import (
     fitting_formats,
     parse,
 )
-from tasks.params import NormalizeTimestamp
+from tasks.columns.timestamp.formats import best_format, plain_times
+from tasks.params.normalize import NormalizeTimestamp
 
 TIMESTAMP = TimestampColumn()
 MOMENTS = [datetime(2020, 1, 31, 23, 59), datetime(2021, 6, 1, 0, 0), datetime(2024, 2, 29, 12, 30)]

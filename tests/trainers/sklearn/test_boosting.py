@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tasks.inputs import Examples, ModelInput, Spec
-from tasks.listeners import History
+from tasks.model_input.inputs import Examples, ModelInput, Spec
 from tasks.trainers.base import Job
 from tasks.trainers.sklearn import SklearnTrainer
+from tasks.training.listeners import History
 from tests.trainers.estimators import BINARY, NUMBER, TOWN, config, job
 
 

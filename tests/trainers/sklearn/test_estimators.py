@@ -13,7 +13,7 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.svm import SVC, SVR
 
 from tasks.errors import UserError
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.trainers.sklearn import SklearnTrainer
 from tasks.trainers.sklearn.estimators import make_estimator, make_reading
 from tests.trainers.estimators import BINARY, FIELD, NUMBER, TOWN, WORDS, config, examples, job

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.inputs import as_matrix
+from tasks.model_input.inputs import as_matrix
 from tasks.trainers.sklearn import matrix
 from tasks.trainers.sklearn.matrix import Reading, in_chunks, num_columns, read_matrix
 from tests.trainers.estimators import BINARY, FIELD, TOWN, WORDS, examples

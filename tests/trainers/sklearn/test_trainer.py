@@ -13,7 +13,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tasks.errors import UserError
-from tasks.inputs import Examples, Field, ModelInput, Spec
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.trainers.base import Job
 from tasks.trainers.sklearn import SklearnTrainer
 from tests.trainers.estimators import BINARY, NUMBER, config, examples, imported, job

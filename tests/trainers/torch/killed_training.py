@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from tasks.inputs import Examples, Field, ModelInput, Spec
-from tasks.listeners import History
-from tasks.params import AugmentImage, Mix
-from tasks.params_torch import TorchTrain
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.params.augment import AugmentImage, Mix
+from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
+from tasks.training.listeners import History
 
 IMAGE = Field(name="scan", kind="image", shape=(1, 8, 8), factor=(1 / 255,), offset=(0.0,))
 CONFIG = TorchTrain.model_validate(
@@ -47,7 +47,7 @@ CONFIG = TorchTrain.model_validate(
 
 def make_job(checkpoints: Path | None, listeners: tuple[History, ...] = ()) -> Job:
     """Dark and bright halves, turned and mixed on the batch."""
-    from tasks.augmentation.image import augment_images
+    from tasks.columns.image.augment import augment_images
 
     def examples(num_rows: int, seed: int) -> Examples:
         drawn = np.random.default_rng(seed)

@@ -17,11 +17,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import storage
-from tasks.block_columns import to_series
 from tasks.errors import UserError
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Field, Spec
+from tasks.model_input.block_columns import to_series
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Field, Spec
+from tasks.tables import storage
 from tasks.trainers.torch import streaming
 from tasks.trainers.torch.batches import Batches, Data, HeldBatches, Scale, StreamedBatches, held_or_parts, make_batches
 from tasks.trainers.torch.steps import Steps

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from tasks.errors import UserError
-from tasks.listeners import History
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.trainers.torch import TorchTrainer
+from tasks.training.listeners import History
 from tests.projects import REPOSITORY
 from tests.trainers.torch.killed_training import CONFIG, contents, make_job, train
 

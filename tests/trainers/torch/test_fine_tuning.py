@@ -12,10 +12,10 @@ from safetensors.torch import save
 from torch import nn
 
 from tasks.errors import UserError
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
 from tasks.networks.base import InputNetwork, ScaleBytes
-from tasks.params_networks import CnnNetwork
+from tasks.params.networks import CnnNetwork
 from tasks.trainers.base import write_model
 from tasks.trainers.torch.fine_tuning import OtherShape, read_weights, take_over
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.inputs import Examples
+from tasks.model_input.inputs import Examples
 from tasks.networks.base import InputNetwork
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch import TorchTrainer
 from tasks.trainers.torch.gradients import pieces

@@ -10,22 +10,23 @@ import numpy as np
 import pytest
 import torch
 
-from tasks.augmentation.image import augment_images
-from tasks.augmentation.mix import draw_mixture, mix_blocks
-from tasks.augmentation.table import jittered, swapped
-from tasks.augmentation.text import augment_tokens
-from tasks.devices import choose_device, deterministic, own_random_numbers
+from tasks.columns.category.augment import swapped
+from tasks.columns.image.augment import augment_images
+from tasks.columns.number.augment import jittered
+from tasks.columns.text.augment import augment_tokens
 from tasks.errors import UserError
-from tasks.inputs import Examples, Field, ModelInput, Spec
-from tasks.listeners import History
-from tasks.params import AugmentCategory, AugmentImage, AugmentNumber, AugmentText, Mix
-from tasks.params_networks import CnnNetwork, MlpNetwork
-from tasks.params_torch import TorchTrain
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.params.augment import AugmentCategory, AugmentImage, AugmentNumber, AugmentText, Mix
+from tasks.params.networks import CnnNetwork, MlpNetwork
+from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job, score
 from tasks.trainers.torch import TorchTrainer
+from tasks.trainers.torch.devices import choose_device, deterministic, own_random_numbers
 from tasks.trainers.torch.loop import step_seed
+from tasks.trainers.torch.mix import draw_mixture, mix_blocks
 from tasks.trainers.torch.state import Training
 from tasks.trainers.torch.workers import ALONE
+from tasks.training.listeners import History
 
 IMAGE = Field(name="scan", kind="image", shape=(1, 8, 8), factor=(1 / 255,), offset=(0.0,))
 NUMBER = Field(name="x", kind="dense", shape=(2,), labels=("x1", "x2"))

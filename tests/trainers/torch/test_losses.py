@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from tasks.errors import UserError
-from tasks.inputs import Field, Spec
-from tasks.params_networks import MlpNetwork
-from tasks.params_torch import TorchTrain
+from tasks.model_input.inputs import Field, Spec
+from tasks.params.networks import MlpNetwork
+from tasks.params.torch import TorchTrain
 from tasks.trainers.torch.losses import Loss, make_loss
 
 FIELD = Field(name="x", kind="dense", shape=(2,))

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.augmentation.mix import Mixture, box, draw_mixture, mix_blocks
-from tasks.inputs import Field, Spec
-from tasks.params import Mix
+from tasks.model_input.inputs import Field, Spec
+from tasks.params.augment import Mix
+from tasks.trainers.torch.mix import Mixture, box, draw_mixture, mix_blocks
 
 SCAN = Field(name="scan", kind="image", shape=(3, 10, 14), factor=(1.0,) * 3, offset=(0.0,) * 3)
 AGE = Field(name="age", kind="dense", shape=(2,), labels=("age", "age missing"))

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from tasks.errors import UserError
-from tasks.params_networks import MlpNetwork
-from tasks.params_torch import TorchTrain
+from tasks.params.networks import MlpNetwork
+from tasks.params.torch import TorchTrain
 from tasks.trainers.torch.optimizers import add_l1, frozen, make_optimizer, set_rate
 
 OPTIMIZERS = ["sgd", "adagrad", "rmsprop", "adam", "adamw"]

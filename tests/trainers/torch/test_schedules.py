@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
-from tasks.params_networks import MlpNetwork
-from tasks.params_torch import TorchTrain
+from tasks.params.networks import MlpNetwork
+from tasks.params.torch import TorchTrain
 from tasks.trainers.torch.schedules import Schedule
 
 few = settings(derandomize=True, deadline=None, max_examples=30)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tasks.errors import UserError
-from tasks.params_torch import TorchTrain
+from tasks.params.torch import TorchTrain
 from tasks.trainers.torch.speed import Way, autocast, choose, ways
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from tasks.errors import UserError
-from tasks.inputs import Field, Spec
+from tasks.model_input.inputs import Field, Spec
 from tasks.trainers.torch.test_time import check, variants
 
 IMAGE = Field(name="scan", kind="image", shape=(2, 5, 7), factor=(1.0, 1.0), offset=(0.0, 0.0))

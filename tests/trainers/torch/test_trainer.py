@@ -14,17 +14,17 @@ import polars as pl
 import pytest
 import torch
 
-from tasks import storage
-from tasks.block_columns import to_series
 from tasks.errors import UserError
-from tasks.example_parts import StoredExamples
-from tasks.inputs import Examples, Field, ModelInput, Spec
-from tasks.listeners import History
-from tasks.params_torch import TorchTrain
+from tasks.model_input.block_columns import to_series
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.params.torch import TorchTrain
+from tasks.tables import storage
 from tasks.trainers.base import Job
 from tasks.trainers.torch import TorchTrainer
 from tasks.trainers.torch.model import load_model
 from tasks.trainers.torch.state import Training
+from tasks.training.listeners import History
 from tests.trainers.torch.killed_training import contents, make_job
 
 FIELD = Field(name="x", kind="dense", shape=(4,), labels=tuple("abcd"))

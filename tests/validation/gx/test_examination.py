@@ -16,13 +16,13 @@ import polars as pl
 import pytest
 from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-from tasks import storage
 from tasks.errors import UserError
-from tasks.expectations import Rule, Suite
-from tasks.findings import Finding
-from tasks.gx.examination import Examination
-from tasks.suite_file import KNOWN_TYPES
-from tasks.whole_columns import WholeColumns
+from tasks.tables import storage
+from tasks.validation.expectations import Rule, Suite
+from tasks.validation.findings import Finding
+from tasks.validation.gx.examination import Examination
+from tasks.validation.suite_file import KNOWN_TYPES
+from tasks.validation.whole_columns import WholeColumns
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -1,28 +1,13 @@
-"""Random changes of a batch of numbers and of categories."""
+"""Random changes of a batch of categories."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.params import AugmentCategory, AugmentNumber
+from tasks.params.augment import AugmentCategory
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-
-
-def jittered(block: Tensor, settings: AugmentNumber, generator: Generator, deviation: float) -> Tensor:
-    """Numbers [B, 1] or [B, 2] with normal noise on the first input, whose `deviation` is that of the training rows.
-
-    The second input says that the number was missing: it stays, and so does what was put in for a missing one.
-    """
-    import torch
-
-    if not settings.jitter:
-        return block
-    noise = torch.randn(len(block), generator=generator).to(block.device) * (settings.jitter * deviation)
-    if block.shape[1] > 1:
-        noise = noise * (block[:, 1] == 0)
-    return torch.cat([block[:, :1] + noise[:, None], block[:, 1:]], dim=1)
 
 
 def swapped(block: Tensor, settings: AugmentCategory, generator: Generator) -> Tensor:

@@ -1,0 +1,1 @@
+"""Columns of points in time."""

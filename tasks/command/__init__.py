@@ -1,0 +1,1 @@
+"""The `modelwright` command: a thin face that imports what it runs when it runs it."""

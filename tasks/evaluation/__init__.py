@@ -1,0 +1,1 @@
+"""Predictions on the test rows, metrics, plots and the report."""

@@ -1,0 +1,109 @@
+"""How any file or folder is written: aside, then renamed, so that a failure leaves no half of one; JSON and text.
+
+Nothing heavy is imported: whoever only reads a report does not wait for polars.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tasks.environment import is_alive
+from tasks.errors import UserError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL_MESSAGE = "the disk is full; make room and run again: what earlier stages did is kept"
+
+
+@contextmanager
+def aside(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write a file or a folder to: renamed to `target` at the end, removed on any failure.
+
+    What stood at `target` is replaced, never written into: it may be a link into DVC's cache.
+    Raises UserError when the disk is full or the place cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(target)
+            yield draft
+            if draft.is_dir() or (target.is_dir() and not target.is_symlink()):
+                remove(target)
+            draft.replace(target)
+    finally:
+        if draft.exists():
+            remove(draft)
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Removes the drafts that killed processes left beside the target; those of living ones stay."""
+    for draft in target.parent.glob(f".{target.name}.*.tmp"):
+        owner = draft.name.split(".")[-2]
+        if not owner.isdigit() or int(owner) == os.getpid() or not is_alive(int(owner)):
+            remove(draft)
+
+
+@contextmanager
+def storage_errors(target: Path) -> Iterator[None]:
+    """Says a full disk or a forbidden place as a UserError; every other failure passes through."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise UserError(f"{target}: {_FULL_MESSAGE}") from error
+        if error.errno in _FORBIDDEN:
+            raise UserError(
+                f"{target}: cannot be written ({error.strerror}); give yourself the right to write there"
+            ) from error
+        raise
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """JSON that a person can read and diff, with a final newline."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The file's content. Raises UserError when it is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); remove it and run the stage that makes it again") from None
+
+
+def write_text(path: Path, content: str) -> None:
+    """UTF-8, with the line ends as given."""
+    with aside(path) as draft:
+        draft.write_text(content, encoding="utf-8", newline="\n")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The bytes as they are."""
+    with aside(path) as draft:
+        draft.write_bytes(content)
+
+
+def write_lasting(path: Path, content: bytes) -> None:
+    """The bytes as they are, renamed only when the disk has them: a power cut leaves the old file or the new one."""
+    with aside(path) as draft, draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,1 @@
+"""From a source's cells to typed columns."""

@@ -1,0 +1,1 @@
+"""What models read: a block of values for each feature column, in memory and at rest."""

@@ -1,0 +1,32 @@
+"""The section `register`: the gate, and when a version takes the place of the champion."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from tasks.params.config import Config, Metric
+
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "rmse", "mae"})
+
+
+class Bound(Config):
+    """The least or the most that a metric may be."""
+
+    min: float | None = Field(None, description="the least that is allowed")
+    max: float | None = Field(None, description="the most that is allowed")
+
+    @model_validator(mode="after")
+    def _bounds_something(self) -> Bound:
+        if self.min is None and self.max is None:
+            raise ValueError("give min, max or both")
+        return self
+
+
+class Register(Config):
+    """The gate, and when a later version takes the place of the champion."""
+
+    gate: dict[Metric, Bound] = Field(
+        default_factory=dict, description="bounds that a version must keep to be registered"
+    )
+    metric: Metric = Field(description="what champion and challenger are compared by")
+    margin: float = Field(0.0, ge=0, description="how much better a challenger must be to become champion")

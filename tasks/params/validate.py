@@ -1,0 +1,26 @@
+"""The section `validate`: how much bad data may be set aside, and what counts as drift."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tasks.params.config import Config, Share
+
+
+class Drift(Config):
+    """When data that differ from those last accepted are worth a warning. Drift never refuses a run."""
+
+    enabled: bool = Field(True, description="compare with expectations/PIPELINE.accepted.json")
+    missing: Share = Field(0.05, description="the missing share of a column may grow by so much: 0.05 is 5 points")
+    range: float = Field(0.1, ge=0, description="values may go beyond the accepted range by this share of its width")
+    rows: float = Field(
+        0.5, gt=0, le=1, description="least number of rows as a share of the usual; the most is as many times over"
+    )
+    new_category: Share = Field(0.0, description="share of rows that may hold categories never accepted before")
+
+
+class Validate(Config):
+    """How much bad data may be set aside before the run is refused. The suite is expectations/PIPELINE.json."""
+
+    max_quarantined: Share = Field(0.05, description="largest share of rows that may fail critical expectations")
+    drift: Drift = Drift()

@@ -1,0 +1,1 @@
+"""What puts a value right: in `clean`, and in the recipe for a row to answer."""

@@ -1,0 +1,1 @@
+"""A training as a job: what a trainer is given, workers, folds, and where checkpoints lie."""

@@ -333,7 +333,7 @@ def test_a_damaged_checkpoint_is_one_message_and_nothing_is_overwritten(
 
 
 def test_a_network_learns_from_files_when_it_may_not_hold_them(paths: Paths) -> None:
-    held, streamed = torch_config(), torch_config(held_mebibytes=0)
+    held, streamed = torch_config(), torch_config(max_memory_mib=0)
     assert read_job(held, paths, read_recipe(paths.recipe), []).train.num_rows == 100
     assert isinstance(read_job(streamed, paths, read_recipe(paths.recipe), []).train, StoredExamples)
     train.run(streamed, paths)

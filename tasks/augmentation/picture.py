@@ -164,7 +164,7 @@ def _tile(pixels: NDArray[np.uint8]) -> Picture:
 
 
 def _sound_tile(pixels: NDArray[np.uint8]) -> Picture:
-    """[1, mels, frames] in colours, with the low pitches at the bottom."""
+    """[1, n_mels, frames] in colours, with the low pitches at the bottom."""
     from PIL import Image
     from PIL.Image import Resampling
 

@@ -96,7 +96,8 @@ def _torch(project: Project) -> Iterator[Check]:
 
 
 def _params(project: Project) -> Iterator[Check]:
-    from tasks.params.file import load_params
+    from tasks.params.file import load_params, pipelines_in
+    from tasks.params.renamed import renamed_in
 
     try:
         params = load_params(project.params)
@@ -104,7 +105,9 @@ def _params(project: Project) -> Iterator[Check]:
         yield Check("params.yaml", "cannot be used", str(error))
         return
     yield Check("params.yaml", f"pipelines: {', '.join(params.pipelines)}")
-    for name in params.pipelines:
+    for name, block in pipelines_in(project.params).items():
+        for setting, new_name in renamed_in(block).items():
+            yield Check("params.yaml", f"pipelines.{name}.{setting} is an old name", f"call it {new_name}")
         suite = project.pipeline(name).suite
         if not suite.exists():
             yield Check("expectations", f"{suite} is missing", "bring it back from git, or add the pipeline again")

@@ -198,8 +198,8 @@ def _drawing(clip: Clip) -> Spectrogram:
         num_samples=num_samples,
         window=max(2 * hop, clip.rate // 40),
         hop=hop,
-        mels=80,
-        floor_db=80,
+        n_mels=80,
+        top_db=80,
     )
 
 

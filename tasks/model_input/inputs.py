@@ -33,7 +33,7 @@ class Field:
     """One feature column as model input.
 
     `shape` is that of one row as a model reads it: (K,) for dense, sparse and codes (each an input that is 1 at its
-    place and 0 elsewhere), (C, H, W) for an image, (1, mels, frames) for audio, (L,) for tokens, which are below
+    place and 0 elsewhere), (C, H, W) for an image, (1, n_mels, frames) for audio, (L,) for tokens, which are below
     `vocabulary`. A picture's bytes become numbers as `byte * factor[channel] + offset[channel]`; `labels` name the K
     inputs of a dense, sparse or codes field.
     """

@@ -28,7 +28,7 @@ class AudioCnn(JoinedNetwork):
 
 
 class SoundEncoder(Encoder):
-    """What is heard at each pitch, on average and at its most: [B, 1, mels, frames] -> [B, 2 * filters * pitches]."""
+    """What is heard at each pitch, on average and at its most: [B, 1, n_mels, frames] -> [B, 2 * filters * pitches]."""
 
     def __init__(self, config: AudioCnnNetwork, field: Field) -> None:
         super().__init__()

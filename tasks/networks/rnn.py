@@ -26,7 +26,7 @@ class Rnn(JoinedNetwork):
 
 
 class _Reader(Encoder):
-    """A column's steps through all layers: [B, L] tokens or [B, 1, mels, frames] -> [B, width].
+    """A column's steps through all layers: [B, L] tokens or [B, 1, n_mels, frames] -> [B, width].
 
     What is found is the last state of each direction beside the mean of the states, after the concat pooling of Howard
     and Ruder (2018, ACL, "Universal language model fine-tuning"): in a long text, the last state alone has forgotten.

@@ -45,7 +45,7 @@ class TokenSteps(Steps):
 
 
 class FrameSteps(Steps):
-    """The pitches of each frame: [B, 1, mels, frames] bytes -> [B, frames, mels]. All sounds have all frames."""
+    """The pitches of each frame: [B, 1, n_mels, frames] bytes -> [B, frames, n_mels]. All sounds have all frames."""
 
     def __init__(self, field: Field) -> None:
         super().__init__()

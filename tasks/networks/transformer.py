@@ -29,7 +29,7 @@ class Transformer(JoinedNetwork):
 
 
 class _Reader(Encoder):
-    """A column's steps through all blocks, and their mean: [B, L] tokens or [B, 1, mels, frames] -> [B, width].
+    """A column's steps through all blocks, and their mean: [B, L] tokens or [B, 1, n_mels, frames] -> [B, width].
 
     Blocks norm what they read, not what they leave (pre-norm), so the sum is normed at the end.
     """

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from tasks.errors import UserError, did_you_mean
+from tasks.params.renamed import renamed_in, warn_once, with_new_names
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Params, Pipeline
@@ -47,8 +48,10 @@ def check_pipeline(path: Path, name: str, block: Any) -> Pipeline:
     from tasks.params.complaints import complaints
     from tasks.params.pipeline import Params
 
+    for setting, new_name in renamed_in(block).items():
+        warn_once(path, name, setting, new_name)
     try:
-        return Params.model_validate({"pipelines": {name: block}}).pipelines[name]
+        return Params.model_validate({"pipelines": {name: with_new_names(block)}}).pipelines[name]
     except ValidationError as error:
         raise UserError("\n".join(complaints(path, error))) from None
 

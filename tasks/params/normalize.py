@@ -142,10 +142,10 @@ class NormalizeAudio(Config):
     seconds: float | None = Field(
         None, gt=0, le=600, description="length of a clip; the longest training clip's, 10 at most, when not given"
     )
-    mels: int = Field(40, ge=1, le=256, description="bands of pitch: rows of the spectrogram")
+    n_mels: int = Field(40, ge=1, le=256, description="bands of pitch: rows of the spectrogram")
     window_ms: float = Field(25, ge=1, le=1_000, description="milliseconds that one column of the spectrogram hears")
     hop_ms: float = Field(10, ge=1, le=1_000, description="milliseconds from one column to the next")
-    floor_db: float = Field(80, gt=0, le=200, description="decibels below the loudest that count as silence")
+    top_db: float = Field(80, gt=0, le=200, description="decibels below the loudest that count as silence")
 
 
 class NormalizeColumn(Config):

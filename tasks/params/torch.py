@@ -82,7 +82,7 @@ class TorchTrain(Config):
         "strict", description="strict: two runs give the same bytes; off: what is fastest, chosen by measuring"
     )
     workers: int = Field(1, ge=1, le=64, description="processes, by torchrun, that share each step; one a GPU")
-    held_mebibytes: int = Field(
+    max_memory_mib: int = Field(
         2048, ge=0, description="training rows up to this size are held on the device, larger ones read part by part"
     )
     seed: int = Field(0, ge=0, description="of first weights, order of rows, dropout and augmentation")

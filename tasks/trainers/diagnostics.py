@@ -136,7 +136,7 @@ def _slow_data(facts: Mapping[str, Any]) -> str | None:
     if device == "cpu" or not waited > _WAITED:
         return None
     return (
-        f"The {device} device waited for data {waited:.0%} of the time. Try a larger held_mebibytes, so that the rows "
+        f"The {device} device waited for data {waited:.0%} of the time. Try a larger max_memory_mib, so that the rows "
         "are held on the device, or a larger batch_size; `augment: copies: 1` takes changes of rows out of the loop."
     )
 

@@ -51,7 +51,7 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
 
 def _examples(config: Train, spec: Spec, target: str, folder: Path) -> Examples | StoredExamples:
     stored = StoredExamples(spec=spec, target=target, files=tuple(storage.part_files(folder)))
-    if isinstance(config, TorchTrain) and stored.num_bytes > config.held_mebibytes * 2**20:
+    if isinstance(config, TorchTrain) and stored.num_bytes > config.max_memory_mib * 2**20:
         return stored
     return stored.loaded()
 

@@ -186,7 +186,7 @@ def _failure(exchange: Exchange, num_workers: int) -> Exception:
     return UserError(
         f"{who} was killed by signal {-int(code)} ({signal.Signals(-int(code)).name}), as a machine does whose memory "
         "would not do; run again with fewer train.workers, and the training goes on from its last checkpoint; or with "
-        f"a smaller train.batch_size or train.held_mebibytes, and it begins anew{last}"
+        f"a smaller train.batch_size or train.max_memory_mib, and it begins anew{last}"
     )
 
 

@@ -140,7 +140,7 @@ NORMALIZES: st.SearchStrategy[Normalize] = st.fixed_dictionaries(
     {
         # Of the first image and clip where nothing is said: then the order of rows has a meaning.
         "image": st.just({"height": 3, "width": 2, "channels": 1}),
-        "audio": st.just({"rate": 4_000, "seconds": 0.05, "mels": 4}),
+        "audio": st.just({"rate": 4_000, "seconds": 0.05, "n_mels": 4}),
     },
     optional={
         "number": st.fixed_dictionaries(

@@ -142,8 +142,8 @@ CASES = {
     "image cropped": images(scale="standard", height=4, width=5, fit="crop"),
     "image padded": images(scale="standard", height=5, width=4, channels=1, fit="pad"),
     "audio": sounds(),
-    "audio of one size": sounds(rate=16_000, seconds=0.1, mels=12, window_ms=20, hop_ms=20, floor_db=60),
-    "audio in short": sounds(rate=1_000, seconds=0.001, window_ms=1, hop_ms=1, mels=3),
+    "audio of one size": sounds(rate=16_000, seconds=0.1, n_mels=12, window_ms=20, hop_ms=20, top_db=60),
+    "audio in short": sounds(rate=1_000, seconds=0.001, window_ms=1, hop_ms=1, n_mels=3),
 }
 
 DTYPES: dict[str, type] = {"image": np.uint8, "audio": np.uint8, "codes": np.int32, "tokens": np.int32}

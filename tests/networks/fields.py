@@ -18,8 +18,8 @@ def image(name: str = "scan", channels: int = 1, height: int = 8, width: int = 8
     return Field(name=name, kind="image", shape=(channels, height, width), factor=factor, offset=offset)
 
 
-def sound(name: str = "call", mels: int = 8, frames: int = 8) -> Field:
-    return Field(name=name, kind="audio", shape=(1, mels, frames), factor=(1 / 255,), offset=(0.0,))
+def sound(name: str = "call", n_mels: int = 8, frames: int = 8) -> Field:
+    return Field(name=name, kind="audio", shape=(1, n_mels, frames), factor=(1 / 255,), offset=(0.0,))
 
 
 def spec(*fields: Field, classes: tuple[str, ...] = ("a", "b", "c")) -> Spec:

@@ -15,10 +15,10 @@ SMALL = AudioCnnNetwork(kind="audio_cnn", channels=(4, 6), hidden=8, dropout=0)
 
 @settings(derandomize=True, deadline=None, max_examples=20)
 @given(st.integers(1, 40), st.integers(1, 40))
-def test_pitch_is_kept_and_time_is_summed_up(mels: int, frames: int) -> None:
-    of = spec(sound(mels=mels, frames=frames))
+def test_pitch_is_kept_and_time_is_summed_up(n_mels: int, frames: int) -> None:
+    of = spec(sound(n_mels=n_mels, frames=frames))
     network = build(SMALL, of).eval()
-    pitches = mels
+    pitches = n_mels
     for _ in SMALL.channels:
         pitches = pitches // 2 if pitches >= 4 else pitches
     assert network.encoders[0].width == 2 * 6 * pitches
@@ -27,7 +27,7 @@ def test_pitch_is_kept_and_time_is_summed_up(mels: int, frames: int) -> None:
 
 def test_it_hears_which_pitch_and_not_when() -> None:
     torch.manual_seed(0)
-    network = build(SMALL.model_copy(update={"norm": "none"}), spec(sound(mels=16, frames=64))).eval()
+    network = build(SMALL.model_copy(update={"norm": "none"}), spec(sound(n_mels=16, frames=64))).eval()
     tones = torch.zeros(3, 1, 16, 64, dtype=torch.uint8)
     tones[0, :, 4, 16:24] = tones[1, :, 4, 36:44] = tones[2, :, 12, 16:24] = 255
     early, late, high = network.features({"call": tones})
@@ -38,7 +38,7 @@ def test_it_hears_which_pitch_and_not_when() -> None:
 def test_loud_and_lasting_are_two_things() -> None:
     """The largest value tells a short cry, the mean how long it lasts."""
     torch.manual_seed(0)
-    encoder = build(SMALL.model_copy(update={"norm": "none"}), spec(sound(mels=8, frames=64))).encoders[0].eval()
+    encoder = build(SMALL.model_copy(update={"norm": "none"}), spec(sound(n_mels=8, frames=64))).encoders[0].eval()
     cries = torch.zeros(2, 1, 8, 64, dtype=torch.uint8)
     cries[0, :, :, 16:32] = cries[1, :, :, 16:48] = 255
     short, long = encoder(cries).unflatten(1, (2, -1))

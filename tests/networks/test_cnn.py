@@ -87,7 +87,7 @@ def test_residual_units_are_of_two_convolutions(convolutions: int, units: list[i
 
 def test_it_hears_which_pitch_it_is_however_long_the_sound() -> None:
     """An image of this size is averaged over all places, and a bright row is the same wherever it is."""
-    field = sound(mels=40, frames=60)
+    field = sound(n_mels=40, frames=60)
     network = build(CnnNetwork(kind="cnn", channels=(4,), hidden=8, dropout=0), spec(field)).eval()
     pictures = torch.zeros(2, 1, 40, 60, dtype=torch.uint8)
     pictures[0, :, 10] = pictures[1, :, 28] = 255
@@ -99,4 +99,4 @@ def test_a_large_image_is_averaged_and_a_small_one_is_not() -> None:
     config = CnnNetwork(kind="cnn", channels=(4,))
     assert build(config, spec(image(height=16, width=16))).encoders[0].width == 4 * 64
     assert build(config, spec(image(height=18, width=16))).encoders[0].width == 4
-    assert build(config, spec(sound(mels=18, frames=16))).encoders[0].width == 4 * 9
+    assert build(config, spec(sound(n_mels=18, frames=16))).encoders[0].width == 4 * 9

@@ -32,9 +32,9 @@ def test_answers_in_shape_for_pictures_of_any_size(config: Network, channels: in
 
 
 @pytest.mark.parametrize("config", [CNN, MLP, RESIDUAL, VIT, AUDIO], ids=["cnn", "mlp", "residual", "vit", "audio_cnn"])
-@pytest.mark.parametrize(("mels", "frames"), [(8, 8), (40, 1), (1, 98), (41, 99), (13, 7)])
-def test_answers_in_shape_for_sounds_of_any_size(config: Network, mels: int, frames: int) -> None:
-    of = spec(DENSE, sound(mels=mels, frames=frames))
+@pytest.mark.parametrize(("n_mels", "frames"), [(8, 8), (40, 1), (1, 98), (41, 99), (13, 7)])
+def test_answers_in_shape_for_sounds_of_any_size(config: Network, n_mels: int, frames: int) -> None:
+    of = spec(DENSE, sound(n_mels=n_mels, frames=frames))
     outputs = build(config, of)(batch(of))
     assert outputs.shape == (4, 3)
     outputs.sum().backward()

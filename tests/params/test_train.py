@@ -400,7 +400,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"schedule": "plateau", "plateau_patience": 2},
         {"batch_size": 3, "accumulation": 2, "epochs": 4, "max_steps": 9, "patience": 2, "ema_decay": 0.99},
         {"determinism": "off", "max_minutes": 0.5, "compile": "auto", "precision": "bf16", "layout": "channels_last"},
-        {"test_time_augmentation": "flip", "device": "cuda:1", "workers": 2, "held_mebibytes": 0, "seed": 5},
+        {"test_time_augmentation": "flip", "device": "cuda:1", "workers": 2, "max_memory_mib": 0, "seed": 5},
         {"checkpoint_minutes": 1.0, "checkpoint_steps": 7, "init_from": "models/digits", "freeze": ["encoders"]},
         {"learning_rates": {"head": 2.0}, "compile": True},
     ),

@@ -59,8 +59,8 @@ def _small_sound(content: bytes | None) -> Image:
         num_samples=max(1, round(min(clip.seconds, _LONGEST_SECONDS) * _RATE)),
         window=_RATE // 40,
         hop=_RATE // 100,
-        mels=SIDE,
-        floor_db=80,
+        n_mels=SIDE,
+        top_db=80,
     )
     return _of_pixels(draw(clip, how)).resize((SIDE, SIDE), Resampling.BOX)
 

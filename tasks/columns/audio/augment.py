@@ -22,7 +22,7 @@ _LOUDEST = 255.0
 def augment_spectrograms(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram) -> Tensor:
     """Each sound with its own random tempo, move in time, noise, loudness and silenced stretches, in this order.
 
-    `pictures`: [B, 1, mels, frames] bytes as float or uint8, on any device, drawn by `sound.draw` with `how`; the
+    `pictures`: [B, 1, n_mels, frames] bytes as float or uint8, on any device, drawn by `sound.draw` with `how`; the
     answer has the same shape, type and range. Draws come from `generator` on the CPU, and what is not asked for draws
     nothing.
     """
@@ -95,7 +95,7 @@ def _timed(pictures: Tensor, settings: AugmentAudio, generator: Generator) -> Te
 
 
 def _frames_at(pictures: Tensor, places: Tensor) -> Tensor:
-    """The frames of [B, 1, mels, frames] at `places` [B, frames]; zeros at places beyond the picture."""
+    """The frames of [B, 1, n_mels, frames] at `places` [B, frames]; zeros at places beyond the picture."""
     there = (places >= 0) & (places < pictures.shape[3])
     numbers = places.long().clamp(0, pictures.shape[3] - 1)[:, None, None].expand_as(pictures)
     return pictures.gather(3, numbers) * there[:, None, None]
@@ -112,37 +112,37 @@ def _noisy(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: 
 
     if not settings.noise:
         return pictures
-    area, num_bins = (torch.from_numpy(values).float() for values in _noise_bands(how.rate, how.num_points, how.mels))
+    area, num_bins = (torch.from_numpy(values).float() for values in _noise_bands(how.rate, how.num_points, how.n_mels))
     share = up_to(len(pictures), settings.noise, generator)
     spread = 1 / (9 * num_bins[:, None])
     flicker = (1 - spread + spread.sqrt() * torch.randn(pictures.shape, generator=generator)).clamp(min=0) ** 3
     unit = (area[:, None] * flicker).to(pictures.device)
-    power = 10 ** ((pictures / _LOUDEST - 1) * how.floor_db / 10)
+    power = 10 ** ((pictures / _LOUDEST - 1) * how.top_db / 10)
     loudness = power.sum(dim=2).mean(dim=2) * (share**2).to(pictures.device)[:, None]
     heard = power + unit * loudness[:, :, None, None]
     heard = heard * (power.amax(dim=(1, 2, 3), keepdim=True) / heard.amax(dim=(1, 2, 3), keepdim=True))
-    return ((10 * heard.log10() / how.floor_db + 1) * _LOUDEST).clamp(0, _LOUDEST)
+    return ((10 * heard.log10() / how.top_db + 1) * _LOUDEST).clamp(0, _LOUDEST)
 
 
 @lru_cache(maxsize=8)
-def _noise_bands(rate: int, num_points: int, mels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What share of white noise each band hears [mels], and how many independent bins that is [mels].
+def _noise_bands(rate: int, num_points: int, n_mels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What share of white noise each band hears [n_mels], and how many independent bins that is [n_mels].
 
     The second is (sum of weights) squared over the sum of squares: Kish's effective number.
     """
-    filters = mel_filters(rate, num_points, mels)
+    filters = mel_filters(rate, num_points, n_mels)
     area = filters.sum(axis=1)
     squares = (filters**2).sum(axis=1)
-    num_bins = np.divide(area**2, squares, out=np.ones(mels), where=squares > 0)
+    num_bins = np.divide(area**2, squares, out=np.ones(n_mels), where=squares > 0)
     return area / (area.sum() or 1.0), np.maximum(num_bins, 1.0)
 
 
 def _louder(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram) -> Tensor:
-    """Louder or quieter: a decibel is 255 / floor_db bytes. Silence stays silence, as nothing is known below it."""
+    """Louder or quieter: a decibel is 255 / top_db bytes. Silence stays silence, as nothing is known below it."""
     if not settings.gain:
         return pictures
     decibels = either_way(len(pictures), settings.gain, generator).to(pictures.device)
-    louder = (pictures + (decibels * _LOUDEST / how.floor_db).reshape(-1, 1, 1, 1)).clamp(0, _LOUDEST)
+    louder = (pictures + (decibels * _LOUDEST / how.top_db).reshape(-1, 1, 1, 1)).clamp(0, _LOUDEST)
     return louder * (pictures > 0)
 
 

@@ -35,15 +35,15 @@ class AudioState:
 
 
 class AudioEncoding(Encoding):
-    """Resampled, cut or filled up to `num_samples`, and drawn as [1, mels, frames] bytes; see sound.py."""
+    """Resampled, cut or filled up to `num_samples`, and drawn as [1, n_mels, frames] bytes; see sound.py."""
 
     type: Literal["audio"] = "audio"
     rate: int
     num_samples: int
     window: int
     hop: int
-    mels: int
-    floor_db: float
+    n_mels: int
+    top_db: float
 
     @property
     def spectrogram(self) -> Spectrogram:
@@ -52,12 +52,12 @@ class AudioEncoding(Encoding):
             num_samples=self.num_samples,
             window=self.window,
             hop=self.hop,
-            mels=self.mels,
-            floor_db=self.floor_db,
+            n_mels=self.n_mels,
+            top_db=self.top_db,
         )
 
     def field(self, name: str) -> Field:
-        shape = (1, self.mels, self.spectrogram.num_frames)
+        shape = (1, self.n_mels, self.spectrogram.num_frames)
         return Field(name=name, kind="audio", shape=shape, factor=(round_significant(1 / 255),), offset=(0.0,))
 
 
@@ -108,14 +108,14 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
             num_samples=max(1, round(seconds * rate)),
             window=max(2, round(settings.window_ms / 1000 * rate)),
             hop=max(1, round(settings.hop_ms / 1000 * rate)),
-            mels=settings.mels,
-            floor_db=settings.floor_db,
+            n_mels=settings.n_mels,
+            top_db=settings.top_db,
         )
 
     def transform(self, values: pl.Series, encoding: AudioEncoding) -> NDArray[np.uint8]:
-        """[N, 1, mels, frames] uint8. Raises UserError for bytes that are no sound."""
+        """[N, 1, n_mels, frames] uint8. Raises UserError for bytes that are no sound."""
         how = encoding.spectrogram
-        block = np.empty((len(values), 1, how.mels, how.num_frames), dtype=np.uint8)
+        block = np.empty((len(values), 1, how.n_mels, how.num_frames), dtype=np.uint8)
         for number, content in enumerate(values):
             clip = decode(content)
             if clip is None or not len(clip.samples):
@@ -126,7 +126,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
     def augment(
         self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, deviation: float = 1.0
     ) -> Tensor:
-        """[B, 1, mels, frames] bytes, as uint8 or float32."""
+        """[B, 1, n_mels, frames] bytes, as uint8 or float32."""
         from tasks.columns.audio.augment import augment_spectrograms
 
         assert isinstance(settings, AugmentAudio)

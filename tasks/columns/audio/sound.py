@@ -43,14 +43,14 @@ class Clip:
 
 @dataclass(frozen=True, kw_only=True)
 class Spectrogram:
-    """How samples become a picture: `rate` in Hz, lengths in samples, `floor_db` below the loudest is silence."""
+    """How samples become a picture: `rate` in Hz, lengths in samples, `top_db` below the loudest is silence."""
 
     rate: int
     num_samples: int
     window: int
     hop: int
-    mels: int
-    floor_db: float
+    n_mels: int
+    top_db: float
 
     @property
     def num_frames(self) -> int:
@@ -80,25 +80,25 @@ def decode(content: bytes | None) -> Clip | None:
 
 
 def draw(clip: Clip, how: Spectrogram) -> NDArray[np.uint8]:
-    """The clip as [mels, frames] bytes: 255 for its loudest place, 0 for `floor_db` below that and for silence.
+    """The clip as [n_mels, frames] bytes: 255 for its loudest place, 0 for `top_db` below that and for silence.
 
     Low pitches come first. A clip that is longer is cut, a shorter one ends in silence.
     """
     samples = _fitted(clip, how)
     power = _power(samples / (np.abs(samples).max() or 1.0), how)
-    heard = mel_filters(how.rate, how.num_points, how.mels) @ power.T
-    quietest = 10 ** (-how.floor_db / 10)
+    heard = mel_filters(how.rate, how.num_points, how.n_mels) @ power.T
+    quietest = 10 ** (-how.top_db / 10)
     decibels = 10 * np.log10(np.maximum(heard / (heard.max() or 1.0), quietest))
-    return np.round((decibels / how.floor_db + 1) * 255).astype(np.uint8)
+    return np.round((decibels / how.top_db + 1) * 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=8)
-def mel_filters(rate: int, num_points: int, mels: int) -> NDArray[np.float64]:
-    """Triangles over the bins of a Fourier transform, [mels, num_points // 2 + 1], evenly spaced in mel.
+def mel_filters(rate: int, num_points: int, n_mels: int) -> NDArray[np.float64]:
+    """Triangles over the bins of a Fourier transform, [n_mels, num_points // 2 + 1], evenly spaced in mel.
 
     mel(f) = 2595 log10(1 + f / 700): O'Shaughnessy, Speech Communication (1987), as the HTK book has it (section 5.4).
     """
-    edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + rate / 2 / 700), mels + 2) / 2595) - 1)
+    edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + rate / 2 / 700), n_mels + 2) / 2595) - 1)
     bins = np.fft.rfftfreq(num_points, 1 / rate)
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
     return np.maximum(0, np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)))

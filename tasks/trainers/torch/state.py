@@ -66,7 +66,7 @@ class Training:
         self.still: list[nn.Module] = frozen(self.network, config)
         self.optimizer = make_optimizer(self.network, config)
         self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
-        held_bytes = config.held_mebibytes * 2**20
+        held_bytes = config.max_memory_mib * 2**20
         self.batches: Batches = make_batches(
             job.train,
             job.spec,

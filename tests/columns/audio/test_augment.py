@@ -13,7 +13,7 @@ from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
 from tasks.params.augment import AugmentAudio
 from tests.sounds import tone
 
-HOW = Spectrogram(rate=8_000, num_samples=4_000, window=200, hop=80, mels=20, floor_db=80)
+HOW = Spectrogram(rate=8_000, num_samples=4_000, window=200, hop=80, n_mels=20, top_db=80)
 EVERYTHING = AugmentAudio(shift=0.3, gain=10, noise=0.5, stretch=0.2, time_mask=0.3, pitch_mask=0.3)
 
 

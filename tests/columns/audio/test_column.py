@@ -47,7 +47,7 @@ def test_one_long_recording_does_not_blow_up_all_others() -> None:
 
 
 def test_settings_go_before_what_was_seen() -> None:
-    encoding = learnt([tone(440)], rate=16_000, seconds=0.1, mels=20, window_ms=50, hop_ms=50)
+    encoding = learnt([tone(440)], rate=16_000, seconds=0.1, n_mels=20, window_ms=50, hop_ms=50)
     assert encoding.field("x").shape == (1, 20, 2)
 
 

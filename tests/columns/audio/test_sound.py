@@ -12,7 +12,7 @@ from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw, mel_filte
 from tests.sounds import tone, wav
 
 WAVE = np.sin(np.arange(160) / 3)
-HOW = Spectrogram(rate=8_000, num_samples=2_000, window=200, hop=80, mels=40, floor_db=80)
+HOW = Spectrogram(rate=8_000, num_samples=2_000, window=200, hop=80, n_mels=40, top_db=80)
 FORMS: dict[str, NDArray[np.generic]] = {
     "unsigned": (WAVE * 127 + 128).astype(np.uint8),
     "16 bits": (WAVE * 32_767).astype(np.int16),
@@ -115,13 +115,13 @@ def test_a_pure_tone_is_brightest_in_the_band_of_its_pitch() -> None:
         clip = decode(tone(pitch))
         assert clip is not None
         bins = np.fft.rfftfreq(HOW.num_points, 1 / HOW.rate)
-        nearest = mel_filters(HOW.rate, HOW.num_points, HOW.mels)[:, np.abs(bins - pitch).argmin()].argmax()
+        nearest = mel_filters(HOW.rate, HOW.num_points, HOW.n_mels)[:, np.abs(bins - pitch).argmin()].argmax()
         assert abs(int(draw(clip, HOW).mean(axis=1).argmax()) - nearest) <= 1
 
 
 def test_every_sample_is_heard() -> None:
     for num_samples in (1, 199, 200, 201, 280, 281):
-        how = Spectrogram(rate=8_000, num_samples=num_samples, window=200, hop=80, mels=8, floor_db=80)
+        how = Spectrogram(rate=8_000, num_samples=num_samples, window=200, hop=80, n_mels=8, top_db=80)
         samples = np.zeros(num_samples, dtype=np.float32)
         samples[-1 if num_samples < 100 else -50] = 1
         assert 200 + (how.num_frames - 1) * 80 >= num_samples

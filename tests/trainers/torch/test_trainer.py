@@ -275,7 +275,7 @@ def test_streamed_rows_are_learnt_and_go_on_to_the_same_bytes(tmp_path: Path) ->
         "train": stored(given.train.loaded(), BINARY, tmp_path / "train"),
         "validation": stored(given.validation.loaded(), BINARY, tmp_path / "validation"),
     }
-    settings = config(held_mebibytes=0, epochs=6, learning_rate=0.02, batch_size=32, checkpoint_steps=2)
+    settings = config(max_memory_mib=0, epochs=6, learning_rate=0.02, batch_size=32, checkpoint_steps=2)
     whole = TorchTrainer().fit(job(**files), settings)
     with pytest.raises(Killed):
         TorchTrainer().fit(job(**files, checkpoints=tmp_path / "checkpoints", listeners=[KilledAt(3)]), settings)

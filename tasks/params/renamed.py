@@ -1,0 +1,77 @@
+"""Settings that had another name before: still read under it for one version, with a line that says the new one."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+RENAMED: dict[str, str] = {
+    "normalize.audio.floor_db": "top_db",
+    "normalize.audio.mels": "n_mels",
+    "train[torch].held_mebibytes": "max_memory_mib",
+}
+"""Where the setting stands in a pipeline's block, and its name today. `[KIND]` asks for that kind of section, `*` is
+any key."""
+
+_STEP = re.compile(r"^([^\[]+)(?:\[(\w+)\])?$")
+
+_logger = logging.getLogger(__name__)
+
+
+def renamed_in(block: Any) -> dict[str, str]:
+    """The settings of a pipeline's block that stand there under an old name, such as `train.held_mebibytes`, each with
+    its new name."""
+    return {".".join([*where, name]): RENAMED[path] for path, where, name in _old_names(block)}
+
+
+def with_new_names(block: Any) -> Any:
+    """The block as it is written today. A setting that stands there under both names keeps the old one, too, so that it
+    is refused like any unknown setting."""
+    for path, where, name in list(_old_names(block)):
+        block = _moved(block, where, name, RENAMED[path])
+    return block
+
+
+@cache
+def warn_once(file: Path, pipeline: str, setting: str, new_name: str) -> None:
+    """One line a process for each setting: a run reads its parameters more than once."""
+    _logger.warning(
+        "%s: pipelines.%s.%s is called %s now; the old name is read for this version", file, pipeline, setting, new_name
+    )
+
+
+def _old_names(block: Any) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    for path in RENAMED:
+        *sections, name = path.split(".")
+        for where, section in _sections(block, sections):
+            if name in section:
+                yield path, where, name
+
+
+def _sections(block: Any, steps: list[str]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Every mapping that the steps lead to, with its way from the block."""
+    if not isinstance(block, Mapping):
+        return
+    if not steps:
+        yield (), block
+        return
+    match = _STEP.match(steps[0])
+    assert match, f"{steps[0]} is no step of RENAMED"
+    key, kind = match.groups()
+    for name in list(block) if key == "*" else [key]:
+        section = block.get(name)
+        if isinstance(section, Mapping) and kind in (None, section.get("kind")):
+            yield from (((str(name), *where), found) for where, found in _sections(section, steps[1:]))
+
+
+def _moved(block: Mapping[str, Any], where: tuple[str, ...], old: str, new: str) -> dict[str, Any]:
+    """A copy of the block in which the setting has its new name, in the same place."""
+    if where:
+        return {**block, where[0]: _moved(block[where[0]], where[1:], old, new)}
+    if new in block:
+        return dict(block)
+    return {new if key == old else key: value for key, value in block.items()}

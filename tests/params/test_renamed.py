@@ -1,0 +1,75 @@
+"""Settings are read under the name that they had before, and a line says the new one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tasks.command.doctor import examine
+from tasks.errors import UserError
+from tasks.params.file import load_pipeline
+from tasks.params.pipeline import Pipeline
+from tasks.params.renamed import RENAMED, renamed_in, warn_once, with_new_names
+from tests.projects import REPOSITORY, make_project
+
+BLOCK = (REPOSITORY / "examples" / "digits.yaml").read_text()
+OLD = BLOCK.replace("      seed: 0\n    evaluate", "      held_mebibytes: 64\n      seed: 0\n    evaluate")
+
+
+def block(text: str) -> dict:
+    return YAML(typ="safe").load(text)["pipelines"]["digits"]
+
+
+def test_an_old_name_is_read_and_a_line_says_the_new_one(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    warn_once.cache_clear()
+    params = tmp_path / "params.yaml"
+    params.write_text(OLD)
+    with caplog.at_level(logging.WARNING):
+        config = load_pipeline(params, "digits")
+        load_pipeline(params, "digits")
+    assert config.train.max_memory_mib == 64
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{params}: pipelines.digits.train.held_mebibytes is called max_memory_mib now; "
+        "the old name is read for this version"
+    ]
+
+
+def test_both_names_are_refused(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(OLD.replace("held_mebibytes: 64", "held_mebibytes: 64\n      max_memory_mib: 32"))
+    with pytest.raises(UserError, match=r"train.held_mebibytes is unknown"):
+        load_pipeline(params, "digits")
+
+
+def test_a_name_counts_only_in_a_section_of_its_kind() -> None:
+    other = block(OLD)
+    other["train"] = {"kind": "lightgbm", "held_mebibytes": 64}
+    assert renamed_in(block(OLD)) == {"train.held_mebibytes": "max_memory_mib"}
+    assert renamed_in(other) == {}
+    assert with_new_names(other) == other
+
+
+@pytest.mark.parametrize("nothing", [None, [], "text", {"train": None}, {"train": {"kind": "torch"}}, {}])
+def test_what_has_no_old_names_stays_as_it_is(nothing: object) -> None:
+    assert with_new_names(nothing) == nothing
+    assert renamed_in(nothing) == {}
+
+
+@pytest.mark.parametrize("path", RENAMED)
+def test_the_new_name_is_a_setting_and_the_old_one_is_not(path: str) -> None:
+    schema = Pipeline.model_json_schema()
+    name = path.split(".")[-1]
+    settings = {key for model in schema["$defs"].values() for key in model.get("properties", {})}
+    assert RENAMED[path] in settings
+    assert name != RENAMED[path]
+
+
+def test_doctor_lists_old_names(tmp_path: Path) -> None:
+    project = make_project(tmp_path, OLD)
+    told = [check for check in examine(project) if check.name == "params.yaml" and check.cure]
+    assert [(check.finding, check.cure) for check in told] == [
+        ("pipelines.digits.train.held_mebibytes is an old name", "call it max_memory_mib")
+    ]

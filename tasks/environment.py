@@ -28,8 +28,8 @@ def git_state(root: Path) -> dict[str, Any]:
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:
     """The installed versions, without those that are not installed."""
-    found = ((name, installed_version(name)) for name in sorted(names))
-    return {name: text for name, text in found if text is not None}
+    versions = ((name, installed_version(name)) for name in sorted(names))
+    return {name: text for name, text in versions if text is not None}
 
 
 def installed_version(name: str) -> str | None:
@@ -43,16 +43,17 @@ def installed_version(name: str) -> str | None:
 def is_alive(process: int) -> bool:
     """Whether a process with this id runs on this machine, whoever's it is."""
     try:
-        os.kill(process, 0)
+        os.kill(process, 0)  # signal 0 is never delivered: the kernel only checks that it could be
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it is there, and another user's
         return True
     return True
 
 
 def _git(root: Path, *arguments: str) -> str | None:
     """What git answers; None without git or outside a repository."""
+    # Without it `git status` rewrites .git/index, and two runs at once would wait for each other's lock.
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
     try:
         answer = subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, text=True)

@@ -56,21 +56,22 @@ def validate(paths: Paths) -> Report:
 def clean(paths: Paths) -> Report:
     """How many rows were kept, how many of them should be looked at, and columns that look personal and stay so."""
     content = files.read_json(paths.cleaning_report)
-    bare = [found["column"] for found in content.get("personal", []) if found["treatment"] == "none"]
-    said = [_kept(content)]
-    said += [f"{content['num_flagged']:,} flagged"] if content.get("num_flagged") else []
-    said += [f"personal data in {', '.join(bare[:3])}{' ...' if len(bare) > 3 else ''}"] if bare else []
-    return Report(stage="clean", figure=", ".join(said), numbers=content)
+    unprotected = [entry["column"] for entry in content.get("personal", []) if entry["treatment"] == "none"]
+    figures = [_kept(content)]
+    figures += [f"{content['num_flagged']:,} flagged"] if content.get("num_flagged") else []
+    if unprotected:
+        figures += [f"personal data in {', '.join(unprotected[:3])}{' ...' if len(unprotected) > 3 else ''}"]
+    return Report(stage="clean", figure=", ".join(figures), numbers=content)
 
 
 def split(paths: Paths) -> Report:
     """The rows of each part, the folds, and how many rows are judged on though train has them too."""
     content = files.read_json(paths.split_report)
     num_rows, folds = content["num_rows"], content.get("folds", [])
-    said = [" / ".join(f"{num_rows[part]:,}" for part in PARTS) + " rows"]
-    said += [f"{len(folds)} folds"] if folds else []
-    said += [f"{num:,} {part} rows also in train" for part, num in content.get("num_shared", {}).items() if num]
-    return Report(stage="split", figure=", ".join(said), numbers=num_rows)
+    figures = [" / ".join(f"{num_rows[part]:,}" for part in PARTS) + " rows"]
+    figures += [f"{len(folds)} folds"] if folds else []
+    figures += [f"{num:,} {part} rows also in train" for part, num in content.get("num_shared", {}).items() if num]
+    return Report(stage="split", figure=", ".join(figures), numbers=num_rows)
 
 
 def normalize(paths: Paths) -> Report:
@@ -91,9 +92,9 @@ def augment(paths: Paths) -> Report:
         if extent not in (0, "none")
     ]
     copies, balance = content.get("copies", 0), content.get("balance", "none")
-    said = ", ".join([*dict.fromkeys(changes), *([content["mix"]["kind"]] if content.get("mix") else [])])
-    figures = [f"{said} on the batch"] if said and not copies else []
-    figures += [f"{copies} {'copy' if copies == 1 else 'copies'} of each row ({said})"] if copies else []
+    names = ", ".join([*dict.fromkeys(changes), *([content["mix"]["kind"]] if content.get("mix") else [])])
+    figures = [f"{names} on the batch"] if names and not copies else []
+    figures += [f"{copies} {'copy' if copies == 1 else 'copies'} of each row ({names})"] if copies else []
     figures += [f"{balance} up to the largest class"] if balance != "none" else []
     figures += [f"{content['num_rows']:,} rows"] if copies or balance != "none" else []
     return Report(stage="augment", figure=", ".join(figures) or "nothing to do", numbers=content)

@@ -56,14 +56,14 @@ def _one_a_choice(problems: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
     choices: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
     for problem in problems:
         choices.setdefault(_choice_at(problem["loc"]), []).append(problem)
-    for found in choices.values():
-        furthest = max(len(problem["loc"]) for problem in found)
-        nearest, *others = (problem for problem in found if len(problem["loc"]) == furthest)
+    for of_one_choice in choices.values():
+        furthest = max(len(problem["loc"]) for problem in of_one_choice)
+        nearest, *others = (problem for problem in of_one_choice if len(problem["loc"]) == furthest)
         if others:
-            said = [
+            expectations = [
                 problem["msg"].removeprefix("Input should be ").split(", unable")[0] for problem in (nearest, *others)
             ]
-            nearest = {**nearest, "type": "choice", "msg": f"Input should be {', or '.join(said)}"}
+            nearest = {**nearest, "type": "choice", "msg": f"Input should be {', or '.join(expectations)}"}
         yield nearest
 
 

@@ -219,9 +219,9 @@ def _first_complaint(error: ValidationError, of_type: ColumnTypeName) -> str:
         return str(first["ctx"]["error"])
     match first["type"]:
         case "literal_error":
-            wanted = f"must be {first['ctx']['expected']}"
+            expectation = f"must be {first['ctx']['expected']}"
         case "string_type":
-            wanted = "must be text; put it in quotes"
+            expectation = "must be text; put it in quotes"
         case _:
-            wanted = "must be a number"
-    return f"{first['loc'][0]} {first['input']!r} does not fit a {of_type} column; it {wanted}"
+            expectation = "must be a number"
+    return f"{first['loc'][0]} {first['input']!r} does not fit a {of_type} column; it {expectation}"

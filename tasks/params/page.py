@@ -48,18 +48,18 @@ def page() -> str:
     schema = json_schema()
     definitions: Schema = schema["$defs"]
     stages = definitions["Pipeline"]["properties"]
-    told: dict[str, str] = {}
+    shown: dict[str, str] = {}
     lines = [INTRODUCTION, " · ".join(f"[{stage}](#{stage})" for stage in STAGES), ""]
     for stage in STAGES:
-        lines += _section(stage, stages[stage], definitions, told, level=2)
+        lines += _section(stage, stages[stage], definitions, shown, level=2)
     return "\n".join(lines).rstrip() + "\n"
 
 
 def tables() -> dict[str, str]:
     """The table below each heading of the page. What it links to stands in parameters.md."""
     sections = re.findall(r"^#+ (.+)\n((?:(?!#).*\n)*)", page(), re.MULTILINE)
-    found = {heading: re.search(r"(?:^\|.*\n)+", text, re.MULTILINE) for heading, text in sections}
-    return {heading: table[0].replace("](#", "](parameters.md#") for heading, table in found.items() if table}
+    tables = {heading: re.search(r"(?:^\|.*\n)+", text, re.MULTILINE) for heading, text in sections}
+    return {heading: table[0].replace("](#", "](parameters.md#") for heading, table in tables.items() if table}
 
 
 def with_tables(text: str) -> str:
@@ -86,39 +86,39 @@ def main(arguments: Sequence[str]) -> None:
         print(page(), end="")  # noqa: T201
 
 
-def _section(path: str, schema: Schema, definitions: Schema, told: dict[str, str], level: int) -> Iterator[str]:
+def _section(path: str, schema: Schema, definitions: Schema, shown: dict[str, str], level: int) -> Iterator[str]:
     """A heading for what stands at `path`, with its settings, and a section for each thing below it.
 
-    `told` has the headings of the models that were shown before: one that may stand in several places is shown once.
+    `shown` has the headings of the models that were shown before: one that may stand in several places is shown once.
     """
     kinds = _kinds(schema, definitions)
     if kinds:
-        new = {kind: model for kind, model in kinds.items() if model["title"] not in told}
-        told.update({model["title"]: f"{path}, kind: {kind}" for kind, model in new.items()})
-        yield from _choice(path, kinds, told, level)
+        new = {kind: model for kind, model in kinds.items() if model["title"] not in shown}
+        shown.update({model["title"]: f"{path}, kind: {kind}" for kind, model in new.items()})
+        yield from _choice(path, kinds, shown, level)
         for kind, model in new.items():
-            yield from _model(path, f"{path}, kind: {kind}", model, definitions, told, level + 1)
+            yield from _model(path, f"{path}, kind: {kind}", model, definitions, shown, level + 1)
     else:
         model = _resolved(schema, definitions)
-        if model["title"] in told:
-            yield from (f"{'#' * level} {path}", "", f"As {_link(told[model['title']], told[model['title']])}.", "")
+        if model["title"] in shown:
+            yield from (f"{'#' * level} {path}", "", f"As {_link(shown[model['title']], shown[model['title']])}.", "")
             return
-        told[model["title"]] = path
-        yield from _model(path, path, model, definitions, told, level)
+        shown[model["title"]] = path
+        yield from _model(path, path, model, definitions, shown, level)
 
 
-def _choice(path: str, kinds: Mapping[str, Schema], told: Mapping[str, str], level: int) -> Iterator[str]:
+def _choice(path: str, kinds: Mapping[str, Schema], shown: Mapping[str, str], level: int) -> Iterator[str]:
     default = next((kind for kind, model in kinds.items() if "default" in model["properties"]["kind"]), None)
     left_out = f" (`{default}` when it is left out)" if default else ""
     yield from (f"{'#' * level} {path}", "", f"One of these, by its `kind`{left_out}:", "")
     yield from ("| kind | is |", "| --- | --- |")
     for kind, model in kinds.items():
-        yield f"| {_link(f'`{kind}`', told[model['title']])} | {_cell(model['description'])} |"
+        yield f"| {_link(f'`{kind}`', shown[model['title']])} | {_cell(model['description'])} |"
     yield ""
 
 
 def _model(
-    path: str, title: str, model: Schema, definitions: Schema, told: dict[str, str], level: int
+    path: str, title: str, model: Schema, definitions: Schema, shown: dict[str, str], level: int
 ) -> Iterator[str]:
     """One mapping's settings as a table; `path` is where it stands in a block, `title` also names its kind."""
     yield from (f"{'#' * level} {title}", "", " ".join(model["description"].split()), "")
@@ -130,7 +130,7 @@ def _model(
     for name, setting in settings.items():
         if _is_section(setting, definitions):
             place, below = _below(f"{path}.{name}", setting)
-            yield from _section(place, below, definitions, told, level + 1)
+            yield from _section(place, below, definitions, shown, level + 1)
 
 
 def _row(path: str, name: str, setting: Schema, definitions: Schema) -> str:
@@ -138,7 +138,7 @@ def _row(path: str, name: str, setting: Schema, definitions: Schema) -> str:
     if _is_section(setting, definitions):
         place, below = _below(path, setting)
         value = _link("a mapping" if place == path else f"a mapping for each {_NAMES[name]}", place)
-        # A section without a description of its own is told by its model.
+        # A section without a description of its own is shown by its model.
         setting = {"description": _resolved(below, definitions).get("description", ""), **setting}
     return f"| `{name}` | {value} | {_default(setting, definitions)} | {_cell(setting.get('description', ''))} |"
 

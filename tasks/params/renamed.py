@@ -65,7 +65,7 @@ def _sections(block: Any, steps: list[str]) -> Iterator[tuple[tuple[str, ...], M
     for name in list(block) if key == "*" else [key]:
         section = block.get(name)
         if isinstance(section, Mapping) and kind in (None, section.get("kind")):
-            yield from (((str(name), *where), found) for where, found in _sections(section, steps[1:]))
+            yield from (((str(name), *where), below) for where, below in _sections(section, steps[1:]))
 
 
 def _moved(block: Mapping[str, Any], where: tuple[str, ...], old: str, new: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,56 +36,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"The stages, in order: {', '.join(STAGES)}.",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-
-    init = commands.add_parser(
-        "init", help="look at your data, and write a pipeline for them: a block of params.yaml and a drafted suite"
-    )
-    init.add_argument("name", help="the new pipeline's name: lower-case letters, digits, - and _")
-    init.add_argument(
-        "source", help="the data: a file, a folder, a glob, an archive, a URL, or a database such as sqlite:///shop.db"
-    )
-    init.add_argument("--target", metavar="COLUMN", help="the column to predict; guessed, with the reason, if left out")
-    init.add_argument("--test", metavar="PATH", help="the test rows, when they come apart from the others")
-    init.add_argument("--query", metavar="SQL", help="the rows of a database: one SELECT")
-    init.add_argument("--dry-run", action="store_true", help="print the block, and write nothing")
-    init.set_defaults(command=_init)
-
-    run = commands.add_parser("run", help="run a pipeline's stages, as far as they are out of date")
-    run.add_argument("pipeline", nargs="?", help="a pipeline of params.yaml; may be left out when there is only one")
-    run.add_argument("--plain", action="store_true", help="without Prefect: the same stages, the same files")
-    run.add_argument("--from", dest="first", metavar="STAGE", help="begin at this stage")
-    run.add_argument("--to", dest="last", metavar="STAGE", help="end after this stage")
-    run.add_argument("--force", action="store_true", help="run the stages though nothing changed")
-    run.add_argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else")
-    run.set_defaults(command=_run)
-
-    status = commands.add_parser("status", help="say what is out of date, and why, without running anything")
-    status.add_argument("pipeline", nargs="?", help="a pipeline of params.yaml; all of them when left out")
-    status.set_defaults(command=_status)
-
-    add = commands.add_parser("add", help="add a ready-made block to params.yaml, and draft its expectations")
-    add.add_argument("file", type=Path, help="a YAML file with one pipeline, such as examples/sms-spam.yaml")
-    add.add_argument("--source", metavar="PATH", help="the data: a file, a glob or a folder")
-    add.add_argument("--name", help="the pipeline's name, if not the one in the file")
-    add.set_defaults(command=_add)
-
-    expect = commands.add_parser(
-        "expect", help="draft the expectations anew, and show how they differ from those that are kept"
-    )
-    expect.add_argument("pipeline", nargs="?", help="a pipeline of params.yaml; may be left out when there is only one")
-    expect.add_argument("--write", action="store_true", help="take over what is new, and what nobody has edited")
-    expect.set_defaults(command=_expect)
-
-    doctor = commands.add_parser("doctor", help="check the installation, and say how to mend it")
-    doctor.set_defaults(command=_doctor)
-
-    schema = commands.add_parser("schema", help="print the JSON schema of params.yaml, for editors")
-    schema.set_defaults(command=_schema)
-
-    schedule = commands.add_parser(
-        "schedule", help="register prefect.yaml's schedules with a server, and run them here"
-    )
-    schedule.set_defaults(command=_schedule)
+    for command, (run, text, arguments) in _COMMANDS.items():
+        subparser = commands.add_parser(command, help=text)
+        for names, settings in arguments:
+            subparser.add_argument(*names, **settings)
+        subparser.set_defaults(command=run)
     return parser
 
 
@@ -205,6 +160,74 @@ def _chosen(project: Project, name: str | None) -> str:
     if len(names) > 1:
         raise UserError(f"{project.params}: has {len(names)} pipelines; say which: {', '.join(names)}")
     return names[0]
+
+
+def _argument(*names: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """An argument of a command, as `argparse` takes it."""
+    return names, settings
+
+
+_ONE_PIPELINE = _argument(
+    "pipeline", nargs="?", help="a pipeline of params.yaml; may be left out when there is only one"
+)
+
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, ...]]] = {
+    "init": (
+        _init,
+        "look at your data, and write a pipeline for them: a block of params.yaml and a drafted suite",
+        (
+            _argument("name", help="the new pipeline's name: lower-case letters, digits, - and _"),
+            _argument(
+                "source",
+                help="the data: a file, a folder, a glob, an archive, a URL, or a database such as sqlite:///shop.db",
+            ),
+            _argument(
+                "--target", metavar="COLUMN", help="the column to predict; guessed, with the reason, if left out"
+            ),
+            _argument("--test", metavar="PATH", help="the test rows, when they come apart from the others"),
+            _argument("--query", metavar="SQL", help="the rows of a database: one SELECT"),
+            _argument("--dry-run", action="store_true", help="print the block, and write nothing"),
+        ),
+    ),
+    "run": (
+        _run,
+        "run a pipeline's stages, as far as they are out of date",
+        (
+            _ONE_PIPELINE,
+            _argument("--plain", action="store_true", help="without Prefect: the same stages, the same files"),
+            _argument("--from", dest="first", metavar="STAGE", help="begin at this stage"),
+            _argument("--to", dest="last", metavar="STAGE", help="end after this stage"),
+            _argument("--force", action="store_true", help="run the stages though nothing changed"),
+            _argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else"),
+        ),
+    ),
+    "status": (
+        _status,
+        "say what is out of date, and why, without running anything",
+        (_argument("pipeline", nargs="?", help="a pipeline of params.yaml; all of them when left out"),),
+    ),
+    "add": (
+        _add,
+        "add a ready-made block to params.yaml, and draft its expectations",
+        (
+            _argument("file", type=Path, help="a YAML file with one pipeline, such as examples/sms-spam.yaml"),
+            _argument("--source", metavar="PATH", help="the data: a file, a glob or a folder"),
+            _argument("--name", help="the pipeline's name, if not the one in the file"),
+        ),
+    ),
+    "expect": (
+        _expect,
+        "draft the expectations anew, and show how they differ from those that are kept",
+        (
+            _ONE_PIPELINE,
+            _argument("--write", action="store_true", help="take over what is new, and what nobody has edited"),
+        ),
+    ),
+    "doctor": (_doctor, "check the installation, and say how to mend it", ()),
+    "schema": (_schema, "print the JSON schema of params.yaml, for editors", ()),
+    "schedule": (_schedule, "register prefect.yaml's schedules with a server, and run them here", ()),
+}
+"""Each subcommand: the function that does it, its line of help, its arguments."""
 
 
 if __name__ == "__main__":

@@ -12,15 +12,15 @@ import polars as pl
 from tasks import files, reports
 from tasks.augmentation.settings import SECTIONS
 from tasks.errors import UserError
-from tasks.evaluation.metrics import number, positive_number
-from tasks.evaluation.plots import Picture, learning_curves
+from tasks.evaluation.metrics import positive_number
+from tasks.evaluation.plots import Plot, learning_curves
 from tasks.evaluation.predictions import Answers, Judgement, judge_classes, judge_values
 from tasks.evaluation.report_page import Mistake, Page, Station, render, show_row
 from tasks.model_input.block_columns import read_examples
 from tasks.params.evaluate import Evaluate
 from tasks.paths import PARTS, Paths
 from tasks.recipe.recipe import Recipe, read_recipe
-from tasks.reports import Report
+from tasks.reports import Report, number
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
 from tasks.trainers import load
@@ -50,12 +50,6 @@ def run(config: Evaluate, paths: Paths) -> Report:
     return reports.evaluate(paths)
 
 
-def headline(metrics: dict[str, float]) -> str:
-    """The metric that is named first, such as "accuracy 0.9926" or "rmse 54.13"."""
-    name = "accuracy" if "accuracy" in metrics else "rmse"
-    return f"{name} {number(metrics[name])}"
-
-
 def answer_test_rows(recipe: Recipe, paths: Paths) -> Answers:
     """The model's answers to normalized/test/, a part at a time."""
     spec = recipe.spec()
@@ -68,7 +62,7 @@ def answer_test_rows(recipe: Recipe, paths: Paths) -> Answers:
     return Answers(actual=np.concatenate(actual), given=np.concatenate(given).astype(np.float64))
 
 
-def write_plots(paths: Paths, pictures: Sequence[Picture]) -> None:
+def write_plots(paths: Paths, pictures: Sequence[Plot]) -> None:
     """plots/NAME.png, and nothing else there."""
     with files.aside(paths.plots) as draft:
         draft.mkdir()
@@ -135,16 +129,14 @@ def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:
     return Mistake(row=row, actual=number(actual), predicted=number(predicted), certainty=certainty, values=values)
 
 
-def _page(
-    paths: Paths, dataset: Dataset, metrics: dict[str, float], judged: Judgement, learning: list[Picture]
-) -> Page:
+def _page(paths: Paths, dataset: Dataset, metrics: dict[str, float], judged: Judgement, learning: list[Plot]) -> Page:
     run_facts = files.read_json(paths.run)
     told = files.read_json(paths.augmentation_report)
     is_augmented = any(told.get(section) for section in SECTIONS)
     return Page(
         pipeline=paths.pipeline,
         dataset=dataset,
-        headline=headline(metrics),
+        headline=reports.headline(metrics),
         lead=_lead(dataset, run_facts["trainer"], len(judged.scores)),
         verdict=judged.verdict,
         metrics=metrics,

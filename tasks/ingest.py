@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
+from tasks import reports
 from tasks.errors import UserError
 from tasks.ingestion.appended import write_pieces
 from tasks.ingestion.description import describe
 from tasks.ingestion.typed_rows import PlanChanged, Typing, first_plan, plan_of
-from tasks.parallel import ahead
+from tasks.parallel import prefetch
 from tasks.params.ingest import Ingest
 from tasks.paths import Paths
 from tasks.reports import Report
 from tasks.sources import source
 from tasks.sources.base import Place, Source
 from tasks.tables import storage
-from tasks.tables.dataset import Dataset, read_dataset, write_dataset
+from tasks.tables.dataset import Dataset, write_dataset
 from tasks.tables.parts import regroup
 
 _MOST_PASSES = 3
@@ -37,7 +37,7 @@ def run(config: Ingest, paths: Paths) -> Report:
     else:
         dataset = write_rows(config, rows, digest, paths.raw)
     write_dataset(paths.dataset, dataset)
-    return report(paths)
+    return reports.ingest(paths)
 
 
 def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Dataset:
@@ -47,7 +47,7 @@ def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Datas
         typing = Typing(config=config, rows=rows, plan=plan)
         try:
             with storage.table_writer(folder) as writer:
-                for part in ahead(regroup(typing.parts(), config.rows_per_part)):
+                for part in prefetch(regroup(typing.parts(), config.rows_per_part)):
                     writer.append(part)
                 dataset = describe(config, rows, typing.found, digest)
                 plan = plan_of(config, rows, typing.found)
@@ -56,17 +56,3 @@ def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Datas
             continue
         return dataset
     raise UserError(f"{rows.location}: changed while it was read; run again when nothing writes to it")
-
-
-def report(paths: Paths) -> Report:
-    """What dataset.json says, in small."""
-    dataset = read_dataset(paths.dataset)
-    types = Counter(column.type for column in dataset.features)
-    numbers = {
-        "rows": dataset.num_rows,
-        "columns": len(dataset.columns),
-        "features": dict(sorted(types.items())),
-        "target": dataset.target.name,
-        "task": dataset.task,
-    }
-    return Report(stage="ingest", figure=f"{dataset.num_rows:,} rows", numbers=numbers)

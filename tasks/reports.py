@@ -110,8 +110,18 @@ def train(paths: Paths) -> Report:
 def evaluate(paths: Paths) -> Report:
     """The test metric that says most in one number: accuracy, or for regression the RMSE."""
     metrics = files.read_json(paths.metrics)
-    headline = "accuracy" if "accuracy" in metrics else "rmse"
-    return Report(stage="evaluate", figure=f"{headline} {metrics[headline]:.4g}", numbers=metrics)
+    return Report(stage="evaluate", figure=headline(metrics), numbers=metrics)
+
+
+def headline(metrics: dict[str, float]) -> str:
+    """The metric that is named first, such as "accuracy 0.9926" or "rmse 54.13"."""
+    name = "accuracy" if "accuracy" in metrics else "rmse"
+    return f"{name} {number(metrics[name])}"
+
+
+def number(value: float) -> str:
+    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}" if abs(value) > 1 else f"{value:.4f}"
 
 
 def register(paths: Paths) -> Report:

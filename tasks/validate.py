@@ -14,9 +14,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasks import files
+from tasks import files, reports
 from tasks.errors import GateError
-from tasks.parallel import behind
+from tasks.parallel import write_behind
 from tasks.params.validate import Validate
 from tasks.paths import Paths
 from tasks.reports import Report
@@ -27,7 +27,7 @@ from tasks.validation.accepted import read_accepted, write_accepted
 from tasks.validation.data_profile import ProfileState
 from tasks.validation.drift import drift
 from tasks.validation.expectations import Suite, check_columns, read_suite
-from tasks.validation.findings import Finding, RowCounts, reasons, summarize
+from tasks.validation.findings import ExpectationResult, RowCounts, reasons, summarize
 from tasks.validation.whole_columns import WholeColumns
 
 
@@ -53,22 +53,10 @@ def run(config: Validate, paths: Paths) -> Report:
     if content["refusals"]:
         raise GateError(_refusal_message(content, paths))
     write_accepted(paths.accepted, accepted.after(profile.profile()))
-    return report(paths)
+    return reports.validate(paths)
 
 
-def report(paths: Paths) -> Report:
-    """What validation.json says, in small."""
-    content = files.read_json(paths.validation_report)
-    failed = sum(not entry["success"] for entry in content["expectations"] if entry["severity"] == "warning")
-    warned = failed + len(content["drift"])
-    figure = f"{content['num_rows']:,} rows, {content['num_quarantined']:,} quarantined"
-    if warned:
-        figure += f", {warned} warning{'s' if warned > 1 else ''}"
-    numbers = {key: content[key] for key in ("num_rows", "num_quarantined", "success")}
-    return Report(stage="validate", figure=figure, numbers={**numbers, "num_warnings": warned})
-
-
-def _examine(suite: Suite, paths: Paths, profile: ProfileState) -> tuple[list[Finding], Any, RowCounts]:
+def _examine(suite: Suite, paths: Paths, profile: ProfileState) -> tuple[list[ExpectationResult], Any, RowCounts]:
     """A finding per rule, the result as a whole, and the rows; valid/ and quarantine are written."""
     from tasks.validation.gx.examination import Examination
 
@@ -88,7 +76,7 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
     with (
         storage.table_writer(paths.valid) as valid,
         storage.table_writer(paths.quarantine("validate")) as quarantine,
-        behind() as later,
+        write_behind() as later,
     ):
         for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
             stays, goes = split_rows(part, reasons(failing, part), "validate")

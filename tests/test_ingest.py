@@ -50,12 +50,6 @@ def test_leaves_typed_rows_and_their_description(tmp_path: Path) -> None:
     assert dataset.source.digest == hashlib.sha256((tmp_path / "data.csv").read_bytes()).hexdigest()
 
 
-def test_report_is_that_of_the_run(tmp_path: Path) -> None:
-    report = ingest.report(from_csv(tmp_path, "x,y\n1,a\n2,b\n"))
-    assert report.figure == "2 rows"
-    assert report.numbers == {"rows": 2, "columns": 2, "features": {"number": 1}, "target": "y", "task": "binary"}
-
-
 @pytest.mark.parametrize(
     ("name", "target", "num_rows", "task"),
     [

@@ -103,3 +103,11 @@ def test_reading_reports_imports_nothing_heavy() -> None:
     root = Path(__file__).parents[1]
     answer = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("metrics", "sentence"),
+    [({"rmse": 44_690.4}, "rmse 44,690"), ({"rmse": 54.1349}, "rmse 54.13"), ({"accuracy": 0.99}, "accuracy 0.9900")],
+)
+def test_the_headline_reads_like_a_number(metrics: dict[str, float], sentence: str) -> None:
+    assert reports.headline(metrics) == sentence

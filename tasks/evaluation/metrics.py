@@ -133,11 +133,6 @@ def reliability(claimed: Floats, came_true: NDArray[np.bool_], num_bins: int = 1
     return Reliability(claimed=sums[0] / rows[filled], observed=sums[1] / rows[filled], num_rows=rows[filled])
 
 
-def number(value: float) -> str:
-    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345."""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}" if abs(value) > 1 else f"{value:.4f}"
-
-
 def _check_answers(actual: NDArray[Any], answers: Floats) -> None:
     if len(actual) == 0:
         raise UserError(f"evaluate: there are no test rows, so nothing can be measured; {_LARGER_TEST}")

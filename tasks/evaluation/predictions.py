@@ -15,13 +15,12 @@ from tasks.evaluation.metrics import (
     class_scores,
     classification_metrics,
     confusion_counts,
-    number,
     positive_number,
     regression_metrics,
     reliability,
 )
 from tasks.evaluation.plots import (
-    Picture,
+    Plot,
     calibration,
     confusion_matrix,
     predicted_against_actual,
@@ -29,6 +28,7 @@ from tasks.evaluation.plots import (
     roc_curve,
 )
 from tasks.params.evaluate import Evaluate
+from tasks.reports import number
 
 MOST_MISTAKES = 12
 _DIGITS = 6
@@ -52,7 +52,7 @@ class Judgement:
 
     metrics: dict[str, float]
     predictions: pl.DataFrame
-    pictures: list[Picture]
+    pictures: list[Plot]
     worst: list[int]
     verdict: str
     scores: list[ClassScore]
@@ -101,7 +101,7 @@ def judge_values(answers: Answers) -> Judgement:
     )
 
 
-def _probability_pictures(classes: Sequence[str], answers: Answers, positive: int | None) -> list[Picture]:
+def _probability_pictures(classes: Sequence[str], answers: Answers, positive: int | None) -> list[Plot]:
     actual, given = answers.actual, answers.given
     if positive is None:
         bins = reliability(given.max(axis=1), given.argmax(axis=1) == actual)

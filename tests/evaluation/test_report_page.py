@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.evaluation.metrics import ClassScore, number
+from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tasks.reports import number
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tests.sounds import tone
 

@@ -18,11 +18,12 @@ test: .venv/installed ## All tests.
 check: .venv/installed ## The tests that take no whole chain: some three minutes.
 	@python -m pytest -n 2 --dist loadfile -m "not chain"
 
-lint: .venv/installed ## Style, types, and the import rules.
+lint: .venv/installed ## Style, types, the import rules, and that a class name stands once.
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@lint-imports
+	@python -m pytest -q tests/contracts/test_one_home.py
 
 format: .venv/installed
 	@ruff check --fix-only .

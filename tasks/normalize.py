@@ -10,7 +10,7 @@ import polars as pl
 from tasks import reports
 from tasks.model_input.block_columns import to_series
 from tasks.model_input.inputs import Field
-from tasks.parallel import ahead, mapped
+from tasks.parallel import parallel_map, prefetch
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
 from tasks.recipe.learning import Folds, Learnt, learn, num_folds
@@ -52,7 +52,7 @@ def encode_parts(
 ) -> Iterator[pl.DataFrame]:
     """Raw rows as normalized ones, in parts that are as large or smaller; several are made side by side."""
     num_rows = max(1, _BYTES_AT_ONCE // _row_bytes(learnt.recipe))
-    return mapped(lambda cut: encode_part(cut[0], learnt, cut[1]), _cut(parts, folds, num_rows))
+    return parallel_map(lambda cut: encode_part(cut[0], learnt, cut[1]), _cut(parts, folds, num_rows))
 
 
 def encode_part(rows: pl.DataFrame, learnt: Learnt, folds: Folds | None = None) -> pl.DataFrame:
@@ -77,7 +77,7 @@ def _folds(config: Normalize, dataset: Dataset, paths: Paths) -> list[Folds] | N
 def _cut(
     parts: Iterable[pl.DataFrame], folds: Sequence[Folds] | None, num_rows: int
 ) -> Iterator[tuple[pl.DataFrame, Folds | None]]:
-    for rows, of_rows in zip(ahead(parts, depth=1), folds or repeat(None)):  # noqa: B905
+    for rows, of_rows in zip(prefetch(parts, depth=1), folds or repeat(None)):  # noqa: B905
         for start in range(0, max(1, rows.height), num_rows):
             end = start + num_rows
             yield rows[start:end], of_rows[start:end] if of_rows is not None else None

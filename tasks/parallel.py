@@ -18,7 +18,7 @@ Made = TypeVar("Made")
 _END = object()
 
 
-def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
+def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     """The same items in the same order, up to `depth` of them made before they are asked for.
 
     What `items` raises is raised here, at its place. Memory is that of `depth` items more.
@@ -31,7 +31,7 @@ def ahead(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
             yield item  # type: ignore[misc]
 
 
-def mapped(function: Callable[[Item], Made], items: Iterable[Item], workers: int | None = None) -> Iterator[Made]:
+def parallel_map(function: Callable[[Item], Made], items: Iterable[Item], workers: int | None = None) -> Iterator[Made]:
     """What `function` makes of each item, in the items' order, made by several threads: one a core when not said.
 
     What `function` or `items` raise is raised here, at its place. Memory is that of one item and answer more than there
@@ -49,7 +49,7 @@ def mapped(function: Callable[[Item], Made], items: Iterable[Item], workers: int
 
 
 @contextmanager
-def behind() -> Iterator[Callable[[Callable[[Item], object], Item], None]]:
+def write_behind() -> Iterator[Callable[[Callable[[Item], object], Item], None]]:
     """Calls done in another thread, one after another, while the caller goes on; all are done when the block ends.
 
     A call waits until the one before is done, so that one item at most is held. What a call raises is raised at the

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.cleaning.faults import find_faults
 from tasks.cleaning.found import ROW, Found, nothing_found
-from tasks.parallel import mapped
+from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
 from tasks.repair.repair import repaired
 from tasks.tables import storage
@@ -20,7 +20,7 @@ from tasks.tables.dataset import Dataset
 from tasks.tables.quarantine import REASON, RULE
 
 
-class Rows:
+class RowsUnderRepair:
     """One table under repair. What is found in it is kept as row numbers; rows are read again where needed."""
 
     def __init__(self, folder: Path, dataset: Dataset, config: Clean) -> None:
@@ -36,7 +36,7 @@ class Rows:
         if len(self._faults) < len(self.files):
             yield from self._parts_with_new_faults()
             return
-        for number, rows in enumerate(mapped(partial(self._repaired, columns), self.files)):
+        for number, rows in enumerate(parallel_map(partial(self._repaired, columns), self.files)):
             yield self._left(number, rows)
 
     def part(self, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -52,7 +52,7 @@ class Rows:
 
     def _parts_with_new_faults(self) -> Iterator[pl.DataFrame]:
         self._starts, self._faults = [0], []
-        for rows, faults in mapped(self._examined, self.files):
+        for rows, faults in parallel_map(self._examined, self.files):
             self._faults.append(_moved(faults, self._starts[-1]))
             self._starts.append(self._starts[-1] + rows.height)
             yield self._left(len(self._faults) - 1, rows)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.drafting.findings import Finding, by_weight
-from tasks.drafting.model import Choice
+from tasks.drafting.model import ModelChoice
 from tasks.drafting.splits import SplitChoice
-from tasks.drafting.target import Target
+from tasks.drafting.target import TargetGuess
 from tasks.drafting.yaml_text import beside, comment, flow, scalar
 
 _STEP = 2
@@ -41,9 +41,9 @@ class Draft:
     summary: str
     source: Mapping[str, Any]
     test: Mapping[str, str]
-    target: Target
+    target: TargetGuess
     findings: Sequence[Finding]
-    choice: Choice
+    choice: ModelChoice
     split: SplitChoice
     clean: Mapping[str, Any] = field(default_factory=dict)
     clean_reason: str = ""
@@ -116,7 +116,7 @@ def _source(draft: Draft) -> list[str]:
     return lines
 
 
-def _target(target: Target) -> list[str]:
+def _target(target: TargetGuess) -> list[str]:
     why = "" if target.why == "given" else target.why
     runner_up = f"; if not, perhaps {target.runner_up}" if target.runner_up else ""
     return [*beside(f"    target: {scalar(target.name)}", why + runner_up), f"    task: {target.task}"]

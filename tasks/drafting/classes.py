@@ -9,7 +9,7 @@ import polars as pl
 
 from tasks.drafting.facts import Facts
 from tasks.drafting.numbers import as_numbers
-from tasks.drafting.target import Target
+from tasks.drafting.target import TargetGuess
 from tasks.sources.base import NumberFormat
 
 
@@ -21,7 +21,7 @@ class Classes:
     cells: Mapping[str, tuple[str, ...]]
 
 
-def classes_of(facts: Facts, target: Target) -> Classes:
+def classes_of(facts: Facts, target: TargetGuess) -> Classes:
     """The target's classes; none for a regression."""
     counts: dict[str, int] = {}
     cells: dict[str, tuple[str, ...]] = {}

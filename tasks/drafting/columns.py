@@ -40,7 +40,7 @@ class Extremes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnState:
+class ColumnStatistics:
     """One column in all rows seen so far."""
 
     num_rows: int = 0
@@ -74,13 +74,13 @@ class ColumnState:
         return self.num_present > 0 and self.num_distinct >= (1 - slack) * self.num_present
 
 
-def grow(state: ColumnState, values: pl.Series, numbers: pl.Series | None, seed: int) -> ColumnState:
+def grow(state: ColumnStatistics, values: pl.Series, numbers: pl.Series | None, seed: int) -> ColumnStatistics:
     """With one batch more; `numbers` are the same values as numbers, None for a column of words or bytes.
 
     Values that are counted need no sketch yet; those that are not are hashed with that seed.
     """
     counts = None if state.counts is None or values.dtype == pl.Binary else _counted(state.counts, values)
-    return ColumnState(
+    return ColumnStatistics(
         num_rows=state.num_rows + len(values),
         num_missing=state.num_missing + values.null_count(),
         num_numbers=state.num_numbers + (0 if numbers is None else len(numbers) - numbers.null_count()),
@@ -91,7 +91,7 @@ def grow(state: ColumnState, values: pl.Series, numbers: pl.Series | None, seed:
     )
 
 
-def _sketched(state: ColumnState, values: pl.Series, seed: int) -> Sketch:
+def _sketched(state: ColumnStatistics, values: pl.Series, seed: int) -> Sketch:
     """With the values that were counted so far, once they are too many to be counted."""
     before = state.sketch
     if state.counts:

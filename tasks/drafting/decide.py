@@ -10,11 +10,11 @@ from tasks.drafting.classes import Classes, classes_of
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
 from tasks.drafting.leaks import find_leaks
-from tasks.drafting.look import Look
+from tasks.drafting.look import SourceLook
 from tasks.drafting.missing import find_sentinels
-from tasks.drafting.model import Choice, choose_model, one_picture
+from tasks.drafting.model import ModelChoice, choose_model, one_picture
 from tasks.drafting.splits import SplitChoice, choose_split, with_consequences
-from tasks.drafting.target import Target, first_part, given_target, guess_target
+from tasks.drafting.target import TargetGuess, first_part, given_target, guess_target
 
 _TOGETHER: dict[Kind, str] = {
     "heavy_tail": "have heavy tails",
@@ -28,10 +28,10 @@ _TOGETHER: dict[Kind, str] = {
 class Decisions:
     """What was chosen, and all that was found, by weight. `share_gone`: rows that `clean` will take out."""
 
-    target: Target
+    target: TargetGuess
     features: tuple[str, ...]
     findings: tuple[Finding, ...]
-    choice: Choice
+    choice: ModelChoice
     split: SplitChoice
     share_gone: float
     of_source: Mapping[str, str]
@@ -46,7 +46,7 @@ class Decisions:
         return next((finding.role for finding in self.findings if finding.role and name in finding.columns), "feature")
 
 
-def decide(seen: Look, target_name: str | None, from_names: bool) -> Decisions:
+def decide(seen: SourceLook, target_name: str | None, from_names: bool) -> Decisions:
     """Everything from the facts alone. Raises UserError when there is nothing to predict, or nothing to learn from."""
     facts = seen.facts
     taken = {**dict.fromkeys(seen.id_columns, "id"), **({seen.split_column: "split"} if seen.split_column else {})}
@@ -77,13 +77,13 @@ def decide(seen: Look, target_name: str | None, from_names: bool) -> Decisions:
     )
 
 
-def _task_without(target: Target, classes: Classes, rare: list[Finding]) -> Target:
+def _task_without(target: TargetGuess, classes: Classes, rare: list[Finding]) -> TargetGuess:
     """Of three classes, when one is set aside, two are left."""
     num_left = sum(not _is_gone(name, classes, rare) for name in classes.counts)
     return replace(target, task="binary") if target.task == "multiclass" and num_left == 2 else target
 
 
-def _content(facts: Facts, target: Target, features: list[str], findings: list[Finding]) -> list[str]:
+def _content(facts: Facts, target: TargetGuess, features: list[str], findings: list[Finding]) -> list[str]:
     """The columns that make a row what it is, as `clean` compares rows; none where the sample has not all of them."""
     if any(facts.types[name] in ("image", "audio") for name in features):
         return []
@@ -91,21 +91,25 @@ def _content(facts: Facts, target: Target, features: list[str], findings: list[F
     return [*features, *kept, target.name]
 
 
-def _target(seen: Look, name: str | None, taken: Collection[str], from_names: bool) -> tuple[Target, tuple[str, ...]]:
+def _target(
+    seen: SourceLook, name: str | None, taken: Collection[str], from_names: bool
+) -> tuple[TargetGuess, tuple[str, ...]]:
     """The target and, if the label lies over several columns, these."""
     facts, one_hot = seen.facts, labels.one_hot_label(seen.facts)
     if name is not None:
         return given_target(facts, name, seen.location), one_hot
     if one_hot:
         best = labels.largest(facts, one_hot)
-        return Target(name=best, task="binary", why="guessed: of a label over several columns the largest"), one_hot
+        return TargetGuess(
+            name=best, task="binary", why="guessed: of a label over several columns the largest"
+        ), one_hot
     if from_names:
         return first_part(facts, taken), ()
     identifiers = {name for finding in roles.find_identifiers(facts, taken) for name in finding.columns}
     return guess_target(facts, {*taken, *identifiers}, seen.location), ()
 
 
-def _roles(facts: Facts, target: Target, taken: Collection[str], from_names: bool) -> list[Finding]:
+def _roles(facts: Facts, target: TargetGuess, taken: Collection[str], from_names: bool) -> list[Finding]:
     """Columns that are no features: which row, whose row, since when; and those that say nothing."""
     known = {target.name, *taken}
     findings = roles.find_constants(facts, known)
@@ -132,12 +136,14 @@ def _parts_of_names(facts: Facts, known: Collection[str]) -> list[Finding]:
     return found
 
 
-def _features(facts: Facts, target: Target, taken: Collection[str], findings: list[Finding]) -> list[str]:
+def _features(facts: Facts, target: TargetGuess, taken: Collection[str], findings: list[Finding]) -> list[str]:
     gone = {target.name, *taken, *(name for finding in findings if finding.role for name in finding.columns)}
     return [name for name in facts.names if name not in gone]
 
 
-def _some_feature_left(facts: Facts, target: Target, taken: Collection[str], findings: list[Finding]) -> list[Finding]:
+def _some_feature_left(
+    facts: Facts, target: TargetGuess, taken: Collection[str], findings: list[Finding]
+) -> list[Finding]:
     """Without any feature there is nothing to learn from: then what says little is kept after all."""
     for kind in ("identifier", "time", "group", "constant"):
         if _features(facts, target, taken, findings):
@@ -150,7 +156,7 @@ def _kept(finding: Finding) -> Finding:
     return replace(finding, role=None, message=f"{finding.message} It is kept all the same, as nothing else is left.")
 
 
-def _remarks(facts: Facts, target: Target, features: list[str], findings: list[Finding]) -> list[Finding]:
+def _remarks(facts: Facts, target: TargetGuess, features: list[str], findings: list[Finding]) -> list[Finding]:
     """What a colleague would say of the columns that are used."""
     unused = [name for name in facts.names if name not in features]
     but_target = [name for name in unused if name != target.name]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.columns import column_type
-from tasks.drafting.columns import ColumnState
+from tasks.drafting.columns import ColumnStatistics
 from tasks.drafting.numbers import as_numbers
-from tasks.drafting.profile import Profile
+from tasks.drafting.profile import SourceProfile
 from tasks.params.config import ColumnTypeName
 from tasks.sources.base import NumberFormat
 
@@ -22,7 +22,7 @@ _MOST_AGAIN = 0.2
 class Facts:
     """A table, as far as it is known. The sample's columns are numbers, text, truth values and datetimes."""
 
-    profile: Profile
+    profile: SourceProfile
     types: Mapping[str, ColumnTypeName]
     sample: pl.DataFrame
     written: NumberFormat
@@ -36,7 +36,7 @@ class Facts:
     def names(self) -> tuple[str, ...]:
         return tuple(self.profile.columns)
 
-    def state(self, name: str) -> ColumnState:
+    def state(self, name: str) -> ColumnStatistics:
         return self.profile.columns[name]
 
     def present(self, name: str) -> pl.Series:
@@ -58,7 +58,7 @@ class Facts:
         return round(num_sampled * self.num_rows / max(self.sample.height, 1))
 
 
-def facts(profile: Profile, types: Mapping[str, ColumnTypeName], written: NumberFormat) -> Facts:
+def facts(profile: SourceProfile, types: Mapping[str, ColumnTypeName], written: NumberFormat) -> Facts:
     """The sample read as `types` say."""
     columns = [_at_rest(profile.sample[name], kind, written) for name, kind in types.items()]
     return Facts(profile=profile, types=types, sample=pl.DataFrame(columns), written=written)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, listed, share
-from tasks.drafting.target import Target
+from tasks.drafting.target import TargetGuess
 
 _FEW_TO_SPLIT = 10
 TOO_FEW = 5
@@ -32,7 +32,7 @@ def one_hot_label(facts: Facts) -> tuple[str, ...]:
     return ()
 
 
-def describe_one_hot(facts: Facts, columns: tuple[str, ...], target: Target) -> list[Finding]:
+def describe_one_hot(facts: Facts, columns: tuple[str, ...], target: TargetGuess) -> list[Finding]:
     """That the label lies over several columns; those that are not the target tell it, and are left out."""
     if target.name not in columns:
         return []
@@ -50,7 +50,7 @@ def largest(facts: Facts, columns: tuple[str, ...]) -> str:
     return max(columns, key=lambda name: float(facts.sample[name].sum()))
 
 
-def find_rare_classes(facts: Facts, target: Target, counts: Mapping[str, int]) -> list[Finding]:
+def find_rare_classes(facts: Facts, target: TargetGuess, counts: Mapping[str, int]) -> list[Finding]:
     """Imbalance, and classes with too few rows to be both learnt from and tested on. `counts`: rows of each class."""
     if target.task == "regression" or not counts:
         return []

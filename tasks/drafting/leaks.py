@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, listed, share
 from tasks.drafting.single import single_scores
-from tasks.drafting.target import Target
+from tasks.drafting.target import TargetGuess
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ _FEWEST_HITS = 5
 _MUCH = 0.5
 
 
-def find_leaks(facts: Facts, target: Target, features: Sequence[str]) -> list[Finding]:
+def find_leaks(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Finding]:
     """Certain leaks, to be left out, and suspected ones, to be looked at. Never all of the features."""
     if facts.sample.height < _FEWEST_ROWS:
         return []
@@ -71,7 +71,7 @@ def _equal(values: Floats, wanted: Floats) -> bool:
     return float(np.isclose(values[both], wanted[both], rtol=1e-9, atol=1e-9).mean()) >= _ALWAYS
 
 
-def _relabelled(facts: Facts, target: Target, features: Sequence[str]) -> list[Finding]:
+def _relabelled(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Finding]:
     """Columns with a value of their own for each class, and no other."""
     num_classes = facts.state(target.name).num_distinct
     found = []
@@ -113,7 +113,7 @@ def _is_mark(facts: Facts, name: str) -> bool:
     return set(facts.present(name).cast(pl.Float64).unique().to_list()) == {0.0, 1.0}
 
 
-def _suspected(facts: Facts, target: Target, features: Sequence[str]) -> list[Finding]:
+def _suspected(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Finding]:
     found = []
     for name, (score, chance) in single_scores(facts, target, features).items():
         if score > _NEARLY_PERFECT and chance < 0.95:

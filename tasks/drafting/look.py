@@ -13,7 +13,7 @@ from tasks.drafting.facts import Facts, facts
 from tasks.drafting.findings import Finding, Tokens
 from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
-from tasks.drafting.profile import Plan, Profile, profile
+from tasks.drafting.profile import ProfilePlan, SourceProfile, profile
 from tasks.errors import UserError
 from tasks.ingestion.survey import infer_type
 from tasks.params.config import ColumnTypeName
@@ -26,7 +26,7 @@ _MOST_PASSES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class SourceLook:
     """A source as it was found. `source` is its block with all that was found out about how it is written."""
 
     source: Mapping[str, Any]
@@ -39,14 +39,14 @@ class Look:
     """Height and width of the first image."""
 
 
-def look(pointed: Pointed, project: Project) -> Look:
+def look(pointed: Pointed, project: Project) -> SourceLook:
     """Reads all rows. Raises UserError when they cannot be read, or there are none."""
     place = Place(root=project.root, downloads=project.downloads)
     opened = _opened(pointed.source, place)
     block = _with_settings(pointed.source, _settings(opened, _content(pointed.source)))
     opened = _opened(block, place)
     is_table = _content(block)["kind"] == "table"
-    tokens, seen = Tokens(), [profile(_first(opened.parts()), Plan(numbers=opened.numbers))]
+    tokens, seen = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
     if not seen[0].num_rows:
         raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
     for _ in range(_MOST_PASSES):
@@ -57,7 +57,7 @@ def look(pointed: Pointed, project: Project) -> Look:
         if find_tokens(seen[-1], tokens, is_table) == tokens:
             break
     types = {name: rows.types.get(name) or infer_type(survey) for name, survey in seen[-1].surveys.items()}
-    return Look(
+    return SourceLook(
         source=block,
         location=rows.location,
         facts=facts(seen[-1], types, rows.numbers),
@@ -68,7 +68,7 @@ def look(pointed: Pointed, project: Project) -> Look:
     )
 
 
-def _about_cells(block: Mapping[str, Any], seen: Profile, types: Mapping[str, ColumnTypeName]) -> list[Finding]:
+def _about_cells(block: Mapping[str, Any], seen: SourceProfile, types: Mapping[str, ColumnTypeName]) -> list[Finding]:
     """What the cells alone do not settle: names that the file lacks, and days that could be months."""
     found = []
     if _content(block)["kind"] == "table" and all(
@@ -124,14 +124,14 @@ def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
     return _with_settings(block, {"missing": ["", *tokens.everywhere]} if tokens.everywhere else {})
 
 
-def _plan(seen: Profile, tokens: Tokens, rows: Source) -> Plan:
+def _plan(seen: SourceProfile, tokens: Tokens, rows: Source) -> ProfilePlan:
     """What the last pass spares the next: columns of words are not read as numbers, identifiers are not compared."""
     words = [name for name, state in seen.columns.items() if state.num_present > 100 and not state.num_numbers]
     codes = [name for name in seen.columns if seen.num_rows > 20 and _names_rows(seen, name)]
-    return Plan(tokens=tokens, numbers=rows.numbers, words=words, identifiers={*codes, *rows.id_columns})
+    return ProfilePlan(tokens=tokens, numbers=rows.numbers, words=words, identifiers={*codes, *rows.id_columns})
 
 
-def _names_rows(seen: Profile, name: str) -> bool:
+def _names_rows(seen: SourceProfile, name: str) -> bool:
     """Whether each row has a whole number or a word of its own there: rows are compared without it."""
     if not seen.columns[name].is_unique or seen.dtypes[name] == pl.Binary:
         return False

@@ -8,10 +8,10 @@ from typing import Any
 
 import polars as pl
 
-from tasks.drafting.columns import ColumnState
+from tasks.drafting.columns import ColumnStatistics
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, Tokens, listed, plain
-from tasks.drafting.profile import Profile
+from tasks.drafting.profile import SourceProfile
 from tasks.drafting.vocabulary import NONE_AMONG_NUMBERS, NONE_ANYWHERE
 
 _MOST_NUMBERS = 0.9
@@ -20,7 +20,7 @@ _SENTINELS = re.compile(r"-1|-?(9{2,}|[12]00|88+|77+)|-9")
 """Whole numbers that people write where there is none."""
 
 
-def find_tokens(profile: Profile, known: Tokens, is_table: bool) -> Tokens:
+def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens:
     """What is known, and what the pass shows besides. Only a table of files can say it for all columns at once."""
     everywhere, by_column = set(known.everywhere), {name: set(cells) for name, cells in known.by_column.items()}
     for name, state in profile.columns.items():
@@ -36,7 +36,7 @@ def find_tokens(profile: Profile, known: Tokens, is_table: bool) -> Tokens:
     )
 
 
-def describe_tokens(tokens: Tokens, seen: Sequence[Profile]) -> list[Finding]:
+def describe_tokens(tokens: Tokens, seen: Sequence[SourceProfile]) -> list[Finding]:
     """A sentence for each token. `seen` are the passes that found them, before they were taken for missing."""
     everywhere = {cell: tuple(seen[0].columns) for cell in tokens.everywhere}
     here: dict[str, tuple[str, ...]] = {}
@@ -58,7 +58,7 @@ def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
     return [finding for finding in found if finding]
 
 
-def _among_numbers(state: ColumnState) -> list[str]:
+def _among_numbers(state: ColumnStatistics) -> list[str]:
     """The cells of a column of numbers that are none; empty when they are anything but signs."""
     odd = state.odd or {}
     known = [cell for cell in odd if cell.strip().lower() in NONE_AMONG_NUMBERS]
@@ -72,7 +72,7 @@ def _among_numbers(state: ColumnState) -> list[str]:
     return list(odd) if mostly and like_words and len(unknown) <= _MAX_UNKNOWN else []
 
 
-def _among_words(state: ColumnState) -> list[str]:
+def _among_words(state: ColumnStatistics) -> list[str]:
     """The well-known signs in a column of words. NA among codes of two letters may be Namibia, and stays."""
     counts = state.counts or {}
     found = [sign for sign in NONE_ANYWHERE if sign in counts]
@@ -82,13 +82,13 @@ def _among_words(state: ColumnState) -> list[str]:
     return found
 
 
-def _counts(seen: Sequence[Profile], cell: str, names: Sequence[str]) -> dict[str, int]:
+def _counts(seen: Sequence[SourceProfile], cell: str, names: Sequence[str]) -> dict[str, int]:
     """In how many rows of each column the cell was seen, where it was."""
     counts = {name: max(_count(profile.columns[name], cell) for profile in seen) for name in names}
     return {name: count for name, count in counts.items() if count}
 
 
-def _count(state: ColumnState, cell: str) -> int:
+def _count(state: ColumnStatistics, cell: str) -> int:
     if state.counts is not None:
         return state.counts.get(cell, 0)
     return (state.odd or {}).get(cell, 0)

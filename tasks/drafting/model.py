@@ -9,7 +9,7 @@ from typing import Any
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding
 from tasks.drafting.labels import is_imbalanced
-from tasks.drafting.target import Target
+from tasks.drafting.target import TargetGuess
 from tasks.params.config import Metric
 
 Section = dict[str, Any]
@@ -24,7 +24,7 @@ _FRAMES = 40 * 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class ModelChoice:
     """The sections of the block from normalize on, and in a sentence why they are so."""
 
     reason: str
@@ -37,8 +37,8 @@ class Choice:
 
 
 def choose_model(
-    facts: Facts, target: Target, features: Sequence[str], classes: Mapping[str, int], side: tuple[int, int] | None
-) -> Choice:
+    facts: Facts, target: TargetGuess, features: Sequence[str], classes: Mapping[str, int], side: tuple[int, int] | None
+) -> ModelChoice:
     """By the features' types, the number of rows and the task. `side`: height and width of the first picture."""
     types = [facts.types[name] for name in features]
     is_rare = is_imbalanced(classes)
@@ -56,7 +56,7 @@ def choose_model(
     else:
         reason = f"a table of {facts.num_rows:,} rows, too few for trees: a linear model"
         train = _linear(target, is_rare, 1.0)
-    return Choice(
+    return ModelChoice(
         reason=reason, normalize=normalize, train=train, evaluate=_evaluate(target, classes), **_gate(target, is_rare)
     )
 
@@ -91,7 +91,7 @@ def _network(facts: Facts, types: Sequence[str], side: tuple[int, int] | None) -
     return f"{what}: a small convolutional network, {epochs} epochs to take minutes rather than hours", normalize, train
 
 
-def _linear(target: Target, is_rare: bool, weight: float) -> Section:
+def _linear(target: TargetGuess, is_rare: bool, weight: float) -> Section:
     if target.task == "regression":
         return {"kind": "sklearn", "estimator": {"kind": "ridge"}, "seed": 0}
     estimator: Section = {"kind": "logistic_regression", "C": weight}
@@ -107,14 +107,14 @@ def _trees(types: Sequence[str]) -> tuple[Section, Section]:
     return normalize, {"kind": "lightgbm", "learning_rate": 0.05, "num_iterations": 500, "seed": 0}
 
 
-def _evaluate(target: Target, classes: Mapping[str, int]) -> Section:
+def _evaluate(target: TargetGuess, classes: Mapping[str, int]) -> Section:
     """The rarer class is the one that is looked for."""
     if target.task != "binary" or len(classes) != 2:
         return {}
     return {"positive": min(sorted(classes, reverse=True), key=lambda name: classes[name])}
 
 
-def _gate(target: Target, is_rare: bool) -> dict[str, Any]:
+def _gate(target: TargetGuess, is_rare: bool) -> dict[str, Any]:
     if target.task == "regression":
         return {"metric": "rmse", "gate": {"r2": {"min": 0.0}}, "gate_reason": "0 is what the mean alone scores"}
     metric = "roc_auc" if target.task == "binary" else "f1" if is_rare else "accuracy"

@@ -14,9 +14,9 @@ from tasks.drafting.decide import Decisions, decide
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, share
 from tasks.drafting.location import Pointed, point, with_test
-from tasks.drafting.look import Look, look
+from tasks.drafting.look import SourceLook, look
 from tasks.drafting.params_text import check_name_is_free, with_block
-from tasks.drafting.profile import Profile
+from tasks.drafting.profile import SourceProfile
 from tasks.drafting.suite import drafted_suite
 from tasks.errors import UserError
 from tasks.params.file import check_pipeline
@@ -91,7 +91,7 @@ def _check_name(project: Project, name: str) -> None:
     check_name_is_free(project.params, name)
 
 
-def _draft(name: str, pointed: Pointed, seen: Look, decisions: Decisions) -> Draft:
+def _draft(name: str, pointed: Pointed, seen: SourceLook, decisions: Decisions) -> Draft:
     clean: dict[str, Any] = {}
     reason = ""
     if decisions.share_gone > 0.1:
@@ -123,7 +123,7 @@ def _summary(location: str, facts: Facts) -> str:
 
 
 def _write(
-    project: Project, name: str, pipeline: Pipeline, params: str, profile: Profile
+    project: Project, name: str, pipeline: Pipeline, params: str, profile: SourceProfile
 ) -> tuple[tuple[Path, ...], Path | None]:
     """The suite first, then params.yaml: whoever sees the block finds its suite. What is there already is kept."""
     from tasks.validation.accepted import empty

@@ -13,12 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.timestamp.formats import in_utc
-from tasks.drafting.columns import ColumnState, grow
+from tasks.drafting.columns import ColumnStatistics, grow
 from tasks.drafting.findings import Tokens
 from tasks.drafting.numbers import as_numbers
 from tasks.drafting.sample import RowSample
 from tasks.ingestion.survey import Survey, merge, survey_and_read
-from tasks.parallel import ahead
+from tasks.parallel import prefetch
 from tasks.sources.base import NumberFormat
 
 MAX_HASHED = 2_000_000
@@ -35,11 +35,11 @@ class Times:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Profile:
+class SourceProfile:
     """What all rows of a source say. `num_duplicates` counts rows that stand there before, and only the first rows."""
 
     num_rows: int
-    columns: Mapping[str, ColumnState]
+    columns: Mapping[str, ColumnStatistics]
     surveys: Mapping[str, Survey]
     times: Mapping[str, Times]
     sample: pl.DataFrame
@@ -49,7 +49,7 @@ class Profile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ProfilePlan:
     """What a first look spares the pass: `words` are columns without numbers, `identifiers` tell equal rows apart."""
 
     tokens: Tokens = field(default_factory=Tokens)
@@ -58,26 +58,26 @@ class Plan:
     identifiers: Collection[str] = ()
 
 
-def profile(parts: Iterable[pl.DataFrame], plan: Plan) -> Profile:
+def profile(parts: Iterable[pl.DataFrame], plan: ProfilePlan) -> SourceProfile:
     """Every row once, a batch in memory at a time."""
     seen: dict[str, Seen] = {}
     dtypes: dict[str, pl.DataType] = {}
-    sample, again = RowSample(), Repeats(plan.identifiers)
+    sample, again = RowSample(), DuplicateCounter(plan.identifiers)
     num_rows = 0
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for part in ahead(parts):
+        for part in prefetch(parts):
             rows = without_tokens(part, plan.tokens)
             dtypes.update(rows.schema)
             # By place: polars takes a name such as `*` for all columns.
             batches = [
-                Batch(values=values, seed=seed, before=seen.get(values.name), plan=plan)
+                ColumnBatch(values=values, seed=seed, before=seen.get(values.name), plan=plan)
                 for seed, values in enumerate(rows)
             ]
             seen = dict(zip(rows.columns, threads.map(_with_batch, batches), strict=True))
             sample.add(rows)
             again.add(rows)
             num_rows += rows.height
-    return Profile(
+    return SourceProfile(
         num_rows=num_rows,
         columns={name: column.state for name, column in seen.items()},
         times={name: column.times for name, column in seen.items() if column.times},
@@ -89,7 +89,7 @@ def profile(parts: Iterable[pl.DataFrame], plan: Plan) -> Profile:
     )
 
 
-class Repeats:
+class DuplicateCounter:
     """Rows that stand there before, by a hash of each; beyond MAX_HASHED rows they are no longer compared."""
 
     def __init__(self, identifiers: Collection[str]) -> None:
@@ -118,22 +118,22 @@ class Repeats:
 class Seen:
     """One column in all batches so far."""
 
-    state: ColumnState
+    state: ColumnStatistics
     survey: Survey
     times: Times | None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class ColumnBatch:
     """One column in one batch, and what was seen of it before."""
 
     values: pl.Series
     seed: int
     before: Seen | None
-    plan: Plan
+    plan: ProfilePlan
 
 
-def _with_batch(batch: Batch) -> Seen:
+def _with_batch(batch: ColumnBatch) -> Seen:
     """Reading numbers is most of the work: the survey does, and only where it gives up are they read one by one."""
     values, before, plan = batch.values, batch.before, batch.plan
     here, read = survey_and_read(values, before.survey if before else None, plan.numbers)
@@ -141,7 +141,7 @@ def _with_batch(batch: Batch) -> Seen:
     if numbers is None and values.name not in plan.words:
         numbers = as_numbers(values, plan.numbers)
     return Seen(
-        state=grow(before.state if before else ColumnState(), values, numbers, batch.seed),
+        state=grow(before.state if before else ColumnStatistics(), values, numbers, batch.seed),
         times=_with_times(before.times if before else None, times, here.format),
         survey=merge(before.survey, here) if before else here,
     )

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.drafting.facts import Facts
-from tasks.drafting.target import Target
+from tasks.drafting.target import TargetGuess
 
 _NUM_BINS = 64
 _NUM_FOLDS = 5
@@ -22,7 +22,7 @@ Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def single_scores(facts: Facts, target: Target, features: Sequence[str]) -> dict[str, tuple[float, float]]:
+def single_scores(facts: Facts, target: TargetGuess, features: Sequence[str]) -> dict[str, tuple[float, float]]:
     """For each column its score, and that of knowing nothing: accuracy and the largest class's share, or R² and 0.
 
     A column is cut into values or 64 quantiles; each bin answers with what its other folds' rows say.

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.drafting.profile import Profile
+from tasks.drafting.profile import SourceProfile
 from tasks.ingestion.survey import Survey
 from tasks.params.ingest import Ingest
 from tasks.paths import Project
 from tasks.sources.base import NumberFormat, Place
 from tasks.tables.dataset import Column, Dataset
-from tasks.validation import data_profile
-from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile
+from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, DataProfile
 
 
-def drafted_suite(project: Project, name: str, config: Ingest, seen: Profile) -> dict[str, Any]:
+def drafted_suite(project: Project, name: str, config: Ingest, seen: SourceProfile) -> dict[str, Any]:
     """As `modelwright expect` would draft it from the ingested rows. Raises UserError where ingest would."""
     from dataclasses import replace
 
@@ -35,7 +34,7 @@ def drafted_suite(project: Project, name: str, config: Ingest, seen: Profile) ->
     return draft_suite(name, dataset, Typing(config=config, rows=rows, plan=plan_of(config, rows, surveys)).parts())
 
 
-def _is_told(column: Column, seen: Profile) -> bool:
+def _is_told(column: Column, seen: SourceProfile) -> bool:
     """Whether what was seen of the column is all that drafting needs to know."""
     if column.role in WITHOUT_VALUES or not seen.columns[column.name].num_present:
         return True
@@ -45,12 +44,12 @@ def _is_told(column: Column, seen: Profile) -> bool:
     return True
 
 
-def _as_profile(dataset: Dataset, config: Ingest, seen: Profile, written: NumberFormat) -> data_profile.Profile:
+def _as_profile(dataset: Dataset, config: Ingest, seen: SourceProfile, written: NumberFormat) -> DataProfile:
     columns = {column.name: _of_column(column, config, seen, written) for column in dataset.columns}
-    return data_profile.Profile(digest="", num_rows=seen.num_rows, columns=columns)
+    return DataProfile(digest="", num_rows=seen.num_rows, columns=columns)
 
 
-def _of_column(column: Column, config: Ingest, seen: Profile, written: NumberFormat) -> ColumnProfile:
+def _of_column(column: Column, config: Ingest, seen: SourceProfile, written: NumberFormat) -> ColumnProfile:
     state, survey, name = seen.columns[column.name], seen.surveys[column.name], column.name
     aside = _set_aside(name, config)
     num_aside = sum(count for cell, count in (state.counts or {}).items() if cell in aside)

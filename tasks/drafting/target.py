@@ -22,7 +22,7 @@ _MAX_CLASSES = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class TargetGuess:
     """The column to predict. `why` says how it was chosen, `runner_up` what else it could have been."""
 
     name: str
@@ -31,17 +31,17 @@ class Target:
     runner_up: str | None = None
 
 
-def given_target(facts: Facts, name: str, location: str) -> Target:
+def given_target(facts: Facts, name: str, location: str) -> TargetGuess:
     """The one that the user names. Raises UserError when there is no such column, or nothing in it to predict."""
     if name not in facts.names:
         raise UserError(f"--target: {location} has no column {name}{did_you_mean(name, facts.names)}; correct it")
     problem = _problem(facts, name)
     if problem:
         raise UserError(f"--target: column {name} {problem}; choose another target, or mend the data")
-    return Target(name=name, task=task_of(facts, name), why="given")
+    return TargetGuess(name=name, task=task_of(facts, name), why="given")
 
 
-def guess_target(facts: Facts, skip: Collection[str], location: str) -> Target:
+def guess_target(facts: Facts, skip: Collection[str], location: str) -> TargetGuess:
     """The likeliest one by name, place and values. Raises UserError when none is likely."""
     scores = {name: _score(facts, name) for name in facts.names if name not in skip and _problem(facts, name) is None}
     ranked = sorted((name for name in scores if scores[name] > 0), key=lambda name: -scores[name])
@@ -51,7 +51,7 @@ def guess_target(facts: Facts, skip: Collection[str], location: str) -> Target:
             f"(columns are {', '.join(facts.names[:30])})"
         )
     best = ranked[0]
-    return Target(
+    return TargetGuess(
         name=best,
         task=task_of(facts, best),
         why=f"guessed: {_reason(facts, best)}",
@@ -59,13 +59,13 @@ def guess_target(facts: Facts, skip: Collection[str], location: str) -> Target:
     )
 
 
-def first_part(facts: Facts, skip: Collection[str]) -> Target:
+def first_part(facts: Facts, skip: Collection[str]) -> TargetGuess:
     """Of the parts of files' names, the first that names classes. Raises UserError when none does."""
     for name in facts.names:
         is_classes = name not in skip and _problem(facts, name) is None and task_of(facts, name) != "regression"
         if is_classes and facts.state(name).num_distinct <= min(_MAX_CLASSES, facts.num_rows / 3):
             why = "guessed: the first part of the files' names that repeats"
-            return Target(name=name, task=task_of(facts, name), why=why)
+            return TargetGuess(name=name, task=task_of(facts, name), why=why)
     raise UserError("no part of the files' names repeats, so none names classes; name the column with --target")
 
 

@@ -13,7 +13,7 @@ from tasks.columns import column_type
 from tasks.columns.timestamp.formats import parse
 from tasks.ingestion.description import types_of
 from tasks.ingestion.survey import Survey, merge, survey, survey_and_read
-from tasks.parallel import ahead
+from tasks.parallel import prefetch
 from tasks.params.config import ColumnTypeName
 from tasks.params.ingest import Ingest
 from tasks.repair.number_text import plainly
@@ -71,7 +71,7 @@ class Typing:
     def parts(self) -> Iterator[pl.DataFrame]:
         """The rows in batches, typed as planned; columns side by side, on all cores."""
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for part in ahead(self.rows.parts()):
+            for part in prefetch(self.rows.parts()):
                 cells = without_missing(part, self.config)
                 done = list(pool.map(self._column, cells))
                 for seen, values in done:

@@ -18,7 +18,7 @@ from tasks.columns import column_type
 from tasks.columns.base import ColumnType, Encoding
 from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import ModelInput
-from tasks.parallel import ahead
+from tasks.parallel import prefetch
 from tasks.params.config import Config
 from tasks.params.normalize import Normalize, settings_for
 from tasks.recipe.recipe import Feature, Recipe, Target
@@ -102,7 +102,7 @@ def learn(
     states: dict[_Learner, list[Any]] = {}
     classes: set[str] = set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for rows, of_rows in zip(ahead(parts), folds if folds is not None else repeat(None)):  # noqa: B905
+        for rows, of_rows in zip(prefetch(parts), folds if folds is not None else repeat(None)):  # noqa: B905
             found = pool.map(lambda learner: learner.fit(rows, target, of_rows), learners)  # noqa: B023
             for learner, seen in zip(learners, found, strict=True):
                 states[learner] = learner.merged(states[learner], seen) if learner in states else seen

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
 from tasks.columns.image import pixels
-from tasks.columns.image.pixels import Fit, Frame, Picture
+from tasks.columns.image.pixels import DecodedImage, Fit, Frame
 from tasks.columns.image.sums import Sums, factor_and_offset, sums_of
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
@@ -177,7 +177,7 @@ def _told_of_blank(column: str, content: bytes | None) -> str | None:
     return None if picture is None else _blank(column, content, picture)
 
 
-def _blank(column: str, content: bytes | None, picture: Picture) -> str | None:
+def _blank(column: str, content: bytes | None, picture: DecodedImage) -> str | None:
     """Why it is at fault. The draft of a picture of one colour is of one colour, but not the other way round."""
     if not picture.is_blank:
         return None

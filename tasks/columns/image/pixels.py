@@ -55,7 +55,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Picture:
+class DecodedImage:
     """A decoded picture, upright. Height and width are the whole one's; `image` may be smaller, where that will do."""
 
     image: Image
@@ -74,7 +74,7 @@ class Picture:
         return bool((lowest_and_highest[:, 0] == lowest_and_highest[:, 1]).all())
 
 
-def decode(content: bytes | None, enough: int | None = None, grey: bool = False) -> Picture | None:
+def decode(content: bytes | None, enough: int | None = None, grey: bool = False) -> DecodedImage | None:
     """The picture, turned as its EXIF data say; None when the bytes are no picture that Pillow can read.
 
     With `enough`, sides of so many pixels will do, and with `grey` their brightness: of JPEG then only a half, a
@@ -96,7 +96,7 @@ def decode(content: bytes | None, enough: int | None = None, grey: bool = False)
         width, height = image.size
     elif orientation >= 5:
         width, height = height, width
-    return Picture(image, height, width)
+    return DecodedImage(image, height, width)
 
 
 def read(content: bytes | None, frame: Frame) -> NDArray[np.uint8] | None:
@@ -109,7 +109,7 @@ def read(content: bytes | None, frame: Frame) -> NDArray[np.uint8] | None:
     return None if picture is None else pixels(picture, frame)
 
 
-def pixels(picture: Picture, frame: Frame) -> NDArray[np.uint8]:
+def pixels(picture: DecodedImage, frame: Frame) -> NDArray[np.uint8]:
     """[C, H, W] bytes."""
     image = _resized(_in_colours(picture.image, frame.channels), picture, frame)
     # np.asarray(image) is the same, and a third slower.
@@ -170,7 +170,7 @@ def _eight_bits(image: Image) -> Image:
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
 
 
-def _resized(image: Image, picture: Picture, frame: Frame) -> Image:
+def _resized(image: Image, picture: DecodedImage, frame: Frame) -> Image:
     """In the frame's size. Resized with a filter that weighs all pixels, so that what is small does not vanish."""
     size = frame.width, frame.height
     if image.size == size == (picture.width, picture.height):
@@ -192,7 +192,7 @@ def _resized(image: Image, picture: Picture, frame: Frame) -> Image:
     return image
 
 
-def _scaled_size(picture: Picture, frame: Frame) -> tuple[int, int]:
+def _scaled_size(picture: DecodedImage, frame: Frame) -> tuple[int, int]:
     """Width and height after scaling, before anything is cut away or filled up; as torchvision's Resize computes it."""
     by_width = frame.width, max(1, picture.height * frame.width // picture.width)
     by_height = max(1, picture.width * frame.height // picture.height), frame.height

@@ -22,7 +22,7 @@ from tasks.model_input.inputs import Examples, Spec
 from tasks.params import train as params
 from tasks.trainers.sklearn.class_weights import class_weights
 from tasks.trainers.sklearn.imported import make_imported
-from tasks.trainers.sklearn.matrix import Reading, check_size, is_sparse, native_fields
+from tasks.trainers.sklearn.matrix import MatrixLayout, check_size, is_sparse, native_fields
 
 _FOR_CLASSES = ("logistic_regression", "naive_bayes")
 _FOR_NUMBERS = ("ridge", "elastic_net")
@@ -56,15 +56,15 @@ def make_estimator(spec: Spec, config: params.SklearnTrain, train: Examples) -> 
             return make_imported(one, spec, config.seed)
 
 
-def make_reading(spec: Spec, estimator: Any, train: Examples) -> Reading:
+def make_reading(spec: Spec, estimator: Any, train: Examples) -> MatrixLayout:
     """How the estimator reads these columns. Raises UserError when they would not fit into memory as it needs them."""
     if isinstance(estimator, (HistGradientBoostingClassifier, HistGradientBoostingRegressor)):
         native = estimator.categorical_features is not None
-        reading = Reading(codes="native" if native else "one_hot")
+        reading = MatrixLayout(codes="native" if native else "one_hot")
     else:
         # Trees compare in float32 anyway, and neighbours add up in float64 whatever they are given.
         forests = (RandomForestClassifier, RandomForestRegressor, KNeighborsClassifier, KNeighborsRegressor)
-        reading = Reading(dtype="float32" if isinstance(estimator, forests) else "float64")
+        reading = MatrixLayout(dtype="float32" if isinstance(estimator, forests) else "float64")
     if not get_tags(estimator).input_tags.sparse and is_sparse(spec, train.inputs, reading):
         reading = reading.model_copy(update={"dense": True})
     check_size(spec, train.num_rows, reading, type(estimator).__name__)
@@ -119,7 +119,7 @@ def _boosting(
     settings |= {"early_stopping": config.patience is not None, "random_state": seed, "tol": 0.0}
     if config.patience is not None:
         settings["n_iter_no_change"] = config.patience
-    native = native_fields(spec, Reading(codes="native"))
+    native = native_fields(spec, MatrixLayout(codes="native"))
     others = sum(field.num_inputs for field in spec.fields if field not in native)
     settings["categorical_features"] = list(range(others, others + len(native))) or None
     if not spec.classes:

@@ -20,7 +20,7 @@ MOST_CATEGORIES = 255
 """As many as HistGradientBoosting can tell apart in a column (its `max_bins`)."""
 
 
-class Reading(Config):
+class MatrixLayout(Config):
     """How an estimator reads rows; model.json keeps it, so that a loaded model reads the same.
 
     `dtype`: linear solvers need float64, as their tolerances are below what float32 can tell apart. `dense`: sparse
@@ -32,7 +32,7 @@ class Reading(Config):
     codes: Literal["one_hot", "native"] = "one_hot"
 
 
-def read_matrix(spec: Spec, inputs: ModelInput, reading: Reading) -> Any:
+def read_matrix(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Any:
     """[N, K] in the reading's form: an array, or a csr_matrix when a column is sparse and need not be written out.
 
     Native codes are the last columns, in the order of the fields.
@@ -47,7 +47,7 @@ def read_matrix(spec: Spec, inputs: ModelInput, reading: Reading) -> Any:
     return np.column_stack([matrix, *codes])
 
 
-def in_chunks(spec: Spec, inputs: ModelInput, reading: Reading) -> Iterator[tuple[slice, Any]]:
+def in_chunks(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Iterator[tuple[slice, Any]]:
     """Rows and their matrix, all at once where no column has to be written out."""
     step = max(1, _CHUNK_BYTES // row_bytes(spec, reading)) if reading.dense else inputs.num_rows
     for start in range(0, inputs.num_rows, step):
@@ -56,7 +56,7 @@ def in_chunks(spec: Spec, inputs: ModelInput, reading: Reading) -> Iterator[tupl
         yield rows, read_matrix(spec, ModelInput(blocks=blocks, num_rows=rows.stop - start), reading)
 
 
-def check_size(spec: Spec, num_rows: int, reading: Reading, name: str) -> None:
+def check_size(spec: Spec, num_rows: int, reading: MatrixLayout, name: str) -> None:
     """Raises UserError when sparse columns, written out for an estimator that cannot read them, would be too large."""
     size = num_rows * row_bytes(spec, reading)
     if reading.dense and size > _MOST_DENSE_BYTES:
@@ -68,25 +68,25 @@ def check_size(spec: Spec, num_rows: int, reading: Reading, name: str) -> None:
         )
 
 
-def row_bytes(spec: Spec, reading: Reading) -> int:
+def row_bytes(spec: Spec, reading: MatrixLayout) -> int:
     """The size of one row that is written out."""
     return num_columns(spec, reading) * np.dtype(reading.dtype).itemsize
 
 
-def num_columns(spec: Spec, reading: Reading) -> int:
+def num_columns(spec: Spec, reading: MatrixLayout) -> int:
     """K of `read_matrix`."""
     native = native_fields(spec, reading)
     return sum(field.num_inputs for field in _others(spec, native)) + len(native)
 
 
-def native_fields(spec: Spec, reading: Reading) -> tuple[Field, ...]:
+def native_fields(spec: Spec, reading: MatrixLayout) -> tuple[Field, ...]:
     """The categories that are read as one column each; one with too many values is not among them."""
     if reading.codes != "native":
         return ()
     return tuple(field for field in spec.fields if field.kind == "codes" and field.num_inputs <= MOST_CATEGORIES)
 
 
-def is_sparse(spec: Spec, inputs: ModelInput, reading: Reading) -> bool:
+def is_sparse(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> bool:
     """Whether there is anything to write out, seen on no rows at all."""
     none = {field.name: inputs.blocks[field.name][:0] for field in spec.fields}
     return not isinstance(_plain(spec, native_fields(spec, reading), ModelInput(blocks=none, num_rows=0)), np.ndarray)

@@ -19,7 +19,7 @@ from tasks.params.config import Config
 from tasks.trainers.base import read_model, write_model
 from tasks.trainers.sklearn.calibration import Sigmoid, probabilities
 from tasks.trainers.sklearn.files import from_bytes, to_bytes
-from tasks.trainers.sklearn.matrix import Reading, in_chunks
+from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks
 
 _WEIGHTS = "model.skops"
 _WORTH_SHARING = 10_000
@@ -33,7 +33,7 @@ class Asking(Config):
     `center + spread * answer`. `allowed` are the import paths of the classes beyond scikit-learn's that may be loaded.
     """
 
-    reading: Reading = Reading()
+    reading: MatrixLayout = MatrixLayout()
     sigmoids: tuple[Sigmoid, ...] = ()
     center: float = 0.0
     spread: float = Field(1.0, gt=0)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.model_input.inputs import Examples, Spec
-from tasks.parallel import ahead
+from tasks.parallel import prefetch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
+class TargetScale:
     """How a regression target is standardized: the network learns (value - mean) / deviation."""
 
     mean: float = 0.0
@@ -60,7 +60,7 @@ class Data:
         return Data(blocks={name: block.clone() for name, block in self.blocks.items()}, target=self.target.clone())
 
 
-def as_data(spec: Spec, examples: Examples, scale: Scale) -> Data:
+def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
     """Examples as tensors in the memory that they are in already."""
     target: NDArray[Any] = examples.target
     if not spec.classes:
@@ -119,7 +119,7 @@ def sent_ahead(pieces: Iterable[Data], device: torch.device) -> Iterator[Data]:
     if device.type == "cuda":
         yield from _sent_by_stream(pieces, device)
     else:
-        yield from ahead((piece.to(device) for piece in pieces), depth=1)
+        yield from prefetch((piece.to(device) for piece in pieces), depth=1)
 
 
 def _sent_by_stream(pieces: Iterable[Data], device: torch.device) -> Iterator[Data]:
@@ -131,7 +131,7 @@ def _sent_by_stream(pieces: Iterable[Data], device: torch.device) -> Iterator[Da
                 copy, done = piece.pinned().to(device), stream.record_event()
             yield copy, done
 
-    for copy, done in ahead(copies(), depth=2):
+    for copy, done in prefetch(copies(), depth=2):
         current = torch.cuda.current_stream(device)
         current.wait_event(done)
         for tensor in (*copy.blocks.values(), copy.target):

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from tasks.model_input.example_parts import StoredExamples
-from tasks.parallel import ahead
-from tasks.trainers.torch.data import Data, Scale, as_data, recut, sent_ahead
-from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
+from tasks.parallel import prefetch
+from tasks.trainers.torch.data import Data, TargetScale, as_data, recut, sent_ahead
+from tasks.trainers.torch.steps import CountedSteps, EpochSteps, drawn, timed
 
 _CHUNK_BYTES = 2**24
 """What is gathered and copied to the device at once: large enough for a copy at full speed, small beside a part."""
@@ -54,8 +54,8 @@ class StreamedBatches(CountedSteps):
     def __init__(
         self,
         examples: StoredExamples,
-        scale: Scale,
-        steps: Steps,
+        scale: TargetScale,
+        steps: EpochSteps,
         *,
         device: torch.device,
         held_bytes: int,
@@ -81,7 +81,7 @@ class StreamedBatches(CountedSteps):
         first = 0
         while skipped >= (size := self._round_size(order, first)):
             skipped, first = skipped - size, first + 1
-        parts = ahead((self._deal(number, part) for part in order[first:]), depth=1)
+        parts = prefetch((self._deal(number, part) for part in order[first:]), depth=1)
         pool: deque[_Dealt] = deque()
         for round_ in range(first, self._num_rounds):
             while len(pool) < self.num_pooled:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.model_input.inputs import as_matrix
 from tasks.trainers.sklearn import matrix
-from tasks.trainers.sklearn.matrix import Reading, in_chunks, num_columns, read_matrix
+from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks, num_columns, read_matrix
 from tests.trainers.estimators import BINARY, FIELD, TOWN, WORDS, examples
 
 SPEC = replace(BINARY, fields=(FIELD, TOWN, WORDS))
@@ -19,7 +19,7 @@ SPEC = replace(BINARY, fields=(FIELD, TOWN, WORDS))
 @settings(derandomize=True, deadline=None, max_examples=15)
 @given(num_rows=st.integers(1, 50), chunk=st.integers(1, 2_000))
 def test_chunks_are_the_matrix_written_out(num_rows: int, chunk: int) -> None:
-    inputs, reading = examples(SPEC, num_rows).inputs, Reading(dense=True)
+    inputs, reading = examples(SPEC, num_rows).inputs, MatrixLayout(dense=True)
     before, matrix._CHUNK_BYTES = matrix._CHUNK_BYTES, chunk
     try:
         found = list(in_chunks(SPEC, inputs, reading))
@@ -30,7 +30,7 @@ def test_chunks_are_the_matrix_written_out(num_rows: int, chunk: int) -> None:
 
 
 def test_native_codes_are_one_column_each_and_come_last() -> None:
-    inputs, reading = examples(SPEC).inputs, Reading(dense=True, codes="native")
+    inputs, reading = examples(SPEC).inputs, MatrixLayout(dense=True, codes="native")
     found = read_matrix(SPEC, inputs, reading)
     assert found.shape == (60, 2 + 4 + 1) == (60, num_columns(SPEC, reading))
     assert np.array_equal(found[:, -1], inputs.blocks["town"])
@@ -39,5 +39,5 @@ def test_native_codes_are_one_column_each_and_come_last() -> None:
 
 def test_too_many_categories_are_not_native() -> None:
     many = replace(SPEC, fields=(FIELD, replace(TOWN, shape=(300,), labels=())))
-    reading = Reading(codes="native")
+    reading = MatrixLayout(codes="native")
     assert read_matrix(many, examples(many).inputs, reading).shape == (60, 302)

@@ -1,0 +1,57 @@
+"""One concept, one home, one name; and files and functions that can be read in one go."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from statistics import median, quantiles
+
+from tests.projects import REPOSITORY
+
+MOST_LINES_OF_A_FILE = 300
+MOST_LINES_OF_A_FUNCTION = 50
+
+STILL_TWICE = {"Checkpoints", "Labels", "Layout", "Moments", "Progress"}
+"""Class names that stand in two modules today; a name may only leave this set."""
+
+
+@cache
+def modules() -> dict[Path, ast.Module]:
+    """Every module of the project, parsed."""
+    files = [file for package in ("tasks", "flows") for file in (REPOSITORY / package).rglob("*.py")]
+    return {file.relative_to(REPOSITORY): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def function_lines() -> dict[str, int]:
+    """How long each function is, with its docstring."""
+    return {
+        f"{file}:{node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for file, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
+def test_a_class_name_stands_in_one_module() -> None:
+    homes: defaultdict[str, set[str]] = defaultdict(set)
+    for file, tree in modules().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name.lstrip("_")].add(str(file))
+    twice = {name: sorted(files) for name, files in homes.items() if len(files) > 1}
+    assert twice.keys() <= STILL_TWICE, {name: twice[name] for name in twice.keys() - STILL_TWICE}
+    assert twice.keys() >= STILL_TWICE, "take out of STILL_TWICE what stands in one module only"
+
+
+def test_files_are_short() -> None:
+    lines = {str(file): (REPOSITORY / file).read_text(encoding="utf-8").count("\n") for file in modules()}
+    assert {file: count for file, count in lines.items() if count > MOST_LINES_OF_A_FILE} == {}
+
+
+def test_functions_are_short() -> None:
+    lines = function_lines()
+    assert median(lines.values()) <= 6
+    assert quantiles(lines.values(), n=10)[-1] < 20
+    assert {name: count for name, count in lines.items() if count > MOST_LINES_OF_A_FUNCTION} == {}

@@ -97,7 +97,7 @@ def _torch(project: Project) -> Iterator[Check]:
 
 def _params(project: Project) -> Iterator[Check]:
     from tasks.params.file import load_params, pipelines_in
-    from tasks.params.renamed import renamed_in
+    from tasks.params.renamed import outdated_in
 
     try:
         params = load_params(project.params)
@@ -106,8 +106,8 @@ def _params(project: Project) -> Iterator[Check]:
         return
     yield Check("params.yaml", f"pipelines: {', '.join(params.pipelines)}")
     for name, block in pipelines_in(project.params).items():
-        for setting, new_name in renamed_in(block).items():
-            yield Check("params.yaml", f"pipelines.{name}.{setting} is an old name", f"call it {new_name}")
+        for setting, advice in outdated_in(block).items():
+            yield Check("params.yaml", f"pipelines.{name}.{setting} is of an earlier version", advice)
         suite = project.pipeline(name).suite
         if not suite.exists():
             yield Check("expectations", f"{suite} is missing", "bring it back from git, or add the pipeline again")

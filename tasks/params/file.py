@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from tasks.errors import UserError, did_you_mean
-from tasks.params.renamed import renamed_in, warn_once, with_new_names
+from tasks.params.renamed import outdated_in, warn_once, with_new_names
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Params, Pipeline
@@ -48,8 +48,8 @@ def check_pipeline(path: Path, name: str, block: Any) -> Pipeline:
     from tasks.params.complaints import complaints
     from tasks.params.pipeline import Params
 
-    for setting, new_name in renamed_in(block).items():
-        warn_once(path, name, setting, new_name)
+    for setting, advice in outdated_in(block).items():
+        warn_once(path, name, setting, advice)
     try:
         return Params.model_validate({"pipelines": {name: with_new_names(block)}}).pipelines[name]
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Settings that had another name before: still read under it for one version, with a line that says the new one."""
+"""Settings that had another name before, or are gone: still read for one version, with a line that says so."""
 
 from __future__ import annotations
 
@@ -17,35 +17,39 @@ RENAMED: dict[str, str] = {
 """Where the setting stands in a pipeline's block, and its name today. `[KIND]` asks for that kind of section, `*` is
 any key."""
 
+REMOVED: dict[str, str] = {
+    "train[lightgbm].checkpoint_minutes": "a LightGBM fit that is killed begins anew; take it out",
+}
+"""Settings that are gone and without which a block means the same: where they stood, and what to know."""
+
 _STEP = re.compile(r"^([^\[]+)(?:\[(\w+)\])?$")
 
 _logger = logging.getLogger(__name__)
 
 
-def renamed_in(block: Any) -> dict[str, str]:
-    """The settings of a pipeline's block that stand there under an old name, such as `train.held_mebibytes`, each with
-    its new name."""
-    return {".".join([*where, name]): RENAMED[path] for path, where, name in _old_names(block)}
+def outdated_in(block: Any) -> dict[str, str]:
+    """The settings of a pipeline's block that are of an earlier version, such as `train.held_mebibytes`, each with what
+    to do about it."""
+    advice = {path: f"it is called {name} now" for path, name in RENAMED.items()} | REMOVED
+    return {".".join([*where, name]): advice[path] for path, where, name in _outdated(block)}
 
 
 def with_new_names(block: Any) -> Any:
     """The block as it is written today. A setting that stands there under both names keeps the old one, too, so that it
     is refused like any unknown setting."""
-    for path, where, name in list(_old_names(block)):
-        block = _moved(block, where, name, RENAMED[path])
+    for path, where, name in list(_outdated(block)):
+        block = _changed(block, where, name, RENAMED.get(path))
     return block
 
 
 @cache
-def warn_once(file: Path, pipeline: str, setting: str, new_name: str) -> None:
+def warn_once(file: Path, pipeline: str, setting: str, advice: str) -> None:
     """One line a process for each setting: a run reads its parameters more than once."""
-    _logger.warning(
-        "%s: pipelines.%s.%s is called %s now; the old name is read for this version", file, pipeline, setting, new_name
-    )
+    _logger.warning("%s: pipelines.%s.%s: %s; the old form is read for this version", file, pipeline, setting, advice)
 
 
-def _old_names(block: Any) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    for path in RENAMED:
+def _outdated(block: Any) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    for path in (*RENAMED, *REMOVED):
         *sections, name = path.split(".")
         for where, section in _sections(block, sections):
             if name in section:
@@ -68,10 +72,12 @@ def _sections(block: Any, steps: list[str]) -> Iterator[tuple[tuple[str, ...], M
             yield from (((str(name), *where), below) for where, below in _sections(section, steps[1:]))
 
 
-def _moved(block: Mapping[str, Any], where: tuple[str, ...], old: str, new: str) -> dict[str, Any]:
-    """A copy of the block in which the setting has its new name, in the same place."""
+def _changed(block: Mapping[str, Any], where: tuple[str, ...], old: str, new: str | None) -> dict[str, Any]:
+    """A copy of the block in which the setting has its new name, in the same place, or is gone."""
     if where:
-        return {**block, where[0]: _moved(block[where[0]], where[1:], old, new)}
+        return {**block, where[0]: _changed(block[where[0]], where[1:], old, new)}
+    if new is None:
+        return {key: value for key, value in block.items() if key != old}
     if new in block:
         return dict(block)
     return {new if key == old else key: value for key, value in block.items()}

@@ -49,12 +49,6 @@ class LightgbmTrain(Config):
         description="auto: a GPU if there is one, whose trees differ from the CPU's in the last bits; gpu (OpenCL) and "
         "cuda need a LightGBM that was built for them",
     )
-    checkpoint_minutes: float = Field(
-        2.0,
-        gt=0,
-        description="fewest minutes between two checkpoints, from which a killed run goes on and ends with the same "
-        "bytes",
-    )
     seed: int = Field(0, ge=0, description="of the choice of inputs and rows")
 
     @model_validator(mode="after")

@@ -12,7 +12,7 @@ from tasks.command.doctor import examine
 from tasks.errors import UserError
 from tasks.params.file import load_pipeline
 from tasks.params.pipeline import Pipeline
-from tasks.params.renamed import RENAMED, renamed_in, warn_once, with_new_names
+from tasks.params.renamed import REMOVED, RENAMED, outdated_in, warn_once, with_new_names
 from tests.projects import REPOSITORY, make_project
 
 BLOCK = (REPOSITORY / "examples" / "digits.yaml").read_text()
@@ -32,8 +32,8 @@ def test_an_old_name_is_read_and_a_line_says_the_new_one(tmp_path: Path, caplog:
         load_pipeline(params, "digits")
     assert config.train.max_memory_mib == 64
     assert [record.getMessage() for record in caplog.records] == [
-        f"{params}: pipelines.digits.train.held_mebibytes is called max_memory_mib now; "
-        "the old name is read for this version"
+        f"{params}: pipelines.digits.train.held_mebibytes: it is called max_memory_mib now; "
+        "the old form is read for this version"
     ]
 
 
@@ -47,15 +47,15 @@ def test_both_names_are_refused(tmp_path: Path) -> None:
 def test_a_name_counts_only_in_a_section_of_its_kind() -> None:
     other = block(OLD)
     other["train"] = {"kind": "lightgbm", "held_mebibytes": 64}
-    assert renamed_in(block(OLD)) == {"train.held_mebibytes": "max_memory_mib"}
-    assert renamed_in(other) == {}
+    assert outdated_in(block(OLD)) == {"train.held_mebibytes": "it is called max_memory_mib now"}
+    assert outdated_in(other) == {}
     assert with_new_names(other) == other
 
 
 @pytest.mark.parametrize("nothing", [None, [], "text", {"train": None}, {"train": {"kind": "torch"}}, {}])
 def test_what_has_no_old_names_stays_as_it_is(nothing: object) -> None:
     assert with_new_names(nothing) == nothing
-    assert renamed_in(nothing) == {}
+    assert outdated_in(nothing) == {}
 
 
 @pytest.mark.parametrize("path", RENAMED)
@@ -67,9 +67,25 @@ def test_the_new_name_is_a_setting_and_the_old_one_is_not(path: str) -> None:
     assert name != RENAMED[path]
 
 
+def test_a_setting_that_is_gone_is_left_out_and_a_line_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_once.cache_clear()
+    params = tmp_path / "params.yaml"
+    trees = (REPOSITORY / "examples" / "breast-cancer.yaml").read_text()
+    params.write_text(trees.replace("num_leaves: 15", "num_leaves: 15\n      checkpoint_minutes: 1.0"))
+    today = tmp_path / "today.yaml"
+    today.write_text(trees)
+    assert load_pipeline(params, "breast-cancer") == load_pipeline(today, "breast-cancer")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{params}: pipelines.breast-cancer.train.checkpoint_minutes: {REMOVED['train[lightgbm].checkpoint_minutes']}; "
+        "the old form is read for this version"
+    ]
+
+
 def test_doctor_lists_old_names(tmp_path: Path) -> None:
     project = make_project(tmp_path, OLD)
     told = [check for check in examine(project) if check.name == "params.yaml" and check.cure]
     assert [(check.finding, check.cure) for check in told] == [
-        ("pipelines.digits.train.held_mebibytes is an old name", "call it max_memory_mib")
+        ("pipelines.digits.train.held_mebibytes is of an earlier version", "it is called max_memory_mib now")
     ]

@@ -389,7 +389,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"learning_rate": 0.1, "num_leaves": 7, "max_depth": 3, "min_data_in_leaf": 5, "feature_fraction": 0.5},
         {"bagging_fraction": 0.5, "lambda_l1": 1.0, "lambda_l2": 1.0, "categories": "one_hot", "device": "gpu"},
         {"monotone": {"age": "increasing"}, "class_weight": {"a": 2.0}, "num_iterations": 5, "patience": 3},
-        {"image_features": "models/digits", "checkpoint_minutes": 0.5, "seed": 4},
+        {"image_features": "models/digits", "seed": 4},
     ),
     "sklearn": ({"estimator": {"kind": "ridge"}, "image_features": "models:/digits@champion", "seed": 3},),
     "torch": (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -22,10 +21,8 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Job, log_loss
-from tasks.trainers.lightgbm import LightgbmTrainer
+from tasks.trainers.lightgbm import LightgbmTrainer, boosting
 from tasks.trainers.lightgbm.matrix import Layout, feature_names
-from tasks.trainers.lightgbm.segments import segment_length
-from tasks.trainers.lightgbm.settings import seeds_of_segment
 from tasks.training.listeners import History
 from tests.projects import REPOSITORY
 
@@ -84,11 +81,6 @@ def text(one: Job, settings: LightgbmTrain) -> str:
     return str(LightgbmTrainer().fit(one, settings).model.text)
 
 
-@pytest.fixture
-def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tasks.trainers.lightgbm.segments._MOST", 5)
-
-
 def test_stops_early_and_keeps_the_best_trees() -> None:
     history = History()
     fitted = LightgbmTrainer().fit(
@@ -123,7 +115,7 @@ def test_says_nothing_on_the_console(capfd: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("changes", [{}, RANDOM])
 def test_the_file_does_not_tell_the_number_of_threads(
-    changes: dict[str, float], monkeypatch: pytest.MonkeyPatch, short_segments: None
+    changes: dict[str, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tasks.trainers.lightgbm.settings._WORTH_SHARING", 0)
     texts, histories = set(), set()
@@ -135,22 +127,7 @@ def test_the_file_does_not_tell_the_number_of_threads(
     assert len(texts) == len(histories) == 1
 
 
-# Segments
-
-
-@pytest.mark.parametrize("fields", [(NUMBER, SIZES), (NUMBER, TOWN), MIXED], ids=["dense", "categories", "mixed"])
-@pytest.mark.parametrize("task", list(CLASSES))
-def test_cutting_the_training_changes_no_tree(
-    task: str, fields: tuple[Field, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    texts = set()
-    for length in (5, 7, 1000):
-        monkeypatch.setattr("tasks.trainers.lightgbm.segments._MOST", length)
-        texts.add(text(mixed_job(task, fields), config()))
-    assert len(texts) == 1
-
-
-def test_trees_are_those_of_lightgbm_itself(short_segments: None) -> None:
+def test_trees_are_those_of_lightgbm_itself() -> None:
     import lightgbm
 
     from tasks.trainers.lightgbm.settings import settings as parameters
@@ -168,20 +145,6 @@ def test_trees_are_those_of_lightgbm_itself(short_segments: None) -> None:
     assert np.array_equal(best.predict(inputs), same)
 
 
-def test_a_segment_is_shorter_where_trees_take_long() -> None:
-    layout = Layout(mixed_job("multiclass").spec, "native")
-    lengths = [segment_length(num_rows, layout) for num_rows in (300, 10_000_000, 10_000_000_000)]
-    assert lengths[0] > lengths[1] > lengths[2] > 1
-
-
-def test_each_segment_draws_anew(short_segments: None) -> None:
-    seeds = [seeds_of_segment(config(seed=3), number) for number in range(4)]
-    assert seeds[0] == {}
-    assert len({seed for of_segment in seeds[1:] for seed in of_segment.values()}) == 6
-    assert seeds[1] != seeds_of_segment(config(seed=4), 1)
-
-
-@pytest.mark.usefixtures("short_segments")
 def test_iterations_without_a_split_add_no_tree_that_counts() -> None:
     one = mixed_job("regression", (NUMBER,))
     fitted = LightgbmTrainer().fit(one, config(min_data_in_leaf=149, num_iterations=200, learning_rate=0.9, patience=9))
@@ -191,93 +154,7 @@ def test_iterations_without_a_split_add_no_tree_that_counts() -> None:
     assert np.allclose(answers, 7)
 
 
-# Checkpoints
-
-
-class StoppedError(Exception):
-    """A training that ends in the middle, in this process."""
-
-
-class StopAt(History):
-    def __init__(self, iteration: int) -> None:
-        super().__init__()
-        self.iteration = iteration
-
-    def epoch_ended(self, epoch: int, metrics: Any) -> None:
-        super().epoch_ended(epoch, metrics)
-        if epoch == self.iteration:
-            raise StoppedError
-
-
-ALWAYS = {"checkpoint_minutes": 1e-9}
-
-
-def stopped(folder: Path, one: Job, settings: LightgbmTrain, iteration: int) -> None:
-    with pytest.raises(StoppedError):
-        LightgbmTrainer().fit(replace(one, checkpoints=folder, listeners=[StopAt(iteration)]), settings)
-
-
-@pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize("changes", [{}, RANDOM, {"class_weight": "balanced"}, {"patience": 3, "learning_rate": 0.9}])
-def test_a_stopped_training_goes_on_as_if_it_never_was(changes: dict[str, Any], tmp_path: Path) -> None:
-    settings = config(num_iterations=33, **ALWAYS, **changes)
-    whole, again = History(), History()
-    expected = LightgbmTrainer().fit(mixed_job(listeners=[whole]), settings)
-    stops = [iteration for iteration in (4, 12, 13) if iteration < len(whole.rows)]
-    for iteration in stops:
-        stopped(tmp_path / "run", mixed_job(), settings, iteration)
-    fitted = LightgbmTrainer().fit(mixed_job(checkpoints=tmp_path / "run", listeners=[again]), settings)
-    assert fitted.model.text == expected.model.text
-    assert fitted.facts == expected.facts
-    assert again.rows == whole.rows
-
-
-@pytest.mark.usefixtures("short_segments")
-def test_a_training_that_was_over_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = mixed_job(checkpoints=tmp_path / "run")
-    expected = text(one, config(**ALWAYS))
-    monkeypatch.setattr("tasks.trainers.lightgbm.segments.Growth._booster", None)
-    assert text(one, config(**ALWAYS)) == expected
-
-
-@pytest.mark.usefixtures("short_segments")
-def test_checkpoints_wait_for_their_time(tmp_path: Path) -> None:
-    stopped(tmp_path / "run", mixed_job(), config(), 20)
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize("spoil", ["cut", "changed", "empty", "not ours"])
-def test_refuses_a_damaged_checkpoint(spoil: str, tmp_path: Path) -> None:
-    settings = config(**ALWAYS)
-    stopped(tmp_path / "run", mixed_job(), settings, 12)
-    (file,) = (tmp_path / "run").iterdir()
-    content = file.read_bytes()
-    spoilt = {"cut": content[:-9], "changed": content[:-1] + b"x", "empty": b"", "not ours": b"\xff\x00 trees"}[spoil]
-    file.write_bytes(spoilt)
-    with pytest.raises(UserError, match=rf"{re.escape(str(file))}: damaged .* remove the folder"):
-        LightgbmTrainer().fit(mixed_job(checkpoints=tmp_path / "run"), settings)
-    assert file.read_bytes() == spoilt
-
-
-@pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize(
-    ("other", "what"),
-    [
-        ((mixed_job(), {"learning_rate": 0.3}), "the parameters"),
-        ((mixed_job(fields=(NUMBER, TOWN)), {}), "the columns or classes"),
-        ((replace(mixed_job(), train=mixed_examples("binary", 300, 9)), {}), "the rows"),
-    ],
-)
-def test_refuses_the_checkpoint_of_another_training(
-    other: tuple[Job, dict[str, Any]], what: str, tmp_path: Path
-) -> None:
-    stopped(tmp_path / "run", mixed_job(), config(**ALWAYS), 12)
-    (file,) = (tmp_path / "run").iterdir()
-    before = file.read_bytes()
-    with pytest.raises(UserError, match=rf"is of another training \({what} differ\); remove the folder"):
-        LightgbmTrainer().fit(replace(other[0], checkpoints=tmp_path / "run"), config(**ALWAYS, **other[1]))
-    assert file.read_bytes() == before
+# Killed
 
 
 class Killer(History):
@@ -293,46 +170,41 @@ class Killer(History):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def train_and_write(folder: Path, task: str, killer: Killer) -> None:
-    settings = config(num_iterations=60, patience=60, **RANDOM, **ALWAYS)
-    fitted = LightgbmTrainer().fit(mixed_job(task, checkpoints=folder / task, listeners=[killer]), settings)
-    (folder / f"{task}.txt").write_text(fitted.model.text)
-    (folder / f"{task}.json").write_text(json.dumps([killer.rows, fitted.facts]))
+def train_and_write(folder: Path, killer: Killer) -> None:
+    """A whole training, and its model, facts and curve."""
+    fitted = LightgbmTrainer().fit(
+        mixed_job("multiclass", checkpoints=folder / "checkpoints", listeners=[killer]), config(**RANDOM)
+    )
+    (folder / "model.txt").write_text(fitted.model.text)
+    (folder / "curve.json").write_text(json.dumps([killer.rows, fitted.facts]))
 
 
-def killed_child(folder: Path, task: str, iteration: int, *, in_the_middle_of_writing: bool) -> int:
-    """Trains in a process of its own, which is killed at that iteration, or at the first file that it puts in place."""
-    child = os.fork()
-    if not child:
-        if in_the_middle_of_writing:
-            Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[method-assign]
-        train_and_write(folder, task, Killer(iteration))
-        os._exit(0)
-    return os.waitpid(child, 0)[1]
+def test_a_training_that_was_killed_begins_anew_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    for name, iteration in (("killed", 12), ("killed", -1), ("whole", -1)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        code = (
+            "from tests.trainers.test_lightgbm import *\n"
+            f"train_and_write(Path({str(tmp_path / name)!r}), Killer({iteration}))"
+        )
+        status = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, timeout=120).returncode
+        assert status == (0 if iteration < 0 else -signal.SIGKILL)
+        if iteration > 0:
+            assert list((tmp_path / name).iterdir()) == []
+    for file in ("model.txt", "curve.json"):
+        assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
 
 
-def train_in_spite_of_kills(folder: Path) -> None:
-    """Run in a process that has not used LightGBM yet: its threads do not survive a fork."""
-    import tasks.trainers.lightgbm.segments as segments
-
-    segments._MOST = 5
-    random = np.random.default_rng(0)
-    for task in ("binary", "multiclass"):
-        for moment in sorted(random.integers(1, 60, 10).tolist()):
-            assert killed_child(folder, task, moment, in_the_middle_of_writing=moment % 3 == 0) == signal.SIGKILL
-        assert killed_child(folder, task, -1, in_the_middle_of_writing=False) == 0
-
-
-@pytest.mark.chain
-@pytest.mark.usefixtures("short_segments")
-def test_a_killed_training_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    code = f"from tests.trainers.test_lightgbm import *; train_in_spite_of_kills(Path({str(tmp_path)!r}))"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY, timeout=300)
-    (tmp_path / "whole").mkdir()
-    for task in ("binary", "multiclass"):
-        train_and_write(tmp_path / "whole", task, Killer(-1))
-        for file in (f"{task}.txt", f"{task}.json"):
-            assert (tmp_path / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+@pytest.mark.parametrize(("seconds", "is_told"), [(0.0, False), (5.0, True)])
+def test_a_long_fit_says_once_how_long_it_may_be(
+    seconds: float, is_told: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = iter(np.arange(1000) * seconds)
+    monkeypatch.setattr(boosting.time, "monotonic", lambda: next(now))
+    LightgbmTrainer().fit(job(), config(num_iterations=60, patience=60))
+    assert [record.getMessage() for record in caplog.records] == [
+        "train: 12 of at most 60 iterations after 60 s; all of them would take another 4 minutes. "
+        "A fit that is killed begins anew"
+    ] * is_told
 
 
 # Categories

@@ -337,23 +337,3 @@ def test_refuses_damaged_eyes(config: Any, spoil: str, eyes: Path, tmp_path: Pat
     spoilers[spoil]()
     with pytest.raises(UserError, match="train again"):
         trainers.load(folder, spec_of(picture("scan", side=16)) if spoil == "larger" else spec)
-
-
-def test_a_killed_training_goes_on_with_what_is_seen(
-    eyes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tasks.trainers.lightgbm.segments._MOST", 5)
-    monkeypatch.setattr("tasks.trainers.lightgbm.segments._FEWEST", 5)
-    config = LIGHTGBM.model_copy(update={"checkpoint_minutes": 1e-9, "patience": 30})
-    job = job_of(spec_of(SCAN), image_features=eyes, checkpoints=tmp_path / "kept")
-    whole = contents(saved(trainers.fit(replace(job, checkpoints=None), config).model, tmp_path / "whole"))
-
-    class Killed(History):
-        def epoch_ended(self, epoch: int, metrics: Any) -> None:
-            if epoch == 14:
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        trainers.fit(replace(job, listeners=[Killed()]), config)
-    assert any((tmp_path / "kept").iterdir())
-    assert contents(saved(trainers.fit(job, config).model, tmp_path / "again")) == whole

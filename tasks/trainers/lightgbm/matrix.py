@@ -32,11 +32,6 @@ class Layout:
         return sum(field.num_inputs for field in self.fields)
 
     @property
-    def num_scores(self) -> int:
-        """The scores that a row has, and the trees that an iteration adds: one a class beyond two classes."""
-        return len(self.spec.classes) if self.spec.task == "multiclass" else 1
-
-    @property
     def names(self) -> list[str]:
         """A name for each column."""
         return feature_names(input_labels(replace(self.spec, fields=self.fields)))
@@ -51,15 +46,14 @@ class Layout:
         names = [field.name for field in self.fields]
         return sum(field.num_inputs for field in self.fields[: names.index(name)])
 
-    def matrix(self, inputs: ModelInput, start: int = 0, stop: int | None = None) -> Any:
-        """Rows `start` to `stop` as [N, columns] float32, sparse when text is among them.
+    def matrix(self, inputs: ModelInput) -> Any:
+        """The rows as [N, columns] float32, sparse when text is among them.
 
         A sparse matrix does not store place 0; LightGBM reads what is not stored as the number 0, which is that place.
         """
-        rows = range(inputs.num_rows)[start:stop]
-        blocks = {field.name: self._block(field, inputs.blocks[field.name][start:stop]) for field in self.spec.fields}
+        blocks = {field.name: self._block(field, inputs.blocks[field.name]) for field in self.spec.fields}
         spec = replace(self.spec, fields=self.fields)
-        return as_matrix(spec, ModelInput(blocks=blocks, num_rows=len(rows)))
+        return as_matrix(spec, ModelInput(blocks=blocks, num_rows=inputs.num_rows))
 
     def _is_native(self, field: Field) -> bool:
         return field.kind == "codes" and self.categories == "native"
@@ -70,14 +64,14 @@ class Layout:
 
 def feature_names(labels: Sequence[str]) -> list[str]:
     """The labels without what LightGBM refuses or changes (JSON's marks and blanks), and each of them once."""
-    seen: dict[str, int] = {}
+    num_uses: dict[str, int] = {}
     names = []
     for label in labels:
         name = re.sub(r'[\s",:\[\]{}]+', "_", label).strip("_") or "input"
-        while name in seen:
-            seen[name] += 1
-            name = f"{name}_{seen[name]}"
-        seen[name] = 1
+        while name in num_uses:
+            num_uses[name] += 1
+            name = f"{name}_{num_uses[name]}"
+        num_uses[name] = 1
         names.append(name)
     return names
 

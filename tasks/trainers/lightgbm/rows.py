@@ -1,68 +1,80 @@
-"""The rows as LightGBM holds them, with the score that the trees so far give each."""
+"""The rows as LightGBM holds them, and how much a row of each class counts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.model_input.inputs import Examples
+from tasks.errors import UserError
+from tasks.model_input.inputs import Examples, Spec
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Job
 from tasks.trainers.lightgbm.matrix import Layout
-from tasks.trainers.lightgbm.trees import Forest, add_to_scores
-from tasks.trainers.lightgbm.weights import class_weights
 
 
-@dataclass(frozen=True)
-class Rows:
-    """One part's rows: as LightGBM's data set, as examples, and their raw scores [N, scores a row]."""
-
-    dataset: lightgbm.Dataset
-    examples: Examples
-    scores: NDArray[np.float64]
-
-    def begin_with_scores(self) -> None:
-        """The next booster goes on from the scores."""
-        self.dataset.set_init_score(self.scores if self.scores.shape[1] > 1 else self.scores[:, 0])
-
-    def add(self, booster: lightgbm.Booster, forest: Forest, layout: Layout) -> None:
-        """Adds to the scores what the trees answer; the booster is theirs."""
-        add_to_scores(self.scores, booster, forest, layout, self.examples.inputs)
-
-
-def read_rows(job: Job, config: LightgbmTrain, layout: Layout, parameters: dict[str, Any]) -> tuple[Rows, Rows]:
+def read_rows(
+    job: Job, config: LightgbmTrain, layout: Layout, parameters: dict[str, Any]
+) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
     """The training rows and the validation rows, which LightGBM cuts into the same bins.
 
     Class weights hold for both: the loss that stops the training must be the loss that is learnt, or it would stop at
     the tree that is best for the frequent classes.
     """
-    learnt, judged = job.train.loaded(), job.validation.loaded()
-    weights = class_weights(job.spec, config, learnt.target)
+    train_examples, validation_examples = job.train.loaded(), job.validation.loaded()
+    weights = class_weights(job.spec, config, train_examples.target)
     train = lightgbm.Dataset(
-        layout.matrix(learnt.inputs),
-        label=learnt.target,
-        weight=_row_weights(weights, learnt),
+        layout.matrix(train_examples.inputs),
+        label=train_examples.target,
+        weight=_row_weights(weights, train_examples),
         feature_name=layout.names,
         categorical_feature=layout.native,
         params=parameters,
         free_raw_data=True,
     )
     validation = train.create_valid(
-        layout.matrix(judged.inputs),
-        label=judged.target,
-        weight=_row_weights(weights, judged),
+        layout.matrix(validation_examples.inputs),
+        label=validation_examples.target,
+        weight=_row_weights(weights, validation_examples),
         params=parameters,  # without them LightGBM would set the number of threads of the whole process anew
     )
-    return _with_scores(train, learnt, layout), _with_scores(validation, judged, layout)
+    return train, validation
+
+
+def class_weights(spec: Spec, config: LightgbmTrain, target: NDArray[Any]) -> NDArray[np.float64] | None:
+    """The weight of a row of each class, [K], or None when all count the same; `target` is that of the training rows.
+
+    Raises UserError for a target without classes, and for a class that it does not have.
+    """
+    if config.class_weight is None:
+        return None
+    if not spec.classes:
+        raise UserError("train.class_weight: the target is a number and has no classes; leave it out")
+    if config.class_weight == "balanced":
+        return _balanced(np.bincount(target, minlength=len(spec.classes)))
+    _check_named(spec, config.class_weight)
+    return np.array([config.class_weight.get(name, 1.0) for name in spec.classes])
+
+
+def _balanced(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Rows / (classes * rows of the class): each class as much as any other, and a row one on average.
+
+    G. King, L. Zeng: Logistic Regression in Rare Events Data, 2001; scikit-learn's "balanced" is the same.
+    """
+    assert counts.all(), "`check_job` refuses a class without rows"
+    return np.asarray(counts.sum() / (len(counts) * counts))
+
+
+def _check_named(spec: Spec, weights: Mapping[str, float]) -> None:
+    for name in weights:
+        if name not in spec.classes:
+            raise UserError(
+                f"train.class_weight: the target has no class {name!r}; its classes are {', '.join(spec.classes)}"
+            )
 
 
 def _row_weights(weights: NDArray[np.float64] | None, examples: Examples) -> NDArray[np.float64] | None:
     return None if weights is None else weights[examples.target]
-
-
-def _with_scores(dataset: lightgbm.Dataset, examples: Examples, layout: Layout) -> Rows:
-    return Rows(dataset, examples, np.zeros((examples.inputs.num_rows, layout.num_scores)))

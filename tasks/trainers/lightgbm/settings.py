@@ -44,28 +44,20 @@ def settings(layout: Layout, config: LightgbmTrain, num_rows: int) -> dict[str, 
     }
 
 
-def seeds_of_segment(config: LightgbmTrain, number: int) -> dict[str, int]:
-    """The seeds of the choice of rows and inputs from segment `number` on; the first one has those of `train.seed`."""
-    if number == 0:
-        return {}
-    bagging, feature_fraction = np.random.SeedSequence([config.seed, number]).generate_state(2) >> 1
-    return {"bagging_seed": int(bagging), "feature_fraction_seed": int(feature_fraction)}
-
-
 def with_device(config: LightgbmTrain) -> LightgbmTrain:
     """The same settings with the device that `auto` stands for: a GPU that LightGBM can use here, or else the CPU."""
     if config.device != "auto":
         return config
-    found = next((device for device in ("cuda", "gpu") if _can_use(device)), "cpu")
-    return config.model_copy(update={"device": found})
+    device = next((device for device in ("cuda", "gpu") if _can_use(device)), "cpu")
+    return config.model_copy(update={"device": device})
 
 
 def _can_use(device: str) -> bool:
     """Whether a tree grows there. LightGBM tells in no other way."""
     rows = np.arange(64, dtype=np.float32)[:, None]
-    told = {"device_type": device, "verbosity": -1, "min_data_in_leaf": 1}
+    parameters = {"device_type": device, "verbosity": -1, "min_data_in_leaf": 1}
     try:
-        lightgbm.train(told, lightgbm.Dataset(rows, label=rows[:, 0], params=told), num_boost_round=1)
+        lightgbm.train(parameters, lightgbm.Dataset(rows, label=rows[:, 0], params=parameters), num_boost_round=1)
     except LightGBMError:
         return False
     return True
@@ -79,9 +71,9 @@ def device_errors(config: LightgbmTrain) -> Iterator[None]:
     except LightGBMError as error:
         if config.device == "cpu":
             raise
-        said = str(error).splitlines()[0].rstrip(".")
+        reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(
-            f"train.device {config.device}: LightGBM cannot use it ({said}); set `train: device: cpu`, or install a "
+            f"train.device {config.device}: LightGBM cannot use it ({reason}); set `train: device: cpu`, or install a "
             "LightGBM that is built for it and a driver "
             "(https://lightgbm.readthedocs.io/en/stable/Installation-Guide.html)"
         ) from error
@@ -89,7 +81,7 @@ def device_errors(config: LightgbmTrain) -> Iterator[None]:
 
 def _objective(spec: Spec, *, is_weighted: bool) -> dict[str, Any]:
     # The first metric is the loss: early stopping looks at that one. LightGBM would weight the errors too; see
-    # `segments.share_of_errors`.
+    # `boosting.share_of_errors`.
     match spec.task:
         case "binary":
             objective, metrics = "binary", ["binary_logloss", "binary_error"]

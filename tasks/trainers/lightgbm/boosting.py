@@ -1,0 +1,127 @@
+"""The training itself: one iteration after another, until none of the last ones was better."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.errors import UserError
+from tasks.params.train import LightgbmTrain
+from tasks.trainers.listener import Listener
+
+_WORTH_TELLING_SECONDS = 60.0
+"""A fit that takes longer says once how long it may take: it is not kept in between, so a kill costs all of it."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class LearningCurve:
+    """The metrics of each iteration, and the trees a class after it: an iteration that finds no split adds none.
+
+    `best` is the first iteration with the lowest validation loss, from 0.
+    """
+
+    metrics: list[dict[str, float]] = field(default_factory=list)
+    num_trees: list[int] = field(default_factory=list)
+    best: int = 0
+
+    def add(self, metrics: Mapping[str, float], num_trees: int) -> None:
+        """One more iteration."""
+        if self.metrics and metrics["validation_loss"] < self.metrics[self.best]["validation_loss"]:
+            self.best = len(self.metrics)
+        self.metrics.append(dict(metrics))
+        self.num_trees.append(num_trees)
+
+    def is_over(self, config: LightgbmTrain) -> bool:
+        """No iterations are left, or none of the last `patience` was better."""
+        done = len(self.metrics)
+        return done >= config.num_iterations or (done > 0 and done - 1 - self.best >= config.patience)
+
+
+def boost(booster: lightgbm.Booster, config: LightgbmTrain, listeners: Sequence[Listener]) -> LearningCurve:
+    """Grows the booster's trees until it is over, and tells the listeners of every iteration, from 1.
+
+    Raises UserError when a loss is not finite.
+    """
+    curve, time_left = LearningCurve(), _TimeLeft(config.num_iterations)
+    for listener in listeners:
+        listener.started(config.num_iterations)
+    try:
+        while not curve.is_over(config):
+            booster.update()
+            metrics = _metrics(booster, config)
+            _check_finite(metrics, len(curve.metrics) + 1, config)
+            curve.add(metrics, booster.current_iteration())
+            for listener in listeners:
+                listener.epoch_ended(len(curve.metrics), metrics)
+            time_left.iteration_ended(len(curve.metrics))
+    finally:
+        for listener in listeners:
+            listener.ended()
+    return curve
+
+
+class _TimeLeft:
+    """Says once how long the fit may be, when it is long. What it says decides nothing."""
+
+    def __init__(self, num_iterations: int) -> None:
+        self._num_iterations = num_iterations
+        self._start = time.monotonic()
+        self._is_told = False
+
+    def iteration_ended(self, iteration: int) -> None:
+        seconds = time.monotonic() - self._start
+        if self._is_told or seconds < _WORTH_TELLING_SECONDS:
+            return
+        self._is_told = True
+        left = seconds / iteration * (self._num_iterations - iteration)
+        if left > _WORTH_TELLING_SECONDS:
+            _logger.warning(
+                "train: %d of at most %d iterations after %.0f s; all of them would take another %.0f minutes. "
+                "A fit that is killed begins anew",
+                iteration,
+                self._num_iterations,
+                seconds,
+                left / 60,
+            )
+
+
+def _metrics(booster: lightgbm.Booster, config: LightgbmTrain) -> dict[str, float]:
+    is_weighted = config.class_weight is not None
+    results = [*booster.eval_train(), *booster.eval_valid(share_of_errors if is_weighted else None)]
+    values = {(part, metric): float(value) for part, metric, value, *_ in results}
+    loss, *errors = (metric for part, metric in values if part == "validation")
+    validation_loss = values["validation", loss]
+    if errors:
+        last = {"validation_accuracy": 1 - values["validation", errors[0]]}
+    else:
+        last = {"validation_rmse": validation_loss**0.5}
+    losses = {"train_loss": values["train", loss], "validation_loss": validation_loss}
+    return {**_rounded(losses | last), "learning_rate": config.learning_rate}
+
+
+def share_of_errors(probabilities: NDArray[np.float64], dataset: lightgbm.Dataset) -> tuple[str, float, bool]:
+    """The rows whose class is not the likeliest one, each as much as any other: LightGBM's own figure has the class
+    weights in it, and accuracy means the plain one everywhere else. `probabilities`: [N] or [N, classes]."""
+    predicted = probabilities > 0.5 if probabilities.ndim == 1 else probabilities.argmax(axis=1)
+    return "error", float(np.mean(predicted != dataset.get_label())), False
+
+
+def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:
+    """To 12 significant digits: the last ones depend on how many threads summed, and might choose another best tree."""
+    return {name: float(f"{value:.12g}") for name, value in metrics.items()}
+
+
+def _check_finite(metrics: Mapping[str, float], iteration: int, config: LightgbmTrain) -> None:
+    if not all(np.isfinite(value) for value in metrics.values()):
+        raise UserError(
+            f"train: the loss is not finite at tree {iteration}; try a smaller train.learning_rate "
+            f"(it is {config.learning_rate:g}), or scale the target"
+        )

@@ -1,4 +1,4 @@
-"""Sounds as WAV bytes, made up for tests."""
+"""Sounds as the bytes of files, made up for tests."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ def wav(samples: NDArray[np.generic], rate: int = 8_000) -> bytes:
 
     content = io.BytesIO()
     wavfile.write(content, rate, samples)
+    return content.getvalue()
+
+
+def packed(samples: NDArray[np.generic], form: str, coding: str, rate: int = 8_000) -> bytes:
+    """The samples as libsndfile writes them: `form` is its name of the file's kind, `coding` that of the samples'."""
+    import soundfile
+
+    content = io.BytesIO()
+    soundfile.write(content, samples, rate, format=form, subtype=coding)
     return content.getvalue()
 
 

@@ -137,7 +137,7 @@ def _glob(location: str, root: Path) -> Pointed:
 
 
 def _media(names: Names, path: str) -> Pointed:
-    """Images or WAV files: classes as subfolders, a CSV file of labels, or names that hold the label."""
+    """Images or recordings: classes as subfolders, a CSV file of labels, or names that hold the label."""
     source = {"kind": "folder", "path": path}
     if names.num_classes >= 2:
         return Pointed(source=source)

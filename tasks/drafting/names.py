@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
-MEDIA_SUFFIXES = IMAGE_SUFFIXES | {".wav"}
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
 IDX_NAME = re.compile(r".*(images|labels)[-.]idx[1-4]-ubyte(\.gz)?")
 _MOST_NAMES = 20_000
 _SIGN = re.compile(r"[_\-]")

@@ -85,7 +85,7 @@ class IdxSource(Config):
 
 
 class FolderSource(Config):
-    """Images or WAV files in a folder or a .zip: classes as subfolders, or in a CSV file of labels."""
+    """Images or recordings in a folder or a .zip: classes as subfolders, or in a CSV file of labels."""
 
     kind: Literal["folder"]
     path: str = Field(min_length=1, description="the folder, or a .zip of it")

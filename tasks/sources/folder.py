@@ -1,4 +1,4 @@
-"""Images or WAV files in a folder or an archive, labelled by subfolder, by name, or in a CSV file."""
+"""Images or recordings in a folder or an archive, labelled by subfolder, by name, or in a CSV file."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ _CONTENTS: dict[str, Content] = {
     ".tif": "image",
     ".tiff": "image",
     ".wav": "audio",
+    ".flac": "audio",
+    ".ogg": "audio",
+    ".oga": "audio",
+    ".opus": "audio",
+    ".mp3": "audio",
 }
 _MAX_FILES = 1024
 _LARGEST = 1 << 30
@@ -157,7 +162,7 @@ def _content_of(entry: Entry, wanted: Content | None) -> Content:
     content = wanted if wanted and not suffix else _CONTENTS.get(suffix)
     if content is None or (wanted and content != wanted):
         raise UserError(
-            f"{entry.shown}: no {wanted or 'image and no WAV'} file, by its name; remove it, begin its name with _, "
+            f"{entry.shown}: no {wanted or 'image and no audio'} file, by its name; remove it, begin its name with _, "
             "or give a glob that leaves it out, such as folder/**/*.png"
         )
     return content

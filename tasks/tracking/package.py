@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 NUM_EXAMPLES = 5
 
 _ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic")
-_READS: dict[FieldKind, str] = {"image": "pillow", "audio": "scipy", "sparse": "scipy", "tokens": "tokenizers"}
-"""The library that a kind of model input needs."""
+_READS: dict[FieldKind, tuple[str, ...]] = {
+    "image": ("pillow",),
+    "audio": ("soundfile", "scipy"),
+    "sparse": ("scipy",),
+    "tokens": ("tokenizers",),
+}
+"""The libraries that a kind of model input needs; scipy brings sounds to one rate."""
 
 
 @contextmanager
@@ -56,7 +61,7 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator
 def requirements(recipe: Recipe, of_model: Iterable[str]) -> list[str]:
     """What prediction needs, in the versions that are installed; `of_model` is what the model itself does."""
     kinds = {field.kind for field in recipe.spec().fields}
-    by_kind = {_READS[kind] for kind in kinds & _READS.keys()}
+    by_kind = {name for kind in kinds & _READS.keys() for name in _READS[kind]}
     return [_pinned(name) for name in sorted({*_ALWAYS, *by_kind, *of_model})]
 
 

@@ -160,10 +160,10 @@ def _image(value: Any) -> bytes | None:
 
 
 def _audio(value: Any) -> bytes | None:
-    """WAV bytes: as they are, or as base64 text."""
+    """The bytes of a sound: as they are, or as base64 text."""
     if value is None or isinstance(value, bytes | bytearray | memoryview | str):
         return _encoded(value)
-    raise UserError(f"{type(value).__name__} is no sound; give the bytes of a WAV file")
+    raise UserError(f"{type(value).__name__} is no sound; give the bytes of a WAV, FLAC, OGG or MP3 file")
 
 
 def _encoded(value: bytes | bytearray | memoryview | str | None) -> bytes | None:

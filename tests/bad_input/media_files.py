@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tests.bad_input.outcomes import Broken, Quarantined, Refused, Write
 from tests.small_tables import image
+from tests.sounds import packed
 
 PICTURES = [image([[shade, 255], [7, 9]]) for shade in range(3)]
+_RAMP = np.arange(400, dtype=np.int16) * 50
 _WAVES = [[row * column % 256 for column in range(64)] for row in range(64)]
 PHOTO, JPEG = image(_WAVES), image(_WAVES, "JPEG")
 ANEW = "copy or download it anew"
@@ -156,6 +160,11 @@ SOUND_FILES: dict[str, Broken] = {
     "WAV of its header only": _sound(sound()[:44]),
     "WAV that is text": _sound(b"no sound"),
     "WAV of no bytes": _sound(b""),
+    "FLAC of its mark only": _sound(b"fLaC"),
+    "FLAC cut short": _sound(packed(_RAMP, "FLAC", "PCM_16")[:-20]),
+    "OGG cut short": _sound(packed(_RAMP, "OGG", "VORBIS")[:-20]),
+    "MP3 of its mark only": _sound(b"ID3\4"),
+    "MP3 that goes on as nothing": _sound(b"\xff\xfb" + bytes(100)),
 }
 
 LABELS: dict[str, Broken] = {
@@ -185,7 +194,7 @@ LABELS: dict[str, Broken] = {
     ),
     "a text file among pictures": Broken(
         among_pictures(b"notes", "notes.txt"),
-        Refused("set/a/notes.txt", "no image and no WAV file", "remove it"),
+        Refused("set/a/notes.txt", "no image and no audio file", "remove it"),
         "label",
     ),
     "a document with NUL bytes": Broken(

@@ -69,6 +69,9 @@ def test_sounds_are_audio(tmp_path: Path) -> None:
     written(tmp_path, {"yes/1.wav": b"RIFF", "no/1.WAV": b"?"})
     assert read(tmp_path).rows() == [("no/1.WAV", b"?", "no"), ("yes/1.wav", b"RIFF", "yes")]
     assert source(tmp_path).types == {"audio": "audio", "label": "category"}
+    names = ["a/1.flac", "a/2.ogg", "b/1.MP3", "b/2.opus", "b/3.oga"]
+    written(tmp_path, dict.fromkeys(names, b"?"), "packed")
+    assert read(tmp_path, "packed")["file"].to_list() == names
 
 
 @pytest.mark.parametrize("prefix", ["", "wrapper/"])
@@ -147,7 +150,7 @@ def test_refuses_files_that_it_cannot_place(tmp_path: Path) -> None:
     written(tmp_path, PICTURES | {"top.png": b"?"})
     assert "photos: top.png lies in no subfolder that would name its class" in refused(tmp_path)
     written(tmp_path, {"a/1.png": b"", "a/Thumbs.db": b""}, "more")
-    assert "more/a/Thumbs.db: no image and no WAV file, by its name; remove it, begin its name with _" in refused(
+    assert "more/a/Thumbs.db: no image and no audio file, by its name; remove it, begin its name with _" in refused(
         tmp_path, "more"
     )
     written(tmp_path, {"a/1.png": b"", "b/1.wav": b""}, "mixed")
@@ -160,7 +163,7 @@ def test_refuses_files_that_it_cannot_place(tmp_path: Path) -> None:
 
 def test_files_without_a_suffix_are_what_the_user_says(tmp_path: Path) -> None:
     written(tmp_path, {"a/1": b"1", "b/2": b"2"})
-    assert "photos/a/1: no image and no WAV file" in refused(tmp_path)
+    assert "photos/a/1: no image and no audio file" in refused(tmp_path)
     assert read(tmp_path, content="audio").rows() == [("a/1", b"1", "a"), ("b/2", b"2", "b")]
 
 

@@ -1,4 +1,4 @@
-"""Sounds: WAV bytes at rest; `normalize` makes each a picture of loudness by pitch and time, one size for all."""
+"""Sounds: bytes of files at rest; `normalize` makes each a picture of loudness by pitch and time, one size for all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
+from tasks.columns.audio.sound import Clip, Spectrogram, begins_as_sound, decode, draw
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
@@ -62,7 +62,7 @@ class AudioEncoding(Encoding):
 
 
 class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
-    """Recordings as the WAV bytes that came in: PCM or floating-point samples, any rate, any number of channels."""
+    """Recordings as the bytes that came in: WAV, FLAC, OGG or MP3, any rate, any number of channels."""
 
     name: ClassVar[ColumnTypeName] = "audio"
     dtype: ClassVar[pl.DataType] = pl.Binary()
@@ -70,9 +70,8 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.Binary:
             return False
-        content = pl.col(values.name).bin
-        wav = content.starts_with(b"RIFF") & (content.slice(8, 4) == b"WAVE")
-        return bool(values.drop_nulls().to_frame().select(wav).to_series().all())
+        sounds = values.drop_nulls().to_frame().select(begins_as_sound(pl.col(values.name)))
+        return bool(sounds.to_series().all())
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         return [expectation("column_values_to_not_be_null", "critical", column=column)]
@@ -119,7 +118,9 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         for number, content in enumerate(values):
             clip = decode(content)
             if clip is None or not len(clip.samples):
-                raise UserError("holds bytes that are no sound; `clean` takes such rows out, or give WAV bytes")
+                raise UserError(
+                    "holds bytes that are no sound; `clean` takes such rows out, or give WAV, FLAC, OGG or MP3"
+                )
             block[number, 0] = draw(clip, how)
         return block
 

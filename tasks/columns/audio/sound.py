@@ -1,4 +1,4 @@
-"""Sounds: WAV bytes as samples, and samples as a picture of loudness by pitch and time."""
+"""Sounds: the bytes of a file as samples, and samples as a picture of loudness by pitch and time."""
 
 from __future__ import annotations
 
@@ -9,15 +9,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _PLAUSIBLE_RATES = range(1_000, 768_001)
 """Samples a second: a header that says otherwise is wrong, and would ask for any amount of memory."""
 
 _UNTIL_THE_END = 0xFFFF_FFFF
 """The size that writers give a chunk when they stream, and cannot know it."""
+
+_MARKS = (b"fLaC", b"OggS")
+_MP3_MARKS = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2", b"\xff\xe3", b"\xff\xe2")
+"""A tag, or the first frame's header of layer III: with and without a checksum, of MPEG 1, 2 and 2.5."""
+
+_MOST_FRAMES = 1 << 28
+"""An hour and a half at 48,000 Hz, 1 GiB of samples. A small FLAC file can hold any time of silence; in plain samples
+a file cannot hold more than it has bytes, and may."""
+
+_UNKNOWN_FRAMES = 1 << 62
+_BLOCK = 1 << 16
 
 _FINEST_RATIO = 1_000
 """Rates are brought into a ratio of whole numbers up to this; the filter grows with them."""
@@ -63,20 +78,32 @@ class Spectrogram:
         return 1 << (self.window - 1).bit_length()
 
 
-def decode(content: bytes | None) -> Clip | None:
-    """The sound; None when the bytes are no whole WAV file of PCM or floating-point samples."""
-    from scipy.io import wavfile
+def begins_as_sound(content: pl.Expr) -> pl.Expr:
+    """Whether bytes begin as a WAV, FLAC, OGG or MP3 file does."""
+    import polars as pl
 
-    plain = _plain_wav(content or b"")
-    if plain is None:
+    wav = content.bin.starts_with(b"RIFF") & (content.bin.slice(8, 4) == b"WAVE")
+    return pl.any_horizontal(wav, *(content.bin.starts_with(mark) for mark in (*_MARKS, *_MP3_MARKS)))
+
+
+def decode(content: bytes | None) -> Clip | None:
+    """The sound; None when the bytes are no whole WAV, FLAC, OGG or MP3 file, or hold hours beyond all bounds."""
+    import soundfile
+
+    content = _readable(content or b"")
+    if content is None:
         return None
     try:
-        rate, samples = wavfile.read(io.BytesIO(plain))
-    except (ValueError, struct.error, ZeroDivisionError, TypeError):
-        # What scipy raises on a format chunk that contradicts itself, or that it does not know.
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            if file.samplerate not in _PLAUSIBLE_RATES:
+                return None
+            samples = _mono(file, most=max(_MOST_FRAMES, len(content)))
+            if samples is None or (len(samples) != file.frames and _counts_frames(content, file.frames)):
+                return None
+            rate = int(file.samplerate)
+    except soundfile.SoundFileRuntimeError:
         return None
-    mono = _mono(samples)
-    return Clip(rate, mono) if rate in _PLAUSIBLE_RATES and np.isfinite(mono).all() else None
+    return Clip(rate, samples) if np.isfinite(samples).all() else None
 
 
 def draw(clip: Clip, how: Spectrogram) -> NDArray[np.uint8]:
@@ -104,25 +131,38 @@ def mel_filters(rate: int, num_points: int, n_mels: int) -> NDArray[np.float64]:
     return np.maximum(0, np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre)))
 
 
+def _readable(content: bytes) -> bytes | None:
+    """The bytes as libsndfile is to see them; None when they are of no kind that is taken, or cut short.
+
+    libsndfile plays what there is of a cut WAV or OGG file; so these are checked for their ends here. Of the other
+    kinds it takes more than the column promises, such as RIFX.
+    """
+    if content.startswith(b"RIFF"):
+        return _plain_wav(content)
+    if content.startswith(b"OggS"):
+        return content if _ends_with_a_page(content) else None
+    return content if content.startswith((*_MARKS, *_MP3_MARKS)) else None
+
+
 def _plain_wav(content: bytes) -> bytes | None:
     """A WAV file of the two chunks that matter; None when one is not there, or cut short.
 
-    Thus scipy meets no chunk that it would warn of.
+    Thus no other chunk, and no length that a streaming writer left open, is up to libsndfile to make sense of.
     """
-    found = dict(_chunks(content))
-    if not {b"fmt ", b"data"} <= found.keys() or any(body is None for body in found.values()):
+    chunks = dict(_chunks(content))
+    if not {b"fmt ", b"data"} <= chunks.keys() or any(body is None for body in chunks.values()):
         return None
     body = b"".join(
         name + struct.pack("<I", len(part)) + part + b"\0" * (len(part) % 2)
         for name in (b"fmt ", b"data")
-        if (part := found[name]) is not None
+        if (part := chunks[name]) is not None
     )
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes | None]]:
     """The chunks of a RIFF file by name, up to the samples; None for one that is longer than the file."""
-    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+    if content[8:12] != b"WAVE":
         return
     place = 12
     while place + 8 <= len(content):
@@ -133,19 +173,52 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes | None]]:
         yield name, body if len(body) == size else None
         if name == b"data":
             return
+        # Chunks begin at even places.
         place += 8 + size + size % 2
 
 
-def _mono(samples: NDArray[np.generic]) -> NDArray[np.float32]:
-    """[N] or [N, channels] of any type as the mean of the channels."""
+def _ends_with_a_page(content: bytes) -> bool:
+    """Whether an OGG file is whole pages, each a header of 27 bytes, a table of lengths and as many bytes (RFC 3533).
+
+    The last page is not asked for the mark of the last: recorders that stop at once leave it out.
+    """
+    place = 0
+    while content.startswith(b"OggS", place) and place + 27 <= len(content):
+        lengths = content[place + 27 : place + 27 + content[place + 26]]
+        place += 27 + content[place + 26] + sum(lengths)
+    return place == len(content)
+
+
+def _counts_frames(content: bytes, frames: int) -> bool:
+    """Whether the file itself says how many there are, so that fewer mean that it is cut short.
+
+    An MP3 file says so in its first frame if at all, else libsndfile guesses; a FLAC file that was streamed does not.
+    """
+    if content.startswith(_MARKS):
+        return frames < _UNKNOWN_FRAMES
+    # The length of a tag before the first frame is written in 7 bits a byte (ID3v2, section 3.1).
+    tag = 10 + sum(byte << 7 * place for place, byte in enumerate(content[9:5:-1])) if content[:3] == b"ID3" else 0
+    return content.startswith(b"RIFF") or any(mark in content[tag : tag + 64] for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _mono(file: Any, most: int) -> NDArray[np.float32] | None:
+    """[N]: the mean of the channels; None beyond `most`. Raises SoundFileRuntimeError where the bytes make no sense.
+
+    In blocks, as a header may claim any number of frames: memory goes by those that are there, and `most` of them.
+    """
+    # Else soundfile seeks after each block, which fails at the end of a FLAC file of unknown length.
+    file.seekable = lambda: False
+    size = max(1, _BLOCK // file.channels)
+    blocks: list[NDArray[np.float32]] = []
+    num_frames = 0
     # Damaged floating-point samples may overflow; what is not finite then is found by the caller.
     with np.errstate(over="ignore", invalid="ignore"):
-        values = samples.astype(np.float64)
-        if samples.dtype == np.uint8:
-            values = (values - 128) / 128
-        elif samples.dtype.kind == "i":
-            values /= 2.0 ** (8 * samples.dtype.itemsize - 1)
-        return (values.mean(axis=1) if values.ndim == 2 else values).astype(np.float32)
+        while len(block := file.read(size, dtype="float64", always_2d=True)):
+            blocks.append(block.mean(axis=1).astype(np.float32))
+            num_frames += len(block)
+            if num_frames > most:
+                return None
+    return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
 
 
 def _fitted(clip: Clip, how: Spectrogram) -> NDArray[np.float64]:

@@ -9,9 +9,9 @@ from typing import Literal
 from tasks.params.config import Role
 
 Kind = Literal[
-    "too_few_rows", "leak", "one_hot_label", "group", "time", "few_in_class", "duplicates", "imbalance", "no_header",
-    "ambiguous_dates", "sentinel", "mostly_empty", "capped", "heavy_tail", "near_constant", "sensitive", "missing",
-    "identifier", "constant", "codes", "pattern", "given_split",
+    "too_few_rows", "encoding", "leak", "one_hot_label", "group", "time", "few_in_class", "duplicates", "imbalance",
+    "no_header", "ambiguous_dates", "sentinel", "mostly_empty", "capped", "heavy_tail", "near_constant", "sensitive",
+    "missing", "identifier", "constant", "codes", "pattern", "given_split",
 ]  # fmt: skip
 _NOTES: frozenset[Kind] = frozenset({"missing", "identifier", "constant", "codes", "pattern", "given_split"})
 _MANY = 4

@@ -43,6 +43,8 @@ def look(pointed: Pointed, project: Project) -> SourceLook:
     """Reads all rows. Raises UserError when they cannot be read, or there are none."""
     place = Place(root=project.root, downloads=project.downloads)
     opened = _opened(pointed.source, place)
+    # Before the block says the encoding, which then is no longer a guess.
+    doubts = [Finding(kind="encoding", columns=(), message=doubt) for doubt in opened.doubts()]
     block = _with_settings(pointed.source, _settings(opened, _content(pointed.source)))
     opened = _opened(block, place)
     is_table = _content(block)["kind"] == "table"
@@ -61,7 +63,7 @@ def look(pointed: Pointed, project: Project) -> SourceLook:
         source=block,
         location=rows.location,
         facts=facts(seen[-1], types, rows.numbers),
-        findings=(*describe_tokens(tokens, seen), *_about_cells(block, seen[-1], types)),
+        findings=(*doubts, *describe_tokens(tokens, seen), *_about_cells(block, seen[-1], types)),
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
         side=_side(rows, [name for name, kind in types.items() if kind == "image"]),

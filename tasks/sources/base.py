@@ -87,3 +87,7 @@ class Source:
     def settings(self) -> dict[str, Any]:
         """What was found out about how the source is written, as settings of its own block: for `modelwright init`."""
         return {}
+
+    def doubts(self) -> list[str]:
+        """What was found out and may be wrong, so that a person should look: whole sentences for `modelwright init`."""
+        return []

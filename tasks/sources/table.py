@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tasks.sources.formats.delimited import DelimitedFile
+    from tasks.sources.formats.encoding import Text
     from tasks.sources.formats.excel import ExcelFile
     from tasks.sources.formats.json_lines import JsonLinesFile
     from tasks.sources.formats.parquet import TypedFile
@@ -66,18 +67,33 @@ class Table(Source):
         return [fixed_part(self._root, location) for location in self._locations.values()]
 
     def settings(self) -> dict[str, Any]:
-        first = self._listed[0].entries[0]
-        if (self._wanted or file_format(first)) != "csv":
+        if self._first_text is None:
             return {}
+        from tasks.sources.formats.encoding import open_text
         from tasks.sources.formats.findings import find_settings
 
-        with read_errors(first.shown):
-            found = find_settings(first, self._config)
+        settings = find_settings(self._first_text, self._config)
         for listed in self._listed[1:]:
             # Only one of the files may have a comment, as a test file above its rows.
-            if "comment" not in found and (comment := find_settings(listed.entries[0], self._config).get("comment")):
-                found["comment"] = comment
-        return found
+            if "comment" not in settings:
+                text = open_text(listed.entries[0], self._config.encoding)
+                settings |= {key: value for key, value in find_settings(text, self._config).items() if key == "comment"}
+        return settings
+
+    def doubts(self) -> list[str]:
+        text = self._first_text
+        return [f"{text.shown}: {text.guess.doubt}"] if text and text.guess and text.guess.doubt else []
+
+    @cached_property
+    def _first_text(self) -> Text | None:
+        """The first file, when it is CSV."""
+        first = self._listed[0].entries[0]
+        if (self._wanted or file_format(first)) != "csv":
+            return None
+        from tasks.sources.formats.encoding import open_text
+
+        with read_errors(first.shown):
+            return open_text(first, self._config.encoding)
 
     @property
     def _wanted(self) -> FileFormat | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,8 @@ from tasks.params.config import ColumnTypeName
 from tasks.params.sources import TextSource
 from tasks.sources.base import SPLIT, Source
 from tasks.sources.files import fixed_part, read_errors
-from tasks.sources.formats.encoding import decode, open_text, without_end
+from tasks.sources.formats.encoding import decode, needs_guess, open_text, without_end
+from tasks.sources.formats.legacy_encodings import MOST_SAMPLED, Guess, guess, sample_of
 from tasks.sources.labels import FILE, LABEL
 from tasks.sources.packed import Entry, digest_entries
 from tasks.sources.tree import files_by_split, in_batches, top_folder
@@ -123,7 +125,25 @@ class Documents(Source):
                 f"{entry.shown}: larger than {_LARGEST >> 20} MiB, and a row holds a whole file; "
                 "set ingest.source.document to line, or cut it up"
             )
-        return decode(content, entry.shown, self._config.encoding)
+        return decode(content, entry.shown, self._config.encoding, lambda: self._likely)
+
+    def doubts(self) -> list[str]:
+        if self._config.encoding or self._document == "line" or not self._likely or not self._likely.doubt:
+            return []
+        return [f"{self.location}: where it is not UTF-8: {self._likely.doubt}"]
+
+    @cached_property
+    def _likely(self) -> Guess | None:
+        """The likeliest encoding of the documents that are no UTF-8, of all together: one may hold a word or two."""
+        sample = b""
+        for entry in (entry for files in self._groups.values() for entry in files):
+            with read_errors(entry.shown), entry.open() as handle:
+                content = handle.read(_LARGEST)
+            if needs_guess(content):
+                sample += sample_of(io.BytesIO(content)) + b"\n"
+            if len(sample) > MOST_SAMPLED:
+                break
+        return guess(sample) if sample else None
 
     def _label(self, entry: Entry) -> tuple[str, ...]:
         match self._labelled_by:

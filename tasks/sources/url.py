@@ -72,6 +72,9 @@ class Url(Source):
     def settings(self) -> dict[str, Any]:
         return self._inner.settings()
 
+    def doubts(self) -> list[str]:
+        return self._inner.doubts()
+
     @property
     def _file(self) -> Path:
         content = self._config.content

@@ -216,3 +216,16 @@ def test_real_data_give_a_block_that_ingest_reads(tmp_path: Path, name: str, tar
     dataset = ingested(Project(root=tmp_path))
     assert dataset.num_rows == found.facts.num_rows
     assert tuple(column.name for column in dataset.features) == found.decisions.features
+
+
+def test_an_encoding_that_is_guessed_is_said_with_words(tmp_path: Path) -> None:
+    names = ("Paweł", "Małgorzata", "Żaneta", "Świętosław", "Józef")
+    rows = "".join(f"{number};{names[number % 5]};{'ab'[number % 2]}\n" for number in range(40))
+    (tmp_path / "rows.csv").write_bytes(f"id;name;label\n{rows}".encode("cp1250"))
+    found = init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.csv"), target="label", dry_run=True)
+    [finding] = [finding for finding in found.findings if finding.kind == "encoding"]
+    assert (
+        "rows.csv: it is no UTF-8, and read as cp1250 by its letters, which makes words such as Paweł"
+        in finding.message
+    )
+    assert finding.is_warning

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from tasks.errors import UserError
+from tasks.sources.formats.legacy_encodings import WINDOWS_1252, Guess, guess, is_utf_8, sample_of
 from tasks.sources.packed import Entry
 
 _CHUNK = 1 << 20
@@ -35,6 +37,8 @@ class Text:
     encoding: str
     newline: str
     has_quotes: bool
+    guess: Guess | None = None
+    """What speaks for the encoding, when neither the user, nor a mark, nor the bytes' being UTF-8 tells it."""
 
     def lines(self) -> Iterator[str]:
         """Physical lines with their ends."""
@@ -61,49 +65,52 @@ class Text:
 
 
 def open_text(entry: Entry, given: str | None = None) -> Text:
-    """The encoding given, else by the byte order mark, else UTF-8, else Windows-1252; the whole file is decoded.
+    """The encoding given, else by the byte order mark, else UTF-8, else the likeliest; the whole file is decoded.
 
     Raises UserError when the bytes do not fit, or are no text at all.
     """
-    shown, failure = entry.shown, ""
     with entry.open() as handle:
         head = handle.read(4096)
     if head.startswith(_ARCHIVES):
         raise UserError(
-            f"{shown}: a packed file (an archive, or a spreadsheet); unpack it, or save it as CSV or Parquet"
+            f"{entry.shown}: a packed file (an archive, or a spreadsheet); unpack it, or save it as CSV or Parquet"
         )
-    for encoding in _encodings(head, given):
+    with _misfits(entry.shown, given):
+        encoding = _encoding(head, given)
         try:
             return _survey(entry, encoding)
-        except LookupError:
-            raise UserError(
-                f"{shown}: ingest.source.encoding {given} is unknown; write utf-8, utf-16 or cp1252"
-            ) from None
-        except UnicodeError as error:
-            failure = str(error)
-    if given:
-        raise UserError(
-            f"{shown}: not {given}: {failure}; correct ingest.source.encoding, or leave it out to have it found out"
-        )
-    raise UserError(f"{shown}: neither UTF-8 nor Windows-1252 text; give its encoding as ingest.source.encoding")
+        except UnicodeDecodeError:
+            if given or encoding != "utf-8":
+                raise
+        with entry.open() as handle:
+            likely = guess(sample_of(handle))
+        return _survey_likely(entry, likely)
 
 
-def decode(content: bytes, shown: str, given: str | None = None) -> str:
-    """A small document's bytes as text, by the same rules. Raises UserError when they do not fit."""
-    for encoding in _encodings(content[:4096], given):
+def decode(
+    content: bytes, shown: str, given: str | None = None, likely: Callable[[], Guess | None] | None = None
+) -> str:
+    """A small document's bytes as text, by the same rules. Raises UserError when they do not fit.
+
+    `likely` says the likeliest encoding of it and those that belong with it: one alone may be too short to tell.
+    """
+    with _misfits(shown, given):
+        encoding = _encoding(content[:4096], given)
         try:
             text = content.decode(encoding)
-        except LookupError:
-            raise UserError(
-                f"{shown}: ingest.source.encoding {given} is unknown; write utf-8, utf-16 or cp1252"
-            ) from None
-        except UnicodeError:
-            continue
-        if "\0" in text:
-            raise UserError(f"{shown}: holds NUL bytes, so it is no text in {encoding}; take the file out, or mend it")
-        return text
-    said = f"not {given}" if given else "neither UTF-8 nor Windows-1252 text"
-    raise UserError(f"{shown}: {said}; give its encoding as ingest.source.encoding")
+        except UnicodeDecodeError:
+            if given or encoding != "utf-8":
+                raise
+            found = likely() if likely else guess(sample_of(io.BytesIO(content)))
+            text, encoding = _decoded_likely(content, found)
+    if "\0" in text:
+        raise UserError(f"{shown}: holds NUL bytes, so it is no text in {encoding}; take the file out, or mend it")
+    return text
+
+
+def needs_guess(content: bytes) -> bool:
+    """Whether nothing in the bytes tells their encoding: no mark, and they are no UTF-8."""
+    return _encoding(content[:4096], None) == "utf-8" and not is_utf_8(content)
 
 
 def without_end(line: str) -> str:
@@ -111,13 +118,50 @@ def without_end(line: str) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def _encodings(head: bytes, given: str | None) -> tuple[str, ...]:
+@contextmanager
+def _misfits(shown: str, given: str | None) -> Iterator[None]:
+    """Says bytes that do not fit, and encodings that nobody knows, as UserErrors."""
+    try:
+        yield
+    except LookupError:
+        raise UserError(f"{shown}: ingest.source.encoding {given} is unknown; write utf-8, utf-16 or cp1252") from None
+    except UnicodeError as error:
+        if given:
+            raise UserError(
+                f"{shown}: not {given}: {error}; correct ingest.source.encoding, or leave it out to have it found out"
+            ) from None
+        raise UserError(
+            f"{shown}: neither UTF-8 nor Windows-1252 text, nor any other that is known by its letters; "
+            "give its encoding as ingest.source.encoding"
+        ) from None
+
+
+def _encoding(head: bytes, given: str | None) -> str:
+    """What is given, or marked; else UTF-8."""
     if given:
-        return ("utf-8-sig" if given.lower().replace("_", "-") in ("utf-8", "utf8") else given,)
+        return "utf-8-sig" if given.lower().replace("_", "-") in ("utf-8", "utf8") else given
     marked = next((encoding for mark, encoding in _BOMS if head.startswith(mark)), None)
-    if marked or (marked := _unmarked_utf_16(head)):
-        return (marked,)
-    return ("utf-8", "cp1252")
+    return marked or _unmarked_utf_16(head) or "utf-8"
+
+
+def _survey_likely(entry: Entry, likely: Guess | None) -> Text:
+    """In the likeliest encoding; in Windows-1252 when bytes beyond the sample do not fit."""
+    if likely:
+        try:
+            return replace(_survey(entry, likely.encoding), guess=likely)
+        except UnicodeDecodeError:
+            likely = replace(likely, encoding=WINDOWS_1252, is_sure=False)
+    return replace(_survey(entry, WINDOWS_1252), guess=likely)
+
+
+def _decoded_likely(content: bytes, likely: Guess | None) -> tuple[str, str]:
+    """The text, and its encoding."""
+    if likely:
+        try:
+            return content.decode(likely.encoding), likely.encoding
+        except UnicodeDecodeError:
+            pass
+    return content.decode(WINDOWS_1252), WINDOWS_1252
 
 
 def _unmarked_utf_16(head: bytes) -> str | None:

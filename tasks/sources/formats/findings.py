@@ -15,8 +15,7 @@ from typing import Any
 from tasks.params.sources import TableSource
 from tasks.sources.base import NumberFormat
 from tasks.sources.formats.dialect import Dialect, find_dialect, find_separator, has_header, read_rows, sample_lines
-from tasks.sources.formats.encoding import Text, open_text, without_end
-from tasks.sources.packed import Entry
+from tasks.sources.formats.encoding import Text, without_end
 
 _MOST_COMMENTS = 0.2
 _MARK = re.compile(r"[^\w\s\"'+.\-(\[{<]{1,2}")
@@ -35,9 +34,8 @@ _NUMBERS = (
 _ENCODINGS = {"utf-8-sig": "utf-8"}
 
 
-def find_settings(entry: Entry, config: TableSource) -> dict[str, Any]:
+def find_settings(text: Text, config: TableSource) -> dict[str, Any]:
     """Separator, quoting, encoding, header, comment and number format, as settings of the source's block."""
-    text = open_text(entry, config.encoding)
     comment = config.comment or _comment(text)
     config = config.model_copy(update={"comment": comment})
     dialect = find_dialect(text, config)

@@ -25,7 +25,7 @@ class PlanChanged(Exception):  # noqa: N818 (no error: the rows are read again)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ColumnReading:
     """How the cells of one column become values of `type`."""
 
     type: ColumnTypeName
@@ -41,7 +41,7 @@ class Reading:
         return (column_type(self.type).dtype, self.format, self.whole)
 
 
-Plan = Mapping[str, Reading]
+Plan = Mapping[str, ColumnReading]
 
 
 def first_plan(config: Ingest, rows: Source) -> Plan:
@@ -111,18 +111,18 @@ def _without(values: pl.Series, missing: tuple[str, ...]) -> pl.Series:
     return values.set(found, None)
 
 
-def _reading(name: str, wanted: ColumnTypeName, config: Ingest, seen: Survey) -> Reading:
+def _reading(name: str, wanted: ColumnTypeName, config: Ingest, seen: Survey) -> ColumnReading:
     override = config.columns.get(name)
     given = override.format if override else None
     is_text = seen.storage == "text"
-    return Reading(
+    return ColumnReading(
         type=wanted,
         format=(given or seen.format) if wanted == "timestamp" and (is_text or given) else None,
         whole=name == config.target and wanted == "category" and is_text and seen.is_whole,
     )
 
 
-def _read(cells: pl.Series, read: pl.Series | None, reading: Reading, written: NumberFormat) -> pl.Series:
+def _read(cells: pl.Series, read: pl.Series | None, reading: ColumnReading, written: NumberFormat) -> pl.Series:
     """The cells as values of their type; what does not fit is missing."""
     if reading.format and cells.dtype not in (pl.Date, pl.Datetime):
         return parse(cells, reading.format)

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from tasks.params import sources as params
 from tasks.sources.base import Place, Source
+from tasks.sources.builtin import Builtin
+from tasks.sources.folder import Folder
+from tasks.sources.idx import Idx
+from tasks.sources.sql import Sql
+from tasks.sources.table import TableFiles
+from tasks.sources.text import Documents
+from tasks.sources.url import Url
+
+SOURCES: dict[str, Callable[[Any, Place], Source]] = {
+    "builtin": Builtin,
+    "table": TableFiles,
+    "idx": Idx,
+    "folder": Folder,
+    "text": Documents,
+    "sql": Sql,
+    "url": lambda config, place: Url(config, place, read=source),
+}
+"""What makes a source from its block and its place. The libraries that it needs are imported when it is read."""
 
 
 def source(config: params.Source, place: Place) -> Source:
-    """The source of that kind. What a kind needs is imported when it is used."""
-    match config:
-        case params.BuiltinSource():
-            from tasks.sources.builtin import Builtin
-
-            return Builtin(config)
-        case params.TableSource():
-            from tasks.sources.table import Table
-
-            return Table(config, place.root)
-        case params.IdxSource():
-            from tasks.sources.idx import Idx
-
-            return Idx(config, place.root)
-        case params.FolderSource():
-            from tasks.sources.folder import Folder
-
-            return Folder(config, place.root)
-        case params.TextSource():
-            from tasks.sources.text import Documents
-
-            return Documents(config, place.root)
-        case params.SqlSource():
-            from tasks.sources.sql import Sql
-
-            return Sql(config, place.root)
-        case params.UrlSource():
-            from tasks.sources.url import Url
-
-            return Url(config, place, read=source)
+    """The source of that kind."""
+    return SOURCES[config.kind](config, place)

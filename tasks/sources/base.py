@@ -33,7 +33,35 @@ class NumberFormat:
 
 
 class Source:
-    """Where rows come from. Nothing is read before `parts`, `digest` or `settings` is called."""
+    """Where rows come from. Nothing is read before `parts`, `digest` or `settings` is called.
+
+    Made from its block of the parameters and a place. A kind of source is a file with such a class, a line in
+    `tasks.sources.SOURCES`, and a block in `tasks.params.sources`.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> class Squares(Source):
+    ...     kind = "squares"
+    ...
+    ...     def __init__(self, config, place):
+    ...         self.location = f"the first {config}"
+    ...         self._count = config
+    ...
+    ...     def parts(self):
+    ...         yield pl.DataFrame({"x": [n for n in range(self._count)], "y": [n * n for n in range(self._count)]})
+    ...
+    ...     def digest(self):
+    ...         return f"{self._count:064x}"
+    ...
+    ...     def watched(self):
+    ...         return []
+    >>> rows = Squares(3, Place(root=Path("."), downloads=Path("downloads")))
+    >>> [part.rows() for part in rows.parts()]
+    [[(0, 0), (1, 1), (2, 4)]]
+    >>> rows.types, rows.split_column, rows.settings()
+    ({}, None, {})
+    """
 
     kind: ClassVar[str]
     """The `kind` in params.yaml."""

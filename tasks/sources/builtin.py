@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import BuiltinName, BuiltinSource
-from tasks.sources.base import Source
+from tasks.sources.base import Place, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +45,7 @@ class Builtin(Source):
 
     kind = "builtin"
 
-    def __init__(self, config: BuiltinSource) -> None:
+    def __init__(self, config: BuiltinSource, place: Place) -> None:
         self._name = config.name
         self.location = config.name
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import FolderSource
-from tasks.sources.base import SPLIT, Source
+from tasks.sources.base import SPLIT, Place, Source
 from tasks.sources.files import find_files, fixed_part, read_errors
-from tasks.sources.labels import FILE, LABEL, Labels, folder_labels, pattern_labels, table_labels
+from tasks.sources.labels import FILE, LABEL, FileLabels, folder_labels, pattern_labels, table_labels
 from tasks.sources.packed import Entry, digest_entries, plain_entry
 from tasks.sources.tree import files_by_split, in_batches
 
@@ -51,9 +51,9 @@ class Folder(Source):
 
     kind = "folder"
 
-    def __init__(self, config: FolderSource, root: Path) -> None:
+    def __init__(self, config: FolderSource, place: Place) -> None:
         self._config = config
-        self._root = root
+        self._root = place.root
         self.location = config.path
 
     @property
@@ -124,7 +124,7 @@ class Folder(Source):
         return next(iter(found))
 
     @cached_property
-    def _labels(self) -> Labels:
+    def _labels(self) -> FileLabels:
         labels = self._found_labels()
         taken = {FILE, self._content, self.split_column} & set(labels.columns)
         if taken:
@@ -134,7 +134,7 @@ class Folder(Source):
             )
         return labels
 
-    def _found_labels(self) -> Labels:
+    def _found_labels(self) -> FileLabels:
         files = self._all_files()
         if self._config.pattern:
             return pattern_labels(files, self._config.pattern, self.location)

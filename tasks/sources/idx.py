@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import IdxSource
-from tasks.sources.base import SPLIT, Source
+from tasks.sources.base import SPLIT, Place, Source
 from tasks.sources.files import digest_files, find_files, fixed_part, read_errors
 from tasks.sources.packed import Entry, entries
 
@@ -35,8 +35,8 @@ class Idx(Source):
 
     kind = "idx"
 
-    def __init__(self, config: IdxSource, root: Path) -> None:
-        self._root = root
+    def __init__(self, config: IdxSource, place: Place) -> None:
+        self._root = place.root
         self.location = config.images
         self._pairs = {"train": (config.images, config.labels)}
         if config.test_images and config.test_labels:

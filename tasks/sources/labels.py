@@ -21,7 +21,7 @@ _NUM_SHOWN = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels:
+class FileLabels:
     """The label columns, and their values for each file by its path; a file without any has nulls."""
 
     columns: tuple[str, ...]
@@ -32,7 +32,7 @@ class Labels:
         return self.values.get(entry.name, (None,) * len(self.columns))
 
 
-def folder_labels(files: Sequence[Entry], location: str) -> Labels:
+def folder_labels(files: Sequence[Entry], location: str) -> FileLabels:
     """The first folder of each path. Raises UserError for files that lie in none."""
     beside = next((entry for entry in files if top_folder(entry) is None), None)
     if beside:
@@ -40,10 +40,10 @@ def folder_labels(files: Sequence[Entry], location: str) -> Labels:
             f"{location}: {beside.name} lies in no subfolder that would name its class; put each file into the folder "
             "of its class, begin its name with _ to leave it out, or give ingest.source.labels or ingest.source.pattern"
         )
-    return Labels(columns=(LABEL,), values={entry.name: (top_folder(entry),) for entry in files})
+    return FileLabels(columns=(LABEL,), values={entry.name: (top_folder(entry),) for entry in files})
 
 
-def pattern_labels(files: Sequence[Entry], pattern: str, location: str) -> Labels:
+def pattern_labels(files: Sequence[Entry], pattern: str, location: str) -> FileLabels:
     """The named groups of the pattern, found anywhere in a path. Raises UserError when it fits none."""
     compiled = re.compile(pattern)
     columns = tuple(compiled.groupindex)
@@ -53,10 +53,10 @@ def pattern_labels(files: Sequence[Entry], pattern: str, location: str) -> Label
         raise UserError(
             f"{location}: ingest.source.pattern {pattern} fits no file, such as {files[0].name}; correct the pattern"
         )
-    return Labels(columns=columns, values={name: _tuple(groups) for name, groups in values.items()})
+    return FileLabels(columns=columns, values={name: _tuple(groups) for name, groups in values.items()})
 
 
-def table_labels(table: Entry, files: Collection[str]) -> Labels:
+def table_labels(table: Entry, files: Collection[str]) -> FileLabels:
     """The rows of a CSV file, by its column `file`.
 
     Raises UserError when it has no such column, names a file twice, or names files that are not there.
@@ -71,7 +71,7 @@ def table_labels(table: Entry, files: Collection[str]) -> Labels:
         )
     values = _by_file(table, rows, names)
     _check_files(table, [name for name in values if name not in files], files)
-    return Labels(columns=tuple(name for name in names if name != FILE), values=values)
+    return FileLabels(columns=tuple(name for name in names if name != FILE), values=values)
 
 
 def _rows(table: Entry) -> Iterator[tuple[int, list[str]]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.params.sources import SqlSource
-from tasks.sources.base import Source
+from tasks.sources.base import Place, Source
 from tasks.sources.sql_engine import engine_for, forbid_writing, parsed, said
 from tasks.sources.sql_values import Cell, Kind, column_type, frame, kinds, plain_rows
 
@@ -40,9 +40,9 @@ class Sql(Source):
 
     kind = "sql"
 
-    def __init__(self, config: SqlSource, root: Path) -> None:
+    def __init__(self, config: SqlSource, place: Place) -> None:
         self._config = config
-        self._root = root
+        self._root = place.root
         self._url = parsed(config.url)
         query = " ".join(config.query.split())
         shown = query if len(query) <= _SHOWN else f"{query[:_SHOWN]}..."

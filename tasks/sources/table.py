@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import TableSource
-from tasks.sources.base import SPLIT, NumberFormat, Source
+from tasks.sources.base import SPLIT, NumberFormat, Place, Source
 from tasks.sources.files import digest_files, find_files, fixed_part, read_errors, shown_path
 from tasks.sources.formats import FileFormat, common_format, file_format
 from tasks.sources.packed import Entry, entries
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from tasks.sources.formats.json_lines import JsonLinesFile
     from tasks.sources.formats.parquet import TypedFile
 
-    TableFile = DelimitedFile | JsonLinesFile | TypedFile | ExcelFile
+    OpenedTable = DelimitedFile | JsonLinesFile | TypedFile | ExcelFile
 
 _NUM_SHOWN = 5
 
 
-class Table(Source):
+class TableFiles(Source):
     """The rows of one or more files that all have the same columns."""
 
     kind = "table"
 
-    def __init__(self, config: TableSource, root: Path) -> None:
+    def __init__(self, config: TableSource, place: Place) -> None:
         self._config = config
-        self._root = root
+        self._root = place.root
         self.location = config.path
 
     @property
@@ -122,7 +122,7 @@ class Table(Source):
     @cached_property
     def _pieces(self) -> list[Piece]:
         """All files, looked into. Raises UserError when their columns differ."""
-        first: TableFile | None = None
+        first: OpenedTable | None = None
         pieces = []
         for listed in self._listed:
             tables = []
@@ -136,7 +136,7 @@ class Table(Source):
             pieces.append(Piece(self, self._config, listed, tables, first.columns))
         return pieces
 
-    def _open(self, entry: Entry, like: TableFile | None) -> TableFile:
+    def _open(self, entry: Entry, like: OpenedTable | None) -> OpenedTable:
         """What reads a format is imported with it: a digest is wanted without any of them."""
         with read_errors(entry.shown):
             match self._wanted or file_format(entry):
@@ -175,10 +175,10 @@ class Piece(Source):
 
     def __init__(
         self,
-        table: Table,
+        table: TableFiles,
         config: TableSource,
         listed: _Listed,
-        tables: list[TableFile],
+        tables: list[OpenedTable],
         columns: tuple[str, ...],
     ) -> None:
         self._config = config
@@ -220,7 +220,7 @@ class Piece(Source):
         return frame.with_columns(pl.lit(self._listed.split).alias(SPLIT)) if self.split_column else frame
 
 
-def _check_names(table: TableFile, split_column: str | None) -> None:
+def _check_names(table: OpenedTable, split_column: str | None) -> None:
     twice = [name for name, count in Counter(table.columns).items() if count > 1]
     if twice:
         raise UserError(
@@ -234,7 +234,7 @@ def _check_names(table: TableFile, split_column: str | None) -> None:
         )
 
 
-def _check_same_columns(first: TableFile, table: TableFile) -> None:
+def _check_same_columns(first: OpenedTable, table: OpenedTable) -> None:
     if len(first.columns) != len(table.columns) and not table.header:
         raise UserError(
             f"{table.shown}: its first row has {len(table.columns)} cells, "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import TextSource
-from tasks.sources.base import SPLIT, Source
+from tasks.sources.base import SPLIT, Place, Source
 from tasks.sources.files import fixed_part, read_errors
 from tasks.sources.formats.encoding import decode, needs_guess, open_text, without_end
 from tasks.sources.formats.legacy_encodings import MOST_SAMPLED, Guess, guess, sample_of
@@ -33,9 +33,9 @@ class Documents(Source):
 
     kind = "text"
 
-    def __init__(self, config: TextSource, root: Path) -> None:
+    def __init__(self, config: TextSource, place: Place) -> None:
         self._config = config
-        self._root = root
+        self._root = place.root
         self.location = config.path
 
     @property

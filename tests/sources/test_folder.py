@@ -15,7 +15,7 @@ from tasks.params.sources import FolderSource
 from tasks.sources import tree
 from tasks.sources.folder import Folder
 from tests.shared_data import shared
-from tests.small_tables import image
+from tests.small_tables import image, place
 
 PICTURES = {
     f"{label}/{number}.png": image([[number, shade]]) for label, shade in (("a", 9), ("b", 99)) for number in (1, 2)
@@ -32,7 +32,7 @@ def written(root: Path, files: dict[str, bytes], folder: str = "photos") -> Path
 
 
 def source(root: Path, path: str = "photos", **more: Any) -> Folder:
-    return Folder(FolderSource(kind="folder", path=path, **more), root)
+    return Folder(FolderSource(kind="folder", path=path, **more), place(root))
 
 
 def read(root: Path, path: str = "photos", **more: Any) -> pl.DataFrame:
@@ -91,9 +91,9 @@ def test_a_csv_file_gives_labels(tmp_path: Path, separator: str) -> None:
     written(tmp_path, FLAT)
     rows = [("person", "file", "age"), ("Ann, née Öz", "1_ann.png", "31"), ("Bo", "./2_bo.png", "")]
     text = "\n".join(separator.join(f'"{cell}"' for cell in row) for row in rows)
-    for place in ("labels.csv", "photos/labels.csv"):
-        (tmp_path / place).write_text(text + "\n\n")
-        table = read(tmp_path, labels=place)
+    for file in ("labels.csv", "photos/labels.csv"):
+        (tmp_path / file).write_text(text + "\n\n")
+        table = read(tmp_path, labels=file)
         assert table.columns == ["file", "image", "person", "age"]
         assert table.rows() == [
             ("1_ann.png", b"1", "Ann, née Öz", "31"),

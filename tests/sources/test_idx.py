@@ -19,6 +19,7 @@ from tasks.params.sources import IdxSource
 from tasks.sources import idx
 from tasks.sources.idx import Idx
 from tests.shared_data import shared
+from tests.small_tables import place
 
 CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 3, 4)).astype(np.uint8)
@@ -36,7 +37,7 @@ def written(root: Path, images: NDArray[Any], labels: NDArray[Any], names: tuple
 
 
 def source(root: Path, **more: str) -> Idx:
-    return Idx(IdxSource.model_validate({"kind": "idx", "images": "images", "labels": "labels"} | more), root)
+    return Idx(IdxSource.model_validate({"kind": "idx", "images": "images", "labels": "labels"} | more), place(root))
 
 
 def read(root: Path, **more: str) -> pl.DataFrame:

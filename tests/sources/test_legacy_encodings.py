@@ -182,7 +182,7 @@ def test_documents_are_told_by_all_of_them_together(tmp_path: Path) -> None:
         (tmp_path / f"{number:02}.txt").write_bytes(word.encode("koi8-r"))
     (tmp_path / "utf8.txt").write_text("Öl")
     (tmp_path / "wide.txt").write_bytes("Öl".encode("utf-16"))
-    rows = Documents(TextSource(kind="text", path=str(tmp_path), document="file", label="none"), tmp_path)
+    rows = Documents(TextSource(kind="text", path=str(tmp_path), document="file", label="none"), place(tmp_path))
     texts = pl.concat(rows.parts())["text"].to_list()
     assert texts == [*WORDS["Russian"].split() * 3, "Öl", "Öl"]
     assert "read as koi8_r" in rows.doubts()[0]

@@ -20,6 +20,7 @@ from tasks.errors import UserError
 from tasks.params.sources import SqlSource
 from tasks.sources.sql import Sql
 from tasks.sources.sql_values import column_type, frame, kinds, plain_rows
+from tests.small_tables import place
 
 NUM_ROWS = 300_000
 
@@ -40,7 +41,7 @@ def make_sales(root: Path, rows: Sequence[tuple[Any, ...]]) -> None:
 
 
 def shop(root: Path, query: str = "SELECT * FROM sales", url: str = "sqlite:///shop.db", **more: Any) -> Sql:
-    return Sql(SqlSource(kind="sql", url=url, query=query, **more), root)
+    return Sql(SqlSource(kind="sql", url=url, query=query, **more), place(root))
 
 
 def read(source: Sql) -> pl.DataFrame:

@@ -12,13 +12,14 @@ from tasks.errors import UserError
 from tasks.params.sources import SqlSource
 from tasks.sources.sql import Sql
 from tests.postgres import PASSWORD, Postgres, running_postgres
+from tests.small_tables import place
 
 NUM_ROWS = 300_000
 
 
 def ask(root: Path, query: str, url: str) -> Sql:
     config = SqlSource(kind="sql", url=url, query=query, password_env="SHOP_PASSWORD")
-    return Sql(config, root)
+    return Sql(config, place(root))
 
 
 def read(source: Sql) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from tasks.errors import UserError
 from tasks.params.sources import TextSource
 from tasks.sources.text import Documents
 from tests.shared_data import shared
+from tests.small_tables import place
 
 CLASSES = {"ham/1.txt": "Hello,\nworld\n", "ham/deep/2.txt": "Tea?", "spam/1.txt": "  WIN  "}
 LINES = {"reviews.pos": "good\n\n fine \n", "reviews.neg": "bad\r\n"}
@@ -28,7 +29,7 @@ def written(root: Path, files: dict[str, str], folder: str = "texts") -> Path:
 
 
 def source(root: Path, path: str = "texts", **more: Any) -> Documents:
-    return Documents(TextSource(kind="text", path=path, **more), root)
+    return Documents(TextSource(kind="text", path=path, **more), place(root))
 
 
 def read(root: Path, path: str = "texts", **more: Any) -> pl.DataFrame:

@@ -94,7 +94,7 @@ def _last_row_end(block: bytes, *, quoted: bool) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class BlockLayout:
     """The rows of one block. Separators and line ends in quotes are none, if it is `quoted`."""
 
     separator: str

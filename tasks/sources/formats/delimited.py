@@ -12,7 +12,7 @@ import numpy as np
 
 from tasks.errors import UserError
 from tasks.params.sources import TableSource
-from tasks.sources.formats.blocks import Layout, OpenQuoteError, row_blocks, separated
+from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
 from tasks.sources.formats.dialect import Dialect, find_dialect, has_header, read_rows
 from tasks.sources.formats.encoding import Text, open_text
 from tasks.sources.packed import Entry
@@ -53,7 +53,7 @@ class DelimitedFile:
         """A block's rows; `line` is the number of its first one."""
         import polars as pl
 
-        layout = Layout(**vars(self.dialect), block=block)
+        layout = BlockLayout(**vars(self.dialect), block=block)
         if not self._is_plain(layout):
             self._check(line, layout)
             block = layout.rows_only()
@@ -91,7 +91,7 @@ class DelimitedFile:
         frame.columns = list(self.columns)
         return frame
 
-    def _is_plain(self, layout: Layout) -> bool:
+    def _is_plain(self, layout: BlockLayout) -> bool:
         """Whether no line is blank or lacks a cell, told by counting: polars refuses rows that have too many."""
         special = self.dialect.padded or self.dialect.comment or (self.dialect.quoted and b'"' in layout.block)
         if special or len(self.columns) == 1:
@@ -100,7 +100,7 @@ class DelimitedFile:
         num_separators = np.count_nonzero(layout.signs == ord(layout.mark))
         return bool(num_separators == num_lines * (len(self.columns) - 1))
 
-    def _check(self, line: int, layout: Layout) -> None:
+    def _check(self, line: int, layout: BlockLayout) -> None:
         """Raises UserError at a row of another width, or with quotes that do not wrap a cell.
 
         polars would fill up rows that are too short without a word.

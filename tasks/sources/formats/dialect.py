@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from tasks.params.sources import TableSource
-from tasks.sources.formats.blocks import Layout
+from tasks.sources.formats.blocks import BlockLayout
 from tasks.sources.formats.encoding import Text, without_end
 from tasks.sources.formats.quoting import QUOTED, is_quoted
 
@@ -41,7 +41,7 @@ def find_dialect(text: Text, config: TableSource, separator: str | None = None) 
     padded = _is_padded(sample, separator)
     quoted = config.quoting == "double"
     if config.quoting == "auto" and text.has_quotes:
-        quoted = is_quoted(text, Layout(separator=separator, quoted=True, padded=padded, comment=config.comment))
+        quoted = is_quoted(text, BlockLayout(separator=separator, quoted=True, padded=padded, comment=config.comment))
     return Dialect(separator=separator, quoted=quoted, padded=padded, comment=config.comment)
 
 

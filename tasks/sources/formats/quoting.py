@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from tasks.sources.formats.blocks import Layout, OpenQuoteError, row_blocks, separated
+from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
 from tasks.sources.formats.encoding import Text, without_end
 
 QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
@@ -17,7 +17,7 @@ _MOST_LOOKED_AT = 1 << 26
 """Bytes. Quotes that contradict each other only later are said with their line when the rows are read."""
 
 
-def is_quoted(text: Text, like: Layout) -> bool:
+def is_quoted(text: Text, like: BlockLayout) -> bool:
     """Tries both readings on the lines; separator, padding and comment are those of `like`.
 
     Quotes wrap cells only if each opens at the start of a cell, closes at its end, and all rows then have as many
@@ -34,7 +34,7 @@ def is_quoted(text: Text, like: Layout) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Trial:
+class _QuotingTrial:
     """How far a reading came: to the end (infinity), or to a line that it cannot explain."""
 
     last_line: float
@@ -47,7 +47,7 @@ class _Trial:
         return math.isinf(self.last_line)
 
 
-def _try(text: Text, like: Layout) -> _Trial:
+def _try(text: Text, like: BlockLayout) -> _QuotingTrial:
     width: int | None = None
     swallows = has_wrapped = False
     looked_at = 0
@@ -63,15 +63,15 @@ def _try(text: Text, like: Layout) -> _Trial:
                 width = int(layout.widths[layout.is_row][0])
             faults = (layout.first_of_other_width(width or 1), layout.first_misplaced_quote())
             if wrong := [row for row in faults if row is not None]:
-                return _Trial(last_line=line + layout.first_line(min(wrong)), swallows=swallows)
+                return _QuotingTrial(last_line=line + layout.first_line(min(wrong)), swallows=swallows)
             swallows = swallows or layout.swallows
             has_wrapped = has_wrapped or len(layout.quotes) > 0
     except OpenQuoteError as error:
-        return _Trial(last_line=error.line, swallows=swallows, breaks_off=has_wrapped)
-    return _Trial(last_line=math.inf, swallows=swallows)
+        return _QuotingTrial(last_line=error.line, swallows=swallows, breaks_off=has_wrapped)
+    return _QuotingTrial(last_line=math.inf, swallows=swallows)
 
 
-def _all_wrapped(line: str, like: Layout) -> bool:
+def _all_wrapped(line: str, like: BlockLayout) -> bool:
     """Whether every cell of the line stands in quotes."""
     mark = re.escape(like.separator)
     cell = (" *" if like.padded else "") + QUOTED.pattern

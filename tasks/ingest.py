@@ -49,8 +49,8 @@ def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Datas
             with storage.table_writer(folder) as writer:
                 for part in prefetch(regroup(typing.parts(), config.rows_per_part)):
                     writer.append(part)
-                dataset = describe(config, rows, typing.found, digest)
-                plan = plan_of(config, rows, typing.found)
+                dataset = describe(config, rows, typing.surveys, digest)
+                plan = plan_of(config, rows, typing.surveys)
                 typing.check(plan)
         except PlanChanged:
             continue

@@ -37,9 +37,9 @@ def write_pieces(
 ) -> Dataset:
     """Writes the rows of all files as one table, every file's in parts of their own. Returns its description."""
     keeper = _Keeper(config, store, pieces[0].digest())
-    found = keeper.surveyed(pieces)
-    dataset = describe(config, rows, found, digest)
-    tables = [keeper.table(piece, plan_of(config, rows, found)) for piece in pieces]
+    surveys = keeper.surveyed(pieces)
+    dataset = describe(config, rows, surveys, digest)
+    tables = [keeper.table(piece, plan_of(config, rows, surveys)) for piece in pieces]
     storage.join_tables(tables, folder)
     keeper.forget_others()
     return dataset
@@ -60,7 +60,7 @@ class _Keeper:
     def surveyed(self, pieces: Sequence[Source]) -> dict[str, Survey]:
         """What all rows are, from the surveys of the files."""
         surveys = [self._survey(piece) for piece in pieces]
-        return {name: reduce(merge, [found[name] for found in surveys]) for name in surveys[0]}
+        return {name: reduce(merge, [of_piece[name] for of_piece in surveys]) for name in surveys[0]}
 
     def table(self, piece: Source, plan: Plan) -> Path:
         """The file's rows as typed parts."""
@@ -81,13 +81,13 @@ class _Keeper:
         kept = self._place("survey", piece.digest())
         if not kept.exists():
             parts = (without_missing(part, self._config) for part in piece.parts())
-            found = survey_parts(parts, piece.numbers)
-            files.write_json(kept, _SURVEYS.dump_python(dict(found), mode="json"))
+            surveys = survey_parts(parts, piece.numbers)
+            files.write_json(kept, _SURVEYS.dump_python(dict(surveys), mode="json"))
         return _SURVEYS.validate_python(files.read_json(kept))
 
     def _place(self, kind: str, *made_from: Any) -> Path:
-        said = json.dumps([*self._reading, *made_from], sort_keys=True)
-        place = self._store / f"{kind}-{hashlib.sha256(said.encode()).hexdigest()[:32]}"
+        key = json.dumps([*self._reading, *made_from], sort_keys=True)
+        place = self._store / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
         self._used.add(place)
         return place
 

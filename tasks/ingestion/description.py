@@ -19,57 +19,59 @@ _BYTES_TYPES = ("image", "audio")
 _HEADER_HINT = ", or, when the first line names the columns and was taken for a row, set ingest.source.header to true"
 
 
-def describe(config: Ingest, rows: Source, found: Mapping[str, Survey], digest: str) -> Dataset:
+def describe(config: Ingest, rows: Source, surveys: Mapping[str, Survey], digest: str) -> Dataset:
     """The types and roles of all columns, and the task, from what the rows say and what the user does."""
-    if not any(seen.num_rows for seen in found.values()):
+    if not any(survey.num_rows for survey in surveys.values()):
         raise UserError(f"{rows.location}: has no rows, at most a header; put the data there, or correct ingest.source")
-    _check_names(config, rows, found)
-    types = types_of(config, rows, found)
+    _check_names(config, rows, surveys)
+    types = types_of(config, rows, surveys)
     target = config.target
-    task = _task(config, types[target], found[target])
-    columns = tuple(Column(name=name, type=types[name], role=_role(name, config, rows)) for name in found)
+    task = _task(config, types[target], surveys[target])
+    columns = tuple(Column(name=name, type=types[name], role=_role(name, config, rows)) for name in surveys)
     if not any(column.role == "feature" for column in columns):
         raise UserError(
             f"{rows.location}: no column is a feature, so there is nothing to learn from; correct ingest.columns"
         )
     record = SourceRecord(kind=rows.kind, location=rows.location, digest=digest)
-    return Dataset(columns=columns, task=task, num_rows=found[target].num_rows, source=record)
+    return Dataset(columns=columns, task=task, num_rows=surveys[target].num_rows, source=record)
 
 
-def types_of(config: Ingest, rows: Source, found: Mapping[str, Survey]) -> dict[str, ColumnTypeName]:
+def types_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> dict[str, ColumnTypeName]:
     """The type of every column. The target is a number or a category, whatever else its values could be."""
-    types = {name: _type_of(name, config, rows, seen) for name, seen in found.items()}
+    types = {name: _type_of(name, config, rows, survey) for name, survey in surveys.items()}
     if config.target in types:
         types[config.target] = (
-            "number" if _is_regression(config, types[config.target], found[config.target]) else "category"
+            "number" if _is_regression(config, types[config.target], surveys[config.target]) else "category"
         )
     return types
 
 
-def _type_of(name: str, config: Ingest, rows: Source, seen: Survey) -> ColumnTypeName:
+def _type_of(name: str, config: Ingest, rows: Source, survey: Survey) -> ColumnTypeName:
     """What the user says, else what the source says, else what the values look like."""
     override = config.columns.get(name)
-    wanted = override.type if override and override.type else rows.types.get(name) or infer_type(seen)
-    if seen.num_present and (wanted in _BYTES_TYPES) != seen.is_bytes:
-        holds = "bytes, which only an image or audio can be" if seen.is_bytes else f"no bytes, which {_a(wanted)} needs"
-        raise UserError(f"ingest.columns.{name}.type: {wanted}, but the column holds {holds}; correct the type")
-    return wanted
-
-
-def _a(wanted: str) -> str:
-    return f"an {wanted}" if wanted == "image" else wanted
-
-
-def _check_names(config: Ingest, rows: Source, found: Mapping[str, Survey]) -> None:
-    if config.target not in found:
-        raise UserError(
-            f"ingest.target: {rows.location} has no column {config.target}{did_you_mean(config.target, found)}; "
-            f"correct the target{_HEADER_HINT if 'column_1' in found else ''}"
+    chosen = override.type if override and override.type else rows.types.get(name) or infer_type(survey)
+    if survey.num_present and (chosen in _BYTES_TYPES) != survey.is_bytes:
+        holds = (
+            "bytes, which only an image or audio can be" if survey.is_bytes else f"no bytes, which {_a(chosen)} needs"
         )
-    unknown = next((name for name in config.columns if name not in found), None)
+        raise UserError(f"ingest.columns.{name}.type: {chosen}, but the column holds {holds}; correct the type")
+    return chosen
+
+
+def _a(chosen: str) -> str:
+    return f"an {chosen}" if chosen == "image" else chosen
+
+
+def _check_names(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> None:
+    if config.target not in surveys:
+        raise UserError(
+            f"ingest.target: {rows.location} has no column {config.target}{did_you_mean(config.target, surveys)}; "
+            f"correct the target{_HEADER_HINT if 'column_1' in surveys else ''}"
+        )
+    unknown = next((name for name in config.columns if name not in surveys), None)
     if unknown:
         raise UserError(
-            f"ingest.columns: {rows.location} has no column {unknown}{did_you_mean(unknown, found)}; correct it"
+            f"ingest.columns: {rows.location} has no column {unknown}{did_you_mean(unknown, surveys)}; correct it"
         )
     for name, override in config.columns.items():
         if override.role and (name == config.target) != (override.role == "target"):
@@ -90,39 +92,39 @@ def _role(name: str, config: Ingest, rows: Source) -> Role:
     return "id" if name in rows.id_columns else "feature"
 
 
-def _task(config: Ingest, target_type: ColumnTypeName, seen: Survey) -> Task:
+def _task(config: Ingest, target_type: ColumnTypeName, survey: Survey) -> Task:
     """What kind of answer the target asks for. Raises UserError when the target says nothing, or not that."""
     where = f"ingest.target: column {config.target}"
-    if seen.num_present == 0:
+    if survey.num_present == 0:
         raise UserError(f"{where} has no value in any row; choose another target, or correct ingest.source.missing")
-    if seen.num_distinct < 2:
+    if survey.num_distinct < 2:
         raise UserError(
             f"{where} has the same value in all rows, so there is nothing to predict; choose another target"
         )
     if target_type == "number":
-        return _regression(where, seen)
-    if not seen.could_be_classes:
+        return _regression(where, survey)
+    if not survey.could_be_classes:
         raise UserError(
             f"{where} holds too many or too long values to be classes; choose another target, or task: regression"
         )
-    return _classification(where, config, seen.num_distinct)
+    return _classification(where, config, survey.num_distinct)
 
 
-def _is_regression(config: Ingest, inferred: ColumnTypeName, seen: Survey) -> bool:
+def _is_regression(config: Ingest, inferred: ColumnTypeName, survey: Survey) -> bool:
     if config.task == "auto":
-        return inferred == "number" and not _names_classes(config, seen)
+        return inferred == "number" and not _names_classes(config, survey)
     return config.task == "regression"
 
 
-def _names_classes(config: Ingest, seen: Survey) -> bool:
+def _names_classes(config: Ingest, survey: Survey) -> bool:
     """Whether a number target is rather a class: few whole numbers, and nobody said that it is a number."""
     override = config.columns.get(config.target)
-    said = override is not None and override.type == "number"
-    return seen.is_whole and seen.num_distinct <= _FEW_CLASSES and not said
+    is_declared = override is not None and override.type == "number"
+    return survey.is_whole and survey.num_distinct <= _FEW_CLASSES and not is_declared
 
 
-def _regression(where: str, seen: Survey) -> Task:
-    if not seen.is_number:
+def _regression(where: str, survey: Survey) -> Task:
+    if not survey.is_number:
         raise UserError(f"{where} holds values that are no numbers; correct ingest.source.missing, or the task")
     return "regression"
 

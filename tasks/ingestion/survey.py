@@ -104,7 +104,7 @@ def survey_and_read(
         formats, times = _as_timestamps(values, known.formats if known else FORMATS)
     # Numbers that Python would not read as they are written are counted by their values.
     cells = present if as_numbers is None or numbers == NumberFormat() else as_numbers.drop_nulls()
-    found = Survey(
+    result = Survey(
         storage=storage,
         num_rows=len(values),
         num_present=len(present),
@@ -116,7 +116,7 @@ def survey_and_read(
         longest=_longest(present, is_number=as_numbers is not None),
         distinct=_distinct(cells) if known is None or known.distinct is not None else None,
     )
-    return found, times if as_numbers is None else as_numbers
+    return result, times if as_numbers is None else as_numbers
 
 
 def merge(first: Survey, second: Survey) -> Survey:
@@ -138,13 +138,13 @@ def merge(first: Survey, second: Survey) -> Survey:
 
 def survey_parts(parts: Iterable[pl.DataFrame], numbers: NumberFormat | None = None) -> Mapping[str, Survey]:
     """Every column of a table, one part in memory at a time."""
-    found: dict[str, Survey] = {}
+    surveys: dict[str, Survey] = {}
     for part in parts:
         for values in part:
-            known = found.get(values.name)
-            here = survey(values, known, numbers)
-            found[values.name] = merge(known, here) if known else here
-    return found
+            known = surveys.get(values.name)
+            of_part = survey(values, known, numbers)
+            surveys[values.name] = merge(known, of_part) if known else of_part
+    return surveys
 
 
 def infer_type(found: Survey) -> ColumnTypeName:
@@ -180,8 +180,8 @@ def _storage(dtype: pl.DataType) -> Storage:
 
 def _as_numbers(values: pl.Series, numbers: NumberFormat) -> pl.Series | None:
     if values.dtype == pl.String:
-        found = parsed(values, numbers.decimal, numbers.thousands)
-        return None if found is None else found.fill_nan(None)
+        as_numbers = parsed(values, numbers.decimal, numbers.thousands)
+        return None if as_numbers is None else as_numbers.fill_nan(None)
     return column_type("number").cast(values) if values.dtype.is_numeric() else None
 
 

@@ -53,31 +53,31 @@ def first_plan(config: Ingest, rows: Source) -> Plan:
     return plan_of(config, rows, {values.name: survey(values, None, rows.numbers) for values in cells})
 
 
-def plan_of(config: Ingest, rows: Source, found: Mapping[str, Survey]) -> Plan:
+def plan_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> Plan:
     """From what all rows say, or the first of them."""
-    types = types_of(config, rows, found)
-    return {name: _reading(name, types[name], config, found[name]) for name in found}
+    types = types_of(config, rows, surveys)
+    return {name: _reading(name, types[name], config, surveys[name]) for name in surveys}
 
 
 @dataclass(kw_only=True)
 class Typing:
-    """One pass over the rows by a plan. `found` says at its end what all rows were."""
+    """One pass over the rows by a plan. `surveys` says at its end what all rows were."""
 
     config: Ingest
     rows: Source
     plan: Plan
-    found: dict[str, Survey] = field(default_factory=dict)
+    surveys: dict[str, Survey] = field(default_factory=dict)
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """The rows in batches, typed as planned; columns side by side, on all cores."""
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             for part in prefetch(self.rows.parts()):
                 cells = without_missing(part, self.config)
-                done = list(pool.map(self._column, cells))
-                for seen, values in done:
-                    known = self.found.get(values.name)
-                    self.found[values.name] = merge(known, seen) if known else seen
-                yield pl.DataFrame([values for _, values in done])
+                typed = list(pool.map(self._column, cells))
+                for column_survey, values in typed:
+                    known = self.surveys.get(values.name)
+                    self.surveys[values.name] = merge(known, column_survey) if known else column_survey
+                yield pl.DataFrame([values for _, values in typed])
 
     def check(self, plan: Plan) -> None:
         """Raises PlanChanged when all rows ask for another plan than the one that was followed."""
@@ -87,11 +87,12 @@ class Typing:
             raise PlanChanged
 
     def _column(self, cells: pl.Series) -> tuple[Survey, pl.Series]:
-        seen, read = survey_and_read(cells, self.found.get(cells.name), self.rows.numbers)
+        column_survey, read = survey_and_read(cells, self.surveys.get(cells.name), self.rows.numbers)
         reading = self.plan[cells.name]
-        if read is not None and read.dtype == column_type(reading.type).dtype and reading.format in (None, seen.format):
-            return seen, read
-        return seen, _read(cells, read, reading, self.rows.numbers)
+        is_typed = read is not None and read.dtype == column_type(reading.type).dtype
+        if read is not None and is_typed and reading.format in (None, column_survey.format):
+            return column_survey, read
+        return column_survey, _read(cells, read, reading, self.rows.numbers)
 
 
 def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
@@ -103,22 +104,22 @@ def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
 
 def _without(values: pl.Series, missing: tuple[str, ...]) -> pl.Series:
     if values.dtype.is_numeric():
-        found = values.is_in(pl.Series(missing).cast(pl.Float64, strict=False).cast(values.dtype, strict=False))
+        is_missing = values.is_in(pl.Series(missing).cast(pl.Float64, strict=False).cast(values.dtype, strict=False))
     elif values.dtype == pl.String:
-        found = values.is_in(list(missing))
+        is_missing = values.is_in(list(missing))
     else:
         return values
-    return values.set(found, None)
+    return values.set(is_missing, None)
 
 
-def _reading(name: str, wanted: ColumnTypeName, config: Ingest, seen: Survey) -> ColumnReading:
+def _reading(name: str, chosen: ColumnTypeName, config: Ingest, column_survey: Survey) -> ColumnReading:
     override = config.columns.get(name)
     given = override.format if override else None
-    is_text = seen.storage == "text"
+    is_text = column_survey.storage == "text"
     return ColumnReading(
-        type=wanted,
-        format=(given or seen.format) if wanted == "timestamp" and (is_text or given) else None,
-        whole=name == config.target and wanted == "category" and is_text and seen.is_whole,
+        type=chosen,
+        format=(given or column_survey.format) if chosen == "timestamp" and (is_text or given) else None,
+        whole=name == config.target and chosen == "category" and is_text and column_survey.is_whole,
     )
 
 

@@ -74,17 +74,17 @@ class _Tar:
 
     def members(self) -> list[tarfile.TarInfo]:
         """All but folders. Python takes a damaged header for the end; so what follows must be the mark of the end."""
-        found: list[tarfile.TarInfo] = []
+        listed: list[tarfile.TarInfo] = []
         with damage(self._shown), tarfile.open(fileobj=self._content, mode="r:", tarinfo=_Header) as archive:
             for member in archive:
                 if member.size < 0:
                     raise tarfile.ReadError("a size below 0")
                 if not member.isdir():
-                    found.append(member)
+                    listed.append(member)
             self._content.seek(archive.offset)
             if self._content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError("its end is missing")
-        return found
+        return listed
 
     def open(self, member: tarfile.TarInfo, shown: str) -> BufferedReader:
         return guarded(_TarSlice(self, self._content.fileno(), member), shown, member.size)

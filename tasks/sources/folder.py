@@ -93,10 +93,10 @@ class Folder(Source):
     def _groups(self) -> dict[str, list[Entry]]:
         """The files of each split, without the CSV file of labels when it lies among them."""
         groups = files_by_split(self._root, self._config.path, self._config.test_path)
-        found = {split: [entry for entry in files if not self._is_table(entry)] for split, files in groups.items()}
-        if not all(found.values()):
+        kept = {split: [entry for entry in files if not self._is_table(entry)] for split, files in groups.items()}
+        if not all(kept.values()):
             raise UserError(f"{self.location}: holds nothing but the labels; put the files there, or correct the path")
-        return found
+        return kept
 
     def _is_table(self, entry: Entry) -> bool:
         table = self._table.plain if self._table else None
@@ -112,20 +112,20 @@ class Folder(Source):
     @cached_property
     def _content(self) -> Content:
         """What the files hold, by their names. Raises UserError when they are of both kinds, or of another."""
-        wanted = self._config.content
-        found: dict[Content, Entry] = {}
+        chosen = self._config.content
+        first_of: dict[Content, Entry] = {}
         for entry in self._all_files():
-            found.setdefault(_content_of(entry, None if wanted == "auto" else wanted), entry)
-        if len(found) > 1:
+            first_of.setdefault(_content_of(entry, None if chosen == "auto" else chosen), entry)
+        if len(first_of) > 1:
             raise UserError(
-                f"{self.location}: both images ({found['image'].name}) and audio ({found['audio'].name}); "
+                f"{self.location}: both images ({first_of['image'].name}) and audio ({first_of['audio'].name}); "
                 "put them into folders of their own, or give a glob that takes one kind, such as folder/**/*.png"
             )
-        return next(iter(found))
+        return next(iter(first_of))
 
     @cached_property
     def _labels(self) -> FileLabels:
-        labels = self._found_labels()
+        labels = self._labels_of_files()
         taken = {FILE, self._content, self.split_column} & set(labels.columns)
         if taken:
             raise UserError(
@@ -134,7 +134,7 @@ class Folder(Source):
             )
         return labels
 
-    def _found_labels(self) -> FileLabels:
+    def _labels_of_files(self) -> FileLabels:
         files = self._all_files()
         if self._config.pattern:
             return pattern_labels(files, self._config.pattern, self.location)
@@ -156,13 +156,13 @@ class Folder(Source):
             yield entry.name, _read(entry), *self._labels.of(entry)
 
 
-def _content_of(entry: Entry, wanted: Content | None) -> Content:
+def _content_of(entry: Entry, chosen: Content | None) -> Content:
     """By the suffix; what is wanted when there is none."""
     suffix = PurePosixPath(entry.name).suffix.lower()
-    content = wanted if wanted and not suffix else _CONTENTS.get(suffix)
-    if content is None or (wanted and content != wanted):
+    content = chosen if chosen and not suffix else _CONTENTS.get(suffix)
+    if content is None or (chosen and content != chosen):
         raise UserError(
-            f"{entry.shown}: no {wanted or 'image and no audio'} file, by its name; remove it, begin its name with _, "
+            f"{entry.shown}: no {chosen or 'image and no audio'} file, by its name; remove it, begin its name with _, "
             "or give a glob that leaves it out, such as folder/**/*.png"
         )
     return content

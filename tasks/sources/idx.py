@@ -71,10 +71,12 @@ class Idx(Source):
         return files[0]
 
     def _entry(self, location: str) -> Entry:
-        found = entries(self._file(location), location)
-        if len(found) > 1:
-            raise UserError(f"{location}: holds {len(found)} files, where one is needed; unpack it, and give each file")
-        return found[0]
+        members = entries(self._file(location), location)
+        if len(members) > 1:
+            raise UserError(
+                f"{location}: holds {len(members)} files, where one is needed; unpack it, and give each file"
+            )
+        return members[0]
 
 
 @dataclass(frozen=True, kw_only=True)

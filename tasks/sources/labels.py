@@ -47,8 +47,8 @@ def pattern_labels(files: Sequence[Entry], pattern: str, location: str) -> FileL
     """The named groups of the pattern, found anywhere in a path. Raises UserError when it fits none."""
     compiled = re.compile(pattern)
     columns = tuple(compiled.groupindex)
-    found = {entry.name: compiled.search(entry.name) for entry in files}
-    values = {name: match.group(*columns) for name, match in found.items() if match}
+    matches = {entry.name: compiled.search(entry.name) for entry in files}
+    values = {name: match.group(*columns) for name, match in matches.items() if match}
     if not values:
         raise UserError(
             f"{location}: ingest.source.pattern {pattern} fits no file, such as {files[0].name}; correct the pattern"

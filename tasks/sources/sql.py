@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 from tasks.params.sources import SqlSource
 from tasks.sources.base import Place, Source
-from tasks.sources.sql_engine import engine_for, forbid_writing, parsed, said
+from tasks.sources.sql_engine import engine_for, forbid_writing, message_of, parsed
 from tasks.sources.sql_values import Cell, Kind, column_type, frame, kinds, plain_rows
 
 if TYPE_CHECKING:
@@ -49,9 +49,11 @@ class Sql(Source):
         self.location = f"{config.url}: {shown}"
 
     def parts(self) -> Iterator[pl.DataFrame]:
-        schema = {name: column_type(name, seen) for name, seen in self._kinds.items()}
+        schema = {name: column_type(name, observed) for name, observed in self._kinds.items()}
         for columns, rows in self._batches():
-            if columns != tuple(schema) or any(seen - self._kinds[name] for name, seen in kinds(columns, rows).items()):
+            if columns != tuple(schema) or any(
+                observed - self._kinds[name] for name, observed in kinds(columns, rows).items()
+            ):
                 raise UserError(f"{self.location}: changed while it was read; run again when nothing writes to it")
             yield frame(schema, rows)
 
@@ -78,11 +80,11 @@ class Sql(Source):
     @cached_property
     def _kinds(self) -> dict[str, frozenset[Kind]]:
         """The kinds of values of each column, over all rows."""
-        found: dict[str, frozenset[Kind]] = {}
+        kinds_of: dict[str, frozenset[Kind]] = {}
         for columns, rows in self._batches():
-            for name, seen in kinds(columns, rows).items():
-                found[name] = found.get(name, frozenset()) | seen
-        return found
+            for name, observed in kinds(columns, rows).items():
+                kinds_of[name] = kinds_of.get(name, frozenset()) | observed
+        return kinds_of
 
     def _batches(self) -> Iterator[Batch]:
         """The columns' names with some rows, at least once, also when there are no rows."""
@@ -110,8 +112,8 @@ class Sql(Source):
             host = f"{self._url.host or 'its socket'}, port {self._url.port or 'by default'}"
             where = f"the server at {host}," if self._sqlite_file is None else "the file"
             raise UserError(
-                f"{self.location}: cannot be reached ({said(error)}); check that {where} is there and lets you in, "
-                "ingest.source.url, and the variable that ingest.source.password_env names"
+                f"{self.location}: cannot be reached ({message_of(error)}); check that {where} is there and lets you "
+                "in, ingest.source.url, and the variable that ingest.source.password_env names"
             ) from None
         finally:
             engine.dispose()
@@ -125,11 +127,11 @@ class Sql(Source):
         except sa.exc.SQLAlchemyError as error:
             if self._sqlite_file is not None and type(error) is sa.exc.DatabaseError:
                 raise UserError(
-                    f"{self.location}: no SQLite file, or a damaged one ({said(error)}); copy or write it anew"
+                    f"{self.location}: no SQLite file, or a damaged one ({message_of(error)}); copy or write it anew"
                 ) from None
             raise UserError(
-                f"{self.location}: the database refuses: {said(error)}; correct ingest.source.query, which may only "
-                "read, or give yourself the right to read what it names"
+                f"{self.location}: the database refuses: {message_of(error)}; correct ingest.source.query, which may "
+                "only read, or give yourself the right to read what it names"
             ) from None
 
     @property

@@ -67,6 +67,6 @@ def forbid_writing(connection: Connection) -> None:
             connection.exec_driver_sql("PRAGMA query_only = ON")
 
 
-def said(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """The database's own words on one line, without SQLAlchemy's."""
     return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -67,7 +67,7 @@ def kinds(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> dict[str, f
     }
 
 
-def column_type(name: str, seen: frozenset[Kind]) -> pl.DataType:
+def column_type(name: str, observed: frozenset[Kind]) -> pl.DataType:
     """The narrowest type that holds all kinds without a loss: text when nothing else does, or nothing is known.
 
     Raises UserError for bytes among other values, which have no common text.
@@ -82,13 +82,13 @@ def column_type(name: str, seen: frozenset[Kind]) -> pl.DataType:
         frozenset({"bytes"}): pl.Binary(),
         frozenset(get_args(Kind)) - {"bytes"}: pl.String(),
     }
-    fitting = [kind for held, kind in types.items() if seen <= held]
+    fitting = [kind for held_kinds, kind in types.items() if observed <= held_kinds]
     if not fitting:
         raise UserError(
             f"ingest.source.query: column {name} holds bytes in some rows and other values in others; "
             "cast it to one type in the query"
         )
-    return fitting[0] if seen else pl.String()
+    return fitting[0] if observed else pl.String()
 
 
 def frame(schema: Mapping[str, pl.DataType], rows: Sequence[Sequence[Cell]]) -> pl.DataFrame:

@@ -88,7 +88,7 @@ class TableFiles(Source):
     def _first_text(self) -> Text | None:
         """The first file, when it is CSV."""
         first = self._listed[0].entries[0]
-        if (self._wanted or file_format(first)) != "csv":
+        if (self._chosen_format or file_format(first)) != "csv":
             return None
         from tasks.sources.formats.encoding import open_text
 
@@ -96,7 +96,7 @@ class TableFiles(Source):
             return open_text(first, self._config.encoding)
 
     @property
-    def _wanted(self) -> FileFormat | None:
+    def _chosen_format(self) -> FileFormat | None:
         return None if self._config.format == "auto" else self._config.format
 
     @property
@@ -114,9 +114,10 @@ class TableFiles(Source):
         return [listed for split, location in self._locations.items() for listed in self._of_location(split, location)]
 
     def _of_location(self, split: str, location: str) -> list[_Listed]:
-        found = {file: entries(file, shown_path(self._root, file)) for file in find_files(self._root, location)}
-        wanted = common_format([entry for held in found.values() for entry in held], location, self._wanted)[1]
-        kept = {file: tuple(entry for entry in held if entry in wanted) for file, held in found.items()}
+        by_file = {file: entries(file, shown_path(self._root, file)) for file in find_files(self._root, location)}
+        all_entries = [entry for inner in by_file.values() for entry in inner]
+        _, chosen = common_format(all_entries, location, self._chosen_format)
+        kept = {file: tuple(entry for entry in inner if entry in chosen) for file, inner in by_file.items()}
         return [_Listed(split=split, location=location, file=file, entries=held) for file, held in kept.items() if held]
 
     @cached_property
@@ -139,7 +140,7 @@ class TableFiles(Source):
     def _open(self, entry: Entry, like: OpenedTable | None) -> OpenedTable:
         """What reads a format is imported with it: a digest is wanted without any of them."""
         with read_errors(entry.shown):
-            match self._wanted or file_format(entry):
+            match self._chosen_format or file_format(entry):
                 case "csv":
                     from tasks.sources.formats.delimited import open_delimited
 

@@ -95,10 +95,10 @@ class Documents(Source):
 
     @cached_property
     def _labelled_by(self) -> LabelledBy:
-        wanted, files = self._config.label, self._groups["train"]
-        if wanted == "none" or wanted == "folder":
-            return wanted
-        if wanted == "auto" and (self._in_folders or self._document == "file" or len(files) == 1):
+        setting, files = self._config.label, self._groups["train"]
+        if setting == "none" or setting == "folder":
+            return setting
+        if setting == "auto" and (self._in_folders or self._document == "file" or len(files) == 1):
             return "folder" if self._in_folders else "none"
         if self._document == "file":
             raise UserError(

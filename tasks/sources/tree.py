@@ -29,15 +29,15 @@ def files_below(root: Path, location: str) -> list[Entry]:
     place = root / Path(location).expanduser()
     with read_errors(location):
         if place.is_dir():
-            found = _opened(_walk(place, (place.resolve(),)), place, root)
+            listed = _opened(_walk(place, (place.resolve(),)), place, root)
         elif glob.has_magic(location) and not place.exists():
-            found = _opened(find_files(root, location), fixed_part(root, location), root)
+            listed = _opened(find_files(root, location), fixed_part(root, location), root)
         else:
             [file] = find_files(root, location)
-            found = _without_wrapper(entries(file, location)) if is_packed(file) else entries(file, location)
-    if not found:
+            listed = _without_wrapper(entries(file, location)) if is_packed(file) else entries(file, location)
+    if not listed:
         raise UserError(f"{location}: the folder holds no files; put the data there, or correct the path")
-    return _each_once(sorted(found, key=lambda entry: entry.name))
+    return _each_once(sorted(listed, key=lambda entry: entry.name))
 
 
 def files_by_split(root: Path, path: str, test_path: str | None) -> dict[str, list[Entry]]:
@@ -95,17 +95,17 @@ def _walk(folder: Path, ancestors: tuple[Path, ...]) -> Iterator[Path]:
 
 def _opened(files: Iterable[Path], base: Path, root: Path) -> list[Entry]:
     """The files by their paths below `base`, without those that are hidden there."""
-    found: list[Entry] = []
+    listed: list[Entry] = []
     for file in files:
         name = PurePosixPath(_readable(file.relative_to(base)))
         shown = _readable(file.relative_to(root) if file.is_relative_to(root) else file)
         if any(part.startswith((".", "_")) for part in name.parts):
             continue
         if file.suffix.lower() != ".gz":
-            found.append(plain_entry(file, shown, name.as_posix()))
+            listed.append(plain_entry(file, shown, name.as_posix()))
             continue
-        found += [replace(entry, name=(name.parent / entry.name).as_posix()) for entry in entries(file, shown)]
-    return found
+        listed += [replace(entry, name=(name.parent / entry.name).as_posix()) for entry in entries(file, shown)]
+    return listed
 
 
 def _readable(path: Path) -> str:
@@ -113,14 +113,14 @@ def _readable(path: Path) -> str:
     return os.fsencode(path.as_posix()).decode(errors="replace")
 
 
-def _without_wrapper(found: list[Entry]) -> list[Entry]:
-    parents = [PurePosixPath(entry.name).parent.as_posix() for entry in found]
+def _without_wrapper(listed: list[Entry]) -> list[Entry]:
+    parents = [PurePosixPath(entry.name).parent.as_posix() for entry in listed]
     wrapper = os.path.commonpath(parents)
-    return [replace(entry, name=entry.name.removeprefix(f"{wrapper}/")) for entry in found]
+    return [replace(entry, name=entry.name.removeprefix(f"{wrapper}/")) for entry in listed]
 
 
-def _each_once(found: list[Entry]) -> list[Entry]:
-    for first, second in itertools.pairwise(found):
+def _each_once(listed: list[Entry]) -> list[Entry]:
+    for first, second in itertools.pairwise(listed):
         if first.name == second.name:
             raise UserError(f"{first.shown} and {second.shown} are both called {first.name}; rename one of them")
-    return found
+    return listed

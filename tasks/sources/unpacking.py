@@ -90,9 +90,9 @@ class Slice:
         self._end = start + size
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:
-        wanted = min(len(buffer), self._end - self._place)
-        content = os.pread(self._descriptor, wanted, self._place)
-        if wanted and not content:
+        size = min(len(buffer), self._end - self._place)
+        content = os.pread(self._descriptor, size, self._place)
+        if size and not content:
             raise EOFError("the file ends early")
         buffer[: len(content)] = content
         self._place += len(content)

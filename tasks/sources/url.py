@@ -17,7 +17,7 @@ from tasks.params.sources import Source as SourceConfig
 from tasks.params.sources import TableSource, UrlSource
 from tasks.sources.base import NumberFormat, Place, Source
 from tasks.sources.fetch.attempts import Interrupted, persistently
-from tasks.sources.fetch.fetching import Fetched, Wanted, known, write_errors
+from tasks.sources.fetch.fetching import Download, Fetched, known, write_errors
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,18 +94,18 @@ class Url(Source):
 
         config = self._config
         token = _token(config.token_env) if config.token_env else None
-        wanted = Wanted(url=config.url, file=self._file, sha256=config.sha256, size=config.size, token=token)
+        download = Download(url=config.url, file=self._file, sha256=config.sha256, size=config.size, token=token)
         with write_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             with FileLock(self._folder / ".lock"):
-                return self._up_to_date(wanted)
+                return self._up_to_date(download)
 
-    def _up_to_date(self, wanted: Wanted) -> Fetched:
-        copy = known(wanted)
-        if copy and wanted.sha256:
+    def _up_to_date(self, download: Download) -> Fetched:
+        copy = known(download)
+        if copy and download.sha256:
             return copy
         try:
-            return persistently(lambda: _fetch_once(wanted, copy, self._address.scheme), self._config.retries)
+            return persistently(lambda: _fetch_once(download, copy, self._address.scheme), self._config.retries)
         except Interrupted as interruption:
             raise UserError(
                 f"{self.location}: cannot be fetched, {self._config.retries + 1} attempts ended with: {interruption}; "
@@ -113,14 +113,14 @@ class Url(Source):
             ) from interruption
 
 
-def _fetch_once(wanted: Wanted, copy: Fetched | None, scheme: str) -> Fetched:
+def _fetch_once(download: Download, copy: Fetched | None, scheme: str) -> Fetched:
     if scheme in ("http", "https"):
         from tasks.sources.fetch.http_fetch import fetch_over_http
 
-        return fetch_over_http(wanted, copy)
+        return fetch_over_http(download, copy)
     from tasks.sources.fetch.fsspec_fetch import fetch_through_fsspec
 
-    return fetch_through_fsspec(wanted, copy)
+    return fetch_through_fsspec(download, copy)
 
 
 def _checked(url: str) -> SplitResult:

@@ -188,7 +188,7 @@ def test_pauses_grow_and_end() -> None:
     longest = [attempts.pause(attempt) for attempt in range(12)]
     for attempt, seconds in enumerate(longest):
         assert min(60, 2**attempt) / 2 <= seconds <= min(60, 2**attempt)
-    assert attempts.pause(0, wanted=3600) == 60
+    assert attempts.pause(0, asked_for=3600) == 60
 
 
 def test_a_time_to_come_back_at_may_be_a_date_or_nonsense(tmp_path: Path, pauses: list[float]) -> None:

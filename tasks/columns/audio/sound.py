@@ -106,17 +106,17 @@ def decode(content: bytes | None) -> Clip | None:
     return Clip(rate, samples) if np.isfinite(samples).all() else None
 
 
-def draw(clip: Clip, how: Spectrogram) -> NDArray[np.uint8]:
+def draw(clip: Clip, shape: Spectrogram) -> NDArray[np.uint8]:
     """The clip as [n_mels, frames] bytes: 255 for its loudest place, 0 for `top_db` below that and for silence.
 
     Low pitches come first. A clip that is longer is cut, a shorter one ends in silence.
     """
-    samples = _fitted(clip, how)
-    power = _power(samples / (np.abs(samples).max() or 1.0), how)
-    heard = mel_filters(how.rate, how.num_points, how.n_mels) @ power.T
-    quietest = 10 ** (-how.top_db / 10)
-    decibels = 10 * np.log10(np.maximum(heard / (heard.max() or 1.0), quietest))
-    return np.round((decibels / how.top_db + 1) * 255).astype(np.uint8)
+    samples = _fitted(clip, shape)
+    power = _power(samples / (np.abs(samples).max() or 1.0), shape)
+    bands = mel_filters(shape.rate, shape.num_points, shape.n_mels) @ power.T
+    quietest = 10 ** (-shape.top_db / 10)
+    decibels = 10 * np.log10(np.maximum(bands / (bands.max() or 1.0), quietest))
+    return np.round((decibels / shape.top_db + 1) * 255).astype(np.uint8)
 
 
 @lru_cache(maxsize=8)
@@ -221,27 +221,27 @@ def _mono(file: Any, most: int) -> NDArray[np.float32] | None:
     return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
 
 
-def _fitted(clip: Clip, how: Spectrogram) -> NDArray[np.float64]:
+def _fitted(clip: Clip, shape: Spectrogram) -> NDArray[np.float64]:
     """The samples at the rate and, with silence at the end, in the length that the picture needs."""
-    samples = clip.samples[: math.ceil(how.num_samples / how.rate * clip.rate)].astype(np.float64)
-    if clip.rate != how.rate:
-        samples = _resampled(samples, clip.rate, how.rate)
-    samples = samples[: how.num_samples]
-    needed = how.window + (how.num_frames - 1) * how.hop
+    samples = clip.samples[: math.ceil(shape.num_samples / shape.rate * clip.rate)].astype(np.float64)
+    if clip.rate != shape.rate:
+        samples = _resampled(samples, clip.rate, shape.rate)
+    samples = samples[: shape.num_samples]
+    needed = shape.window + (shape.num_frames - 1) * shape.hop
     return np.pad(samples, (0, needed - len(samples)))
 
 
-def _resampled(samples: NDArray[np.float64], rate: int, wanted: int) -> NDArray[np.float64]:
+def _resampled(samples: NDArray[np.float64], rate: int, new_rate: int) -> NDArray[np.float64]:
     from scipy.signal import resample_poly
 
-    ratio = Fraction(wanted, rate).limit_denominator(_FINEST_RATIO)
+    ratio = Fraction(new_rate, rate).limit_denominator(_FINEST_RATIO)
     resampled: NDArray[np.float64] = resample_poly(samples, ratio.numerator, ratio.denominator)
     return resampled
 
 
-def _power(samples: NDArray[np.float64], how: Spectrogram) -> NDArray[np.float64]:
+def _power(samples: NDArray[np.float64], shape: Spectrogram) -> NDArray[np.float64]:
     """Power spectrum of each window, [frames, bins]; windows are weighted by Hann's curve."""
-    windows = np.lib.stride_tricks.sliding_window_view(samples, how.window)[:: how.hop]
-    spectrum = np.fft.rfft(windows * np.hanning(how.window + 1)[:-1], how.num_points)
+    windows = np.lib.stride_tricks.sliding_window_view(samples, shape.window)[:: shape.hop]
+    spectrum = np.fft.rfft(windows * np.hanning(shape.window + 1)[:-1], shape.num_points)
     power: NDArray[np.float64] = np.abs(spectrum) ** 2
     return power

@@ -31,7 +31,7 @@ def persistently(work: Callable[[], Result], retries: int) -> Result:
     return work()
 
 
-def pause(attempt: int, wanted: float | None = None) -> float:
+def pause(attempt: int, asked_for: float | None = None) -> float:
     """Seconds before the next attempt: twice as many each time, with jitter to keep many clients apart."""
     grown = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt) * random.uniform(0.5, 1)
-    return grown if wanted is None else min(_LONGEST_PAUSE, max(wanted, grown))
+    return grown if asked_for is None else min(_LONGEST_PAUSE, max(asked_for, grown))

@@ -18,7 +18,7 @@ CHUNK = 2**16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class Download:
     """What to fetch, where it shall lie, and what it must be."""
 
     url: str
@@ -53,66 +53,68 @@ class Fetched:
     modified_ns: int
 
 
-def known(wanted: Wanted) -> Fetched | None:
+def known(download: Download) -> Fetched | None:
     """What was fetched before; None when that is not there, was touched since, or is not what is wanted now."""
-    if not (wanted.file.is_file() and wanted.record.is_file()):
+    if not (download.file.is_file() and download.record.is_file()):
         return None
-    record = Fetched(**json.loads(wanted.record.read_text()))
-    status = wanted.file.stat()
+    record = Fetched(**json.loads(download.record.read_text()))
+    status = download.file.stat()
     untouched = (status.st_size, status.st_mtime_ns) == (record.size, record.modified_ns)
-    fits = wanted.sha256 in (None, record.sha256) and wanted.size in (None, record.size)
+    fits = download.sha256 in (None, record.sha256) and download.size in (None, record.size)
     return record if untouched and fits else None
 
 
-def begun(wanted: Wanted) -> tuple[int, dict[str, str]]:
+def begun(download: Download) -> tuple[int, dict[str, str]]:
     """How many bytes an earlier attempt left, and their mark; none when there is no mark to go on by."""
-    if not (wanted.part.is_file() and wanted.part_mark.is_file()):
+    if not (download.part.is_file() and download.part_mark.is_file()):
         return 0, {}
-    mark: dict[str, str] = json.loads(wanted.part_mark.read_text())
-    return wanted.part.stat().st_size, mark
+    mark: dict[str, str] = json.loads(download.part_mark.read_text())
+    return download.part.stat().st_size, mark
 
 
-def begin(wanted: Wanted, mark: Mapping[str, str]) -> None:
+def begin(download: Download, mark: Mapping[str, str]) -> None:
     """Before the first byte of a content is written; with an empty mark, the next attempt begins anew."""
-    forget_part(wanted)
+    forget_part(download)
     if mark:
-        _write_json(wanted.part_mark, mark)
+        _write_json(download.part_mark, mark)
 
 
-def write(wanted: Wanted, chunks: Iterable[bytes]) -> None:
+def write(download: Download, chunks: Iterable[bytes]) -> None:
     """After what is there already. Raises UserError as soon as there is more than is wanted."""
-    with wanted.part.open("ab") as part:
+    with download.part.open("ab") as part:
         for chunk in chunks:
             part.write(chunk)
-            if wanted.size is not None and part.tell() > wanted.size:
-                forget_part(wanted)
-                raise UserError(f"{wanted.url}: holds more than the {wanted.size} bytes of ingest.source.size; {_CURE}")
+            if download.size is not None and part.tell() > download.size:
+                forget_part(download)
+                raise UserError(
+                    f"{download.url}: holds more than the {download.size} bytes of ingest.source.size; {_CURE}"
+                )
 
 
-def finish(wanted: Wanted, mark: dict[str, str], announced: int | None) -> Fetched:
+def finish(download: Download, mark: dict[str, str], announced: int | None) -> Fetched:
     """Puts the whole file in its place. `announced`: how long the server said that it is.
 
     Raises Interrupted when that is not so, UserError when the file is not what ingest.source says.
     """
-    size = wanted.part.stat().st_size
+    size = download.part.stat().st_size
     if announced is not None and size != announced:
-        forget_part(wanted)
+        forget_part(download)
         raise Interrupted(f"{size} bytes came, and the server announced {announced}")
-    with wanted.part.open("rb") as part:
+    with download.part.open("rb") as part:
         sha256 = hashlib.file_digest(part, "sha256").hexdigest()
-    _check(wanted, size, sha256)
-    wanted.record.unlink(missing_ok=True)
-    wanted.part.replace(wanted.file)
-    wanted.part_mark.unlink(missing_ok=True)
-    fetched = Fetched(mark=mark, sha256=sha256, size=size, modified_ns=wanted.file.stat().st_mtime_ns)
-    _write_json(wanted.record, asdict(fetched))
+    _check(download, size, sha256)
+    download.record.unlink(missing_ok=True)
+    download.part.replace(download.file)
+    download.part_mark.unlink(missing_ok=True)
+    fetched = Fetched(mark=mark, sha256=sha256, size=size, modified_ns=download.file.stat().st_mtime_ns)
+    _write_json(download.record, asdict(fetched))
     return fetched
 
 
-def forget_part(wanted: Wanted) -> None:
+def forget_part(download: Download) -> None:
     """So that the next attempt begins anew."""
-    wanted.part.unlink(missing_ok=True)
-    wanted.part_mark.unlink(missing_ok=True)
+    download.part.unlink(missing_ok=True)
+    download.part_mark.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -129,13 +131,15 @@ def write_errors(folder: Path) -> Iterator[None]:
 _CURE = "if it was changed on purpose, correct ingest.source, else do not use it"
 
 
-def _check(wanted: Wanted, size: int, sha256: str) -> None:
-    if wanted.size not in (None, size):
-        forget_part(wanted)
-        raise UserError(f"{wanted.url}: holds {size} bytes, ingest.source.size says {wanted.size}; {_CURE}")
-    if wanted.sha256 not in (None, sha256):
-        forget_part(wanted)
-        raise UserError(f"{wanted.url}: its SHA-256 is {sha256}, ingest.source.sha256 says {wanted.sha256}; {_CURE}")
+def _check(download: Download, size: int, sha256: str) -> None:
+    if download.size not in (None, size):
+        forget_part(download)
+        raise UserError(f"{download.url}: holds {size} bytes, ingest.source.size says {download.size}; {_CURE}")
+    if download.sha256 not in (None, sha256):
+        forget_part(download)
+        raise UserError(
+            f"{download.url}: its SHA-256 is {sha256}, ingest.source.sha256 says {download.sha256}; {_CURE}"
+        )
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tasks.errors import UserError
 from tasks.sources.fetch.attempts import Interrupted
-from tasks.sources.fetch.fetching import CHUNK, Fetched, Wanted, begin, finish, write
+from tasks.sources.fetch.fetching import CHUNK, Download, Fetched, begin, finish, write
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
 """The extra of modelwright that brings what a scheme needs."""
@@ -25,21 +25,21 @@ _DRIVER_ERRORS = {
 """What the stores' own libraries raise, besides OSError."""
 
 
-def fetch_through_fsspec(wanted: Wanted, known: Fetched | None) -> Fetched:
+def fetch_through_fsspec(download: Download, known: Fetched | None) -> Fetched:
     """One attempt, from the first byte. Raises Interrupted when another may go better, UserError when none will."""
-    with _reading(wanted.url):
-        files, path = _opened(wanted.url)
+    with _reading(download.url):
+        files, path = _opened(download.url)
         files.invalidate_cache()
         about = files.info(path)
         mark = {"key": str(files.ukey(path))}
     if about.get("type") == "directory":
-        raise UserError(f"{wanted.url}: is a folder; give the address of one file")
+        raise UserError(f"{download.url}: is a folder; give the address of one file")
     if known and known.mark == mark:
         return known
-    begin(wanted, {})
-    write(wanted, _chunks(wanted.url, files, path))
-    _check_unchanged(wanted.url, files, path, mark)
-    return finish(wanted, mark, about.get("size"))
+    begin(download, {})
+    write(download, _chunks(download.url, files, path))
+    _check_unchanged(download.url, files, path, mark)
+    return finish(download, mark, about.get("size"))
 
 
 def _opened(url: str) -> tuple[Any, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.sources.fetch.attempts import Interrupted
-from tasks.sources.fetch.fetching import CHUNK, Fetched, Wanted, begin, begun, finish, forget_part, write
+from tasks.sources.fetch.fetching import CHUNK, Download, Fetched, begin, begun, finish, forget_part, write
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -29,42 +29,44 @@ _CURES = {
 }
 
 
-def fetch_over_http(wanted: Wanted, known: Fetched | None) -> Fetched:
+def fetch_over_http(download: Download, known: Fetched | None) -> Fetched:
     """One attempt. Raises Interrupted when another may go better, UserError when none will.
 
     Redirects are followed to http and https only, and requests takes the token off on the way to another host.
     """
     import requests
 
-    headers = {"User-Agent": "modelwright", "Accept-Encoding": "identity", **_conditions(wanted, known)}
+    headers = {"User-Agent": "modelwright", "Accept-Encoding": "identity", **_conditions(download, known)}
     try:
         with requests.get(
-            wanted.url, headers=headers, auth=_authorised(wanted.token), stream=True, timeout=_TIMEOUTS
+            download.url, headers=headers, auth=_authorised(download.token), stream=True, timeout=_TIMEOUTS
         ) as response:
-            return _received(wanted, known, response)
+            return _received(download, known, response)
     except requests.exceptions.SSLError as error:
         raise UserError(
-            f"{wanted.url}: its certificate is not accepted ({_said(error)}); correct the address, or name your own "
-            "authority's file in the environment variable REQUESTS_CA_BUNDLE"
+            f"{download.url}: its certificate is not accepted ({_message_of(error)}); correct the address, or name "
+            "your own authority's file in the environment variable REQUESTS_CA_BUNDLE"
         ) from None
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-        raise Interrupted(_said(error)) from error
+        raise Interrupted(_message_of(error)) from error
     except requests.RequestException as error:
-        raise UserError(f"{wanted.url}: cannot be fetched ({_said(error)}); correct ingest.source.url") from None
+        raise UserError(
+            f"{download.url}: cannot be fetched ({_message_of(error)}); correct ingest.source.url"
+        ) from None
 
 
-def _received(wanted: Wanted, known: Fetched | None, response: Response) -> Fetched:
+def _received(download: Download, known: Fetched | None, response: Response) -> Fetched:
     if known and (response.status_code == 304 or _is_same(known, response)):
-        forget_part(wanted)
+        forget_part(download)
         return known
     if response.status_code == 206:
-        announced = _resumed_length(wanted, response)
+        announced = _resumed_length(download, response)
     else:
-        _refuse_failures(wanted, response)
+        _refuse_failures(download, response)
         announced = _length(response)
-        begin(wanted, _mark(response) if announced is not None else {})
-    write(wanted, _chunks(response))
-    return finish(wanted, _mark(response), announced)
+        begin(download, _mark(response) if announced is not None else {})
+    write(download, _chunks(response))
+    return finish(download, _mark(response), announced)
 
 
 def _authorised(token: str | None) -> Callable[[PreparedRequest], PreparedRequest]:
@@ -78,43 +80,43 @@ def _authorised(token: str | None) -> Callable[[PreparedRequest], PreparedReques
     return authorise
 
 
-def _conditions(wanted: Wanted, known: Fetched | None) -> dict[str, str]:
+def _conditions(download: Download, known: Fetched | None) -> dict[str, str]:
     """Headers that ask for nothing when nothing changed, and for the rest of what was begun, unless that changed."""
     headers = {}
     if known and "etag" in known.mark:
         headers["If-None-Match"] = known.mark["etag"]
     elif known and "last_modified" in known.mark:
         headers["If-Modified-Since"] = known.mark["last_modified"]
-    size, mark = begun(wanted)
+    size, mark = begun(download)
     same = next((mark[name] for name in ("etag", "last_modified") if mark.get(name, "W/")[:2] != "W/"), None)
     if size and same:
         headers |= {"Range": f"bytes={size}-", "If-Range": same}
     return headers
 
 
-def _resumed_length(wanted: Wanted, response: Response) -> int | None:
+def _resumed_length(download: Download, response: Response) -> int | None:
     """The whole length. Raises Interrupted, to begin anew, when the piece is not the one that was asked for."""
-    size, before = begun(wanted)
+    size, before = begun(download)
     now = _mark(response)
     found = re.fullmatch(rf"bytes {size}-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
     if not found or any(before[name] != now[name] for name in before.keys() & now.keys()):
-        forget_part(wanted)
+        forget_part(download)
         raise Interrupted("the server gave another piece of the file than it was asked for")
     return None if found[1] == "*" else int(found[1])
 
 
-def _refuse_failures(wanted: Wanted, response: Response) -> None:
+def _refuse_failures(download: Download, response: Response) -> None:
     code = response.status_code
     if code == 200:
         return
     answer = f"the server answers {code} {response.reason or ''}".rstrip()
-    if code == 416 and wanted.part.exists():
-        forget_part(wanted)
+    if code == 416 and download.part.exists():
+        forget_part(download)
         raise Interrupted(answer)
     if code in _LATER or code >= 500:
         raise Interrupted(answer, pause=_retry_after(response.headers.get("Retry-After", "")))
     cure = _CURES.get(code, "open the address in a browser to see what it wants, and correct ingest.source.url")
-    raise UserError(f"{wanted.url}: {answer}; {cure}")
+    raise UserError(f"{download.url}: {answer}; {cure}")
 
 
 def _is_same(known: Fetched, response: Response) -> bool:
@@ -152,7 +154,7 @@ def _retry_after(text: str) -> float | None:
     return max(0.0, (zoned - datetime.now(UTC)).total_seconds())
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     """The innermost cause in words, without the library's wrapping."""
     inner = error.args[0] if error.args else error
     return f"{type(error).__name__}: {getattr(inner, 'reason', None) or inner}"

@@ -34,14 +34,14 @@ _MARKS: dict[bytes, FileFormat] = {b"PAR1": "parquet", b"ARROW1": "arrow", b"PK"
 """How the files begin: of Excel, new ones as zip, old ones as OLE; other zip files have been unpacked by now."""
 
 
-def common_format(files: list[Entry], location: str, wanted: FileFormat | None) -> tuple[FileFormat, list[Entry]]:
+def common_format(files: list[Entry], location: str, chosen: FileFormat | None) -> tuple[FileFormat, list[Entry]]:
     """What all files are written in, and those of them to read. Raises UserError when they differ.
 
     With a format given, files that by their name are of another one are left out.
     """
-    if wanted:
-        named = [file for file in files if _by_name(file.name) == wanted]
-        return wanted, named or files
+    if chosen:
+        named = [file for file in files if _by_name(file.name) == chosen]
+        return chosen, named or files
     kinds: dict[str, Entry] = {}
     for file in files:
         kinds.setdefault(_by_name(file.name) or f"unknown suffix {_suffix(file.name)!r}", file)

@@ -119,10 +119,10 @@ class BlockLayout:
     @cached_property
     def line_ends(self) -> Positions:
         """The line feeds, and the end of a last line without one."""
-        found = self._positions(_NEWLINE)
+        ends = self._positions(_NEWLINE)
         if len(self.signs) and self.signs[-1] != _NEWLINE:
-            found = np.append(found, len(self.signs))
-        return found
+            ends = np.append(ends, len(self.signs))
+        return ends
 
     @cached_property
     def ends(self) -> Positions:
@@ -199,14 +199,14 @@ class BlockLayout:
 
     @cached_property
     def _separators(self) -> Positions:
-        found = self._positions(ord(self.mark))
-        return found[~self._is_inside(found)]
+        places = self._positions(ord(self.mark))
+        return places[~self._is_inside(places)]
 
     def _signs(self, places: Positions) -> NDArray[np.uint8]:
         """The bytes at these places; beyond either end of the block, line feeds."""
         inside = (places >= 0) & (places < len(self.signs))
-        found = self.signs[np.where(inside, places, 0)] if len(self.signs) else np.zeros(len(places), dtype=np.uint8)
-        return np.where(inside, found, np.uint8(_NEWLINE))
+        signs = self.signs[np.where(inside, places, 0)] if len(self.signs) else np.zeros(len(places), dtype=np.uint8)
+        return np.where(inside, signs, np.uint8(_NEWLINE))
 
     def _positions(self, sign: int) -> Positions:
         return np.flatnonzero(self.signs == sign)

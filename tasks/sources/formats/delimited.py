@@ -149,5 +149,5 @@ def _column_names(first: list[str], header: bool, config: TableSource, shown: st
                 "give a name for each column, in order"
             )
         return config.names
-    found = [cell.strip() for cell in first] if header else [""] * len(first)
-    return tuple(name or f"column_{place}" for place, name in enumerate(found, 1))
+    names = [cell.strip() for cell in first] if header else [""] * len(first)
+    return tuple(name or f"column_{place}" for place, name in enumerate(names, 1))

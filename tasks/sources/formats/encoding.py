@@ -101,8 +101,8 @@ def decode(
         except UnicodeDecodeError:
             if given or encoding != "utf-8":
                 raise
-            found = likely() if likely else guess(sample_of(io.BytesIO(content)))
-            text, encoding = _decoded_likely(content, found)
+            best = likely() if likely else guess(sample_of(io.BytesIO(content)))
+            text, encoding = _decoded_likely(content, best)
     if "\0" in text:
         raise UserError(f"{shown}: holds NUL bytes, so it is no text in {encoding}; take the file out, or mend it")
     return text

@@ -120,10 +120,10 @@ def sample_of(content: BinaryIO) -> bytes:
 
 def guess(sample: bytes) -> Guess | None:
     """The likeliest encoding of the lines; None when none is likely at all."""
-    found = _other_script(sample) or _latin(sample)
-    if found is None:
+    likeliest = _other_script(sample) or _latin(sample)
+    if likeliest is None:
         return None
-    encoding, is_sure = found
+    encoding, is_sure = likeliest
     words = _WORD.findall(sample.decode(encoding, "ignore"))
     return Guess(encoding=encoding, is_sure=is_sure, words=tuple(dict.fromkeys(words))[:5])
 

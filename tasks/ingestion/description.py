@@ -39,6 +39,7 @@ def describe(config: Ingest, rows: Source, surveys: Mapping[str, Survey], digest
 def types_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> dict[str, ColumnTypeName]:
     """The type of every column. The target is a number or a category, whatever else its values could be."""
     types = {name: _type_of(name, config, rows, survey) for name, survey in surveys.items()}
+    # Whatever it could be: an answer is a number or a class.
     if config.target in types:
         types[config.target] = (
             "number" if _is_regression(config, types[config.target], surveys[config.target]) else "category"

@@ -70,10 +70,12 @@ class Typing:
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """The rows in batches, typed as planned; columns side by side, on all cores."""
+        # Threads are enough: polars lets go of Python's lock.
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
             for part in prefetch(self.rows.parts()):
                 cells = without_missing(part, self.config)
                 typed = list(pool.map(self._column, cells))
+                # All columns of a part are read before any survey is merged: the threads read what nobody writes.
                 for column_survey, values in typed:
                     known = self.surveys.get(values.name)
                     self.surveys[values.name] = merge(known, column_survey) if known else column_survey

@@ -41,6 +41,7 @@ def zip_members(file: Path, shown: str) -> Members:
     limit = most_unpacked(file.stat().st_size)
     with damage(shown), zipfile.ZipFile(file) as archive:
         members = [info for info in archive.infolist() if not info.filename.endswith("/")]
+    # By what the archive says, before a byte is unpacked; the guard of each member counts what really comes.
     if sum(info.file_size for info in members) > limit:
         raise bomb(shown, limit)
     named = _by_name(((info.filename, info) for info in members), shown)
@@ -70,6 +71,7 @@ class _Tar:
     def __init__(self, file: Path, shown: str) -> None:
         self._shown = shown
         self._content = _uncompressed(file, shown)
+        # Members outlive the call that lists them; the last one lets go of the file.
         weakref.finalize(self, self._content.close)
 
     def members(self) -> list[tarfile.TarInfo]:
@@ -77,10 +79,12 @@ class _Tar:
         listed: list[tarfile.TarInfo] = []
         with damage(self._shown), tarfile.open(fileobj=self._content, mode="r:", tarinfo=_Header) as archive:
             for member in archive:
+                # The reader would go back by it, and meet the same header for ever.
                 if member.size < 0:
                     raise tarfile.ReadError("a size below 0")
                 if not member.isdir():
                     listed.append(member)
+            # Where Python stopped: at the end, or at a header that it could not read.
             self._content.seek(archive.offset)
             if self._content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError("its end is missing")
@@ -132,6 +136,7 @@ def _check_zip_member(info: zipfile.ZipInfo, shown: str) -> None:
     if info.compress_type not in _READABLE:
         method = f"method {info.compress_type}"
         raise UserError(f"{shown}: packed in a way that is not known here ({method}); pack it anew with deflate")
+    # The upper half holds the mode of Unix, when it was packed there.
     if stat.S_ISLNK(info.external_attr >> 16):
         raise UserError(f"{shown}: a link, and no file; pack the files themselves")
 
@@ -143,6 +148,7 @@ def _open_zipped(file: Path, info: zipfile.ZipInfo, shown: str, limit: int) -> B
         with damage(shown):
             handle.seek(info.header_offset)
             mark, len_name, len_extra = _LOCAL_HEADER.unpack(handle.read(_LOCAL_HEADER.size))
+            # The extra field may be of another length here than in the directory at the end.
             handle.seek(len_name + len_extra, 1)
             if mark == _LOCAL_MARK:
                 on_failure.pop_all()

@@ -41,6 +41,7 @@ def find_files(root: Path, location: str) -> list[Path]:
             return _some(
                 sorted(files), f"{location}: the folder holds no files; put the data there, or correct the path"
             )
+        # Before it is taken for a pattern: the name of a file may hold brackets.
         if place.exists():
             return [_regular(place, location)]
     if not glob.has_magic(location):
@@ -66,6 +67,7 @@ def shown_path(root: Path, file: Path) -> str:
 def digest_files(groups: Mapping[str, Iterable[Path]]) -> str:
     """Over the content alone of a single file; else over groups, names relative to their folder, and contents."""
     listed = [(group, file) for group, files in groups.items() for file in files]
+    # A file that is only renamed or moved is the same source.
     if len(listed) == 1:
         return _digest(listed[0][1])
     content = hashlib.sha256()

@@ -100,6 +100,7 @@ class Folder(Source):
 
     def _is_table(self, entry: Entry) -> bool:
         table = self._table.plain if self._table else None
+        # By name first: samefile asks the disk.
         return bool(table and entry.plain and entry.plain.name == table.name and entry.plain.samefile(table))
 
     @cached_property

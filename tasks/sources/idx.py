@@ -102,6 +102,7 @@ class _Numbers:
             if len(content) < count * self.item_bytes:
                 self._refuse(f"ends in number {start + len(content) // self.item_bytes + 1}")
             yield np.frombuffer(content, dtype=self.dtype).reshape(count, *self.sizes[1:])
+        # One byte more tells that the header is not that of these items.
         if self.content.read(1):
             self._refuse("goes on after them")
 

@@ -79,6 +79,7 @@ def _rows(table: Entry) -> Iterator[tuple[int, list[str]]]:
     with read_errors(table.shown), table.open() as handle:
         text = decode(handle.read(), table.shown)
     first = text.partition("\n")[0]
+    # At a tie, as when the line has none of them, the comma.
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
@@ -98,6 +99,7 @@ def _by_file(
     for line, row in rows:
         if len(row) != len(names):
             raise UserError(f"{table.shown}:{line}: {len(row)} cells, the header has {len(names)}; mend that line")
+        # Tables that are written on Windows have backslashes.
         name = row[place].strip().replace("\\", "/").removeprefix("./")
         if name in values:
             raise UserError(f"{table.shown}:{line}: {name} has a row already; leave one of them")

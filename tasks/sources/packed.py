@@ -85,6 +85,7 @@ def extracted(entry: Entry) -> Iterator[Path]:
     with tempfile.NamedTemporaryFile(suffix=suffix.group() if suffix else None) as copy:
         with read_errors(entry.shown), entry.open() as content:
             shutil.copyfileobj(content, copy)
+        # What reads it opens it by its name.
         copy.flush()
         yield Path(copy.name)
 
@@ -106,6 +107,7 @@ def _form(file: Path) -> Form:
         head = handle.read(512)
     if head.startswith(b"\x1f\x8b"):
         return "tar" if _is_tar(file.name.lower().removesuffix(".gz"), _gzip_head(file)) else "gzip"
+    # The second begins an archive that holds nothing.
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return "plain" if _is_office(file) else "zip"
     return "tar" if _is_tar(file.name.lower(), head) else "plain"

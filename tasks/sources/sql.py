@@ -75,6 +75,7 @@ class Sql(Source):
         if file is None:
             return None
         journal = file.with_name(f"{file.name}-wal")
+        # In WAL mode, what is written stays in the journal until a checkpoint.
         return [file, journal] if journal.exists() else [file]
 
     @cached_property
@@ -89,6 +90,7 @@ class Sql(Source):
     def _batches(self) -> Iterator[Batch]:
         """The columns' names with some rows, at least once, also when there are no rows."""
         with self._connected() as connection, self._database_errors():
+            # Memory is a batch's; and without parameters, a % in the query is a sign like any other.
             connection.execution_options(stream_results=True, no_parameters=True)
             result = connection.exec_driver_sql(self._config.query)
             columns = _column_names(result)
@@ -125,6 +127,7 @@ class Sql(Source):
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
+            # SQLite raises this very class for a file that is none of its own; refusals are subclasses.
             if self._sqlite_file is not None and type(error) is sa.exc.DatabaseError:
                 raise UserError(
                     f"{self.location}: no SQLite file, or a damaged one ({message_of(error)}); copy or write it anew"

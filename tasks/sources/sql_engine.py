@@ -45,6 +45,7 @@ def engine_for(url: URL) -> Engine:
     wants_limit = url.drivername == "postgresql+psycopg" and "connect_timeout" not in url.query
     options = {"connect_timeout": _CONNECT_SECONDS} if wants_limit else {}
     try:
+        # One connection, closed when the rows are read: there is nothing to pool.
         return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)
     except ModuleNotFoundError as error:
         extra = "modelwright[postgres]" if error.name == "psycopg" else str(error.name)

@@ -130,6 +130,7 @@ class TableFiles(Source):
             for entry in listed.entries:
                 table = self._open(entry, first)
                 _check_names(table, self.split_column)
+                # The others are read like the first one, so that they have its columns.
                 first = first or table
                 _check_same_columns(first, table)
                 tables.append(table)
@@ -205,6 +206,7 @@ class Piece(Source):
         for table in self._tables:
             with read_errors(table.shown):
                 for frame in table.frames():
+                    # Other files may have the columns in another order.
                     yield self._finished(frame[list(self._columns)])
 
     def digest(self) -> str:

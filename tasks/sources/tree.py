@@ -45,6 +45,7 @@ def files_by_split(root: Path, path: str, test_path: str | None) -> dict[str, li
     groups = {"train": files_below(root, path)}
     if test_path:
         groups["test"] = files_below(root, test_path)
+        # By where links lead: a file may go by two names.
         train = {entry.plain.resolve() for entry in groups["train"] if entry.plain}
         for entry in groups["test"]:
             if entry.plain and entry.plain.resolve() in train:
@@ -88,6 +89,7 @@ def _walk(folder: Path, ancestors: tuple[Path, ...]) -> Iterator[Path]:
         if not path.is_dir():
             raise UserError(f"{path}: neither a file nor a folder, or a link that leads nowhere; remove it")
         target = path.resolve()
+        # A folder that is linked twice is read twice; only a circle would never end.
         if target in ancestors:
             raise UserError(f"{path}: this link leads back to a folder it lies in; remove it")
         yield from _walk(path, (*ancestors, target))

@@ -91,6 +91,7 @@ class Slice:
 
     def readinto(self, buffer: bytearray | memoryview, /) -> int:
         size = min(len(buffer), self._end - self._place)
+        # It moves no position, which other slices of the file would share.
         content = os.pread(self._descriptor, size, self._place)
         if size and not content:
             raise EOFError("the file ends early")

@@ -102,6 +102,7 @@ class Url(Source):
 
     def _up_to_date(self, download: Download) -> Fetched:
         copy = known(download)
+        # The digest says what the content is: nobody needs to be asked.
         if copy and download.sha256:
             return copy
         try:
@@ -135,6 +136,7 @@ def _checked(url: str) -> SplitResult:
             f"ingest.source.url: holds a password or a token (at {address.hostname}); take it out, put it into an "
             "environment variable and give that variable's name as ingest.source.token_env"
         )
+    # fsspec reads `zip::https://...` as one protocol within another.
     if not address.scheme or "::" in url:
         raise UserError(
             f"ingest.source.url: {url} does not say how to fetch one file; begin it with https:// or s3://, "
@@ -150,6 +152,7 @@ def _query(address: SplitResult) -> list[tuple[str, str]]:
 def _file_name(address: SplitResult) -> str:
     """The last piece of the URL's path, as a name that is one on every disk and no pattern."""
     name = re.sub(r"[^\w.-]", "_", PurePosixPath(unquote(address.path)).name).lstrip(".")
+    # File systems take 255 bytes a name; the suffix, which tells the format, is at its end.
     return name[-200:] or "content"
 
 

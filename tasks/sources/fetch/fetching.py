@@ -103,6 +103,7 @@ def finish(download: Download, mark: dict[str, str], announced: int | None) -> F
     with download.part.open("rb") as part:
         sha256 = hashlib.file_digest(part, "sha256").hexdigest()
     _check(download, size, sha256)
+    # In this order no crash leaves a record that speaks of other bytes.
     download.record.unlink(missing_ok=True)
     download.part.replace(download.file)
     download.part_mark.unlink(missing_ok=True)

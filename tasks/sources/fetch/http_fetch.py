@@ -36,6 +36,7 @@ def fetch_over_http(download: Download, known: Fetched | None) -> Fetched:
     """
     import requests
 
+    # Not packed for the way: then the length that is announced is that of the file, and a piece of it is one.
     headers = {"User-Agent": "modelwright", "Accept-Encoding": "identity", **_conditions(download, known)}
     try:
         with requests.get(
@@ -88,6 +89,7 @@ def _conditions(download: Download, known: Fetched | None) -> dict[str, str]:
     elif known and "last_modified" in known.mark:
         headers["If-Modified-Since"] = known.mark["last_modified"]
     size, mark = begun(download)
+    # A weak mark does not promise the same bytes (RFC 9110, 8.8.1): pieces cannot be joined by it.
     same = next((mark[name] for name in ("etag", "last_modified") if mark.get(name, "W/")[:2] != "W/"), None)
     if size and same:
         headers |= {"Range": f"bytes={size}-", "If-Range": same}
@@ -110,6 +112,7 @@ def _refuse_failures(download: Download, response: Response) -> None:
     if code == 200:
         return
     answer = f"the server answers {code} {response.reason or ''}".rstrip()
+    # What lies here is longer than the file is now.
     if code == 416 and download.part.exists():
         forget_part(download)
         raise Interrupted(answer)

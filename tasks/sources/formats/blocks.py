@@ -50,6 +50,7 @@ def separated(blocks: Iterable[bytes], separator: str, shown: str) -> Iterator[b
                 "take it out, or separate cells by an ASCII sign and give that as ingest.source.separator"
             )
         joined = rest + block
+        # A block may end in the midst of the separator's bytes: they go to the next one.
         num_cut = next((length for length in range(len(mark) - 1, 0, -1) if joined.endswith(mark[:length])), 0)
         rest = joined[len(joined) - num_cut :]
         yield joined[: len(joined) - num_cut].replace(mark, UNIT_SEPARATOR.encode())
@@ -86,6 +87,7 @@ def _last_row_end(block: bytes, *, quoted: bool) -> int:
     """The place after the last line feed that stands in no quotes; 0 when there is none."""
     end = block.rfind(b"\n") + 1
     is_open = quoted and block.count(b'"', 0, end) % 2 == 1
+    # Each step goes back behind a quote, until those before the end pair up.
     while end and is_open:
         earlier = block.rfind(b"\n", 0, block.rfind(b'"', 0, end)) + 1
         is_open ^= block.count(b'"', earlier, end) % 2 == 1
@@ -187,6 +189,7 @@ class BlockLayout:
             keep[start:end] = False
         if self.padded:
             places = np.concatenate([self.starts, self._separators + 1])
+            # A space of every cell at a time.
             while len(places := places[self._signs(places) == _SPACE]):
                 keep[places] = False
                 places = places + 1
@@ -220,6 +223,7 @@ class BlockLayout:
     @cached_property
     def _is_open(self) -> Mask:
         """Of each sign whether the last quote up to it opened: counting all signs is faster than looking up each."""
+        # The count overflows, and keeps what is asked: whether it is odd.
         counted = np.cumsum(self.signs == _QUOTE, dtype=np.uint8)
         return np.bitwise_and(counted, 1, out=counted).view(np.bool_)
 

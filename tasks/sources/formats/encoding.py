@@ -179,6 +179,7 @@ def _survey(entry: Entry, encoding: str) -> Text:
     has_quotes = has_newline = has_return = pending = False
     with entry.open() as handle:
         while chunk := handle.read(_CHUNK):
+            # ASCII needs no decoding, and most chunks are nothing else.
             if is_ascii_based and chunk.isascii() and not pending:
                 text: bytes | str = chunk
                 marks: tuple[bytes | str, ...] = (b"\0", b'"', b"\n", b"\r")
@@ -196,6 +197,7 @@ def _survey(entry: Entry, encoding: str) -> Text:
                 has_newline or newline,
                 has_return or carriage_return,
             )
+    # Raises when the file ends in half a letter.
     decoder.decode(b"", final=True)
     line_end = "\r" if has_return and not has_newline else "\n"
     return Text(entry=entry, shown=entry.shown, encoding=encoding, newline=line_end, has_quotes=has_quotes)

@@ -71,6 +71,7 @@ def _row(line: str, shown: str) -> dict[str, str | None]:
     row = {key: _plain(value, f"{shown}: {key}") for key, value in content}
     if len(row) < len(content):
         raise UserError(f"{shown}: a key stands there twice; remove one of them")
+    # Only escapes can spell half a letter: UTF-8 has none.
     if "\\" in line:
         _check_letters(row, shown)
     return row

@@ -49,6 +49,7 @@ def open_typed(entry: Entry, form: Literal["parquet", "arrow"]) -> TypedFile:
     with entry.open() as handle:
         if not handle.read(1):
             raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
+    # The schema stands at the end, so an entry of an archive is unpacked for it.
     with _damage(entry.shown, form), extracted(entry) as file:
         return TypedFile(entry=entry, format=form, columns=tuple(_scan(file, form).collect_schema()))
 

@@ -70,7 +70,7 @@ class TableFiles(Source):
         if self._first_text is None:
             return {}
         from tasks.sources.formats.encoding import open_text
-        from tasks.sources.formats.findings import find_settings
+        from tasks.sources.formats.settings import find_settings
 
         settings = find_settings(self._first_text, self._config)
         for listed in self._listed[1:]:

@@ -139,6 +139,16 @@ def test_a_doubt_shows_words_and_the_setting() -> None:
     assert sure.doubt is None
 
 
+def test_a_short_file_is_read_as_the_first_one_is(tmp_path: Path) -> None:
+    header = "id;name\n"
+    names = WORDS["Polish"].split() * 3
+    rows = "".join(f"{number};{name}\n" for number, name in enumerate(names))
+    (tmp_path / "1.csv").write_bytes((header + rows).encode("cp1250"))
+    (tmp_path / "2.csv").write_bytes(f"{header}99;Łódź\n".encode("cp1250"))
+    rows_of_both = source(TableSource(kind="table", path="*.csv"), place(tmp_path))
+    assert pl.concat(rows_of_both.parts())["name"].to_list() == [*names, "Łódź"]
+
+
 def test_the_encoding_that_is_given_wins(tmp_path: Path) -> None:
     text = table(WORDS["Russian"].split(), 60)
     (tmp_path / "data.csv").write_bytes(text.encode("cp1251"))

@@ -130,7 +130,7 @@ def open_delimited(entry: Entry, config: TableSource, like: object) -> Delimited
     Raises UserError when the file holds nothing, its names do not fit or are given twice, or it cannot be decoded.
     """
     like = like if isinstance(like, DelimitedFile) else None
-    text = open_text(entry, config.encoding)
+    text = open_text(entry, config.encoding, like.text.guess if like else None)
     tab = "\t" if PurePosixPath(entry.name.lower()).suffix in _TABBED else None
     dialect = find_dialect(text, config, like.dialect.separator if like else tab)
     first = next(read_rows(text, dialect), None)

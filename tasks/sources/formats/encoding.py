@@ -64,9 +64,10 @@ class Text:
         yield decoder.decode(b"", final=True).encode()
 
 
-def open_text(entry: Entry, given: str | None = None) -> Text:
+def open_text(entry: Entry, given: str | None = None, like: Guess | None = None) -> Text:
     """The encoding given, else by the byte order mark, else UTF-8, else the likeliest; the whole file is decoded.
 
+    `like` is what a file was guessed to be that belongs with this one, which alone may be too short to tell.
     Raises UserError when the bytes do not fit, or are no text at all.
     """
     with entry.open() as handle:
@@ -84,6 +85,8 @@ def open_text(entry: Entry, given: str | None = None) -> Text:
                 raise
         with entry.open() as handle:
             likely = guess(sample_of(handle))
+        if like and like.is_sure and not (likely and likely.is_sure):
+            likely = like
         return _survey_likely(entry, likely)
 
 

@@ -128,9 +128,17 @@ class Documents(Source):
         return decode(content, entry.shown, self._config.encoding, lambda: self._likely)
 
     def doubts(self) -> list[str]:
-        if self._config.encoding or self._document == "line" or not self._likely or not self._likely.doubt:
+        if self._config.encoding:
             return []
-        return [f"{self.location}: where it is not UTF-8: {self._likely.doubt}"]
+        likely = self._likely if self._document == "file" else self._first_of_lines
+        return [f"{self.location}: where it is not UTF-8: {likely.doubt}"] if likely and likely.doubt else []
+
+    @property
+    def _first_of_lines(self) -> Guess | None:
+        """What the first file is guessed to be, when it is no UTF-8."""
+        first = self._groups["train"][0]
+        with read_errors(first.shown):
+            return open_text(first).guess
 
     @cached_property
     def _likely(self) -> Guess | None:

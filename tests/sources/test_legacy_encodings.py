@@ -196,3 +196,10 @@ def test_documents_are_told_by_all_of_them_together(tmp_path: Path) -> None:
     texts = pl.concat(rows.parts())["text"].to_list()
     assert texts == [*WORDS["Russian"].split() * 3, "Öl", "Öl"]
     assert "read as koi8_r" in rows.doubts()[0]
+
+
+def test_lines_are_told_by_their_file(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_bytes("\n".join(WORDS["Russian"].split() * 3).encode("koi8-r"))
+    rows = Documents(TextSource(kind="text", path="lines.txt", document="line"), place(tmp_path))
+    assert pl.concat(rows.parts())["text"].to_list() == WORDS["Russian"].split() * 3
+    assert "read as koi8_r" in rows.doubts()[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat
+from pathlib import Path
 
 import polars as pl
 
@@ -13,13 +15,15 @@ from tasks.model_input.inputs import Field
 from tasks.parallel import parallel_map, prefetch
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
-from tasks.recipe.learning import Folds, Learnt, learn, num_folds
+from tasks.recipe.embedding import column_encoding
+from tasks.recipe.learning import Folds, Learnt, NetworkReference, learn, network_references, num_folds
 from tasks.recipe.out_of_fold import row_folds
-from tasks.recipe.recipe import Recipe, write_recipe
+from tasks.recipe.recipe import Recipe, read_recipe, write_recipe
 from tasks.reports import Report
 from tasks.splitting.folds import FOLD
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
+from tasks.tracking.models import model_folder
 
 _BYTES_AT_ONCE = 1 << 26
 """Of encoded rows: 64 MiB, the pictures of some thousand rows. A part of more becomes several."""
@@ -32,14 +36,17 @@ _BYTES = {"dense": 4, "image": 1, "audio": 1, "tokens": 4}
 
 
 def run(config: Normalize, paths: Paths) -> Report:
-    """Reads split/ and cleaned.json; leaves recipe.json and normalized/{train,validation,test}/.
+    """Reads split/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
 
     Training rows keep the fold that split gave them. Raises UserError when a column cannot be encoded.
     """
     dataset = read_dataset(paths.cleaned)
+    references = network_references(dataset, config)
+    # Fetched first: a network that is not there is said before any row is read.
+    networks = {column: model_folder(paths.project, one.source, one.setting) for column, one in references.items()}
     folds = _folds(config, dataset, paths)
     learnt = learn(storage.read_parts(paths.split("train")), dataset, config, folds)
-    write_recipe(paths.recipe, learnt.recipe)
+    learnt = replace(learnt, recipe=_kept(learnt.recipe, references, networks, paths))
     for part in PARTS:
         of_rows = folds if part == "train" else None
         encoded = encode_parts(storage.read_parts(paths.split(part)), learnt, of_rows)
@@ -64,6 +71,19 @@ def encode_part(rows: pl.DataFrame, learnt: Learnt, folds: Folds | None = None) 
     return pl.DataFrame([*series, pl.Series(recipe.target.name, recipe.encode_target(rows)), *fold])
 
 
+def _kept(
+    recipe: Recipe, references: Mapping[str, NetworkReference], networks: Mapping[str, Path], paths: Paths
+) -> Recipe:
+    """The recipe with its pictures embedded by the networks in these folders, as it is read from its files."""
+    weights = None
+    if references:
+        from tasks.recipe.trained_networks import embedded
+
+        recipe, weights = embedded(recipe, references, networks)
+    write_recipe(paths.recipe, recipe, weights)
+    return read_recipe(paths.recipe)
+
+
 def _folds(config: Normalize, dataset: Dataset, paths: Paths) -> list[Folds] | None:
     """The folds of the training rows, part by part, where an encoding looks at the target."""
     count = num_folds(dataset, config)
@@ -84,7 +104,8 @@ def _cut(
 
 
 def _row_bytes(recipe: Recipe) -> int:
-    return sum(map(_field_bytes, recipe.spec().fields))
+    # An embedded picture counts with its pixels, which are in memory while it is encoded.
+    return sum(_field_bytes(column_encoding(one.encoding).field(one.name)) for one in recipe.features)
 
 
 def _field_bytes(field: Field) -> int:

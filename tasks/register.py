@@ -12,6 +12,7 @@ from tasks.params.register import Register
 from tasks.paths import Paths
 from tasks.promotion.gate import Verdict, judge, value_of
 from tasks.promotion.passport import passport
+from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
@@ -43,6 +44,7 @@ def run(config: Register, paths: Paths) -> Report:
 
 def _passport(paths: Paths, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
     dataset = read_dataset(paths.cleaned)
+    libraries = read_recipe(paths.model / paths.recipe.name).libraries
     return passport(
         paths.pipeline,
         pipeline=load_pipeline(paths.project.params, paths.pipeline),
@@ -60,7 +62,7 @@ def _passport(paths: Paths, record: dict[str, Any], metrics: dict[str, float]) -
             "split": files.read_json(paths.split_report)["num_rows"],
         },
         metrics=metrics,
-        requirements=requirements(paths.model),
+        requirements=(*requirements(paths.model), *libraries),
         root=paths.project.root,
     )
 

@@ -16,7 +16,7 @@ from tasks.model_input.inputs import Examples, Spec
 from tasks.params.torch import TorchTrain
 from tasks.params.train import Train
 from tasks.paths import Paths
-from tasks.recipe.recipe import read_recipe
+from tasks.recipe.recipe import copy_recipe, read_recipe
 from tasks.reports import Report
 from tasks.tracking.runs import RunLog, flat_params, open_run
 from tasks.trainers import fit
@@ -46,8 +46,7 @@ def run(config: Train, paths: Paths) -> Report:
         digest = write_model(paths, fitted)
         files.write_text(paths.history, history.as_csv())
         rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}
-        others = {"init_from": job.init_from, "image_features": job.image_features}
-        begun = {name: folder_digest(folder) for name, folder in others.items() if folder is not None}
+        begun = {} if job.init_from is None else {"init_from": folder_digest(job.init_from)}
         # Trainers say what only they know; what the curves show is the same for all of them.
         said = fitted.hints or tuple(hints(history.rows, fitted.facts))
         record = _record(digest, config, replace(fitted, hints=said), metrics, found)
@@ -63,7 +62,7 @@ def write_model(paths: Paths, fitted: Fitted) -> str:
     with files.aside(paths.model) as draft:
         draft.mkdir()
         fitted.model.save(draft)
-        files.write_bytes(draft / paths.recipe.name, paths.recipe.read_bytes())
+        copy_recipe(paths.recipe, draft)
     return folder_digest(paths.model)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.errors import UserError
 from tasks.params.augment import Augment
 from tasks.params.config import Config
+from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.recipe.recipe import Recipe
 
 SECTIONS = ("image", "text", "audio", "number", "category")
@@ -37,9 +38,21 @@ def check_settings(config: Augment, recipe: Recipe) -> None:
             "augment.copies: nothing is said to be changed, so that copies would be the same rows again; "
             "say what changes (such as `image: {rotate: 10}`), or leave copies out"
         )
+    _check_embedded(config, recipe)
     _check_text(config, recipe)
     _check_mix(config, recipe)
     _check_balance(config, recipe)
+
+
+def _check_embedded(config: Augment, recipe: Recipe) -> None:
+    for feature in recipe.features:
+        of_type = feature.encoding.type
+        if isinstance(feature.encoding, EmbeddingEncoding) and of_type in given_sections(config):
+            raise UserError(
+                f"augment.{of_type}: column {feature.name} is embedded by a network in normalize, and what it finds "
+                f"cannot be changed like a picture; take augment.{of_type} out, or take encode: embedding and network "
+                f"out of normalize.{of_type}"
+            )
 
 
 def _check_text(config: Augment, recipe: Recipe) -> None:

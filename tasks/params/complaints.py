@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from tasks.errors import did_you_mean
 from tasks.params.config import Config
 from tasks.params.pipeline import Params
+from tasks.params.renamed import REPLACED
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -25,7 +26,10 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
         match problem["type"]:
             case "extra_forbidden":
                 known = _known_keys(problem["loc"][:-1])
-                yield f"{path}: {where} is unknown{did_you_mean(str(problem['loc'][-1]), known)}"
+                # The path in a block is that behind `pipelines.NAME.`.
+                instead = REPLACED.get(where.split(".", 2)[-1])
+                cure = f"; {instead}" if instead else did_you_mean(str(problem["loc"][-1]), known)
+                yield f"{path}: {where} is unknown{cure}"
             case "missing":
                 yield f"{path}: {where} is missing; add it{_defaults_hint(problem['loc'])}"
             case "union_tag_not_found":

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.params.config import ColumnTypeName, Config
 
+_NETWORK = "embedding: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's folder"
 NumberScale = Literal["standard", "min_max", "symmetric", "robust", "quantile", "log", "power", "none"]
 
 
@@ -118,8 +119,13 @@ class NormalizeText(Config):
 
 
 class NormalizeImage(Config):
-    """How images become model input: one size, uint8 at rest, scaled when used."""
+    """How images become model input: one size, uint8 at rest, scaled when used; or what a trained network finds in
+    them."""
 
+    encode: Literal["pixels", "embedding"] = Field(
+        "pixels", description="embedding: what the encoder of a trained network finds, as numbers, for every trainer"
+    )
+    network: str | None = Field(None, description=_NETWORK)
     height: int | None = Field(None, ge=1, le=4096, description="pixels; the first training image's when not given")
     width: int | None = Field(None, ge=1, le=4096, description="pixels; the first training image's when not given")
     fit: Literal["stretch", "crop", "pad"] = Field(
@@ -129,13 +135,22 @@ class NormalizeImage(Config):
         None, description="1 grey, 3 colour; the first training image's when not given"
     )
     scale: Literal["min_max", "symmetric", "standard"] = Field(
-        "min_max", description="min_max: [0, 1]; symmetric: [-1, 1]; standard: mean 0, deviation 1 in each channel"
+        "min_max",
+        description="pixels: min_max: [0, 1]; symmetric: [-1, 1]; standard: mean 0, deviation 1 in each channel",
     )
+
+    @model_validator(mode="after")
+    def _network_embeds(self) -> NormalizeImage:
+        _check_network(self.encode, self.network)
+        return self
 
 
 class NormalizeAudio(Config):
-    """How sounds become model input: mono, one rate, one length; loudness by pitch and time (log-mel spectrogram)."""
+    """How sounds become model input: mono, one rate, one length; loudness by pitch and time (log-mel spectrogram), or
+    what a trained network finds in that."""
 
+    encode: Literal["spectrogram", "embedding"] = Field("spectrogram", description="as image.encode")
+    network: str | None = Field(None, description="as image.network")
     rate: int | None = Field(
         None, ge=1_000, le=192_000, description="samples a second; the first training clip's when not given"
     )
@@ -147,6 +162,21 @@ class NormalizeAudio(Config):
     hop_ms: float = Field(10, ge=1, le=1_000, description="milliseconds from one column to the next")
     top_db: float = Field(80, gt=0, le=200, description="decibels below the loudest that count as silence")
 
+    @model_validator(mode="after")
+    def _network_embeds(self) -> NormalizeAudio:
+        _check_network(self.encode, self.network)
+        return self
+
+
+def _check_network(encode: str, network: str | None) -> None:
+    if encode == "embedding" and network is None:
+        raise ValueError(
+            "encode: embedding needs the network whose features are taken; add `network: models:/NAME/VERSION` or a "
+            "model's folder"
+        )
+    if network is not None and encode != "embedding":
+        raise ValueError(f"network {network} is for encode: embedding alone; write that too, or take network out")
+
 
 class NormalizeColumn(Config):
     """What one column needs other than its type's section says: only what stands here differs."""
@@ -157,9 +187,11 @@ class NormalizeColumn(Config):
     )
     value: float | str | None = Field(None, description="as number.value or category.value")
     indicator: bool | None = Field(None, description="as in the section of its type")
-    encode: Literal["one_hot", "ordinal", "target", "hashed", "tfidf", "tokens"] | None = Field(
-        None, description="as category.encode or text.encode"
-    )
+    encode: (
+        Literal["one_hot", "ordinal", "target", "hashed", "tfidf", "tokens", "pixels", "spectrogram", "embedding"]
+        | None
+    ) = Field(None, description="as category.encode, text.encode, image.encode or audio.encode")
+    network: str | None = Field(None, description="as image.network")
     max_categories: int | None = Field(None, ge=1, description="as category.max_categories")
     parts: tuple[TimestampPart, ...] | None = Field(None, min_length=1, description="as timestamp.parts")
 
@@ -199,10 +231,13 @@ def settings_for(config: Normalize, column: str, of_type: ColumnTypeName) -> Con
 
 
 def _beneath(section: Config, override: dict[str, Any]) -> dict[str, Any]:
-    """The section's settings, less the value for an `impute: constant` that the column does not have."""
+    """The section's settings, less the value for an `impute: constant` that the column does not have, and less the
+    network for an `encode: embedding`."""
     settings = section.model_dump()
     if "impute" in override and "value" not in override:
         settings.pop("value", None)
+    if override.get("encode", "embedding") != "embedding":
+        settings.pop("network", None)
     return settings
 
 

@@ -22,6 +22,11 @@ REMOVED: dict[str, str] = {
 }
 """Settings that are gone and without which a block means the same: where they stood, and what to know."""
 
+REPLACED: dict[str, str] = {
+    "train.image_features": "write `normalize: {image: {encode: embedding, network: models:/NAME/VERSION}}` instead",
+}
+"""Settings that are gone, by their place in a pipeline's block, and what to write today."""
+
 _STEP = re.compile(r"^([^\[]+)(?:\[(\w+)\])?$")
 
 _logger = logging.getLogger(__name__)

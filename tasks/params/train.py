@@ -9,10 +9,6 @@ from pydantic import Field, model_validator
 from tasks.params.config import ClassWeight, Config
 from tasks.params.torch import TorchTrain
 
-_IMAGE_FEATURES = (
-    "read images through a trained network: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's folder; flattened "
-    "pixels when not given"
-)
 _CLASS_WEIGHT = "how much a row of a class counts, by name; balanced: each class as much as any other; classes only"
 
 
@@ -43,7 +39,6 @@ class LightgbmTrain(Config):
     )
     num_iterations: int = Field(500, ge=1, description="at most so many trees a class")
     patience: int = Field(50, ge=1, description="stop after so many trees without a better validation loss")
-    image_features: str | None = Field(None, description=_IMAGE_FEATURES)
     device: Literal["cpu", "auto", "gpu", "cuda"] = Field(
         "cpu",
         description="auto: a GPU if there is one, whose trees differ from the CPU's in the last bits; gpu (OpenCL) and "
@@ -199,7 +194,6 @@ class SklearnTrain(Config):
 
     kind: Literal["sklearn"]
     estimator: Estimator = Field(description="which one")
-    image_features: str | None = Field(None, description=_IMAGE_FEATURES)
     seed: int = Field(0, ge=0, description="of estimators that draw at random")
 
 

@@ -20,7 +20,7 @@ from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import ModelInput
 from tasks.parallel import prefetch
 from tasks.params.config import Config
-from tasks.params.normalize import Normalize, settings_for
+from tasks.params.normalize import Normalize, NormalizeAudio, NormalizeImage, settings_for
 from tasks.recipe.recipe import Feature, Recipe, Target
 from tasks.tables.dataset import Column, Dataset
 
@@ -86,6 +86,32 @@ class _Learner:
 def num_folds(dataset: Dataset, config: Normalize) -> int:
     """Into how many folds the training rows must be cut; 0 when no encoding looks at the target."""
     return max((learner.num_folds for learner in _learners(dataset, config)), default=0)
+
+
+@dataclass(frozen=True)
+class NetworkReference:
+    """The trained network that `source` names and a column is embedded by, and the setting that says so."""
+
+    source: str
+    setting: str
+
+
+def network_references(dataset: Dataset, config: Normalize) -> dict[str, NetworkReference]:
+    """By column: the networks that pictures are to be embedded by. Raises UserError for one that is for none."""
+    for of_type, section in (("image", config.image), ("audio", config.audio)):
+        if section.network is not None and of_type not in {column.type for column in dataset.features}:
+            raise UserError(
+                f"normalize.{of_type}.network: no feature column is of type {of_type}, so there is nothing to embed; "
+                "take encode and network out"
+            )
+    references = {}
+    for learner in _learners(dataset, config):
+        settings = learner.settings
+        if isinstance(settings, NormalizeImage | NormalizeAudio) and settings.network is not None:
+            own = config.columns.get(learner.column.name)
+            place = f"columns.{learner.column.name}" if own is not None and own.network else learner.column.type
+            references[learner.column.name] = NetworkReference(settings.network, f"normalize.{place}.network")
+    return references
 
 
 def learn(

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
 from pydantic import Field as PydanticField
+from pydantic import PrivateAttr
 
 from tasks import files
 from tasks.columns import column_type
@@ -27,6 +28,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Augmentation, ModelInput, Spec
 from tasks.params.augment import Augment
 from tasks.params.config import ColumnTypeName, Config, Task
+from tasks.recipe.embedding import LIBRARIES, WEIGHTS, EmbeddingEncoding, StoredEncoders, column_encoding, no_weights
 from tasks.repair.repair import Repair, numbers_in_text, repaired
 
 AnyEncoding = Annotated[
@@ -47,7 +49,7 @@ class Feature(Config):
     """A raw column, and how it becomes model input."""
 
     name: str
-    encoding: AnyEncoding
+    encoding: AnyEncoding | EmbeddingEncoding
     repair: Repair | None = None
     """What `clean` did to the values that the encoding was learnt from, and what is done to a raw row's."""
 
@@ -71,6 +73,18 @@ class Recipe(Config):
     features: tuple[Feature, ...]
     target: Target
     num_inputs: int
+    _encoders: StoredEncoders | None = PrivateAttr(None)
+    """Of embedded columns; known to a recipe that was read from its file."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The distributions that embedding needs, besides those that a kind of column needs."""
+        return LIBRARIES if self._embeddings else ()
+
+    def check_encoders(self) -> None:
+        """Raises UserError when the weights of the encoders, if there are any, are missing or damaged."""
+        if self._encoders is not None:
+            self._encoders.check()
 
     def spec(self) -> Spec:
         fields = tuple(feature.encoding.field(feature.name) for feature in self.features)
@@ -83,7 +97,11 @@ class Recipe(Config):
         for feature in self.features:
             if feature.name not in there:
                 raise UserError(f"column {feature.name} is missing; the model was trained with it")
-            blocks[feature.name] = _encode_column(rows[feature.name], feature)
+            block = _encode_column(rows[feature.name], feature)
+            if isinstance(feature.encoding, EmbeddingEncoding):
+                assert self._encoders is not None, "pictures are embedded by a recipe that was read from its file"
+                block = self._encoders.embed(feature.encoding, block)
+            blocks[feature.name] = block
         return ModelInput(blocks=blocks, num_rows=rows.height)
 
     def augmentations(self, config: Augment, deviations: Mapping[str, float] = _NONE) -> dict[str, Augmentation]:
@@ -96,6 +114,11 @@ class Recipe(Config):
             for feature in self.features
         }
         return {name: augmentation for name, augmentation in by_column.items() if augmentation is not None}
+
+    @property
+    def _embeddings(self) -> tuple[EmbeddingEncoding, ...]:
+        encodings = (feature.encoding for feature in self.features)
+        return tuple(encoding for encoding in encodings if isinstance(encoding, EmbeddingEncoding))
 
     def encode_target(self, rows: pl.DataFrame) -> NDArray[Any]:
         """Class numbers [N] int64, or values [N] float32 for regression."""
@@ -110,12 +133,16 @@ class Recipe(Config):
 
 
 def read_recipe(path: Path) -> Recipe:
-    """What `write_recipe` wrote."""
-    return Recipe.model_validate(files.read_json(path))
+    """What `write_recipe` wrote. The weights of encoders are read from beside it, when a picture is embedded."""
+    recipe = Recipe.model_validate(files.read_json(path))
+    if recipe._embeddings:
+        recipe._encoders = StoredEncoders(path.with_name(WEIGHTS), recipe._embeddings)
+    return recipe
 
 
-def write_recipe(path: Path, recipe: Recipe) -> None:
-    """recipe.json, which a person can read: without what is as it always is."""
+def write_recipe(path: Path, recipe: Recipe, weights: bytes | None = None) -> None:
+    """recipe.json, which a person can read: without what is as it always is; and the weights of its encoders beside it,
+    in a file that is there, and empty, where it has none."""
     content = recipe.model_dump(mode="json")
     for shown, feature in zip(content["features"], recipe.features, strict=True):
         shown["encoding"] = {
@@ -127,6 +154,15 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
         else:
             shown["repair"] = feature.repair.model_dump(mode="json", exclude_defaults=True)
     files.write_json(path, content)
+    files.write_bytes(path.with_name(WEIGHTS), no_weights() if weights is None else weights)
+
+
+def copy_recipe(path: Path, folder: Path) -> None:
+    """recipe.json into this folder, and the weights of its encoders where it has any."""
+    weights = path.with_name(WEIGHTS).read_bytes()
+    files.write_bytes(folder / path.name, path.read_bytes())
+    if weights != no_weights():
+        files.write_bytes(folder / WEIGHTS, weights)
 
 
 def _augmentation(encoding: Encoding, config: Augment, deviation: float) -> Augmentation | None:
@@ -138,7 +174,7 @@ def _augmentation(encoding: Encoding, config: Augment, deviation: float) -> Augm
 
 
 def _encode_column(values: pl.Series, feature: Feature) -> Any:
-    name, encoding = feature.name, feature.encoding
+    name, encoding = feature.name, column_encoding(feature.encoding)
     of_type = column_type(encoding.type)
     try:
         return of_type.transform(_put_right(values, feature), encoding)

@@ -15,6 +15,7 @@ import tasks
 from tasks import trainers
 from tasks.environment import installed_version
 from tasks.model_input.inputs import FieldKind
+from tasks.recipe.embedding import column_encoding
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator
             python_model=str(Path(__file__).with_name("served_model.py")),
             code_paths=[str(Path(tasks.__file__).parent)],
             artifacts={"model": str(model_folder)},
-            pip_requirements=requirements(recipe, trainers.requirements(model_folder)),
+            pip_requirements=requirements(recipe, (*trainers.requirements(model_folder), *recipe.libraries)),
             signature=signature(recipe, sample),
             input_example=example(recipe, sample),
         )
@@ -60,7 +61,8 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator
 
 def requirements(recipe: Recipe, of_model: Iterable[str]) -> list[str]:
     """What prediction needs, in the versions that are installed; `of_model` is what the model itself does."""
-    kinds = {field.kind for field in recipe.spec().fields}
+    # An embedded picture is decoded before it becomes numbers.
+    kinds = {column_encoding(feature.encoding).field(feature.name).kind for feature in recipe.features}
     by_kind = {name for kind in kinds & _READS.keys() for name in _READS[kind]}
     return [_pinned(name) for name in sorted({*_ALWAYS, *by_kind, *of_model})]
 

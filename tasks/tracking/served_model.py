@@ -33,6 +33,7 @@ class ServedModel(PythonModel):
     def load_context(self, context: Any) -> None:
         folder = Path(context.artifacts["model"])
         self._recipe = read_recipe(folder / "recipe.json")
+        self._recipe.check_encoders()  # a damaged file is said when the server starts, not at its first request
         self._model = load(folder, self._recipe.spec())
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:

@@ -11,8 +11,6 @@ from tasks.model_input.inputs import Spec
 from tasks.trainers.base import Fitted, Job, Model, Trainer
 
 _KINDS = ("torch", "lightgbm", "sklearn")
-_TO_SEE = ("safetensors", "torch")
-"""What a model needs, besides its trainer's libraries, to read pictures through a network."""
 
 
 def trainer(kind: str) -> Trainer[Any]:
@@ -35,33 +33,19 @@ def trainer(kind: str) -> Trainer[Any]:
 
 
 def fit(job: Job, config: Any) -> Fitted:
-    """Trains as the train section says, where it asks for that on what a network sees in the job's pictures.
-
-    Raises UserError when the model, or the network, does not fit the columns.
-    """
-    chosen = trainer(config.kind)
-    if job.image_features is None:
-        return chosen.fit(job, config)
-    from tasks.trainers.seeing import fit_seeing
-
-    return fit_seeing(chosen, job, config)
+    """Trains as the train section says. Raises UserError when the model does not fit the columns."""
+    return trainer(config.kind).fit(job, config)
 
 
 def load(folder: Path, spec: Spec) -> Model:
     """The model of that folder, by the trainer that model.json names. Raises UserError when a file is missing or
     damaged."""
-    chosen = trainer(_kind(folder))
-    if not _sees(folder):
-        return chosen.load(folder, spec)
-    from tasks.trainers.seeing import load_seeing
-
-    return load_seeing(chosen, folder, spec)
+    return trainer(_kind(folder)).load(folder, spec)
 
 
 def requirements(folder: Path) -> tuple[str, ...]:
     """The distributions that a process needs in order to predict with the model of that folder."""
-    own = trainer(_kind(folder)).requirements
-    return (*own, *_TO_SEE) if _sees(folder) else own
+    return trainer(_kind(folder)).requirements
 
 
 def _kind(folder: Path) -> str:
@@ -70,8 +54,3 @@ def _kind(folder: Path) -> str:
     if not isinstance(content, dict) or content.get("trainer") not in _KINDS:
         raise UserError(f"{path}: damaged (names no trainer); run stage train again (`modelwright run --from train`)")
     return str(content["trainer"])
-
-
-def _sees(folder: Path) -> bool:
-    # One of the two files is enough: then the other is missing, which `load` says.
-    return any(folder.glob("eyes.*"))

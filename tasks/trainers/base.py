@@ -52,7 +52,7 @@ class Job:
     `augmentations` are by column; `mix` makes one row of two. Only trainers that go through the rows in batches know
     them: the others refuse them by `refuse_batch_changes`. `checkpoints` is a folder for this very job, rows and
     settings and all: a trainer that takes long keeps its state there, and goes on from what it finds. `init_from` is
-    the folder of the model whose weights to begin with, `image_features` that of the one through which images are seen.
+    the folder of the model whose weights to begin with.
     """
 
     spec: Spec
@@ -63,7 +63,6 @@ class Job:
     listeners: Sequence[Listener] = ()
     checkpoints: Path | None = None
     init_from: Path | None = None
-    image_features: Path | None = None
 
 
 TrainConfig = TypeVar("TrainConfig", contravariant=True)

@@ -14,7 +14,7 @@ from tasks.digests import file_digest, folder_digest
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples, Spec
 from tasks.params.torch import TorchTrain
-from tasks.params.train import LightgbmTrain, SklearnTrain, Train
+from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
 from tasks.tables import storage
@@ -33,7 +33,7 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
     Raises UserError for a model to begin from that is not there, before any row is read.
     """
     spec, target = recipe.spec(), recipe.target.name
-    init_from, image_features = _init_from(config, paths), _image_features(config, paths)
+    init_from = _init_from(config, paths)
     told = files.read_json(paths.augmentation_report)
     settings = trainer_settings(told)
     return Job(
@@ -43,9 +43,8 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
         augmentations=recipe.augmentations(settings, told.get("deviations", {})),
         mix=settings.mix,
         listeners=listeners,
-        checkpoints=paths.checkpoints / _key(config, paths, init_from or image_features),
+        checkpoints=paths.checkpoints / _key(config, paths, init_from),
         init_from=init_from,
-        image_features=image_features,
     )
 
 
@@ -62,23 +61,15 @@ def _init_from(config: Train, paths: Paths) -> Path | None:
     return model_folder(paths.project, config.init_from, "train.init_from")
 
 
-def _image_features(config: Train, paths: Paths) -> Path | None:
-    if not isinstance(config, SklearnTrain | LightgbmTrain) or config.image_features is None:
-        return None
-    return model_folder(paths.project, config.image_features, "train.image_features")
-
-
 def _key(config: Train, paths: Paths, begun_with: Path | None) -> str:
     """A name for all that decides what is learnt: a checkpoint of anything else is never looked at."""
     own = {"torch": "torch", "lightgbm": "lightgbm", "sklearn": "scikit-learn"}[config.kind]
-    # What was begun with is a network, whatever is trained.
-    libraries = {own} if begun_with is None else {own, "torch"}
     decides = {
         "settings": config.model_dump(mode="json", exclude=_CHANGE_NOTHING),
         "rows": [folder_digest(paths.augmented), folder_digest(paths.normalized("validation"))],
         "recipe": file_digest(paths.recipe),
         "augmentation": file_digest(paths.augmentation_report),
         "begun_with": None if begun_with is None else folder_digest(begun_with),
-        "libraries": {name: version(name) for name in sorted(libraries)},
+        "libraries": {own: version(own)},
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -9,6 +9,7 @@ from tasks.params.normalize import (
     NormalizeBoolean,
     NormalizeCategory,
     NormalizeColumn,
+    NormalizeImage,
     NormalizeNumber,
     NormalizeTimestamp,
     settings_for,
@@ -40,18 +41,39 @@ def test_only_what_a_column_says_differs() -> None:
     assert settings_for(config(seen={"parts": ["year"]}), "seen", "timestamp") == NormalizeTimestamp(parts=("year",))
 
 
+def test_a_column_may_have_another_network_or_none() -> None:
+    section = {"encode": "embedding", "network": "models/one"}
+    columns = {"front": {"network": "models/two"}, "back": {"encode": "pixels"}}
+    config = Normalize.model_validate({"image": section, "columns": columns})
+    assert settings_for(config, "side", "image") == NormalizeImage(encode="embedding", network="models/one")
+    assert settings_for(config, "front", "image") == NormalizeImage(encode="embedding", network="models/two")
+    assert settings_for(config, "back", "image") == NormalizeImage()
+
+
 @pytest.mark.parametrize(
     ("of_type", "column", "complaint"),
     [
         ("category", {"scale": "log"}, "scale is not for category columns, only for number, image; take it out"),
         ("audio", {"parts": ["hour"]}, "parts is not for audio columns, only for timestamp; take it out"),
-        ("number", {"encode": "one_hot"}, "encode is not for number columns, only for category, text; take it out"),
+        ("number", {"encode": "one_hot"}, "encode is not for number columns, only for category, text, image, "),
         ("number", {"impute": "missing"}, "impute 'missing' does not fit a number column; it must be 'mean', "),
         ("boolean", {"impute": "mean"}, "impute 'mean' does not fit a boolean column; it must be 'most_frequent' or "),
         ("category", {"encode": "tfidf"}, "encode 'tfidf' does not fit a category column; it must be 'one_hot', "),
         ("text", {"encode": "hashed"}, "encode 'hashed' does not fit a text column; it must be 'tfidf' or 'tokens'"),
         ("number", {"value": "none"}, "value 'none' does not fit a number column; it must be a number"),
         ("category", {"value": 7}, "value 7.0 does not fit a category column; it must be text; put it in quotes"),
+        ("image", {"encode": "tokens"}, "encode 'tokens' does not fit a image column; it must be 'pixels' or 'embeddi"),
+        (
+            "image",
+            {"encode": "embedding"},
+            "encode: embedding needs the network whose features are taken; add",
+        ),
+        ("image", {"network": "models/x"}, "network models/x is for encode: embedding alone; write that too, or take"),
+        (
+            "audio",
+            {"encode": "embedding"},
+            "encode: embedding needs the network whose features are taken; add",
+        ),
         ("number", {"value": 3}, "value 3 is for impute: constant alone; write that too, or take value out"),
         ("category", {"value": "x"}, "value 'x' is for impute: constant alone; write that too, or take value out"),
         ("timestamp", {"parts": ["hour", "hour"]}, "parts names hour twice; name each part once"),

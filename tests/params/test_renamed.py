@@ -12,7 +12,7 @@ from tasks.command.doctor import examine
 from tasks.errors import UserError
 from tasks.params.file import load_pipeline
 from tasks.params.pipeline import Pipeline
-from tasks.params.renamed import REMOVED, RENAMED, outdated_in, warn_once, with_new_names
+from tasks.params.renamed import REMOVED, RENAMED, REPLACED, outdated_in, warn_once, with_new_names
 from tests.projects import REPOSITORY, make_project
 
 BLOCK = (REPOSITORY / "examples" / "digits.yaml").read_text()
@@ -35,6 +35,15 @@ def test_an_old_name_is_read_and_a_line_says_the_new_one(tmp_path: Path, caplog:
         f"{params}: pipelines.digits.train.held_mebibytes: it is called max_memory_mib now; "
         "the old form is read for this version"
     ]
+
+
+@pytest.mark.parametrize("path", REPLACED)
+def test_a_setting_that_is_gone_is_refused_with_what_to_write_today(path: str, tmp_path: Path) -> None:
+    params, (section, name) = tmp_path / "params.yaml", path.split(".")
+    params.write_text(BLOCK.replace(f"    {section}:\n", f"    {section}:\n      {name}: models/eyes\n"))
+    with pytest.raises(UserError) as caught:
+        load_pipeline(params, "digits")
+    assert str(caught.value) == f"{params}: pipelines.digits.{path} is unknown; {REPLACED[path]}"
 
 
 def test_both_names_are_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.trained import elsewhere, trained
 
 pytestmark = pytest.mark.chain
 
-SETTING = "train.image_features"
+SETTING = "train.init_from"
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +80,7 @@ def test_a_models_folder_is_taken_as_it_is(registered: Paths, tmp_path: Path) ->
 
 @pytest.mark.parametrize("source", ["models/mixxed", "data/mixed", "params.yaml"])
 def test_a_folder_without_a_model_is_named(registered: Paths, source: str) -> None:
-    with pytest.raises(UserError, match=rf"^train\.image_features: {source} is no model's folder .*give models/PIPE"):
+    with pytest.raises(UserError, match=rf"^train\.init_from: {source} is no model's folder .*give models/PIPE"):
         model_folder(registered.project, source, SETTING)
 
 
@@ -95,7 +95,7 @@ def test_a_folder_without_a_model_is_named(registered: Paths, source: str) -> No
     ],
 )
 def test_a_name_without_a_version_is_refused(registered: Paths, source: str) -> None:
-    with pytest.raises(UserError, match=r"^train\.image_features: .*names no version; write models:/NAME@champion or"):
+    with pytest.raises(UserError, match=r"^train\.init_from: .*names no version; write models:/NAME@champion or"):
         model_folder(registered.project, source, SETTING)
 
 
@@ -103,7 +103,7 @@ def test_a_name_without_a_version_is_refused(registered: Paths, source: str) -> 
     "source", ["models:/unknown@champion", "models:/unknown/1", "models:/mixed@live", "models:/mixed/9"]
 )
 def test_what_the_registry_does_not_have_is_said(registered: Paths, source: str) -> None:
-    with pytest.raises(UserError, match=rf"^train\.image_features: the registry has no {source} \(.*`make ui` shows"):
+    with pytest.raises(UserError, match=rf"^train\.init_from: the registry has no {source} \(.*`make ui` shows"):
         model_folder(registered.project, source, SETTING)
 
 
@@ -113,7 +113,7 @@ def test_a_model_that_others_registered_is_refused_and_leaves_nothing(registered
     client = store.connect(registered.project)
     client.create_registered_model("foreign")
     client.create_model_version("foreign", source=tmp_path.as_uri(), await_creation_for=0)
-    with pytest.raises(UserError, match=r"^train\.image_features: models:/foreign/1 was not registered by Modelwright"):
+    with pytest.raises(UserError, match=r"^train\.init_from: models:/foreign/1 was not registered by Modelwright"):
         model_folder(registered.project, "models:/foreign/1", SETTING)
     assert fetched(registered.project) == before
 

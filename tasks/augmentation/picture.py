@@ -53,13 +53,13 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class TablePreview:
+class Table:
     """Columns of numbers and categories: name, values before, values after."""
 
     columns: tuple[tuple[str, Sequence[str], Sequence[str]], ...]
 
 
-Section = Pictures | Texts | TablePreview
+Section = Pictures | Texts | Table
 
 
 def sheet(sections: Sequence[Section]) -> bytes:
@@ -89,7 +89,7 @@ def _section(section: Section) -> Picture:
             return _pictures(section)
         case Texts():
             return _texts(section)
-        case TablePreview():
+        case Table():
             return _table(section)
 
 
@@ -136,7 +136,7 @@ def _write(draw: Any, place: tuple[int, int], lines: Sequence[str], known: Set[s
             start += f"{word} "
 
 
-def _table(section: TablePreview) -> Picture:
+def _table(section: Table) -> Picture:
     """A line for each column with its first values, and one below with what became of them."""
     count = min(_MOST_VALUES, max(len(before) for _, before, _ in section.columns))
     whole, draw = _canvas(2 * _GAP + _NAME + count * _CELL, 2 * _GAP + len(section.columns) * (2 * _LINE + _GAP))

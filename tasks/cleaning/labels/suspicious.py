@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
-from tasks.cleaning.labels.models import ClassModel, FeatureEncoder, class_numbers, fit_classes, learn_encoder
+from tasks.cleaning.labels.models import ClassModel, Encoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
 from tasks.cleaning.stable_sample import HASH, StableSample
 from tasks.params.clean import Labels
@@ -59,7 +59,7 @@ def suspicious_labels(parts: Parts, dataset: Dataset, settings: Labels) -> Found
 class _Judges:
     """A model a fold, of the rows of all other folds; None where those are of one class."""
 
-    encoder: FeatureEncoder
+    encoder: Encoder
     classes: list[str]
     models: Sequence[ClassModel | None]
     salt: str

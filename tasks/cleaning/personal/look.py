@@ -43,7 +43,7 @@ class PersonalColumn(Config):
 
 
 @dataclass(frozen=True)
-class PersonalSample:
+class Look:
     """The values of one column with the smallest hashes; none once a number was seen that is not whole."""
 
     name: str
@@ -52,7 +52,7 @@ class PersonalSample:
     is_open: bool
 
 
-Looks = tuple[PersonalSample, ...]
+Looks = tuple[Look, ...]
 
 
 def look(rows: pl.DataFrame, columns: Sequence[Column]) -> Looks:
@@ -75,13 +75,13 @@ def personal_columns(looks: Looks) -> list[PersonalColumn]:
     return [found for look in looks if look.is_open and not look.sample.is_empty() for found in _judged(look)]
 
 
-def _look(values: pl.Series, column: Column) -> PersonalSample:
+def _look(values: pl.Series, column: Column) -> Look:
     present = values.drop_nulls()
     if column.type == "number":
         present = present.cast(pl.Float64).drop_nans()
         if not (present.floor() == present).all():
-            return PersonalSample(column.name, column.type, _EMPTY, is_open=False)
-    return PersonalSample(column.name, column.type, _smallest(present), is_open=True)
+            return Look(column.name, column.type, _EMPTY, is_open=False)
+    return Look(column.name, column.type, _smallest(present), is_open=True)
 
 
 def _smallest(values: pl.Series) -> pl.DataFrame:
@@ -99,14 +99,14 @@ def _smallest(values: pl.Series) -> pl.DataFrame:
     return pl.DataFrame({"hash": chosen["hash"], "value": texts})
 
 
-def _merged(one: PersonalSample, other: PersonalSample) -> PersonalSample:
+def _merged(one: Look, other: Look) -> Look:
     if not (one.is_open and other.is_open):
-        return PersonalSample(one.name, one.type, _EMPTY, is_open=False)
+        return Look(one.name, one.type, _EMPTY, is_open=False)
     both = pl.concat([one.sample, other.sample]).unique("hash").bottom_k(SAMPLE, by="hash")
-    return PersonalSample(one.name, one.type, both, is_open=True)
+    return Look(one.name, one.type, both, is_open=True)
 
 
-def _judged(look: PersonalSample) -> Iterator[PersonalColumn]:
+def _judged(look: Look) -> Iterator[PersonalColumn]:
     values = look.sample["value"].str.strip_chars().sort()
     values = values.filter(values != "")
     if values.is_empty():
@@ -119,21 +119,21 @@ def _judged(look: PersonalSample) -> Iterator[PersonalColumn]:
         yield from (inside for kind in kinds if (inside := _inside(look.name, kind, values)) is not None)
 
 
-def _whole(look: PersonalSample, values: pl.Series) -> PersonalColumn | None:
+def _whole(look: Look, values: pl.Series) -> PersonalColumn | None:
     """The kind that whole values are of: what the name speaks for first, then the largest share."""
     supported = kinds_by_name(look.name)
     fits = [fit for kind in _possible(look) if (fit := _fit(look, kind, values, supported)) is not None]
     return max(fits, key=lambda fit: fit[0])[1] if fits else None
 
 
-def _possible(look: PersonalSample) -> list[Kind]:
+def _possible(look: Look) -> list[Kind]:
     if look.type != "number":
         return list(KINDS)
     return [kind for kind in KINDS if kind.kind in ("phone", "card", "national_number")]
 
 
 def _fit(
-    look: PersonalSample, kind: Kind, values: pl.Series, supported: frozenset[str]
+    look: Look, kind: Kind, values: pl.Series, supported: frozenset[str]
 ) -> tuple[tuple[bool, float], PersonalColumn] | None:
     named = kind.word in supported or (kind.kind == "national_number" and "national_number" in supported)
     if named and look.type == "number" and kind.digits is not None:

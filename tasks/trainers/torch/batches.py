@@ -10,11 +10,11 @@ import torch
 
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples, Spec
-from tasks.trainers.torch.data import Data, TargetScale, as_data, as_tensor, recut, sent_ahead
-from tasks.trainers.torch.steps import CountedSteps, EpochSteps, drawn, timed
+from tasks.trainers.torch.data import Data, Scale, as_data, as_tensor, recut, sent_ahead
+from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
 from tasks.trainers.torch.streaming import StreamedBatches
 
-__all__ = ["Batches", "Data", "RowsInOrder", "TargetScale", "as_tensor", "held_or_parts", "make_batches"]
+__all__ = ["Batches", "Data", "RowsInOrder", "Scale", "as_tensor", "held_or_parts", "make_batches"]
 
 
 class Batches(Protocol):
@@ -56,7 +56,7 @@ class RowsInOrder(Protocol):
 def make_batches(
     examples: Examples | StoredExamples,
     spec: Spec,
-    scale: TargetScale,
+    scale: Scale,
     *,
     step_rows: int,
     device: torch.device,
@@ -69,7 +69,7 @@ def make_batches(
     Rows of at most `held_bytes` are held on the device. More of them are streamed from their files, or sent from the
     memory where they are already.
     """
-    steps = EpochSteps(num_rows=examples.num_rows, step_rows=step_rows, min_rows=min_rows)
+    steps = Steps(num_rows=examples.num_rows, step_rows=step_rows, min_rows=min_rows)
     fits = examples.num_bytes <= held_bytes
     if isinstance(examples, StoredExamples) and not fits:
         return StreamedBatches(examples, scale, steps, device=device, held_bytes=held_bytes, seed=seed)
@@ -79,13 +79,13 @@ def make_batches(
 def held_or_parts(
     examples: Examples | StoredExamples,
     spec: Spec,
-    scale: TargetScale,
+    scale: Scale,
     device: torch.device,
     held_bytes: int,
     batch_rows: int,
 ) -> RowsInOrder:
     """Rows in order, `batch_rows` at a time, held or streamed as in `make_batches`: the same slices either way."""
-    steps = EpochSteps(num_rows=examples.num_rows, step_rows=batch_rows, min_rows=1)
+    steps = Steps(num_rows=examples.num_rows, step_rows=batch_rows, min_rows=1)
     fits = examples.num_bytes <= held_bytes
     if isinstance(examples, StoredExamples) and not fits:
         return StoredRows(examples, scale, steps, device)
@@ -95,7 +95,7 @@ def held_or_parts(
 class HeldBatches(CountedSteps):
     """Rows in memory, in an order that is drawn anew for every epoch; sent ahead when they are not on the device."""
 
-    def __init__(self, data: Data, steps: EpochSteps, *, device: torch.device, seed: int) -> None:
+    def __init__(self, data: Data, steps: Steps, *, device: torch.device, seed: int) -> None:
         super().__init__(steps)
         self._data, self._device, self._seed = data, device, seed
 
@@ -115,7 +115,7 @@ class HeldRows:
     """Rows in memory, in order; sent ahead when they are not on the device."""
 
     data: Data
-    steps: EpochSteps
+    steps: Steps
     device: torch.device
 
     @property
@@ -132,8 +132,8 @@ class StoredRows:
     """Rows from their files, in order: one part in memory, and one that is being read."""
 
     examples: StoredExamples
-    scale: TargetScale
-    steps: EpochSteps
+    scale: Scale
+    steps: Steps
     device: torch.device
 
     @property
@@ -146,8 +146,6 @@ class StoredRows:
         return sent_ahead(slices, self.device)
 
 
-def _held(
-    examples: Examples | StoredExamples, spec: Spec, scale: TargetScale, device: torch.device, on_device: bool
-) -> Data:
+def _held(examples: Examples | StoredExamples, spec: Spec, scale: Scale, device: torch.device, on_device: bool) -> Data:
     data = as_data(spec, examples.loaded(), scale)
     return data.to(device) if on_device else data

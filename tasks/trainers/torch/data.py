@@ -16,7 +16,7 @@ from tasks.parallel import prefetch
 
 
 @dataclass(frozen=True, kw_only=True)
-class TargetScale:
+class Scale:
     """How a regression target is standardized: the network learns (value - mean) / deviation."""
 
     mean: float = 0.0
@@ -60,7 +60,7 @@ class Data:
         return Data(blocks={name: block.clone() for name, block in self.blocks.items()}, target=self.target.clone())
 
 
-def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
+def as_data(spec: Spec, examples: Examples, scale: Scale) -> Data:
     """Examples as tensors in the memory that they are in already."""
     target: NDArray[Any] = examples.target
     if not spec.classes:

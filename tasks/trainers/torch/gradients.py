@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingBatch:
+class Batch:
     """A step's rows as the network reads them. `others` are the targets of the rows that were mixed in, which count
     1 - `weight`; `seed` is what dropout draws from."""
 
@@ -33,7 +33,7 @@ class TrainingBatch:
         return len(self.target)
 
 
-def add_gradients(training: Training, batch: TrainingBatch) -> Tensor:
+def add_gradients(training: Training, batch: Batch) -> Tensor:
     """Leaves the gradients of the batch's mean loss at the weights; returns that loss, a float32 scalar on the device.
 
     A batch that memory would not hold is tried again in twice as many pieces, from then on for the rest of the run.
@@ -63,7 +63,7 @@ def pieces(num_rows: int, num_pieces: int) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def _in_pieces(training: Training, batch: TrainingBatch) -> Tensor:
+def _in_pieces(training: Training, batch: Batch) -> Tensor:
     own = training.workers.share(len(batch))
     total = _total_weight(training, batch)
     loss = torch.zeros((), device=training.device)
@@ -80,14 +80,14 @@ def _in_pieces(training: Training, batch: TrainingBatch) -> Tensor:
     return loss
 
 
-def _num_pieces(training: Training, batch: TrainingBatch) -> int:
+def _num_pieces(training: Training, batch: Batch) -> int:
     """The same on every worker, as batch norm waits for all of them in every piece."""
     config = training.config
     rows = config.batch_size * config.accumulation / training.progress.pieces
     return max(1, min(math.ceil(len(batch) / rows), len(batch) // training.workers.size))
 
 
-def _total_weight(training: Training, batch: TrainingBatch) -> Tensor:
+def _total_weight(training: Training, batch: Batch) -> Tensor:
     loss = training.loss
     total = loss.total_weight(batch.target)
     if batch.others is None:
@@ -95,7 +95,7 @@ def _total_weight(training: Training, batch: TrainingBatch) -> Tensor:
     return batch.weight * total + (1 - batch.weight) * loss.total_weight(batch.others)
 
 
-def _weighted_loss(training: Training, outputs: Tensor, batch: TrainingBatch, rows: slice) -> Tensor:
+def _weighted_loss(training: Training, outputs: Tensor, batch: Batch, rows: slice) -> Tensor:
     own = training.loss.weighted_sum(outputs, batch.target[rows])
     if batch.others is None:
         return own
@@ -109,7 +109,7 @@ def _tell_place(training: Training, rows: slice, num_rows: int) -> None:
         dropout.place = None if whole else (rows.start, num_rows)
 
 
-def _halve(training: Training, batch: TrainingBatch) -> None:
+def _halve(training: Training, batch: Batch) -> None:
     training.progress.pieces *= 2
     if training.device.type == "cuda":
         torch.cuda.empty_cache()

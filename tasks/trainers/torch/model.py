@@ -20,7 +20,7 @@ from tasks.networks import build
 from tasks.networks.base import InputNetwork, check_shapes
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import read_model, write_model
-from tasks.trainers.torch.batches import TargetScale, as_tensor
+from tasks.trainers.torch.batches import Scale, as_tensor
 from tasks.trainers.torch.devices import choose_device, deterministic, is_there, threads_for
 from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.state import PREDICT_ROWS
@@ -37,7 +37,7 @@ _KEPT = {"kind", "network", "loss", "test_time_augmentation", "device"}
 class TorchModel:
     """Answers by the network, in float32, on the device that it was trained on if it is there."""
 
-    def __init__(self, spec: Spec, config: TorchTrain, network: InputNetwork, loss: Loss, scale: TargetScale) -> None:
+    def __init__(self, spec: Spec, config: TorchTrain, network: InputNetwork, loss: Loss, scale: Scale) -> None:
         self.spec, self.config, self.network, self.loss, self.scale = spec, config, network, loss, scale
 
     def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
@@ -87,7 +87,7 @@ def load_model(folder: Path, spec: Spec) -> TorchModel:
         said = str(error).splitlines()[0]
         raise UserError(f"{folder / _WEIGHTS}: does not fit model.json ({said}); run stage train again") from None
     network.to(_device_or_cpu(config.device))
-    return TorchModel(spec, config, network, loss, TargetScale(**content["target"]))
+    return TorchModel(spec, config, network, loss, Scale(**content["target"]))
 
 
 def _kept_config(content: dict[str, Any]) -> TorchTrain:

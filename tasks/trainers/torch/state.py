@@ -18,7 +18,7 @@ from tasks.networks.base import Dropout, InputNetwork
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch.averaging import Average
-from tasks.trainers.torch.batches import Batches, TargetScale, held_or_parts, make_batches
+from tasks.trainers.torch.batches import Batches, Scale, held_or_parts, make_batches
 from tasks.trainers.torch.fine_tuning import Taken, read_weights, take_over
 from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.optimizers import frozen, make_optimizer
@@ -147,13 +147,13 @@ class Training:
         return found
 
 
-def target_scale(targets: NDArray[Any], *, is_number: bool) -> TargetScale:
+def target_scale(targets: NDArray[Any], *, is_number: bool) -> Scale:
     """How a regression target is standardized; classes are not."""
     if not is_number:
-        return TargetScale()
+        return Scale()
     values = targets.astype(np.float64)
     # A constant target has no deviation, and is learnt as it is.
-    return TargetScale(mean=float(values.mean()), deviation=float(values.std()) or 1.0)
+    return Scale(mean=float(values.mean()), deviation=float(values.std()) or 1.0)
 
 
 def _begun_from(training: Training) -> Taken | None:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tasks.model_input.example_parts import StoredExamples
 from tasks.parallel import prefetch
-from tasks.trainers.torch.data import Data, TargetScale, as_data, recut, sent_ahead
-from tasks.trainers.torch.steps import CountedSteps, EpochSteps, drawn, timed
+from tasks.trainers.torch.data import Data, Scale, as_data, recut, sent_ahead
+from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
 
 _CHUNK_BYTES = 2**24
 """What is gathered and copied to the device at once: large enough for a copy at full speed, small beside a part."""
@@ -54,8 +54,8 @@ class StreamedBatches(CountedSteps):
     def __init__(
         self,
         examples: StoredExamples,
-        scale: TargetScale,
-        steps: EpochSteps,
+        scale: Scale,
+        steps: Steps,
         *,
         device: torch.device,
         held_bytes: int,

@@ -27,12 +27,12 @@ from tasks.trainers.torch.batches import (
     Batches,
     Data,
     HeldBatches,
+    Scale,
     StreamedBatches,
-    TargetScale,
     held_or_parts,
     make_batches,
 )
-from tasks.trainers.torch.steps import EpochSteps
+from tasks.trainers.torch.steps import Steps
 
 CPU = torch.device("cpu")
 ROW = Field(name="row", kind="dense", shape=(2,), labels=("row", "half"))
@@ -66,7 +66,7 @@ def batches(
     return make_batches(
         examples,
         CLASSES,
-        TargetScale(),
+        Scale(),
         step_rows=step_rows,
         device=CPU,
         held_bytes=held_bytes,
@@ -164,7 +164,7 @@ def test_only_the_parts_of_the_pool_are_in_memory(tmp_path: Path, monkeypatch: p
     most = 0
     as_data = streaming.as_data
 
-    def counted(spec: Spec, read: Examples, scale: TargetScale) -> Data:
+    def counted(spec: Spec, read: Examples, scale: Scale) -> Data:
         nonlocal most
         data = as_data(spec, read, scale)
         alive.add(data.blocks["scan"])
@@ -204,7 +204,7 @@ def test_no_thread_is_left_when_the_loop_ends_early(tmp_path: Path) -> None:
 def test_a_damaged_part_reaches_the_loop_by_name(tmp_path: Path) -> None:
     examples = stored(tmp_path / "rows", [50] * 4)
     made = batches(examples, 10, 0)
-    rows = held_or_parts(examples, CLASSES, TargetScale(), CPU, 0, 16)
+    rows = held_or_parts(examples, CLASSES, Scale(), CPU, 0, 16)
     examples.files[2].write_bytes(b"nothing")
     before = set(threading.enumerate())
     for ask in (lambda: list(made.epoch(0)), lambda: list(rows)):
@@ -232,7 +232,7 @@ def test_rows_in_order_come_in_the_same_slices_held_or_not(sizes: list[int], bat
         every = list(range(sum(sizes)))
         expected = [every[start : start + batch_rows] for start in range(0, len(every), batch_rows)]
         for held_bytes in (0, 10**6):
-            rows = held_or_parts(examples, CLASSES, TargetScale(), CPU, held_bytes, batch_rows)
+            rows = held_or_parts(examples, CLASSES, Scale(), CPU, held_bytes, batch_rows)
             assert rows.num_rows == len(every)
             assert rows_of(iter(rows)) == expected
             assert rows_of(iter(rows)) == expected
@@ -241,7 +241,7 @@ def test_rows_in_order_come_in_the_same_slices_held_or_not(sizes: list[int], bat
 def test_slices_begin_where_torch_begins_its_memory(tmp_path: Path) -> None:
     examples = stored(tmp_path / "rows", [33, 44])
     for held_bytes in (0, 10**6):
-        for data in held_or_parts(examples, CLASSES, TargetScale(), CPU, held_bytes, 7):
+        for data in held_or_parts(examples, CLASSES, Scale(), CPU, held_bytes, 7):
             assert data.blocks["row"].data_ptr() % 64 == 0
 
 
@@ -254,7 +254,7 @@ def test_a_number_to_learn_is_standardized(tmp_path: Path) -> None:
     )
     storage.write_parts(tmp_path / "rows", [values])
     examples = StoredExamples(spec=VALUES, target="y", files=tuple(storage.part_files(tmp_path / "rows")))
-    rows = held_or_parts(examples, VALUES, TargetScale(mean=1e6 + 1, deviation=2.0), CPU, 0, 8)
+    rows = held_or_parts(examples, VALUES, Scale(mean=1e6 + 1, deviation=2.0), CPU, 0, 8)
     (data,) = rows
     assert data.target.dtype == torch.float32
     assert data.target.tolist() == [-0.5, 0.0, 0.5]
@@ -276,7 +276,7 @@ def test_a_number_to_learn_is_standardized(tmp_path: Path) -> None:
 def test_a_last_step_that_is_too_small_joins_the_one_before(
     num_rows: int, step_rows: int, min_rows: int, expected: list[int]
 ) -> None:
-    steps = EpochSteps(num_rows=num_rows, step_rows=step_rows, min_rows=min_rows)
+    steps = Steps(num_rows=num_rows, step_rows=step_rows, min_rows=min_rows)
     assert list(steps.sizes()) == expected
     assert steps.num_steps == len(expected)
     assert list(steps.sizes(1)) == expected[1:]

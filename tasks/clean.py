@@ -12,11 +12,11 @@ from tasks import files, reports
 from tasks.cleaning.faults import find_flags
 from tasks.cleaning.in_text import Written
 from tasks.cleaning.personal.guard import Guard, Watch, check_settings
-from tasks.cleaning.personal.look import Looks, look
+from tasks.cleaning.personal.look import PersonalSamples, look
 from tasks.cleaning.repairs import learn_repairs
-from tasks.cleaning.rows import Rows
+from tasks.cleaning.rows import RowsUnderRepair
 from tasks.cleaning.rules import Judged, judge
-from tasks.cleaning.tally import Changed, Tally, changes
+from tasks.cleaning.tally import Changed, CleaningCounts, changes
 from tasks.errors import GateError
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
@@ -36,10 +36,10 @@ def run(config: Clean, paths: Paths) -> Report:
     check_settings(config, dataset)
     guard = Guard.of(config, dataset)
     repairing, written = learn_repairs(partial(storage.read_parts, paths.valid), dataset, config)
-    rows = Rows(paths.valid, repairing, config)
+    rows = RowsUnderRepair(paths.valid, repairing, config)
     judged = judge(rows, config)
     rows.find_faults()
-    tally, watch = Tally(), Watch(enabled=config.personal.report)
+    tally, watch = CleaningCounts(), Watch(enabled=config.personal.report)
     write_rows(Sorter(rows, judged, guard, config), tally, watch, paths)
     write_dataset(paths.cleaned, guard.without_dropped(with_task(repairing, tally.classes)))
     facts = judged.facts | watch.facts(guard) | guard.facts(rows, config) | {"not_read": _ambiguous(written)}
@@ -57,7 +57,7 @@ class Sorted:
     taken: pl.DataFrame
     flagged: pl.DataFrame
     changed: Sequence[Changed]
-    looks: Looks
+    looks: PersonalSamples
     classes: frozenset[str]
 
 
@@ -65,7 +65,7 @@ class Sorted:
 class Sorter:
     """Tells the rows that stay from those that go, one part at a time; parts may be sorted side by side."""
 
-    rows: Rows
+    rows: RowsUnderRepair
     judged: Judged
     guard: Guard
     config: Clean
@@ -110,7 +110,7 @@ class Sorter:
         return pl.concat(lines)
 
 
-def write_rows(sorter: Sorter, tally: Tally, watch: Watch, paths: Paths) -> None:
+def write_rows(sorter: Sorter, tally: CleaningCounts, watch: Watch, paths: Paths) -> None:
     """Each part: the rows that stay, those that go, and copies of those to look at; counted and watched on the way."""
     files = sorter.rows.files
     with (
@@ -146,7 +146,7 @@ def _ambiguous(written: dict[str, Written]) -> dict[str, str]:
     }
 
 
-def _check_share(tally: Tally, config: Clean, paths: Paths) -> None:
+def _check_share(tally: CleaningCounts, config: Clean, paths: Paths) -> None:
     share = tally.num_quarantined / max(tally.num_rows_in, 1)
     if share > config.max_quarantined or tally.num_quarantined == tally.num_rows_in:
         raise GateError(

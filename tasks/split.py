@@ -28,7 +28,7 @@ from tasks.tables.storage import TableWriter
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class SplitCounts:
     """What is counted while rows are written; it grows part by part.
 
     `hashes` are those of the rows' content, 8 bytes each, and only kept where identical rows can be on two sides.
@@ -47,7 +47,7 @@ def run(config: Split, paths: Paths) -> Report:
     dataset = read_dataset(paths.cleaned)
     _check_names(dataset)
     assign = assigner(config, dataset, partial(storage.read_parts, paths.clean))
-    tally = Tally()
+    tally = SplitCounts()
     with _part_writers(paths) as writers:
         for chosen in parallel_map(lambda rows: _chosen(rows, assign(rows)), storage.read_parts(paths.clean)):
             for part in PARTS:
@@ -75,14 +75,16 @@ def _chosen(rows: pl.DataFrame, parts: pl.Series) -> dict[Part, pl.DataFrame]:
     return {part: rows.filter(parts == part) for part in PARTS}
 
 
-def _count(tally: Tally, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset) -> None:
+def _count(tally: SplitCounts, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset) -> None:
     if dataset.task != "regression":
         tally.classes[part].update(dict(rows[dataset.target.name].value_counts().iter_rows()))
     if may_share(config, dataset):
         tally.hashes[part].append(content_hashes(rows, dataset))
 
 
-def _with_bookkeeping(tally: Tally, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset) -> pl.DataFrame:
+def _with_bookkeeping(
+    tally: SplitCounts, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset
+) -> pl.DataFrame:
     """The rows as they are written: those of train with their folds, which are counted."""
     if part != "train" or not num_folds(config):
         return rows

@@ -29,14 +29,14 @@ A duplicate agrees in all 256 bits: two different rows of a thousand million wou
 
 
 @dataclass(frozen=True)
-class Repeats:
+class RepeatedRows:
     """Rows that repeat an earlier one, and rows that contradict another one."""
 
     duplicates: Found
     conflicts: Found
 
 
-def find_repeats(parts: Parts, dataset: Dataset) -> Repeats:
+def find_repeats(parts: Parts, dataset: Dataset) -> RepeatedRows:
     """Rows with the same content as an earlier row; among the others all with the same features and another target.
 
     The hashes lie in a file, 40 bytes a row, and are sorted a range at a time: memory stays flat as rows grow.
@@ -50,9 +50,9 @@ def find_repeats(parts: Parts, dataset: Dataset) -> Repeats:
             file.write(records.tobytes())
             num_rows += len(records)
         if num_rows == 0:
-            return Repeats(nothing_found(), nothing_found())
+            return RepeatedRows(nothing_found(), nothing_found())
         again, against = zip(*(_repeated(some) for some in _ranges(file, num_rows)), strict=True)
-    return Repeats(
+    return RepeatedRows(
         _found(again, "duplicate", "the same values stand in an earlier row"),
         _found(against, "conflict", f"rows with the same features have another {target}"),
     )

@@ -20,7 +20,7 @@ from tasks.tables.dataset import Dataset
 from tasks.tables.quarantine import REASON, RULE
 
 
-class Rows:
+class RowsUnderRepair:
     """One table under repair. What is found in it is kept as row numbers; rows are read again where needed."""
 
     def __init__(self, folder: Path, dataset: Dataset, config: Clean) -> None:

@@ -13,7 +13,7 @@ from tasks.cleaning.near.images import near_images
 from tasks.cleaning.near.texts import near_texts
 from tasks.cleaning.outliers import learn_bounds, outside
 from tasks.cleaning.repairs import outlier_settings
-from tasks.cleaning.rows import Rows
+from tasks.cleaning.rows import RowsUnderRepair
 from tasks.params.clean import Action, Clean
 
 
@@ -24,7 +24,7 @@ class Judged:
     flagged: list[Found] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, rows: Rows, found: Found, action: Action) -> None:
+    def add(self, rows: RowsUnderRepair, found: Found, action: Action) -> None:
         """Takes the rows out, or notes them."""
         match action:
             case "quarantine":
@@ -35,7 +35,7 @@ class Judged:
                 pass
 
 
-def judge(rows: Rows, config: Clean) -> Judged:
+def judge(rows: RowsUnderRepair, config: Clean) -> Judged:
     """Every rule that is asked for. Rows that go are taken out of `rows`."""
     judged = Judged()
     _repeats(rows, config, judged)
@@ -46,7 +46,7 @@ def judge(rows: Rows, config: Clean) -> Judged:
     return judged
 
 
-def _repeats(rows: Rows, config: Clean, judged: Judged) -> None:
+def _repeats(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
     conflicts: Action = config.conflicts if rows.dataset.task != "regression" else "keep"
     if config.duplicates == "keep" and conflicts == "keep":
         return
@@ -55,7 +55,7 @@ def _repeats(rows: Rows, config: Clean, judged: Judged) -> None:
     judged.add(rows, repeats.conflicts, conflicts)
 
 
-def _near_duplicates(rows: Rows, config: Clean, judged: Judged) -> None:
+def _near_duplicates(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
     settings = config.near_duplicates
     images, texts = rows.dataset.names_of_type("image"), rows.dataset.names_of_type("text")
     if images and settings.image != "keep":
@@ -64,7 +64,7 @@ def _near_duplicates(rows: Rows, config: Clean, judged: Judged) -> None:
         judged.add(rows, near_texts(rows.parts, texts, settings.text_similarity), settings.text)
 
 
-def _outliers(rows: Rows, config: Clean, judged: Judged) -> None:
+def _outliers(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
     """Clipped ones were moved to their bound when values were put right; the others are flagged, or go."""
     settings = outlier_settings(rows.dataset.columns, config)
     looked = {name: own for name, own in settings.items() if own.action != "clip"}

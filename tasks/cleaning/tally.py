@@ -36,7 +36,7 @@ def changes(before: pl.Series, after: pl.Series, *, tell: bool) -> Changed:
     return Changed(before.name, int(changed.sum()), new.to_dicts())
 
 
-class Tally:
+class CleaningCounts:
     """What each rule took out, flagged and changed, over all parts."""
 
     def __init__(self) -> None:

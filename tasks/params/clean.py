@@ -98,7 +98,7 @@ class NearDuplicates(Config):
     )
 
 
-class Labels(Config):
+class CleanLabels(Config):
     """Rows whose class looks wrong: models that have not seen a row are sure that it is another (out-of-fold)."""
 
     suspicious: Action = Field("keep", description="flag tells them with a score; quarantine takes them out")
@@ -178,7 +178,7 @@ class Clean(Config):
     number: CleanNumber = CleanNumber()
     image: CleanImage = CleanImage()
     audio: CleanAudio = CleanAudio()
-    labels: Labels = Labels()
+    labels: CleanLabels = CleanLabels()
     personal: Personal = Personal()
     columns: dict[str, CleanColumn] = Field(
         default_factory=dict, description="what single columns need; a name that is not there is refused"

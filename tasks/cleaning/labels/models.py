@@ -31,7 +31,7 @@ _LINEAR = ("text", "image", "audio")
 
 
 @dataclass(frozen=True, eq=False)
-class Encoder:
+class FeatureEncoder:
     """Features as a matrix; `linear` says for which kind of model."""
 
     encodings: Mapping[str, Encoding]
@@ -56,14 +56,14 @@ class Encoder:
         return as_matrix(spec, ModelInput(blocks=blocks, num_rows=rows.height))
 
 
-def learn_encoder(rows: pl.DataFrame, features: Mapping[str, ColumnTypeName]) -> Encoder:
+def learn_encoder(rows: pl.DataFrame, features: Mapping[str, ColumnTypeName]) -> FeatureEncoder:
     """Encodings by the settings that `normalize` has by default; categories are numbers for trees.
 
     A column from which nothing can be learnt, such as one without any value, is left out.
     """
     linear = any(kind in _LINEAR for kind in features.values())
     encodings = {name: _encoding(rows[name], kind, linear) for name, kind in features.items()}
-    return Encoder({name: encoding for name, encoding in encodings.items() if encoding is not None}, linear)
+    return FeatureEncoder({name: encoding for name, encoding in encodings.items() if encoding is not None}, linear)
 
 
 @dataclass(frozen=True, eq=False)

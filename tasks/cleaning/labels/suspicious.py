@@ -15,10 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
-from tasks.cleaning.labels.models import ClassModel, Encoder, class_numbers, fit_classes, learn_encoder
+from tasks.cleaning.labels.models import ClassModel, FeatureEncoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
 from tasks.cleaning.stable_sample import HASH, StableSample
-from tasks.params.clean import Labels
+from tasks.params.clean import CleanLabels
 from tasks.params.config import ColumnTypeName
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import row_hashes, unit_interval
@@ -32,7 +32,7 @@ _DECIMALS = 9
 """To which probabilities are rounded: the last bits depend on where in a batch a row stands."""
 
 
-def suspicious_labels(parts: Parts, dataset: Dataset, settings: Labels) -> Found:
+def suspicious_labels(parts: Parts, dataset: Dataset, settings: CleanLabels) -> Found:
     """Rows of another class, by models of the other folds: some class has at least its average probability among rows
     that are given it, and more than the class that the row is given.
 
@@ -59,7 +59,7 @@ def suspicious_labels(parts: Parts, dataset: Dataset, settings: Labels) -> Found
 class _Judges:
     """A model a fold, of the rows of all other folds; None where those are of one class."""
 
-    encoder: Encoder
+    encoder: FeatureEncoder
     classes: list[str]
     models: Sequence[ClassModel | None]
     salt: str
@@ -76,7 +76,7 @@ class _Judges:
         return np.asarray(told.round(_DECIMALS))
 
 
-def _survey(parts: Parts, dataset: Dataset, settings: Labels) -> tuple[Counter[str], list[pl.DataFrame]]:
+def _survey(parts: Parts, dataset: Dataset, settings: CleanLabels) -> tuple[Counter[str], list[pl.DataFrame]]:
     """How many rows each class has, and the rows of each fold to learn from.
 
     Of each fold its share: all but one of them make up a model's rows.
@@ -92,7 +92,7 @@ def _survey(parts: Parts, dataset: Dataset, settings: Labels) -> tuple[Counter[s
     return counts, [kept for kept in (sample.rows() for sample in samples) if kept is not None]
 
 
-def _judges(sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], settings: Labels) -> _Judges:
+def _judges(sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], settings: CleanLabels) -> _Judges:
     learnt = pl.concat(sample)
     encoder = learn_encoder(learnt, _kinds(dataset))
     matrix = encoder.matrix(learnt)
@@ -140,7 +140,7 @@ def _confident(
     return found_rows(pl.Series(rows[found]), RULE, reasons, (1 - own[found]).round(_DECIMALS).tolist())
 
 
-def _salt(settings: Labels) -> str:
+def _salt(settings: CleanLabels) -> str:
     return f"{RULE}/{settings.seed}"
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import polars as pl
 
 from tasks.cleaning.personal.k_anonymity import k_anonymity
-from tasks.cleaning.personal.look import Looks, merge, personal_columns
+from tasks.cleaning.personal.look import PersonalSamples, merge, personal_columns
 from tasks.cleaning.personal.protection import hash_key, hashed, key_check, masked
-from tasks.cleaning.rows import Rows
+from tasks.cleaning.rows import RowsUnderRepair
 from tasks.errors import UserError, did_you_mean
 from tasks.params.clean import Clean, CleanColumn, Protection
 from tasks.tables.dataset import Dataset
@@ -61,7 +61,7 @@ class Guard:
         left = tuple(column for column in dataset.columns if self.how.get(column.name) != "drop")
         return dataset.model_copy(update={"columns": left})
 
-    def facts(self, rows: Rows, config: Clean) -> dict[str, Any]:
+    def facts(self, rows: RowsUnderRepair, config: Clean) -> dict[str, Any]:
         """Which key was used, without telling it, and how well people hide among each other."""
         told: dict[str, Any] = {}
         if self.key is not None:
@@ -76,9 +76,9 @@ class Watch:
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._seen: Looks | None = None
+        self._seen: PersonalSamples | None = None
 
-    def add(self, new: Looks) -> None:
+    def add(self, new: PersonalSamples) -> None:
         """What one part looks like."""
         if self._enabled:
             self._seen = new if self._seen is None else merge(self._seen, new)

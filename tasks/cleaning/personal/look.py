@@ -43,7 +43,7 @@ class PersonalColumn(Config):
 
 
 @dataclass(frozen=True)
-class Look:
+class PersonalSample:
     """The values of one column with the smallest hashes; none once a number was seen that is not whole."""
 
     name: str
@@ -52,10 +52,10 @@ class Look:
     is_open: bool
 
 
-Looks = tuple[Look, ...]
+PersonalSamples = tuple[PersonalSample, ...]
 
 
-def look(rows: pl.DataFrame, columns: Sequence[Column]) -> Looks:
+def look(rows: pl.DataFrame, columns: Sequence[Column]) -> PersonalSamples:
     """What some rows hold in the columns that could be personal: up to `SAMPLE` different values of each.
 
     These are the values with the smallest hashes (bottom-k sampling, Cohen and Kaplan 2007), which any cut of the rows
@@ -65,23 +65,23 @@ def look(rows: pl.DataFrame, columns: Sequence[Column]) -> Looks:
     return tuple(_look(rows[column.name], column) for column in columns if column.type in _LOOKED_AT)
 
 
-def merge(first: Looks, second: Looks) -> Looks:
+def merge(first: PersonalSamples, second: PersonalSamples) -> PersonalSamples:
     """What both saw together. Both are of the same columns."""
     return tuple(_merged(one, other) for one, other in zip(first, second, strict=True))
 
 
-def personal_columns(looks: Looks) -> list[PersonalColumn]:
+def personal_columns(looks: PersonalSamples) -> list[PersonalColumn]:
     """Every column that looks like personal data, in the table's order, with the share of values that do."""
     return [found for look in looks if look.is_open and not look.sample.is_empty() for found in _judged(look)]
 
 
-def _look(values: pl.Series, column: Column) -> Look:
+def _look(values: pl.Series, column: Column) -> PersonalSample:
     present = values.drop_nulls()
     if column.type == "number":
         present = present.cast(pl.Float64).drop_nans()
         if not (present.floor() == present).all():
-            return Look(column.name, column.type, _EMPTY, is_open=False)
-    return Look(column.name, column.type, _smallest(present), is_open=True)
+            return PersonalSample(column.name, column.type, _EMPTY, is_open=False)
+    return PersonalSample(column.name, column.type, _smallest(present), is_open=True)
 
 
 def _smallest(values: pl.Series) -> pl.DataFrame:
@@ -99,14 +99,14 @@ def _smallest(values: pl.Series) -> pl.DataFrame:
     return pl.DataFrame({"hash": chosen["hash"], "value": texts})
 
 
-def _merged(one: Look, other: Look) -> Look:
+def _merged(one: PersonalSample, other: PersonalSample) -> PersonalSample:
     if not (one.is_open and other.is_open):
-        return Look(one.name, one.type, _EMPTY, is_open=False)
+        return PersonalSample(one.name, one.type, _EMPTY, is_open=False)
     both = pl.concat([one.sample, other.sample]).unique("hash").bottom_k(SAMPLE, by="hash")
-    return Look(one.name, one.type, both, is_open=True)
+    return PersonalSample(one.name, one.type, both, is_open=True)
 
 
-def _judged(look: Look) -> Iterator[PersonalColumn]:
+def _judged(look: PersonalSample) -> Iterator[PersonalColumn]:
     values = look.sample["value"].str.strip_chars().sort()
     values = values.filter(values != "")
     if values.is_empty():
@@ -119,21 +119,21 @@ def _judged(look: Look) -> Iterator[PersonalColumn]:
         yield from (inside for kind in kinds if (inside := _inside(look.name, kind, values)) is not None)
 
 
-def _whole(look: Look, values: pl.Series) -> PersonalColumn | None:
+def _whole(look: PersonalSample, values: pl.Series) -> PersonalColumn | None:
     """The kind that whole values are of: what the name speaks for first, then the largest share."""
     supported = kinds_by_name(look.name)
     fits = [fit for kind in _possible(look) if (fit := _fit(look, kind, values, supported)) is not None]
     return max(fits, key=lambda fit: fit[0])[1] if fits else None
 
 
-def _possible(look: Look) -> list[Kind]:
+def _possible(look: PersonalSample) -> list[Kind]:
     if look.type != "number":
         return list(KINDS)
     return [kind for kind in KINDS if kind.kind in ("phone", "card", "national_number")]
 
 
 def _fit(
-    look: Look, kind: Kind, values: pl.Series, supported: frozenset[str]
+    look: PersonalSample, kind: Kind, values: pl.Series, supported: frozenset[str]
 ) -> tuple[tuple[bool, float], PersonalColumn] | None:
     named = kind.word in supported or (kind.kind == "national_number" and "national_number" in supported)
     if named and look.type == "number" and kind.digits is not None:

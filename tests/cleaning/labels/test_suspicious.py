@@ -12,13 +12,13 @@ from threadpoolctl import threadpool_limits
 
 from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
 from tasks.cleaning.labels.suspicious import RULE, suspicious_labels
-from tasks.params.clean import Labels
+from tasks.params.clean import CleanLabels
 from tasks.params.config import ColumnTypeName
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tests.shared_data import shared
 from tests.sounds import wav
 
-THREE = Labels(folds=3)
+THREE = CleanLabels(folds=3)
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ TABLE = dataset(width="number", noise="number", colour="category")
 
 def test_flipped_labels_of_a_table_are_found() -> None:
     frame, wrong = numbers_and_categories()
-    found = suspicious_labels(in_parts(frame, 250), TABLE, Labels())
+    found = suspicious_labels(in_parts(frame, 250), TABLE, CleanLabels())
     precision, recall = shares(found, wrong)
     assert precision > 0.85
     assert recall > 0.65
@@ -192,7 +192,7 @@ def test_a_class_with_fewer_rows_than_folds_is_neither_suspicious_nor_suspected(
     rare = frame.with_columns(
         pl.when(pl.col(ROW).is_in([3, 50, 200])).then(pl.lit("rare")).otherwise("kind").alias("kind")
     )
-    found = suspicious_labels(in_parts(rare, 300), TABLE, Labels(folds=4))
+    found = suspicious_labels(in_parts(rare, 300), TABLE, CleanLabels(folds=4))
     assert not found.is_empty()
     assert not set(found["row"]) & {3, 50, 200}
     assert not found["reason"].str.contains("rare").any()
@@ -220,6 +220,6 @@ def test_flipped_labels_of_spam_are_found() -> None:
     labels, texts = zip(*(line.split("\t", 1) for line in lines), strict=True)
     given, wrong = flipped(list(labels))
     frame = numbered({"text": texts, "kind": given})
-    precision, recall = shares(suspicious_labels(in_parts(frame, 700), dataset(text="text"), Labels()), wrong)
+    precision, recall = shares(suspicious_labels(in_parts(frame, 700), dataset(text="text"), CleanLabels()), wrong)
     assert precision > 0.8
     assert recall > 0.5

@@ -13,8 +13,8 @@ from typing import Literal
 
 import polars as pl
 
-from tasks.cleaning.personal import national_numbers as national
-from tasks.cleaning.personal.check_digits import IBAN_LENGTHS, compact, is_card, is_iban
+from tasks.cleaning.personal.check_digits import begins_with_iban, is_card, is_iban
+from tasks.cleaning.personal.national_numbers import SCHEMES, NationalNumber
 from tasks.cleaning.personal.words import names_a_person
 
 PersonalKind = Literal["email", "phone", "name", "address", "card", "iban", "national_number"]
@@ -60,25 +60,39 @@ _DECIMAL = re.compile(r"\+?\d+\.\d+")
 
 
 def _is_phone(text: str) -> bool:
-    """ITU-T E.164: at most 15 digits with the country's; less than 7 are no subscriber's number anywhere we know."""
+    """Whether a text of a phone's form is one. With a country's code, the country's own plan of numbers decides.
+
+    Without it, ITU-T E.164: at most 15 digits; less than 7 are no subscriber's number anywhere we know. Which country
+    is meant nobody knows, so the form and the column's name must do.
+    """
+    if _DECIMAL.fullmatch(text):
+        return False
+    if text.lstrip("( ").startswith("+"):
+        return _is_international_phone(text)
     number = text.lower().partition("x")[0].partition("e")[0]
-    return not _DECIMAL.fullmatch(text) and 7 <= sum(sign.isdigit() for sign in number) <= 15
+    return 7 <= sum(sign.isdigit() for sign in number) <= 15
 
 
-def _national(
-    scheme: str, pattern: str, valid: Callable[[str], bool], *, alone: str | None = None, digits: int | None = None
-) -> Kind:
+def _is_international_phone(text: str) -> bool:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_valid_number(number)
+
+
+def _national(scheme: NationalNumber) -> Kind:
     # Without Unicode: its digits and letters that fold to A to Z are in no such number, and no check knows them.
-    whole = f"(?i-u)^(?:{pattern})$"
-    clear = whole if alone is None else f"(?i-u)^(?:{alone})$"
     return Kind(
         kind="national_number",
-        word=scheme,
-        pattern=whole,
-        alone=clear,
-        valid=valid,
-        scheme=scheme,
-        digits=digits,
+        word=scheme.name,
+        pattern=f"(?i-u)^(?:{scheme.pattern})$",
+        alone=None if scheme.alone is None else f"(?i-u)^(?:{scheme.alone})$",
+        valid=scheme.is_valid,
+        scheme=scheme.name,
+        digits=scheme.digits,
     )
 
 
@@ -119,25 +133,7 @@ KINDS = (
         valid=is_iban,
         fewest=2,
     ),
-    _national("us_ssn", r"\d{3}([- ]?)\d{2}[- ]?\d{4}", national.is_ssn, alone=r"\d{3}-\d{2}-\d{4}", digits=9),
-    _national(
-        "uk_nino",
-        r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]",
-        national.is_nino,
-        alone=r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] \d{2} \d{2} \d{2} [A-D]",
-    ),
-    _national("es_dni", r"(?:\d{8}|[XYZ]-?\d{7})-?[A-Z]", national.is_dni),
-    _national(
-        "fr_nir", r"[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[AB]) ?\d{3} ?\d{3} ?\d{2}", national.is_nir
-    ),
-    _national("de_idnr", r"[1-9]\d ?\d{3} ?\d{3} ?\d{3}", national.is_german_tax_id),
-    _national(
-        "it_codice_fiscale",
-        r"[A-Z]{6}[\dL-NP-V]{2}[A-EHLMPRST][\dL-NP-V]{2}[A-Z][\dL-NP-V]{3}[A-Z]",
-        national.is_codice_fiscale,
-    ),
-    _national("in_aadhaar", r"[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}", national.is_aadhaar),
-    _national("br_cpf", r"\d{3}\.?\d{3}\.?\d{3}-?\d{2}", national.is_cpf, digits=11),
+    *map(_national, SCHEMES),
     Kind(
         kind="phone",
         word="phone",
@@ -175,12 +171,6 @@ class Inside:
     in_any_text: bool = False
 
 
-def _iban_at(text: str) -> bool:
-    """Whether an IBAN begins the text; what follows may be anything, since words in capitals look the same."""
-    signs = compact(text)
-    return is_iban(signs[: IBAN_LENGTHS.get(signs[:2], 0)])
-
-
 INSIDE = (
     Inside(kind="email", pattern=rf"({_EMAIL})", in_any_text=True),
     Inside(
@@ -189,6 +179,6 @@ INSIDE = (
         valid=_is_phone,
     ),
     Inside(kind="card", pattern=r"(?:^|\D)(\d(?:[ -]?\d){12,18})(?:$|\D)", valid=is_card),
-    Inside(kind="iban", pattern=r"\b([A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30})", valid=_iban_at),
+    Inside(kind="iban", pattern=r"\b([A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30})", valid=begins_with_iban),
 )
 """Only these: a name or an address within a sentence cannot be told from other words."""

@@ -3,22 +3,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from tasks.cleaning.personal.check_digits import is_card, is_iban, iso_7064_mod_11_10, luhn, verhoeff
+from tasks.cleaning.personal.check_digits import is_card, is_iban
 
 CARDS = ["4111111111111111", "4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444", "30569309025904"]
 IBANS = ["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000", "FR1420041010050500013M02606", "NO9386011117947"]
 
 CHECKS: list[tuple[Callable[[str], bool], str]] = [
-    (luhn, "79927398713"),  # Luhn's usual example
-    (verhoeff, "2363"),
-    (iso_7064_mod_11_10, "07945"),  # the example of ISO/IEC 7064
     (is_card, "4111111111111111"),
     (is_iban, "DE89370400440532013000"),
 ]
-DIGITS = st.text("0123456789", min_size=2, max_size=20)
 
 
 @pytest.mark.parametrize("text", CARDS)
@@ -61,19 +55,3 @@ def test_every_single_wrong_digit_is_found(check: Callable[[str], bool], number:
     places = [place for place, sign in enumerate(number) if sign.isdigit()]
     others = [f"{number[:p]}{d}{number[p + 1 :]}" for p in places for d in "0123456789" if d != number[p]]
     assert not any(map(check, others))
-
-
-@given(DIGITS)
-@settings(derandomize=True, deadline=None, max_examples=50)
-def test_one_last_digit_of_ten_is_right(number: str) -> None:
-    for check in (luhn, verhoeff, iso_7064_mod_11_10):
-        assert sum(check(f"{number}{last}") for last in range(10)) == 1
-
-
-@given(DIGITS, st.data())
-@settings(derandomize=True, deadline=None, max_examples=50)
-def test_verhoeff_finds_neighbours_that_changed_places(number: str, data: st.DataObject) -> None:
-    number += next(last for last in "0123456789" if verhoeff(number + last))
-    place = data.draw(st.integers(0, len(number) - 2))
-    turned = number[:place] + number[place + 1] + number[place] + number[place + 2 :]
-    assert verhoeff(turned) == (turned == number)

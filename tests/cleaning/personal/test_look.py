@@ -155,6 +155,30 @@ def test_what_is_nobodys_is_not_found() -> None:
     assert found_in(pl.DataFrame(harmless(), strict=False)) == []
 
 
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("width", range(6, 17))
+def test_plain_whole_numbers_are_nobodys(width: int, as_text: bool) -> None:
+    dice = random.Random(width)
+    low = 10 ** (width - 1)
+    drawn = [dice.randrange(low, 10 * low) for _ in range(3_000)]
+    rows = pl.DataFrame({"drawn": drawn, "x7": range(3 * low, 3 * low + 3_000), "order_no": drawn[:5] * 600})
+    rows = rows.cast(pl.String if as_text else pl.Float64)
+    assert found_in(rows) == []
+    assert found_in(rows.head(5)) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["+44 20 7946 0958", "+49 30 1234567", "+33 1 23 45 67 89", "+86 138 0013 8000", "+91 98765 43210"]
+)
+def test_phones_with_a_countrys_code_are_those_of_its_plan(text: str) -> None:
+    assert [column.kind for column in found("phone", [text])] == ["phone"]
+
+
+@pytest.mark.parametrize("text", ["+1 123 456 7890", "+44 1 2345678", "+999 20 7946 0958", "+33 99 12 34"])
+def test_phones_outside_of_a_countrys_plan_are_none(text: str) -> None:
+    assert found("phone", [text]) == []
+
+
 def test_free_text_is_searched_for_what_it_contains() -> None:
     notes = [f"please ring room {n} again" for n in range(94)]
     notes += ["mail me at ann.b@example.org, thanks", "or Bob <bob@example.com> will do", "call +44 20 7946 0958 now"]

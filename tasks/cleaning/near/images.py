@@ -1,15 +1,81 @@
-"""Near duplicates of images: rows whose pictures are nearly those of an earlier row, by perceptual hash."""
+"""Near duplicates of images: rows whose pictures are nearly those of an earlier row, by perceptual hash.
+
+A picture's coarse form in 256 bits, of which few differ when it was only resized, compressed or made brighter.
+
+This is pHash, the hash by discrete cosine transform of C. Zauner, Implementation and Benchmarking of Perceptual Image
+Hash Functions (2010), section 3.2: 32 x 32 grey pixels, their low frequencies without the lowest, and whether each is
+above the median. It has 16 x 16 frequencies here in place of 8 x 8. With 64 bits, 4,083 of the 10,000 test digits of
+MNIST are within 4 bits of another; with 256, none within 18 bits, while a photograph that was resized, brightened by a
+tenth or compressed by JPEG stays within 14, and mostly within 8. dHash (N. Krawetz, Kind of Like That, 2013), which
+compares neighbours, fails for drawings on an even ground, where neighbours are equal: even with 256 bits, 991 of those
+digits are within 4 bits of another.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows
 from tasks.cleaning.near.hashes import Hashes, near_earlier
-from tasks.cleaning.near.image_hash import NUM_BITS, image_hashes
+from tasks.columns.image import pixels
+from tasks.columns.image.pixels import Frame
+
+NUM_BITS = 256
+
+_SIDE = 32
+"""Pixels."""
+
+_FREQUENCIES = 16
+
+_ORDER = [place * 101 % NUM_BITS for place in range(NUM_BITS)]
+"""Of the bits: neighbours are of frequencies far apart, so that any run of them tells pictures apart as well as others.
+
+Sorted by frequency, the runs that `near_hashes` looks up are shared by up to ten times as many pictures.
+"""
+
+_CHUNK = 1_024
+"""Pictures that are transformed at a time: 8 KiB of memory each."""
+
+
+def image_hashes(values: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """Hashes of encoded images, [N, 4], and whether an image has one, [N]: blank or unreadable ones have no form."""
+    small = np.zeros((len(values), _SIDE, _SIDE), dtype=np.uint8)
+    frame = Frame(_SIDE, _SIDE, channels=1)
+
+    def put(number: int, content: bytes | None) -> None:
+        drawn = pixels.read(content, frame)
+        if drawn is not None:
+            small[number] = drawn[0]
+
+    pixels.for_each(values, put)
+    chunks = [small[start : start + _CHUNK] for start in range(0, len(small), _CHUNK)]
+    hashes = np.concatenate([np.zeros((0, NUM_BITS // 64), dtype=np.uint64), *map(hashes_of_pixels, chunks)])
+    return hashes, small.min(axis=(1, 2)) != small.max(axis=(1, 2))
+
+
+def hashes_of_pixels(small: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """[N, 4] of grey pixels [N, 32, 32]."""
+    cosines = _cosines()
+    coefficients = (cosines @ small.astype(np.float64) @ cosines.T).reshape(len(small), NUM_BITS)
+    bits = coefficients > np.median(coefficients, axis=1, keepdims=True)
+    return np.packbits(bits.take(_ORDER, axis=1), axis=1).view(np.uint64)
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> NDArray[np.float64]:
+    """Rows 1 to 16 of the cosine transform (II), [16, 32], times 2^14 and rounded.
+
+    With whole numbers all sums are exact (below 2^47), so that a hash does not depend on the order of summation.
+    """
+    frequency, place = np.arange(1, _FREQUENCIES + 1)[:, None], np.arange(_SIDE)[None]
+    cosines: NDArray[np.float64] = np.round(2**14 * np.cos(np.pi / _SIDE * (place + 0.5) * frequency))
+    return cosines
+
 
 RULE = "near_duplicate_image"
 

@@ -19,8 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
-from tasks.cleaning.near.buckets import ALONE, BandFiles, band_files
-from tasks.cleaning.near.minhash import band_keys, banding, signatures
+from tasks.cleaning.near.minhash import ALONE, BandFiles, band_files, band_keys, banding, signatures
 from tasks.cleaning.near.shingles import Shingles, jaccard, shingles
 
 RULE = "near_duplicate_text"

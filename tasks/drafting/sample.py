@@ -6,6 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.tables.row_hashes import GOLDEN_RATIO, mixed
+
 _ROW = "\0row number"
 MAX_ROWS = 20_000
 MAX_BYTES = 64 << 20
@@ -61,7 +63,4 @@ def _without_bytes(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _hash(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """SplitMix64's finalizer (Steele, Lea and Flood 2014): numbers that follow each other land anywhere."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
+    return mixed(numbers + np.uint64(GOLDEN_RATIO))

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-_MISSING = 0x9E3779B97F4A7C15
-"""What stands for a missing value: 2**64 divided by the golden ratio, as SplitMix64 has it."""
+GOLDEN_RATIO = 0x9E3779B97F4A7C15
+"""2**64 divided by the golden ratio, as SplitMix64 has it; it also stands for a missing value."""
 
 _MOST_DISTINCT = 0.5
 """Share of distinct texts from which on it takes less time to hash every one of them."""
@@ -21,7 +21,7 @@ _POSITION_BITS = 52
 
 def row_hashes(rows: pl.DataFrame, columns: Sequence[str], salt: str = "") -> pl.Series:
     """64 bits of each row's values in the given columns, [N] UInt64; the columns' order does not matter."""
-    return pl.Series("hash", _mixed(cell_sums(rows, columns, [salt])[0]))
+    return pl.Series("hash", mixed(cell_sums(rows, columns, [salt])[0]))
 
 
 def cell_sums(rows: pl.DataFrame, columns: Sequence[str], salts: Sequence[str]) -> NDArray[np.uint64]:
@@ -35,7 +35,7 @@ def cell_sums(rows: pl.DataFrame, columns: Sequence[str], salts: Sequence[str]) 
     for place, name in enumerate(sorted(columns)):
         keys = _keys(rows[name])
         for total, salt in zip(sums, salts, strict=True):
-            total += _mixed(keys + _digest(f"{place}|{salt}".encode()))
+            total += mixed(keys + _digest(f"{place}|{salt}".encode()))
     return sums
 
 
@@ -60,7 +60,7 @@ def _keys(values: pl.Series) -> NDArray[np.uint64]:
         case _:
             keys = _text_keys(values.cast(pl.String))
     if values.null_count():
-        keys[values.is_null().to_numpy()] = _MISSING
+        keys[values.is_null().to_numpy()] = GOLDEN_RATIO
     return keys
 
 
@@ -83,11 +83,11 @@ def _digest(content: bytes) -> np.uint64:
     return np.uint64(int.from_bytes(hashlib.md5(content, usedforsecurity=False).digest()[:8], "little"))
 
 
-def _mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Every bit of the answer depends on every bit of the key, and different keys have different answers."""
-    mixed = keys ^ (keys >> np.uint64(30))
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
-    return mixed
+def mixed(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """SplitMix64's last step: all bits of a key change each bit of its answer, and no two keys share an answer."""
+    bits = keys ^ (keys >> np.uint64(30))
+    bits *= np.uint64(0xBF58476D1CE4E5B9)
+    bits ^= bits >> np.uint64(27)
+    bits *= np.uint64(0x94D049BB133111EB)
+    bits ^= bits >> np.uint64(31)
+    return bits

@@ -13,7 +13,7 @@ from tasks import files, reports
 from tasks.augmentation.settings import SECTIONS
 from tasks.errors import UserError
 from tasks.evaluation.metrics import positive_number
-from tasks.evaluation.plots import Picture, learning_curves
+from tasks.evaluation.plots import Plot, learning_curves
 from tasks.evaluation.predictions import Answers, Judgement, judge_classes, judge_values
 from tasks.evaluation.report_page import Mistake, Page, Station, render, show_row
 from tasks.model_input.block_columns import read_examples
@@ -62,7 +62,7 @@ def answer_test_rows(recipe: Recipe, paths: Paths) -> Answers:
     return Answers(actual=np.concatenate(actual), given=np.concatenate(given).astype(np.float64))
 
 
-def write_plots(paths: Paths, pictures: Sequence[Picture]) -> None:
+def write_plots(paths: Paths, pictures: Sequence[Plot]) -> None:
     """plots/NAME.png, and nothing else there."""
     with files.aside(paths.plots) as draft:
         draft.mkdir()
@@ -129,9 +129,7 @@ def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:
     return Mistake(row=row, actual=number(actual), predicted=number(predicted), certainty=certainty, values=values)
 
 
-def _page(
-    paths: Paths, dataset: Dataset, metrics: dict[str, float], judged: Judgement, learning: list[Picture]
-) -> Page:
+def _page(paths: Paths, dataset: Dataset, metrics: dict[str, float], judged: Judgement, learning: list[Plot]) -> Page:
     run_facts = files.read_json(paths.run)
     told = files.read_json(paths.augmentation_report)
     is_augmented = any(told.get(section) for section in SECTIONS)

@@ -16,7 +16,7 @@ from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
-from tasks.tracking.registry import Candidate, register_version
+from tasks.tracking.registry import VersionCandidate, register_version
 from tasks.trainers import requirements
 
 
@@ -36,7 +36,7 @@ def run(config: Register, paths: Paths) -> Report:
     content = _passport(paths, record, metrics)
     files.write_json(paths.passport, content)
     sample = next(storage.read_parts(paths.split("test")))
-    candidate = Candidate(metrics=metrics, verdict=verdict, passport=content, sample=sample, record=record)
+    candidate = VersionCandidate(metrics=metrics, verdict=verdict, passport=content, sample=sample, record=record)
     registration = register_version(config, paths, candidate)
     files.write_json(paths.registration, registration.model_dump(mode="json"))
     return reports.register(paths)

@@ -27,7 +27,7 @@ from tasks.validation.accepted import read_accepted, write_accepted
 from tasks.validation.data_profile import ProfileState
 from tasks.validation.drift import drift
 from tasks.validation.expectations import Suite, check_columns, read_suite
-from tasks.validation.findings import Finding, RowCounts, reasons, summarize
+from tasks.validation.findings import ExpectationResult, RowCounts, reasons, summarize
 from tasks.validation.whole_columns import WholeColumns
 
 
@@ -56,7 +56,7 @@ def run(config: Validate, paths: Paths) -> Report:
     return reports.validate(paths)
 
 
-def _examine(suite: Suite, paths: Paths, profile: ProfileState) -> tuple[list[Finding], Any, RowCounts]:
+def _examine(suite: Suite, paths: Paths, profile: ProfileState) -> tuple[list[ExpectationResult], Any, RowCounts]:
     """A finding per rule, the result as a whole, and the rows; valid/ and quarantine are written."""
     from tasks.validation.gx.examination import Examination
 

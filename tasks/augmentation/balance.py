@@ -84,18 +84,18 @@ def _between_rows(
         step = random.random(len(chosen))[:, None]
         base = bases[chosen]
         made = table.numbers[base] + step * (table.numbers[other] - table.numbers[base])
-        yield _as_rows(rows, recipe, _Table(made, common[chosen]), base, other)
+        yield _as_rows(rows, recipe, _EncodedRows(made, common[chosen]), base, other)
 
 
 @dataclass(frozen=True)
-class _Table:
+class _EncodedRows:
     """Encoded rows: inputs that have something between them [N, D], and inputs that do not [N, F]."""
 
     numbers: Floats
     fixed: Floats
 
 
-def _as_table(rows: pl.DataFrame, recipe: Recipe) -> _Table:
+def _as_table(rows: pl.DataFrame, recipe: Recipe) -> _EncodedRows:
     numbers: list[Floats] = [np.zeros((rows.height, 0))]
     fixed: list[Floats] = [np.zeros((rows.height, 0))]
     for feature in recipe.features:
@@ -104,11 +104,11 @@ def _as_table(rows: pl.DataFrame, recipe: Recipe) -> _Table:
         between = _is_between(feature, column)
         numbers.append(block[:, between])
         fixed.append(block[:, ~between])
-    return _Table(np.hstack(numbers), np.hstack(fixed))
+    return _EncodedRows(np.hstack(numbers), np.hstack(fixed))
 
 
 def _as_rows(
-    rows: pl.DataFrame, recipe: Recipe, table: _Table, base: NDArray[np.int64], other: NDArray[np.int64]
+    rows: pl.DataFrame, recipe: Recipe, table: _EncodedRows, base: NDArray[np.int64], other: NDArray[np.int64]
 ) -> pl.DataFrame:
     """The made inputs as rows of the normalized table; what is no input comes from the base row."""
     made, number, place = [], 0, 0
@@ -132,7 +132,7 @@ def _is_between(feature: Feature, column: Field) -> NDArray[np.bool_]:
     return np.array([label != f"{feature.name} missing" for label in column.labels])
 
 
-def _points(table: _Table) -> Floats:
+def _points(table: _EncodedRows) -> Floats:
     """Where rows lie, so that Euclid's distance is that of SMOTE-NC; [N, D + all values of all fixed inputs]."""
     deviations = table.numbers.std(axis=0)
     median = float(np.median(deviations)) if len(deviations) else 1.0

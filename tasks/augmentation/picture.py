@@ -53,13 +53,13 @@ class Texts:
 
 
 @dataclass(frozen=True)
-class Table:
+class ValueTable:
     """Columns of numbers and categories: name, values before, values after."""
 
     columns: tuple[tuple[str, Sequence[str], Sequence[str]], ...]
 
 
-Section = Pictures | Texts | Table
+Section = Pictures | Texts | ValueTable
 
 
 def sheet(sections: Sequence[Section]) -> bytes:
@@ -89,7 +89,7 @@ def _section(section: Section) -> Picture:
             return _pictures(section)
         case Texts():
             return _texts(section)
-        case Table():
+        case ValueTable():
             return _table(section)
 
 
@@ -136,7 +136,7 @@ def _write(draw: Any, place: tuple[int, int], lines: Sequence[str], known: Set[s
             start += f"{word} "
 
 
-def _table(section: Table) -> Picture:
+def _table(section: ValueTable) -> Picture:
     """A line for each column with its first values, and one below with what became of them."""
     count = min(_MOST_VALUES, max(len(before) for _, before, _ in section.columns))
     whole, draw = _canvas(2 * _GAP + _NAME + count * _CELL, 2 * _GAP + len(section.columns) * (2 * _LINE + _GAP))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.augmentation.copies import Changes, Window, changed_texts, copied
-from tasks.augmentation.picture import Pictures, Section, Table, Texts
+from tasks.augmentation.picture import Pictures, Section, Texts, ValueTable
 from tasks.augmentation.settings import given_sections
 from tasks.columns.text.column import TextEncoding
 from tasks.model_input.block_columns import from_series
@@ -33,7 +33,7 @@ def sections(changes: Changes, window: Window) -> list[Section]:
             shown.append(_texts(feature, number, changes, window, after_block))
         else:
             values.append((feature.name, _in_words(column, before_block), _in_words(column, after_block)))
-    return [*shown, Table(tuple(values[:_MOST_LINES]))] if values else shown
+    return [*shown, ValueTable(tuple(values[:_MOST_LINES]))] if values else shown
 
 
 def _texts(feature: Feature, number: int, changes: Changes, window: Window, after: Block) -> Texts:

@@ -10,7 +10,7 @@ from tasks.params.ingest import Ingest
 from tasks.paths import Project
 from tasks.sources.base import NumberFormat, Place
 from tasks.tables.dataset import Column, Dataset
-from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, Profile
+from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, DataProfile
 
 
 def drafted_suite(project: Project, name: str, config: Ingest, seen: SourceProfile) -> dict[str, Any]:
@@ -44,9 +44,9 @@ def _is_told(column: Column, seen: SourceProfile) -> bool:
     return True
 
 
-def _as_profile(dataset: Dataset, config: Ingest, seen: SourceProfile, written: NumberFormat) -> Profile:
+def _as_profile(dataset: Dataset, config: Ingest, seen: SourceProfile, written: NumberFormat) -> DataProfile:
     columns = {column.name: _of_column(column, config, seen, written) for column in dataset.columns}
-    return Profile(digest="", num_rows=seen.num_rows, columns=columns)
+    return DataProfile(digest="", num_rows=seen.num_rows, columns=columns)
 
 
 def _of_column(column: Column, config: Ingest, seen: SourceProfile, written: NumberFormat) -> ColumnProfile:

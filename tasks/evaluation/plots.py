@@ -45,7 +45,7 @@ DARK = Theme(paper="#161b22", ink="#e6edf3", muted="#9aa5b1", grid="#2b333d", bl
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture:
+class Plot:
     """One plot on white and on dark paper; `alt` says in words what it shows."""
 
     name: str
@@ -55,7 +55,7 @@ class Picture:
     dark: bytes
 
 
-def learning_curves(history: Mapping[str, Floats]) -> list[Picture]:
+def learning_curves(history: Mapping[str, Floats]) -> list[Plot]:
     """A picture for the loss and one for another measure by epoch; none when there is no curve to draw.
 
     `history` are the columns [E] of history.csv: `epoch`, and PART_MEASURE such as train_loss and validation_loss.
@@ -65,7 +65,7 @@ def learning_curves(history: Mapping[str, Floats]) -> list[Picture]:
     return [_learning_curve(history["epoch"], measure, parts) for measure, parts in _measures(history).items()]
 
 
-def confusion_matrix(classes: Sequence[str], counts: NDArray[np.int64]) -> Picture:
+def confusion_matrix(classes: Sequence[str], counts: NDArray[np.int64]) -> Plot:
     """Rows by actual class (down) and answered class (across), [K, K]; hits in blue, mistakes in orange."""
 
     def draw(figure: Figure, theme: Theme) -> None:
@@ -84,7 +84,7 @@ def confusion_matrix(classes: Sequence[str], counts: NDArray[np.int64]) -> Pictu
     return _picture("confusion_matrix", "Confusion matrix", alt, (4.9 * wider, 4.2 * wider), draw)
 
 
-def roc_curve(positive: str, actual: NDArray[np.bool_], probability: Floats) -> Picture:
+def roc_curve(positive: str, actual: NDArray[np.bool_], probability: Floats) -> Plot:
     """Positives found against false alarms as the threshold falls; `probability` [N] is that of the positive class."""
     from sklearn.metrics import roc_auc_score
     from sklearn.metrics import roc_curve as curve
@@ -103,7 +103,7 @@ def roc_curve(positive: str, actual: NDArray[np.bool_], probability: Floats) -> 
     return _picture("roc_curve", "ROC curve", alt, (4.9, 3.9), draw)
 
 
-def calibration(bins: Reliability, claim: str) -> Picture:
+def calibration(bins: Reliability, claim: str) -> Plot:
     """Claimed probability against what came true, above how many rows claim so; `claim` names what is claimed."""
 
     def draw(figure: Figure, theme: Theme) -> None:
@@ -123,7 +123,7 @@ def calibration(bins: Reliability, claim: str) -> Picture:
     return _picture("calibration", "Calibration", alt, (4.9, 3.9), draw)
 
 
-def predicted_against_actual(actual: Floats, predicted: Floats) -> Picture:
+def predicted_against_actual(actual: Floats, predicted: Floats) -> Plot:
     """Each test row as a dot; on the line the answer is right."""
     ends = [float(min(actual.min(), predicted.min())), float(max(actual.max(), predicted.max()))]
 
@@ -137,7 +137,7 @@ def predicted_against_actual(actual: Floats, predicted: Floats) -> Picture:
     return _picture("predicted_against_actual", "Predicted against actual", alt, (4.9, 3.9), draw)
 
 
-def residuals(actual: Floats, predicted: Floats) -> Picture:
+def residuals(actual: Floats, predicted: Floats) -> Plot:
     """What the answer is off by, along the answer: a pattern here is something that the model has not learnt."""
     off = predicted - actual
 
@@ -151,10 +151,8 @@ def residuals(actual: Floats, predicted: Floats) -> Picture:
     return _picture("residuals", "Residuals", alt, (4.9, 3.9), draw)
 
 
-def _picture(
-    name: str, title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure, Theme], None]
-) -> Picture:
-    return Picture(name=name, title=title, alt=alt, light=_png(size, LIGHT, draw), dark=_png(size, DARK, draw))
+def _picture(name: str, title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure, Theme], None]) -> Plot:
+    return Plot(name=name, title=title, alt=alt, light=_png(size, LIGHT, draw), dark=_png(size, DARK, draw))
 
 
 def _png(size: tuple[float, float], theme: Theme, draw: Callable[[Figure, Theme], None]) -> bytes:
@@ -196,7 +194,7 @@ def _measures(history: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
     return dict(sorted(measures.items(), key=lambda measure: not measure[0].endswith("loss"))[:2])
 
 
-def _learning_curve(epochs: Floats, measure: str, parts: Mapping[str, Floats]) -> Picture:
+def _learning_curve(epochs: Floats, measure: str, parts: Mapping[str, Floats]) -> Plot:
     colours = {"train": "orange", "validation": "blue"}
 
     def draw(figure: Figure, theme: Theme) -> None:

@@ -20,7 +20,7 @@ from tasks.evaluation.metrics import (
     reliability,
 )
 from tasks.evaluation.plots import (
-    Picture,
+    Plot,
     calibration,
     confusion_matrix,
     predicted_against_actual,
@@ -52,7 +52,7 @@ class Judgement:
 
     metrics: dict[str, float]
     predictions: pl.DataFrame
-    pictures: list[Picture]
+    pictures: list[Plot]
     worst: list[int]
     verdict: str
     scores: list[ClassScore]
@@ -101,7 +101,7 @@ def judge_values(answers: Answers) -> Judgement:
     )
 
 
-def _probability_pictures(classes: Sequence[str], answers: Answers, positive: int | None) -> list[Picture]:
+def _probability_pictures(classes: Sequence[str], answers: Answers, positive: int | None) -> list[Plot]:
     actual, given = answers.actual, answers.given
     if positive is None:
         bins = reliability(given.max(axis=1), given.argmax(axis=1) == actual)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
 from tasks.evaluation.metrics import ClassScore
-from tasks.evaluation.plots import Picture
+from tasks.evaluation.plots import Plot
 from tasks.reports import number
 from tasks.tables.dataset import Column, Dataset
 
@@ -85,8 +85,8 @@ class Page:
     metrics: Mapping[str, float]
     run: Mapping[str, Any]
     stations: Sequence[Station]
-    learning: Sequence[Picture]
-    pictures: Sequence[Picture]
+    learning: Sequence[Plot]
+    pictures: Sequence[Plot]
     scores: Sequence[ClassScore]
     positive: str | None
     mistakes: Sequence[Mistake]

@@ -9,7 +9,7 @@ from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER, Bound
 
 
-class Rule(Config):
+class GateRule(Config):
     """One bound of the gate, and how the version did."""
 
     metric: Metric
@@ -31,10 +31,10 @@ class Verdict(Config):
     """What the gate decided, rule by rule."""
 
     passed: bool
-    rules: tuple[Rule, ...]
+    rules: tuple[GateRule, ...]
 
     @property
-    def failed(self) -> tuple[Rule, ...]:
+    def failed(self) -> tuple[GateRule, ...]:
         return tuple(rule for rule in self.rules if not rule.passed)
 
 
@@ -90,9 +90,9 @@ def value_of(metrics: Mapping[str, float], metric: str, key: str) -> float:
     return metrics[metric]
 
 
-def _rule(metric: Metric, bound: Bound, value: float) -> Rule:
+def _rule(metric: Metric, bound: Bound, value: float) -> GateRule:
     passed = (bound.min is None or value >= bound.min) and (bound.max is None or value <= bound.max)
-    return Rule(metric=metric, min=bound.min, max=bound.max, value=value, passed=passed)
+    return GateRule(metric=metric, min=bound.min, max=bound.max, value=value, passed=passed)
 
 
 def _gain(metric: Metric, challenger: float, champion: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tasks.promotion.gate import Rule, Verdict
+from tasks.promotion.gate import GateRule, Verdict
 
 _MANY = 12
 """A list longer than this is cut: the passport has all of it."""
@@ -61,7 +61,7 @@ The run's artifacts hold `passport.json`, `verdict.json` and `report.html`.
 """
 
 
-def _rule(rule: Rule) -> str:
+def _rule(rule: GateRule) -> str:
     bounds = [
         f"at least {rule.min:g}" if rule.min is not None else "",
         f"at most {rule.max:g}" if rule.max is not None else "",

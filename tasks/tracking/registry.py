@@ -43,7 +43,7 @@ class Registration(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class VersionCandidate:
     """A version that passed the gate: what is to be registered, and how it is told apart."""
 
     metrics: Mapping[str, float]
@@ -59,7 +59,7 @@ class Candidate:
         return str(self.record["model"])
 
 
-def register_version(config: Register, paths: Paths, candidate: Candidate) -> Registration:
+def register_version(config: Register, paths: Paths, candidate: VersionCandidate) -> Registration:
     """Registers the model once, however often it is called, and says which aliases it got.
 
     Raises UserError when the registry cannot be reached after retries; the next call goes on from there.
@@ -135,7 +135,7 @@ def _find_version(client: MlflowClient, name: str, model: str) -> ModelVersion |
     return max(found, key=lambda version: int(version.version)) if found else None
 
 
-def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: Candidate) -> ModelVersion:
+def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> ModelVersion:
     logged = _log_model(client, run_id, paths, candidate)
     # The artifacts' place and the run's id are given, or MLflow would look them up in whatever store is its default.
     return client.create_model_version(
@@ -148,7 +148,7 @@ def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: 
     )
 
 
-def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Candidate) -> LoggedModel:
+def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> LoggedModel:
     """The model in MLflow's form, logged from the run; one that an earlier call logged to the end is used again."""
     from mlflow.entities import LoggedModelOutput
     from mlflow.models import Model
@@ -175,7 +175,7 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Candi
     return client.finalize_logged_model(logged.model_id, "READY")
 
 
-def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Candidate) -> None:
+def _describe_version(client: MlflowClient, version: ModelVersion, candidate: VersionCandidate) -> None:
     tags = {
         PIPELINE_TAG: version.name,
         DATA_TAG: candidate.passport["source"]["digest"],

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from tasks import files
 from tasks.errors import UserError
 from tasks.params.config import Config
-from tasks.validation.data_profile import Profile
+from tasks.validation.data_profile import DataProfile
 
 NUM_REMEMBERED = 20
 """Row counts that say what is usual."""
@@ -24,8 +24,8 @@ class Accepted(Config):
     """The file's content."""
 
     version: Literal[1] = 1
-    accepted: Profile | None = None
-    previous: Profile | None = None
+    accepted: DataProfile | None = None
+    previous: DataProfile | None = None
     num_rows_history: tuple[int, ...] = ()
 
     def before(self, digest: str) -> Accepted:
@@ -34,7 +34,7 @@ class Accepted(Config):
             return self
         return Accepted(accepted=self.previous, num_rows_history=self.num_rows_history[:-1])
 
-    def after(self, profile: Profile) -> Accepted:
+    def after(self, profile: DataProfile) -> Accepted:
         """With this data accepted; unchanged when it is already."""
         before = self.before(profile.digest)
         history = (*before.num_rows_history, profile.num_rows)[-NUM_REMEMBERED:]

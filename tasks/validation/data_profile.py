@@ -40,7 +40,7 @@ class ColumnProfile(Config):
     categories: dict[str, int] | None = None
 
 
-class Profile(Config):
+class DataProfile(Config):
     """A whole table; `digest` is its source's."""
 
     digest: str
@@ -54,7 +54,7 @@ class ProfileState:
     def __init__(self, dataset: Dataset) -> None:
         self._digest = dataset.source.digest
         self._num_rows = 0
-        self._columns = {column.name: _ColumnState(column) for column in dataset.columns}
+        self._columns = {column.name: _ColumnProfileState(column) for column in dataset.columns}
 
     def add(self, part: pl.DataFrame) -> None:
         """Takes in one part of the table."""
@@ -62,13 +62,13 @@ class ProfileState:
         for name, state in self._columns.items():
             state.add(part[name])
 
-    def profile(self) -> Profile:
+    def profile(self) -> DataProfile:
         """Of all parts so far, the same however the table is cut into them."""
         columns = {name: state.profile(self._num_rows) for name, state in self._columns.items()}
-        return Profile(digest=self._digest, num_rows=self._num_rows, columns=columns)
+        return DataProfile(digest=self._digest, num_rows=self._num_rows, columns=columns)
 
 
-def profile_of(dataset: Dataset, parts: Iterable[pl.DataFrame]) -> Profile:
+def profile_of(dataset: Dataset, parts: Iterable[pl.DataFrame]) -> DataProfile:
     """The profile of a table, a part in memory at a time."""
     state = ProfileState(dataset)
     for part in parts:
@@ -76,7 +76,7 @@ def profile_of(dataset: Dataset, parts: Iterable[pl.DataFrame]) -> Profile:
     return state.profile()
 
 
-class _ColumnState:
+class _ColumnProfileState:
     def __init__(self, column: Column) -> None:
         self._column = column
         self._num_missing = 0

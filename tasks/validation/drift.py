@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.params.validate import Drift
 from tasks.validation.accepted import Accepted
-from tasks.validation.data_profile import NUM_CATEGORIES, ColumnProfile, Profile
+from tasks.validation.data_profile import NUM_CATEGORIES, ColumnProfile, DataProfile
 
 NUM_NAMED = 10
 """New categories that a warning names, the most frequent ones."""
@@ -18,7 +18,7 @@ Warned = dict[str, Any]
 """One warning: `kind`, `column` (None for the table), `sentence`, and the numbers: `accepted` and `now`."""
 
 
-def drift(config: Drift, incoming: Profile, accepted: Accepted) -> list[Warned]:
+def drift(config: Drift, incoming: DataProfile, accepted: Accepted) -> list[Warned]:
     """The warnings, columns in the table's order. None when it is switched off, or nothing was accepted before."""
     before = accepted.before(incoming.digest)
     if not config.enabled or before.accepted is None:

@@ -19,7 +19,7 @@ from tasks.columns import column_type
 from tasks.columns.base import Expectation, expectation
 from tasks.errors import UserError, did_you_mean
 from tasks.tables.dataset import Column, Dataset
-from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, Profile, profile_of
+from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, DataProfile, profile_of
 from tasks.validation.suite_file import KNOWN_TYPES, read_suite_json
 
 Severity = Literal["critical", "warning"]
@@ -69,7 +69,7 @@ def draft_suite(name: str, dataset: Dataset, parts: Iterable[pl.DataFrame]) -> d
     return suite_of_profile(name, dataset, profile_of(dataset, parts))
 
 
-def suite_of_profile(name: str, dataset: Dataset, profile: Profile) -> dict[str, Any]:
+def suite_of_profile(name: str, dataset: Dataset, profile: DataProfile) -> dict[str, Any]:
     """The same from a profile of the rows.
 
     Its `drafted` keeps a digest of each expectation as it was drafted: what differs from it, a person has edited.

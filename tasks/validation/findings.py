@@ -33,7 +33,7 @@ Failing = list[tuple[Rule, NDArray[np.int64]]]
 """The rules about rows, in the suite's order, each with the rows of a part that fail it."""
 
 
-class Tally:
+class FailureTally:
     """How many rows fail a rule, and with which values, in the order of the rows: the same however they are cut."""
 
     def __init__(self, rule: Rule) -> None:
@@ -54,12 +54,12 @@ class Tally:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class ExpectationResult:
     """What came out for one rule. `tally` is of the rows that fail it; None when it is about the table as a whole."""
 
     rule: Rule
     success: bool
-    tally: Tally | None
+    tally: FailureTally | None
     observed: Any = None
 
     @property
@@ -90,7 +90,9 @@ class RowCounts:
         return count / max(self.num_rows, 1)
 
 
-def summarize(findings: list[Finding], counts: RowCounts, config: Validate, quarantine: str) -> dict[str, Any]:
+def summarize(
+    findings: list[ExpectationResult], counts: RowCounts, config: Validate, quarantine: str
+) -> dict[str, Any]:
     """The content of validation.json; `quarantine` is where the rows lie that failed."""
     refusals = [_why_refused(finding, counts) for finding in findings if _refuses(finding)]
     if counts.num_quarantined > config.max_quarantined * counts.num_rows:
@@ -133,13 +135,13 @@ def _reason(rule: Rule, values: tuple[Any, ...]) -> str:
     return f"{said} ({demanded})" if demanded else said
 
 
-def _refuses(finding: Finding) -> bool:
+def _refuses(finding: ExpectationResult) -> bool:
     """Rows that fail are counted together; alone, only a rule about the table or with a share of its own refuses."""
     alone = finding.tally is None or finding.rule.kwargs.get("mostly", 1) < 1
     return finding.rule.severity == "critical" and not finding.success and alone
 
 
-def _why_refused(finding: Finding, counts: RowCounts) -> str:
+def _why_refused(finding: ExpectationResult, counts: RowCounts) -> str:
     demanded = ", ".join(f"{key} {shown(limit)}" for key, limit in finding.rule.limits.items())
     if finding.num_failing is None:
         observed = "" if finding.observed is None else f": observed {shown(finding.observed)}"
@@ -148,7 +150,7 @@ def _why_refused(finding: Finding, counts: RowCounts) -> str:
     return f"{finding.rule.label} fails{observed}" + (f", demanded {demanded}" if demanded else "")
 
 
-def _entry(finding: Finding, counts: RowCounts) -> dict[str, Any]:
+def _entry(finding: ExpectationResult, counts: RowCounts) -> dict[str, Any]:
     rule, num_failing = finding.rule, finding.num_failing
     return {
         "type": rule.type,
@@ -162,7 +164,7 @@ def _entry(finding: Finding, counts: RowCounts) -> dict[str, Any]:
     }
 
 
-def _examples(finding: Finding) -> list[str]:
+def _examples(finding: ExpectationResult) -> list[str]:
     """The first different values that fail, in the order of the rows, or what was observed instead."""
     if finding.tally is None:
         return [] if finding.success or finding.observed is None else [shown(finding.observed)]

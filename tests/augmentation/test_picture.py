@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tasks.augmentation.picture import Pictures, Section, Table, Texts, caption_only, sheet
+from tasks.augmentation.picture import Pictures, Section, Texts, ValueTable, caption_only, sheet
 
 
 def opened(content: bytes) -> Image.Image:
@@ -24,7 +24,7 @@ def test_sections_stand_one_under_the_other() -> None:
         Pictures("scan", pictures(3, 3, 8, 9), pictures(3, 3, 8, 9)),
         Pictures("call", pictures(2, 1, 20, 50), pictures(2, 1, 20, 50), is_sound=True),
         Texts("note", ("some words",), ("some other words",)),
-        Table((("age", ["1", "2"], ["1.1", "2.1"]), ("colour", ["red", "blue"], ["red", "red"]))),
+        ValueTable((("age", ["1", "2"], ["1.1", "2.1"]), ("colour", ["red", "blue"], ["red", "red"]))),
     ]
     alone = [opened(sheet([part])) for part in parts]
     whole = opened(sheet(parts))
@@ -45,7 +45,7 @@ def test_low_pitches_are_at_the_bottom() -> None:
     "text", ["", "x" * 5_000, "word " * 2_000, "Grüße 🎉 漢字\n\t\u0645\u0631\u062d\u0628\u0627", "\x00"]
 )
 def test_any_text_fits(text: str) -> None:
-    whole = opened(sheet([Texts(text or "note", (text, "b"), ("a", text)), Table(((text, [text], [text]),))]))
+    whole = opened(sheet([Texts(text or "note", (text, "b"), ("a", text)), ValueTable(((text, [text], [text]),))]))
     assert whole.width == 3 * 6 + 2 * 380
     assert whole.height < 350
 

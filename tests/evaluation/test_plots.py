@@ -18,7 +18,7 @@ def pixels(content: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def every_picture() -> list[plots.Picture]:
+def every_picture() -> list[plots.Plot]:
     epochs = np.arange(1.0, 6.0)
     history = {
         "epoch": epochs,
@@ -39,15 +39,15 @@ def every_picture() -> list[plots.Picture]:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[plots.Picture]:
+def pictures() -> list[plots.Plot]:
     return every_picture()
 
 
-def test_same_numbers_same_bytes(pictures: list[plots.Picture]) -> None:
+def test_same_numbers_same_bytes(pictures: list[plots.Plot]) -> None:
     assert every_picture() == pictures
 
 
-def test_pictures_have_two_themes_names_of_their_own_and_words(pictures: list[plots.Picture]) -> None:
+def test_pictures_have_two_themes_names_of_their_own_and_words(pictures: list[plots.Plot]) -> None:
     assert len({picture.name for picture in pictures}) == len(pictures) == 7
     for picture in pictures:
         assert pixels(picture.light)[0, 0].tolist() == [255, 255, 255]
@@ -56,7 +56,7 @@ def test_pictures_have_two_themes_names_of_their_own_and_words(pictures: list[pl
         assert b"tEXt" not in picture.light
 
 
-def test_alternative_texts_tell_the_result(pictures: list[plots.Picture]) -> None:
+def test_alternative_texts_tell_the_result(pictures: list[plots.Plot]) -> None:
     by_name = {picture.name: picture.alt for picture in pictures}
     assert "10 of 11 test rows" in by_name["confusion_matrix"]
     assert "the area under it is 0.8333" in by_name["roc_curve"]

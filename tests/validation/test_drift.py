@@ -13,7 +13,7 @@ from tasks.errors import UserError
 from tasks.params.validate import Drift
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tasks.validation.accepted import NUM_REMEMBERED, Accepted, empty, read_accepted, write_accepted
-from tasks.validation.data_profile import Profile, profile_of
+from tasks.validation.data_profile import DataProfile, profile_of
 from tasks.validation.drift import drift
 
 TYPES = {
@@ -40,7 +40,7 @@ ROWS = pl.DataFrame(
 )
 
 
-def profile(rows: pl.DataFrame = ROWS, digest: str = "1", **types: str) -> Profile:
+def profile(rows: pl.DataFrame = ROWS, digest: str = "1", **types: str) -> DataProfile:
     columns = [
         {"name": name, "type": types.get(name, TYPES.get(name, "category")), "role": ROLES.get(name, "feature")}
         for name in rows.columns
@@ -54,7 +54,7 @@ def profile(rows: pl.DataFrame = ROWS, digest: str = "1", **types: str) -> Profi
     return profile_of(dataset, [rows[: rows.height // 3], rows[rows.height // 3 :]])
 
 
-def warnings(incoming: Profile, config: Drift | None = None) -> list[dict[str, Any]]:
+def warnings(incoming: DataProfile, config: Drift | None = None) -> list[dict[str, Any]]:
     return drift(config or Drift(), incoming, Accepted().after(profile()))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from tasks.validation.expectations import Rule
-from tasks.validation.findings import NUM_COUNTED, Tally, reasons
+from tasks.validation.findings import NUM_COUNTED, FailureTally, reasons
 
 TOO_OLD = Rule(
     number=1, type="expect_column_values_to_be_between", kwargs={"column": "age", "max_value": 90}, severity="critical"
@@ -18,8 +18,8 @@ KNOWN = Rule(
 ROWS = pl.DataFrame({"age": [91.0, 92, 30, 91], "plan": ["x", "a", "x", "a"]})
 
 
-def tallied(*parts: pl.DataFrame) -> Tally:
-    tally = Tally(TOO_OLD)
+def tallied(*parts: pl.DataFrame) -> FailureTally:
+    tally = FailureTally(TOO_OLD)
     for part in parts:
         tally.add(part, np.flatnonzero(part["age"].to_numpy() > 90))
     return tally

@@ -35,7 +35,7 @@ _FAILURES = (GreatExpectationsError, ArithmeticError, AttributeError, LookupErro
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class ExpectationCheck:
     """A rule that is ready to be judged; `condition` says row by row whether it fails, if it is about rows."""
 
     rule: Rule
@@ -67,10 +67,10 @@ class Check:
             raise self.cannot(str(error) or type(error).__name__) from error
 
 
-def make_check(rule: Rule, engine: Any, where: str) -> Check:
+def make_check(rule: Rule, engine: Any, where: str) -> ExpectationCheck:
     """The rule, its arguments checked; `engine` holds a table with the columns. Raises UserError naming the rule."""
     place = f"{where}: expectation {rule.number}"
-    check = Check(
+    check = ExpectationCheck(
         rule=rule, expectation=_build(rule, f"{place} ({rule.type})"), metrics={}, condition=None, where=place
     )
     with check.failures_named(), _no_progress_bar():
@@ -81,14 +81,14 @@ def make_check(rule: Rule, engine: Any, where: str) -> Check:
     return replace(check, metrics=metrics, condition=condition)
 
 
-def judge(check: Check, values: dict[Any, Any], engine: Any) -> Any:
+def judge(check: ExpectationCheck, values: dict[Any, Any], engine: Any) -> Any:
     """Great Expectations' own verdict on the metrics of the whole table, by their ids."""
     with check.failures_named(), _no_progress_bar():
         given = {metric.id: values[metric.id] for metric in check.metrics.values()}
         return check.expectation.metrics_validate(given, {"result_format": RESULT_FORMAT}, engine)
 
 
-def refuse_aborted(checks: Iterable[Check], aborted: dict[Any, Any]) -> None:
+def refuse_aborted(checks: Iterable[ExpectationCheck], aborted: dict[Any, Any]) -> None:
     """Raises UserError for the first check whose metrics, or the condition that they rest on, could not be computed."""
     for check in checks:
         for metric in (*check.metrics.values(), *check.conditions):

@@ -14,8 +14,8 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 from great_expectations.validator.validation_statistics import calc_validation_statistics
 
 from tasks.validation.expectations import Rule, Suite
-from tasks.validation.findings import Failing, Finding, Tally
-from tasks.validation.gx.checks import Check, judge, make_check, plain, refuse_aborted
+from tasks.validation.findings import ExpectationResult, Failing, FailureTally
+from tasks.validation.gx.checks import ExpectationCheck, judge, make_check, plain, refuse_aborted
 from tasks.validation.gx.merged import OF_SCHEMA, Added
 from tasks.validation.gx.parts import PartEngine, sized
 from tasks.validation.gx.rows import Rows, failing_rows, known_beforehand
@@ -35,7 +35,7 @@ class Examination:
         self._schema = self._table.schema_engine()
         self._checks = [self._made(rule, where) for rule in suite.rules]
         self._of_rows = [check for check in self._checks if check.condition is not None]
-        self._tallies = {check.rule.number: Tally(check.rule) for check in self._of_rows}
+        self._tallies = {check.rule.number: FailureTally(check.rule) for check in self._of_rows}
         by_parts = [check for check in self._checks if not _needs_data_to_begin(check.rule)]
         self._values, batches = whole_table_values(by_parts, self._table, columns)
         self._by_parts = {check.rule.number for check in by_parts} - {check.rule.number for check in batches}
@@ -64,7 +64,7 @@ class Examination:
                 gc.collect()
         self._values |= {key: count.value() for key, (_, count) in counts.items()}
 
-    def verdict(self) -> tuple[list[Finding], Any]:
+    def verdict(self) -> tuple[list[ExpectationResult], Any]:
         """A finding per rule, in the suite's order, and Great Expectations' result on the whole table."""
         results = [self._judged(check) for check in self._checks]
         statistics = calc_validation_statistics(results)
@@ -77,7 +77,7 @@ class Examination:
         )
         return findings, result
 
-    def _made(self, rule: Rule, where: str) -> Check:
+    def _made(self, rule: Rule, where: str) -> ExpectationCheck:
         engine = self._table.whole(rule.columns) if _needs_data_to_begin(rule) else self._schema
         return make_check(rule, engine, where)
 
@@ -87,7 +87,7 @@ class Examination:
             self._tallies[rule.number].add(part, own)
         return failing
 
-    def _judged(self, check: Check) -> Any:
+    def _judged(self, check: ExpectationCheck) -> Any:
         if check.rule.number not in self._by_parts:
             engine = self._table.whole(check.reads)
             values, aborted = engine.compute(check.metrics.values())
@@ -96,16 +96,16 @@ class Examination:
         counted = {metric.id: self._counted(check, metric) for metric in check.metrics.values()}
         return judge(check, self._values | counted, self._schema)
 
-    def _counted(self, check: Check, metric: MetricConfiguration) -> Any:
+    def _counted(self, check: ExpectationCheck, metric: MetricConfiguration) -> Any:
         """The metrics that are Great Expectations' of each part, and the two of failing rows, which are not."""
         if check.condition is not None and metric.metric_name == f"{check.expectation.map_metric}.unexpected_count":
             return self._tallies[check.rule.number].num_rows
         return [] if metric.metric_name.endswith(".unexpected_values") else self._values[metric.id]
 
-    def _finding(self, check: Check, result: Any) -> Finding:
+    def _finding(self, check: ExpectationCheck, result: Any) -> ExpectationResult:
         tally = self._tallies.get(check.rule.number)
         observed = None if tally else _observed(result.result)
-        return Finding(rule=check.rule, success=bool(result.success), tally=tally, observed=observed)
+        return ExpectationResult(rule=check.rule, success=bool(result.success), tally=tally, observed=observed)
 
 
 @contextmanager
@@ -127,7 +127,7 @@ def _needs_data_to_begin(rule: Rule) -> bool:
     return rule.type == "expect_column_kl_divergence_to_be_less_than" and "partition_object" not in rule.kwargs
 
 
-def _added(check: Check) -> list[MetricConfiguration]:
+def _added(check: ExpectationCheck) -> list[MetricConfiguration]:
     """The metrics of a rule about rows that add up over the parts."""
     own = f"{check.expectation.map_metric}.unexpected"
     metrics = [metric for metric in check.metrics.values() if metric.metric_name not in OF_SCHEMA]

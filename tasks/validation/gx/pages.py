@@ -12,14 +12,16 @@ from great_expectations.render.view.view import DefaultJinjaPageView
 from jinja2 import ChoiceLoader, PackageLoader
 
 from tasks.validation.expectations import Rule
-from tasks.validation.findings import NUM_SAMPLED, Finding, shown
+from tasks.validation.findings import NUM_SAMPLED, ExpectationResult, shown
 from tasks.validation.gx.checks import plain
 
 PAGES = [("index.html", "Results"), ("suite.html", "Expectations")]
 """The files of Data Docs with their titles."""
 
 
-def render_pages(result: Any, content: dict[str, Any], findings: list[Finding], pipeline: str) -> dict[str, str]:
+def render_pages(
+    result: Any, content: dict[str, Any], findings: list[ExpectationResult], pipeline: str
+) -> dict[str, str]:
     """Data Docs by file name, the same bytes for the same result. Changes `result` to what a page can show.
 
     Great Expectations' own page fetches styles and scripts from eight hosts, and bears times and random ids.
@@ -58,7 +60,7 @@ def _page_summary(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "sentence": sentence, "failed": failed}
 
 
-def _for_display(result: dict[str, Any], finding: Finding) -> dict[str, Any]:
+def _for_display(result: dict[str, Any], finding: ExpectationResult) -> dict[str, Any]:
     """The part of a result that its page shows; values escaped, because Great Expectations' templates do not."""
     if finding.tally is None:
         return {"observed_value": _escaped(finding.observed), "details": _escaped(plain(result)).get("details", {})}

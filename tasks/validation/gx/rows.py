@@ -10,7 +10,7 @@ import polars as pl
 from great_expectations.validator.metric_configuration import MetricConfiguration
 from numpy.typing import NDArray
 
-from tasks.validation.gx.checks import Check, refuse_aborted
+from tasks.validation.gx.checks import ExpectationCheck, refuse_aborted
 from tasks.validation.gx.merged import keep, key_of
 from tasks.validation.gx.parts import PartEngine
 from tasks.validation.gx.table import PartedTable
@@ -32,7 +32,7 @@ class FailingRows(Protocol):
         """Row numbers within the part, whose first row is row `start` of the table, in order."""
 
 
-def failing_rows(check: Check, table: PartedTable, columns: WholeColumns) -> FailingRows:
+def failing_rows(check: ExpectationCheck, table: PartedTable, columns: WholeColumns) -> FailingRows:
     """The way to the rows that fail this check."""
     assert check.condition is not None
     if check.condition.metric_name in _NEIGHBOURS:
@@ -42,20 +42,20 @@ def failing_rows(check: Check, table: PartedTable, columns: WholeColumns) -> Fai
     return ByCondition(check.condition)
 
 
-def is_about_duplicates(check: Check) -> bool:
+def is_about_duplicates(check: ExpectationCheck) -> bool:
     """Whether all of its columns must be kept before the first row can be judged."""
     return check.condition is not None and check.condition.metric_name in _DUPLICATES
 
 
 def keep_for_duplicates(
-    check: Check, engine: PartEngine, part: pl.DataFrame, start: int, columns: WholeColumns
+    check: ExpectationCheck, engine: PartEngine, part: pl.DataFrame, start: int, columns: WholeColumns
 ) -> None:
     """Takes in one part of a rule about duplicates."""
     assert check.condition is not None
     keep(engine, check.condition, part, start, columns)
 
 
-def known_beforehand(check: Check) -> list[MetricConfiguration]:
+def known_beforehand(check: ExpectationCheck) -> list[MetricConfiguration]:
     """Metrics of the whole table that its condition compares each row with."""
     if check.condition is None:
         return []
@@ -85,7 +85,7 @@ class AfterNeighbours:
 
     asked = False
 
-    def __init__(self, check: Check, table: PartedTable) -> None:
+    def __init__(self, check: ExpectationCheck, table: PartedTable) -> None:
         assert check.condition is not None
         self._check, self._condition, self._table = check, check.condition, table
         self._before: pl.DataFrame | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from tasks.validation.gx.checks import Check, refuse_aborted
+from tasks.validation.gx.checks import ExpectationCheck, refuse_aborted
 from tasks.validation.gx.merged import OF_SCHEMA, Merged, merged
 from tasks.validation.gx.parts import MetricError, PartEngine, sized
 from tasks.validation.gx.rows import is_about_duplicates, keep_for_duplicates, known_beforehand
@@ -18,17 +18,17 @@ from tasks.validation.whole_columns import WholeColumns
 
 
 @dataclass(kw_only=True)
-class _Plan:
+class _PassPlan:
     """What the pass collects, and for which checks."""
 
-    checks: list[Check] = field(default_factory=list)
+    checks: list[ExpectationCheck] = field(default_factory=list)
     metrics: dict[Any, tuple[MetricConfiguration, Merged]] = field(default_factory=dict)
-    duplicates: list[Check] = field(default_factory=list)
+    duplicates: list[ExpectationCheck] = field(default_factory=list)
 
 
 def whole_table_values(
-    checks: Sequence[Check], table: PartedTable, columns: WholeColumns
-) -> tuple[dict[Any, Any], list[Check]]:
+    checks: Sequence[ExpectationCheck], table: PartedTable, columns: WholeColumns
+) -> tuple[dict[Any, Any], list[ExpectationCheck]]:
     """Metrics of the whole table by id, and the checks about the table whose columns must be read as one batch."""
     plan, batches = _plan(checks, table, columns)
     if plan.checks:
@@ -46,7 +46,7 @@ def whole_table_values(
 
 
 @contextmanager
-def metric_errors_named(check: Check) -> Iterator[None]:
+def metric_errors_named(check: ExpectationCheck) -> Iterator[None]:
     """Says that a metric cannot be computed as a UserError that names the rule."""
     try:
         yield
@@ -54,7 +54,7 @@ def metric_errors_named(check: Check) -> Iterator[None]:
         raise check.cannot(str(error)) from error
 
 
-def needed_columns(checks: Sequence[Check], table: PartedTable) -> list[str]:
+def needed_columns(checks: Sequence[ExpectationCheck], table: PartedTable) -> list[str]:
     """The columns that these checks read, in the table's order; one where none is needed, so that rows are counted."""
     if any(check.reads is None for check in checks):
         return table.names
@@ -62,8 +62,10 @@ def needed_columns(checks: Sequence[Check], table: PartedTable) -> list[str]:
     return [name for name in table.names if name in read] or table.names[:1]
 
 
-def _plan(checks: Sequence[Check], table: PartedTable, columns: WholeColumns) -> tuple[_Plan, list[Check]]:
-    plan, batches = _Plan(), []
+def _plan(
+    checks: Sequence[ExpectationCheck], table: PartedTable, columns: WholeColumns
+) -> tuple[_PassPlan, list[ExpectationCheck]]:
+    plan, batches = _PassPlan(), []
     for check in checks:
         wanted = [*_about_table(check), *known_beforehand(check)]
         ways = {one.id: (one, merged(one, table.types, columns, table.batch_of)) for one in wanted}
@@ -77,7 +79,7 @@ def _plan(checks: Sequence[Check], table: PartedTable, columns: WholeColumns) ->
     return plan, batches
 
 
-def _collect(plan: _Plan, table: PartedTable, columns: WholeColumns) -> None:
+def _collect(plan: _PassPlan, table: PartedTable, columns: WholeColumns) -> None:
     needed = needed_columns(plan.checks, table)
     asked = [metric for metric, way in plan.metrics.values() if way.asked]
     start = 0
@@ -92,21 +94,21 @@ def _collect(plan: _Plan, table: PartedTable, columns: WholeColumns) -> None:
         start += part.height
 
 
-def _about_table(check: Check) -> list[MetricConfiguration]:
+def _about_table(check: ExpectationCheck) -> list[MetricConfiguration]:
     """The metrics of a rule about the table; those of a rule about rows are counted with its rows."""
     if check.condition is not None:
         return []
     return [metric for metric in check.metrics.values() if metric.metric_name not in OF_SCHEMA]
 
 
-def _known_of_batch(check: Check, table: PartedTable) -> dict[Any, Any]:
+def _known_of_batch(check: ExpectationCheck, table: PartedTable) -> dict[Any, Any]:
     """What a condition compares with, where its column holds no numbers."""
     wanted = known_beforehand(check)
     engine = table.whole(check.reads) if wanted else table.schema_engine()
     return {metric.id: engine.compute_one(metric) for metric in wanted}
 
 
-def _of_schema(checks: Sequence[Check], engine: PartEngine) -> dict[Any, Any]:
+def _of_schema(checks: Sequence[ExpectationCheck], engine: PartEngine) -> dict[Any, Any]:
     wanted = [metric for check in checks for metric in check.metrics.values() if metric.metric_name in OF_SCHEMA]
     values, aborted = engine.compute(wanted)
     refuse_aborted(checks, aborted)

@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation_configuration import Expectatio
 from tasks.errors import UserError
 from tasks.tables import storage
 from tasks.validation.expectations import Rule, Suite
-from tasks.validation.findings import Finding
+from tasks.validation.findings import ExpectationResult
 from tasks.validation.gx.examination import Examination
 from tasks.validation.suite_file import KNOWN_TYPES
 from tasks.validation.whole_columns import WholeColumns
@@ -242,7 +242,7 @@ def suite(*entries: tuple[str, dict[str, Any]]) -> Suite:
 
 def by_parts(
     folder: Path, entries: list[tuple[str, dict[str, Any]]], cuts: list[int], table: pl.DataFrame = TABLE
-) -> tuple[list[Finding], Any, dict[int, list[int]]]:
+) -> tuple[list[ExpectationResult], Any, dict[int, list[int]]]:
     """The findings, Great Expectations' result, and the failing rows by rule."""
     ends = [0, *sorted(cuts), table.height]
     storage.write_parts(folder / "raw", [table[start:end] for start, end in itertools.pairwise(ends)] or [table])

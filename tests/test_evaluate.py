@@ -12,7 +12,8 @@ import pytest
 
 from tasks import augment, evaluate, files, normalize, reports
 from tasks.errors import UserError
-from tasks.evaluation.predictions import Answers, judge_classes, judge_values
+from tasks.evaluation.page_content import raw_rows
+from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
 from tasks.params.augment import Augment
 from tasks.params.evaluate import Evaluate
 from tasks.params.normalize import Normalize
@@ -187,19 +188,20 @@ def test_raw_and_normalized_rows_must_be_the_same(damaged: Paths) -> None:
 
 
 def test_raw_rows_are_found_in_their_parts(classified: Paths) -> None:
-    found = evaluate.raw_rows(classified, [39, 0, 15], NUM_TEST)
+    found = raw_rows(classified, [39, 0, 15], NUM_TEST)
     assert {row: values["id"] for row, values in found.items()} == {0: "row-2-0", 15: "row-2-15", 39: "row-2-39"}
 
 
 def test_the_surest_mistakes_come_first() -> None:
-    given = np.array([[0.1, 0.9], [0.4, 0.6], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7]])
-    judged = judge_classes(("a", "b"), Answers(actual=np.array([0, 0, 0, 0, 1]), given=given), Evaluate())
-    assert judged.worst == [0, 3, 1]
-    assert judged.verdict == "3 of 5 test rows wrong"
+    y_score = np.array([[0.1, 0.9], [0.4, 0.6], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7]])
+    predictions = Predictions(y_true=np.array([0, 0, 0, 0, 1]), y_score=y_score)
+    evaluation = evaluate_classification(("a", "b"), predictions, Evaluate())
+    assert evaluation.worst == [0, 3, 1]
+    assert evaluation.verdict == "3 of 5 test rows wrong"
 
 
 def test_the_furthest_answers_come_first() -> None:
-    answers = Answers(actual=np.array([1, 2, 3], dtype=np.float32), given=np.array([1.0, 5.0, 2.0]))
-    judged = judge_values(answers)
-    assert judged.worst == [1, 2, 0]
-    assert judged.predictions.rows() == [(1.0, 1.0), (2.0, 5.0), (3.0, 2.0)]
+    predictions = Predictions(y_true=np.array([1, 2, 3], dtype=np.float32), y_score=np.array([1.0, 5.0, 2.0]))
+    evaluation = evaluate_regression(predictions)
+    assert evaluation.worst == [1, 2, 0]
+    assert evaluation.predictions.rows() == [(1.0, 1.0), (2.0, 5.0), (3.0, 2.0)]

@@ -1,4 +1,4 @@
-"""What the test rows say of a model, as numbers: pure functions over answers and truths."""
+"""What the test rows say of a model, as numbers: pure functions over predictions and truths."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Reliability:
 
 def classification_metrics(
     classes: Sequence[str],
-    actual: Ints,
-    probabilities: Floats,
+    y_true: Ints,
+    y_score: Floats,
     average: Literal["macro", "weighted"],
     positive: str | None = None,
 ) -> dict[str, float]:
     """Accuracy, precision, recall, F1, ROC-AUC and log loss by their usual names.
 
-    `actual`: [N] class numbers, `probabilities`: [N, K]. Two classes: precision, recall, F1 and ROC-AUC are those of
+    `y_true`: [N] class numbers, `y_score`: [N, K]. Two classes: precision, recall, F1 and ROC-AUC are those of
     the `positive` class (the last one when not given). More: precision, recall and F1 are averaged as told over the
     classes that were seen or answered, which is scikit-learn's own habit, and ROC-AUC is the mean of one class against
     the rest over the classes that the test rows hold. Raises UserError when an answer is not finite or a metric is
@@ -54,36 +54,36 @@ def classification_metrics(
     """
     from sklearn.metrics import accuracy_score, log_loss
 
-    number = positive_number(classes, positive)
-    _check_answers(actual, probabilities)
-    if len(np.unique(actual)) < 2:
-        only = classes[int(actual[0])]
+    positive_class = positive_number(classes, positive)
+    _check_predictions(y_true, y_score)
+    if len(np.unique(y_true)) < 2:
+        only = classes[int(y_true[0])]
         raise UserError(
-            f"evaluate: roc_auc is undefined: all {len(actual)} test rows are of the class {only!r}; {_LARGER_TEST}"
+            f"evaluate: roc_auc is undefined: all {len(y_true)} test rows are of the class {only!r}; {_LARGER_TEST}"
         )
     # Single-precision probabilities sum to 1 only roughly, and log_loss warns of that.
-    sure = probabilities.astype(np.float64) / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
-    predicted = sure.argmax(axis=1)
+    normalized = y_score.astype(np.float64) / y_score.sum(axis=1, keepdims=True, dtype=np.float64)
+    y_pred = normalized.argmax(axis=1)
     return {
-        "accuracy": float(accuracy_score(actual, predicted)),
-        **_precision_recall_f1(actual, predicted, average, number),
-        "roc_auc": _roc_auc(actual, sure, number),
-        "log_loss": float(log_loss(actual, sure, labels=np.arange(len(classes)))),
+        "accuracy": float(accuracy_score(y_true, y_pred)),
+        **_precision_recall_f1(y_true, y_pred, average, positive_class),
+        "roc_auc": _roc_auc(y_true, normalized, positive_class),
+        "log_loss": float(log_loss(y_true, normalized, labels=np.arange(len(classes)))),
     }
 
 
-def regression_metrics(actual: Floats, predicted: Floats) -> dict[str, float]:
+def regression_metrics(y_true: Floats, y_pred: Floats) -> dict[str, float]:
     """RMSE, MAE and R² of [N] answers. Raises UserError when an answer is not finite or R² is undefined."""
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-    _check_answers(actual, predicted)
-    actual, predicted = actual.astype(np.float64), predicted.astype(np.float64)
-    if len(np.unique(actual)) < 2:
-        raise UserError(f"evaluate: r2 is undefined: the test rows hold one value only, {actual[0]:g}; {_LARGER_TEST}")
+    _check_predictions(y_true, y_pred)
+    y_true, y_pred = y_true.astype(np.float64), y_pred.astype(np.float64)
+    if len(np.unique(y_true)) < 2:
+        raise UserError(f"evaluate: r2 is undefined: the test rows hold one value only, {y_true[0]:g}; {_LARGER_TEST}")
     return {
-        "rmse": float(root_mean_squared_error(actual, predicted)),
-        "mae": float(mean_absolute_error(actual, predicted)),
-        "r2": float(r2_score(actual, predicted)),
+        "rmse": float(root_mean_squared_error(y_true, y_pred)),
+        "mae": float(mean_absolute_error(y_true, y_pred)),
+        "r2": float(r2_score(y_true, y_pred)),
     }
 
 
@@ -106,62 +106,63 @@ def positive_number(classes: Sequence[str], positive: str | None) -> int | None:
     return list(classes).index(positive)
 
 
-def confusion_counts(actual: Ints, predicted: Ints, num_classes: int) -> NDArray[np.int64]:
-    """[K, K] rows of each class (down) that were answered as each class (across)."""
-    flat = actual.astype(np.int64) * num_classes + predicted
-    return np.bincount(flat, minlength=num_classes**2).reshape(num_classes, num_classes).astype(np.int64)
+def confusion_counts(y_true: Ints, y_pred: Ints, num_classes: int) -> NDArray[np.int64]:
+    """[K, K] rows of each class (down) that were predicted as each class (across)."""
+    from sklearn.metrics import confusion_matrix
+
+    counts: NDArray[np.int64] = confusion_matrix(y_true, y_pred, labels=np.arange(num_classes)).astype(np.int64)
+    return counts
 
 
-def class_scores(classes: Sequence[str], counts: NDArray[np.int64]) -> list[ClassScore]:
-    """Each class by itself, from `confusion_counts`; what has no rows to be measured on counts as 0."""
-    hits = np.diagonal(counts)
-    answered, present = counts.sum(axis=0), counts.sum(axis=1)
-    precision, recall = _share(hits, answered), _share(hits, present)
-    f1 = _share(2 * hits, answered + present)
+def class_scores(classes: Sequence[str], y_true: Ints, y_pred: Ints) -> list[ClassScore]:
+    """Each class by itself; what has no rows to be measured on counts as 0."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    labels = np.arange(len(classes))
+    scores = precision_recall_fscore_support(y_true, y_pred, labels=labels, average=None, zero_division=0.0)
     return [
         ClassScore(name=name, precision=float(p), recall=float(r), f1=float(f), num_rows=int(n))
-        for name, p, r, f, n in zip(classes, precision, recall, f1, present, strict=True)
+        for name, p, r, f, n in zip(classes, *scores, strict=True)
     ]
 
 
-def reliability(claimed: Floats, came_true: NDArray[np.bool_], num_bins: int = 10) -> Reliability:
+def reliability(y_score: Floats, is_positive: NDArray[np.bool_], num_bins: int = 10) -> Reliability:
     """Claimed probabilities [N] against what came true [N], in bins of equal width; empty bins are left out."""
-    numbers = np.minimum((claimed * num_bins).astype(np.int64), num_bins - 1)
-    rows = np.bincount(numbers, minlength=num_bins)
-    filled = rows > 0
-    sums = [np.bincount(numbers, weights=values, minlength=num_bins)[filled] for values in (claimed, came_true)]
-    return Reliability(claimed=sums[0] / rows[filled], observed=sums[1] / rows[filled], num_rows=rows[filled])
+    # By hand: scikit-learn's calibration_curve does not say how many rows a bin has, and the plot shows that.
+    bin_numbers = np.minimum((y_score * num_bins).astype(np.int64), num_bins - 1)
+    num_rows = np.bincount(bin_numbers, minlength=num_bins)
+    filled = num_rows > 0
+    sums = [np.bincount(bin_numbers, weights=values, minlength=num_bins)[filled] for values in (y_score, is_positive)]
+    return Reliability(
+        claimed=sums[0] / num_rows[filled], observed=sums[1] / num_rows[filled], num_rows=num_rows[filled]
+    )
 
 
-def _check_answers(actual: NDArray[Any], answers: Floats) -> None:
-    if len(actual) == 0:
+def _check_predictions(y_true: NDArray[Any], predictions: Floats) -> None:
+    if len(y_true) == 0:
         raise UserError(f"evaluate: there are no test rows, so nothing can be measured; {_LARGER_TEST}")
-    wrong = np.flatnonzero(~np.isfinite(answers.reshape(len(answers), -1)).all(axis=1))
-    if len(wrong):
+    not_finite = np.flatnonzero(~np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1))
+    if len(not_finite):
         raise UserError(
-            f"evaluate: the model's answer is not a finite number for {len(wrong)} of {len(answers)} test rows "
-            f"(the first is row {wrong[0]}); lower train.learning_rate or scale the inputs, and train again"
+            f"evaluate: the model's answer is not a finite number for {len(not_finite)} of {len(predictions)} test "
+            f"rows (the first is row {not_finite[0]}); lower train.learning_rate or scale the inputs, and train again"
         )
 
 
-def _precision_recall_f1(actual: Ints, predicted: Ints, average: str, positive: int | None) -> dict[str, float]:
+def _precision_recall_f1(y_true: Ints, y_pred: Ints, average: str, positive: int | None) -> dict[str, float]:
     from sklearn.metrics import precision_recall_fscore_support
 
     if positive is None:
-        labels, how = np.union1d(actual, predicted), average
+        labels, averaging = np.union1d(y_true, y_pred), average
     else:
         # One label, averaged over itself: "binary" would ask for the label to be there.
-        labels, how = np.array([positive]), "macro"
-    scores = precision_recall_fscore_support(actual, predicted, labels=labels, average=how, zero_division=0.0)
+        labels, averaging = np.array([positive]), "macro"
+    scores = precision_recall_fscore_support(y_true, y_pred, labels=labels, average=averaging, zero_division=0.0)
     return {name: float(score) for name, score in zip(("precision", "recall", "f1"), scores[:3], strict=True)}
 
 
-def _roc_auc(actual: Ints, probabilities: Floats, positive: int | None) -> float:
+def _roc_auc(y_true: Ints, y_score: Floats, positive: int | None) -> float:
     from sklearn.metrics import roc_auc_score
 
-    numbers = np.unique(actual) if positive is None else [positive]
-    return float(np.mean([roc_auc_score(actual == number, probabilities[:, number]) for number in numbers]))
-
-
-def _share(part: Ints, whole: Ints) -> Floats:
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    numbers = np.unique(y_true) if positive is None else [positive]
+    return float(np.mean([roc_auc_score(y_true == number, y_score[:, number]) for number in numbers]))

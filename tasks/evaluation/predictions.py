@@ -1,4 +1,4 @@
-"""What answers to the test rows are worth: metrics, pictures, and which rows to look at."""
+"""What predictions on the test rows are worth: metrics, pictures, and which rows to look at."""
 
 from __future__ import annotations
 
@@ -36,77 +36,77 @@ _DIGITS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """The test rows' truths [N] and the model's answers: probabilities [N, K], or values [N] for regression."""
+class Predictions:
+    """The test rows' true values [N] and what is predicted: probabilities [N, K], or values [N] for regression."""
 
-    actual: NDArray[Any]
-    given: NDArray[np.float64]
+    y_true: NDArray[Any]
+    y_score: NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """What the answers are worth. `predictions` has a line a test row; `worst` are row numbers, worst first.
+class Evaluation:
+    """What the predictions are worth. `predictions` has a line a test row; `worst` are row numbers, worst first.
 
     `verdict` puts it in rows or units, such as "2 of 270 wrong".
     """
 
     metrics: dict[str, float]
     predictions: pl.DataFrame
-    pictures: list[Plot]
+    plots: list[Plot]
     worst: list[int]
     verdict: str
     scores: list[ClassScore]
     positive: str | None = None
 
 
-def judge_classes(classes: Sequence[str], answers: Answers, config: Evaluate) -> Judgement:
-    """Answers as probabilities [N, K] against class numbers."""
-    actual, given = answers.actual, answers.given
-    metrics = classification_metrics(classes, actual, given, config.average, config.positive)
-    predicted, claimed = given.argmax(axis=1), given.max(axis=1)
-    counts = confusion_counts(actual, predicted, len(classes))
+def evaluate_classification(classes: Sequence[str], predictions: Predictions, config: Evaluate) -> Evaluation:
+    """Predictions as probabilities [N, K] against class numbers."""
+    y_true, y_score = predictions.y_true, predictions.y_score
+    metrics = classification_metrics(classes, y_true, y_score, config.average, config.positive)
+    y_pred, confidence = y_score.argmax(axis=1), y_score.max(axis=1)
+    counts = confusion_counts(y_true, y_pred, len(classes))
     positive = positive_number(classes, config.positive)
     names = np.array(classes, dtype=object)
-    wrong = np.flatnonzero(predicted != actual)
-    return Judgement(
+    wrong_rows = np.flatnonzero(y_pred != y_true)
+    return Evaluation(
         metrics=metrics,
         predictions=pl.DataFrame(
             {
-                "actual": names[actual].tolist(),
-                "predicted": names[predicted].tolist(),
-                "probability": claimed.round(_DIGITS),
+                "actual": names[y_true].tolist(),
+                "predicted": names[y_pred].tolist(),
+                "probability": confidence.round(_DIGITS),
             }
         ),
-        pictures=[confusion_matrix(classes, counts), *_probability_pictures(classes, answers, positive)],
-        worst=_first(wrong, -claimed[wrong]),
-        verdict=f"{len(wrong):,} of {len(actual):,} test rows wrong",
-        scores=class_scores(classes, counts),
+        plots=[confusion_matrix(classes, counts), *_probability_plots(classes, predictions, positive)],
+        worst=_first(wrong_rows, -confidence[wrong_rows]),
+        verdict=f"{len(wrong_rows):,} of {len(y_true):,} test rows wrong",
+        scores=class_scores(classes, y_true, y_pred),
         positive=None if positive is None else classes[positive],
     )
 
 
-def judge_values(answers: Answers) -> Judgement:
-    """Answers as values [N] against values."""
-    actual, given = answers.actual.astype(np.float64), answers.given
-    metrics = regression_metrics(actual, given)
-    off = np.abs(given - actual)
-    return Judgement(
+def evaluate_regression(predictions: Predictions) -> Evaluation:
+    """Predictions as values [N] against values."""
+    y_true, y_pred = predictions.y_true.astype(np.float64), predictions.y_score
+    metrics = regression_metrics(y_true, y_pred)
+    errors = np.abs(y_pred - y_true)
+    return Evaluation(
         metrics=metrics,
         # Nine digits are what a single-precision number holds.
-        predictions=pl.DataFrame({"actual": actual, "predicted": given}).with_columns(pl.all().round_sig_figs(9)),
-        pictures=[predicted_against_actual(actual, given), residuals(actual, given)],
-        worst=_first(np.arange(len(off)), -off),
-        verdict=f"half of {len(actual):,} test rows within {number(float(np.median(off)))}",
+        predictions=pl.DataFrame({"actual": y_true, "predicted": y_pred}).with_columns(pl.all().round_sig_figs(9)),
+        plots=[predicted_against_actual(y_true, y_pred), residuals(y_true, y_pred)],
+        worst=_first(np.arange(len(errors)), -errors),
+        verdict=f"half of {len(y_true):,} test rows within {number(float(np.median(errors)))}",
         scores=[],
     )
 
 
-def _probability_pictures(classes: Sequence[str], answers: Answers, positive: int | None) -> list[Plot]:
-    actual, given = answers.actual, answers.given
+def _probability_plots(classes: Sequence[str], predictions: Predictions, positive: int | None) -> list[Plot]:
+    y_true, y_score = predictions.y_true, predictions.y_score
     if positive is None:
-        bins = reliability(given.max(axis=1), given.argmax(axis=1) == actual)
+        bins = reliability(y_score.max(axis=1), y_score.argmax(axis=1) == y_true)
         return [calibration(bins, "probability of the answer")]
-    name, truth, probability = classes[positive], actual == positive, given[:, positive]
+    name, truth, probability = classes[positive], y_true == positive, y_score[:, positive]
     return [roc_curve(name, truth, probability), calibration(reliability(probability, truth), f"probability of {name}")]
 
 

@@ -125,9 +125,10 @@ def test_one_value_only_has_no_r2() -> None:
 
 
 def test_class_scores_by_hand() -> None:
-    counts = confusion_counts(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1]), 4)
+    y_true, y_pred = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 1])
+    counts = confusion_counts(y_true, y_pred, 4)
     assert counts.tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
-    first, second, third, absent = class_scores(("a", "b", "c", "d"), counts)
+    first, second, third, absent = class_scores(("a", "b", "c", "d"), y_true, y_pred)
     assert (first.precision, first.recall, first.num_rows) == (1.0, 0.5, 2)
     assert (second.precision, second.recall) == (pytest.approx(1 / 3), 1.0)
     assert (third.f1, absent.f1, absent.num_rows) == (0.0, 0.0, 0)
@@ -139,7 +140,7 @@ def test_class_scores_agree_with_the_metrics(seed: int, num_classes: int, num_ro
     predicted = probabilities.argmax(axis=1)
     counts = confusion_counts(actual, predicted, num_classes)
     assert counts.sum() == len(actual)
-    scores = class_scores([str(n) for n in range(num_classes)], counts)
+    scores = class_scores([str(n) for n in range(num_classes)], actual, predicted)
     assert [score.f1 for score in scores] == pytest.approx(f1_score(actual, predicted, average=None, zero_division=0))
 
 

@@ -1,0 +1,114 @@
+"""What the report page shows of a pipeline: its rows from stage to stage, its figures, its worst mistakes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from tasks import files
+from tasks.augmentation.settings import SECTIONS
+from tasks.errors import UserError
+from tasks.evaluation.plots import Plot
+from tasks.evaluation.predictions import Evaluation
+from tasks.evaluation.report_page import Mistake, Page, Station, show_row
+from tasks.paths import PARTS, Paths
+from tasks.reports import headline, number
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset
+
+
+def page_of(
+    paths: Paths, dataset: Dataset, metrics: dict[str, float], evaluation: Evaluation, learning: list[Plot]
+) -> Page:
+    """The page's content, from what this and earlier stages left."""
+    run_facts = files.read_json(paths.run)
+    augmentation = files.read_json(paths.augmentation_report)
+    is_augmented = any(augmentation.get(section) for section in SECTIONS)
+    return Page(
+        pipeline=paths.pipeline,
+        dataset=dataset,
+        headline=headline(metrics),
+        lead=_lead(dataset, run_facts["trainer"], len(evaluation.scores)),
+        verdict=evaluation.verdict,
+        metrics=metrics,
+        run=run_facts,
+        stations=stations(paths, dataset),
+        learning=learning,
+        pictures=evaluation.plots,
+        scores=evaluation.scores,
+        positive=evaluation.positive,
+        mistakes=mistakes(paths, dataset, evaluation),
+        augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
+    )
+
+
+def stations(paths: Paths, dataset: Dataset) -> list[Station]:
+    """How many rows every stage let through, and what it set aside."""
+    validation, cleaning, split = map(
+        files.read_json, (paths.validation_report, paths.cleaning_report, paths.split_report)
+    )
+    valid = validation["num_rows"] - validation["num_quarantined"]
+    checked = (_quarantined(validation["num_quarantined"]), f"{len(validation['expectations']):,} expectations")
+    rules = [f"{rule['num_quarantined']:,} {name.replace('_', ' ')}" for name, rule in cleaning["rules"].items()]
+    return [
+        Station(name="ingested", num_rows=dataset.num_rows),
+        Station(name="valid", num_rows=valid, notes=checked),
+        Station(
+            name="clean", num_rows=cleaning["num_rows_out"], notes=(_quarantined(cleaning["num_quarantined"]), *rules)
+        ),
+        *(Station(name=part, num_rows=split["num_rows"][part]) for part in PARTS),
+    ]
+
+
+def raw_rows(paths: Paths, row_numbers: Sequence[int], num_rows: int) -> dict[int, dict[str, Any]]:
+    """The test rows with these numbers as they came in, a part in memory at a time.
+
+    Raises UserError when split/test/ has not the rows that normalized/test/ has, `num_rows`.
+    """
+    rows: dict[int, dict[str, Any]] = {}
+    start = 0
+    for part in storage.read_parts(paths.split("test")):
+        for row in row_numbers:
+            if start <= row < start + part.height:
+                rows[row] = part.row(row - start, named=True)
+        start += part.height
+    if start != num_rows:
+        raise UserError(
+            f"{paths.relative(paths.split('test'))} has {start:,} rows and {paths.relative(paths.normalized('test'))} "
+            f"{num_rows:,}; run `modelwright run {paths.pipeline} --from normalize`"
+        )
+    return rows
+
+
+def mistakes(paths: Paths, dataset: Dataset, evaluation: Evaluation) -> list[Mistake]:
+    """The worst predictions with the raw rows they are for."""
+    rows = raw_rows(paths, evaluation.worst, evaluation.predictions.height)
+    columns = [column for column in dataset.columns if column.role in ("id", "feature")]
+    predictions = evaluation.predictions
+    return [_mistake(row, predictions.row(row, named=True), show_row(rows[row], columns)) for row in evaluation.worst]
+
+
+def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:
+    if "probability" in answer:
+        certainty = f"{answer['probability']:.1%} sure"
+        return Mistake(
+            row=row, actual=answer["actual"], predicted=answer["predicted"], certainty=certainty, values=values
+        )
+    actual, predicted = answer["actual"], answer["predicted"]
+    error = predicted - actual
+    certainty = f"{number(abs(error))} too {'high' if error > 0 else 'low'}"
+    return Mistake(row=row, actual=number(actual), predicted=number(predicted), certainty=certainty, values=values)
+
+
+def _lead(dataset: Dataset, kind: str, num_classes: int) -> str:
+    features = dataset.features
+    counts = Counter(column.type for column in features)
+    columns = " and ".join(f"{count:,} {name} column{'s' if count > 1 else ''}" for name, count in counts.items())
+    learnt_from = columns if len(features) > 1 else f"the {features[0].type} column {features[0].name}"
+    what = f"one of {num_classes:,} classes" if num_classes else "a number"
+    return f"Predicts {dataset.target.name}, {what}, from {learnt_from}. Trained with {kind}."
+
+
+def _quarantined(count: int) -> str:
+    return f"{count:,} set aside" if count else "none set aside"

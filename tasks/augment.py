@@ -56,12 +56,12 @@ def _write_rows(changes: Changes, counts: NDArray[np.int64], paths: Paths) -> in
 def _balancing(changes: Changes, counts: NDArray[np.int64], parts: Iterable[pl.DataFrame]) -> Iterable[pl.DataFrame]:
     """The rows that the rare classes lack."""
     config, recipe = changes.config, changes.recipe
-    wanted = lacking(counts, config.copies)
+    num_missing = lacking(counts, config.copies)
     match config.balance:
         case "repeat":
-            return repeats(parts, recipe, counts, wanted)
+            return repeats(parts, recipe, counts, num_missing)
         case "smote":
-            return smote(parts, recipe, wanted, config.neighbours, config.seed)
+            return smote(parts, recipe, num_missing, config.neighbours, config.seed)
         case _:
             return []
 
@@ -83,7 +83,7 @@ def _deviations(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, floa
         for field in fields:
             values = from_series(field, part[field.name])[:, 0].astype(np.float64)
             states[field.name].append(moments(values))
-    return {name: round_significant(reduce(merged, found).center_and_deviation[1]) for name, found in states.items()}
+    return {name: round_significant(reduce(merged, parts).center_and_deviation[1]) for name, parts in states.items()}
 
 
 def _record(changes: Changes, counts: NDArray[np.int64], num_rows_in: int, num_rows: int) -> dict[str, Any]:

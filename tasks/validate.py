@@ -79,12 +79,12 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
         write_behind() as later,
     ):
         for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
-            stays, goes = split_rows(part, reasons(failing, part), "validate")
-            if goes.is_empty() and part.height:
+            kept, quarantined = split_rows(part, reasons(failing, part), "validate")
+            if quarantined.is_empty() and part.height:
                 valid.copy(file, part.height)
             else:
-                valid.append(stays)
-            quarantine.append(goes)
+                valid.append(kept)
+            quarantine.append(quarantined)
             later(profile.add, part)
     return RowCounts(num_rows=valid.num_rows + quarantine.num_rows, num_quarantined=quarantine.num_rows)
 

@@ -23,8 +23,8 @@ def given_sections(config: Augment) -> dict[str, Config]:
 
 def trainer_settings(report: Mapping[str, Any]) -> Augment:
     """What the trainer does on the batch, as augmentation.json says: nothing where changed copies were written down."""
-    told = () if report.get("copies") else (*SECTIONS, "mix")
-    return Augment.model_validate({name: report[name] for name in told if report.get(name) is not None})
+    names = () if report.get("copies") else (*SECTIONS, "mix")
+    return Augment.model_validate({name: report[name] for name in names if report.get(name) is not None})
 
 
 def check_settings(config: Augment, recipe: Recipe) -> None:

@@ -163,8 +163,8 @@ def deliver_waiting(paths: Paths) -> bool:
 
 def find_run(client: MlflowClient, experiment_id: str, model: str) -> str | None:
     """The id of the newest run that made the model with this digest."""
-    found = client.search_runs([experiment_id], f"tags.`{MODEL_TAG}` = '{model}'", max_results=1)
-    return str(found[0].info.run_id) if found else None
+    runs = client.search_runs([experiment_id], f"tags.`{MODEL_TAG}` = '{model}'", max_results=1)
+    return str(runs[0].info.run_id) if runs else None
 
 
 def flat_params(config: Config) -> dict[str, str]:

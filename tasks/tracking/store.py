@@ -84,12 +84,12 @@ def experiment(client: MlflowClient, project: Project, name: str) -> str:
 
     Local stores get a place for artifacts that does not depend on the working directory; a server has its own.
     """
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    existing = client.get_experiment_by_name(name)
+    if existing is None:
         return _create_experiment(client, project, name)
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if existing.lifecycle_stage == "deleted":
+        client.restore_experiment(existing.experiment_id)
+    return str(existing.experiment_id)
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -175,10 +175,10 @@ def _create_experiment(client: MlflowClient, project: Project, name: str) -> str
         return str(client.create_experiment(name, artifact_location=location, tags=_EXPERIMENT_TAGS))
     except MlflowException:
         # Another process may have made it in between; any other failure shows again here.
-        found = client.get_experiment_by_name(name)
-        if found is None:
+        existing = client.get_experiment_by_name(name)
+        if existing is None:
             raise
-        return str(found.experiment_id)
+        return str(existing.experiment_id)
 
 
 def _silence() -> None:

@@ -24,14 +24,14 @@ def drift(config: Drift, incoming: DataProfile, accepted: Accepted) -> list[Warn
     if not config.enabled or before.accepted is None:
         return []
     old, new = before.accepted.columns, incoming.columns
-    found = list(_rows(config, incoming.num_rows, before.num_rows_history))
-    found += [_warned("gone_column", name, "is gone", old[name].type, None) for name in old if name not in new]
+    warnings = list(_rows(config, incoming.num_rows, before.num_rows_history))
+    warnings += [_warned("gone_column", name, "is gone", old[name].type, None) for name in old if name not in new]
     for name, column in new.items():
         if name not in old:
-            found.append(_warned("new_column", name, "is new", None, column.type))
+            warnings.append(_warned("new_column", name, "is new", None, column.type))
         else:
-            found += _column(config, name, old[name], column, incoming.num_rows)
-    return found
+            warnings += _column(config, name, old[name], column, incoming.num_rows)
+    return warnings
 
 
 def _rows(config: Drift, num_rows: int, history: tuple[int, ...]) -> Iterator[Warned]:

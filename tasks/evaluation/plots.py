@@ -89,13 +89,13 @@ def roc_curve(positive: str, actual: NDArray[np.bool_], probability: Floats) -> 
     from sklearn.metrics import roc_auc_score
     from sklearn.metrics import roc_curve as curve
 
-    false_alarms, found, _ = curve(actual, probability)
+    false_positive_rate, true_positive_rate, _ = curve(actual, probability)
 
     def draw(figure: Figure, theme: Theme) -> None:
         axes = figure.add_subplot()
         axes.plot([0, 1], [0, 1], color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
-        axes.plot(false_alarms, found, color=theme.blue, linewidth=2)
-        axes.fill_between(false_alarms, found, color=theme.blue, alpha=0.1, linewidth=0)
+        axes.plot(false_positive_rate, true_positive_rate, color=theme.blue, linewidth=2)
+        axes.fill_between(false_positive_rate, true_positive_rate, color=theme.blue, alpha=0.1, linewidth=0)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         _dress(axes, theme, "false alarms (false positive rate)", "found (true positive rate)")
 
@@ -139,15 +139,18 @@ def predicted_against_actual(actual: Floats, predicted: Floats) -> Plot:
 
 def residuals(actual: Floats, predicted: Floats) -> Plot:
     """What the answer is off by, along the answer: a pattern here is something that the model has not learnt."""
-    off = predicted - actual
+    errors = predicted - actual
 
     def draw(figure: Figure, theme: Theme) -> None:
         axes = figure.add_subplot()
         axes.axhline(0, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
-        _dots(axes, theme, predicted, off)
+        _dots(axes, theme, predicted, errors)
         _dress(axes, theme, "predicted", "predicted - actual")
 
-    alt = f"Residuals: answers are off by {off.mean():+.4g} on average, from {off.min():.4g} to {off.max():+.4g}."
+    alt = (
+        f"Residuals: answers are off by {errors.mean():+.4g} on average, "
+        f"from {errors.min():.4g} to {errors.max():+.4g}."
+    )
     return _picture("residuals", "Residuals", alt, (4.9, 3.9), draw)
 
 

@@ -127,8 +127,8 @@ def metric_rows(test: Mapping[str, float], validation: Mapping[str, float]) -> I
     """A line of the table for each metric: name, meaning, its value on the test and on the validation rows."""
     for name, value in test.items():
         title, meaning = _METRICS[name]
-        seen = validation.get(name, validation.get(f"validation_{name}"))
-        yield {"name": name, "title": title, "meaning": meaning, "test": value, "validation": seen}
+        on_validation = validation.get(name, validation.get(f"validation_{name}"))
+        yield {"name": name, "title": title, "meaning": meaning, "test": value, "validation": on_validation}
 
 
 def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:

@@ -58,8 +58,8 @@ class Moments:
         """The sample's (n - 1), as pandas computes it; NaN of fewer than two numbers, or with infinite ones."""
         if self._is_infinite or self.count < 2:
             return math.nan
-        spread = (self.squares * self.count - self.total**2) << 2 * _GUARD
-        root = math.isqrt(spread // (self.count * (self.count - 1)))
+        squared_deviations = (self.squares * self.count - self.total**2) << 2 * _GUARD
+        root = math.isqrt(squared_deviations // (self.count * (self.count - 1)))
         return _as_float(Fraction(root, _UNIT << _GUARD))
 
     @property

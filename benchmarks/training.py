@@ -198,7 +198,7 @@ def worker() -> None:
     """One of the processes that `workers` measures: takes some steps and says how long the fastest took."""
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     with joined(DEVICE.type) as workers, deterministic(DEVICE):
-        training = _training(_pictures(512), CNN, 256, workers=workers)
+        training = _training(_pictures(512), {**CNN, "norm": "none"}, 256, workers=workers)
         training.learn_mode()
         data = next(iter(training.batches.epoch(0)))
         train_step(training, data)

@@ -57,10 +57,12 @@ def fit_in_workers(config: TorchTrain, paths: Paths, listeners: Sequence[Listene
 
 
 def check_workers(config: TorchTrain) -> None:
-    """Raises UserError for more workers than there are cores, or GPUs, one of which each needs for itself."""
+    """Raises UserError for more workers than there are cores, or GPUs (each needs one for itself), and for batch norm
+    on a CPU."""
     import torch
 
     from tasks.trainers.torch.devices import choose_device
+    from tasks.trainers.torch.workers import batch_norm_needs_gpus
 
     device = choose_device(config.device)
     if device.type == "mps" or device.index is not None:
@@ -68,6 +70,9 @@ def check_workers(config: TorchTrain) -> None:
             f"train.device: {device} is one device, and train.workers is {config.workers}; use `device: cpu`, "
             "`device: cuda` for a GPU each, or `workers: 1`"
         )
+    # Said here for the networks of params.yaml, so that nobody waits for processes to start.
+    if device.type == "cpu" and config.workers > 1 and getattr(config.network, "norm", "none") == "batch":
+        raise batch_norm_needs_gpus(config.workers)
     there, name = (torch.cuda.device_count(), "GPUs") if device.type == "cuda" else (os.cpu_count() or 1, "cores")
     if config.workers > there:
         raise UserError(

@@ -87,7 +87,6 @@ class AtFirstEpoch(Recorder):
 def test_two_workers_learn_what_one_process_learns(paths: Paths) -> None:
     # 60 rows by 17: no step can be halved, and the last is smaller.
     config = _config(epochs=3, batch_size=17, clip_norm=1.0, ema_decay=0.9)
-    assert config.network.norm == "batch"  # type: ignore[union-attr]
     assert config.network.dropout > 0
     shared, alone = Recorder(), History()
     fitted = fit_in_workers(config, paths, [shared])
@@ -187,6 +186,17 @@ def test_no_more_workers_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
         check_workers(_config(workers=2, device="cuda:1"))
 
 
+def test_batch_norm_is_refused_on_cpus_and_the_advice_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    cnn = {"kind": "cnn", "channels": (4, 8)}
+    with pytest.raises(UserError, match=r"^train.workers: 2 .* `network: norm: none` .* or `workers: 1`$") as caught:
+        check_workers(_config(network=cnn))
+    assert "\n" not in str(caught.value)
+    check_workers(_config(network={**cnn, "norm": "none"}))
+    check_workers(_config(network={"kind": "mlp", "norm": "layer"}))
+    check_workers(_config(network=cnn, workers=1))
+
+
 def test_no_more_workers_than_rows(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     with pytest.raises(UserError, match=r"train.workers: 61 are more than the 60 training rows"):
@@ -199,7 +209,7 @@ def test_a_device_that_is_not_there_is_told_before_anything_starts(paths: Paths)
 
 
 def _config(**settings: Any) -> TorchTrain:
-    network = {"kind": "cnn", "channels": (4, 8), "style": "plain"}
+    network = {"kind": "cnn", "channels": (4, 8), "norm": "none"}
     common = {"kind": "torch", "network": network, "workers": 2, "batch_size": 16, "learning_rate": 0.01}
     return TorchTrain.model_validate({**common, "device": "cpu", **settings})
 

@@ -24,7 +24,7 @@ from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.optimizers import frozen, make_optimizer
 from tasks.trainers.torch.schedules import Schedule
 from tasks.trainers.torch.speed import Way
-from tasks.trainers.torch.workers import Workers, with_common_batch_norm
+from tasks.trainers.torch.workers import Workers, synchronized
 
 PREDICT_ROWS = 1024
 """Rows that are answered at once."""
@@ -60,7 +60,7 @@ class Training:
         self.scale = target_scale(targets, is_number=not job.spec.classes)
         self.loss: Loss = make_loss(config, job.spec, targets)
         network = build(config.network, job.spec, self.loss.num_outputs)
-        self.network: InputNetwork = with_common_batch_norm(network, workers).to(device)
+        self.network: InputNetwork = synchronized(network, workers, device).to(device)
         self.dropouts = [module for module in self.network.modules() if isinstance(module, Dropout)]
         self.taken: Taken | None = _begun_from(self)
         self.still: list[nn.Module] = frozen(self.network, config)

@@ -15,8 +15,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
-from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from tasks.errors import UserError
 
 MEETING = "MODELWRIGHT_MEETING"
 """The variable that names the file by which workers of one machine find each other."""
@@ -91,57 +92,26 @@ def joined(device_type: str) -> Iterator[Workers]:
         dist.destroy_process_group()
 
 
-class CommonBatchNorm(_BatchNorm):
-    """Batch norm by the mean and the variance of all workers' rows together: [B, C, ...] -> [B, C, ...].
+def synchronized(network: _Network, workers: Workers, device: torch.device) -> _Network:
+    """The network, its batch norms going by the rows of all workers (torch.nn.SyncBatchNorm); weights and their names
+    stay. Nothing changes for a process that is alone.
 
-    torch.nn.SyncBatchNorm does the same, but only where a GPU is (Ioffe and Szegedy, 2015, arXiv:1502.03167).
+    To be called before anything else keeps hold of the network's modules. Raises UserError for batch norm on a CPU.
     """
-
-    workers: Workers = ALONE
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - torch's name of it
-        if not self.training:
-            found: Tensor = super().forward(input)
-            return found
-        values = input.to(torch.promote_types(input.dtype, torch.float32))
-        mean, variance, num_values = _common_statistics(values, self.workers)
-        self._remember(mean, variance, num_values)
-        scale = torch.rsqrt(variance + self.eps)
-        shape = (1, -1) + (1,) * (values.dim() - 2)
-        if self.affine:
-            scale = scale * self.weight
-        normed = (values - mean.view(shape)) * scale.view(shape)
-        return (normed + self.bias.view(shape) if self.affine else normed).to(input.dtype)
-
-    @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor, num_values: Tensor) -> None:
-        # For rows to come; their variance is that of a sample, one value less.
-        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
-            return
-        self.num_batches_tracked += 1
-        share = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
-        of_sample = variance * num_values / (num_values - 1).clamp(min=1)
-        self.running_mean.lerp_(mean.to(self.running_mean), share)
-        self.running_var.lerp_(of_sample.to(self.running_var), share)
-
-    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002
-        """Takes what the norm in whose place it stands took: [B, C], [B, C, L], [B, C, H, W]."""
-
-
-def with_common_batch_norm(network: _Network, workers: Workers) -> _Network:
-    """The network, the batch norms within it put in place by those of all workers; weights and their names stay.
-
-    To be called before anything else keeps hold of the network's modules. Nothing changes for a process that is alone.
-    """
-    assert not isinstance(network, _BatchNorm), "a batch norm is a layer, not a network"
-    if workers.size == 1:
+    if workers.size == 1 or not any(isinstance(module, _BatchNorm) for module in network.modules()):
         return network
-    for name, module in network.named_children():
-        changed = (
-            _common(module, workers) if isinstance(module, _BatchNorm) else with_common_batch_norm(module, workers)
-        )
-        setattr(network, name, changed)
-    return network
+    if device.type != "cuda":
+        raise batch_norm_needs_gpus(workers.size)
+    whole: _Network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return whole
+
+
+def batch_norm_needs_gpus(num_workers: int) -> UserError:
+    """The refusal of batch norm in several processes on CPUs: torch's SyncBatchNorm sends between GPUs alone."""
+    return UserError(
+        f"train.workers: {num_workers} processes cannot share a batch norm on a CPU, only on GPUs; "
+        "use `network: norm: none` (mlp also has layer), or `workers: 1`"
+    )
 
 
 def _from_environment() -> Workers:
@@ -166,55 +136,3 @@ def _sum_flat(tensors: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for tensor, piece in zip(tensors, pieces, strict=True):
             tensor.copy_(piece.view_as(tensor))
-
-
-def _common(norm: _BatchNorm, workers: Workers) -> CommonBatchNorm:
-    common = CommonBatchNorm(norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats)
-    common.workers = workers
-    common.weight, common.bias = norm.weight, norm.bias
-    common.running_mean, common.running_var = norm.running_mean, norm.running_var
-    common.num_batches_tracked = norm.num_batches_tracked
-    return common.train(norm.training)
-
-
-def _common_statistics(values: Tensor, workers: Workers) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean [C] and variance [C] over all workers' values [B, C, ...], and how many there are of each channel.
-
-    Each worker's own come together in one message, a row each, and are merged (Chan et al., 1979, STAN-CS-79-773).
-    """
-    own = _own_statistics(values)
-    row = functional.pad(own[None], (0, 0, workers.rank, workers.size - 1 - workers.rank))
-    everyone: Tensor = _SumOverWorkers.apply(row)  # type: ignore[no-untyped-call]
-    channels = values.shape[1]
-    means, variances, counts = torch.split(everyone, [channels, channels, 1], dim=1)
-    num_values = counts.sum()
-    mean = (counts * means).sum(dim=0) / num_values
-    variance = (counts * (variances + (means - mean).square())).sum(dim=0) / num_values
-    return mean, variance, num_values
-
-
-def _own_statistics(values: Tensor) -> Tensor:
-    """Mean, variance and count of this worker's values [B, C, ...] -> [2 C + 1]; zeros where it has no rows."""
-    over = [dim for dim in range(values.dim()) if dim != 1]
-    num_values = values.numel() // values.shape[1]
-    if num_values:
-        variance, mean = torch.var_mean(values, dim=over, correction=0)
-    else:
-        variance = mean = values.sum(dim=over)
-    return torch.cat([mean, variance, mean.new_tensor([num_values])])
-
-
-class _SumOverWorkers(torch.autograd.Function):
-    """The sum over all workers, and of the gradients: what one worker sent is in what every worker got."""
-
-    @staticmethod
-    def forward(context: object, values: Tensor) -> Tensor:
-        summed = values.clone()
-        dist.all_reduce(summed)
-        return summed
-
-    @staticmethod
-    def backward(context: object, *gradients: Tensor) -> Tensor:
-        summed = gradients[0].clone()
-        dist.all_reduce(summed)
-        return summed

@@ -28,7 +28,7 @@ from tasks.model_input.block_columns import to_series
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Field, Spec
 from tasks.tables import storage
-from tasks.trainers.torch.batches import Batches, Data, Scale, StreamedBatches, make_batches
+from tasks.trainers.torch.batches import Batches, Data, StreamingBatches, TargetScale, make_batches
 
 RUNS = 3
 PART_ROWS = 2**23 // 784
@@ -48,12 +48,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         examples = _rows(Path(folder, "rows"))
         before = _peak()
-        streamed = _batches(examples, held_bytes=0)
-        assert isinstance(streamed, StreamedBatches)
+        streamed = _batches(examples, max_bytes=0)
+        assert isinstance(streamed, StreamingBatches)
         print(f"{examples.num_rows:,} rows, {examples.num_bytes >> 20} MiB in {NUM_PARTS} parts, {STEP_ROWS} a step")
         _measure(streamed, _learner(_cnn()), epoch=0)
         print(f"peak memory of streaming and learning: {_peak() - before} MiB more than before\n")
-        held = _batches(examples, held_bytes=examples.num_bytes)
+        held = _batches(examples, max_bytes=examples.num_bytes)
         print("| what | held, steps/s | streamed, steps/s | ratio (median of pairs) | share of waiting |")
         print("| --- | --- | --- | --- | --- |")
         _report("rows alone", _nothing, streamed, held)
@@ -82,8 +82,8 @@ def _measure(batches: Batches, learn: Callable[[Data], None], epoch: int) -> flo
     return batches.num_steps / (time.perf_counter() - since)
 
 
-def _batches(examples: StoredExamples, held_bytes: int) -> Batches:
-    return make_batches(examples, SPEC, Scale(), step_rows=STEP_ROWS, device=DEVICE, held_bytes=held_bytes, seed=0)
+def _batches(examples: StoredExamples, max_bytes: int) -> Batches:
+    return make_batches(examples, SPEC, TargetScale(), step_rows=STEP_ROWS, device=DEVICE, max_bytes=max_bytes, seed=0)
 
 
 def _nothing(data: Data) -> None:

@@ -20,12 +20,12 @@ class Rnn(JoinedNetwork):
         check_fields(spec, "rnn", _KINDS)
         super().__init__(
             spec,
-            lambda field: _Reader(config, field) if field.kind in _KINDS else None,
+            lambda field: RnnEncoder(config, field) if field.kind in _KINDS else None,
             joined_head(spec, config.width, config.dropout, num_outputs),
         )
 
 
-class _Reader(Encoder):
+class RnnEncoder(Encoder):
     """A column's steps through all layers: [B, L] tokens or [B, 1, n_mels, frames] -> [B, width].
 
     What is found is the last state of each direction beside the mean of the states, after the concat pooling of Howard

@@ -15,7 +15,7 @@ _SPREAD = 0.02
 with stays as noise: on 4,000 sentences of rt-polarity, text_cnn was right in 61 % of the others, and is in 73 %."""
 
 
-class Steps(nn.Module):
+class SequenceSteps(nn.Module):
     """Makes `width` numbers of each step: a block [B, ...] -> values [B, L, width] float32, and how many of the L steps
     each row has: [B] int64, at least 1."""
 
@@ -25,7 +25,7 @@ class Steps(nn.Module):
     """About the deviation of the values before anything is learnt."""
 
 
-class TokenSteps(Steps):
+class TokenSteps(SequenceSteps):
     """What is learnt of each token: [B, L] numbers -> [B, L, width].
 
     0 fills a text up and is 0 everywhere. A text of no tokens counts as one of one filling token.
@@ -44,7 +44,7 @@ class TokenSteps(Steps):
         return self.vectors(tokens), (tokens != 0).sum(dim=1).clamp(min=1)
 
 
-class FrameSteps(Steps):
+class FrameSteps(SequenceSteps):
     """The pitches of each frame: [B, 1, n_mels, frames] bytes -> [B, frames, n_mels]. All sounds have all frames."""
 
     def __init__(self, field: Field) -> None:
@@ -58,7 +58,7 @@ class FrameSteps(Steps):
         return values, torch.full((len(values),), self.length, device=values.device)
 
 
-def steps_of(field: Field, width: int) -> Steps:
+def steps_of(field: Field, width: int) -> SequenceSteps:
     """The steps of a text, each `width` numbers, or of a sound, each as many as it has pitches."""
     return TokenSteps(field, width) if field.kind == "tokens" else FrameSteps(field)
 

@@ -23,12 +23,12 @@ class Transformer(JoinedNetwork):
         check_fields(spec, "transformer", _KINDS)
         super().__init__(
             spec,
-            lambda field: _Reader(config, field) if field.kind in _KINDS else None,
+            lambda field: TransformerEncoder(config, field) if field.kind in _KINDS else None,
             joined_head(spec, config.width, config.dropout, num_outputs),
         )
 
 
-class _Reader(Encoder):
+class TransformerEncoder(Encoder):
     """A column's steps through all blocks, and their mean: [B, L] tokens or [B, 1, n_mels, frames] -> [B, width].
 
     Blocks norm what they read, not what they leave (pre-norm), so the sum is normed at the end.

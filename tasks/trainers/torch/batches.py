@@ -10,11 +10,11 @@ import torch
 
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples, Spec
-from tasks.trainers.torch.data import Data, Scale, as_data, as_tensor, recut, sent_ahead
-from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
-from tasks.trainers.torch.streaming import StreamedBatches
+from tasks.trainers.torch.data import Data, TargetScale, as_data, as_tensor, recut, sent_ahead
+from tasks.trainers.torch.steps import CountedSteps, EpochSteps, drawn, timed
+from tasks.trainers.torch.streaming import StreamingBatches
 
-__all__ = ["Batches", "Data", "RowsInOrder", "Scale", "as_tensor", "held_or_parts", "make_batches"]
+__all__ = ["Batches", "Data", "RowsInOrder", "TargetScale", "as_tensor", "make_rows", "make_batches"]
 
 
 class Batches(Protocol):
@@ -56,46 +56,46 @@ class RowsInOrder(Protocol):
 def make_batches(
     examples: Examples | StoredExamples,
     spec: Spec,
-    scale: Scale,
+    scale: TargetScale,
     *,
     step_rows: int,
     device: torch.device,
-    held_bytes: int,
+    max_bytes: int,
     seed: int,
     min_rows: int = 2,
 ) -> Batches:
     """Batches of `step_rows` rows; a last one of fewer than `min_rows` joins the one before.
 
-    Rows of at most `held_bytes` are held on the device. More of them are streamed from their files, or sent from the
+    Rows of at most `max_bytes` are held on the device. More of them are streamed from their files, or sent from the
     memory where they are already.
     """
-    steps = Steps(num_rows=examples.num_rows, step_rows=step_rows, min_rows=min_rows)
-    fits = examples.num_bytes <= held_bytes
+    steps = EpochSteps(num_rows=examples.num_rows, step_rows=step_rows, min_rows=min_rows)
+    fits = examples.num_bytes <= max_bytes
     if isinstance(examples, StoredExamples) and not fits:
-        return StreamedBatches(examples, scale, steps, device=device, held_bytes=held_bytes, seed=seed)
-    return HeldBatches(_held(examples, spec, scale, device, fits), steps, device=device, seed=seed)
+        return StreamingBatches(examples, scale, steps, device=device, max_bytes=max_bytes, seed=seed)
+    return InMemoryBatches(_in_memory(examples, spec, scale, device, fits), steps, device=device, seed=seed)
 
 
-def held_or_parts(
+def make_rows(
     examples: Examples | StoredExamples,
     spec: Spec,
-    scale: Scale,
+    scale: TargetScale,
     device: torch.device,
-    held_bytes: int,
+    max_bytes: int,
     batch_rows: int,
 ) -> RowsInOrder:
     """Rows in order, `batch_rows` at a time, held or streamed as in `make_batches`: the same slices either way."""
-    steps = Steps(num_rows=examples.num_rows, step_rows=batch_rows, min_rows=1)
-    fits = examples.num_bytes <= held_bytes
+    steps = EpochSteps(num_rows=examples.num_rows, step_rows=batch_rows, min_rows=1)
+    fits = examples.num_bytes <= max_bytes
     if isinstance(examples, StoredExamples) and not fits:
-        return StoredRows(examples, scale, steps, device)
-    return HeldRows(_held(examples, spec, scale, device, fits), steps, device)
+        return StreamingRows(examples, scale, steps, device)
+    return InMemoryRows(_in_memory(examples, spec, scale, device, fits), steps, device)
 
 
-class HeldBatches(CountedSteps):
+class InMemoryBatches(CountedSteps):
     """Rows in memory, in an order that is drawn anew for every epoch; sent ahead when they are not on the device."""
 
-    def __init__(self, data: Data, steps: Steps, *, device: torch.device, seed: int) -> None:
+    def __init__(self, data: Data, steps: EpochSteps, *, device: torch.device, seed: int) -> None:
         super().__init__(steps)
         self._data, self._device, self._seed = data, device, seed
 
@@ -111,11 +111,11 @@ class HeldBatches(CountedSteps):
 
 
 @dataclass(frozen=True)
-class HeldRows:
+class InMemoryRows:
     """Rows in memory, in order; sent ahead when they are not on the device."""
 
     data: Data
-    steps: Steps
+    steps: EpochSteps
     device: torch.device
 
     @property
@@ -128,12 +128,12 @@ class HeldRows:
 
 
 @dataclass(frozen=True)
-class StoredRows:
+class StreamingRows:
     """Rows from their files, in order: one part in memory, and one that is being read."""
 
     examples: StoredExamples
-    scale: Scale
-    steps: Steps
+    scale: TargetScale
+    steps: EpochSteps
     device: torch.device
 
     @property
@@ -146,6 +146,8 @@ class StoredRows:
         return sent_ahead(slices, self.device)
 
 
-def _held(examples: Examples | StoredExamples, spec: Spec, scale: Scale, device: torch.device, on_device: bool) -> Data:
+def _in_memory(
+    examples: Examples | StoredExamples, spec: Spec, scale: TargetScale, device: torch.device, on_device: bool
+) -> Data:
     data = as_data(spec, examples.loaded(), scale)
     return data.to(device) if on_device else data

@@ -16,11 +16,11 @@ from tasks.parallel import prefetch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
-    """How a regression target is standardized: the network learns (value - mean) / deviation."""
+class TargetScale:
+    """How a regression target is standardized: the network learns (value - mean) / std."""
 
     mean: float = 0.0
-    deviation: float = 1.0
+    std: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +60,11 @@ class Data:
         return Data(blocks={name: block.clone() for name, block in self.blocks.items()}, target=self.target.clone())
 
 
-def as_data(spec: Spec, examples: Examples, scale: Scale) -> Data:
+def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
     """Examples as tensors in the memory that they are in already."""
     target: NDArray[Any] = examples.target
     if not spec.classes:
-        target = (target.astype(np.float64) - scale.mean) / scale.deviation
+        target = (target.astype(np.float64) - scale.mean) / scale.std
     blocks = {field.name: as_tensor(examples.inputs.blocks[field.name]) for field in spec.fields}
     return Data(blocks=blocks, target=as_tensor(target.astype(np.int64 if spec.classes else np.float32)))
 

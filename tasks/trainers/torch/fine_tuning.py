@@ -33,19 +33,19 @@ class OtherShape:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
+class LoadedWeights:
     """Which weights came from `source`, by name; `missing` are not in it, `unused` are in it and have no place here."""
 
     source: str
-    taken: tuple[str, ...]
+    loaded: tuple[str, ...]
     missing: tuple[str, ...] = ()
     other_shape: tuple[OtherShape, ...] = ()
     unused: tuple[str, ...] = ()
 
     def in_words(self) -> str:
-        """One line: how many weights were taken, and which were not, and why."""
-        num_weights = len(self.taken) + len(self.missing) + len(self.other_shape)
-        said = [f"{len(self.taken)} of {num_weights} weights from {self.source}"]
+        """One line: how many weights were loaded, and which were not, and why."""
+        num_weights = len(self.loaded) + len(self.missing) + len(self.other_shape)
+        said = [f"{len(self.loaded)} of {num_weights} weights from {self.source}"]
         if self.other_shape:
             said.append(f"of another shape: {_some(map(str, self.other_shape))}")
         if self.missing:
@@ -55,11 +55,11 @@ class Taken:
         return "; ".join(said)
 
 
-def take_over(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> Taken:
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> LoadedWeights:
     """Copies the weights whose name and shape fit into the network; all others stay as they are.
 
-    What the recipe says of bytes is never taken. `source` is what the user calls the other model. Raises UserError when
-    no parameter fits.
+    What the recipe says of bytes is never loaded. `source` is what the user calls the other model. Raises UserError
+    when no parameter fits.
     """
     own = {name: tensor for name, tensor in network.state_dict().items() if not _is_of_the_recipe(network, name)}
     fitting = [name for name, tensor in own.items() if name in weights and weights[name].shape == tensor.shape]
@@ -68,19 +68,19 @@ def take_over(network: nn.Module, weights: Mapping[str, Tensor], source: str) ->
         for name, tensor in own.items()
         if name in weights and weights[name].shape != tensor.shape
     )
-    taken = Taken(
+    report = LoadedWeights(
         source=source,
-        taken=tuple(fitting),
+        loaded=tuple(fitting),
         missing=tuple(name for name in own if name not in weights),
         other_shape=other_shape,
         unused=tuple(name for name in weights if name not in network.state_dict()),
     )
     if not {name for name, _ in network.named_parameters()} & set(fitting):
-        raise UserError(_nothing_fits(taken))
+        raise UserError(_nothing_fits(report))
     with torch.no_grad():
         for name in fitting:
             own[name].copy_(weights[name])
-    return taken
+    return report
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -116,7 +116,7 @@ def _weights_file(folder: Path, content: Any) -> tuple[Path, str]:
             return folder / file, sha256
         case {"trainer": str(kind)} if kind != "torch":
             raise UserError(
-                f"train.init_from: the model in {folder} is of {kind}, and only weights of kind torch can be taken over"
+                f"train.init_from: the model in {folder} is of {kind}, and only weights of kind torch can be loaded"
             )
         case _:
             raise UserError(f"train.init_from: {folder / 'model.json'} is damaged (not what a trainer writes)")
@@ -127,14 +127,14 @@ def _is_of_the_recipe(network: nn.Module, name: str) -> bool:
     return last in _OF_THE_RECIPE and last in dict(network.get_submodule(path).named_buffers(recurse=False))
 
 
-def _nothing_fits(taken: Taken) -> str:
+def _nothing_fits(report: LoadedWeights) -> str:
     why = []
-    if taken.other_shape:
-        why.append(f"of another shape are {_some(map(str, taken.other_shape))}")
-    if taken.missing:
-        why.append(f"this network has {_some(taken.missing)}, and it has {_some(taken.unused) or 'none of them'}")
+    if report.other_shape:
+        why.append(f"of another shape are {_some(map(str, report.other_shape))}")
+    if report.missing:
+        why.append(f"this network has {_some(report.missing)}, and it has {_some(report.unused) or 'none of them'}")
     return (
-        f"train.init_from: no weight of {taken.source} fits this network ({'; '.join(why)}); "
+        f"train.init_from: no weight of {report.source} fits this network ({'; '.join(why)}); "
         "use the network section that it was trained with, or remove init_from"
     )
 

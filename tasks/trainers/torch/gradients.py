@@ -1,4 +1,4 @@
-"""The gradient of one step: in as many pieces as memory asks for, summed over the workers, always the same."""
+"""The gradient of one step: in as many micro-batches as memory asks for, summed over the workers, always the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class TrainingBatch:
     """A step's rows as the network reads them. `others` are the targets of the rows that were mixed in, which count
     1 - `weight`; `seed` is what dropout draws from."""
 
@@ -33,19 +33,19 @@ class Batch:
         return len(self.target)
 
 
-def add_gradients(training: Training, batch: Batch) -> Tensor:
+def add_gradients(training: Training, batch: TrainingBatch) -> Tensor:
     """Leaves the gradients of the batch's mean loss at the weights; returns that loss, a float32 scalar on the device.
 
-    A batch that memory would not hold is tried again in twice as many pieces, from then on for the rest of the run.
+    A batch that memory would not hold is tried again in twice as many micro-batches, and so for the rest of the run.
     """
     while True:
         training.optimizer.zero_grad(set_to_none=True)
         try:
-            loss = _in_pieces(training, batch)
+            loss = _in_micro_batches(training, batch)
         except RuntimeError as error:
             # Other workers wait for this one, in batch norm or in the sum: they cannot be asked to go back.
             alone = training.workers.size == 1
-            if not (is_out_of_memory(error) and alone and training.progress.pieces < len(batch)):
+            if not (is_out_of_memory(error) and alone and training.progress.num_micro_batches < len(batch)):
                 raise
             _halve(training, batch)
             continue
@@ -55,22 +55,24 @@ def add_gradients(training: Training, batch: Batch) -> Tensor:
         return loss
 
 
-def pieces(num_rows: int, num_pieces: int) -> Iterator[slice]:
-    """Rows 0 ... num_rows in pieces whose sizes differ by one at most; fewer pieces where rows are fewer."""
-    num_pieces = min(num_pieces, num_rows)
-    bounds = [num_rows * number // num_pieces for number in range(num_pieces + 1)] if num_pieces else []
+def micro_batches(num_rows: int, num_micro_batches: int) -> Iterator[slice]:
+    """Rows 0 ... num_rows in micro-batches whose sizes differ by one at most; fewer where rows are fewer."""
+    num_micro_batches = min(num_micro_batches, num_rows)
+    bounds = (
+        [num_rows * number // num_micro_batches for number in range(num_micro_batches + 1)] if num_micro_batches else []
+    )
     for start, stop in pairwise(bounds):
         yield slice(start, stop)
 
 
-def _in_pieces(training: Training, batch: Batch) -> Tensor:
+def _in_micro_batches(training: Training, batch: TrainingBatch) -> Tensor:
     own = training.workers.share(len(batch))
     total = _total_weight(training, batch)
     loss = torch.zeros((), device=training.device)
-    for piece in pieces(own.stop - own.start, _num_pieces(training, batch)):
+    for piece in micro_batches(own.stop - own.start, _num_micro_batches(training, batch)):
         rows = slice(own.start + piece.start, own.start + piece.stop)
         _tell_place(training, rows, len(batch))
-        # Each piece draws what the whole batch draws, and takes its rows of it.
+        # Each micro-batch draws what the whole batch draws, and takes its rows of it.
         seed_device(training.device, batch.seed)
         with autocast(training.way, training.device):
             outputs = training.forward({name: block[rows] for name, block in batch.blocks.items()})
@@ -80,14 +82,14 @@ def _in_pieces(training: Training, batch: Batch) -> Tensor:
     return loss
 
 
-def _num_pieces(training: Training, batch: Batch) -> int:
-    """The same on every worker, as batch norm waits for all of them in every piece."""
+def _num_micro_batches(training: Training, batch: TrainingBatch) -> int:
+    """The same on every worker, as batch norm waits for all of them in every micro-batch."""
     config = training.config
-    rows = config.batch_size * config.accumulation / training.progress.pieces
+    rows = config.batch_size * config.accumulation / training.progress.num_micro_batches
     return max(1, min(math.ceil(len(batch) / rows), len(batch) // training.workers.size))
 
 
-def _total_weight(training: Training, batch: Batch) -> Tensor:
+def _total_weight(training: Training, batch: TrainingBatch) -> Tensor:
     loss = training.loss
     total = loss.total_weight(batch.target)
     if batch.others is None:
@@ -95,7 +97,7 @@ def _total_weight(training: Training, batch: Batch) -> Tensor:
     return batch.weight * total + (1 - batch.weight) * loss.total_weight(batch.others)
 
 
-def _weighted_loss(training: Training, outputs: Tensor, batch: Batch, rows: slice) -> Tensor:
+def _weighted_loss(training: Training, outputs: Tensor, batch: TrainingBatch, rows: slice) -> Tensor:
     own = training.loss.weighted_sum(outputs, batch.target[rows])
     if batch.others is None:
         return own
@@ -109,13 +111,13 @@ def _tell_place(training: Training, rows: slice, num_rows: int) -> None:
         dropout.place = None if whole else (rows.start, num_rows)
 
 
-def _halve(training: Training, batch: Batch) -> None:
-    training.progress.pieces *= 2
+def _halve(training: Training, batch: TrainingBatch) -> None:
+    training.progress.num_micro_batches *= 2
     if training.device.type == "cuda":
         torch.cuda.empty_cache()
-    rows = math.ceil(len(batch) / training.progress.pieces)
+    rows = math.ceil(len(batch) / training.progress.num_micro_batches)
     _logger.warning(
-        "train: %s rows at once would not fit into memory; from now on they go through the network in pieces of %s",
+        "train: %s rows at once would not fit into memory; from now on they go through in micro-batches of %s",
         f"{len(batch):,}",
         f"{rows:,}",
     )

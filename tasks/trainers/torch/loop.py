@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tasks.trainers.torch.batches import Data
-from tasks.trainers.torch.gradients import Batch, add_gradients
+from tasks.trainers.torch.gradients import TrainingBatch, add_gradients
 from tasks.trainers.torch.mix import draw_mixture, mix_blocks, weighted
 from tasks.trainers.torch.optimizers import add_l1, set_rate
 from tasks.trainers.torch.state import Training
@@ -93,22 +93,22 @@ def train_step(training: Training, data: Data) -> Tensor:
     return loss
 
 
-def changed(training: Training, data: Data) -> Batch:
+def changed(training: Training, data: Data) -> TrainingBatch:
     """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone."""
     job, step = training.job, training.progress.step
     seed = step_seed(training.config.seed, step, "dropout")
     if not job.augmentations and job.mix.kind == "none":
-        return Batch(blocks=data.blocks, target=data.target, seed=seed)
+        return TrainingBatch(blocks=data.blocks, target=data.target, seed=seed)
     generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
     changes = {name: augment(_unrounded(data.blocks[name]), generator) for name, augment in job.augmentations.items()}
     blocks = {**data.blocks, **changes}
     mixture = draw_mixture(job.mix, job.spec, len(data), generator)
     if mixture is None:
-        return Batch(blocks=blocks, target=data.target, seed=seed)
+        return TrainingBatch(blocks=blocks, target=data.target, seed=seed)
     mixed, others = mix_blocks(job.spec, blocks, mixture), data.target[mixture.partner.to(data.target.device)]
     if not job.spec.classes:
-        return Batch(blocks=mixed, target=weighted(data.target, others, mixture.weight), seed=seed)
-    return Batch(blocks=mixed, target=data.target, others=others, weight=mixture.weight, seed=seed)
+        return TrainingBatch(blocks=mixed, target=weighted(data.target, others, mixture.weight), seed=seed)
+    return TrainingBatch(blocks=mixed, target=data.target, others=others, weight=mixture.weight, seed=seed)
 
 
 def step_seed(seed: int, step: int, purpose: str) -> int:

@@ -20,7 +20,7 @@ from tasks.networks import build
 from tasks.networks.base import InputNetwork, check_shapes
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import read_model, write_model
-from tasks.trainers.torch.batches import Scale, as_tensor
+from tasks.trainers.torch.batches import TargetScale, as_tensor
 from tasks.trainers.torch.devices import choose_device, deterministic, is_there, threads_for
 from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.state import PREDICT_ROWS
@@ -37,7 +37,7 @@ _KEPT = {"kind", "network", "loss", "test_time_augmentation", "device"}
 class TorchModel:
     """Answers by the network, in float32, on the device that it was trained on if it is there."""
 
-    def __init__(self, spec: Spec, config: TorchTrain, network: InputNetwork, loss: Loss, scale: Scale) -> None:
+    def __init__(self, spec: Spec, config: TorchTrain, network: InputNetwork, loss: Loss, scale: TargetScale) -> None:
         self.spec, self.config, self.network, self.loss, self.scale = spec, config, network, loss, scale
 
     def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ class TorchModel:
         weights = {name: tensor.cpu().contiguous() for name, tensor in sorted(self.network.state_dict().items())}
         settings = {
             "train": self.config.model_dump(mode="json", include=_KEPT),
-            "target": {"mean": self.scale.mean, "deviation": self.scale.deviation},
+            "target": {"mean": self.scale.mean, "deviation": self.scale.std},
         }
         write_model(folder, "torch", self.spec, _WEIGHTS, save_safetensors(weights), **settings)
 
@@ -64,7 +64,7 @@ class TorchModel:
             kind = self.config.test_time_augmentation
             answers = torch.stack([self._answers(variant) for variant in variants(self.spec, blocks, kind)]).mean(0)
         answers = answers[:num_rows]
-        return (answers if self.spec.classes else answers * self.scale.deviation + self.scale.mean).numpy()
+        return (answers if self.spec.classes else answers * self.scale.std + self.scale.mean).numpy()
 
     def _block(self, inputs: ModelInput, field: Field, start: int, num_rows: int) -> Tensor:
         rows = inputs.blocks[field.name][start : start + num_rows]
@@ -87,7 +87,9 @@ def load_model(folder: Path, spec: Spec) -> TorchModel:
         said = str(error).splitlines()[0]
         raise UserError(f"{folder / _WEIGHTS}: does not fit model.json ({said}); run stage train again") from None
     network.to(_device_or_cpu(config.device))
-    return TorchModel(spec, config, network, loss, Scale(**content["target"]))
+    # The file says "deviation", as model.json always did: models that are registered stay readable.
+    scale = TargetScale(mean=content["target"]["mean"], std=content["target"]["deviation"])
+    return TorchModel(spec, config, network, loss, scale)
 
 
 def _kept_config(content: dict[str, Any]) -> TorchTrain:

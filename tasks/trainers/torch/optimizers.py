@@ -53,7 +53,7 @@ def add_l1(network: nn.Module, l1: float) -> None:
         torch._foreach_add_([gradient for _, gradient in learning], signs, alpha=l1)
 
 
-def frozen(network: nn.Module, config: TorchTrain) -> list[nn.Module]:
+def freeze(network: nn.Module, config: TorchTrain) -> list[nn.Module]:
     """Keeps the weights that `freeze` names from learning.
 
     Returns the batch norms among them: call eval() on each after every network.train(), or their statistics would move

@@ -43,7 +43,7 @@ class Way:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class WayChoice:
     """The way that was chosen, and a sentence that says why, with the times of all that were tried."""
 
     way: Way
@@ -84,7 +84,7 @@ def choose(
     ways: Sequence[Way],
     repeats: int = 3,
     clock: Callable[[], float] = time.perf_counter,
-) -> Choice:
+) -> WayChoice:
     """The fastest way, by the best of `repeats` times; the first, which is the plainest, unless one is 5 % faster.
 
     `try_step` does a training step and returns when the device is done. Compiling takes a minute, so of the compiled
@@ -92,7 +92,7 @@ def choose(
     (no compiler, an operation that bf16 lacks, too little memory) raises RuntimeError, and is left out; the first one's
     error is passed on.
     """
-    trial = _Trial(try_step, ways[0], repeats, clock)
+    trial = _WayTimings(try_step, ways[0], repeats, clock)
     for way in [way for way in ways if not way.compile]:
         trial.measure(way)
     best = trial.fastest()
@@ -109,7 +109,7 @@ def autocast(way: Way, device: torch.device) -> AbstractContextManager[object]:
     return torch.autocast(device.type, dtype=torch.bfloat16 if way.precision == "bf16" else torch.float16)
 
 
-class _Trial:
+class _WayTimings:
     """The times that were taken, and what could not be tried."""
 
     def __init__(self, try_step: Callable[[Way], None], first: Way, repeats: int, clock: Callable[[], float]) -> None:
@@ -131,7 +131,7 @@ class _Trial:
         """The way with the shortest time; None before any was taken."""
         return min(self._seconds, key=self._seconds.__getitem__, default=None)
 
-    def choice(self) -> Choice:
+    def choice(self) -> WayChoice:
         """The fastest way if it is worth it, and all that was found out."""
         way = self.fastest()
         if way is None or self._seconds[way] > _WORTH_IT * self._seconds[self._first]:
@@ -139,7 +139,7 @@ class _Trial:
         others = sorted((other for other in self._seconds if other != way), key=self._seconds.__getitem__)
         said = [f"{way.in_words()}: {_milliseconds(self._seconds[way])} a step"]
         said += [f"{other.in_words()} {_milliseconds(self._seconds[other])}" for other in others]
-        return Choice(way=way, sentence="; ".join([*said, *self._failed]))
+        return WayChoice(way=way, sentence="; ".join([*said, *self._failed]))
 
     def _go(self, way: Way, num_steps: int) -> float:
         since = self._clock()

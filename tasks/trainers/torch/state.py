@@ -18,10 +18,10 @@ from tasks.networks.base import Dropout, InputNetwork
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch.averaging import Average
-from tasks.trainers.torch.batches import Batches, Scale, held_or_parts, make_batches
-from tasks.trainers.torch.fine_tuning import Taken, read_weights, take_over
+from tasks.trainers.torch.batches import Batches, TargetScale, make_batches, make_rows
+from tasks.trainers.torch.fine_tuning import LoadedWeights, load_weights, read_weights
 from tasks.trainers.torch.losses import Loss, make_loss
-from tasks.trainers.torch.optimizers import frozen, make_optimizer
+from tasks.trainers.torch.optimizers import freeze, make_optimizer
 from tasks.trainers.torch.schedules import Schedule
 from tasks.trainers.torch.speed import Way
 from tasks.trainers.torch.workers import Workers, synchronized
@@ -41,8 +41,8 @@ class Progress:
     best_epoch: int = 0
     best_loss: float = math.inf
     learning_rate: float = 0.0
-    pieces: int = 1
-    """In how many pieces a step's rows go through the network: `accumulation`, doubled where memory would not do."""
+    num_micro_batches: int = 1
+    """In how many a step's rows go through the network: `accumulation`, doubled where memory would not do."""
     seconds: float = 0.0
     """Spent by processes that were killed before this one took over."""
     chosen: str = ""
@@ -62,27 +62,27 @@ class Training:
         network = build(config.network, job.spec, self.loss.num_outputs)
         self.network: InputNetwork = synchronized(network, workers, device).to(device)
         self.dropouts = [module for module in self.network.modules() if isinstance(module, Dropout)]
-        self.taken: Taken | None = _begun_from(self)
-        self.still: list[nn.Module] = frozen(self.network, config)
+        self.loaded_weights: LoadedWeights | None = _begun_from(self)
+        self.frozen_modules: list[nn.Module] = freeze(self.network, config)
         self.optimizer = make_optimizer(self.network, config)
         self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
-        held_bytes = config.max_memory_mib * 2**20
+        max_bytes = config.max_memory_mib * 2**20
         self.batches: Batches = make_batches(
             job.train,
             job.spec,
             self.scale,
             step_rows=config.batch_size * config.accumulation,
             device=device,
-            held_bytes=held_bytes,
+            max_bytes=max_bytes,
             seed=config.seed,
             min_rows=max(2, workers.size),
         )
-        self.validation = held_or_parts(job.validation, job.spec, self.scale, device, held_bytes, PREDICT_ROWS)
+        self.validation = make_rows(job.validation, job.spec, self.scale, device, max_bytes, PREDICT_ROWS)
         self.num_steps = config.epochs * self.batches.num_steps
         if config.max_steps is not None:
             self.num_steps = min(self.num_steps, config.max_steps)
         self.schedule = Schedule(config, self.batches.num_steps, self.num_steps)
-        self.progress = Progress(pieces=config.accumulation)
+        self.progress = Progress(num_micro_batches=config.accumulation)
         self.best_weights: dict[str, Tensor] = {}
         self.epoch_loss = torch.zeros((), dtype=torch.float64, device=_home_of_float64(device))
         self.epoch_rows = 0
@@ -122,7 +122,7 @@ class Training:
     def learn_mode(self) -> None:
         """Dropout and batch norm as in training, but for what is frozen."""
         self.network.train()
-        for module in self.still:
+        for module in self.frozen_modules:
             module.eval()
 
     def facts(self) -> dict[str, Any]:
@@ -140,27 +140,27 @@ class Training:
             found["way"] = self.way.in_words()
         if self.progress.chosen:
             found["chosen"] = self.progress.chosen
-        if self.progress.pieces > self.config.accumulation:
-            found["pieces"] = self.progress.pieces
-        if self.taken is not None:
-            found["taken_over"] = self.taken.in_words()
+        if self.progress.num_micro_batches > self.config.accumulation:
+            found["pieces"] = self.progress.num_micro_batches
+        if self.loaded_weights is not None:
+            found["taken_over"] = self.loaded_weights.in_words()
         return found
 
 
-def target_scale(targets: NDArray[Any], *, is_number: bool) -> Scale:
+def target_scale(targets: NDArray[Any], *, is_number: bool) -> TargetScale:
     """How a regression target is standardized; classes are not."""
     if not is_number:
-        return Scale()
+        return TargetScale()
     values = targets.astype(np.float64)
-    # A constant target has no deviation, and is learnt as it is.
-    return Scale(mean=float(values.mean()), deviation=float(values.std()) or 1.0)
+    # A constant target has no std, and is learnt as it is.
+    return TargetScale(mean=float(values.mean()), std=float(values.std()) or 1.0)
 
 
-def _begun_from(training: Training) -> Taken | None:
+def _begun_from(training: Training) -> LoadedWeights | None:
     folder = training.job.init_from
     if folder is None:
         return None
-    return take_over(training.network, read_weights(folder), str(training.config.init_from))
+    return load_weights(training.network, read_weights(folder), str(training.config.init_from))
 
 
 def _compiled(network: InputNetwork) -> Callable[[Mapping[str, Tensor]], Tensor]:

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steps:
+class EpochSteps:
     """`num_rows` rows, `step_rows` at a time.
 
     A last step of fewer than `min_rows` joins the one before: batch norm needs two rows, and every worker needs one.
@@ -54,7 +54,7 @@ class Clock:
 class CountedSteps:
     """What held and streamed rows tell alike: how many rows and steps there are, and how long the loop has waited."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: EpochSteps) -> None:
         self._steps, self._clock = steps, Clock()
 
     @property

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tasks.model_input.example_parts import StoredExamples
 from tasks.parallel import prefetch
-from tasks.trainers.torch.data import Data, Scale, as_data, recut, sent_ahead
-from tasks.trainers.torch.steps import CountedSteps, Steps, drawn, timed
+from tasks.trainers.torch.data import Data, TargetScale, as_data, recut, sent_ahead
+from tasks.trainers.torch.steps import CountedSteps, EpochSteps, drawn, timed
 
 _CHUNK_BYTES = 2**24
 """What is gathered and copied to the device at once: large enough for a copy at full speed, small beside a part."""
@@ -29,7 +29,7 @@ class _Dealt:
     hands: Sequence[Tensor]
 
 
-class StreamedBatches(CountedSteps):
+class StreamingBatches(CountedSteps):
     """Training rows from their files, in an order that is drawn anew for every epoch.
 
     The parts are read in a drawn order. Each part's rows are dealt at random into as many hands as the pool has parts,
@@ -40,9 +40,9 @@ class StreamedBatches(CountedSteps):
         round 2: hand 2 of c; hand 1 of d; hand 0 of e, and so on; the last round plays all that is left
 
     A round is shuffled as a whole and cut into steps, so a step has rows of every part in the pool. Rows of parts that
-    are far from each other in the epoch's order never meet: where that matters, larger `held_bytes` make a larger pool.
+    are far from each other in the epoch's order never meet: where that matters, larger `max_bytes` make a larger pool.
 
-    The pool takes half of `held_bytes`, and two parts at least; beside it there are one part that is being read and
+    The pool takes half of `max_bytes`, and two parts at least; beside it there are one part that is being read and
     three chunks of 16 MiB that are being gathered, sent and used. One thread reads and another gathers and sends, so
     the loop waits only when reading is slower than learning; `waited` is for how many seconds it did. The threads end
     with the iterator.
@@ -54,11 +54,11 @@ class StreamedBatches(CountedSteps):
     def __init__(
         self,
         examples: StoredExamples,
-        scale: Scale,
-        steps: Steps,
+        scale: TargetScale,
+        steps: EpochSteps,
         *,
         device: torch.device,
-        held_bytes: int,
+        max_bytes: int,
         seed: int,
     ) -> None:
         super().__init__(steps)
@@ -67,7 +67,7 @@ class StreamedBatches(CountedSteps):
         self._parts = [number for number, num_rows in enumerate(examples.part_rows) if num_rows]
         row_bytes = max(1, examples.num_bytes // max(1, examples.num_rows))
         self._chunk_rows = max(1, _CHUNK_BYTES // row_bytes)
-        self.num_pooled = min(len(self._parts), max(2, held_bytes // 2 // (row_bytes * max(1, *examples.part_rows))))
+        self.num_pooled = min(len(self._parts), max(2, max_bytes // 2 // (row_bytes * max(1, *examples.part_rows))))
         self._num_rounds = len(self._parts) - self.num_pooled + 1
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Data]:

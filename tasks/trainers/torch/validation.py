@@ -38,7 +38,7 @@ def validate(training: Training) -> dict[str, float]:
     num_rows = training.job.validation.num_rows
     if training.job.spec.classes:
         return {"validation_loss": loss, "validation_accuracy": right / num_rows}
-    return {"validation_loss": loss, "validation_rmse": (right / num_rows) ** 0.5 * training.scale.deviation}
+    return {"validation_loss": loss, "validation_rmse": (right / num_rows) ** 0.5 * training.scale.std}
 
 
 def _sums(training: Training, data: Data) -> Tensor:

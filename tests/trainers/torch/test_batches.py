@@ -26,13 +26,13 @@ from tasks.trainers.torch import streaming
 from tasks.trainers.torch.batches import (
     Batches,
     Data,
-    HeldBatches,
-    Scale,
-    StreamedBatches,
-    held_or_parts,
+    InMemoryBatches,
+    StreamingBatches,
+    TargetScale,
     make_batches,
+    make_rows,
 )
-from tasks.trainers.torch.steps import Steps
+from tasks.trainers.torch.steps import EpochSteps
 
 CPU = torch.device("cpu")
 ROW = Field(name="row", kind="dense", shape=(2,), labels=("row", "half"))
@@ -61,15 +61,15 @@ def stored(folder: Path, sizes: list[int]) -> StoredExamples:
 
 
 def batches(
-    examples: Examples | StoredExamples, step_rows: int, held_bytes: int, seed: int = 0, min_rows: int = 2
+    examples: Examples | StoredExamples, step_rows: int, max_bytes: int, seed: int = 0, min_rows: int = 2
 ) -> Batches:
     return make_batches(
         examples,
         CLASSES,
-        Scale(),
+        TargetScale(),
         step_rows=step_rows,
         device=CPU,
-        held_bytes=held_bytes,
+        max_bytes=max_bytes,
         seed=seed,
         min_rows=min_rows,
     )
@@ -91,18 +91,18 @@ def rows_of(steps: Iterator[Data]) -> list[list[int]]:
 @given(
     sizes=some_sizes,
     step_rows=st.integers(1, 12),
-    held_bytes=st.sampled_from([0, 300, 10**6]),
+    max_bytes=st.sampled_from([0, 300, 10**6]),
     min_rows=st.integers(1, 4),
     chunk_rows=st.sampled_from([1, 5, 100]),
     data=st.data(),
 )
 @settings(derandomize=True, deadline=None, max_examples=40)
 def test_every_row_comes_once_and_an_epoch_goes_on_from_any_step(
-    sizes: list[int], step_rows: int, held_bytes: int, min_rows: int, chunk_rows: int, data: st.DataObject
+    sizes: list[int], step_rows: int, max_bytes: int, min_rows: int, chunk_rows: int, data: st.DataObject
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(streaming, "_CHUNK_BYTES", chunk_rows * ROW_BYTES)
-        made = batches(stored(Path(folder, "rows"), sizes), step_rows, held_bytes, min_rows=min_rows)
+        made = batches(stored(Path(folder, "rows"), sizes), step_rows, max_bytes, min_rows=min_rows)
         steps = rows_of(made.epoch(3))
         assert sorted(chain.from_iterable(steps)) == list(range(sum(sizes)))
         assert len(steps) == made.num_steps
@@ -112,23 +112,23 @@ def test_every_row_comes_once_and_an_epoch_goes_on_from_any_step(
         assert rows_of(made.epoch(3, first)) == steps[first:]
 
 
-@pytest.mark.parametrize("held_bytes", [0, 600, 10**6])
-def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path, held_bytes: int) -> None:
+@pytest.mark.parametrize("max_bytes", [0, 600, 10**6])
+def test_the_order_depends_on_seed_and_epoch_alone(tmp_path: Path, max_bytes: int) -> None:
     examples = stored(tmp_path / "rows", [20, 30, 10, 40])
-    steps = rows_of(batches(examples, 8, held_bytes).epoch(0))
-    again = batches(examples, 8, held_bytes)
+    steps = rows_of(batches(examples, 8, max_bytes).epoch(0))
+    again = batches(examples, 8, max_bytes)
     other = rows_of(again.epoch(1))
     assert rows_of(again.epoch(0)) == steps
     assert other != steps
-    assert rows_of(batches(examples, 8, held_bytes, seed=1).epoch(0)) != steps
+    assert rows_of(batches(examples, 8, max_bytes, seed=1).epoch(0)) != steps
 
 
 def test_what_is_small_is_held_and_what_is_large_is_streamed(tmp_path: Path) -> None:
     examples = stored(tmp_path / "rows", [20, 30])
     assert examples.num_bytes == 50 * ROW_BYTES
-    assert isinstance(batches(examples, 8, 50 * ROW_BYTES), HeldBatches)
-    assert isinstance(batches(examples, 8, 50 * ROW_BYTES - 1), StreamedBatches)
-    assert isinstance(batches(examples.loaded(), 8, 0), HeldBatches)
+    assert isinstance(batches(examples, 8, 50 * ROW_BYTES), InMemoryBatches)
+    assert isinstance(batches(examples, 8, 50 * ROW_BYTES - 1), StreamingBatches)
+    assert isinstance(batches(examples.loaded(), 8, 0), InMemoryBatches)
 
 
 def test_rows_in_memory_come_as_those_in_files_that_are_held(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_rows_in_memory_come_as_those_in_files_that_are_held(tmp_path: Path) -> 
 def test_a_step_mixes_all_parts_in_the_pool(tmp_path: Path) -> None:
     """Parts that hold one class each, as sorted sources leave them, do not come one class after the other."""
     examples = stored(tmp_path / "rows", [200] * 12)
-    made = batches(examples, 50, held_bytes=2 * 5 * 200 * ROW_BYTES)
-    assert isinstance(made, StreamedBatches)
+    made = batches(examples, 50, max_bytes=2 * 5 * 200 * ROW_BYTES)
+    assert isinstance(made, StreamingBatches)
     assert made.num_pooled == 5
     for rows in rows_of(made.epoch(0)):
         parts = np.bincount(np.array(rows) // 200, minlength=12)
@@ -151,7 +151,7 @@ def test_a_step_mixes_all_parts_in_the_pool(tmp_path: Path) -> None:
 
 def test_the_pool_is_at_least_two_parts_and_never_more_than_there_are(tmp_path: Path) -> None:
     examples = stored(tmp_path / "rows", [20, 0, 30, 10])
-    pooled = [batches(examples, 8, held_bytes).num_pooled for held_bytes in (0, 719)]
+    pooled = [batches(examples, 8, max_bytes).num_pooled for max_bytes in (0, 719)]
     assert pooled == [2, 2]
     assert batches(stored(tmp_path / "one", [20]), 8, 0).num_pooled == 1
     larger = stored(tmp_path / "more", [10] * 9)
@@ -164,7 +164,7 @@ def test_only_the_parts_of_the_pool_are_in_memory(tmp_path: Path, monkeypatch: p
     most = 0
     as_data = streaming.as_data
 
-    def counted(spec: Spec, read: Examples, scale: Scale) -> Data:
+    def counted(spec: Spec, read: Examples, scale: TargetScale) -> Data:
         nonlocal most
         data = as_data(spec, read, scale)
         alive.add(data.blocks["scan"])
@@ -204,7 +204,7 @@ def test_no_thread_is_left_when_the_loop_ends_early(tmp_path: Path) -> None:
 def test_a_damaged_part_reaches_the_loop_by_name(tmp_path: Path) -> None:
     examples = stored(tmp_path / "rows", [50] * 4)
     made = batches(examples, 10, 0)
-    rows = held_or_parts(examples, CLASSES, Scale(), CPU, 0, 16)
+    rows = make_rows(examples, CLASSES, TargetScale(), CPU, 0, 16)
     examples.files[2].write_bytes(b"nothing")
     before = set(threading.enumerate())
     for ask in (lambda: list(made.epoch(0)), lambda: list(rows)):
@@ -231,8 +231,8 @@ def test_rows_in_order_come_in_the_same_slices_held_or_not(sizes: list[int], bat
         examples = stored(Path(folder, "rows"), sizes)
         every = list(range(sum(sizes)))
         expected = [every[start : start + batch_rows] for start in range(0, len(every), batch_rows)]
-        for held_bytes in (0, 10**6):
-            rows = held_or_parts(examples, CLASSES, Scale(), CPU, held_bytes, batch_rows)
+        for max_bytes in (0, 10**6):
+            rows = make_rows(examples, CLASSES, TargetScale(), CPU, max_bytes, batch_rows)
             assert rows.num_rows == len(every)
             assert rows_of(iter(rows)) == expected
             assert rows_of(iter(rows)) == expected
@@ -240,8 +240,8 @@ def test_rows_in_order_come_in_the_same_slices_held_or_not(sizes: list[int], bat
 
 def test_slices_begin_where_torch_begins_its_memory(tmp_path: Path) -> None:
     examples = stored(tmp_path / "rows", [33, 44])
-    for held_bytes in (0, 10**6):
-        for data in held_or_parts(examples, CLASSES, Scale(), CPU, held_bytes, 7):
+    for max_bytes in (0, 10**6):
+        for data in make_rows(examples, CLASSES, TargetScale(), CPU, max_bytes, 7):
             assert data.blocks["row"].data_ptr() % 64 == 0
 
 
@@ -254,7 +254,7 @@ def test_a_number_to_learn_is_standardized(tmp_path: Path) -> None:
     )
     storage.write_parts(tmp_path / "rows", [values])
     examples = StoredExamples(spec=VALUES, target="y", files=tuple(storage.part_files(tmp_path / "rows")))
-    rows = held_or_parts(examples, VALUES, Scale(mean=1e6 + 1, deviation=2.0), CPU, 0, 8)
+    rows = make_rows(examples, VALUES, TargetScale(mean=1e6 + 1, std=2.0), CPU, 0, 8)
     (data,) = rows
     assert data.target.dtype == torch.float32
     assert data.target.tolist() == [-0.5, 0.0, 0.5]
@@ -276,7 +276,7 @@ def test_a_number_to_learn_is_standardized(tmp_path: Path) -> None:
 def test_a_last_step_that_is_too_small_joins_the_one_before(
     num_rows: int, step_rows: int, min_rows: int, expected: list[int]
 ) -> None:
-    steps = Steps(num_rows=num_rows, step_rows=step_rows, min_rows=min_rows)
+    steps = EpochSteps(num_rows=num_rows, step_rows=step_rows, min_rows=min_rows)
     assert list(steps.sizes()) == expected
     assert steps.num_steps == len(expected)
     assert list(steps.sizes(1)) == expected[1:]

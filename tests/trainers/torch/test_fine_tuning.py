@@ -17,7 +17,7 @@ from tasks.networks import build
 from tasks.networks.base import InputNetwork, ScaleBytes
 from tasks.params.networks import CnnNetwork
 from tasks.trainers.base import write_model
-from tasks.trainers.torch.fine_tuning import OtherShape, read_weights, take_over
+from tasks.trainers.torch.fine_tuning import OtherShape, load_weights, read_weights
 
 IMAGE = Field(name="scan", kind="image", shape=(1, 8, 8), factor=(1 / 255,), offset=(-0.5,))
 
@@ -41,36 +41,36 @@ def of_the_recipe(of: nn.Module) -> set[str]:
 def test_takes_all_that_the_same_network_has_but_the_scaling_of_bytes() -> None:
     source, target = copied(network(seed=1, factor=2.0)), network()
     recipe = of_the_recipe(target)
-    before, taken = copied(target), take_over(target, source, "models/base")
+    before, loaded = copied(target), load_weights(target, source, "models/base")
     assert recipe
-    assert set(taken.taken) == set(source) - recipe
-    assert (taken.missing, taken.other_shape, taken.unused) == ((), (), ())
+    assert set(loaded.loaded) == set(source) - recipe
+    assert (loaded.missing, loaded.other_shape, loaded.unused) == ((), (), ())
     for name, tensor in target.state_dict().items():
         assert torch.equal(tensor, before[name] if name in recipe else source[name])
-    assert taken.in_words() == f"{len(taken.taken)} of {len(taken.taken)} weights from models/base"
+    assert loaded.in_words() == f"{len(loaded.loaded)} of {len(loaded.loaded)} weights from models/base"
 
 
 def test_leaves_and_tells_what_has_another_shape() -> None:
     source, target = copied(network("abcde", seed=1)), network("abc")
-    before, taken = copied(target), take_over(target, source, "models/base")
-    names = [weight.name for weight in taken.other_shape]
-    assert [(weight.there[0], weight.here[0]) for weight in taken.other_shape] == [(5, 3), (5, 3)]
+    before, loaded = copied(target), load_weights(target, source, "models/base")
+    names = [weight.name for weight in loaded.other_shape]
+    assert [(weight.there[0], weight.here[0]) for weight in loaded.other_shape] == [(5, 3), (5, 3)]
     for name in names:
         assert torch.equal(target.state_dict()[name], before[name])
-    for name in taken.taken:
+    for name in loaded.loaded:
         assert torch.equal(target.state_dict()[name], source[name])
-    assert f"of another shape: {names[0]} ([5, 8] there, [3, 8] here)" in taken.in_words()
+    assert f"of another shape: {names[0]} ([5, 8] there, [3, 8] here)" in loaded.in_words()
 
 
 def test_tells_what_is_missing_and_what_is_left_over() -> None:
     target = nn.ModuleDict({"encoder": nn.Linear(2, 3), "head": nn.Linear(3, 2)})
     source = {"encoder.weight": torch.ones(3, 2), "encoder.bias": torch.ones(4), "old.bias": torch.ones(1)}
-    taken = take_over(target, source, "models:/base@champion")
-    assert taken.taken == ("encoder.weight",)
-    assert taken.missing == ("head.weight", "head.bias")
-    assert taken.other_shape == (OtherShape(name="encoder.bias", there=(4,), here=(3,)),)
-    assert taken.unused == ("old.bias",)
-    assert taken.in_words() == (
+    loaded = load_weights(target, source, "models:/base@champion")
+    assert loaded.loaded == ("encoder.weight",)
+    assert loaded.missing == ("head.weight", "head.bias")
+    assert loaded.other_shape == (OtherShape(name="encoder.bias", there=(4,), here=(3,)),)
+    assert loaded.unused == ("old.bias",)
+    assert loaded.in_words() == (
         "1 of 4 weights from models:/base@champion; of another shape: encoder.bias ([4] there, [3] here); "
         "not in it: head.weight, head.bias; in it without a place here: old.bias"
     )
@@ -78,19 +78,19 @@ def test_tells_what_is_missing_and_what_is_left_over() -> None:
 
 def test_a_long_list_is_cut() -> None:
     target = nn.ModuleList(nn.Linear(1, 1) for _ in range(5))
-    taken = take_over(target, {"0.weight": torch.ones(1, 1)}, "x")
-    assert "not in it: 0.bias, 1.weight, 1.bias and 6 more" in taken.in_words()
+    loaded = load_weights(target, {"0.weight": torch.ones(1, 1)}, "x")
+    assert "not in it: 0.bias, 1.weight, 1.bias and 6 more" in loaded.in_words()
 
 
 def test_a_parameter_that_is_called_offset_is_taken() -> None:
     target = nn.Module()
     target.offset = nn.Parameter(torch.zeros(2))
-    assert take_over(target, {"offset": torch.ones(2)}, "x").taken == ("offset",)
+    assert load_weights(target, {"offset": torch.ones(2)}, "x").loaded == ("offset",)
 
 
 def test_weights_go_on_learning() -> None:
     target = nn.Linear(2, 1)
-    take_over(target, {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}, "x")
+    load_weights(target, {"weight": torch.ones(1, 2), "bias": torch.zeros(1)}, "x")
     target(torch.ones(1, 2)).sum().backward()
     assert target.weight.requires_grad
     assert target.weight.grad is not None
@@ -101,7 +101,7 @@ def test_refuses_a_model_of_which_nothing_fits(source: dict[str, torch.Tensor]) 
     target = nn.Linear(2, 1)
     before = copied(target)
     with pytest.raises(UserError, match="no weight of models/base fits this network"):
-        take_over(target, source, "models/base")
+        load_weights(target, source, "models/base")
     assert torch.equal(target.weight, before["weight"])
 
 

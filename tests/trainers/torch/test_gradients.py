@@ -1,4 +1,4 @@
-"""A step's gradient is the same however many pieces it is taken in."""
+"""A step's gradient is the same however many micro-batches it is taken in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tasks.networks.base import InputNetwork
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch import TorchTrainer
-from tasks.trainers.torch.gradients import pieces
+from tasks.trainers.torch.gradients import micro_batches
 from tests.trainers.torch.killed_training import CONFIG, make_job
 
 PLAIN = {
@@ -43,9 +43,9 @@ def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)
-@given(num_rows=st.integers(0, 300), num_pieces=st.integers(1, 40))
-def test_pieces_hold_every_row_once_and_differ_by_one_at_most(num_rows: int, num_pieces: int) -> None:
-    cut = list(pieces(num_rows, num_pieces))
+@given(num_rows=st.integers(0, 300), num_micro_batches=st.integers(1, 40))
+def test_micro_batches_hold_every_row_once_and_differ_by_one_at_most(num_rows: int, num_micro_batches: int) -> None:
+    cut = list(micro_batches(num_rows, num_micro_batches))
     assert [row for piece in cut for row in range(piece.start, piece.stop)] == list(range(num_rows))
     sizes = {piece.stop - piece.start for piece in cut}
     assert not sizes or (max(sizes) - min(sizes) <= 1 and min(sizes) >= 1)
@@ -88,8 +88,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_result_stays(
     assert fitted.facts["pieces"] == 4
     assert [rows for rows in device.seen if rows > 10] == [32, 16]
     assert (
-        "32 rows at once would not fit into memory; from now on they go through the network in pieces of 16"
-        in caplog.text
+        "32 rows at once would not fit into memory; from now on they go through in micro-batches of 16" in caplog.text
     )
     assert any("pieces" in hint or "memory" in hint for hint in fitted.hints)
 

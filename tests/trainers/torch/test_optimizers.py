@@ -12,7 +12,7 @@ from torch import nn
 from tasks.errors import UserError
 from tasks.params.networks import MlpNetwork
 from tasks.params.torch import TorchTrain
-from tasks.trainers.torch.optimizers import add_l1, frozen, make_optimizer, set_rate
+from tasks.trainers.torch.optimizers import add_l1, freeze, make_optimizer, set_rate
 
 OPTIMIZERS = ["sgd", "adagrad", "rmsprop", "adam", "adamw"]
 
@@ -135,18 +135,18 @@ def test_groups_learn_at_their_own_rates_by_the_longest_beginning() -> None:
 
 def test_beginnings_are_whole_words() -> None:
     network = Small(encoders=11)
-    frozen(network, config(freeze=["encoders.1"], init_from="x"))
-    still = {name for name, weight in network.named_parameters() if not weight.requires_grad}
-    assert {name.split(".")[1] for name in still} == {"1"}
+    freeze(network, config(freeze=["encoders.1"], init_from="x"))
+    frozen_modules = {name for name, weight in network.named_parameters() if not weight.requires_grad}
+    assert {name.split(".")[1] for name in frozen_modules} == {"1"}
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_frozen_weights_and_statistics_stay(optimizer: str) -> None:
     network, settings = Small(), config(freeze=["encoders.0"], init_from="x", optimizer=optimizer, learning_rate=0.1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    still = frozen(network, settings)
+    frozen_modules = freeze(network, settings)
     network.train()
-    for module in still:
+    for module in frozen_modules:
         module.eval()
     learn(network, make_optimizer(network, settings))
     same = {name for name, value in network.state_dict().items() if torch.equal(value, before[name])}
@@ -155,13 +155,13 @@ def test_frozen_weights_and_statistics_stay(optimizer: str) -> None:
 
 def test_nothing_is_frozen_unless_told() -> None:
     network = Small()
-    assert frozen(network, config()) == []
+    assert freeze(network, config()) == []
     assert all(weight.requires_grad for weight in network.parameters())
 
 
 def test_refuses_beginnings_that_fit_nothing() -> None:
     with pytest.raises(UserError, match=r"no weight begins with 'encoder' \(there are encoders, "):
-        frozen(Small(), config(freeze=["encoder"], init_from="x"))
+        freeze(Small(), config(freeze=["encoder"], init_from="x"))
     with pytest.raises(UserError, match=r"learning_rates: .*'tail' \(there are .*head, head\.0"):
         make_optimizer(Small(), config(learning_rates={"tail": 2.0}))
     with pytest.raises(UserError, match="and 9 more"):
@@ -170,9 +170,9 @@ def test_refuses_beginnings_that_fit_nothing() -> None:
 
 def test_refuses_to_freeze_all_and_rates_for_what_is_frozen() -> None:
     with pytest.raises(UserError, match="nothing would learn"):
-        frozen(Small(), config(freeze=["encoders", "head"], init_from="x"))
+        freeze(Small(), config(freeze=["encoders", "head"], init_from="x"))
     network, settings = Small(), config(freeze=["head"], learning_rates={"head.1": 2.0}, init_from="x")
-    frozen(network, settings)
+    freeze(network, settings)
     with pytest.raises(UserError, match=r"all of head\.1 is frozen"):
         make_optimizer(network, settings)
 

@@ -13,15 +13,15 @@ class Attention(nn.Module):
     """Each place takes over what it looks for from all the others, by several looks at once: [B, L, W] -> [B, L, W]
     (Vaswani et al., 2017, arXiv:1706.03762)."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, num_heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.num_heads = num_heads
         self.project = nn.Linear(width, 3 * width)
         self.join = nn.Linear(width, width)
 
     def forward(self, values: Tensor, mask: Tensor | None) -> Tensor:
         batch, length, width = values.shape
-        projected: Tensor = self.project(values).reshape(batch, length, 3, self.heads, width // self.heads)
+        projected: Tensor = self.project(values).reshape(batch, length, 3, self.num_heads, width // self.num_heads)
         query, key, value = projected.permute(2, 0, 3, 1, 4).unbind()
         found = functional.scaled_dot_product_attention(query, key, value, _seen(mask), dropout_p=0.0)
         joined: Tensor = self.join(found.transpose(1, 2).reshape(batch, length, width))
@@ -35,10 +35,10 @@ class Block(nn.Module):
     The norm of the last block's sum is its caller's to add.
     """
 
-    def __init__(self, width: int, heads: int, feedforward: int, bend: Activation, dropout: float) -> None:
+    def __init__(self, width: int, num_heads: int, feedforward: int, bend: Activation, dropout: float) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, num_heads)
         self.attention_dropout = Dropout(dropout)
         self.dense = nn.Sequential(
             nn.LayerNorm(width),

@@ -37,7 +37,7 @@ class RnnEncoder(Encoder):
         self.steps = steps_of(field, config.embedding)
         self.dropout = Dropout(config.dropout)
         found = config.width * (2 if config.bidirectional else 1)
-        inputs = [self.steps.width] + [found] * (config.layers - 1)
+        inputs = [self.steps.width] + [found] * (config.num_layers - 1)
         self.layers = nn.ModuleList(_Layer(config, width) for width in inputs)
         self.width = 2 * found
 

@@ -31,18 +31,18 @@ class _Filters(Encoder):
     def __init__(self, config: TextCnnNetwork, field: Field) -> None:
         super().__init__()
         self.steps = TokenSteps(field, config.embedding)
-        self.windows = config.windows
+        self.kernel_sizes = config.kernel_sizes
         # Filled up at both ends, as Kim's own program does, so that a text may be shorter than the window.
         self.filters = nn.ModuleList(
-            nn.Conv1d(config.embedding, config.channels, window, padding=window - 1) for window in config.windows
+            nn.Conv1d(config.embedding, config.channels, window, padding=window - 1) for window in config.kernel_sizes
         )
         self.bend = activation(config.activation)
-        self.width = len(config.windows) * config.channels
+        self.width = len(config.kernel_sizes) * config.channels
 
     def forward(self, tokens: Tensor) -> Tensor:
         values, lengths = self.steps(tokens)
         values = values.transpose(1, 2)
-        windows = zip(self.windows, self.filters, strict=True)
+        windows = zip(self.kernel_sizes, self.filters, strict=True)
         strongest = [_strongest(filters(values), lengths + window - 1) for window, filters in windows]
         # Bent after the strongest is chosen: the same where the activation rises, and far less to compute.
         found: Tensor = self.bend(torch.cat(strongest, dim=1))

@@ -47,8 +47,8 @@ class TransformerEncoder(Encoder):
         self.register_buffer("positions", positions, persistent=False)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(
-            Block(width, config.heads, config.feedforward, config.activation, config.dropout)
-            for _ in range(config.layers)
+            Block(width, config.num_heads, config.feedforward, config.activation, config.dropout)
+            for _ in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(width)
 

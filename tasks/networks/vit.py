@@ -39,16 +39,16 @@ class PatchEncoder(Encoder):
         super().__init__()
         channels, height, width = field.shape
         self.width = config.width
-        self.missing = -height % config.patch, -width % config.patch
-        num_patches = -(-height // config.patch) * -(-width // config.patch)
+        self.missing = -height % config.patch_size, -width % config.patch_size
+        num_patches = -(-height // config.patch_size) * -(-width // config.patch_size)
         self.scale = ScaleBytes(field)
-        self.patches = nn.Conv2d(channels, config.width, config.patch, stride=config.patch)
+        self.patches = nn.Conv2d(channels, config.width, config.patch_size, stride=config.patch_size)
         self.positions = nn.Parameter(torch.randn(num_patches, config.width) * _SPREAD)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.Sequential(
             *(
-                Block(config.width, config.heads, config.feedforward, config.activation, config.dropout)
-                for _ in range(config.layers)
+                Block(config.width, config.num_heads, config.feedforward, config.activation, config.dropout)
+                for _ in range(config.num_layers)
             )
         )
         self.norm = nn.LayerNorm(config.width)

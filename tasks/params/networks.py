@@ -78,7 +78,7 @@ class RnnNetwork(Config):
     kind: Literal["rnn"]
     cell: Literal["rnn", "lstm", "gru"] = Field("gru", description="how the state is kept; lstm and gru keep it longer")
     width: int = Field(128, ge=1, description="numbers in the state")
-    layers: int = Field(1, ge=1, description="one reading over the other")
+    num_layers: int = Field(1, ge=1, description="one reading over the other")
     bidirectional: bool = Field(True, description="reads backwards, too")
     embedding: int = Field(64, ge=1, description="numbers that are learnt to stand for a token")
     dropout: Share = Field(0.2, description="share of the tokens' and the layers' values that is left out at random")
@@ -87,17 +87,19 @@ class RnnNetwork(Config):
 class AttentionNetwork(Config):
     """What networks have in common in which each place looks at all others."""
 
-    width: int = Field(128, ge=1, description="numbers for each token or patch; heads divide it")
-    layers: int = Field(2, ge=1, description="blocks of attention and dense layers")
-    heads: int = Field(4, ge=1, description="looks that are taken side by side")
+    width: int = Field(128, ge=1, description="numbers for each token or patch; num_heads divide it")
+    num_layers: int = Field(2, ge=1, description="blocks of attention and dense layers")
+    num_heads: int = Field(4, ge=1, description="looks that are taken side by side")
     feedforward: int = Field(4, ge=1, description="width of a block's dense layer, in times the width")
     activation: Activation = Field("gelu", description="what bends the values of the dense layers")
     dropout: Share = Field(0.1, description="share of each block's values that is left out at random")
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> AttentionNetwork:
-        if self.width % self.heads:
-            raise ValueError(f"heads {self.heads} do not divide width {self.width}; try heads: 4 with width: 128")
+        if self.width % self.num_heads:
+            raise ValueError(
+                f"num_heads {self.num_heads} do not divide width {self.width}; try num_heads: 4 with width: 128"
+            )
         return self
 
 
@@ -111,15 +113,15 @@ class VitNetwork(AttentionNetwork):
     """Attention over the patches of an image. For many images, or with weights taken over (init_from)."""
 
     kind: Literal["vit"]
-    patch: int = Field(4, ge=1, description="pixels on a patch's side; the image is filled up at the rim")
-    layers: int = Field(4, ge=1, description="blocks of attention and dense layers")
+    patch_size: int = Field(4, ge=1, description="pixels on a patch's side; the image is filled up at the rim")
+    num_layers: int = Field(4, ge=1, description="blocks of attention and dense layers")
 
 
 class TextCnnNetwork(Config):
     """Convolutions over the tokens of a text: which few words stand together, wherever. Fast, and hard to beat."""
 
     kind: Literal["text_cnn"]
-    windows: tuple[Width, ...] = Field((3, 4, 5), min_length=1, description="tokens that a filter sees at once")
+    kernel_sizes: tuple[Width, ...] = Field((3, 4, 5), min_length=1, description="tokens that a filter sees at once")
     channels: int = Field(100, ge=1, description="filters of each window")
     embedding: int = Field(128, ge=1, description="numbers that are learnt to stand for a token")
     activation: Activation = Field("relu", description="what bends the values")

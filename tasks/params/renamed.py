@@ -13,6 +13,11 @@ RENAMED: dict[str, str] = {
     "normalize.audio.floor_db": "top_db",
     "normalize.audio.mels": "n_mels",
     "train[torch].held_mebibytes": "max_memory_mib",
+    "train[torch].accumulation": "gradient_accumulation",
+    "train[torch].network.heads": "num_heads",
+    "train[torch].network.layers": "num_layers",
+    "train[torch].network.patch": "patch_size",
+    "train[torch].network.windows": "kernel_sizes",
 }
 """Where the setting stands in a pipeline's block, and its name today. `[KIND]` asks for that kind of section, `*` is
 any key."""

@@ -52,7 +52,7 @@ class TorchTrain(Config):
     plateau_patience: int = Field(3, ge=1, description="of plateau: epochs without a better validation loss")
 
     batch_size: int = Field(64, ge=1, description="rows that go through the network at once")
-    accumulation: int = Field(1, ge=1, description="batches in one step of the optimizer")
+    gradient_accumulation: int = Field(1, ge=1, description="batches in one step of the optimizer")
     epochs: int = Field(30, ge=1, description="at most so many passes over the training rows; the best state is kept")
     max_steps: int | None = Field(None, ge=1, description="at most so many steps of the optimizer")
     max_minutes: float | None = Field(None, gt=0, description="at most so many minutes; needs `determinism: off`")

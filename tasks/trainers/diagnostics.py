@@ -146,7 +146,8 @@ def _pieces(facts: Mapping[str, Any]) -> str | None:
         return None
     return (
         f"A step's rows would not fit into memory at once, and went through in {facts['pieces']} pieces. "
-        "A smaller batch_size with as much more accumulation gives the same model, without trying what cannot fit."
+        "A smaller batch_size with as much more gradient_accumulation gives the same model, without trying what cannot "
+        "fit."
     )
 
 

@@ -103,7 +103,7 @@ def test_other_pages_take_tables_over(tmp_path: Path) -> None:
     params_page.main(["--into", str(page)])
     text = page.read_text()
     assert "old" not in text
-    assert "| `patch` | whole number, 1 or more | `4` |" in text
+    assert "| `patch_size` | whole number, 1 or more | `4` |" in text
     assert text.startswith("above\n")
     assert text.endswith("<!-- end -->\nbelow\n")
 

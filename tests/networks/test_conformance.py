@@ -60,9 +60,9 @@ def rnn(**settings: Any) -> RnnNetwork:
     return RnnNetwork(kind="rnn", width=12, embedding=8, dropout=0.25, **settings)
 
 
-TRANSFORMER = TransformerNetwork(kind="transformer", width=16, layers=2, heads=4, feedforward=2, dropout=0.25)
-VIT = VitNetwork(kind="vit", patch=3, width=16, layers=2, heads=4, feedforward=2, dropout=0.25)
-TEXT_CNN = TextCnnNetwork(kind="text_cnn", windows=(1, 3, 12), channels=8, embedding=8, dropout=0.25)
+TRANSFORMER = TransformerNetwork(kind="transformer", width=16, num_layers=2, num_heads=4, feedforward=2, dropout=0.25)
+VIT = VitNetwork(kind="vit", patch_size=3, width=16, num_layers=2, num_heads=4, feedforward=2, dropout=0.25)
+TEXT_CNN = TextCnnNetwork(kind="text_cnn", kernel_sizes=(1, 3, 12), channels=8, embedding=8, dropout=0.25)
 AUDIO_CNN = AudioCnnNetwork(kind="audio_cnn", channels=(4, 6), hidden=16, dropout=0.25)
 AUDIO_CNN_BARE = AudioCnnNetwork(kind="audio_cnn", channels=(4,), norm="none", hidden=16, dropout=0.25)
 
@@ -85,8 +85,8 @@ CASES = [
     Case("rnn-rnn", rnn(cell="rnn"), "tokens"),
     Case("rnn-lstm", rnn(cell="lstm"), "tokens"),
     Case("rnn-gru", rnn(cell="gru"), "tokens"),
-    Case("rnn-two-layers", rnn(layers=2), "tokens"),
-    Case("rnn-one-direction", rnn(cell="lstm", layers=2, bidirectional=False), "tokens"),
+    Case("rnn-two-layers", rnn(num_layers=2), "tokens"),
+    Case("rnn-one-direction", rnn(cell="lstm", num_layers=2, bidirectional=False), "tokens"),
     Case("rnn-audio", rnn(), "audio"),
     Case("transformer", TRANSFORMER, "tokens"),
     Case("transformer-audio", TRANSFORMER, "audio"),

@@ -17,7 +17,7 @@ from tests.networks.fields import DENSE, TEXT, TOWN, WORDS, batch, image, sound,
 CNN = CnnNetwork(kind="cnn", channels=(4, 6), hidden=8)
 MLP = MlpNetwork(kind="mlp", hidden=(8,))
 RESIDUAL = CnnNetwork(kind="cnn", style="residual", channels=(4, 6), convolutions=3, hidden=8)
-VIT = VitNetwork(kind="vit", patch=4, width=8, layers=1, heads=2)
+VIT = VitNetwork(kind="vit", patch_size=4, width=8, num_layers=1, num_heads=2)
 AUDIO = AudioCnnNetwork(kind="audio_cnn", channels=(4, 6), hidden=8)
 both = pytest.mark.parametrize("config", [CNN, MLP], ids=["cnn", "mlp"])
 

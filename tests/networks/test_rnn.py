@@ -29,7 +29,7 @@ def config(**given: object) -> RnnNetwork:
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_it_finds_what_torch_finds_in_packed_texts(cell: str, bidirectional: bool, layers: int) -> None:
-    network = build(config(cell=cell, bidirectional=bidirectional, layers=layers), SPEC)
+    network = build(config(cell=cell, bidirectional=bidirectional, num_layers=layers), SPEC)
     reader = network.encoders[0]
     reference = MODULES[cell](4, 5, layers, batch_first=True, bidirectional=bidirectional)
     copy_weights(reader.layers, reference)

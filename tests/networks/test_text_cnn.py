@@ -27,7 +27,7 @@ def block(*rows: list[int]) -> torch.Tensor:
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(st.lists(texts, min_size=1, max_size=4), st.sampled_from(["relu", "tanh", "sigmoid"]))
 def test_it_finds_what_each_text_alone_without_filling_gives(rows: list[list[int]], bend: str) -> None:
-    network = build(config(windows=(1, 2, 5, 11), activation=bend), SPEC).eval()
+    network = build(config(kernel_sizes=(1, 2, 5, 11), activation=bend), SPEC).eval()
     found = network.features({"note": block(*rows)})
     encoder = network.encoders[0]
     for row, features in zip(rows, found, strict=True):
@@ -40,7 +40,7 @@ def test_it_finds_what_each_text_alone_without_filling_gives(rows: list[list[int
 
 def test_words_that_stand_together_are_found_wherever_they_are() -> None:
     """With nothing else in the text that a filter could answer to more strongly."""
-    network = build(config(windows=(2, 3)), SPEC).eval()
+    network = build(config(kernel_sizes=(2, 3)), SPEC).eval()
     with torch.no_grad():
         network.encoders[0].steps.vectors.weight[1] = 0  # a word that says nothing
     early, late, apart = network(

@@ -11,12 +11,12 @@ from tasks.networks.attention import Attention, Block
 from tasks.params.networks import VitNetwork
 from tests.networks.fields import batch, image, num_weights, spec
 
-SMALL = VitNetwork(kind="vit", patch=4, width=8, layers=2, heads=2, dropout=0)
+SMALL = VitNetwork(kind="vit", patch_size=4, width=8, num_layers=2, num_heads=2, dropout=0)
 
 
 def test_the_weights_are_those_of_the_paper() -> None:
     """ViT-Base on 224 x 224 with patches of 16 has 86 M; without the class token and its position, counted by hand."""
-    base = VitNetwork(kind="vit", patch=16, width=768, layers=12, heads=12)
+    base = VitNetwork(kind="vit", patch_size=16, width=768, num_layers=12, num_heads=12)
     with torch.device("meta"):
         network = build(base, spec(image(channels=3, height=224, width=224), classes=tuple("ab")))
     width = 768
@@ -29,14 +29,14 @@ def test_the_weights_are_those_of_the_paper() -> None:
 @settings(derandomize=True, deadline=None, max_examples=15)
 @given(st.integers(1, 17), st.integers(1, 17), st.integers(1, 9))
 def test_the_rim_is_filled_up_with_its_own_pixels(height: int, width: int, patch: int) -> None:
-    encoder = build(SMALL.model_copy(update={"patch": patch}), spec(image(height=height, width=width))).encoders[0]
+    encoder = build(SMALL.model_copy(update={"patch_size": patch}), spec(image(height=height, width=width))).encoders[0]
     pictures = batch(spec(image(height=height, width=width)), rows=2)["scan"]
     rows, columns = encoder.missing
     assert (height + rows) % patch == (width + columns) % patch == 0
     down = torch.arange(height + rows).clamp(max=height - 1)
     across = torch.arange(width + columns).clamp(max=width - 1)
     filled = pictures[:, :, down][:, :, :, across]
-    whole = build(SMALL.model_copy(update={"patch": patch}), spec(image(height=len(down), width=len(across))))
+    whole = build(SMALL.model_copy(update={"patch_size": patch}), spec(image(height=len(down), width=len(across))))
     whole.encoders[0].load_state_dict(encoder.state_dict())
     assert torch.equal(encoder(pictures), whole.encoders[0](filled))
 

@@ -18,6 +18,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Field, ModelInput, Spec
 from tasks.networks import build
 from tasks.networks.base import InputNetwork, check_shapes
+from tasks.params.renamed import with_new_names
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import read_model, write_model
 from tasks.trainers.torch.batches import TargetScale, as_tensor
@@ -93,8 +94,10 @@ def load_model(folder: Path, spec: Spec) -> TorchModel:
 
 
 def _kept_config(content: dict[str, Any]) -> TorchTrain:
+    # A model that was registered before a setting was renamed has the old name in its model.json.
+    renamed = with_new_names({"train": content})["train"]
     # Through JSON, as only there a list may stand for a tuple.
-    return TorchTrain.model_validate_json(json.dumps(content))
+    return TorchTrain.model_validate_json(json.dumps(renamed))
 
 
 def _device_or_cpu(wanted: str) -> torch.device:

@@ -42,7 +42,7 @@ class Progress:
     best_loss: float = math.inf
     learning_rate: float = 0.0
     num_micro_batches: int = 1
-    """In how many a step's rows go through the network: `accumulation`, doubled where memory would not do."""
+    """In how many a step's rows go through the network: `gradient_accumulation`, doubled where memory would not do."""
     seconds: float = 0.0
     """Spent by processes that were killed before this one took over."""
     chosen: str = ""
@@ -71,7 +71,7 @@ class Training:
             job.train,
             job.spec,
             self.scale,
-            step_rows=config.batch_size * config.accumulation,
+            step_rows=config.batch_size * config.gradient_accumulation,
             device=device,
             max_bytes=max_bytes,
             seed=config.seed,
@@ -82,7 +82,7 @@ class Training:
         if config.max_steps is not None:
             self.num_steps = min(self.num_steps, config.max_steps)
         self.schedule = Schedule(config, self.batches.num_steps, self.num_steps)
-        self.progress = Progress(num_micro_batches=config.accumulation)
+        self.progress = Progress(num_micro_batches=config.gradient_accumulation)
         self.best_weights: dict[str, Tensor] = {}
         self.epoch_loss = torch.zeros((), dtype=torch.float64, device=_home_of_float64(device))
         self.epoch_rows = 0
@@ -140,7 +140,7 @@ class Training:
             found["way"] = self.way.in_words()
         if self.progress.chosen:
             found["chosen"] = self.progress.chosen
-        if self.progress.num_micro_batches > self.config.accumulation:
+        if self.progress.num_micro_batches > self.config.gradient_accumulation:
             found["pieces"] = self.progress.num_micro_batches
         if self.loaded_weights is not None:
             found["taken_over"] = self.loaded_weights.in_words()

@@ -29,7 +29,7 @@ CONFIG = TorchTrain.model_validate(
         "network": {"kind": "cnn", "channels": [4, 8], "convolutions": 1, "hidden": 8, "dropout": 0.3},
         "epochs": 12,
         "batch_size": 8,
-        "accumulation": 2,
+        "gradient_accumulation": 2,
         "optimizer": "adamw",
         "schedule": "plateau",
         "plateau_patience": 1,

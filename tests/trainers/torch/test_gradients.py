@@ -55,7 +55,7 @@ def test_micro_batches_hold_every_row_once_and_differ_by_one_at_most(num_rows: i
 def test_accumulation_gives_what_one_batch_gives_with_dropout_weights_and_mixing(mix: bool) -> None:
     job = make_job(None) if mix else replace(make_job(None), mix=type(make_job(None).mix)())
     whole = fitted_weights(job)
-    assert nearly_equal(whole, fitted_weights(job, batch_size=8, accumulation=4))
+    assert nearly_equal(whole, fitted_weights(job, batch_size=8, gradient_accumulation=4))
     assert not nearly_equal(whole, fitted_weights(job, batch_size=8))
 
 

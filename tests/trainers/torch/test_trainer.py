@@ -22,7 +22,7 @@ from tasks.params.torch import TorchTrain
 from tasks.tables import storage
 from tasks.trainers.base import Job
 from tasks.trainers.torch import TorchTrainer
-from tasks.trainers.torch.model import load_model
+from tasks.trainers.torch.model import _kept_config, load_model
 from tasks.trainers.torch.state import Training
 from tasks.training.listeners import History
 from tests.trainers.torch.killed_training import contents, make_job
@@ -347,3 +347,13 @@ def test_a_model_of_another_trainer_is_no_beginning(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text('{"trainer": "lightgbm", "format": 1, "reads": {}, "weights": {}}')
     with pytest.raises(UserError, match=r"init_from: .* is of lightgbm"):
         TorchTrainer().fit(job(init_from=tmp_path), config(init_from="first"))
+
+
+def test_a_model_that_was_kept_before_a_setting_was_renamed_still_loads() -> None:
+    config = TorchTrain.model_validate(
+        {"kind": "torch", "network": {"kind": "mlp", "hidden": [4]}, "epochs": 1, "device": "cpu"}
+    )
+    train = {**config.model_dump(mode="json"), "accumulation": 2, "held_mebibytes": 7}
+    del train["gradient_accumulation"], train["max_memory_mib"]
+    kept = _kept_config(train)
+    assert (kept.gradient_accumulation, kept.max_memory_mib) == (2, 7)

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from tasks.model_input.inputs import Spec
 from tasks.networks.base import InputNetwork
 from tasks.params.networks import Network
+
+FAMILIES: dict[str, str] = {
+    "mlp": "mlp:Mlp",
+    "cnn": "cnn:Cnn",
+    "rnn": "rnn:Rnn",
+    "transformer": "transformer:Transformer",
+    "vit": "vit:Vit",
+    "text_cnn": "text_cnn:TextCnn",
+    "audio_cnn": "audio_cnn:AudioCnn",
+}
+"""Each kind's file in this folder and its class there. Names, as torch is imported only when a network is built."""
 
 
 def build(config: Network, spec: Spec, num_outputs: int | None = None) -> InputNetwork:
@@ -19,34 +31,5 @@ def build(config: Network, spec: Spec, num_outputs: int | None = None) -> InputN
 
 
 def _family(kind: str) -> Any:
-    match kind:
-        case "mlp":
-            from tasks.networks.mlp import Mlp
-
-            return Mlp
-        case "cnn":
-            from tasks.networks.cnn import Cnn
-
-            return Cnn
-        case "rnn":
-            from tasks.networks.rnn import Rnn
-
-            return Rnn
-        case "transformer":
-            from tasks.networks.transformer import Transformer
-
-            return Transformer
-        case "vit":
-            from tasks.networks.vit import Vit
-
-            return Vit
-        case "text_cnn":
-            from tasks.networks.text_cnn import TextCnn
-
-            return TextCnn
-        case "audio_cnn":
-            from tasks.networks.audio_cnn import AudioCnn
-
-            return AudioCnn
-        case _:
-            raise AssertionError(f"params_networks.py knows no network {kind}")
+    module, _, name = FAMILIES[kind].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), name)

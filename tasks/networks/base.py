@@ -19,7 +19,19 @@ TOKEN_WIDTH = 32
 
 class InputNetwork(nn.Module):
     """A network over named blocks: dense [B, K] float32, pictures [B, C, H, W] bytes, as uint8 or as float32, codes [B]
-    or what was mixed of them [B, K], tokens [B, L]."""
+    or what was mixed of them [B, K], tokens [B, L].
+
+    Examples
+    --------
+    >>> from tasks.model_input.inputs import Field, Spec
+    >>> from tasks.networks import build
+    >>> from tasks.params.networks import MlpNetwork
+    >>> size = Field(name="size", kind="dense", shape=(2,), labels=("height", "width"))
+    >>> spec = Spec(fields=(size,), task="binary", classes=("cat", "dog"))
+    >>> network = build(MlpNetwork(kind="mlp", hidden=(8,)), spec)
+    >>> tuple(network({"size": torch.zeros(3, 2)}).shape)
+    (3, 2)
+    """
 
     def features(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """What is found in the rows before the head answers: [B, W] float32."""

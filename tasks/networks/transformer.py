@@ -43,7 +43,7 @@ class TransformerEncoder(Encoder):
         self.enter = nn.Identity() if field.kind == "tokens" else nn.Linear(self.steps.width, width)
         # As large as what they are added to, or tokens would hardly be seen beside them. Not among the weights: a
         # trained network can go on with longer texts.
-        positions = waves(self.steps.length, width) * self.steps.spread
+        positions = waves(self.steps.length, width) * self.steps.std
         self.register_buffer("positions", positions, persistent=False)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(

@@ -12,7 +12,7 @@ from tasks.networks.base import Dropout, Encoder, JoinedNetwork, ScaleBytes, che
 from tasks.networks.steps import joined_head
 from tasks.params.networks import VitNetwork
 
-_SPREAD = 0.02
+_INITIAL_STD = 0.02
 """Standard deviation of the first positions (Dosovitskiy et al., 2020, in their published code)."""
 
 
@@ -43,7 +43,7 @@ class PatchEncoder(Encoder):
         num_patches = -(-height // config.patch_size) * -(-width // config.patch_size)
         self.scale = ScaleBytes(field)
         self.patches = nn.Conv2d(channels, config.width, config.patch_size, stride=config.patch_size)
-        self.positions = nn.Parameter(torch.randn(num_patches, config.width) * _SPREAD)
+        self.positions = nn.Parameter(torch.randn(num_patches, config.width) * _INITIAL_STD)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.Sequential(
             *(

@@ -19,6 +19,7 @@ from tasks.model_input.inputs import Field, FieldKind, Spec
 from tasks.networks.base import Encoder, PlainEncoder
 from tasks.params.config import Config, Task
 from tasks.params.networks import Network
+from tasks.params.renamed import with_new_names
 from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.recipe.learning import NetworkReference
 from tasks.recipe.picture_encoders import encoders_of, fill, read_by_network, tensors_below, weights_of
@@ -107,7 +108,9 @@ def read_network(folder: Path, setting: str) -> TrainedNetwork:
     try:
         # Through JSON, as only there a list may stand for a tuple.
         spec = _Reads.model_validate_json(json.dumps(content["reads"])).spec()
-        settings: Network = TypeAdapter(Network).validate_json(json.dumps(content["train"]["network"]))
+        # A network that was trained before a setting was renamed has the old name in its model.json.
+        train = with_new_names({"train": content["train"]})["train"]
+        settings: Network = TypeAdapter(Network).validate_json(json.dumps(train["network"]))
     except (KeyError, TypeError, ValidationError):
         raise UserError(f"{setting}: {path} is damaged (not what a trainer writes); train that model again") from None
     trained = dict(zip(spec.fields, _trained_encoders(folder, settings, spec, setting), strict=True))

@@ -99,7 +99,7 @@ def job_of(recipe: Recipe, **changes: Any) -> Job:
 def network_model(kind: str, field: Field, epochs: int = 1) -> Any:
     settings: dict[str, dict[str, Any]] = {
         "cnn": {"channels": [8, 8], "hidden": 16, "dropout": 0.1},
-        "vit": {"patch": 4, "width": 8, "layers": 1, "heads": 2},
+        "vit": {"patch_size": 4, "width": 8, "num_layers": 1, "num_heads": 2},
         "rnn": {"width": 8},
         "audio_cnn": {"channels": [4], "hidden": 8},
         "mlp": {"hidden": [8]},
@@ -416,7 +416,7 @@ def test_refuses_a_damaged_network(spoil: str, tmp_path: Path) -> None:
         "not ours": lambda: card.write_text("[]"),
         "no network": lambda: card.write_text(json.dumps({**content, "train": {}})),
         "other network": lambda: card.write_text(
-            json.dumps({**content, "train": {"network": {"kind": "vit", "patch": 4}}})
+            json.dumps({**content, "train": {"network": {"kind": "vit", "patch_size": 4}}})
         ),
         "changed": lambda: weights.write_bytes(weights.read_bytes()[:-1] + b"?"),
         "missing": weights.unlink,
@@ -435,7 +435,7 @@ def test_refuses_damaged_encoders(spoil: str, trained: Path, tmp_path: Path) -> 
     spoilers: dict[str, Callable[[], Any]] = {
         "no weights": weights.unlink,
         "changed": lambda: weights.write_bytes(weights.read_bytes()[:-1] + b"?"),
-        "other": lambda: encoding.update(network={"kind": "vit", "patch": 2}),
+        "other": lambda: encoding.update(network={"kind": "vit", "patch_size": 2}),
         "larger": lambda: encoding["network"].update(channels=[16, 16]),
     }
     spoilers[spoil]()

@@ -26,6 +26,11 @@ class Encoding(Config):
 
     type: ColumnTypeName
 
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The distributions that a process needs in order to encode, besides those that every model needs."""
+        return ()
+
     def field(self, name: str) -> Field:
         """The shape of the input that `ColumnType.transform` makes."""
         raise NotImplementedError
@@ -60,6 +65,18 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         """Why a row that stays should be looked at, as text; missing where there is no reason."""
         return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        """What the signature of the served model promises of a value, by MLflow's name; None: nothing.
+
+        MLflow refuses whole numbers where it was promised doubles or strings, and pandas reads a column without
+        fractions as whole numbers: of a column whose `sample` looks so nothing is promised, and the model checks it.
+        """
+        raise NotImplementedError
+
+    def served_value(self, value: Any) -> Any:
+        """A value that a caller of the served model gave, as it is at rest. Raises UserError that says what to give."""
+        raise NotImplementedError
 
     def fit(self, values: pl.Series, settings: Settings) -> State:
         """What one part of the training rows says."""
@@ -99,6 +116,12 @@ class ColumnType(Generic[State, Settings, Encoded]):
         leaves the block as it is.
         """
         return block
+
+
+def looks_whole(values: pl.Series) -> bool:
+    """Whether pandas would read these values, or numbers in text, as whole numbers."""
+    numbers = values.cast(pl.Float64, strict=False).drop_nulls()
+    return len(numbers) == len(values.drop_nulls()) and bool((numbers % 1 == 0).all())
 
 
 def round_significant(value: float) -> float:

@@ -13,8 +13,8 @@ import polars as pl
 
 import tasks
 from tasks import trainers
+from tasks.columns import column_type
 from tasks.environment import installed_version
-from tasks.model_input.inputs import FieldKind
 from tasks.recipe.embedding import column_encoding
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 NUM_EXAMPLES = 5
 
 _ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic")
-_READS: dict[FieldKind, tuple[str, ...]] = {
-    "image": ("pillow",),
-    "audio": ("soundfile", "scipy"),
-    "sparse": ("scipy",),
-    "tokens": ("tokenizers",),
-}
-"""The libraries that a kind of model input needs; scipy brings sounds to one rate."""
 
 
 @contextmanager
@@ -62,9 +55,9 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator
 def requirements(recipe: Recipe, of_model: Iterable[str]) -> list[str]:
     """What prediction needs, in the versions that are installed; `of_model` is what the model itself does."""
     # An embedded picture is decoded before it becomes numbers.
-    kinds = {column_encoding(feature.encoding).field(feature.name).kind for feature in recipe.features}
-    by_kind = {name for kind in kinds & _READS.keys() for name in _READS[kind]}
-    return [_pinned(name) for name in sorted({*_ALWAYS, *by_kind, *of_model})]
+    encodings = [column_encoding(feature.encoding) for feature in recipe.features]
+    of_columns = {name for encoding in encodings for name in encoding.requirements}
+    return [_pinned(name) for name in sorted({*_ALWAYS, *of_columns, *of_model})]
 
 
 def signature(recipe: Recipe, sample: pl.DataFrame) -> ModelSignature:
@@ -90,34 +83,16 @@ def example(recipe: Recipe, sample: pl.DataFrame) -> Any:
 def _input(feature: Feature, sample: pl.DataFrame) -> ColSpec:
     """A column's type as MLflow enforces it before the model sees a row.
 
-    It refuses whole numbers where it was promised doubles or strings, and pandas reads a column without fractions as
-    whole numbers: such a column is promised nothing, and the model checks it. Nor is one of booleans, which may come as
-    words, or with gaps, nor one of numbers that may come with their unit, as text.
+    Nothing is promised of numbers that may come with their unit, as text.
     """
     from mlflow.types import ColSpec, DataType
     from mlflow.types.schema import AnyType
 
     kind = feature.encoding.type
-    if (
-        kind == "boolean"
-        or feature.arrives_as != kind
-        or (kind in ("number", "category") and _looks_whole(sample[feature.name]))
-    ):
+    promised = column_type(kind).served_type(sample[feature.name]) if feature.arrives_as == kind else None
+    if promised is None:
         return ColSpec(AnyType(), feature.name)  # type: ignore[no-untyped-call]
-    types = {
-        "number": DataType.double,
-        "category": DataType.string,
-        "text": DataType.string,
-        "timestamp": DataType.datetime,
-        "image": DataType.binary,
-        "audio": DataType.binary,
-    }
-    return ColSpec(types[kind], feature.name)
-
-
-def _looks_whole(values: pl.Series) -> bool:
-    numbers = values.cast(pl.Float64, strict=False).drop_nulls()
-    return len(numbers) == len(values.drop_nulls()) and bool((numbers % 1 == 0).all())
+    return ColSpec(DataType[promised], feature.name)
 
 
 def _pinned(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.columns.audio.sound import Clip, Spectrogram, begins_as_sound, decode, draw
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.served import served_bytes
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.augment import AugmentAudio
@@ -56,6 +57,10 @@ class AudioEncoding(Encoding):
             top_db=self.top_db,
         )
 
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return ("scipy", "soundfile")  # scipy brings sounds to one rate
+
     def field(self, name: str) -> Field:
         shape = (1, self.n_mels, self.spectrogram.num_frames)
         return Field(name=name, kind="audio", shape=shape, factor=(round_significant(1 / 255),), offset=(0.0,))
@@ -85,6 +90,15 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         if chosen.silent != "flag":
             return super().flags(values, settings)
         return _reasons(values, lambda content: _silent(values.name, decode(content), chosen))
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        return "binary"
+
+    def served_value(self, value: Any) -> bytes:
+        """The bytes of a sound file: as they are, or as base64 text."""
+        if isinstance(value, bytes | bytearray | memoryview | str):
+            return served_bytes(value)
+        raise UserError(f"{type(value).__name__} is no sound; give the bytes of a WAV, FLAC, OGG or MP3 file")
 
     def fit(self, values: pl.Series, settings: NormalizeAudio) -> AudioState | None:
         clips = [(clip.rate, clip.seconds) for clip in map(decode, values) if clip and len(clip.samples)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -67,6 +67,20 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
         if values.null_count():
             return []
         return [expectation("column_values_to_not_be_null", "warning", column=column)]
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        """Nothing: truth values may come as words, or with gaps, both of which MLflow would refuse."""
+        return None
+
+    def served_value(self, value: Any) -> bool:
+        """Truth values, the words that a table may hold, and 1 and 0."""
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        if isinstance(value, str) and value.strip().lower() in WORDS:
+            return WORDS[value.strip().lower()]
+        if isinstance(value, int | float | np.number) and value in (0, 1):
+            return bool(value)
+        raise UserError(f"{value!r:.80} is neither yes nor no; give true or false")
 
     def fit(self, values: pl.Series, settings: NormalizeBoolean) -> BooleanState:
         num_missing = values.null_count()

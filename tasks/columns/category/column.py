@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Expectation, expectation
+from tasks.columns.base import ColumnType, Expectation, expectation, looks_whole
 from tasks.columns.category.encoding import CategoryEncoding, TargetTable, places_of
 from tasks.columns.category.target import Scale, TargetState, scale_of, smoothed, target_state
+from tasks.columns.served import served_text
 from tasks.errors import UserError
 from tasks.params.augment import AugmentCategory
 from tasks.params.config import ColumnTypeName, Config
@@ -59,6 +60,12 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         seen = values.drop_nulls().unique().sort().to_list()
         return [expectation("column_values_to_be_in_set", "warning", column=column, value_set=seen)]
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        return None if looks_whole(sample) else "string"
+
+    def served_value(self, value: Any) -> str:
+        return served_text(value)
 
     def fit(self, values: pl.Series, settings: NormalizeCategory) -> CategoryState:
         counts = values.value_counts()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
 from tasks.columns.image import pixels
 from tasks.columns.image.pixels import DecodedImage, Fit, Frame
+from tasks.columns.image.served import served_image
 from tasks.columns.image.sums import Sums, factor_and_offset, sums_of
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
@@ -59,6 +60,10 @@ class ImageEncoding(Encoding):
     def frame(self) -> Frame:
         return Frame(self.height, self.width, self.channels, self.fit)
 
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return ("pillow",)
+
     def field(self, name: str) -> Field:
         shape = (self.channels, self.height, self.width)
         return Field(name=name, kind="image", shape=shape, factor=self.factor, offset=self.offset)
@@ -89,6 +94,12 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         if _clean_settings(settings).blank != "flag":
             return super().flags(values, settings)
         return _reasons(values, lambda content: _told_of_blank(values.name, content))
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        return "binary"
+
+    def served_value(self, value: Any) -> bytes:
+        return served_image(value)
 
     def fit(self, values: pl.Series, settings: NormalizeImage) -> ImageState | None:
         first = next((picture for picture in map(pixels.decode, values) if picture is not None), None)

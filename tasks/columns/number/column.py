@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation, looks_whole, round_significant
 from tasks.columns.moments import factor_and_offset
 from tasks.columns.number.power_transforms import Bend, BendName
 from tasks.columns.number.state import NumberState, merged, number_state, scaling, stand_in
@@ -99,6 +99,17 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         frame = pl.DataFrame({"infinite": infinite})
         reason = pl.when("infinite").then(pl.lit(f"{values.name} is infinite"))
         return frame.select(reason.alias(values.name)).to_series()
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        return None if looks_whole(sample) else "double"
+
+    def served_value(self, value: Any) -> float:
+        if isinstance(value, bytes | list | np.ndarray):
+            raise UserError(f"{type(value).__name__} is no number; give a number")
+        try:
+            return float(value)
+        except (TypeError, ValueError):
+            raise UserError(f"{value!r:.80} is no number; give a number") from None
 
     def fit(self, values: pl.Series, settings: NormalizeNumber) -> NumberState:
         return number_state(values.drop_nulls().to_numpy(), values.null_count(), settings)

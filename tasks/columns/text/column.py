@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.served import served_text
 from tasks.columns.text import byte_pairs
 from tasks.errors import UserError
 from tasks.model_input.inputs import Block, Field
@@ -50,6 +51,10 @@ class TextEncoding(Encoding):
     vocabulary: tuple[str, ...] = ()
     merges: tuple[str, ...] = ()
     length: int = 0
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        return ("tokenizers",) if self.encode == "tokens" else ("scipy",)
 
     def field(self, name: str) -> Field:
         if self.encode == "tokens":
@@ -93,6 +98,12 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         blank = values.fill_null("").str.strip_chars().str.len_chars() == 0
         reason = pl.when(pl.col("blank")).then(pl.lit(f"{values.name} is blank"))
         return pl.DataFrame({"blank": blank}).select(reason.alias(values.name)).to_series()
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        return "string"
+
+    def served_value(self, value: Any) -> str:
+        return served_text(value)
 
     def fit(self, values: pl.Series, settings: NormalizeText) -> TextState:
         documents = values.fill_null("").to_list()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from datetime import datetime
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
@@ -110,6 +111,21 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
         if not values.null_count():
             drafted.append(expectation("column_values_to_not_be_null", "warning", column=column))
         return drafted
+
+    def served_type(self, sample: pl.Series) -> str | None:
+        return "datetime"
+
+    def served_value(self, value: Any) -> datetime:
+        """Times as pandas or Python has them, or ISO 8601 text; with a time zone they become those of UTC, without
+        one they are of UTC."""
+        import pandas as pd
+
+        try:
+            time = pd.Timestamp(datetime.fromisoformat(value.strip()) if isinstance(value, str) else value)
+        except (ValueError, TypeError):
+            raise UserError(f"{value!r:.80} is no timestamp; give one such as 2024-01-31T23:59:00") from None
+        in_utc: datetime = (time.tz_convert(None) if time.tzinfo else time).floor("us").to_pydatetime()
+        return in_utc
 
     def fit(self, values: pl.Series, settings: NormalizeTimestamp) -> TimestampState:
         times = values.drop_nulls().to_numpy().view(np.int64)

@@ -1,0 +1,32 @@
+"""What callers of a served model give for bytes and for text, as it is at rest: shared by several column types."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any
+
+import numpy as np
+
+from tasks.errors import UserError
+
+
+def served_text(value: Any) -> str:
+    """Whole numbers lose their `.0`, as they do when a table is read."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, bool | int | float | np.generic):
+        return str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
+    raise UserError(f"{type(value).__name__} is no text; give a string")
+
+
+def served_bytes(value: bytes | bytearray | memoryview | str) -> bytes:
+    """A file's bytes as they are, or as base64 text, which is how JSON carries them."""
+    if not isinstance(value, str):
+        return bytes(value)
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise UserError("text that is not base64; give the encoded bytes of the file") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import polars as pl
 
@@ -19,6 +19,10 @@ FEW = 8
 
 Expectation = dict[str, Any]
 """One entry of a suite: `type`, `kwargs` and `severity`, as Great Expectations stores it."""
+
+
+Statistic = Literal["extremes", "moments", "lengths", "categories"]
+"""What the profile of a table keeps of a column, besides the share of missing values."""
 
 
 class Encoding(Config):
@@ -46,6 +50,9 @@ class ColumnType(Generic[State, Settings, Encoded]):
     dtype: ClassVar[pl.DataType]
     """What the column is at rest, in raw/ and everywhere until `normalize`."""
 
+    statistics: ClassVar[frozenset[Statistic]] = frozenset()
+    """What the profile counts of such values, for drafting expectations and for seeing drift."""
+
     def could_be(self, values: pl.Series) -> bool:
         """Whether every value that is there fits this type; asked of each part, true when true of all."""
         raise NotImplementedError
@@ -57,6 +64,10 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         """Expectations to start a suite with, drafted from values that were seen."""
         raise NotImplementedError
+
+    def from_profile(self, value: Any) -> Any:
+        """A category, a text or an extreme, as the profile of a table writes it, as a value at rest."""
+        return value
 
     def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         """Why a row must go, as text; missing where the value is fine. `settings`: the type's section of `clean`."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasks.drafting.profile import SourceProfile
+from tasks.columns import column_type
+from tasks.drafting.columns import ColumnStatistics
+from tasks.drafting.profile import SourceProfile, Times
 from tasks.ingestion.survey import Survey
 from tasks.params.ingest import Ingest
 from tasks.paths import Project
@@ -38,7 +40,7 @@ def _is_told(column: Column, seen: SourceProfile) -> bool:
     """Whether what was seen of the column is all that drafting needs to know."""
     if column.role in WITHOUT_VALUES or not seen.columns[column.name].num_present:
         return True
-    if column.type == "timestamp":
+    if column_type(column.type).dtype.is_temporal():
         times = seen.times.get(column.name)
         return times is not None and times.format == seen.surveys[column.name].format
     return True
@@ -53,28 +55,34 @@ def _of_column(column: Column, config: Ingest, seen: SourceProfile, written: Num
     state, survey, name = seen.columns[column.name], seen.surveys[column.name], column.name
     aside = _set_aside(name, config)
     num_aside = sum(count for cell, count in (state.counts or {}).items() if cell in aside)
+    of_type = column_type(column.type)
+    statistics = of_type.statistics
     found: dict[str, Any] = {}
-    match column.type:
-        case "number" if state.extremes.low <= state.extremes.high:
-            found = {"minimum": state.extremes.low, "maximum": state.extremes.high}
-        case "timestamp" if name in seen.times:
-            times = seen.times[name]
-            found = {"minimum": times.earliest.isoformat(), "maximum": times.latest.isoformat()}
-        case "text" if state.num_present:
-            found = {"longest": survey.longest}
-        case "category" | "boolean":
-            cells = {_as_read(cell, column, survey, written): 0 for cell in state.counts or {} if cell not in aside}
-            # Too many to be counted are also too many to be listed in a suite.
-            found = {"num_categories": NUM_CATEGORIES + 1 if state.counts is None else len(cells), "categories": cells}
+    if "extremes" in statistics:
+        found = _times(seen.times.get(name)) if of_type.dtype.is_temporal() else _extremes(state)
+    elif "lengths" in statistics and state.num_present:
+        found = {"longest": survey.longest}
+    elif "categories" in statistics:
+        cells = {_as_read(cell, column, survey, written): 0 for cell in state.counts or {} if cell not in aside}
+        # Too many to be counted are also too many to be listed in a suite.
+        found = {"num_categories": NUM_CATEGORIES + 1 if state.counts is None else len(cells), "categories": cells}
     missing = (state.num_missing + num_aside) / max(state.num_rows, 1)
     return ColumnProfile(type=column.type, missing=missing, **found)
+
+
+def _times(times: Times | None) -> dict[str, str]:
+    return {"minimum": times.earliest.isoformat(), "maximum": times.latest.isoformat()} if times else {}
+
+
+def _extremes(state: ColumnStatistics) -> dict[str, float]:
+    low, high = state.extremes.low, state.extremes.high
+    return {"minimum": low, "maximum": high} if low <= high else {}
 
 
 def _as_read(cell: Any, column: Column, survey: Survey, written: NumberFormat) -> str:
     """The cell as ingest leaves it, as text."""
     import polars as pl
 
-    from tasks.columns import column_type
     from tasks.drafting.numbers import as_numbers
 
     values = pl.Series([cell])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tasks.columns import column_type
 from tasks.columns.base import round_significant
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.tables.dataset import Column, Dataset
@@ -79,6 +80,7 @@ def profile_of(dataset: Dataset, parts: Iterable[pl.DataFrame]) -> DataProfile:
 class _ColumnProfileState:
     def __init__(self, column: Column) -> None:
         self._column = column
+        self._statistics = column_type(column.type).statistics
         self._num_missing = 0
         self._moments = Moments()
         self._extremes: list[Any] = []
@@ -90,17 +92,15 @@ class _ColumnProfileState:
         there = values.drop_nulls()
         if self._column.role in WITHOUT_VALUES or there.is_empty():
             return
-        match self._column.type:
-            case "number":
-                finite = there.filter(there.is_finite())
-                self._moments += moments(finite.to_numpy().astype(np.float64))
-                self._extremes = _extremes(self._extremes, finite)
-            case "timestamp":
-                self._extremes = _extremes(self._extremes, there)
-            case "text":
-                self._lengths = _extremes(self._lengths, there.str.len_chars())
-            case "category" | "boolean":
-                self._count(there.cast(pl.String))
+        finite = there.filter(there.is_finite()) if there.dtype.is_float() else there
+        if "extremes" in self._statistics:
+            self._extremes = _extremes(self._extremes, finite)
+        if "moments" in self._statistics:
+            self._moments += moments(finite.to_numpy().astype(np.float64))
+        if "lengths" in self._statistics:
+            self._lengths = _extremes(self._lengths, there.str.len_chars())
+        if "categories" in self._statistics:
+            self._count(there.cast(pl.String))
 
     def _count(self, values: pl.Series) -> None:
         found = dict(values.alias("value").value_counts().iter_rows())
@@ -121,7 +121,7 @@ class _ColumnProfileState:
             found |= {"mean": self._moments.mean, "deviation": deviation if math.isfinite(deviation) else None}
         if self._lengths:
             found |= dict(zip(("shortest", "longest"), self._lengths, strict=True))
-        if self._column.type in ("category", "boolean") and self._column.role not in WITHOUT_VALUES:
+        if "categories" in self._statistics and self._column.role not in WITHOUT_VALUES:
             frequent = sorted(self._counts.items(), key=lambda one: (-one[1], one[0]))[:NUM_CATEGORIES]
             found |= {"num_categories": len(self._counts), "categories": dict(frequent)}
         missing = round_significant(self._num_missing / max(num_rows, 1))

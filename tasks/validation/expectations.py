@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -152,20 +151,16 @@ def representatives(profile: ColumnProfile) -> pl.Series:
 
     All that drafting asks of values holds of these as it does of the whole column.
     """
-    dtype = column_type(profile.type).dtype
-    values: list[Any] = []
-    match profile.type:
-        case "number" if profile.minimum is not None:
-            values = [profile.minimum, profile.maximum]
-        case "timestamp" if profile.minimum is not None:
-            values = [datetime.fromisoformat(str(extreme)) for extreme in (profile.minimum, profile.maximum)]
-        case "text" if profile.longest is not None:
-            values = ["x" * profile.longest]
-        case "category":
-            values = list(profile.categories or ())
-        case "boolean":
-            values = [value == "true" for value in profile.categories or ()]
-    return pl.Series(values + [None] * (profile.missing > 0), dtype=dtype)
+    of_type = column_type(profile.type)
+    written: list[Any] = []
+    if profile.minimum is not None:
+        written = [profile.minimum, profile.maximum]
+    elif profile.longest is not None:
+        written = ["x" * profile.longest]
+    elif profile.categories:
+        written = list(profile.categories)
+    values = [of_type.from_profile(value) for value in written]
+    return pl.Series(values + [None] * (profile.missing > 0), dtype=of_type.dtype)
 
 
 def _rule(path: Path, number: int, entry: Any) -> Rule:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation
+from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, Statistic, expectation
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.config import ColumnTypeName
@@ -47,6 +47,7 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
 
     name: ClassVar[ColumnTypeName] = "boolean"
     dtype: ClassVar[pl.DataType] = pl.Boolean()
+    statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.String:
@@ -67,6 +68,9 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
         if values.null_count():
             return []
         return [expectation("column_values_to_not_be_null", "warning", column=column)]
+
+    def from_profile(self, value: Any) -> bool:
+        return bool(value == "true")
 
     def served_type(self, sample: pl.Series) -> str | None:
         """Nothing: truth values may come as words, or with gaps, both of which MLflow would refuse."""

@@ -10,7 +10,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, expectation, looks_whole, round_significant
+from tasks.columns.base import (
+    FEW,
+    ColumnType,
+    Encoding,
+    Expectation,
+    Statistic,
+    expectation,
+    looks_whole,
+    round_significant,
+)
 from tasks.columns.moments import factor_and_offset
 from tasks.columns.number.power_transforms import Bend, BendName
 from tasks.columns.number.state import NumberState, merged, number_state, scaling, stand_in
@@ -62,6 +71,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
 
     name: ClassVar[ColumnTypeName] = "number"
     dtype: ClassVar[pl.DataType] = pl.Float64()
+    statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes", "moments"})
 
     def could_be(self, values: pl.Series) -> bool:
         """Text such as 007 is no number: read as one it would lose its zeros."""

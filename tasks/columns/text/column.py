@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation, round_significant
 from tasks.columns.served import served_text
 from tasks.columns.text import byte_pairs
 from tasks.errors import UserError
@@ -82,6 +82,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
 
     name: ClassVar[ColumnTypeName] = "text"
     dtype: ClassVar[pl.DataType] = pl.String()
+    statistics: ClassVar[frozenset[Statistic]] = frozenset({"lengths"})
 
     def could_be(self, values: pl.Series) -> bool:
         return values.dtype == pl.String

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation
 from tasks.columns.moments import Moments, factor_and_offset, merged, moments
 from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
 from tasks.columns.timestamp.formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
@@ -86,6 +86,7 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
 
     name: ClassVar[ColumnTypeName] = "timestamp"
     dtype: ClassVar[pl.DataType] = pl.Datetime("us")
+    statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes"})
 
     def could_be(self, values: pl.Series) -> bool:
         return values.dtype in (pl.Date, pl.Datetime) or bool(fitting_formats(values))
@@ -111,6 +112,9 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
         if not values.null_count():
             drafted.append(expectation("column_values_to_not_be_null", "warning", column=column))
         return drafted
+
+    def from_profile(self, value: Any) -> datetime:
+        return datetime.fromisoformat(value)
 
     def served_type(self, sample: pl.Series) -> str | None:
         return "datetime"

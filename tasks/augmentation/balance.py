@@ -125,10 +125,8 @@ def _as_rows(
 
 def _is_between(feature: Feature, column: Field) -> NDArray[np.bool_]:
     """Which of a column's inputs have values between two values, [K]; codes have one input here, their number."""
-    if column.kind == "codes" or feature.encoding.type == "boolean":
+    if column.kind == "codes" or not feature.encoding.is_continuous:
         return np.zeros(1 if column.kind == "codes" else column.num_inputs, dtype=np.bool_)
-    if feature.encoding.type == "category":
-        return np.full(column.num_inputs, feature.encoding.encode == "target")
     return np.array([label != f"{feature.name} missing" for label in column.labels])
 
 

@@ -31,6 +31,11 @@ class Encoding(Config):
     type: ColumnTypeName
 
     @property
+    def is_continuous(self) -> bool:
+        """Whether what lies between two values of its inputs is a value too, so that SMOTE may make one."""
+        return True
+
+    @property
     def requirements(self) -> tuple[str, ...]:
         """The distributions that a process needs in order to encode, besides those that every model needs."""
         return ()
@@ -49,6 +54,9 @@ class ColumnType(Generic[State, Settings, Encoded]):
     name: ClassVar[ColumnTypeName]
     dtype: ClassVar[pl.DataType]
     """What the column is at rest, in raw/ and everywhere until `normalize`."""
+
+    encoding: ClassVar[type[Encoding]]
+    """What `finish` makes, and recipe.json holds."""
 
     statistics: ClassVar[frozenset[Statistic]] = frozenset()
     """What the profile counts of such values, for drafting expectations and for seeing drift."""

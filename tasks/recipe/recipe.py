@@ -11,19 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
-from pydantic import Field as PydanticField
-from pydantic import PrivateAttr
+from pydantic import BeforeValidator, PrivateAttr, SerializeAsAny
 
 from tasks import files
-from tasks.columns import column_type
-from tasks.columns.audio.column import AudioEncoding
+from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import Encoding
-from tasks.columns.boolean.column import BooleanEncoding
-from tasks.columns.category.column import CategoryEncoding
-from tasks.columns.image.column import ImageEncoding
-from tasks.columns.number.column import NumberEncoding
-from tasks.columns.text.column import TextEncoding
-from tasks.columns.timestamp.column import TimestampEncoding
 from tasks.errors import UserError
 from tasks.model_input.inputs import Augmentation, ModelInput, Spec
 from tasks.params.augment import Augment
@@ -31,16 +23,20 @@ from tasks.params.config import ColumnTypeName, Config, Task
 from tasks.recipe.embedding import LIBRARIES, WEIGHTS, EmbeddingEncoding, StoredEncoders, column_encoding, no_weights
 from tasks.repair.repair import Repair, numbers_in_text, repaired
 
-AnyEncoding = Annotated[
-    NumberEncoding
-    | CategoryEncoding
-    | BooleanEncoding
-    | TextEncoding
-    | TimestampEncoding
-    | ImageEncoding
-    | AudioEncoding,
-    PydanticField(discriminator="type"),
-]
+
+def _of_its_type(value: Any) -> Any:
+    """An encoding read from JSON, as the class of the column type that it names; one with a `picture` embeds it."""
+    if isinstance(value, Encoding):
+        return value
+    if isinstance(value, Mapping) and "picture" in value:
+        return EmbeddingEncoding.model_validate(value)
+    of_type = value.get("type") if isinstance(value, Mapping) else None
+    if of_type not in TYPE_NAMES:
+        raise ValueError(f"type {of_type!r} is no column type")
+    return column_type(of_type).encoding.model_validate(value)
+
+
+AnyEncoding = Annotated[SerializeAsAny[Encoding], BeforeValidator(_of_its_type)]
 
 _NONE: Mapping[str, float] = MappingProxyType({})
 
@@ -49,7 +45,7 @@ class Feature(Config):
     """A raw column, and how it becomes model input."""
 
     name: str
-    encoding: AnyEncoding | EmbeddingEncoding
+    encoding: AnyEncoding
     repair: Repair | None = None
     """What `clean` did to the values that the encoding was learnt from, and what is done to a raw row's."""
 

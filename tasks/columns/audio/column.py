@@ -71,6 +71,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
 
     name: ClassVar[ColumnTypeName] = "audio"
     dtype: ClassVar[pl.DataType] = pl.Binary()
+    encoding: ClassVar[type[Encoding]] = AudioEncoding
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.Binary:

@@ -37,6 +37,10 @@ class BooleanEncoding(Encoding):
     impute: bool
     indicator: bool
 
+    @property
+    def is_continuous(self) -> bool:
+        return False
+
     def field(self, name: str) -> Field:
         labels = (name, f"{name} missing") if self.indicator else (name,)
         return Field(name=name, kind="dense", shape=(len(labels),), labels=labels)
@@ -47,6 +51,7 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
 
     name: ClassVar[ColumnTypeName] = "boolean"
     dtype: ClassVar[pl.DataType] = pl.Boolean()
+    encoding: ClassVar[type[Encoding]] = BooleanEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
 
     def could_be(self, values: pl.Series) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Expectation, Statistic, expectation, looks_whole
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation, looks_whole
 from tasks.columns.category.encoding import CategoryEncoding, TargetTable, places_of
 from tasks.columns.category.target import Scale, TargetState, scale_of, smoothed, target_state
 from tasks.columns.served import served_text
@@ -40,6 +40,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
 
     name: ClassVar[ColumnTypeName] = "category"
     dtype: ClassVar[pl.DataType] = pl.String()
+    encoding: ClassVar[type[Encoding]] = CategoryEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
 
     def could_be(self, values: pl.Series) -> bool:

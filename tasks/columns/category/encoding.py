@@ -50,6 +50,10 @@ class CategoryEncoding(Encoding):
     def num_places(self) -> int:
         return self.buckets + self.missing if self.buckets else len(self.categories) + self.missing + 1
 
+    @property
+    def is_continuous(self) -> bool:
+        return self.encode == "target"
+
     def field(self, name: str) -> Field:
         if self.target is not None:
             labels = tuple(f"{name} mean {place}".rstrip() for place in self.target.scale.names)

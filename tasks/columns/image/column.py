@@ -74,6 +74,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
 
     name: ClassVar[ColumnTypeName] = "image"
     dtype: ClassVar[pl.DataType] = pl.Binary()
+    encoding: ClassVar[type[Encoding]] = ImageEncoding
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.Binary:

@@ -71,6 +71,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
 
     name: ClassVar[ColumnTypeName] = "number"
     dtype: ClassVar[pl.DataType] = pl.Float64()
+    encoding: ClassVar[type[Encoding]] = NumberEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes", "moments"})
 
     def could_be(self, values: pl.Series) -> bool:

@@ -82,6 +82,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
 
     name: ClassVar[ColumnTypeName] = "text"
     dtype: ClassVar[pl.DataType] = pl.String()
+    encoding: ClassVar[type[Encoding]] = TextEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"lengths"})
 
     def could_be(self, values: pl.Series) -> bool:

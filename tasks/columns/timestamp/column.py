@@ -86,6 +86,7 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
 
     name: ClassVar[ColumnTypeName] = "timestamp"
     dtype: ClassVar[pl.DataType] = pl.Datetime("us")
+    encoding: ClassVar[type[Encoding]] = TimestampEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes"})
 
     def could_be(self, values: pl.Series) -> bool:

@@ -19,6 +19,7 @@ from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
 from tasks.tables import storage
 from tasks.tracking.models import model_folder
+from tasks.trainers import trainer
 from tasks.trainers.base import Job
 from tasks.trainers.listener import Listener
 
@@ -63,13 +64,13 @@ def _init_from(config: Train, paths: Paths) -> Path | None:
 
 def _key(config: Train, paths: Paths, begun_with: Path | None) -> str:
     """A name for all that decides what is learnt: a checkpoint of anything else is never looked at."""
-    own = {"torch": "torch", "lightgbm": "lightgbm", "sklearn": "scikit-learn"}[config.kind]
+    libraries = trainer(config.kind).requirements
     decides = {
         "settings": config.model_dump(mode="json", exclude=_CHANGE_NOTHING),
         "rows": [folder_digest(paths.augmented), folder_digest(paths.normalized("validation"))],
         "recipe": file_digest(paths.recipe),
         "augmentation": file_digest(paths.augmentation_report),
         "begun_with": None if begun_with is None else folder_digest(begun_with),
-        "libraries": {own: version(own)},
+        "libraries": {name: version(name) for name in sorted(libraries)},
     }
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]

@@ -49,7 +49,22 @@ Encoded = TypeVar("Encoded", bound=Encoding)
 
 
 class ColumnType(Generic[State, Settings, Encoded]):
-    """One type of column. Pure functions on one part, and states that merge: memory is bounded by a part."""
+    """One type of column. Pure functions on one part, and states that merge: memory is bounded by a part.
+
+    Examples
+    --------
+    Two parts are learnt from, side by side if need be; what they say together leads to one encoding.
+
+    >>> import polars as pl
+    >>> from tasks.columns import column_type
+    >>> from tasks.params.normalize import NormalizeNumber
+    >>> number, settings = column_type("number"), NormalizeNumber(scale="min_max")
+    >>> parts = [pl.Series("age", [20.0, None]), pl.Series("age", [30.0, 40.0])]
+    >>> first, second = (number.fit(part, settings) for part in parts)
+    >>> encoding = number.finish(number.merge(first, second), settings)
+    >>> number.transform(pl.Series("age", [20.0, 40.0]), encoding)[:, 0].tolist()
+    [0.0, 1.0]
+    """
 
     name: ClassVar[ColumnTypeName]
     dtype: ClassVar[pl.DataType]

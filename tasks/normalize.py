@@ -31,9 +31,6 @@ _BYTES_AT_ONCE = 1 << 26
 _BYTES_OF_TEXT = 1_024
 """Roughly, of one text as TF-IDF: what counts here is pictures."""
 
-_BYTES = {"dense": 4, "image": 1, "audio": 1, "tokens": 4}
-"""Of one number of a row."""
-
 
 def run(config: Normalize, paths: Paths) -> Report:
     """Reads split/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
@@ -109,10 +106,4 @@ def _row_bytes(recipe: Recipe) -> int:
 
 
 def _field_bytes(field: Field) -> int:
-    match field.kind:
-        case "codes":
-            return 4
-        case "sparse":
-            return _BYTES_OF_TEXT
-        case _:
-            return _BYTES[field.kind] * field.num_inputs
+    return _BYTES_OF_TEXT if field.kind == "sparse" else field.row_bytes

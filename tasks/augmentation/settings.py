@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.columns import TYPE_NAMES
 from tasks.errors import UserError
 from tasks.params.augment import Augment
 from tasks.params.config import Config
 from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.recipe.recipe import Recipe
 
-SECTIONS = ("image", "text", "audio", "number", "category")
+SECTIONS: tuple[str, ...] = tuple(name for name in Augment.model_fields if name in TYPE_NAMES)
 """The sections that change columns, each those of its type."""
 
 

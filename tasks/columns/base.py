@@ -76,6 +76,11 @@ class ColumnType(Generic[State, Settings, Encoded]):
     statistics: ClassVar[frozenset[Statistic]] = frozenset()
     """What the profile counts of such values, for drafting expectations and for seeing drift."""
 
+    @property
+    def is_media(self) -> bool:
+        """Whether a value is the bytes of a file, such as a picture or a recording."""
+        return self.dtype == pl.Binary
+
     def could_be(self, values: pl.Series) -> bool:
         """Whether every value that is there fits this type; asked of each part, true when true of all."""
         raise NotImplementedError

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tasks.columns import column_type
 from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import Plot
@@ -114,7 +115,7 @@ def render(page: Page) -> str:
         facts=facts,
         params=params,
         scores=weakest(page.scores),
-        pictured=any(column.type in ("image", "audio") for column in page.dataset.features),
+        pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
 
 

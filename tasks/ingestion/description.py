@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tasks.columns import column_type
 from tasks.errors import UserError, did_you_mean
 from tasks.ingestion.survey import Survey, infer_type
 from tasks.params.config import ColumnTypeName, Role, Task
@@ -13,8 +14,6 @@ from tasks.tables.dataset import Column, Dataset, SourceRecord
 
 _FEW_CLASSES = 20
 """A target of at most so many distinct whole numbers names classes, unless the user says otherwise."""
-
-_BYTES_TYPES = ("image", "audio")
 
 _HEADER_HINT = ", or, when the first line names the columns and was taken for a row, set ingest.source.header to true"
 
@@ -51,7 +50,7 @@ def _type_of(name: str, config: Ingest, rows: Source, survey: Survey) -> ColumnT
     """What the user says, else what the source says, else what the values look like."""
     override = config.columns.get(name)
     chosen = override.type if override and override.type else rows.types.get(name) or infer_type(survey)
-    if survey.num_present and (chosen in _BYTES_TYPES) != survey.is_bytes:
+    if survey.num_present and column_type(chosen).is_media != survey.is_bytes:
         holds = (
             "bytes, which only an image or audio can be" if survey.is_bytes else f"no bytes, which {_a(chosen)} needs"
         )

@@ -16,8 +16,6 @@ from tasks.model_input.block_columns import from_series, read_examples
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.tables import storage
 
-_BYTES = {"dense": 4, "image": 1, "audio": 1, "codes": 4, "tokens": 4}
-"""Of one number of a block."""
 _SPARSE_ENTRY = 8
 """Bytes of an entry of a sparse block: its value and its place."""
 _SPARSE_ROW = 4
@@ -74,7 +72,7 @@ class StoredExamples:
     def _field_bytes(self, field: Field) -> int:
         if field.kind == "sparse":
             return _SPARSE_ENTRY * self._num_entries(field) + _SPARSE_ROW * (self.num_rows + 1)
-        return _BYTES[field.kind] * int(np.prod(field.row_shape)) * self.num_rows
+        return field.row_bytes * self.num_rows
 
     def _num_entries(self, field: Field) -> int:
         """How many numbers of a sparse column are not zero, of which the footers do not tell."""

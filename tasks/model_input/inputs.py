@@ -56,6 +56,12 @@ class Field:
         return () if self.kind == "codes" else self.shape
 
     @property
+    def row_bytes(self) -> int:
+        """Of one row of the block in memory; of a sparse one, whose rows differ, as if it were dense."""
+        # Pictures are uint8; float32 and int32, which all else is, take four.
+        return int(np.prod(self.row_shape)) * (1 if self.is_picture else 4)
+
+    @property
     def is_picture(self) -> bool:
         """Bytes on a grid, scaled when used: an image, or a sound as its spectrogram."""
         return self.kind in ("image", "audio")

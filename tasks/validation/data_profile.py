@@ -14,7 +14,7 @@ from tasks.columns import column_type
 from tasks.columns.base import round_significant
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.tables.dataset import Column, Dataset
-from tasks.validation.exact_sums import Moments, moments
+from tasks.validation.exact_sums import ExactMoments, moments
 
 NUM_CATEGORIES = 1_000
 """Categories that a profile names, the most frequent ones."""
@@ -82,7 +82,7 @@ class _ColumnProfileState:
         self._column = column
         self._statistics = column_type(column.type).statistics
         self._num_missing = 0
-        self._moments = Moments()
+        self._moments = ExactMoments()
         self._extremes: list[Any] = []
         self._lengths: list[int] = []
         self._counts: Counter[str] = Counter()

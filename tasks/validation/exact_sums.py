@@ -23,7 +23,7 @@ LARGEST_PART = 2**25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moments:
+class ExactMoments:
     """What numbers add up to, exactly: `total` in 1/_UNIT, `squares` in 1/_UNIT². Infinite ones are counted apart."""
 
     count: int = 0
@@ -32,8 +32,8 @@ class Moments:
     num_above: int = 0
     num_below: int = 0
 
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(
+    def __add__(self, other: ExactMoments) -> ExactMoments:
+        return ExactMoments(
             count=self.count + other.count,
             total=self.total + other.total,
             squares=self.squares + other.squares,
@@ -72,7 +72,7 @@ class Moments:
         return math.inf if self.num_above else -math.inf
 
 
-def moments(values: NDArray[np.float64]) -> Moments:
+def moments(values: NDArray[np.float64]) -> ExactMoments:
     """Of at most LARGEST_PART numbers, none of them NaN."""
     assert len(values) <= LARGEST_PART
     finite = values[np.isfinite(values)]
@@ -80,7 +80,7 @@ def moments(values: NDArray[np.float64]) -> Moments:
     places = exponents.astype(np.int64) - _LEAST_EXPONENT
     high, low = _halves(fractions * 2.0**_MANTISSA)
     squares = (_added(places, high * high, 2) << 2 * _HALF) + (_added(places, high * low, 2) << _HALF + 1)
-    return Moments(
+    return ExactMoments(
         count=len(values),
         total=(_summed(places, high, 1) << _HALF) + _summed(places, low, 1),
         squares=squares + _added(places, low * low, 2),

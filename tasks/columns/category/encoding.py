@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import FEW, Encoding
-from tasks.columns.category.target import Scale
+from tasks.columns.category.target import TargetScale
 from tasks.model_input.inputs import Field
 from tasks.params.config import Config
 
@@ -27,8 +27,8 @@ class TargetTable(Config):
     values: tuple[tuple[float, ...], ...]
 
     @property
-    def scale(self) -> Scale:
-        return Scale(self.classes, self.mean, self.deviation)
+    def scale(self) -> TargetScale:
+        return TargetScale(self.classes, self.mean, self.deviation)
 
 
 class CategoryEncoding(Encoding):

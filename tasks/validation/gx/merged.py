@@ -14,7 +14,7 @@ from great_expectations.expectations.metrics.column_aggregate_metrics.column_out
 )
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from tasks.validation.exact_sums import Moments, moments
+from tasks.validation.exact_sums import ExactMoments, moments
 from tasks.validation.gx.parts import PartEngine
 from tasks.validation.whole_columns import WholeColumns
 
@@ -129,7 +129,7 @@ class OfMoments:
 
     def __init__(self, metric: MetricConfiguration) -> None:
         self._metric = metric
-        self._moments = Moments()
+        self._moments = ExactMoments()
 
     def add(self, engine: PartEngine, value: Any, part: pl.DataFrame, start: int) -> None:
         self._moments += moments(_column(engine, self._metric).dropna().to_numpy(dtype=np.float64))

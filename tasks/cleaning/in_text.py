@@ -38,7 +38,7 @@ class Written:
 
 
 @dataclass
-class _NumberFormat:
+class _NumberStyle:
     """What is known of a column so far; None before its first value."""
 
     first: str | None = None
@@ -49,7 +49,7 @@ class _NumberFormat:
 
 def find_numbers_in_text(table: Table, columns: Sequence[str]) -> dict[str, Written]:
     """The columns whose values are all numbers of one format with the same currency or unit around them."""
-    left = {name: _NumberFormat() for name in columns}
+    left = {name: _NumberStyle() for name in columns}
     for part in table(columns) if columns else ():
         left = {name: candidate for name, candidate in left.items() if _still_fits(candidate, part[name])}
         if not left:
@@ -58,7 +58,7 @@ def find_numbers_in_text(table: Table, columns: Sequence[str]) -> dict[str, Writ
     return {name: _decided(candidate) for name, candidate in found.items()}
 
 
-def _still_fits(candidate: _NumberFormat, values: pl.Series) -> bool:
+def _still_fits(candidate: _NumberStyle, values: pl.Series) -> bool:
     """Looks at more values of a column; most columns of words are done with at the first one."""
     present = values.drop_nulls()
     if present.is_empty():
@@ -94,7 +94,7 @@ def _fits(values: pl.Series, how: InText) -> bool:
     return bool(around.all()) and numbers_in_text(present, how).null_count() == 0
 
 
-def _decided(candidate: _NumberFormat) -> Written:
+def _decided(candidate: _NumberStyle) -> Written:
     """The first that fits. Where 1,200 may be read as 1.2 as well, only the currency's own custom can decide."""
     fitting = candidate.fitting
     point = [how for how in fitting if how.decimal == "."]

@@ -13,9 +13,6 @@ from tests.projects import REPOSITORY
 MOST_LINES_OF_A_FILE = 300
 MOST_LINES_OF_A_FUNCTION = 50
 
-STILL_TWICE: set[str] = set()
-"""Class names that stand in two modules today; a name may only leave this set."""
-
 
 @cache
 def modules() -> dict[Path, ast.Module]:
@@ -41,8 +38,7 @@ def test_a_class_name_stands_in_one_module() -> None:
             if isinstance(node, ast.ClassDef):
                 homes[node.name.lstrip("_")].add(str(file))
     twice = {name: sorted(files) for name, files in homes.items() if len(files) > 1}
-    assert twice.keys() <= STILL_TWICE, {name: twice[name] for name in twice.keys() - STILL_TWICE}
-    assert twice.keys() >= STILL_TWICE, "take out of STILL_TWICE what stands in one module only"
+    assert twice == {}, "the same idea is one class; another idea has another name"
 
 
 def test_files_are_short() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation, looks_whole
 from tasks.columns.category.encoding import CategoryEncoding, TargetTable, places_of
-from tasks.columns.category.target import TargetScale, TargetState, scale_of, smoothed, target_state
+from tasks.columns.category.target import TargetState, TargetStatistics, scale_of, smoothed, target_state
 from tasks.columns.served import served_text
 from tasks.errors import UserError
 from tasks.params.augment import AugmentCategory
@@ -146,7 +146,7 @@ def _impute(seen: dict[str, int], settings: NormalizeCategory) -> str | None:
 
 
 def _with_target(
-    encoding: CategoryEncoding, state: TargetState, scale: TargetScale, settings: NormalizeCategory
+    encoding: CategoryEncoding, state: TargetState, scale: TargetStatistics, settings: NormalizeCategory
 ) -> CategoryEncoding:
     places = [*encoding.categories, *([None] if encoding.missing else [])]
     if encoding.impute is not None:

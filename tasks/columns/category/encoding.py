@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import FEW, Encoding
-from tasks.columns.category.target import TargetScale
+from tasks.columns.category.target import TargetStatistics
 from tasks.model_input.inputs import Field
 from tasks.params.config import Config
 
@@ -27,8 +27,8 @@ class TargetTable(Config):
     values: tuple[tuple[float, ...], ...]
 
     @property
-    def scale(self) -> TargetScale:
-        return TargetScale(self.classes, self.mean, self.deviation)
+    def scale(self) -> TargetStatistics:
+        return TargetStatistics(self.classes, self.mean, self.deviation)
 
 
 class CategoryEncoding(Encoding):

@@ -47,7 +47,7 @@ class TargetState:
 
 
 @dataclass(frozen=True)
-class TargetScale:
+class TargetStatistics:
     """What is told of the target: shares of `classes`, or the mean, standardized when the target is a number."""
 
     classes: tuple[str, ...]
@@ -69,16 +69,16 @@ def target_state(values: pl.Series, target: pl.Series) -> TargetState:
     return _number_state(present["value"], present["target"].cast(pl.Float64))
 
 
-def scale_of(state: TargetState) -> TargetScale:
+def scale_of(state: TargetState) -> TargetStatistics:
     """The classes in their order, or mean and deviation; a target of one value has no deviation."""
     if state.numbers is None:
-        return TargetScale(classes=tuple(sorted({name for _, name in state.sums})))
+        return TargetStatistics(classes=tuple(sorted({name for _, name in state.sums})))
     center, deviation = state.numbers.center_and_deviation
-    return TargetScale(classes=(), mean=center, deviation=deviation or 1.0)
+    return TargetStatistics(classes=(), mean=center, deviation=deviation or 1.0)
 
 
 def smoothed(
-    state: TargetState, categories: Sequence[str | None], scale: TargetScale, smoothing: float
+    state: TargetState, categories: Sequence[str | None], scale: TargetStatistics, smoothing: float
 ) -> tuple[tuple[float, ...], ...]:
     """A row of numbers for each category, and a last one for all others: the mean of all rows, the prior.
 
@@ -112,7 +112,7 @@ def _number_state(values: pl.Series, target: pl.Series) -> TargetState:
     return TargetState(Counter(dict(zip(names, sizes, strict=True))), sums, moments(numbers))
 
 
-def _prior(state: TargetState, scale: TargetScale) -> NDArray[np.longdouble]:
+def _prior(state: TargetState, scale: TargetStatistics) -> NDArray[np.longdouble]:
     count = state.counts.total()
     if not count:
         plain = 1 / len(scale.classes) if scale.classes else scale.mean
@@ -125,7 +125,7 @@ def _prior(state: TargetState, scale: TargetScale) -> NDArray[np.longdouble]:
 
 
 def _row(
-    state: TargetState, value: str | None, prior: NDArray[np.longdouble], scale: TargetScale, smoothing: float
+    state: TargetState, value: str | None, prior: NDArray[np.longdouble], scale: TargetStatistics, smoothing: float
 ) -> NDArray[np.longdouble]:
     weight = state.counts[value] + smoothing
     if not weight:
@@ -134,5 +134,5 @@ def _row(
     return np.asarray((sums + smoothing * prior) / weight, dtype=np.longdouble)
 
 
-def _written(row: NDArray[np.longdouble], scale: TargetScale) -> tuple[float, ...]:
+def _written(row: NDArray[np.longdouble], scale: TargetStatistics) -> tuple[float, ...]:
     return tuple(round(float(value), _DECIMALS) + 0.0 for value in (row - scale.mean) / scale.deviation)

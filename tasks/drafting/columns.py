@@ -12,6 +12,8 @@ import polars as pl
 
 from tasks.drafting import sketch
 from tasks.drafting.sketch import Sketch
+from tasks.repair.number_text import plainly
+from tasks.sources.base import NumberFormat
 
 MAX_COUNTED = 1_000
 """Distinct values that are counted one by one; of more, only how many there are."""
@@ -135,3 +137,13 @@ def _odd(seen: Mapping[str, int] | None, values: pl.Series, numbers: pl.Series |
 
 def _float(value: Any) -> float:
     return float(value)
+
+
+def as_numbers(values: pl.Series, written: NumberFormat) -> pl.Series | None:
+    """Those of the cells that are numbers, as float64; None for a column that cannot hold any, such as of bytes."""
+    if values.dtype == pl.String:
+        is_plain = written.decimal == "." and written.thousands is None
+        values = values.str.strip_chars() if is_plain else plainly(values, written.decimal, written.thousands)
+    elif not values.dtype.is_numeric():
+        return None
+    return values.cast(pl.Float64, strict=False).fill_nan(None)

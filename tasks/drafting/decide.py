@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from tasks.drafting import labels, people, roles, shapes
-from tasks.drafting.classes import Classes, classes_of
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
 from tasks.drafting.leaks import find_leaks
@@ -14,7 +13,7 @@ from tasks.drafting.look import SourceLook
 from tasks.drafting.missing import find_sentinels
 from tasks.drafting.model import ModelChoice, choose_model, one_picture
 from tasks.drafting.splits import SplitChoice, choose_split, with_consequences
-from tasks.drafting.target import TargetGuess, first_part, given_target, guess_target
+from tasks.drafting.target import Classes, TargetGuess, classes_of, first_part, given_target, guess_target
 
 _TOGETHER: dict[Kind, str] = {
     "heavy_tail": "have heavy tails",

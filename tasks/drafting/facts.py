@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.columns import column_type
-from tasks.drafting.columns import ColumnStatistics
-from tasks.drafting.numbers import as_numbers
+from tasks.drafting.columns import ColumnStatistics, as_numbers
 from tasks.drafting.profile import SourceProfile
 from tasks.params.config import ColumnTypeName
 from tasks.sources.base import NumberFormat

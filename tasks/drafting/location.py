@@ -10,8 +10,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tasks.drafting.names import IDX_NAME, MEDIA_SUFFIXES, Names, names_in, pattern_of, suffix_of
-from tasks.drafting.tables import is_prose, tables_in, test_beside
+from tasks.drafting.folders import (
+    IDX_NAME,
+    MEDIA_SUFFIXES,
+    Names,
+    is_prose,
+    names_in,
+    pattern_of,
+    suffix_of,
+    tables_in,
+    test_beside,
+)
 from tasks.errors import UserError
 
 _TRAIN = ("train", "training")

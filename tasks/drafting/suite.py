@@ -83,7 +83,7 @@ def _as_read(cell: Any, column: Column, survey: Survey, written: NumberFormat) -
     """The cell as ingest leaves it, as text."""
     import polars as pl
 
-    from tasks.drafting.numbers import as_numbers
+    from tasks.drafting.columns import as_numbers
 
     values = pl.Series([cell])
     if column.role == "target" and survey.is_whole and values.dtype == pl.String:

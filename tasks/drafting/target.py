@@ -1,17 +1,20 @@
-"""Which column is to be predicted, when nobody says so, and what kind of answer it asks for."""
+"""The column to predict: as given, or guessed with the reason; its classes, and how their cells are written."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+
+import polars as pl
 
 from tasks.columns.category.column import MAX_CATEGORIES, MAX_LENGTH
 from tasks.columns.words import words
+from tasks.drafting.columns import as_numbers
 from tasks.drafting.facts import Facts
 from tasks.drafting.vocabulary import ASKED_FOR, ID_WORDS, LABEL_WORDS, LATE_WORDS, MEASURED
 from tasks.errors import UserError, did_you_mean
 from tasks.params.config import Task
-from tasks.sources.base import SPLIT
+from tasks.sources.base import SPLIT, NumberFormat
 
 _FEW_CLASSES = 20
 """As ingest has it: a target of so few distinct whole numbers names classes."""
@@ -119,3 +122,33 @@ def _last(facts: Facts) -> str:
     """The last column of the data; what says which file a row came from stands behind it."""
     names = [name for name in facts.names if name != SPLIT]
     return names[-1] if names else facts.names[-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classes:
+    """Rows of each class by its name at rest, and the cells that become it: 1 and 1.0 are the same class."""
+
+    counts: Mapping[str, int]
+    cells: Mapping[str, tuple[str, ...]]
+
+
+def classes_of(facts: Facts, target: TargetGuess) -> Classes:
+    """The target's classes; none for a regression."""
+    counts: dict[str, int] = {}
+    cells: dict[str, tuple[str, ...]] = {}
+    counted = facts.state(target.name).counts or {}
+    for cell, count in counted.items() if target.task != "regression" else ():
+        name = _class_name(cell, facts.written) if facts.is_whole(target.name) else _word(cell)
+        counts[name] = counts.get(name, 0) + count
+        cells[name] = (*cells.get(name, ()), str(cell))
+    return Classes(counts=dict(sorted(counts.items())), cells=cells)
+
+
+def _class_name(cell: object, written: NumberFormat) -> str:
+    numbers = as_numbers(pl.Series([cell]), written)
+    assert numbers is not None
+    return f"{numbers.item():.0f}"
+
+
+def _word(cell: object) -> str:
+    return str(cell).lower() if isinstance(cell, bool) else str(cell)

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drafting.sample import MAX_BYTES, RowSample
+from tasks.drafting.profile import MAX_BYTES, RowSample
 from tests.small_tables import cut
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from tasks.drafting.yaml_text import WIDTH, beside, comment, flow
+from tasks.drafting.block import WIDTH, beside, comment, flow
 
 VALUES = st.recursive(
     st.text() | st.booleans() | st.integers() | st.none() | st.floats(allow_nan=False, allow_infinity=False),

@@ -1,4 +1,4 @@
-"""What lies in a folder or a packed file: tables that are one, those with the test rows, classes in the names of files."""
+"""What lies in a folder or a packed file: tables that are one, those with test rows, classes in the names of files."""
 
 from __future__ import annotations
 

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
 from tasks.trainers.listener import Listener
+
+_WARM_UP_SECONDS = 30.0
+"""Before that the first epochs decide, which are slower than the rest: caches fill, and ways of computing are tried."""
+_LONG_SECONDS = 300.0
+"""A rest from which a person does something else meanwhile."""
+
+_logger = logging.getLogger(__name__)
 
 
 class History:
@@ -68,6 +77,31 @@ class ProgressBar:
         self._progress.stop()
 
 
+class TimeLeft:
+    """One line in the log of a training that may take long, for who has no bar to look at."""
+
+    def __init__(self, title: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._title, self._clock = title, clock
+
+    def started(self, num_epochs: int) -> None:
+        self._num_epochs, self._begin, self._is_logged = num_epochs, self._clock(), False
+
+    def epoch_ended(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        elapsed = self._clock() - self._begin
+        left = elapsed / epoch * (self._num_epochs - epoch)
+        if self._is_logged or elapsed < _WARM_UP_SECONDS or left < _LONG_SECONDS:
+            return
+        # A warning, as that is what a run without a terminal shows; the rest is at most that: it may stop early.
+        _logger.warning(
+            "%s: %d of at most %d epochs or trees in %.1f minutes; at this speed the rest takes up to %.0f minutes",
+            *(self._title, epoch, self._num_epochs, elapsed / 60, left / 60),
+        )
+        self._is_logged = True
+
+    def ended(self) -> None:
+        pass
+
+
 def watching(title: str) -> list[Listener]:
-    """A progress bar when there is a terminal to show it on, else nothing."""
-    return [ProgressBar(title)] if sys.stderr.isatty() else []
+    """A progress bar when there is a terminal to show it on, else a line when it may take long."""
+    return [ProgressBar(title) if sys.stderr.isatty() else TimeLeft(title)]

@@ -21,7 +21,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Job, log_loss
-from tasks.trainers.lightgbm import LightgbmTrainer, boosting
+from tasks.trainers.lightgbm import LightgbmTrainer
 from tasks.trainers.lightgbm.matrix import Layout, feature_names
 from tasks.training.listeners import History
 from tests.projects import REPOSITORY
@@ -192,19 +192,6 @@ def test_a_training_that_was_killed_begins_anew_and_ends_with_the_same_bytes(tmp
             assert list((tmp_path / name).iterdir()) == []
     for file in ("model.txt", "curve.json"):
         assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-
-
-@pytest.mark.parametrize(("seconds", "is_told"), [(0.0, False), (5.0, True)])
-def test_a_long_fit_says_once_how_long_it_may_be(
-    seconds: float, is_told: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    now = iter(np.arange(1000) * seconds)
-    monkeypatch.setattr(boosting.time, "monotonic", lambda: next(now))
-    LightgbmTrainer().fit(job(), config(num_iterations=60, patience=60))
-    assert [record.getMessage() for record in caplog.records] == [
-        "train: 12 of at most 60 iterations after 60 s; all of them would take another 4 minutes. "
-        "A fit that is killed begins anew"
-    ] * is_told
 
 
 # Categories

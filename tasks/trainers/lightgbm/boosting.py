@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +12,6 @@ from numpy.typing import NDArray
 from tasks.errors import UserError
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.listener import Listener
-
-_WORTH_TELLING_SECONDS = 60.0
-"""A fit that takes longer says once how long it may take: it is not kept in between, so a kill costs all of it."""
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -50,7 +43,7 @@ def boost(booster: lightgbm.Booster, config: LightgbmTrain, listeners: Sequence[
 
     Raises UserError when a loss is not finite.
     """
-    curve, time_left = LearningCurve(), _TimeLeft(config.num_iterations)
+    curve = LearningCurve()
     for listener in listeners:
         listener.started(config.num_iterations)
     try:
@@ -61,36 +54,10 @@ def boost(booster: lightgbm.Booster, config: LightgbmTrain, listeners: Sequence[
             curve.add(metrics, booster.current_iteration())
             for listener in listeners:
                 listener.epoch_ended(len(curve.metrics), metrics)
-            time_left.iteration_ended(len(curve.metrics))
     finally:
         for listener in listeners:
             listener.ended()
     return curve
-
-
-class _TimeLeft:
-    """Says once how long the fit may be, when it is long. What it says decides nothing."""
-
-    def __init__(self, num_iterations: int) -> None:
-        self._num_iterations = num_iterations
-        self._start = time.monotonic()
-        self._is_told = False
-
-    def iteration_ended(self, iteration: int) -> None:
-        seconds = time.monotonic() - self._start
-        if self._is_told or seconds < _WORTH_TELLING_SECONDS:
-            return
-        self._is_told = True
-        left = seconds / iteration * (self._num_iterations - iteration)
-        if left > _WORTH_TELLING_SECONDS:
-            _logger.warning(
-                "train: %d of at most %d iterations after %.0f s; all of them would take another %.0f minutes. "
-                "A fit that is killed begins anew",
-                iteration,
-                self._num_iterations,
-                seconds,
-                left / 60,
-            )
 
 
 def _metrics(booster: lightgbm.Booster, config: LightgbmTrain) -> dict[str, float]:

@@ -17,7 +17,6 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.params.config import Config
 from tasks.trainers.base import read_model, write_model
-from tasks.trainers.sklearn.calibration import Sigmoid, probabilities
 from tasks.trainers.sklearn.files import from_bytes, to_bytes
 from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks
 
@@ -29,12 +28,11 @@ _WORTH_SHARING = 10_000
 class Asking(Config):
     """What model.json says beside the estimator's own file.
 
-    `sigmoids` make probabilities of scores (see calibration.py), for an estimator without any of its own. A number is
-    `center + spread * answer`. `allowed` are the import paths of the classes beyond scikit-learn's that may be loaded.
+    A number is `center + spread * answer`. `allowed` are the import paths of the classes beyond scikit-learn's that may
+    be loaded.
     """
 
     reading: MatrixLayout = MatrixLayout()
-    sigmoids: tuple[Sigmoid, ...] = ()
     center: float = 0.0
     spread: float = Field(1.0, gt=0)
     allowed: tuple[str, ...] = ()
@@ -62,17 +60,13 @@ class SklearnModel:
             return self.asking.center + self.asking.spread * values
         answers = np.zeros((matrix.shape[0], len(self.spec.classes)))
         # A class without a training row is unknown to the estimator; its probability stays zero.
-        answers[:, np.asarray(self.estimator.classes_, dtype=np.int64)] = self._probabilities(matrix)
+        known = np.asarray(self.estimator.classes_, dtype=np.int64)
+        answers[:, known] = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
         return answers
 
     def save(self, folder: Path) -> None:
         content = to_bytes(self.estimator, self.asking.allowed)
         write_model(folder, "sklearn", self.spec, _WEIGHTS, content, asking=self.asking.model_dump(mode="json"))
-
-    def _probabilities(self, matrix: Any) -> NDArray[np.float64]:
-        if self.asking.sigmoids:
-            return probabilities(np.asarray(self.estimator.decision_function(matrix)), self.asking.sigmoids)
-        return np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
 
 
 def _threads(estimator: Any, num_rows: int) -> AbstractContextManager[object]:

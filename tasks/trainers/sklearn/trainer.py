@@ -16,7 +16,7 @@ from tasks.model_input.inputs import Examples, Spec
 from tasks.params.train import HistGradientBoosting, ImportedEstimator, KNeighbors, SklearnTrain, Svm
 from tasks.trainers.base import Fitted, Job, check_job, log_loss, refuse_batch_changes, refuse_tokens, score
 from tasks.trainers.sklearn.boosting import curve, fit_boosting, keep_best
-from tasks.trainers.sklearn.calibration import fit_sigmoids
+from tasks.trainers.sklearn.calibration import Rows, calibrated
 from tasks.trainers.sklearn.estimators import make_estimator, make_reading
 from tasks.trainers.sklearn.files import to_bytes
 from tasks.trainers.sklearn.matrix import read_matrix
@@ -24,9 +24,6 @@ from tasks.trainers.sklearn.model import Asking, SklearnModel, load_model
 
 _MOST_ASKED = 10_000
 """Training rows that are asked for the training loss where an answer costs as much as all training rows."""
-
-Rows = tuple[Any, Any]
-"""Inputs as the estimator reads them, and targets."""
 
 
 class SklearnTrainer:
@@ -65,8 +62,7 @@ def _fit(job: Job, config: SklearnTrain, estimator: Any, train: Examples, valida
         # Several threads add up a forest's answers in the order in which they are ready.
         estimator.set_params(n_jobs=None)
     if job.spec.classes and not hasattr(estimator, "predict_proba"):
-        sigmoids = fit_sigmoids(estimator.decision_function(unseen[0]), estimator.classes_, unseen[1])
-        asking = asking.model_copy(update={"sigmoids": sigmoids})
+        estimator = calibrated(estimator, seen, unseen)
     model = SklearnModel(job.spec, estimator, asking)
     if isinstance(config.estimator, ImportedEstimator):
         to_bytes(estimator, asking.allowed)  # whether it can be saved at all is better known now than at the end

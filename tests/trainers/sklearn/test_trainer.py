@@ -87,7 +87,7 @@ def test_an_estimator_without_probabilities_gets_them_from_its_scores(tmp_path: 
         model = SklearnTrainer().fit(noisy, wanted).model
         test = examples(BINARY, 4_000, 2, 0.7)
         answers = model.predict(test.inputs)[:, 1]
-        assert not hasattr(model.estimator, "predict_proba")
+        assert not hasattr(model.estimator.estimator.estimator, "predict_proba")
         for low in (0.1, 0.3, 0.5, 0.7):
             sure = (answers >= low) & (answers < low + 0.2)
             assert test.target[sure].mean() == pytest.approx(answers[sure].mean(), abs=0.1)

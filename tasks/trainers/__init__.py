@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,26 +11,32 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Spec
 from tasks.trainers.base import Fitted, Job, Model, Trainer
 
-_KINDS = ("torch", "lightgbm", "sklearn")
+
+def _torch() -> Trainer[Any]:
+    from tasks.trainers.torch import TorchTrainer
+
+    return TorchTrainer()
+
+
+def _lightgbm() -> Trainer[Any]:
+    from tasks.trainers.lightgbm import LightgbmTrainer
+
+    return LightgbmTrainer()
+
+
+def _sklearn() -> Trainer[Any]:
+    from tasks.trainers.sklearn import SklearnTrainer
+
+    return SklearnTrainer()
+
+
+TRAINERS: dict[str, Callable[[], Trainer[Any]]] = {"torch": _torch, "lightgbm": _lightgbm, "sklearn": _sklearn}
+"""What makes each trainer; its library is imported there and nowhere earlier."""
 
 
 def trainer(kind: str) -> Trainer[Any]:
-    """The trainer of that kind; its library is imported here and nowhere earlier."""
-    match kind:
-        case "torch":
-            from tasks.trainers.torch import TorchTrainer
-
-            return TorchTrainer()
-        case "lightgbm":
-            from tasks.trainers.lightgbm import LightgbmTrainer
-
-            return LightgbmTrainer()
-        case "sklearn":
-            from tasks.trainers.sklearn import SklearnTrainer
-
-            return SklearnTrainer()
-        case _:
-            raise AssertionError(f"params.py knows no trainer {kind}")
+    """The trainer of that kind."""
+    return TRAINERS[kind]()
 
 
 def fit(job: Job, config: Any) -> Fitted:
@@ -51,6 +58,6 @@ def requirements(folder: Path) -> tuple[str, ...]:
 def _kind(folder: Path) -> str:
     path = folder / "model.json"
     content = files.read_json(path)
-    if not isinstance(content, dict) or content.get("trainer") not in _KINDS:
+    if not isinstance(content, dict) or content.get("trainer") not in TRAINERS:
         raise UserError(f"{path}: damaged (names no trainer); run stage train again (`modelwright run --from train`)")
     return str(content["trainer"])

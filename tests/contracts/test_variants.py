@@ -52,26 +52,17 @@ ENTRIES = {
         ('    "category": CategoryColumn(),', '    "loudness": LoudnessColumn(),\n{}'),
     ],
     "sources/__init__.py": [
-        (
-            "        case params.TableSource():",
-            "        case params.ToySource():\n            from tasks.sources.toy import ToyRows\n\n"
-            "            return ToyRows(config)\n{}",
-        )
+        ("from tasks.sources.url import", "from tasks.sources.toy import ToyRows\n{}"),
+        ('    "builtin": Builtin,', '    "toy": ToyRows,\n{}'),
     ],
-    "networks/__init__.py": [
-        (
-            '        case "mlp":',
-            '        case "toy":\n            from tasks.networks.toy import ToyLinear\n\n'
-            "            return ToyLinear\n{}",
-        )
-    ],
+    "networks/__init__.py": [('    "mlp": "mlp:Mlp",', '    "toy": "toy:ToyLinear",\n{}')],
     "trainers/__init__.py": [
         (
-            '        case "torch":',
-            '        case "toy":\n            from tasks.trainers.toy import ToyTrainer\n\n'
-            "            return ToyTrainer()\n{}",
+            "TRAINERS: dict",
+            "def _toy() -> Trainer[Any]:\n    from tasks.trainers.toy import ToyTrainer\n\n"
+            "    return ToyTrainer()\n\n\n{}",
         ),
-        ('_KINDS = ("torch", ', '_KINDS = ("toy", "torch", '),
+        ('{"torch": _torch, ', '{"toy": _toy, "torch": _torch, '),
     ],
 }
 """The entry in each registry. Were an edit needed in any other file, the chain below would not run."""

@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from tasks.sources.base import Source
+from tasks.sources.base import Place, Source
 
 
 class ToyRows(Source):
     kind = "toy"
     location = "made up"
 
-    def __init__(self, config: Any) -> None:
+    def __init__(self, config: Any, place: Place) -> None:
         self._num_rows = config.num_rows
 
     def parts(self) -> Iterator[pl.DataFrame]:

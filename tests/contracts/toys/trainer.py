@@ -41,7 +41,9 @@ class ToyTrainer:
         model = ToyModel(job.spec, bound, shares)
         metrics = score(job.spec, model.predict(validation.inputs), validation.target)
         for listener in job.listeners:
+            listener.started(1)
             listener.epoch_ended(1, metrics)
+            listener.ended()
         return Fitted(model=model)
 
     def load(self, folder: Path, spec: Spec) -> ToyModel:

@@ -95,7 +95,7 @@ def stage_table(results: Sequence[StageResult]) -> list[dict[str, str | float]]:
             "seconds": round(result.seconds, 2),
             "figure": result.report.figure,
             "why": ", ".join(result.why),
-            "hints": " ".join(result.report.hints),
+            "diagnostics": " ".join(result.report.diagnostics),
         }
         for result in results
     ]

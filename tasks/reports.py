@@ -15,17 +15,19 @@ from tasks.paths import PARTS, Paths
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A stage's result in small: `figure` is what matters there in a few words, `numbers` is for programs, `hints` are
-    sentences for a person who wants to do better."""
+    """A stage's result in small: `figure` is what matters there in a few words, `numbers` is for programs.
+
+    `diagnostics` are sentences for a person who wants to do better.
+    """
 
     stage: str
     figure: str
     numbers: dict[str, Any] = field(default_factory=dict)
-    hints: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {**asdict(self), "hints": list(self.hints)}
+        return {**asdict(self), "diagnostics": list(self.diagnostics)}
 
 
 def ingest(paths: Paths) -> Report:
@@ -104,7 +106,8 @@ def train(paths: Paths) -> Report:
     """How long the training went, how good it was on the validation rows, and what might be done better."""
     content = files.read_json(paths.run)
     numbers = {**content["facts"], **content["metrics"]}
-    return Report(stage="train", figure=content["figure"], numbers=numbers, hints=tuple(content.get("hints", ())))
+    diagnostics = tuple(content.get("diagnostics", ()))
+    return Report(stage="train", figure=content["figure"], numbers=numbers, diagnostics=diagnostics)
 
 
 def evaluate(paths: Paths) -> Report:

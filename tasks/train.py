@@ -21,7 +21,7 @@ from tasks.reports import Report
 from tasks.tracking.runs import RunLog, flat_params, open_run
 from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job, score
-from tasks.trainers.diagnostics import hints
+from tasks.trainers.diagnostics import diagnose
 from tasks.trainers.listener import Listener
 from tasks.training.cross_validation import cross_validate, in_words, read_folds
 from tasks.training.job import read_job
@@ -48,8 +48,8 @@ def run(config: Train, paths: Paths) -> Report:
         rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}
         begun = {} if job.init_from is None else {"init_from": folder_digest(job.init_from)}
         # Trainers say what only they know; what the curves show is the same for all of them.
-        said = fitted.hints or tuple(hints(history.rows, fitted.facts))
-        record = _record(digest, config, replace(fitted, hints=said), metrics, found)
+        said = fitted.diagnostics or tuple(diagnose(history.rows, fitted.facts))
+        record = _record(digest, config, replace(fitted, diagnostics=said), metrics, found)
         files.write_json(paths.run, record | begun | {"training_rows": rows})
         # Only now, when the model is safe: whoever is killed before goes on from the last checkpoint.
         files.remove(paths.checkpoints)
@@ -113,7 +113,7 @@ def _record(
         "model": digest,
         "trainer": config.kind,
         "facts": fitted.facts,
-        "hints": list(fitted.hints),
+        "diagnostics": list(fitted.diagnostics),
         "metrics": metrics,
         "params": flat_params(config),
         **({} if folds is None else {"cross_validation": folds}),

@@ -343,6 +343,6 @@ def test_a_network_learns_from_files_when_it_may_not_hold_them(paths: Paths) -> 
 def test_hints_stand_in_the_record_and_in_the_report(paths: Paths) -> None:
     # So slow that nothing moves.
     report = train.run(torch_config(epochs=6, learning_rate=1e-12), paths)
-    (hint,) = report.hints
-    assert files.read_json(paths.run)["hints"] == [hint]
+    (hint,) = report.diagnostics
+    assert files.read_json(paths.run)["diagnostics"] == [hint]
     assert "learning_rate" in hint

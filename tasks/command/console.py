@@ -36,7 +36,7 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
     for result in results:
         console.print(_stage_line(result, width), no_wrap=True, overflow="ellipsis")
     for result in results:
-        for hint in result.report.hints:
+        for hint in result.report.diagnostics:
             console.print(Text(f"{result.stage}: {hint}", style="yellow"))
     if model is None:
         return

@@ -38,11 +38,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained model, what is worth knowing of how it went, and hints for the next time."""
+    """A trained model, what is worth knowing of how it went, and sentences on how to do better next time."""
 
     model: Model
     facts: dict[str, Any] = field(default_factory=dict)
-    hints: tuple[str, ...] = ()
+    diagnostics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,19 +42,19 @@ class _Curves:
         return min(range(len(self.validation)), key=self.validation.__getitem__)
 
 
-def hints(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -> list[str]:
+def diagnose(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -> list[str]:
     """Sentences for the end of a run: what went wrong in it, and what to try; none when all looks well.
 
     `history` has a row an epoch (or a tree, where `facts` count "trees"). Of the facts, "device" and "waited" (share of
     the time spent on waiting for data) and "pieces" (in how many a batch went through memory) are looked at. The
-    thresholds are ours: sparing, so that a hint is worth reading.
+    thresholds are ours: sparing, so that each is worth reading.
     """
-    said = [_slow_data(facts), _pieces(facts)]
+    diagnostics = [_slow_data(facts), _pieces(facts)]
     curves = _curves(history, facts)
     if curves is not None:
-        # One cause has one hint: a loss that jumps also rises above its best, and one that stands still jumps never.
-        said += [_unmoved(curves) or _jumping(curves) or _overfitted(curves) or _unfinished(curves)]
-    return [hint for hint in said if hint]
+        # One cause, one sentence: a loss that jumps also rises above its best, and one that stands still jumps never.
+        diagnostics += [_unmoved(curves) or _jumping(curves) or _overfitted(curves) or _unfinished(curves)]
+    return [sentence for sentence in diagnostics if sentence]
 
 
 def _curves(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -> _Curves | None:

@@ -58,7 +58,7 @@ def _fit(told: Mapping[str, Any], listeners: Sequence[Listener]) -> Fitted:
 def _write_fitted(exchange: Exchange, fitted: Fitted) -> None:
     exchange.model.mkdir()
     fitted.model.save(exchange.model)
-    files.write_json(exchange.told, {"facts": fitted.facts, "hints": list(fitted.hints)})
+    files.write_json(exchange.told, {"facts": fitted.facts, "diagnostics": list(fitted.diagnostics)})
 
 
 def _end_with_parent() -> None:

@@ -98,7 +98,7 @@ def _write_job(exchange: Exchange, config: TorchTrain, paths: Paths) -> None:
 def _read_fitted(exchange: Exchange, paths: Paths) -> Fitted:
     told = files.read_json(exchange.told)
     model = load(exchange.model, read_recipe(paths.recipe).spec())
-    return Fitted(model=model, facts=told["facts"], hints=tuple(told["hints"]))
+    return Fitted(model=model, facts=told["facts"], diagnostics=tuple(told["diagnostics"]))
 
 
 @contextmanager

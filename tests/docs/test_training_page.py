@@ -29,7 +29,7 @@ from tasks.params.networks import Network
 from tasks.params.train import Estimator, Train
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, read_model
-from tasks.trainers.diagnostics import hints
+from tasks.trainers.diagnostics import diagnose
 from tasks.trainers.torch import devices
 from tasks.trainers.torch.losses import Loss
 from tasks.trainers.torch.schedules import Schedule
@@ -346,12 +346,12 @@ CURVES: dict[str, tuple[list[dict[str, float]], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("row", rows_below("| hint | when | try |"), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", rows_below("| diagnostic | when | try |"), ids=lambda row: row[0])
 def test_hints_are_as_shown(row: list[str]) -> None:
     curves, facts = CURVES[plain(row[0])]
-    (said,) = hints(curves, facts)
+    (said,) = diagnose(curves, facts)
     assert plain(row[0]) in said
 
 
 def test_all_hints_are_on_the_page() -> None:
-    assert [plain(row[0]) for row in rows_below("| hint | when | try |")] == list(CURVES)
+    assert [plain(row[0]) for row in rows_below("| diagnostic | when | try |")] == list(CURVES)

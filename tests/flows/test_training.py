@@ -20,9 +20,9 @@ def test_the_table_has_a_row_for_each_stage() -> None:
     from flows.training import stage_table
 
     told = result("ingest")
-    hinted = replace(told, report=replace(told.report, hints=("One.", "Two.")))
+    hinted = replace(told, report=replace(told.report, diagnostics=("One.", "Two.")))
     row = {"stage": "ingest", "outcome": "ran", "seconds": 0.13, "figure": "1,797 rows", "why": "never ran, forced"}
-    assert stage_table([told, hinted]) == [{**row, "hints": ""}, {**row, "hints": "One. Two."}]
+    assert stage_table([told, hinted]) == [{**row, "diagnostics": ""}, {**row, "diagnostics": "One. Two."}]
 
 
 def test_an_artifact_key_has_no_underscore() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.trainers.diagnostics import hints
+from tasks.trainers.diagnostics import diagnose
 
 DIGITS_TRAIN = (
     "1.02022 0.324637 0.182629 0.142382 0.0977049 0.0966921 0.118595 0.0883961 0.0881708 0.0489615 0.0384873 0.0348283 "
@@ -36,23 +36,23 @@ def falling(num_epochs: int, share: float = 0.6) -> list[float]:
 
 
 def only_hint(rows: list[dict[str, float]], **facts: Any) -> str:
-    (hint,) = hints(rows, facts)
+    (hint,) = diagnose(rows, facts)
     return hint
 
 
 def test_says_nothing_of_the_digits_example() -> None:
     rows = history([float(loss) for loss in DIGITS_TRAIN.split()], [float(loss) for loss in DIGITS_VALIDATION.split()])
     facts = {"device": "cpu", "waited": 0.3, "best_epoch": 7, "epochs": 30}
-    assert hints(rows, facts) == []
+    assert diagnose(rows, facts) == []
 
 
 def test_says_nothing_of_a_run_that_has_come_to_its_end() -> None:
-    assert hints(history(falling(20), falling(20)), {}) == []
+    assert diagnose(history(falling(20), falling(20)), {}) == []
 
 
 @pytest.mark.parametrize("num_epochs", [0, 1, 3])
 def test_says_nothing_of_a_history_that_is_too_short(num_epochs: int) -> None:
-    assert hints(history([1.0] * num_epochs, [1.0] * num_epochs), {}) == []
+    assert diagnose(history([1.0] * num_epochs, [1.0] * num_epochs), {}) == []
 
 
 def test_over_fitting_is_told_with_the_best_epoch() -> None:
@@ -62,11 +62,11 @@ def test_over_fitting_is_told_with_the_best_epoch() -> None:
 
 def test_over_fitting_needs_a_train_loss_that_falls() -> None:
     validation = [0.9, 0.7, 0.5, 0.55, 0.6, 0.7, 0.75, 0.8, 0.9]
-    assert hints(history(validation, validation), {}) == []
+    assert diagnose(history(validation, validation), {}) == []
 
 
 def test_a_small_rise_is_no_over_fitting() -> None:
-    assert hints(history(falling(10), [*falling(8), 0.14, 0.15]), {}) == []
+    assert diagnose(history(falling(10), [*falling(8), 0.14, 0.15]), {}) == []
 
 
 def test_a_loss_that_never_moves_is_told() -> None:
@@ -78,8 +78,8 @@ def test_a_loss_that_never_moves_is_told() -> None:
 def test_an_accuracy_that_never_moves_is_told() -> None:
     rows = history(falling(20), falling(20), validation_accuracy=[0.9] * 20)
     assert only_hint(rows).startswith("The validation accuracy was 0.9 in every epoch")
-    assert hints(history(falling(20), falling(20), validation_accuracy=[1.0] * 20), {}) == []
-    assert hints(history(falling(20), falling(20), validation_accuracy=[0.9] * 19 + [0.91]), {}) == []
+    assert diagnose(history(falling(20), falling(20), validation_accuracy=[1.0] * 20), {}) == []
+    assert diagnose(history(falling(20), falling(20), validation_accuracy=[0.9] * 19 + [0.91]), {}) == []
 
 
 def test_a_run_that_was_still_improving_is_told() -> None:
@@ -95,13 +95,13 @@ def test_a_loss_that_jumps_is_told() -> None:
         "The train loss jumped up 3 times in 8 epochs. Try a smaller learning_rate, or a larger batch_size."
     )
     assert only_hint(history(falling(8), jumping)).startswith("The validation loss jumped up 3 times")
-    assert hints(history([1.0, 0.5, 0.8, *falling(20)[3:]], falling(20)), {}) == []
+    assert diagnose(history([1.0, 0.5, 0.8, *falling(20)[3:]], falling(20)), {}) == []
 
 
 def test_an_accelerator_that_waits_is_told() -> None:
     assert "The cuda device waited for data 35% of the time" in only_hint([], device="cuda", waited=0.35)
-    assert hints([], {"device": "cuda", "waited": 0.1}) == []
-    assert hints([], {"device": "cpu", "waited": 0.9}) == []
+    assert diagnose([], {"device": "cuda", "waited": 0.1}) == []
+    assert diagnose([], {"device": "cpu", "waited": 0.9}) == []
 
 
 def test_a_batch_that_did_not_fit_is_told() -> None:
@@ -110,9 +110,9 @@ def test_a_batch_that_did_not_fit_is_told() -> None:
 
 def test_gaps_and_numbers_that_are_not_finite_are_left_alone() -> None:
     rows = history(falling(6), [1.0, 2.0, 3.0, float("nan"), 5.0, 6.0])
-    assert hints(rows, {}) == []
-    assert hints([{"epoch": epoch} for epoch in range(9)], {}) == []
-    assert hints([*history(falling(6), falling(6)), {"epoch": 7.0}], {}) == []
+    assert diagnose(rows, {}) == []
+    assert diagnose([{"epoch": epoch} for epoch in range(9)], {}) == []
+    assert diagnose([*history(falling(6), falling(6)), {"epoch": 7.0}], {}) == []
 
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -132,6 +132,6 @@ rows = st.lists(
 @example(history=[{"train_loss": loss, "validation_loss": -loss} for loss in (1e308, -1e308) * 4], facts={})
 @settings(derandomize=True, deadline=None, max_examples=100)
 def test_never_fails_on_a_finite_history(history: list[dict[str, float]], facts: dict[str, Any]) -> None:
-    found = hints(history, facts)
+    found = diagnose(history, facts)
     assert all(hint.endswith(".") and "\n" not in hint for hint in found)
     assert len(found) <= 3

@@ -67,7 +67,7 @@ def _fit(job: Job, config: SklearnTrain, estimator: Any, train: Examples, valida
     if isinstance(config.estimator, ImportedEstimator):
         to_bytes(estimator, asking.allowed)  # whether it can be saved at all is better known now than at the end
     facts |= _tell(job, config, model, seen, unseen)
-    return Fitted(model=model, facts=facts, hints=_hints(facts))
+    return Fitted(model=model, facts=facts, diagnostics=_diagnostics(facts))
 
 
 def _fit_estimator(
@@ -149,7 +149,7 @@ def _check_metrics(metrics: dict[str, float]) -> None:
         )
 
 
-def _hints(facts: dict[str, Any]) -> tuple[str, ...]:
+def _diagnostics(facts: dict[str, Any]) -> tuple[str, ...]:
     if facts.get("converged") is False:
         return (
             f"the solver had not come to an end after {facts['iterations']:,} iterations: give more (max_iter), or "

@@ -11,7 +11,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Spec
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Fitted, Job, check_job
-from tasks.trainers.diagnostics import hints
+from tasks.trainers.diagnostics import diagnose
 from tasks.trainers.torch.checkpoints import Checkpoints, restore
 from tasks.trainers.torch.devices import (
     choose_device,
@@ -46,7 +46,7 @@ class TorchTrainer:
         model = TorchModel(job.spec, config, training.network, training.loss, training.scale)
         facts = training.facts()
         waited = {"waited": training.batches.waited / max(training.seconds(), 1e-9)}
-        return Fitted(model=model, facts=facts, hints=tuple(hints(training.progress.history, facts | waited)))
+        return Fitted(model=model, facts=facts, diagnostics=tuple(diagnose(training.progress.history, facts | waited)))
 
     def load(self, folder: Path, spec: Spec) -> TorchModel:
         return load_model(folder, spec)

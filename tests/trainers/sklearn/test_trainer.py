@@ -30,8 +30,8 @@ def test_says_that_it_did_not_converge_and_warns_of_nothing() -> None:
         warnings.simplefilter("error")
         fitted = SklearnTrainer().fit(job(BINARY), config("logistic_regression", max_iter=1))
     assert fitted.facts == {"iterations": 1, "converged": False}
-    assert "max_iter" in fitted.hints[0]
-    assert SklearnTrainer().fit(job(BINARY), config("logistic_regression")).hints == ()
+    assert "max_iter" in fitted.diagnostics[0]
+    assert SklearnTrainer().fit(job(BINARY), config("logistic_regression")).diagnostics == ()
 
 
 def test_columns_that_repeat_each_other_need_no_penalty() -> None:

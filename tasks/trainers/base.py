@@ -69,7 +69,33 @@ TrainConfig = TypeVar("TrainConfig", contravariant=True)
 
 
 class Trainer(Protocol[TrainConfig]):
-    """One way to train. `requirements` are the distributions that a process needs in order to predict."""
+    """One way to train. `requirements` are the distributions that a process needs in order to predict.
+
+    Examples
+    --------
+    >>> class Mean:
+    ...     def __init__(self, spec, value):
+    ...         self.spec, self.value = spec, value
+    ...
+    ...     def predict(self, inputs):
+    ...         return np.full(inputs.num_rows, self.value)
+    ...
+    ...     def save(self, folder):
+    ...         write_model(folder, "mean", self.spec, "mean.txt", str(self.value).encode())
+    >>> class MeanTrainer:
+    ...     requirements = ("numpy",)
+    ...
+    ...     def fit(self, job, config):
+    ...         return Fitted(model=Mean(job.spec, float(job.train.targets().mean())))
+    ...
+    ...     def load(self, folder, spec):
+    ...         return Mean(spec, float(read_model(folder, "mean", spec)[1]))
+    >>> two = ModelInput(blocks={}, num_rows=2)
+    >>> rows = Examples(inputs=two, target=np.array([1.0, 4.0]))
+    >>> job = Job(spec=Spec(fields=(), task="regression", classes=()), train=rows, validation=rows)
+    >>> MeanTrainer().fit(job, config=None).model.predict(two).tolist()
+    [2.5, 2.5]
+    """
 
     requirements: tuple[str, ...]
 

@@ -23,6 +23,7 @@ def class_weights(
     if weights == "balanced":
         return "balanced"
     assert not isinstance(weights, str)
+    # As texts: YAML reads the names 0 and true as a number and a truth value.
     unknown = sorted(str(name) for name in weights if str(name) not in spec.classes)
     if unknown:
         raise UserError(

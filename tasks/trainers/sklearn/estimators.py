@@ -119,6 +119,7 @@ def _boosting(
     settings |= {"early_stopping": config.patience is not None, "random_state": seed, "tol": 0.0}
     if config.patience is not None:
         settings["n_iter_no_change"] = config.patience
+    # By position, as a matrix has no names: `read_matrix` puts the categories last.
     native = native_fields(spec, MatrixLayout(codes="native"))
     others = sum(field.num_inputs for field in spec.fields if field not in native)
     settings["categorical_features"] = list(range(others, others + len(native))) or None
@@ -150,5 +151,6 @@ def _has_negative(spec: Spec, name: str, train: Examples) -> bool:
     field = next(field for field in spec.fields if field.name == name)
     block = train.inputs.blocks[name]
     if field.is_picture:
+        # The least and the greatest byte say it for all pictures, without scaling any.
         block = field.scaled(np.array([0, 255], dtype=np.uint8).reshape(-1, 1, 1, 1))
     return bool(block.min() < 0)

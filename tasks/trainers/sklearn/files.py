@@ -6,20 +6,21 @@ import importlib
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from zipfile import ZipFile, ZipInfo
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import isspmatrix_csr
 from sklearn.base import BaseEstimator
 from skops import io as skops_io
 
 from tasks.errors import UserError
-from tasks.trainers.sklearn.intact import is_intact
 
 _TRUSTED = frozenset(
     {
-        # Looked through once they are loaded: see intact.py.
+        # Looked through once they are loaded: see _is_intact.
         "sklearn.tree._tree.Tree",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
         "scipy.sparse._csr.csr_matrix",
@@ -81,7 +82,7 @@ def from_bytes(content: bytes, allowed: Sequence[str], file: object) -> Any:
         estimator = _loaded(content)
     except (KeyError, TypeError, ValueError) as error:  # by which skops refuses what it would not have written
         raise UserError(f"{file}: damaged ({error}); train again") from None
-    if not is_intact(estimator):
+    if not _is_intact(estimator):
         raise UserError(f"{file}: damaged (a tree or a matrix with places that are not there); train again")
     return estimator
 
@@ -113,21 +114,22 @@ def allowed_class(path: str) -> type[BaseEstimator] | None:
     if not module or module.partition(".")[0] in sys.stdlib_module_names:
         return None
     try:
-        found = getattr(importlib.import_module(module), name, None)
+        estimator_class = getattr(importlib.import_module(module), name, None)
     except ImportError:
         return None
-    return found if isinstance(found, type) and issubclass(found, BaseEstimator) else None
+    is_estimator = isinstance(estimator_class, type) and issubclass(estimator_class, BaseEstimator)
+    return estimator_class if is_estimator else None
 
 
 def _not_trusted(content: bytes, allowed: Sequence[str]) -> list[str]:
-    found = set(skops_io.get_untrusted_types(data=content)) - _TRUSTED
+    unknown = set(skops_io.get_untrusted_types(data=content)) - _TRUSTED
     # Only when there is need of them: importing is already running code.
-    classes = (allowed_class(path) for path in allowed) if found else ()
-    return sorted(found - {f"{one.__module__}.{one.__name__}" for one in classes if one is not None})
+    classes = (allowed_class(path) for path in allowed) if unknown else ()
+    return sorted(unknown - {f"{kind.__module__}.{kind.__name__}" for kind in classes if kind is not None})
 
 
 def _loaded(content: bytes) -> Any:
-    """The estimator of a file in which `_not_trusted` found nothing."""
+    """The estimator of a file whose types are known to be trusted, all of them."""
     return skops_io.loads(content, trusted=skops_io.get_untrusted_types(data=content))
 
 
@@ -154,3 +156,77 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list):
         for inner in value:
             yield from _nodes(inner)
+
+
+def _is_intact(estimator: Any) -> bool:
+    """Whether every tree in an estimator leads from its root to its leaves and asks only for inputs that are there, and
+    every sparse matrix has only columns that are there.
+
+    scikit-learn and scipy follow the places that stand in them without any check, and a damaged or harmful file could
+    send them outside their memory: see https://github.com/scikit-learn/scikit-learn/pull/34558.
+    """
+    for part in _parts(estimator):
+        if isspmatrix_csr(part) and not _is_csr(part):
+            return False
+        inner = _fields(part)
+        num_inputs = inner.get("n_features_in_", 0)
+        if "tree_" in inner and not _is_sound(part.tree_.__getstate__()["nodes"], "{}_child", "feature", num_inputs):
+            return False
+        if not all(_is_sound_boosted(tree, num_inputs) for tree in _boosted(inner.get("_predictors", ()))):
+            return False
+    return True
+
+
+def _is_csr(matrix: Any) -> bool:
+    try:
+        matrix.check_format(full_check=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_sound_boosted(tree: Any, num_inputs: int) -> bool:
+    nodes = tree.nodes
+    by_category = nodes[(nodes["is_leaf"] == 0) & (nodes["is_categorical"] == 1)]
+    # Both are looked up by the same place: one for numbers as they are, one for binned ones.
+    num_sets = min(len(tree.raw_left_cat_bitsets), len(tree.binned_left_cat_bitsets))
+    return _is_sound(nodes, "{}", "feature_idx", num_inputs) and bool((by_category["bitset_idx"] < num_sets).all())
+
+
+def _is_sound(nodes: NDArray[Any], child: str, feature: str, num_inputs: int) -> bool:
+    """Children stand after their parent in the list of nodes, so that a walk ends."""
+    places = np.arange(len(nodes))
+    left, right = (nodes[child.format(side)].astype(np.int64) for side in ("left", "right"))
+    # Boosted trees have a flag; the trees of a forest have a child of -1 instead.
+    is_leaf = nodes["is_leaf"] == 1 if "is_leaf" in (nodes.dtype.names or ()) else left == -1
+    inputs = nodes[feature].astype(np.int64)
+    follows = (left > places) & (right > places) & (left < len(nodes)) & (right < len(nodes))
+    return len(nodes) > 0 and bool((is_leaf | (follows & (inputs >= 0) & (inputs < num_inputs))).all())
+
+
+def _boosted(value: Any) -> Iterator[Any]:
+    """The trees of HistGradientBoosting: a list for each round of a list for each class."""
+    for one in value:
+        if hasattr(one, "raw_left_cat_bitsets"):
+            yield one
+        elif isinstance(one, Iterable):
+            yield from _boosted(one)
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value and all that it is made of, down to single estimators."""
+    yield value
+    inner: Iterable[Any] = _fields(value).values()
+    if isinstance(value, dict):
+        inner = value.values()
+    elif isinstance(value, (list, tuple)):
+        inner = value
+    elif isinstance(value, np.ndarray) and value.dtype == object:
+        inner = value.ravel().tolist()
+    for one in inner:
+        yield from _parts(one)
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    # A class's own fields are functions, and none of its estimator's parts.
+    return {} if isinstance(value, type) else getattr(value, "__dict__", {})

@@ -24,11 +24,11 @@ def make_imported(config: ImportedEstimator, spec: Spec, seed: int) -> Any:
 
     Raises UserError when there is no such estimator, it is not for the task, or its settings are not its own.
     """
-    found = find_class(config)
-    settings = _settings(config, found, spec)
-    if "random_state" in _parameters(found) and settings.get("random_state") is None:
+    estimator_class = find_class(config)
+    settings = _settings(config, estimator_class, spec)
+    if "random_state" in _parameters(estimator_class) and settings.get("random_state") is None:
         settings["random_state"] = seed
-    estimator = found(**settings)
+    estimator = estimator_class(**settings)
     _check_task(config.path, estimator, spec)
     return estimator
 
@@ -36,13 +36,13 @@ def make_imported(config: ImportedEstimator, spec: Spec, seed: int) -> Any:
 def find_class(config: ImportedEstimator) -> type[BaseEstimator]:
     """The class itself. Raises UserError when there is none, or it is none of scikit-learn's and not allowed."""
     if config.path in config.allowed:
-        found = allowed_class(config.path)
-        if found is None:
+        estimator_class = allowed_class(config.path)
+        if estimator_class is None:
             raise UserError(
                 f"{_PATH}: {config.path} is no class derived from sklearn.base.BaseEstimator that can be imported; is "
                 "its package installed where modelwright is, and the path that of the class?"
             )
-        return found
+        return estimator_class
     return _of_sklearn(config.path)
 
 
@@ -57,10 +57,12 @@ def _of_sklearn(path: str) -> type[BaseEstimator]:
     public = [name for name, value in vars(module).items() if name[0] != "_" and _is_estimator_of(module, value)]
     # sklearn.linear_model._logistic.LogisticRegression is where it happens to lie; the next version may move it.
     if len(names) != 3 or names[2] not in public:
-        right = f"; write sklearn.{names[1]}.{names[-1]}" if names[-1] in public else did_you_mean(names[-1], public)
-        raise UserError(f"{_PATH}: {path} is no public estimator of scikit-learn{right}")
-    found: type[BaseEstimator] = getattr(module, names[2])
-    return found
+        correction = (
+            f"; write sklearn.{names[1]}.{names[-1]}" if names[-1] in public else did_you_mean(names[-1], public)
+        )
+        raise UserError(f"{_PATH}: {path} is no public estimator of scikit-learn{correction}")
+    estimator_class: type[BaseEstimator] = getattr(module, names[2])
+    return estimator_class
 
 
 def _is_estimator_of(module: ModuleType, value: object) -> bool:
@@ -69,22 +71,25 @@ def _is_estimator_of(module: ModuleType, value: object) -> bool:
     return is_estimator and value.__module__.startswith(module.__name__)
 
 
-def _parameters(found: type[BaseEstimator]) -> dict[str, inspect.Parameter]:
+def _parameters(estimator_class: type[BaseEstimator]) -> dict[str, inspect.Parameter]:
     return {
         name: parameter
-        for name, parameter in inspect.signature(found).parameters.items()
+        for name, parameter in inspect.signature(estimator_class).parameters.items()
         if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     }
 
 
-def _settings(config: ImportedEstimator, found: type[BaseEstimator], spec: Spec) -> dict[str, Any]:
-    known, settings = _parameters(found), dict(config.settings)
-    takes_any = len(known) < len(inspect.signature(found).parameters)
+def _settings(config: ImportedEstimator, estimator_class: type[BaseEstimator], spec: Spec) -> dict[str, Any]:
+    known, settings = _parameters(estimator_class), dict(config.settings)
+    # `_parameters` leaves out *args and **kwargs: where there are more, any name may be given.
+    takes_any = len(known) < len(inspect.signature(estimator_class).parameters)
     for name in settings:
         if name not in known and not takes_any:
             where = f"train.estimator.settings: {config.path}"
             raise UserError(f"{where} has no parameter {name}{did_you_mean(name, known)}")
-    missing = [name for name, one in known.items() if one.default is one.empty and name not in settings]
+    missing = [
+        name for name, parameter in known.items() if parameter.default is parameter.empty and name not in settings
+    ]
     if missing:
         raise UserError(
             f"train.estimator.settings: {config.path} cannot do without {', '.join(missing)}; add it, or, if it is "
@@ -98,8 +103,8 @@ def _settings(config: ImportedEstimator, found: type[BaseEstimator], spec: Spec)
 def _check_task(path: str, estimator: Any, spec: Spec) -> None:
     fits = is_classifier(estimator) if spec.classes else is_regressor(estimator)
     if not fits:
-        wanted, target = ("classifier", "has classes") if spec.classes else ("regressor", "is a number")
-        raise UserError(f"{_PATH}: {path} is no {wanted}, and the target {target}; take one that is")
+        role, target = ("classifier", "has classes") if spec.classes else ("regressor", "is a number")
+        raise UserError(f"{_PATH}: {path} is no {role}, and the target {target}; take one that is")
     missing = [name for name in ("fit", "predict") if not callable(getattr(estimator, name, None))]
     if missing:
         raise UserError(f"{_PATH}: {path} has no method {missing[0]}; take an estimator that fits and predicts")

@@ -43,6 +43,7 @@ def read_matrix(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Any:
         matrix = matrix.toarray()
     if not native:
         return matrix
+    # Places of categories are below 256, so any float type holds them exactly.
     codes = [inputs.blocks[field.name].astype(reading.dtype) for field in native]
     return np.column_stack([matrix, *codes])
 

@@ -28,13 +28,13 @@ _WORTH_SHARING = 10_000
 class Asking(Config):
     """What model.json says beside the estimator's own file.
 
-    A number is `center + spread * answer`. `allowed` are the import paths of the classes beyond scikit-learn's that may
+    A number is `center + scale * answer`. `allowed` are the import paths of the classes beyond scikit-learn's that may
     be loaded.
     """
 
     reading: MatrixLayout = MatrixLayout()
     center: float = 0.0
-    spread: float = Field(1.0, gt=0)
+    scale: float = Field(1.0, gt=0)
     allowed: tuple[str, ...] = ()
 
 
@@ -57,11 +57,10 @@ class SklearnModel:
         """Probabilities [N, K] or values [N] for rows as the estimator reads them."""
         if not self.spec.classes:
             values = np.asarray(self.estimator.predict(matrix), dtype=np.float64).reshape(-1)
-            return self.asking.center + self.asking.spread * values
+            return self.asking.center + self.asking.scale * values
         answers = np.zeros((matrix.shape[0], len(self.spec.classes)))
         # A class without a training row is unknown to the estimator; its probability stays zero.
-        known = np.asarray(self.estimator.classes_, dtype=np.int64)
-        answers[:, known] = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
+        answers[:, np.asarray(self.estimator.classes_, dtype=np.int64)] = self.estimator.predict_proba(matrix)
         return answers
 
     def save(self, folder: Path) -> None:
@@ -89,10 +88,20 @@ def _thread_pools() -> ThreadpoolController:
 def load_model(folder: Path, spec: Spec) -> SklearnModel:
     """The model that `SklearnModel.save` wrote. Raises UserError when a file is missing, damaged or not trusted."""
     content, weights = read_model(folder, "sklearn", spec)
-    try:
-        asking = Asking.model_validate(content.get("asking", {}))
-    except ValidationError:
-        raise UserError(
-            f"{folder / 'model.json'}: damaged (its `asking` is not what a trainer writes); train again"
-        ) from None
+    asking = _read_asking(folder / "model.json", content.get("asking", {}))
     return SklearnModel(spec, from_bytes(weights, asking.allowed, folder / _WEIGHTS), asking)
+
+
+def _read_asking(path: Path, content: Any) -> Asking:
+    """`asking` of model.json, as it is written now or was before."""
+    if isinstance(content, dict):
+        content = dict(content)
+        # Before, model.json held the sigmoids from scores to probabilities, and of other estimators an empty list.
+        if content.pop("sigmoids", []):
+            raise UserError(f"{path}: holds sigmoids, which the estimator's own file holds by now; train again")
+        if "spread" in content:  # what `scale` was called before
+            content["scale"] = content.pop("spread")
+    try:
+        return Asking.model_validate(content)
+    except ValidationError:
+        raise UserError(f"{path}: damaged (its `asking` is not what a trainer writes); train again") from None

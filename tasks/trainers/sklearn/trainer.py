@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
 from tasks.params.train import HistGradientBoosting, ImportedEstimator, KNeighbors, SklearnTrain, Svm
 from tasks.trainers.base import Fitted, Job, check_job, log_loss, refuse_batch_changes, refuse_tokens, score
-from tasks.trainers.sklearn.boosting import curve, fit_boosting, keep_best
-from tasks.trainers.sklearn.calibration import Rows, calibrated
 from tasks.trainers.sklearn.estimators import make_estimator, make_reading
 from tasks.trainers.sklearn.files import to_bytes
 from tasks.trainers.sklearn.matrix import read_matrix
@@ -24,6 +24,9 @@ from tasks.trainers.sklearn.model import Asking, SklearnModel, load_model
 
 _MOST_ASKED = 10_000
 """Training rows that are asked for the training loss where an answer costs as much as all training rows."""
+
+Rows = tuple[Any, Any]
+"""Inputs as the estimator reads them, and targets."""
 
 
 class SklearnTrainer:
@@ -37,9 +40,9 @@ class SklearnTrainer:
         refuse_batch_changes(job, "sklearn")
         train, validation = job.train.loaded(), job.validation.loaded()
         estimator = make_estimator(job.spec, config, train)
-        one = config.estimator
+        estimator_config = config.estimator
         for listener in job.listeners:
-            listener.started(one.max_iter if isinstance(one, HistGradientBoosting) else 1)
+            listener.started(estimator_config.max_iter if isinstance(estimator_config, HistGradientBoosting) else 1)
         try:
             # Sums of several threads differ in the last bits from run to run; a forest has threads of its own kind.
             with threadpool_limits(1):
@@ -54,19 +57,19 @@ class SklearnTrainer:
 
 def _fit(job: Job, config: SklearnTrain, estimator: Any, train: Examples, validation: Examples) -> Fitted:
     reading = make_reading(job.spec, estimator, train)
-    seen: Rows = read_matrix(job.spec, train.inputs, reading), train.target
-    unseen: Rows = read_matrix(job.spec, validation.inputs, reading), validation.target
-    asking = Asking(reading=reading, **_units(job.spec, config, seen[1]), allowed=_allowed(config))
-    facts = _fit_estimator(config, estimator, asking, seen, unseen)
+    train_rows: Rows = read_matrix(job.spec, train.inputs, reading), train.target
+    validation_rows: Rows = read_matrix(job.spec, validation.inputs, reading), validation.target
+    asking = Asking(reading=reading, **_units(job.spec, config, train_rows[1]), allowed=_allowed(config))
+    facts = _fit_estimator(config, estimator, asking, train_rows, validation_rows)
     if "n_jobs" in estimator.get_params(deep=False):
         # Several threads add up a forest's answers in the order in which they are ready.
         estimator.set_params(n_jobs=None)
-    if job.spec.classes and not hasattr(estimator, "predict_proba"):
-        estimator = calibrated(estimator, seen, unseen)
-    model = SklearnModel(job.spec, estimator, asking)
     if isinstance(config.estimator, ImportedEstimator):
         to_bytes(estimator, asking.allowed)  # whether it can be saved at all is better known now than at the end
-    facts |= _tell(job, config, model, seen, unseen)
+    if job.spec.classes and not hasattr(estimator, "predict_proba"):
+        estimator = _calibrate(estimator, validation_rows)
+    model = SklearnModel(job.spec, estimator, asking)
+    facts |= _report_rounds(job, config, model, train_rows, validation_rows)
     return Fitted(model=model, facts=facts, diagnostics=_diagnostics(facts))
 
 
@@ -74,11 +77,11 @@ def _fit_estimator(
     config: SklearnTrain, estimator: Any, asking: Asking, train: Rows, validation: Rows
 ) -> dict[str, Any]:
     if isinstance(config.estimator, HistGradientBoosting):
-        fit_boosting(estimator, train, validation)
+        _fit_boosting(estimator, train, validation)
         return {}
     inputs, target = train
     if target.dtype.kind == "f":
-        target = (target.astype(np.float64) - asking.center) / asking.spread
+        target = (target.astype(np.float64) - asking.center) / asking.scale
     if not isinstance(config.estimator, ImportedEstimator):
         return _watched(estimator, lambda: estimator.fit(inputs, target))
     try:
@@ -87,14 +90,36 @@ def _fit_estimator(
         raise UserError(f"train.estimator: {config.estimator.path} refuses to be fitted: {error}") from None
 
 
+def _calibrate(estimator: Any, validation: Rows) -> CalibratedClassifierCV:
+    """The fitted estimator with a sigmoid for each class that makes probabilities of its scores.
+
+    Platt, "Probabilistic outputs for support vector machines", 1999. Learnt on the validation rows: the estimator did
+    not see them, so their scores are as those of new rows. Frozen, as scikit-learn would else fit it five more times.
+    """
+    inputs, target = validation
+    missing = np.setdiff1d(estimator.classes_, target)
+    # A class that no row is of would be unknown. A row of weight zero makes it known, and teaches nothing.
+    places = np.append(np.arange(len(target)), np.zeros(len(missing), dtype=np.int64))
+    weights = np.append(np.ones(len(target)), np.zeros(len(missing)))
+    # One fold of all rows, as nothing is fitted on others: five, the default, would need five rows of each class.
+    fold = np.arange(len(places)), np.arange(len(places))
+    calibrated = CalibratedClassifierCV(FrozenEstimator(estimator), method="sigmoid", cv=[fold])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Since FrozenEstimator does not appear to accept sample_weight")
+        calibrated.fit(inputs[places], np.append(target, missing), sample_weight=weights)
+    # What fits beside the sigmoids is of no use any more, and a file would hold the estimator twice.
+    return calibrated.set_params(estimator=None, cv=None)
+
+
 def _watched(estimator: Any, fit: Callable[[], object]) -> dict[str, Any]:
     """Fits, and says as facts instead of a warning whether the solver came to an end."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fit()
-    others = [one for one in caught if not issubclass(one.category, ConvergenceWarning)]
-    for one in others:
-        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    others = [warning for warning in caught if not issubclass(warning.category, ConvergenceWarning)]
+    for warning in others:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    # Solvers only: neighbours, forests and the like have none. One for each class or pair of classes, so the largest.
     iterations = getattr(estimator, "n_iter_", None)
     if iterations is None:
         return {}
@@ -106,19 +131,21 @@ def _units(spec: Spec, config: SklearnTrain, target: Any) -> dict[str, float]:
     if spec.classes or not isinstance(config.estimator, Svm):
         return {}
     values = target.astype(np.float64)
-    return {"center": float(values.mean()), "spread": float(values.std()) or 1.0}
+    return {"center": float(values.mean()), "scale": float(values.std()) or 1.0}
 
 
 def _allowed(config: SklearnTrain) -> tuple[str, ...]:
     return config.estimator.allowed if isinstance(config.estimator, ImportedEstimator) else ()
 
 
-def _tell(job: Job, config: SklearnTrain, model: SklearnModel, train: Rows, validation: Rows) -> dict[str, Any]:
+def _report_rounds(
+    job: Job, config: SklearnTrain, model: SklearnModel, train: Rows, validation: Rows
+) -> dict[str, Any]:
     """Tells the listeners how it went, round by round where there are rounds. Returns the facts of the rounds."""
     facts: dict[str, Any] = {}
     if isinstance(config.estimator, HistGradientBoosting):
-        rounds = curve(job.spec, model.estimator, train, validation)
-        facts = keep_best(model.estimator, rounds, config.estimator)
+        rounds = _learning_curve(job.spec, model.estimator, train, validation)
+        facts = _keep_best(model.estimator, rounds, config.estimator)
     else:
         rounds = [_metrics(job.spec, config, model, train, validation)]
     for number, metrics in enumerate(rounds, start=1):
@@ -129,13 +156,13 @@ def _tell(job: Job, config: SklearnTrain, model: SklearnModel, train: Rows, vali
 
 
 def _metrics(spec: Spec, config: SklearnTrain, model: SklearnModel, train: Rows, validation: Rows) -> dict[str, float]:
-    inputs, target = _some(train) if isinstance(config.estimator, Svm | KNeighbors | ImportedEstimator) else train
+    inputs, target = _sampled(train) if isinstance(config.estimator, Svm | KNeighbors | ImportedEstimator) else train
     answers = model.answer(inputs)
-    train_loss = log_loss(answers, target) if spec.classes else float(np.mean(np.square(answers - target)))
+    train_loss = _train_loss(spec, answers, target)
     return {"train_loss": train_loss, **score(spec, model.answer(validation[0]), validation[1])}
 
 
-def _some(rows: Rows) -> Rows:
+def _sampled(rows: Rows) -> Rows:
     """At most so many rows, taken evenly."""
     step = -(-len(rows[1]) // _MOST_ASKED)
     return rows[0][::step], rows[1][::step]
@@ -156,3 +183,40 @@ def _diagnostics(facts: dict[str, Any]) -> tuple[str, ...]:
             "scale the inputs (normalize: number: scale: standard)",
         )
     return ()
+
+
+def _fit_boosting(estimator: Any, train: Rows, validation: Rows) -> None:
+    """Fits on inputs and targets of `train`, and stops by those of `validation` if it stops early at all."""
+    if estimator.early_stopping:
+        estimator.fit(*train, X_val=validation[0], y_val=validation[1])
+    else:
+        estimator.fit(*train)
+
+
+def _learning_curve(spec: Spec, estimator: Any, train: Rows, validation: Rows) -> list[dict[str, float]]:
+    """The metrics after each round of trees. No tree is asked twice, so this costs what two predictions cost."""
+    rounds = zip(_staged(spec, estimator, train[0]), _staged(spec, estimator, validation[0]), strict=True)
+    return [
+        {"train_loss": _train_loss(spec, on_train, train[1]), **score(spec, on_validation, validation[1])}
+        for on_train, on_validation in rounds
+    ]
+
+
+def _keep_best(estimator: Any, metrics: list[dict[str, float]], config: HistGradientBoosting) -> dict[str, Any]:
+    """Drops the trees after the best round, if it may stop early. Returns the facts.
+
+    scikit-learn keeps all trees that it grew. The list is private, but a second fit would double the time; a test holds
+    that what is left is what a fit with that many rounds gives.
+    """
+    trees = len(metrics)
+    best = trees if config.patience is None else 1 + int(np.argmin([row["validation_loss"] for row in metrics]))
+    estimator._predictors = estimator._predictors[:best]
+    return {"trees": trees, "best_tree": best}
+
+
+def _staged(spec: Spec, estimator: Any, matrix: Any) -> Any:
+    return estimator.staged_predict_proba(matrix) if spec.classes else estimator.staged_predict(matrix)
+
+
+def _train_loss(spec: Spec, answers: Any, target: Any) -> float:
+    return log_loss(answers, target) if spec.classes else float(np.mean(np.square(answers - target)))

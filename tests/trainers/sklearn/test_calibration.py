@@ -1,98 +1,110 @@
-"""Scores as probabilities: against the rows' true ones, and against Platt's sigmoid fitted by hand."""
+"""Scores as probabilities: Platt's sigmoids, learnt on the validation rows and kept in the model's file."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.sparse import csr_matrix
 from scipy.special import expit
-from sklearn.svm import SVC
 
-from tasks.trainers.sklearn.calibration import calibrated
-from tasks.trainers.sklearn.files import from_bytes, to_bytes
+from tasks.model_input.inputs import Examples, ModelInput, Spec
+from tasks.trainers.base import Job
+from tasks.trainers.sklearn import SklearnTrainer
+from tests.trainers.estimators import BINARY, FIELD, config
 
-Rows = tuple[Any, NDArray[np.int64]]
+THREE = Spec(fields=(FIELD,), task="multiclass", classes=("a", "b", "c"))
 
 
-def drawn(num_rows: int, seed: int) -> tuple[Rows, NDArray[np.float64]]:
-    """Rows [N, 2] of two classes, and the probability of the second one by which each row's class was drawn."""
+def simulated(spec: Spec, num_rows: int, seed: int) -> tuple[Examples, NDArray[np.float64]]:
+    """Rows drawn with these probabilities [N, K] of their classes."""
     random = np.random.default_rng(seed)
-    inputs = random.normal(size=(num_rows, 2))
-    truth = expit(2 * inputs[:, 0] - 1)
-    return (inputs, (random.random(num_rows) < truth).astype(np.int64)), truth
+    values = random.normal(size=(num_rows, 2)).astype(np.float32)
+    slopes = np.array([[0.0, 0.0], [2.5, 0.0], [0.0, 2.5]])[: len(spec.classes)]
+    odds = np.exp(values @ slopes.T)
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    target = (random.random((num_rows, 1)) > probabilities.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    return Examples(inputs=ModelInput(blocks={"x": values}, num_rows=num_rows), target=target), probabilities
 
 
-def platt(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The sigmoid of Platt (1999), by another library's minimizer: slope and offset."""
+def fitted(spec: Spec, validation: Examples) -> Any:
+    train, _ = simulated(spec, 600, seed=0)
+    return (
+        SklearnTrainer().fit(Job(spec=spec, train=train, validation=validation), config("svm", kernel="linear")).model
+    )
+
+
+def scores_of(model: Any, rows: Examples) -> NDArray[np.float64]:
+    """[N, K], or [N, 1] for two classes."""
+    machine = model.estimator.calibrated_classifiers_[0].estimator
+    scores: NDArray[np.float64] = machine.decision_function(rows.inputs.blocks["x"].astype(np.float64))
+    return scores.reshape(rows.num_rows, -1)
+
+
+def platt(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
+    """Slope and offset of least log loss, with targets a little less than certain (Platt, 1999)."""
     yes, no = positive.sum(), (~positive).sum()
-    target = np.where(positive, (yes + 1) / (yes + 2), 1 / (no + 2))
+    targets = np.where(positive, (yes + 1) / (yes + 2), 1 / (no + 2))
 
-    def loss(weights: NDArray[np.float64]) -> float:
-        values = weights[0] * scores + weights[1]
-        return float((np.logaddexp(0, values) - target * values).sum())
+    def loss(sigmoid: NDArray[np.float64]) -> float:
+        logits = sigmoid[0] * scores + sigmoid[1]
+        return float((np.logaddexp(0, logits) - targets * logits).mean())
 
-    return np.asarray(minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-10, "fatol": 1e-12}).x)
-
-
-def test_probabilities_are_the_true_ones() -> None:
-    (train, _), (validation, _), (test, truth) = drawn(1500, 0), drawn(4000, 1), drawn(2000, 2)
-    claimed = calibrated(SVC(kernel="linear").fit(*train), train, validation).predict_proba(test[0])[:, 1]
-    assert np.abs(claimed - truth).mean() < 0.02
+    slope, offset = minimize(loss, [1.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-14}).x
+    return slope, offset
 
 
-def test_the_sigmoid_is_platts() -> None:
-    (train, _), (validation, _) = drawn(400, 0), drawn(300, 1)
-    machine = SVC().fit(*train)
-    scores = machine.decision_function(validation[0])
-    slope, offset = platt(scores, validation[1] == 1)
-    answers = calibrated(machine, train, validation).predict_proba(validation[0])
-    assert answers[:, 1] == pytest.approx(expit(slope * scores + offset), abs=1e-5)
-    assert answers.sum(axis=1) == pytest.approx(1)
+@pytest.mark.parametrize("spec", [BINARY, THREE], ids=["binary", "multiclass"])
+def test_probabilities_are_platts_sigmoids_of_the_scores(spec: Spec) -> None:
+    validation, _ = simulated(spec, 400, seed=1)
+    test, _ = simulated(spec, 200, seed=2)
+    model = fitted(spec, validation)
+    classes = range(len(spec.classes)) if spec is THREE else [1]
+    seen, new = scores_of(model, validation), scores_of(model, test)
+    sigmoids = [platt(seen[:, place], validation.target == name) for place, name in enumerate(classes)]
+    expected = expit(new * [slope for slope, _ in sigmoids] + [offset for _, offset in sigmoids])
+    expected = expected / expected.sum(axis=1, keepdims=True) if spec is THREE else np.hstack([1 - expected, expected])
+    assert np.allclose(model.predict(test.inputs), expected, atol=1e-5)
 
 
-def test_several_classes_share_a_row() -> None:
-    random, target = np.random.default_rng(0), np.repeat([0, 1, 2], 40)
-    inputs = random.normal(size=(120, 3)) + 4 * np.eye(3)[target]
-    machine = SVC().fit(inputs, target)
-    answers = calibrated(machine, (inputs, target), (inputs, target)).predict_proba(inputs)
-    scores = machine.decision_function(inputs)
-    sigmoids = np.array([platt(scores[:, name], target == name) for name in range(3)])
-    claimed = expit(scores * sigmoids[:, 0] + sigmoids[:, 1])
-    assert answers == pytest.approx(claimed / claimed.sum(axis=1, keepdims=True), abs=1e-5)
+def test_probabilities_are_near_those_that_drew_the_rows() -> None:
+    validation, _ = simulated(BINARY, 4_000, seed=1)
+    test, probabilities = simulated(BINARY, 2_000, seed=2)
+    assert np.abs(fitted(BINARY, validation).predict(test.inputs) - probabilities).mean() < 0.03
 
 
-@pytest.mark.parametrize("sparse", [False, True])
-def test_a_class_without_validation_rows_is_unlikely_and_not_impossible(sparse: bool) -> None:
-    random, target = np.random.default_rng(0), np.repeat([0, 1, 2], 40)
-    inputs: Any = random.normal(size=(120, 3)) + 4 * np.eye(3)[target]
-    inputs = csr_matrix(inputs) if sparse else inputs
-    kept = target != 1
-    machine = SVC().fit(inputs, target)
-    answers = calibrated(machine, (inputs, target), (inputs[kept], target[kept])).predict_proba(inputs)
-    assert (answers[:, 1] > 0).all()
-    assert answers[kept][:, 1].max() < 0.05
-    # The others' sigmoids are those of the rows that are there: the row that stands for the class counts for nothing.
-    scores = machine.decision_function(inputs[kept])
-    claimed = [expit(np.polyval(platt(scores[:, name], target[kept] == name), scores[:, name])) for name in (0, 2)]
-    shares = answers[kept][:, 0] / answers[kept][:, [0, 2]].sum(axis=1)
-    assert shares == pytest.approx(claimed[0] / (claimed[0] + claimed[1]), abs=1e-4)
+@pytest.mark.parametrize("spec", [BINARY, THREE], ids=["binary", "multiclass"])
+def test_saved_and_loaded_the_answers_stay_and_twice_the_bytes_are_the_same(spec: Spec, tmp_path: Path) -> None:
+    validation, _ = simulated(spec, 100, seed=1)
+    models = [fitted(spec, validation), fitted(spec, validation)]
+    for number, model in enumerate(models):
+        (tmp_path / str(number)).mkdir()
+        model.save(tmp_path / str(number))
+    loaded = SklearnTrainer().load(tmp_path / "0", spec)
+    assert np.array_equal(loaded.predict(validation.inputs), models[0].predict(validation.inputs))
+    for name in ("model.json", "model.skops"):
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes()
 
 
-def test_few_rows_of_a_class_will_do() -> None:
-    train, _ = drawn(60, 0)
-    validation = (np.array([[2.0, 0.0], [-2.0, 0.0], [-1.0, 0.0]]), np.array([1, 0, 0]))
-    answers = calibrated(SVC().fit(*train), train, validation).predict_proba(validation[0])
-    assert answers[0, 1] > answers[1, 1]
+def test_a_class_without_validation_rows_is_unlikely_and_not_impossible() -> None:
+    rows, _ = simulated(BINARY, 98, seed=1)
+    answers = fitted(BINARY, replace(rows, target=np.zeros(98, dtype=np.int64))).predict(rows.inputs)
+    # Platt's target for a row that is not of the class is 1 / (98 + 2), and all rows have that one.
+    assert answers[:, 1] == pytest.approx(0.01, abs=1e-4)
+    some = replace(rows, target=rows.target * 2)
+    middle = fitted(THREE, some).predict(some.inputs)[:, 1]
+    assert (middle > 0).all()
+    assert middle.max() < 0.05
 
 
-def test_it_is_kept_without_a_pickle_and_answers_the_same() -> None:
-    (train, _), (validation, _) = drawn(200, 0), drawn(100, 1)
-    model = calibrated(SVC().fit(*train), train, validation)
-    content = to_bytes(model)
-    assert content == to_bytes(calibrated(SVC().fit(*train), train, validation))
-    loaded = from_bytes(content, (), "model.skops")
-    assert np.array_equal(loaded.predict_proba(validation[0]), model.predict_proba(validation[0]))
+def test_few_validation_rows_are_enough() -> None:
+    """Fewer of a class than scikit-learn has folds."""
+    rows, _ = simulated(BINARY, 4, seed=1)
+    answers = fitted(BINARY, replace(rows, target=np.array([0, 1, 0, 0]))).predict(rows.inputs)
+    assert np.allclose(answers.sum(axis=1), 1)
+    # At the least log loss the mean is that of the targets: (1 + 1) / (1 + 2), and three times 1 / (3 + 2).
+    assert answers[:, 1].mean() == pytest.approx((2 / 3 + 3 / 5) / 4, abs=1e-4)

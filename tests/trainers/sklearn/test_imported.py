@@ -82,7 +82,7 @@ def test_has_its_settings_and_the_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("sklearn.essemble.ExtraTreesClassifier", "no module essemble; did you mean ensemble"),
         ("sklearn.ensemble.ExtraTreeClassifier", "no public .*; did you mean ExtraTreesClassifier"),
@@ -95,8 +95,8 @@ def test_has_its_settings_and_the_seed() -> None:
         ("sklearn.ensemble.VotingClassifier", "cannot do without estimators"),
     ],
 )  # fmt: skip
-def test_refuses_what_is_no_estimator_for_the_task(path: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_refuses_what_is_no_estimator_for_the_task(path: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         make(path)
 
 

@@ -22,19 +22,19 @@ def test_chunks_are_the_matrix_written_out(num_rows: int, chunk: int) -> None:
     inputs, reading = examples(SPEC, num_rows).inputs, MatrixLayout(dense=True)
     before, matrix._CHUNK_BYTES = matrix._CHUNK_BYTES, chunk
     try:
-        found = list(in_chunks(SPEC, inputs, reading))
+        chunks = list(in_chunks(SPEC, inputs, reading))
     finally:
         matrix._CHUNK_BYTES = before
-    assert np.array_equal(np.vstack([rows for _, rows in found]), as_matrix(SPEC, inputs).toarray())
-    assert [row for rows, _ in found for row in range(num_rows)[rows]] == list(range(num_rows))
+    assert np.array_equal(np.vstack([rows for _, rows in chunks]), as_matrix(SPEC, inputs).toarray())
+    assert [row for rows, _ in chunks for row in range(num_rows)[rows]] == list(range(num_rows))
 
 
 def test_native_codes_are_one_column_each_and_come_last() -> None:
     inputs, reading = examples(SPEC).inputs, MatrixLayout(dense=True, codes="native")
-    found = read_matrix(SPEC, inputs, reading)
-    assert found.shape == (60, 2 + 4 + 1) == (60, num_columns(SPEC, reading))
-    assert np.array_equal(found[:, -1], inputs.blocks["town"])
-    assert np.array_equal(found[:, :2], inputs.blocks["x"])
+    read = read_matrix(SPEC, inputs, reading)
+    assert read.shape == (60, 2 + 4 + 1) == (60, num_columns(SPEC, reading))
+    assert np.array_equal(read[:, -1], inputs.blocks["town"])
+    assert np.array_equal(read[:, :2], inputs.blocks["x"])
 
 
 def test_too_many_categories_are_not_native() -> None:

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from threadpoolctl import threadpool_limits
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.trainers.base import Job
 from tasks.trainers.sklearn import SklearnTrainer
-from tests.trainers.estimators import BINARY, NUMBER, config, examples, imported, job
+from tasks.training.listeners import History
+from tests.trainers.estimators import BINARY, NUMBER, TOWN, config, examples, imported, job
 
 
 def saved(folder: Path, *fit: Any) -> dict[str, bytes]:
@@ -51,9 +53,9 @@ def test_a_support_vector_machine_knows_the_unit_of_its_target(factor: float) ->
         plain, train=replace(plain.train, target=1000 * factor + factor * plain.train.target.astype(float))
     )
     answers = SklearnTrainer().fit(plain, config("svm", epsilon=0.01)).model.predict(plain.validation.inputs)
-    found = SklearnTrainer().fit(scaled, config("svm", epsilon=0.01)).model.predict(plain.validation.inputs)
+    scaled_answers = SklearnTrainer().fit(scaled, config("svm", epsilon=0.01)).model.predict(plain.validation.inputs)
     assert np.std(answers - plain.validation.target) < 0.4
-    assert np.allclose((found - 1000 * factor) / factor, answers, atol=0.02)
+    assert np.allclose((scaled_answers - 1000 * factor) / factor, answers, atol=0.02)
 
 
 @pytest.mark.parametrize("kind", ["logistic_regression", "random_forest", "hist_gradient_boosting"])
@@ -87,7 +89,7 @@ def test_an_estimator_without_probabilities_gets_them_from_its_scores(tmp_path: 
         model = SklearnTrainer().fit(noisy, wanted).model
         test = examples(BINARY, 4_000, 2, 0.7)
         answers = model.predict(test.inputs)[:, 1]
-        assert not hasattr(model.estimator.estimator.estimator, "predict_proba")
+        assert isinstance(model.estimator, CalibratedClassifierCV)
         for low in (0.1, 0.3, 0.5, 0.7):
             sure = (answers >= low) & (answers < low + 0.2)
             assert test.target[sure].mean() == pytest.approx(answers[sure].mean(), abs=0.1)
@@ -106,10 +108,29 @@ def test_an_older_models_file_says_nothing_of_how_to_ask_it(tmp_path: Path) -> N
 def test_a_spoilt_way_to_ask_is_refused(tmp_path: Path) -> None:
     SklearnTrainer().fit(job(NUMBER), config("svm")).model.save(tmp_path)
     card = json.loads((tmp_path / "model.json").read_text())
-    card["asking"]["spread"] = -1
+    card["asking"]["scale"] = -1
     (tmp_path / "model.json").write_text(json.dumps(card))
     with pytest.raises(UserError, match=r"model\.json: damaged .*train again"):
         SklearnTrainer().load(tmp_path, NUMBER)
+
+
+def test_the_unit_of_an_older_models_target_is_read_by_the_name_it_had(tmp_path: Path) -> None:
+    model = SklearnTrainer().fit(job(NUMBER), config("svm")).model
+    model.save(tmp_path)
+    card = json.loads((tmp_path / "model.json").read_text())
+    card["asking"] |= {"spread": card["asking"].pop("scale"), "sigmoids": []}
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    inputs = job(NUMBER).validation.inputs
+    assert np.array_equal(SklearnTrainer().load(tmp_path, NUMBER).predict(inputs), model.predict(inputs))
+
+
+def test_an_older_model_with_sigmoids_of_its_own_is_refused(tmp_path: Path) -> None:
+    SklearnTrainer().fit(job(BINARY), config("svm")).model.save(tmp_path)
+    card = json.loads((tmp_path / "model.json").read_text())
+    card["asking"]["sigmoids"] = [[2.5, -1.0]]
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(UserError, match=r"model\.json: holds sigmoids, .*train again"):
+        SklearnTrainer().load(tmp_path, BINARY)
 
 
 @pytest.mark.parametrize(
@@ -130,3 +151,46 @@ def test_reads_digits(kind: str, wanted: float) -> None:
     )
     model = SklearnTrainer().fit(Job(spec=spec, train=train, validation=validation), config(kind)).model
     assert (model.predict(validation.inputs).argmax(axis=1) == validation.target).mean() >= wanted
+
+
+def test_keeps_the_trees_up_to_the_best_round() -> None:
+    history = History()
+    noisy = replace(job(BINARY, 200, noise=1.5), listeners=[history])
+    fitted = SklearnTrainer().fit(noisy, config("hist_gradient_boosting", max_iter=100, patience=8))
+    losses = [row["validation_loss"] for row in history.rows]
+    best, trees = fitted.facts["best_tree"], fitted.facts["trees"]
+    assert best < trees == len(losses) < 100
+    assert losses[best - 1] == min(losses)
+    assert fitted.model.estimator.n_iter_ == best
+    fewer = SklearnTrainer().fit(noisy, config("hist_gradient_boosting", max_iter=best, patience=None))
+    inputs = noisy.validation.inputs
+    assert np.array_equal(fitted.model.predict(inputs), fewer.model.predict(inputs))
+
+
+def test_without_patience_all_trees_are_kept() -> None:
+    fitted = SklearnTrainer().fit(job(NUMBER, noise=1.5), config("hist_gradient_boosting", max_iter=30, patience=None))
+    assert fitted.facts == {"trees": 30, "best_tree": 30}
+    assert fitted.model.estimator.n_iter_ == 30
+
+
+def test_the_validation_rows_teach_nothing() -> None:
+    """They say when to stop, and no tree is grown on them."""
+    plain = job(BINARY, 200)
+    other = replace(plain, validation=replace(plain.validation, target=1 - plain.validation.target))
+    wanted = config("hist_gradient_boosting", max_iter=5, patience=None)
+    answers = [SklearnTrainer().fit(one, wanted).model.predict(plain.validation.inputs) for one in (plain, other)]
+    assert np.array_equal(*answers)
+
+
+def test_a_category_is_one_column_whose_values_split_in_any_way() -> None:
+    town = replace(TOWN, shape=(40,), labels=())
+    spec = Spec(fields=(town,), task="binary", classes=("no", "yes"))
+    codes = np.random.default_rng(0).integers(0, 40, 2_000).astype(np.int32)
+    rows = Examples(inputs=ModelInput(blocks={"town": codes}, num_rows=2_000), target=(codes % 2).astype(np.int64))
+    wanted = config("hist_gradient_boosting", max_iter=1, max_leaf_nodes=2, learning_rate=1, patience=None)
+    model = SklearnTrainer().fit(Job(spec=spec, train=rows, validation=rows), wanted).model
+    answers = model.predict(rows.inputs)
+    assert (answers.argmax(axis=1) == rows.target).all()
+    assert model.estimator.n_features_in_ == 1
+    unseen = ModelInput(blocks={"town": np.array([39, 39], dtype=np.int32)}, num_rows=2)
+    assert np.isfinite(model.predict(unseen)).all()

@@ -86,7 +86,7 @@ def test_every_setting_goes_on_to_the_same_bytes(tmp_path: Path, changes: dict[s
         (tmp_path / name).mkdir()
         fitted.model.save(tmp_path / name)
     assert contents(tmp_path / "expected") == contents(tmp_path / "found")
-    assert (whole.rows, expected.facts, expected.hints) == (after.rows, found.facts, found.hints)
+    assert (whole.rows, expected.facts, expected.diagnostics) == (after.rows, found.facts, found.diagnostics)
 
 
 def test_a_checkpoint_is_two_files_and_no_pickle(tmp_path: Path) -> None:

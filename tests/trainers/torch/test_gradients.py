@@ -90,7 +90,7 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_result_stays(
     assert (
         "32 rows at once would not fit into memory; from now on they go through in micro-batches of 16" in caplog.text
     )
-    assert any("pieces" in hint or "memory" in hint for hint in fitted.hints)
+    assert any("pieces" in hint or "memory" in hint for hint in fitted.diagnostics)
 
 
 def test_a_single_row_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import reduce
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,13 +14,11 @@ from tasks.augmentation.balance import class_counts, lacking, repeats, smote
 from tasks.augmentation.copies import Changes, Window, windows, with_copies
 from tasks.augmentation.picture import caption_only, sheet
 from tasks.augmentation.preview import sections
-from tasks.augmentation.settings import SECTIONS, check_settings, given_sections
-from tasks.columns.base import round_significant
-from tasks.columns.moments import merged, moments
-from tasks.model_input.block_columns import from_series
+from tasks.augmentation.record import augmentation_record, deviations
+from tasks.augmentation.settings import check_settings, given_sections
 from tasks.params.augment import Augment
 from tasks.paths import Paths
-from tasks.recipe.recipe import Recipe, read_recipe
+from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
 
@@ -36,11 +32,11 @@ def run(config: Augment, paths: Paths) -> Report:
     """
     recipe = read_recipe(paths.recipe)
     check_settings(config, recipe)
-    changes = Changes(config=config, recipe=recipe, deviations=_deviations(config, recipe, paths))
+    changes = Changes(config=config, recipe=recipe, deviations=deviations(config, recipe, paths))
     num_rows_in = storage.count_rows(paths.normalized("train"))
     counts = class_counts(storage.read_parts(paths.normalized("train"), [recipe.target.name]), recipe)
     num_rows = _write_rows(changes, counts, paths)
-    files.write_json(paths.augmentation_report, _record(changes, counts, num_rows_in, num_rows))
+    files.write_json(paths.augmentation_report, augmentation_record(changes, counts, num_rows_in, num_rows))
     files.write_bytes(paths.augmentation_picture, _picture(changes, paths))
     return reports.augment(paths)
 
@@ -71,41 +67,6 @@ def _windows(changes: Changes, paths: Paths, raw: list[str] | None = None) -> It
     columns = changes.raw_columns if raw is None else raw
     raw_parts = storage.read_parts(paths.split("train"), columns) if columns else None
     return windows(changes, storage.read_parts(paths.normalized("train")), raw_parts)
-
-
-def _deviations(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, float]:
-    """The standard deviation of each number column's first input, over all training rows; empty without jitter."""
-    if config.number is None or not config.number.jitter:
-        return {}
-    fields = [feature.encoding.field(feature.name) for feature in recipe.features if feature.encoding.type == "number"]
-    states: dict[str, list[Any]] = {field.name: [] for field in fields}
-    for part in storage.read_parts(paths.normalized("train"), list(states)):
-        for field in fields:
-            values = from_series(field, part[field.name])[:, 0].astype(np.float64)
-            states[field.name].append(moments(values))
-    return {name: round_significant(reduce(merged, parts).center_and_deviation[1]) for name, parts in states.items()}
-
-
-def _record(changes: Changes, counts: NDArray[np.int64], num_rows_in: int, num_rows: int) -> dict[str, Any]:
-    """augmentation.json: rows in and out, by class where there are classes, and the settings, for the trainer too."""
-    config, classes = changes.config, changes.recipe.target.classes
-    record: dict[str, Any] = {
-        "num_rows_in": num_rows_in,
-        "num_rows": num_rows,
-        "copies": config.copies,
-        "balance": config.balance,
-    }
-    if classes:
-        filled = lacking(counts, config.copies) if config.balance != "none" else np.zeros_like(counts)
-        after = counts * (config.copies + 1) + filled
-        record["classes"] = {
-            name: {"before": int(before), "after": int(now)}
-            for name, before, now in zip(classes, counts, after, strict=True)
-        }
-    given = given_sections(config)
-    settings = {name: given[name].model_dump(mode="json") if name in given else None for name in SECTIONS}
-    mix = config.mix.model_dump(mode="json") if config.mix.kind != "none" else None
-    return {**record, **settings, "mix": mix, "deviations": dict(changes.deviations)}
 
 
 def _picture(changes: Changes, paths: Paths) -> bytes:

@@ -6,11 +6,8 @@ used.
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ from tasks.validation.data_profile import ProfileState
 from tasks.validation.drift import drift
 from tasks.validation.expectations import Suite, check_columns, read_suite
 from tasks.validation.findings import ExpectationResult, RowCounts, reasons, summarize
+from tasks.validation.telling import quiet_judge, refusal_message, write_pages
 from tasks.validation.whole_columns import WholeColumns
 
 
@@ -40,7 +38,7 @@ def run(config: Validate, paths: Paths) -> Report:
     suite, dataset = read_suite(paths.suite), read_dataset(paths.dataset)
     check_columns(paths.suite, suite, [column.name for column in dataset.columns])
     accepted = read_accepted(paths.accepted)
-    with _quiet():
+    with quiet_judge():
         from tasks.validation.gx.pages import render_pages
 
         profile = ProfileState(dataset)
@@ -49,9 +47,9 @@ def run(config: Validate, paths: Paths) -> Report:
         content["drift"] = drift(config.drift, profile.profile(), accepted)
         pages = render_pages(result, content, findings, paths.pipeline)
     files.write_json(paths.validation_report, content)
-    _write_pages(pages, paths.data_docs)
+    write_pages(pages, paths.data_docs)
     if content["refusals"]:
-        raise GateError(_refusal_message(content, paths))
+        raise GateError(refusal_message(content, paths))
     write_accepted(paths.accepted, accepted.after(profile.profile()))
     return reports.validate(paths)
 
@@ -87,33 +85,3 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
             quarantine.append(quarantined)
             later(profile.add, part)
     return RowCounts(num_rows=valid.num_rows + quarantine.num_rows, num_quarantined=quarantine.num_rows)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Great Expectations' and its libraries' notes to developers stay off the user's console; errors do not."""
-    logger = logging.getLogger("great_expectations")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def _write_pages(pages: dict[str, str], folder: Path) -> None:
-    with files.aside(folder) as draft:
-        draft.mkdir()
-        for name, page in pages.items():
-            files.write_text(draft / name, page)
-
-
-def _refusal_message(content: dict[str, Any], paths: Paths) -> str:
-    return (
-        f"validate: {paths.pipeline}: the data may not pass: {'; '.join(content['refusals'])}. "
-        f"{content['num_quarantined']:,} rows, each with its reason, are in {content['quarantine']}, the findings in "
-        f"{paths.relative(paths.data_docs / 'index.html')}; "
-        f"mend the data, or {paths.relative(paths.suite)} where it asks too much"
-    )

@@ -22,9 +22,9 @@ from tasks.paths import PARTS, Paths, Project
 from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
-from tasks.train import write_model
 from tasks.trainers import trainer
 from tasks.training.job import read_job
+from tasks.training.result import write_model
 
 pytestmark = pytest.mark.chain
 

@@ -24,8 +24,10 @@ from tasks.recipe.recipe import Feature, Recipe, Target, read_recipe, write_reci
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
 from tasks.trainers import trainer
+from tasks.trainers.base import Fitted
 from tasks.training.job import read_job
 from tasks.training.listeners import History
+from tasks.training.result import write_model
 
 pytestmark = pytest.mark.chain
 
@@ -198,7 +200,7 @@ def test_a_model_is_written_whole_or_not_at_all(paths: Paths) -> None:
             raise OSError(28, "No space left on device")
 
     with pytest.raises(UserError, match="the disk is full"):
-        train.write_model(paths, train.Fitted(model=Breaks()))
+        write_model(paths, Fitted(model=Breaks()))
     assert not paths.model.parent.exists() or not list(paths.model.parent.iterdir())
 
 
@@ -237,23 +239,6 @@ def test_folds_are_a_training_each_and_change_no_model(config: Train, paths: Pat
     assert ", 3 folds: accuracy " in report.figure
     train.run(config, paths)
     assert files.read_json(paths.run) == record
-
-
-@pytest.mark.parametrize(
-    ("facts", "figure"),
-    [
-        ({"epochs": 30, "best_epoch": 24}, "validation accuracy 0.9926, epoch 24 of 30"),
-        ({"trees": 170, "best_tree": 120}, "validation accuracy 0.9926, tree 120 of 170"),
-        ({"iterations": 9, "converged": True}, "validation accuracy 0.9926"),
-        ({"iterations": 9, "converged": False}, "validation accuracy 0.9926, not converged in 9 iterations"),
-    ],
-)
-def test_says_how_it_went(facts: dict[str, Any], figure: str) -> None:
-    assert train.how_it_went(facts, {"validation_accuracy": 0.99259}) == figure
-
-
-def test_says_how_a_regression_went() -> None:
-    assert train.how_it_went({}, {"validation_rmse": 53.2187}) == "validation RMSE 53.22"
 
 
 class CutOff(BaseException):

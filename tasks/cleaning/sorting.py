@@ -1,0 +1,110 @@
+"""Which rows of a part stay, which go and which are flagged, and the tables that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from tasks.cleaning.faults import find_flags
+from tasks.cleaning.personal.guard import Guard, Watch
+from tasks.cleaning.personal.look import PersonalSamples, look
+from tasks.cleaning.rows import RowsUnderRepair
+from tasks.cleaning.rules import Judged
+from tasks.cleaning.tally import Changed, CleaningCounts, changes
+from tasks.parallel import parallel_map
+from tasks.params.clean import Clean
+from tasks.paths import Paths
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset
+from tasks.tables.quarantine import REASON, RULE, STAGE, split_rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class SortedPart:
+    """What becomes of one part: `kept` is missing when the file may be taken over as it is."""
+
+    num_rows: int
+    kept: pl.DataFrame | None
+    taken: pl.DataFrame
+    flagged: pl.DataFrame
+    changed: Sequence[Changed]
+    looks: PersonalSamples
+    classes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class RowSorter:
+    """Tells the rows that stay from those that go, one part at a time; parts may be sorted side by side."""
+
+    rows: RowsUnderRepair
+    judged: Judged
+    guard: Guard
+    config: Clean
+
+    def sort(self, number: int) -> SortedPart:
+        """One part's rows."""
+        repaired, raw = self.rows.part(number)
+        findings = self.rows.taken_out(number)
+        good, _ = split_rows(repaired, findings, "clean")
+        _, taken = split_rows(self.guard.as_it_came(raw, repaired), findings, "clean")
+        kept = self.guard.protected(good)
+        columns = self.rows.dataset.columns
+        return SortedPart(
+            num_rows=raw.height,
+            kept=None if raw.height and kept.equals(raw) else kept,
+            taken=self.guard.protected(taken),
+            flagged=self.guard.protected(self._flagged(number, repaired, findings)),
+            changed=[
+                changes(raw[column.name], repaired[column.name], tell=column.name not in self.guard.private)
+                for column in columns
+                if column.repair is not None
+            ],
+            classes=self._classes(good),
+            looks=look(repaired, columns) if self.config.personal.report else (),
+        )
+
+    def _classes(self, good: pl.DataFrame) -> frozenset[str]:
+        dataset = self.rows.dataset
+        return frozenset() if dataset.task == "regression" else frozenset(good[dataset.target.name].unique())
+
+    def _flagged(self, number: int, repaired: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+        """Copies of the rows that stay and should be looked at, a line for each rule that found one."""
+        one_row = self.rows.find(number, find_flags(repaired, self.rows.dataset, self.config))
+        is_kept = taken[RULE].is_null()
+        lines = []
+        for flags in (one_row, *self.judged.flagged):
+            aligned = self.rows.aligned(number, flags)
+            line = repaired.with_columns(
+                pl.lit("clean").alias(STAGE), aligned[RULE], aligned[REASON], aligned["score"].alias("_score")
+            )
+            lines.append(line.filter(aligned[RULE].is_not_null() & is_kept))
+        return pl.concat(lines)
+
+
+def write_rows(sorter: RowSorter, tally: CleaningCounts, watch: Watch, paths: Paths) -> None:
+    """Each part: the rows that stay, those that go, and copies of those to look at; counted and watched on the way."""
+    part_files = sorter.rows.files
+    with (
+        storage.table_writer(paths.clean) as kept,
+        storage.table_writer(paths.quarantine("clean")) as quarantine,
+        storage.table_writer(paths.flagged) as flagged,
+    ):
+        for file, part in zip(part_files, parallel_map(sorter.sort, range(len(part_files))), strict=True):
+            tally.add(part.num_rows, part.taken, part.flagged, part.changed)
+            tally.classes |= part.classes
+            watch.add(part.looks)
+            quarantine.append(part.taken)
+            flagged.append(part.flagged)
+            if part.kept is None:
+                kept.copy(file, part.num_rows)
+            else:
+                kept.append(part.kept)
+
+
+def with_task(dataset: Dataset, classes: set[str]) -> Dataset:
+    """The data set with the task that is left: spellings of two classes may have been made one."""
+    if dataset.task == "regression":
+        return dataset
+    return dataset.model_copy(update={"task": "multiclass" if len(classes) > 2 else "binary"})

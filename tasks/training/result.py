@@ -1,0 +1,67 @@
+"""What a training leaves: the model's folder, its validation metrics, and run.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tasks import files
+from tasks.digests import folder_digest
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Spec
+from tasks.params.train import Train
+from tasks.paths import Paths
+from tasks.recipe.recipe import copy_recipe
+from tasks.tracking.runs import flat_params
+from tasks.trainers.base import Fitted, score
+from tasks.training.cross_validation import in_words
+
+
+def write_model(paths: Paths, fitted: Fitted) -> str:
+    """The model's folder, whole or not at all, with the recipe that makes its input. Returns the folder's digest."""
+    with files.aside(paths.model) as draft:
+        draft.mkdir()
+        fitted.model.save(draft)
+        copy_recipe(paths.recipe, draft)
+    return folder_digest(paths.model)
+
+
+def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples | StoredExamples) -> dict[str, float]:
+    """How the model that was kept does on the validation rows, to six decimals."""
+    answers = [fitted.model.predict(part.inputs) for part in validation.parts()]
+    scores = score(spec, np.concatenate(answers), validation.targets())
+    return {name: round(value, 6) for name, value in scores.items()}
+
+
+def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
+    """The training in a few words: how good it was, and when, as far as the trainer tells."""
+    if "validation_accuracy" in metrics:
+        quality = f"validation accuracy {metrics['validation_accuracy']:.4f}"
+    else:
+        quality = f"validation RMSE {metrics['validation_rmse']:.4g}"
+    if "best_epoch" in facts:
+        way = f", {facts['way']}" if "way" in facts else ""
+        return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}{way}"
+    if "best_tree" in facts:
+        return f"{quality}, tree {facts['best_tree']} of {facts['trees']}"
+    if facts.get("converged") is False:
+        return f"{quality}, not converged in {facts['iterations']} iterations"
+    return quality
+
+
+def run_record(
+    digest: str, config: Train, fitted: Fitted, metrics: dict[str, float], folds: dict[str, Any] | None
+) -> dict[str, Any]:
+    """run.json; `cross_validation` is only there when split made folds."""
+    figure = how_it_went(fitted.facts, metrics)
+    return {
+        "figure": figure if folds is None else f"{figure}, {in_words(folds)}",
+        "model": digest,
+        "trainer": config.kind,
+        "facts": fitted.facts,
+        "diagnostics": list(fitted.diagnostics),
+        "metrics": metrics,
+        "params": flat_params(config),
+        **({} if folds is None else {"cross_validation": folds}),
+    }

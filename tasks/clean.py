@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from tasks import files, reports
+from tasks.cleaning.counts import CleaningCounts
 from tasks.cleaning.in_text import Written
 from tasks.cleaning.personal.guard import Guard, Watch, check_settings
 from tasks.cleaning.repairs import learn_repairs
-from tasks.cleaning.rows import RowsUnderRepair
-from tasks.cleaning.rules import judge
+from tasks.cleaning.rows_under_repair import RowsUnderRepair
 from tasks.cleaning.sorting import RowSorter, with_task, write_rows
-from tasks.cleaning.tally import CleaningCounts
+from tasks.cleaning.table_rules import judge
 from tasks.errors import GateError
 from tasks.params.clean import Clean
 from tasks.paths import Paths

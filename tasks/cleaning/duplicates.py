@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
 from tasks.parallel import parallel_map
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import cell_sums

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.stable_sample import HASH, StableSample
 from tasks.params.clean import Outliers
 from tasks.tables.row_hashes import row_hashes

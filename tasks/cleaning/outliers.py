@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.isolation import RULE
 from tasks.columns.base import round_significant
 from tasks.columns.quantiles import Histogram, histogram, merged

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from tasks.cleaning.faults import find_flags
+from tasks.cleaning.counts import Changed, CleaningCounts, changes
 from tasks.cleaning.personal.guard import Guard, Watch
 from tasks.cleaning.personal.look import PersonalSamples, look
-from tasks.cleaning.rows import RowsUnderRepair
-from tasks.cleaning.rules import Judged
-from tasks.cleaning.tally import Changed, CleaningCounts, changes
+from tasks.cleaning.row_rules import find_flags
+from tasks.cleaning.rows_under_repair import RowsUnderRepair
+from tasks.cleaning.table_rules import Judged
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
 from tasks.paths import Paths

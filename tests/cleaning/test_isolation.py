@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from threadpoolctl import threadpool_limits
 
-from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
+from tasks.cleaning.findings import ROW, SCHEMA, Found, Parts
 from tasks.cleaning.isolation import RULE, isolated
 from tasks.params.clean import Outliers
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning.found import ROW, SCHEMA, Parts
+from tasks.cleaning.findings import ROW, SCHEMA, Parts
 from tasks.cleaning.isolation import RULE
 from tasks.cleaning.outliers import Bounds, learn_bounds, outside
 from tasks.params.clean import Outliers

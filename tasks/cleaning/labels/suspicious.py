@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.labels.models import ClassModel, FeatureEncoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
 from tasks.cleaning.stable_sample import HASH, StableSample

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.found import ROW, Found, Parts, found_rows
+from tasks.cleaning.findings import ROW, Found, Parts, found_rows
 from tasks.cleaning.near.hashes import Hashes, near_earlier
 from tasks.columns.image import pixels
 from tasks.columns.image.pixels import Frame

@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.found import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.near.minhash import ALONE, BandFiles, band_files, band_keys, banding, signatures
 from tasks.cleaning.near.shingles import Shingles, jaccard, shingles
 

@@ -11,7 +11,7 @@ import polars as pl
 from tasks.cleaning.personal.k_anonymity import k_anonymity
 from tasks.cleaning.personal.look import PersonalSamples, merge, personal_columns
 from tasks.cleaning.personal.protection import hash_key, hashed, key_check, masked
-from tasks.cleaning.rows import RowsUnderRepair
+from tasks.cleaning.rows_under_repair import RowsUnderRepair
 from tasks.errors import UserError, did_you_mean
 from tasks.params.clean import Clean, CleanColumn, Protection
 from tasks.tables.dataset import Dataset

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tasks.cleaning.found import Parts
+from tasks.cleaning.findings import Parts
 from tasks.cleaning.personal.protection import masked
 
 if TYPE_CHECKING:

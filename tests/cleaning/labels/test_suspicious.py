@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
+from tasks.cleaning.findings import ROW, SCHEMA, Found, Parts
 from tasks.cleaning.labels.suspicious import RULE, suspicious_labels
 from tasks.params.clean import CleanLabels
 from tasks.params.config import ColumnTypeName

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
-from tasks.cleaning.found import SCHEMA, Found
+from tasks.cleaning.findings import SCHEMA, Found
 from tasks.cleaning.near.images import near_images
 from tasks.columns.image import pixels
 from tests.shared_data import shared

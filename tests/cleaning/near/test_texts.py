@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning.found import ROW, SCHEMA, Found, Parts
+from tasks.cleaning.findings import ROW, SCHEMA, Found, Parts
 from tasks.cleaning.near.minhash import band_keys, banding, signatures
 from tasks.cleaning.near.shingles import jaccard, shingles
 from tasks.cleaning.near.texts import RULE, near_texts

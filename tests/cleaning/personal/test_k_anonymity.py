@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning.found import ROW
+from tasks.cleaning.findings import ROW
 from tasks.cleaning.personal.k_anonymity import k_anonymity
 from tests.small_tables import cut
 

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.faults import find_faults
-from tasks.cleaning.found import ROW, Found, nothing_found
+from tasks.cleaning.findings import ROW, Found, nothing_found
+from tasks.cleaning.row_rules import find_faults
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
 from tasks.repair.repair import repaired

@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks.cleaning.duplicates import find_repeats
-from tasks.cleaning.found import Found
+from tasks.cleaning.findings import Found
 from tasks.cleaning.isolation import isolated
 from tasks.cleaning.labels.suspicious import suspicious_labels
 from tasks.cleaning.near.images import near_images
 from tasks.cleaning.near.texts import near_texts
 from tasks.cleaning.outliers import learn_bounds, outside
 from tasks.cleaning.repairs import outlier_settings
-from tasks.cleaning.rows import RowsUnderRepair
+from tasks.cleaning.rows_under_repair import RowsUnderRepair
 from tasks.params.clean import Action, Clean
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.columns.audio.column import AudioColumn
-from tasks.columns.base import ColumnType
+from tasks.columns.base import ColumnType, ValueSummary
 from tasks.columns.boolean.column import BooleanColumn
 from tasks.columns.category.column import CategoryColumn
 from tasks.columns.image.column import ImageColumn
@@ -18,14 +18,19 @@ _TYPES: dict[ColumnTypeName, ColumnType[Any, Any, Any]] = {
     "number": NumberColumn(),
     "boolean": BooleanColumn(),
     "timestamp": TimestampColumn(),
-    "image": ImageColumn(),
     "audio": AudioColumn(),
+    "image": ImageColumn(),
     "category": CategoryColumn(),
     "text": TextColumn(),
 }
 
 TYPE_NAMES: tuple[ColumnTypeName, ...] = tuple(_TYPES)
-"""In the order in which a column's type is guessed: the first that its values could be."""
+"""In the order in which a column's type is guessed: the first that fits its values."""
+
+
+def inferred_type(summary: ValueSummary) -> ColumnTypeName:
+    """The first type that fits all values of a column."""
+    return next(name for name, of_type in _TYPES.items() if of_type.fits(summary))
 
 
 def column_type(name: ColumnTypeName) -> ColumnType[Any, Any, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import polars as pl
 
@@ -23,6 +23,35 @@ Expectation = dict[str, Any]
 
 Statistic = Literal["extremes", "moments", "lengths", "categories"]
 """What the profile of a table keeps of a column, besides the share of missing values."""
+
+
+Storage = Literal["text", "number", "boolean", "timestamp", "bytes"]
+"""How the source gives a column: text may turn out to be anything, the others are what they are."""
+
+
+class ValueSummary(Protocol):
+    """What all values of a column are, as a type asks when it is inferred; `ingestion.survey.Survey` counts it."""
+
+    @property
+    def storage(self) -> Storage: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_present(self) -> int: ...
+    @property
+    def is_number(self) -> bool: ...
+    @property
+    def is_code(self) -> bool: ...
+    @property
+    def is_boolean(self) -> bool: ...
+    @property
+    def format(self) -> str | None: ...
+    @property
+    def could_be(self) -> frozenset[ColumnTypeName]: ...
+    @property
+    def num_distinct(self) -> int: ...
+    @property
+    def longest(self) -> int: ...
 
 
 class Encoding(Config):
@@ -76,6 +105,9 @@ class ColumnType(Generic[State, Settings, Encoded]):
     statistics: ClassVar[frozenset[Statistic]] = frozenset()
     """What the profile counts of such values, for drafting expectations and for seeing drift."""
 
+    asks_values: ClassVar[bool] = True
+    """Whether `fits` needs `could_be` of every part. Types that the counts tell of do without: it is one more pass."""
+
     @property
     def is_media(self) -> bool:
         """Whether a value is the bytes of a file, such as a picture or a recording."""
@@ -84,6 +116,10 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def could_be(self, values: pl.Series) -> bool:
         """Whether every value that is there fits this type; asked of each part, true when true of all."""
         raise NotImplementedError
+
+    def fits(self, summary: ValueSummary) -> bool:
+        """Whether a column with these values is inferred to be of this type, when no type before it fits."""
+        return summary.num_present > 0 and self.name in summary.could_be
 
     def cast(self, values: pl.Series) -> pl.Series:
         """Values as they came, as `dtype`; a value that does not fit becomes missing."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.columns import inferred_type
 from tasks.columns.timestamp.formats import ambiguous
 from tasks.drafting.facts import Facts, facts
 from tasks.drafting.findings import Finding, Tokens
@@ -15,7 +16,6 @@ from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
 from tasks.drafting.profile import ProfilePlan, SourceProfile, profile
 from tasks.errors import UserError
-from tasks.ingestion.survey import infer_type
 from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
 from tasks.sources.base import Place, Source
@@ -58,7 +58,7 @@ def look(pointed: Pointed, project: Project) -> SourceLook:
         seen.append(profile(rows.parts(), _plan(seen[-1], tokens, rows)))
         if find_tokens(seen[-1], tokens, is_table) == tokens:
             break
-    types = {name: rows.types.get(name) or infer_type(survey) for name, survey in seen[-1].surveys.items()}
+    types = {name: rows.types.get(name) or inferred_type(survey) for name, survey in seen[-1].surveys.items()}
     return SourceLook(
         source=block,
         location=rows.location,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.columns import column_type
+from tasks.columns import column_type, inferred_type
 from tasks.errors import UserError, did_you_mean
-from tasks.ingestion.survey import Survey, infer_type
+from tasks.ingestion.survey import Survey
 from tasks.params.config import ColumnTypeName, Role, Task
 from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
@@ -49,7 +49,7 @@ def types_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> dic
 def _type_of(name: str, config: Ingest, rows: Source, survey: Survey) -> ColumnTypeName:
     """What the user says, else what the source says, else what the values look like."""
     override = config.columns.get(name)
-    chosen = override.type if override and override.type else rows.types.get(name) or infer_type(survey)
+    chosen = override.type if override and override.type else rows.types.get(name) or inferred_type(survey)
     if survey.num_present and column_type(chosen).is_media != survey.is_bytes:
         holds = (
             "bytes, which only an image or audio can be" if survey.is_bytes else f"no bytes, which {_a(chosen)} needs"

@@ -5,28 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import polars as pl
 
-from tasks.columns import column_type
+from tasks.columns import TYPE_NAMES, column_type
+from tasks.columns.base import Storage
 from tasks.columns.boolean.column import PAIRS
-from tasks.columns.category.column import MAX_CATEGORIES, MAX_LENGTH
+from tasks.columns.category.column import FEW_CATEGORIES, MAX_CATEGORIES, MAX_LENGTH
 from tasks.columns.timestamp.formats import FORMATS, first_format, fitting_formats, parse
 from tasks.params.config import ColumnTypeName
 from tasks.repair.number_text import parsed
 from tasks.sources.base import NumberFormat
 
-_FEW = 20
-_FEW_SHARE = 0.05
-"""A text column is a category when its values repeat: at most 20 distinct ones, or one to every 20 rows."""
-
 _LARGEST_WHOLE = 2.0**63
 _HEAD = 4_096
 """Values that tell of most columns that they have more distinct ones than are counted."""
-
-Storage = Literal["text", "number", "boolean", "timestamp", "bytes"]
-"""How the source gives a column: text may turn out to be anything, the others are what they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +36,8 @@ class Survey:
     is_whole: bool
     formats: frozenset[str]
     """The timestamp formats that all values are written in."""
-    is_audio: bool
+    could_be: frozenset[ColumnTypeName]
+    """Of the types that ask each value, those that all values could be."""
     longest: int
     """Characters of the longest value; of numbers, bytes."""
     distinct: frozenset[str] | None
@@ -57,7 +51,7 @@ class Survey:
         """All values are of one pair of words, such as yes and no."""
         if self.storage != "text":
             return self.storage == "boolean"
-        if self.distinct is None or len(self.distinct) > 2 * _FEW or not self.num_present:
+        if self.distinct is None or len(self.distinct) > 2 * FEW_CATEGORIES or not self.num_present:
             return False
         words = {word.strip().lower() for word in self.distinct}
         return any(words <= set(pair) for pair in PAIRS)
@@ -112,7 +106,7 @@ def survey_and_read(
         is_code=as_numbers is not None or ((known is None or known.is_code) and _is_code(present)),
         is_whole=as_numbers is not None and (known is None or known.is_whole) and _is_whole(as_numbers),
         formats=formats if len(present) else frozenset(FORMATS),
-        is_audio=storage == "bytes" and (known is None or known.is_audio) and column_type("audio").could_be(present),
+        could_be=_could_be(present, storage, known),
         longest=_longest(present, is_number=as_numbers is not None),
         distinct=_distinct(cells) if known is None or known.distinct is not None else None,
     )
@@ -130,7 +124,7 @@ def merge(first: Survey, second: Survey) -> Survey:
         is_code=first.is_code and second.is_code,
         is_whole=first.is_whole and second.is_whole,
         formats=first.formats & second.formats,
-        is_audio=first.is_audio and second.is_audio,
+        could_be=first.could_be & second.could_be,
         longest=max(first.longest, second.longest),
         distinct=distinct if distinct is not None and len(distinct) <= MAX_CATEGORIES else None,
     )
@@ -147,27 +141,6 @@ def survey_parts(parts: Iterable[pl.DataFrame], numbers: NumberFormat | None = N
     return surveys
 
 
-def infer_type(found: Survey) -> ColumnTypeName:
-    """The first type that all values fit. A column without any value is a category."""
-    match found.storage:
-        case "bytes":
-            return "audio" if found.is_audio and found.num_present else "image"
-        case "boolean" | "timestamp" as known:
-            return known
-    if found.num_present == 0:
-        return "category"
-    if found.is_number:
-        return "number"
-    if found.is_code:
-        return "category"
-    if found.is_boolean:
-        return "boolean"
-    if found.format:
-        return "timestamp"
-    few = min(max(_FEW, _FEW_SHARE * found.num_rows), MAX_CATEGORIES)
-    return "category" if found.num_distinct <= few and found.longest <= MAX_LENGTH else "text"
-
-
 def _storage(dtype: pl.DataType) -> Storage:
     if dtype == pl.Binary:
         return "bytes"
@@ -176,6 +149,14 @@ def _storage(dtype: pl.DataType) -> Storage:
     if dtype in (pl.Date, pl.Datetime):
         return "timestamp"
     return "number" if dtype.is_numeric() else "text"
+
+
+def _could_be(present: pl.Series, storage: Storage, known: Survey | None) -> frozenset[ColumnTypeName]:
+    names = TYPE_NAMES if known is None else known.could_be
+    types = [column_type(name) for name in names]
+    # A type of files is asked of bytes only, and the others of anything else.
+    asked = [of_type for of_type in types if of_type.asks_values and of_type.is_media == (storage == "bytes")]
+    return frozenset(of_type.name for of_type in asked if of_type.could_be(present))
 
 
 def _as_numbers(values: pl.Series, numbers: NumberFormat) -> pl.Series | None:

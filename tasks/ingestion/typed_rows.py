@@ -120,7 +120,9 @@ def _reading(name: str, chosen: ColumnTypeName, config: Ingest, column_survey: S
     is_text = column_survey.storage == "text"
     return ColumnReading(
         type=chosen,
-        format=(given or column_survey.format) if chosen == "timestamp" and (is_text or given) else None,
+        format=(given or column_survey.format)
+        if column_type(chosen).dtype.is_temporal() and (is_text or given)
+        else None,
         whole=name == config.target and chosen == "category" and is_text and column_survey.is_whole,
     )
 
@@ -129,7 +131,7 @@ def _read(cells: pl.Series, read: pl.Series | None, reading: ColumnReading, writ
     """The cells as values of their type; what does not fit is missing."""
     if reading.format and cells.dtype not in (pl.Date, pl.Datetime):
         return parse(cells, reading.format)
-    if reading.type == "number" and cells.dtype == pl.String and written != NumberFormat():
+    if column_type(reading.type).dtype.is_numeric() and cells.dtype == pl.String and written != NumberFormat():
         cells = plainly(cells, written.decimal, written.thousands)
     if reading.whole:
         cells = column_type("number").cast(cells) if read is None else read

@@ -70,7 +70,7 @@ ENTRIES = {
 PARAMS = """\
 pipelines:
   toys: &toys
-    ingest: {source: {kind: toy}, target: mood, columns: {word: {type: loudness}}}
+    ingest: {source: {kind: toy}, target: mood}
     validate: {}
     clean: {}
     split: {}

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, Statistic, expectation
+from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.config import ColumnTypeName
@@ -53,12 +53,17 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
     dtype: ClassVar[pl.DataType] = pl.Boolean()
     encoding: ClassVar[type[Encoding]] = BooleanEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
+    asks_values: ClassVar[bool] = False
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.String:
             return values.dtype == pl.Boolean
         words = set(_words(values.drop_nulls().unique()))
         return any(words <= set(pair) for pair in PAIRS)
+
+    def fits(self, summary: ValueSummary) -> bool:
+        # Codes such as 01 are names, whatever else their digits could mean.
+        return summary.is_boolean and not summary.is_code
 
     def cast(self, values: pl.Series) -> pl.Series:
         """Words by their meaning, 1 as yes and 0 as no."""

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation, looks_whole
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation, looks_whole
 from tasks.columns.category.encoding import CategoryEncoding, TargetTable, places_of
 from tasks.columns.category.target import TargetState, TargetStatistics, scale_of, smoothed, target_state
 from tasks.columns.served import served_text
@@ -18,10 +18,14 @@ from tasks.params.augment import AugmentCategory
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeCategory
 
-__all__ = ["MAX_CATEGORIES", "MAX_LENGTH", "CategoryColumn", "CategoryEncoding"]
+__all__ = ["FEW_CATEGORIES", "MAX_CATEGORIES", "MAX_LENGTH", "CategoryColumn", "CategoryEncoding"]
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+FEW_CATEGORIES = 20
+_FEW_SHARE = 0.05
+"""A text column is a category when its values repeat: at most 20 distinct ones, or one to every 20 rows."""
 
 MAX_CATEGORIES = 1_000
 """A column with more distinct values than this is free text, whatever its name."""
@@ -42,6 +46,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
     dtype: ClassVar[pl.DataType] = pl.String()
     encoding: ClassVar[type[Encoding]] = CategoryEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
+    asks_values: ClassVar[bool] = False
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype == pl.Boolean:
@@ -50,6 +55,12 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
             return False
         present = values.cast(pl.String).drop_nulls()
         return present.n_unique() <= MAX_CATEGORIES and bool((present.str.len_chars() <= MAX_LENGTH).all())
+
+    def fits(self, summary: ValueSummary) -> bool:
+        """Values that repeat; codes, whose zeros a number would lose; and a column without any value."""
+        few = min(max(FEW_CATEGORIES, _FEW_SHARE * summary.num_rows), MAX_CATEGORIES)
+        repeats = summary.num_distinct <= few and summary.longest <= MAX_LENGTH
+        return summary.num_present == 0 or summary.is_code or repeats
 
     def cast(self, values: pl.Series) -> pl.Series:
         """Whole numbers lose their `.0`: class 1 is class 1, however the file wrote it and whatever stands beside."""

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation
+from tasks.columns.base import ColumnType, Encoding, Expectation, ValueSummary, expectation
 from tasks.columns.image import pixels
 from tasks.columns.image.pixels import DecodedImage, Fit, Frame
 from tasks.columns.image.served import served_image
@@ -75,6 +75,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
     name: ClassVar[ColumnTypeName] = "image"
     dtype: ClassVar[pl.DataType] = pl.Binary()
     encoding: ClassVar[type[Encoding]] = ImageEncoding
+    asks_values: ClassVar[bool] = False
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.Binary:
@@ -83,6 +84,10 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         webp = content.starts_with(b"RIFF") & (content.slice(8, 4) == b"WEBP")
         known = pl.any_horizontal(webp, *(content.starts_with(signature) for signature in _SIGNATURES))
         return bool(values.drop_nulls().to_frame().select(known).to_series().all())
+
+    def fits(self, summary: ValueSummary) -> bool:
+        """Bytes that no other type took: what no picture can be read from, `clean` reports row by row."""
+        return summary.storage == "bytes"
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         return [expectation("column_values_to_not_be_null", "critical", column=column)]

@@ -16,6 +16,7 @@ from tasks.columns.base import (
     Encoding,
     Expectation,
     Statistic,
+    ValueSummary,
     expectation,
     looks_whole,
     round_significant,
@@ -73,6 +74,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
     dtype: ClassVar[pl.DataType] = pl.Float64()
     encoding: ClassVar[type[Encoding]] = NumberEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes", "moments"})
+    asks_values: ClassVar[bool] = False
 
     def could_be(self, values: pl.Series) -> bool:
         """Text such as 007 is no number: read as one it would lose its zeros."""
@@ -84,6 +86,9 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         if present.str.contains(_LEADING_ZERO).any():
             return False
         return present.str.strip_chars().cast(pl.Float64, strict=False).null_count() == 0
+
+    def fits(self, summary: ValueSummary) -> bool:
+        return summary.is_number and summary.num_present > 0
 
     def cast(self, values: pl.Series) -> pl.Series:
         if values.dtype == pl.String:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
 from tasks.columns.moments import Moments, factor_and_offset, merged, moments
 from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
 from tasks.columns.timestamp.formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
@@ -88,9 +88,14 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
     dtype: ClassVar[pl.DataType] = pl.Datetime("us")
     encoding: ClassVar[type[Encoding]] = TimestampEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes"})
+    asks_values: ClassVar[bool] = False
 
     def could_be(self, values: pl.Series) -> bool:
         return values.dtype in (pl.Date, pl.Datetime) or bool(fitting_formats(values))
+
+    def fits(self, summary: ValueSummary) -> bool:
+        # Codes such as 0101 are names, though a format without separators would read them as dates.
+        return summary.storage == "timestamp" or (summary.format is not None and not summary.is_code)
 
     def cast(self, values: pl.Series) -> pl.Series:
         """Text in the format that fits most of it, the first of FORMATS where several do. Numbers become missing: only

@@ -27,7 +27,7 @@ class LoudnessColumn(ColumnType[int, Any, LoudnessEncoding]):
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"lengths"})
 
     def could_be(self, values: pl.Series) -> bool:
-        return values.dtype == pl.String
+        return values.dtype == pl.String and bool(values.drop_nulls().str.starts_with("word ").all())
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         return []

@@ -173,7 +173,7 @@ class ColumnType(Generic[State, Settings, Encoded]):
         """The encoding that the training rows as a whole lead to. Raises UserError when there is none."""
         raise NotImplementedError
 
-    def learnt_elsewhere(self, encoding: Encoded, state: State, settings: Settings) -> Encoded:
+    def out_of_fold(self, encoding: Encoded, state: State, settings: Settings) -> Encoded:
         """The encoding for a fold of the training rows: that of all, with what the `state` of the other folds says."""
         return encoding
 

@@ -34,13 +34,13 @@ class Learnt:
     target, learnt from the other folds."""
 
     recipe: Recipe
-    elsewhere: tuple[Recipe, ...] = ()
+    out_of_fold: tuple[Recipe, ...] = ()
 
     def encode(self, rows: pl.DataFrame, folds: Folds | None = None) -> ModelInput:
         """Raw rows as blocks, training rows with their folds."""
         inputs = self.recipe.encode(rows)
         if folds is not None:
-            for number, recipe in enumerate(self.elsewhere):
+            for number, recipe in enumerate(self.out_of_fold):
                 where = folds == number
                 for name, block in recipe.encode(rows.filter(where)).blocks.items():
                     inputs.blocks[name][where] = block
@@ -79,7 +79,7 @@ class _Learner:
     def finish_without(self, fold: int, states: list[Any], encoding: Encoding) -> Encoding:
         """The encoding for the rows of this fold, by the others."""
         others = reduce(self.of_type.merge, [*states[:fold], *states[fold + 1 :]])
-        found: Encoding = self.of_type.learnt_elsewhere(encoding, others, self.settings)
+        found: Encoding = self.of_type.out_of_fold(encoding, others, self.settings)
         return found
 
 
@@ -156,11 +156,11 @@ def _learner(column: Column, config: Normalize) -> _Learner:
 def _learnt(states: Mapping[_Learner, list[Any]], target: Target, with_folds: bool) -> Learnt:
     encodings = {learner: learner.finish(of_column) for learner, of_column in states.items()}
     looking = [learner for learner in states if with_folds and learner.num_folds]
-    elsewhere = [
+    out_of_fold = [
         {learner: learner.finish_without(fold, states[learner], encodings[learner]) for learner in looking}
         for fold in range(max((learner.num_folds for learner in looking), default=0))
     ]
-    return Learnt(_recipe(encodings, target), tuple(_recipe(of_fold, target) for of_fold in elsewhere))
+    return Learnt(_recipe(encodings, target), tuple(_recipe(of_fold, target) for of_fold in out_of_fold))
 
 
 def _recipe(encodings: Mapping[_Learner, Any], target: Target) -> Recipe:

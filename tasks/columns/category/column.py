@@ -116,7 +116,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
             return _with_target(encoding, state, scale_of(state), settings)
         return encoding
 
-    def learnt_elsewhere(
+    def out_of_fold(
         self, encoding: CategoryEncoding, state: CategoryState, settings: NormalizeCategory
     ) -> CategoryEncoding:
         """The same places, with the means of other folds: a place without a row there has the mean of all of them."""

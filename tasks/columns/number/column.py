@@ -22,8 +22,8 @@ from tasks.columns.base import (
     round_significant,
 )
 from tasks.columns.moments import factor_and_offset
-from tasks.columns.number.power_transforms import Bend, BendName
-from tasks.columns.number.state import NumberState, merged, number_state, scaling, stand_in
+from tasks.columns.number.power_transforms import BendName, PowerTransform
+from tasks.columns.number.state import NumberState, impute_value, merged, number_state, scaling
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.augment import AugmentNumber
@@ -58,9 +58,9 @@ class NumberEncoding(Encoding):
     indicator: bool
 
     @cached_property
-    def curve(self) -> Bend:
+    def curve(self) -> PowerTransform:
         """What `bend`, `power` and `quantiles` say together; made once."""
-        return Bend(self.bend, self.power, self.quantiles)
+        return PowerTransform(self.bend, self.power, self.quantiles)
 
     def field(self, name: str) -> Field:
         labels = (name, f"{name} missing") if self.indicator else (name,)
@@ -139,7 +139,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         curve, center, width = scaling(state, settings.scale)
         factor, offset = factor_and_offset(center, width)
         return NumberEncoding(
-            impute=stand_in(state, settings),
+            impute=impute_value(state, settings),
             bend=curve.name,
             power=curve.power,
             quantiles=curve.quantiles,

@@ -33,7 +33,7 @@ BendName = Literal["none", "log", "power", "quantile"]
 
 
 @dataclass(frozen=True)
-class Bend:
+class PowerTransform:
     """A curve: log and power (with its `power`) as below, quantile for the place among `quantiles`, which stand at even
     steps from 0 to 1."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.columns.moments import Moments, moments, weighted_moments
 from tasks.columns.moments import merged as moments_of_both
-from tasks.columns.number.power_transforms import MOST_QUANTILES, Bend, best_power, logarithm
+from tasks.columns.number.power_transforms import MOST_QUANTILES, PowerTransform, best_power, logarithm
 from tasks.columns.quantiles import Histogram, histogram
 from tasks.columns.quantiles import merged as counts_of_both
 from tasks.params.normalize import NormalizeNumber, NumberScale
@@ -46,7 +46,7 @@ def merged(first: NumberState, second: NumberState) -> NumberState:
     )
 
 
-def stand_in(state: NumberState, settings: NormalizeNumber) -> float:
+def impute_value(state: NumberState, settings: NormalizeNumber) -> float:
     """What a missing number becomes; of several that are most frequent, the smallest."""
     match settings.impute:
         case "mean":
@@ -67,7 +67,7 @@ def _counts(state: NumberState) -> Histogram:
     return state.counts
 
 
-def scaling(state: NumberState, scale: NumberScale) -> tuple[Bend, float, float]:
+def scaling(state: NumberState, scale: NumberScale) -> tuple[PowerTransform, float, float]:
     """The curve that numbers are put on, what is taken away there, and what the rest is divided by.
 
     A column of one value has no width.
@@ -75,25 +75,25 @@ def scaling(state: NumberState, scale: NumberScale) -> tuple[Bend, float, float]
     seen = state.seen
     match scale:
         case "standard":
-            return Bend(), *seen.center_and_deviation
+            return PowerTransform(), *seen.center_and_deviation
         case "min_max":
-            return Bend(), seen.minimum, _doubled(seen.half_spread)
+            return PowerTransform(), seen.minimum, _doubled(seen.half_spread)
         case "symmetric":
-            return Bend(), seen.minimum / 2 + seen.maximum / 2, seen.half_spread
+            return PowerTransform(), seen.minimum / 2 + seen.maximum / 2, seen.half_spread
         case "robust":
             lower, median, upper = _counts(state).quantiles(np.array([0.25, 0.5, 0.75])).tolist()
-            return Bend(), median, _doubled(upper / 2 - lower / 2)
+            return PowerTransform(), median, _doubled(upper / 2 - lower / 2)
         case "quantile":
-            return Bend("quantile", quantiles=_quantiles(_counts(state))), 0.0, 1.0
+            return PowerTransform("quantile", quantiles=_quantiles(_counts(state))), 0.0, 1.0
         case "log":
             assert state.logarithms is not None, "fit bends what the settings ask for"
-            return Bend("log"), *state.logarithms.center_and_deviation
+            return PowerTransform("log"), *state.logarithms.center_and_deviation
         case "power":
             values, counts = _counts(state).weighted_values()
-            curve = Bend("power", power=best_power(values, counts))
+            curve = PowerTransform("power", power=best_power(values, counts))
             return curve, *weighted_moments(curve(values), counts).center_and_deviation
         case "none":
-            return Bend(), 0.0, 1.0
+            return PowerTransform(), 0.0, 1.0
 
 
 def _quantiles(seen: Histogram) -> tuple[float, ...]:

@@ -77,7 +77,7 @@ def test_the_places_of_another_fold_are_the_same_and_what_it_lacks_is_its_mean()
     chosen = NormalizeCategory(encode="target", smoothing=0)
     encoding = learnt(VALUES, NUMBERS, smoothing=0)
     others = CATEGORY.fit_to_target(pl.Series("x", ["a", "a"]), pl.Series([5.0, 7.0]), chosen)
-    fold = CATEGORY.learnt_elsewhere(encoding, others, chosen)
+    fold = CATEGORY.out_of_fold(encoding, others, chosen)
     assert fold.categories == encoding.categories
     found = inputs(fold, ["a", "b", None])[:, 0] * np.std(NUMBERS) + np.mean(NUMBERS)
     assert found == pytest.approx([6, 6, 6])
@@ -88,7 +88,7 @@ def test_a_fold_without_others_says_nothing(target: list[str] | list[float]) -> 
     chosen = NormalizeCategory(encode="target")
     encoding = learnt(["a", "b"], target)
     nothing = CATEGORY.fit_to_target(pl.Series("x", [], dtype=pl.String), pl.Series(target).clear(), chosen)
-    found = inputs(CATEGORY.learnt_elsewhere(encoding, nothing, chosen), ["a", "b", "never"])[:, 0]
+    found = inputs(CATEGORY.out_of_fold(encoding, nothing, chosen), ["a", "b", "never"])[:, 0]
     assert found.tolist() == [0.5 if isinstance(target[0], str) else 0.0] * 3
 
 

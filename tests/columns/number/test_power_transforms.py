@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer
 
-from tasks.columns.number.power_transforms import Bend, best_power, logarithm, places, yeo_johnson
+from tasks.columns.number.power_transforms import PowerTransform, best_power, logarithm, places, yeo_johnson
 from tasks.columns.quantiles import histogram
 
 examples = settings(derandomize=True, deadline=None, max_examples=60)
@@ -82,10 +82,12 @@ def test_any_numbers_have_a_power_that_bends_them_into_numbers(values: list[floa
 
 @examples
 @given(
-    bend=st.sampled_from([Bend("log"), *(Bend("power", power=power) for power in (-10.0, 0.0, 1.5, 2.0, 12.0))]),
+    bend=st.sampled_from(
+        [PowerTransform("log"), *(PowerTransform("power", power=power) for power in (-10.0, 0.0, 1.5, 2.0, 12.0))]
+    ),
     values=st.lists(FINITE, min_size=2, max_size=10),
 )
-def test_curves_rise_and_are_never_nan(bend: Bend, values: list[float]) -> None:
+def test_curves_rise_and_are_never_nan(bend: PowerTransform, values: list[float]) -> None:
     bent = bend(np.sort(values))
     assert not np.isnan(bent).any()
     assert (bent[1:] >= bent[:-1]).all()
@@ -112,7 +114,7 @@ def test_places_are_those_of_scikit_learn(name: str, size: int) -> None:
     quantiles = np.maximum.accumulate(histogram(values).quantiles(np.linspace(0, 1, num_quantiles)))
     asked = np.concatenate([values, skewed("normal", 50), [-1e9, 1e9]])
     expected = reference.transform(asked[:, None])[:, 0]
-    assert Bend("quantile", quantiles=tuple(quantiles.tolist()))(asked) == pytest.approx(expected, abs=1e-9)
+    assert PowerTransform("quantile", quantiles=tuple(quantiles.tolist()))(asked) == pytest.approx(expected, abs=1e-9)
 
 
 @examples

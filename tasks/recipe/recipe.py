@@ -111,11 +111,6 @@ class Recipe(Config):
         }
         return {name: augmentation for name, augmentation in by_column.items() if augmentation is not None}
 
-    @property
-    def _embeddings(self) -> tuple[EmbeddingEncoding, ...]:
-        encodings = (feature.encoding for feature in self.features)
-        return tuple(encoding for encoding in encodings if isinstance(encoding, EmbeddingEncoding))
-
     def encode_target(self, rows: pl.DataFrame) -> NDArray[Any]:
         """Class numbers [N] int64, or values [N] float32 for regression."""
         values = rows[self.target.name]
@@ -126,6 +121,11 @@ class Recipe(Config):
             raise UserError(f"column {self.target.name}: class {unknown[0]!r} is in no training row")
         numbers = np.arange(len(self.target.classes))
         return values.replace_strict(list(self.target.classes), numbers, return_dtype=pl.Int64).to_numpy()
+
+    @property
+    def _embeddings(self) -> tuple[EmbeddingEncoding, ...]:
+        encodings = (feature.encoding for feature in self.features)
+        return tuple(encoding for encoding in encodings if isinstance(encoding, EmbeddingEncoding))
 
 
 def read_recipe(path: Path) -> Recipe:

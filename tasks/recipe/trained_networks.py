@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load as load_safetensors
@@ -23,7 +24,7 @@ from tasks.params.renamed import with_new_names
 from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.recipe.learning import NetworkReference
 from tasks.recipe.picture_encoders import encoders_of, fill, read_by_network, tensors_below, weights_of
-from tasks.recipe.recipe import Recipe
+from tasks.recipe.recipe import Feature, Recipe
 from tasks.trainers.base import read_model
 
 _PLURALS = {"image": "images", "audio": "sounds"}
@@ -66,29 +67,22 @@ def embedded(
 
     Raises UserError when a folder holds no network that can read its column.
     """
-    networks: dict[Path, TrainedNetwork] = {}
-    encoders: dict[str, Encoder] = {}
-    fields = {field.name: field for field in recipe.spec().fields}
-    for column, reference in references.items():
-        if folders[column] not in networks:
-            networks[folders[column]] = read_network(folders[column], reference.setting)
-        encoders[column] = networks[folders[column]].encoder_for(fields[column], reference.setting)
-    numbers = {encoder: number for number, encoder in enumerate(dict.fromkeys(encoders.values()))}
+    matches = _matches(recipe, references, folders)
+    # Two columns of one shape may share an encoder, which is then kept once.
+    encoders = dict.fromkeys(encoder for _, encoder in matches.values())
+    numbers = {encoder: number for number, encoder in enumerate(encoders)}
     weights = weights_of({number: encoder for encoder, number in numbers.items()})
     sha256 = hashlib.sha256(weights).hexdigest()
     encodings = {
-        column: EmbeddingEncoding(
-            type=fields[column].kind,
-            picture=feature.encoding,
-            network=networks[folders[column]].settings,
-            source=references[column].source,
-            model=folder_digest(folders[column]),
-            encoder=numbers[encoders[column]],
-            width=encoders[column].width,
-            sha256=sha256,
-        )
-        for feature in recipe.features
-        if (column := feature.name) in encoders
+        column: {
+            "network": network.settings,
+            "source": references[column].source,
+            "model": folder_digest(network.folder),
+            "encoder": numbers[encoder],
+            "width": encoder.width,
+            "sha256": sha256,
+        }
+        for column, (network, encoder) in matches.items()
     }
     return _with_encodings(recipe, encodings), weights
 
@@ -153,13 +147,35 @@ def _trained_encoders(folder: Path, settings: Network, spec: Spec, setting: str)
     return encoders
 
 
-def _with_encodings(recipe: Recipe, encodings: Mapping[str, EmbeddingEncoding]) -> Recipe:
+def _matches(
+    recipe: Recipe, references: Mapping[str, NetworkReference], folders: Mapping[str, Path]
+) -> dict[str, tuple[TrainedNetwork, Encoder]]:
+    """By column: its network, each read once, and the encoder of it."""
+    networks: dict[Path, TrainedNetwork] = {}
+    for column, reference in references.items():
+        if folders[column] not in networks:
+            networks[folders[column]] = read_network(folders[column], reference.setting)
+    fields = {field.name: field for field in recipe.spec().fields}
+    of_column = {column: networks[folders[column]] for column in references}
+    return {
+        column: (network, network.encoder_for(fields[column], references[column].setting))
+        for column, network in of_column.items()
+    }
+
+
+def _with_encodings(recipe: Recipe, encodings: Mapping[str, Mapping[str, Any]]) -> Recipe:
+    """The recipe with these columns' own encodings inside of embeddings."""
     features = tuple(
-        feature.model_copy(update={"encoding": encodings.get(feature.name, feature.encoding)})
+        _embedded_feature(feature, encodings[feature.name]) if feature.name in encodings else feature
         for feature in recipe.features
     )
     num_inputs = sum(feature.encoding.field(feature.name).num_inputs for feature in features)
     return recipe.model_copy(update={"features": features, "num_inputs": num_inputs})
+
+
+def _embedded_feature(feature: Feature, settings: Mapping[str, Any]) -> Feature:
+    encoding = EmbeddingEncoding(type=feature.encoding.type, picture=feature.encoding, **settings)
+    return feature.model_copy(update={"encoding": encoding})
 
 
 def _reads_pictures(field: Field, encoder: Encoder) -> bool:

@@ -13,9 +13,9 @@ DENSE = Field(name="size", kind="dense", shape=(2,), labels=("size", "size missi
 IMAGE = Field(name="scan", kind="image", shape=(3, 2, 4), factor=(0.5, 1.0, 2.0), offset=(0.0, -1.0, 1.0))
 AUDIO = Field(name="call", kind="audio", shape=(1, 3, 5), factor=(1 / 255,), offset=(0.0,))
 SPARSE = Field(name="note", kind="sparse", shape=(5,), labels=tuple("abcde"))
-CODES = Field(name="town", kind="codes", shape=(3,), labels=("town=a", "town=b", "town=(other)"))
+CATEGORY = Field(name="town", kind="category_index", shape=(3,), labels=("town=a", "town=b", "town=(other)"))
 TOKENS = Field(name="words", kind="tokens", shape=(6,), vocabulary=300)
-SPEC = Spec(fields=(DENSE, CODES, IMAGE, AUDIO, SPARSE), task="binary", classes=("no", "yes"))
+SPEC = Spec(fields=(DENSE, CATEGORY, IMAGE, AUDIO, SPARSE), task="binary", classes=("no", "yes"))
 
 
 def block(field: Field, num_rows: int, seed: int = 0) -> Block:
@@ -25,7 +25,7 @@ def block(field: Field, num_rows: int, seed: int = 0) -> Block:
             return random.normal(size=(num_rows, *field.shape)).astype(np.float32)
         case "image" | "audio":
             return random.integers(0, 256, (num_rows, *field.shape)).astype(np.uint8)
-        case "codes":
+        case "category_index":
             return random.integers(0, field.num_inputs, num_rows).astype(np.int32)
         case "tokens":
             numbers = random.integers(1, field.vocabulary, (num_rows, *field.shape)).astype(np.int32)

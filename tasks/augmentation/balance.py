@@ -111,22 +111,22 @@ def _as_rows(
     rows: pl.DataFrame, recipe: Recipe, table: _EncodedRows, base: NDArray[np.int64], other: NDArray[np.int64]
 ) -> pl.DataFrame:
     """The made inputs as rows of the normalized table; what is no input comes from the base row."""
-    made, number, place = [], 0, 0
+    made, number, start = [], 0, 0
     for feature in recipe.features:
         column = feature.encoding.field(feature.name)
         between = _is_between(feature, column)
         block = np.empty((len(base), len(between)), dtype=np.float32)
         block[:, between] = table.numbers[:, number : (number := number + int(between.sum()))]
-        block[:, ~between] = table.fixed[:, place : (place := place + int((~between).sum()))]
-        values = block[:, 0].astype(np.int32) if column.kind == "codes" else block
+        block[:, ~between] = table.fixed[:, start : (start := start + int((~between).sum()))]
+        values = block[:, 0].astype(np.int32) if column.kind == "category_index" else block
         made.append(to_series(feature.name, column, values))
     return as_made(rows[base].with_columns(made), recipe, other=folds_of(rows[other], recipe))
 
 
 def _is_between(feature: Feature, column: Field) -> NDArray[np.bool_]:
-    """Which of a column's inputs have values between two values, [K]; codes have one input here, their number."""
-    if column.kind == "codes" or not feature.encoding.is_continuous:
-        return np.zeros(1 if column.kind == "codes" else column.num_inputs, dtype=np.bool_)
+    """Which of a column's inputs have values between two values, [K]; categories have one input here, their index."""
+    if column.kind == "category_index" or not feature.encoding.is_continuous:
+        return np.zeros(1 if column.kind == "category_index" else column.num_inputs, dtype=np.bool_)
     return np.array([label != f"{feature.name} missing" for label in column.labels])
 
 
@@ -136,10 +136,10 @@ def _points(table: _EncodedRows) -> Floats:
     median = float(np.median(deviations)) if len(deviations) else 1.0
     points = [table.numbers]
     for values in table.fixed.T:
-        seen, places = np.unique(values, return_inverse=True)
+        seen, indices = np.unique(values, return_inverse=True)
         if len(seen) > 1:
             # Two rows that differ are apart in two of these inputs.
-            points.append(np.eye(len(seen))[places] * median / math.sqrt(2))
+            points.append(np.eye(len(seen))[indices] * median / math.sqrt(2))
     return np.hstack(points)
 
 

@@ -56,6 +56,6 @@ def _spelt(encoding: TextEncoding, tokens: Sequence[int]) -> str:
 
 def _in_words(column: Field, block: Block) -> list[str]:
     """Each row's value: a category by its name, else the encoded numbers."""
-    if column.kind == "codes":
-        return [column.labels[place].removeprefix(f"{column.name}=") for place in block.tolist()]
+    if column.kind == "category_index":
+        return [column.labels[index].removeprefix(f"{column.name}=") for index in block.tolist()]
     return [", ".join(f"{number:.3g}" for number in row) for row in block.tolist()]

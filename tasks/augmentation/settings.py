@@ -92,7 +92,7 @@ def _check_balance(config: Augment, recipe: Recipe) -> None:
     if config.balance == "repeat":
         return
     for field in recipe.spec().fields:
-        if field.kind not in ("dense", "codes"):
+        if field.kind not in ("dense", "category_index"):
             raise UserError(
                 f"augment.balance: smote puts rows between rows, and there is nothing between two values of column "
                 f"{field.name} ({field.kind}); use balance: repeat"

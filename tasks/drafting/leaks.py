@@ -32,7 +32,7 @@ _MOST_COLUMNS = 300
 _MOST_DISTINCT = 0.2
 """Of a column with more values than one to five rows nothing can be learnt by value."""
 
-Codes = NDArray[np.int64]
+Indices = NDArray[np.int64]
 
 
 def find_leaks(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Finding]:
@@ -168,15 +168,15 @@ def single_scores(facts: Facts, target: TargetGuess, features: Sequence[str]) ->
         if target.task == "regression":
             scores[name] = (_regression(bins, rows, name, target.name, folds, facts.types[name] == "number"), 0.0)
         else:
-            scores[name] = _classification(bins, _codes(rows[target.name]), folds)
+            scores[name] = _classification(bins, _category_indices(rows[target.name]), folds)
     return scores
 
 
-def _bins(values: pl.Series, kind: str) -> Codes | None:
+def _bins(values: pl.Series, kind: str) -> Indices | None:
     """[N] the bin of each value; a missing one has its own. None for columns that cannot be cut so."""
     if kind in ("category", "boolean"):
-        codes = _codes(values)
-        return codes if codes.max(initial=0) < _MOST_DISTINCT * len(values) else None
+        indices = _category_indices(values)
+        return indices if indices.max(initial=0) < _MOST_DISTINCT * len(values) else None
     if kind != "number":
         return None
     numbers = values.fill_null(float("nan")).to_numpy()
@@ -189,11 +189,11 @@ def _edges(finite: Floats) -> Floats:
     return np.unique(np.quantile(finite, np.linspace(0, 1, _NUM_BINS + 1)[1:-1]))
 
 
-def _codes(values: pl.Series) -> Codes:
+def _category_indices(values: pl.Series) -> Indices:
     return values.cast(pl.String).fill_null("\0").rank("dense").cast(pl.Int64).to_numpy() - 1
 
 
-def _classification(bins: Codes, classes: Codes, folds: Codes) -> tuple[float, float]:
+def _classification(bins: Indices, classes: Indices, folds: Indices) -> tuple[float, float]:
     """Accuracy of each bin's commonest class, and the share of the commonest class of all."""
     num_bins, num_classes = int(bins.max()) + 1, int(classes.max()) + 1
     hits = 0
@@ -205,7 +205,7 @@ def _classification(bins: Codes, classes: Codes, folds: Codes) -> tuple[float, f
     return hits / len(classes), float(np.bincount(classes).max() / len(classes))
 
 
-def _regression(bins: Codes, rows: pl.DataFrame, name: str, target: str, folds: Codes, is_number: bool) -> float:
+def _regression(bins: Indices, rows: pl.DataFrame, name: str, target: str, folds: Indices, is_number: bool) -> float:
     """R² of each bin's mean, or of a straight line where that says more."""
     wanted = rows[target].to_numpy().astype(np.float64)
     if not np.isfinite(wanted).all() or np.ptp(wanted) == 0:

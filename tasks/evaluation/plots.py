@@ -228,11 +228,11 @@ def _confusion_colours(counts: NDArray[np.int64], theme: Theme) -> Floats:
 
 
 def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
-    places = range(len(classes)) if len(classes) <= _MOST_NAMED_CLASSES else []
-    names = [_short(classes[place]) for place in places]
+    indices = range(len(classes)) if len(classes) <= _MOST_NAMED_CLASSES else []
+    names = [_short(classes[index]) for index in indices]
     slanted = max(map(len, names), default=0) * len(names) > 40
-    across = axes.set_xticks(places, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
-    for tick in [*across, *axes.set_yticks(places, names)]:
+    across = axes.set_xticks(indices, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+    for tick in [*across, *axes.set_yticks(indices, names)]:
         tick.label1.set_parse_math(False)  # a class may be named "$5 and $10"
 
 

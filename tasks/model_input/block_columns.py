@@ -20,13 +20,13 @@ _UINT16 = 1 << 16
 
 def to_series(name: str, field: Field, block: Block) -> pl.Series:
     """A block as a Parquet column: fixed-size arrays for dense, bytes for pictures, lists of (index, value) for sparse,
-    lists without the filling for tokens, and plain numbers for codes.
+    lists without the filling for tokens, and plain numbers for category indices.
 
     A picture is one value, not an array of pixels: Parquet would say of every pixel that it is there, and 64 MiB of
     28 x 28 pixels took 15 times as long to read.
     """
     match field.kind:
-        case "codes":
+        case "category_index":
             return pl.Series(name, block, dtype=pl.UInt16 if field.num_inputs <= _UINT16 else pl.Int32)
         case "tokens":
             return _token_series(name, field, block)
@@ -41,7 +41,7 @@ def to_series(name: str, field: Field, block: Block) -> pl.Series:
 def from_series(field: Field, values: pl.Series) -> Block:
     """The block that `to_series` wrote."""
     match field.kind:
-        case "codes":
+        case "category_index":
             return values.to_numpy().astype(np.int32)
         case "tokens":
             return _token_block(field, values)

@@ -17,7 +17,7 @@ from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.tables import storage
 
 _SPARSE_ENTRY = 8
-"""Bytes of an entry of a sparse block: its value and its place."""
+"""Bytes of an entry of a sparse block: its value and its column index."""
 _SPARSE_ROW = 4
 """Bytes of where a row of a sparse block begins."""
 

@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 Block = Any
-"""dense: [N, K] float32; image, audio: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32; codes: [N] int32,
-each row's place among K; tokens: [N, L] int32, filled up with 0."""
+"""dense: [N, K] float32; image, audio: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32; category_index: [N]
+int32, each below K; tokens: [N, L] int32, filled up with 0."""
 
-FieldKind = Literal["dense", "image", "audio", "sparse", "codes", "tokens"]
+FieldKind = Literal["dense", "image", "audio", "sparse", "category_index", "tokens"]
 
-_MANY_PLACES = 1_024
-"""From so many places on, codes become a sparse matrix where estimators want one: nearly all of it is zero."""
+RENAMED_KINDS: dict[str, FieldKind] = {"codes": "category_index"}
+"""What model.json of an earlier version calls a kind: a model that was trained then is still read."""
+
+_MANY_CATEGORIES = 1_024
+"""From so many categories on, estimators get one-hot inputs as a sparse matrix: nearly all of it is zero."""
 
 Augmentation = Callable[["Tensor", "Generator"], "Tensor"]
 """Changes a training batch's block of one column at random; see `ColumnType.augment`."""
@@ -32,10 +35,10 @@ Augmentation = Callable[["Tensor", "Generator"], "Tensor"]
 class Field:
     """One feature column as model input.
 
-    `shape` is that of one row as a model reads it: (K,) for dense, sparse and codes (each an input that is 1 at its
-    place and 0 elsewhere), (C, H, W) for an image, (1, n_mels, frames) for audio, (L,) for tokens, which are below
-    `vocabulary`. A picture's bytes become numbers as `byte * factor[channel] + offset[channel]`; `labels` name the K
-    inputs of a dense, sparse or codes field.
+    `shape` is that of one row as a model reads it: (K,) for dense, sparse and category_index (K inputs, of which the
+    one at the index is 1 and the others 0), (C, H, W) for an image, (1, n_mels, frames) for audio, (L,) for tokens,
+    which are below `vocabulary`. A picture's bytes become numbers as `byte * factor[channel] + offset[channel]`;
+    `labels` name the K inputs of a dense, sparse or category_index field.
     """
 
     name: str
@@ -52,8 +55,8 @@ class Field:
 
     @property
     def row_shape(self) -> tuple[int, ...]:
-        """The shape of one row of the block, which for codes is a single number."""
-        return () if self.kind == "codes" else self.shape
+        """The shape of one row of the block, which for a category index is a single number."""
+        return () if self.kind == "category_index" else self.shape
 
     @property
     def row_bytes(self) -> int:
@@ -142,10 +145,10 @@ def input_labels(spec: Spec) -> list[str]:
     return [label for field in spec.fields for label in _labels(field)]
 
 
-def one_hot(field: Field, codes: NDArray[np.int32]) -> NDArray[np.float32]:
-    """[N] places as [N, K] float32: 1 at each row's place, 0 elsewhere."""
-    block = np.zeros((len(codes), field.num_inputs), dtype=np.float32)
-    block[np.arange(len(codes)), codes] = 1
+def one_hot(field: Field, indices: NDArray[np.int32]) -> NDArray[np.float32]:
+    """[N] category indices as [N, K] float32: 1 at each row's index, 0 elsewhere."""
+    block = np.zeros((len(indices), field.num_inputs), dtype=np.float32)
+    block[np.arange(len(indices)), indices] = 1
     return block
 
 
@@ -156,23 +159,23 @@ def _block_bytes(block: Block) -> int:
 
 
 def _is_wide(field: Field) -> bool:
-    return field.kind == "sparse" or (field.kind == "codes" and field.num_inputs > _MANY_PLACES)
+    return field.kind == "sparse" or (field.kind == "category_index" and field.num_inputs > _MANY_CATEGORIES)
 
 
 def _flat(field: Field, block: Block, sparse: bool) -> Any:
     assert field.kind != "tokens", "tokens are for networks; trainers refuse them"
     if field.is_picture:
         return field.scaled(block).reshape(-1, field.num_inputs)
-    if field.kind != "codes":
+    if field.kind != "category_index":
         return block
     return _sparse_one_hot(field, block) if sparse else one_hot(field, block)
 
 
-def _sparse_one_hot(field: Field, codes: NDArray[np.int32]) -> csr_matrix:
+def _sparse_one_hot(field: Field, indices: NDArray[np.int32]) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
-    ones = np.ones(len(codes), dtype=np.float32)
-    return csr_matrix((ones, codes, np.arange(len(codes) + 1)), shape=(len(codes), field.num_inputs))
+    ones = np.ones(len(indices), dtype=np.float32)
+    return csr_matrix((ones, indices, np.arange(len(indices) + 1)), shape=(len(indices), field.num_inputs))
 
 
 def _labels(field: Field) -> Iterable[str]:

@@ -18,8 +18,8 @@ TOKEN_WIDTH = 32
 
 
 class InputNetwork(nn.Module):
-    """A network over named blocks: dense [B, K] float32, pictures [B, C, H, W] bytes, as uint8 or as float32, codes [B]
-    or what was mixed of them [B, K], tokens [B, L].
+    """A network over named blocks: dense [B, K] float32, pictures [B, C, H, W] bytes, as uint8 or as float32, category
+    indices [B] or what was mixed of them [B, K], tokens [B, L].
 
     Examples
     --------
@@ -101,16 +101,16 @@ class ScaleBytes(nn.Module):
 
 
 class OneHot(nn.Module):
-    """Makes inputs of codes: [B] places -> [B, K] float32. What is [B, K] already, as mixed rows are, stays."""
+    """Makes one-hot inputs: category indices [B] -> [B, K] float32. What is [B, K], as mixed rows are, stays."""
 
     def __init__(self, field: Field) -> None:
         super().__init__()
-        self.num_places = field.num_inputs
+        self.num_categories = field.num_inputs
 
-    def forward(self, codes: Tensor) -> Tensor:
-        if codes.dim() > 1:
-            return codes.to(torch.float32)
-        return functional.one_hot(codes.to(torch.int64), self.num_places).to(torch.float32)
+    def forward(self, indices: Tensor) -> Tensor:
+        if indices.dim() > 1:
+            return indices.to(torch.float32)
+        return functional.one_hot(indices.to(torch.int64), self.num_categories).to(torch.float32)
 
 
 class Embed(nn.Module):
@@ -215,7 +215,7 @@ def check_shapes(spec: Spec, blocks: Mapping[str, Tensor]) -> None:
     """Raises UserError for a block whose rows have another shape than the network was made for; says both."""
     for field in spec.fields:
         found, wanted = tuple(blocks[field.name].shape[1:]), field.row_shape
-        if found != wanted and not (field.kind == "codes" and found == field.shape):
+        if found != wanted and not (field.kind == "category_index" and found == field.shape):
             raise UserError(
                 f"column {field.name}: the network reads rows of shape {wanted}, and these have {found}; "
                 "encode them with the model's own recipe.json"
@@ -227,7 +227,7 @@ def _reader(field: Field) -> nn.Module:
     match field.kind:
         case "image" | "audio":
             return ScaleBytes(field)
-        case "codes":
+        case "category_index":
             return OneHot(field)
         case "tokens":
             return Embed(field)

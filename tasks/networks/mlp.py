@@ -26,19 +26,19 @@ class Mlp(JoinedNetwork):
 
 
 class CategoryVectors(Encoder):
-    """A category as what is learnt of it: codes [B], or places' shares [B, K] of mixed rows -> [B, width]."""
+    """A category as what is learnt of it: category indices [B], or shares [B, K] of mixed rows -> [B, width]."""
 
     def __init__(self, field: Field, width: int) -> None:
         super().__init__()
         self.width = width
         self.vectors = nn.Embedding(field.num_inputs, width)
 
-    def forward(self, codes: Tensor) -> Tensor:
+    def forward(self, indices: Tensor) -> Tensor:
         found: Tensor
-        if codes.dim() > 1:
-            found = codes.to(torch.float32) @ self.vectors.weight
+        if indices.dim() > 1:
+            found = indices.to(torch.float32) @ self.vectors.weight
         else:
-            found = self.vectors(codes.to(torch.int64))
+            found = self.vectors(indices.to(torch.int64))
         return found
 
 
@@ -108,7 +108,7 @@ class MembersBatchNorm(nn.Module):
 
 def _category_encoder(embedding: int | None) -> Callable[[Field], Encoder | None]:
     def encode(field: Field) -> Encoder | None:
-        return CategoryVectors(field, embedding) if embedding is not None and field.kind == "codes" else None
+        return CategoryVectors(field, embedding) if embedding is not None and field.kind == "category_index" else None
 
     return encode
 

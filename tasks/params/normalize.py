@@ -43,17 +43,17 @@ class NormalizeCategory(Config):
 
     encode: Literal["one_hot", "ordinal", "target", "hashed"] = Field(
         "one_hot",
-        description="one_hot, ordinal: both keep a place for the unseen; target: what the target was with this "
-        "category, on training rows by the others' (out-of-fold); hashed: one of `buckets` places, whatever comes",
+        description="one_hot, ordinal: both keep an index for unseen categories; target: what the target was with this "
+        "category, on training rows by the others' (out-of-fold); hashed: one of `buckets` indices, whatever comes",
     )
     max_categories: int = Field(
-        100, ge=1, description="the most frequent ones; the others share the place for the unseen"
+        100, ge=1, description="the most frequent ones; the others share the index of unseen ones"
     )
     impute: Literal["missing", "most_frequent", "constant"] = Field(
-        "missing", description="missing: a place of its own, where any was; constant: `value`"
+        "missing", description="missing: an index of its own, where any was; constant: `value`"
     )
     value: str = Field("", description="what `impute: constant` puts in")
-    buckets: int = Field(64, ge=2, le=65_536, description="hashed: the number of places")
+    buckets: int = Field(64, ge=2, le=65_536, description="hashed: the number of indices")
     smoothing: float = Field(
         10.0, ge=0, description="target: so many rows of the overall mean are added to each category's"
     )

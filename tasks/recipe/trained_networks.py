@@ -7,16 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 from safetensors.torch import load as load_safetensors
 from torch import nn
 
 from tasks import files
 from tasks.digests import folder_digest
 from tasks.errors import UserError
-from tasks.model_input.inputs import Field, FieldKind, Spec
+from tasks.model_input.inputs import RENAMED_KINDS, Field, FieldKind, Spec
 from tasks.networks.base import Encoder, PlainEncoder
 from tasks.params.config import Config, Task
 from tasks.params.networks import Network
@@ -118,7 +118,7 @@ class _ReadField(Config):
     """A field as model.json tells of it."""
 
     name: str
-    kind: FieldKind
+    kind: Annotated[FieldKind, BeforeValidator(lambda kind: RENAMED_KINDS.get(kind, kind))]
     shape: tuple[int, ...]
     vocabulary: int = 0
 

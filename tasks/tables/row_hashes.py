@@ -70,8 +70,8 @@ def _text_keys(values: pl.Series) -> NDArray[np.uint64]:
     distinct = present.unique()
     if len(distinct) > len(values) * _MOST_DISTINCT:
         return _digests(present)
-    codes = present.cast(pl.Enum(distinct)).to_physical().to_numpy()
-    keys: NDArray[np.uint64] = _digests(distinct)[codes]
+    indices = present.cast(pl.Enum(distinct)).to_physical().to_numpy()
+    keys: NDArray[np.uint64] = _digests(distinct)[indices]
     return keys
 
 

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from tasks import files
 from tasks.errors import UserError
 from tasks.model_input.example_parts import StoredExamples
-from tasks.model_input.inputs import Augmentation, Block, Examples, ModelInput, Spec
+from tasks.model_input.inputs import RENAMED_KINDS, Augmentation, Block, Examples, FieldKind, ModelInput, Spec
 from tasks.params.augment import Mix
 from tasks.trainers.listener import Listener
 
 _FORMAT = 1
 """Of model.json; a later one that older code cannot read has a higher number."""
-_WHOLE = ("image", "audio", "codes", "tokens")
+_WHOLE = ("image", "audio", "category_index", "tokens")
 """Kinds of whole numbers, of which none can be missing or infinite."""
+_FORMER_KINDS: Mapping[FieldKind, str] = {kind: former for former, kind in RENAMED_KINDS.items()}
+_NO_NAMES: Mapping[FieldKind, str] = {}
 _SMALLEST_PROBABILITY = 1e-15
 """What a probability of zero counts as in a log loss, which would be infinite."""
 
@@ -184,7 +186,7 @@ def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], byt
     if (content["trainer"], content["format"]) != (kind, _FORMAT):
         found = f"trainer {content['trainer']}, format {content['format']}"
         raise UserError(f"{path}: is of {found}, not of {kind}, {_FORMAT}; run stage train again")
-    if content["reads"] != _reads(spec):
+    if content["reads"] not in (_reads(spec), _reads(spec, _FORMER_KINDS)):
         raise UserError(f"{path}: the model reads other columns or classes than the recipe has; run stage train again")
     return content, _read_weights(folder / content["weights"]["file"], content["weights"]["sha256"])
 
@@ -199,9 +201,10 @@ def _read_weights(path: Path, sha256: str) -> bytes:
     return weights
 
 
-def _reads(spec: Spec) -> dict[str, Any]:
+def _reads(spec: Spec, names: Mapping[FieldKind, str] = _NO_NAMES) -> dict[str, Any]:
+    """`names`: those of kinds that are written in another way."""
     fields = [
-        {"name": column.name, "kind": column.kind, "shape": list(column.shape)}
+        {"name": column.name, "kind": names.get(column.kind, column.kind), "shape": list(column.shape)}
         | ({"vocabulary": column.vocabulary} if column.kind == "tokens" else {})
         for column in spec.fields
     ]

@@ -146,7 +146,7 @@ CASES = {
     "audio in short": sounds(rate=1_000, seconds=0.001, window_ms=1, hop_ms=1, n_mels=3),
 }
 
-DTYPES: dict[str, type] = {"image": np.uint8, "audio": np.uint8, "codes": np.int32, "tokens": np.int32}
+DTYPES: dict[str, type] = {"image": np.uint8, "audio": np.uint8, "category_index": np.int32, "tokens": np.int32}
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 examples = settings(derandomize=True, max_examples=25, deadline=None)

@@ -1,4 +1,4 @@
-"""Numbers get noise, categories change places."""
+"""Numbers get noise, categories are swapped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_indicator_stays_and_so_does_what_stands_in_for_a_missing_number() -
     assert torch.equal(before, kept)
 
 
-@pytest.mark.parametrize("shape", [(), (1,), (4,)], ids=["codes", "ordinal", "target"])
+@pytest.mark.parametrize("shape", [(), (1,), (4,)], ids=["category_index", "ordinal", "target"])
 def test_so_many_categories_become_those_of_other_rows(shape: tuple[int, ...]) -> None:
     before = torch.arange(5_000).reshape(-1, *[1] * len(shape)).repeat(1, *shape)
     after = swapped(before, AugmentCategory(swap=0.3), generator())

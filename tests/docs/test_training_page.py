@@ -43,7 +43,7 @@ PROSE = re.sub(r"<!-- settings: .*?<!-- end -->", "", PAGE, flags=re.DOTALL)
 FIELDS = {
     "table": (
         Field(name="n", kind="dense", shape=(10,), labels=tuple("abcdefghij")),
-        Field(name="c", kind="codes", shape=(4,), labels=tuple("abcd")),
+        Field(name="c", kind="category_index", shape=(4,), labels=tuple("abcd")),
     ),
     "text": (Field(name="t", kind="tokens", shape=(50,), vocabulary=1000),),
     "image": (Field(name="i", kind="image", shape=(1, 28, 28), factor=(1 / 255,), offset=(0.0,)),),
@@ -53,7 +53,7 @@ FIELDS = {
 
 ROWS = {
     "size": Field(name="size", kind="dense", shape=(1,), labels=("size",)),
-    "town": Field(name="town", kind="codes", shape=(3,), labels=tuple("xyz")),
+    "town": Field(name="town", kind="category_index", shape=(3,), labels=tuple("xyz")),
     "words": Field(name="words", kind="sparse", shape=(9,)),
     "note": Field(name="note", kind="tokens", shape=(6,), vocabulary=9),
     "scan": Field(name="scan", kind="image", shape=(1, 8, 8), factor=(1 / 255,), offset=(0.0,)),
@@ -210,7 +210,7 @@ def block(field: Field, target: Any) -> Any:
     match field.kind:
         case "dense":
             return np.asarray(target, dtype=np.float32)[:, None] + np.linspace(0, 1, rows, dtype=np.float32)[:, None]
-        case "codes":
+        case "category_index":
             return np.asarray(target, dtype=np.int32)
         case "sparse":
             from scipy.sparse import csr_matrix

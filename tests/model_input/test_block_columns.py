@@ -39,8 +39,8 @@ def test_parts_are_stacked_in_order(tmp_path: Path, field: Field) -> None:
 @given(rows=st.lists(st.dictionaries(st.integers(0, 4), st.floats(0.5, 2, width=32), max_size=5), max_size=6))
 def test_sparse_rows_come_back_with_and_without_entries(rows: list[dict[int, float]]) -> None:
     entries = [(number, index, value) for number, row in enumerate(rows) for index, value in row.items()]
-    places = ([number for number, _, _ in entries], [index for _, index, _ in entries])
-    given_block = csr_matrix(([value for *_, value in entries], places), shape=(len(rows), 5), dtype=np.float32)
+    coordinates = ([number for number, _, _ in entries], [index for _, index, _ in entries])
+    given_block = csr_matrix(([value for *_, value in entries], coordinates), shape=(len(rows), 5), dtype=np.float32)
     read = from_series(SPARSE, to_series("note", SPARSE, given_block))
     assert same(read, given_block)
     assert read.has_sorted_indices
@@ -59,13 +59,13 @@ def test_an_image_that_lies_otherwise_in_memory_is_written_the_same() -> None:
     assert to_series("scan", IMAGE, turned).equals(to_series("scan", IMAGE, straight))
 
 
-@pytest.mark.parametrize(("num_places", "dtype"), [(65_536, pl.UInt16), (65_537, pl.Int32)])
-def test_codes_take_two_bytes_at_rest_when_they_can(num_places: int, dtype: pl.DataType) -> None:
-    field = Field(name="user", kind="codes", shape=(num_places,))
-    codes = np.array([0, num_places - 1], dtype=np.int32)
-    series = to_series("user", field, codes)
+@pytest.mark.parametrize(("num_categories", "dtype"), [(65_536, pl.UInt16), (65_537, pl.Int32)])
+def test_category_indices_take_two_bytes_at_rest_when_they_can(num_categories: int, dtype: pl.DataType) -> None:
+    field = Field(name="user", kind="category_index", shape=(num_categories,))
+    indices = np.array([0, num_categories - 1], dtype=np.int32)
+    series = to_series("user", field, indices)
     assert series.dtype == dtype
-    assert from_series(field, series).tolist() == codes.tolist()
+    assert from_series(field, series).tolist() == indices.tolist()
 
 
 def test_tokens_are_kept_without_what_fills_them_up() -> None:

@@ -13,9 +13,9 @@ from tasks.model_input.block_columns import from_series, read_examples, to_serie
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples, Field, Spec
 from tasks.tables import storage
-from tests.input_blocks import AUDIO, CODES, DENSE, IMAGE, SPARSE, TOKENS, array, block
+from tests.input_blocks import AUDIO, CATEGORY, DENSE, IMAGE, SPARSE, TOKENS, array, block
 
-FIELDS = (DENSE, CODES, IMAGE, AUDIO, SPARSE, TOKENS)
+FIELDS = (DENSE, CATEGORY, IMAGE, AUDIO, SPARSE, TOKENS)
 SPEC = Spec(fields=FIELDS, task="binary", classes=("no", "yes"))
 
 

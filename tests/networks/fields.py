@@ -9,7 +9,7 @@ from tasks.model_input.inputs import Field, Spec
 
 DENSE = Field(name="a.b", kind="dense", shape=(3,), labels=("x", "y", "z"))
 TEXT = Field(name="words", kind="sparse", shape=(9,))
-TOWN = Field(name="town", kind="codes", shape=(4,), labels=tuple("abcd"))
+TOWN = Field(name="town", kind="category_index", shape=(4,), labels=tuple("abcd"))
 WORDS = Field(name="note", kind="tokens", shape=(7,), vocabulary=50)
 
 
@@ -34,7 +34,7 @@ def block(field: Field, rows: int) -> Tensor:
     match field.kind:
         case "image" | "audio":
             return torch.randint(0, 256, (rows, *field.shape), dtype=torch.uint8)
-        case "codes":
+        case "category_index":
             return torch.randint(0, field.num_inputs, (rows,), dtype=torch.int32)
         case "tokens":
             return torch.randint(0, field.vocabulary, (rows, *field.shape), dtype=torch.int32)

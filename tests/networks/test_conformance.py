@@ -31,7 +31,7 @@ from tasks.params.networks import (
 NUM_ROWS = 6
 FIELDS: dict[FieldKind, Field] = {
     "dense": Field(name="size.of it", kind="dense", shape=(3,), labels=("x", "y", "z")),
-    "codes": Field(name="town", kind="codes", shape=(4,), labels=tuple("abcd")),
+    "category_index": Field(name="town", kind="category_index", shape=(4,), labels=tuple("abcd")),
     "tokens": Field(name="note", kind="tokens", shape=(9,), vocabulary=30),
     "image": Field(name="scan", kind="image", shape=(2, 9, 8), factor=(1 / 64, 1 / 64), offset=(-2.0, -2.0)),
     "audio": Field(name="call", kind="audio", shape=(1, 8, 11), factor=(1 / 64,), offset=(-2.0,)),
@@ -71,7 +71,7 @@ CASES = [
     Case("mlp-batch", mlp(hidden=(32, 16), norm="batch"), "dense"),
     Case("mlp-layer", mlp(hidden=(32, 16), norm="layer", activation="tanh"), "dense"),
     Case("mlp-image", mlp(hidden=(16,)), "image"),
-    Case("mlp-embedding", mlp(hidden=(16,), embedding=3), "codes"),
+    Case("mlp-embedding", mlp(hidden=(16,), embedding=3), "category_index"),
     Case("mlp-residual", mlp(style="residual", hidden=(32, 32)), "dense"),
     Case("mlp-residual-batch", mlp(style="residual", hidden=(32, 32), norm="batch"), "dense"),
     Case("mlp-tabm", mlp(style="tabm", hidden=(32,), members=4), "dense", answers=4),
@@ -130,7 +130,7 @@ def block(field: Field, num_rows: int = NUM_ROWS) -> Tensor:
     match field.kind:
         case "image" | "audio":
             return torch.randint(0, 256, (num_rows, *field.shape), dtype=torch.uint8)
-        case "codes":
+        case "category_index":
             return torch.randint(0, field.num_inputs, (num_rows,), dtype=torch.int32)
         case "tokens":
             tokens = torch.randint(1, field.vocabulary, (num_rows, *field.shape), dtype=torch.int32)
@@ -221,7 +221,7 @@ def test_it_overfits_32_rows(case: Case) -> None:
     """Their labels are drawn at random, but for a category, which has but four values to learn from."""
     of = own(case)
     blocks, labels = batch(of, 32), torch.randint(0, 3, (32,))
-    if case.kind == "codes":
+    if case.kind == "category_index":
         labels = blocks["town"].long() % 3
     network = fresh(without_dropout(case.config), of)
     assert loss_of(network(blocks), labels) > 0.5
@@ -275,7 +275,7 @@ def test_a_column_that_it_cannot_read_is_refused_with_the_cure(case: Case) -> No
         build(case.config, spec())
     if case.config.kind != "mlp":
         with pytest.raises(UserError, match=rf"{case.config.kind} is for .* none of .*size\.of it.* is one; use .*mlp"):
-            build(case.config, spec(FIELDS["dense"], FIELDS["codes"]))
+            build(case.config, spec(FIELDS["dense"], FIELDS["category_index"]))
 
 
 @every_case
@@ -301,7 +301,7 @@ def test_two_columns_of_its_own_kind_are_read_apart(case: Case) -> None:
 
 @every_case
 def test_mixed_categories_are_read(case: Case) -> None:
-    of = spec(*{field.name: field for field in (FIELDS[case.kind], FIELDS["codes"])}.values())
+    of = spec(*{field.name: field for field in (FIELDS[case.kind], FIELDS["category_index"])}.values())
     network, blocks = build(case.config, of).eval(), batch(of)
     plain = torch.eye(4)[blocks["town"].long()]
     torch.testing.assert_close(network({**blocks, "town": plain}), network(blocks))

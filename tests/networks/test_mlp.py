@@ -44,9 +44,9 @@ def test_a_residual_block_adds_to_what_came_in() -> None:
 
 def test_a_category_is_what_was_learnt_of_it() -> None:
     torch.manual_seed(0)
-    encoder, codes = CategoryVectors(TOWN, 6), torch.tensor([2, 0, 3, 2])
-    assert torch.equal(encoder(codes), encoder.vectors.weight[codes])
-    assert torch.allclose(encoder(torch.eye(4)[codes]), encoder(codes), atol=1e-6)
+    encoder, indices = CategoryVectors(TOWN, 6), torch.tensor([2, 0, 3, 2])
+    assert torch.equal(encoder(indices), encoder.vectors.weight[indices])
+    assert torch.allclose(encoder(torch.eye(4)[indices]), encoder(indices), atol=1e-6)
     half = torch.tensor([[0.5, 0, 0, 0.5]])  # a mixed row lies between the two
     assert torch.allclose(encoder(half), encoder.vectors.weight[[0, 3]].mean(dim=0, keepdim=True), atol=1e-6)
 

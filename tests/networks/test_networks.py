@@ -71,7 +71,7 @@ def test_text_is_refused_with_the_cure(config: Network) -> None:
 
 
 @both
-def test_codes_are_read_as_if_they_had_been_expanded(config: Network) -> None:
+def test_category_indices_are_read_as_if_they_had_been_expanded(config: Network) -> None:
     """So that a network of before, which read them expanded, is the same network."""
     of, blocks = spec(image(), TOWN), batch(spec(image(), TOWN))
     expanded = spec(image(), Field(name="town", kind="dense", shape=(4,)))

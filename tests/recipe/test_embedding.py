@@ -24,7 +24,7 @@ from tasks.params.train import LightgbmTrain, SklearnTrain
 from tasks.recipe.embedding import WEIGHTS, EmbeddingEncoding, StoredEncoders
 from tasks.recipe.learning import NetworkReference
 from tasks.recipe.recipe import Feature, Recipe, Target, copy_recipe, read_recipe, write_recipe
-from tasks.recipe.trained_networks import embedded
+from tasks.recipe.trained_networks import _Reads, embedded
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, score
 from tasks.training.listeners import History
@@ -424,6 +424,12 @@ def test_refuses_a_damaged_network(spoil: str, tmp_path: Path) -> None:
     spoilers[spoil]()
     with pytest.raises(UserError, match=r"^normalize\.image\.network: .*(train that model again|give another)"):
         kept(tmp_path / "recipe", plain(SCAN), folder, "scan")
+
+
+def test_an_older_network_calls_categories_codes() -> None:
+    fields = [{"name": "town", "kind": "codes", "shape": [3]}]
+    reads = _Reads.model_validate_json(json.dumps({"fields": fields, "task": "binary", "classes": ["no", "yes"]}))
+    assert reads.spec().fields[0].kind == "category_index"
 
 
 @pytest.mark.parametrize("spoil", ["no weights", "changed", "other", "larger"])

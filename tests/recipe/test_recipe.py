@@ -63,7 +63,7 @@ def test_the_spec_lists_fields_in_the_order_of_the_columns(recipe: Recipe) -> No
     spec = recipe.spec()
     assert [(field.name, field.kind) for field in spec.fields] == [
         ("age", "dense"),
-        ("town", "codes"),
+        ("town", "category_index"),
         ("note", "sparse"),
         ("member", "dense"),
         ("since", "dense"),

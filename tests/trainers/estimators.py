@@ -13,7 +13,7 @@ from tasks.trainers.base import Job
 
 FIELD = Field(name="x", kind="dense", shape=(2,), labels=("x1", "x2"))
 WORDS = Field(name="words", kind="sparse", shape=(4,), labels=tuple("abcd"))
-TOWN = Field(name="town", kind="codes", shape=(3,), labels=("town=a", "town=b", "town=(other)"))
+TOWN = Field(name="town", kind="category_index", shape=(3,), labels=("town=a", "town=b", "town=(other)"))
 BINARY = Spec(fields=(FIELD,), task="binary", classes=("no", "yes"))
 NUMBER = Spec(fields=(FIELD,), task="regression", classes=())
 
@@ -46,7 +46,7 @@ def _block(field: Field, values: NDArray[np.float32], random: np.random.Generato
     match field.kind:
         case "sparse":
             return csr_matrix(np.hstack([np.maximum(values, 0), np.maximum(-values, 0)]))
-        case "codes":
+        case "category_index":
             return np.where(values[:, 0] > 0, random.integers(0, 2, len(values)), 2).astype(np.int32)
         case _:
             return values

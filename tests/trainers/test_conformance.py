@@ -64,15 +64,15 @@ CASES = [
     Case("mlp-image", torch_config(MLP), "multiclass", ("dense", "image")),
     Case("cnn-multiclass", torch_config(CNN), "multiclass", ("image",)),
     Case("cnn-mixed", torch_config(CNN), "binary", ("dense", "image")),
-    Case("mlp-codes", torch_config(MLP), "binary", ("codes",)),
+    Case("mlp-categories", torch_config(MLP), "binary", ("category_index",)),
     Case("mlp-text", torch_config(MLP), "binary", ("tokens", "dense")),
-    Case("cnn-codes", torch_config(CNN), "multiclass", ("codes", "image")),
-    Case("lightgbm-codes", LIGHTGBM, "multiclass", ("codes", "dense")),
-    Case("logistic-codes", LOGISTIC, "binary", ("codes", "sparse")),
-    Case("ridge-codes", RIDGE, "regression", ("codes", "dense")),
-    Case("lightgbm-codes-text", LIGHTGBM, "binary", ("codes", "sparse")),
-    Case("lightgbm-one-hot", ONE_HOT, "multiclass", ("codes", "sparse")),
-    Case("lightgbm-drawn", DRAWN, "multiclass", ("codes", "dense")),
+    Case("cnn-categories", torch_config(CNN), "multiclass", ("category_index", "image")),
+    Case("lightgbm-categories", LIGHTGBM, "multiclass", ("category_index", "dense")),
+    Case("logistic-categories", LOGISTIC, "binary", ("category_index", "sparse")),
+    Case("ridge-categories", RIDGE, "regression", ("category_index", "dense")),
+    Case("lightgbm-categories-text", LIGHTGBM, "binary", ("category_index", "sparse")),
+    Case("lightgbm-one-hot", ONE_HOT, "multiclass", ("category_index", "sparse")),
+    Case("lightgbm-drawn", DRAWN, "multiclass", ("category_index", "dense")),
     Case("lightgbm-binary", LIGHTGBM, "binary"),
     Case("lightgbm-multiclass", LIGHTGBM, "multiclass"),
     Case("lightgbm-regression", LIGHTGBM, "regression"),
@@ -92,13 +92,13 @@ CASES = [
     Case("neighbours-multiclass", NEIGHBOURS, "multiclass", ("sparse",)),
     Case("neighbours-regression", NEIGHBOURS, "regression"),
     Case("forest-binary", FOREST, "binary"),
-    Case("forest-multiclass", FOREST, "multiclass", ("dense", "sparse", "codes")),
+    Case("forest-multiclass", FOREST, "multiclass", ("dense", "sparse", "category_index")),
     Case("forest-regression", FOREST, "regression"),
     Case("boosting-binary", BOOSTING, "binary"),
-    Case("boosting-multiclass", BOOSTING, "multiclass", ("codes", "sparse")),
-    Case("boosting-regression", BOOSTING, "regression", ("codes", "dense")),
+    Case("boosting-multiclass", BOOSTING, "multiclass", ("category_index", "sparse")),
+    Case("boosting-regression", BOOSTING, "regression", ("category_index", "dense")),
     Case("bayes-binary", BAYES, "binary"),
-    Case("bayes-multiclass", BAYES, "multiclass", ("codes",)),
+    Case("bayes-multiclass", BAYES, "multiclass", ("category_index",)),
     Case("bayes-mixed", BAYES, "multiclass", ("dense", "sparse")),
     Case("import-multiclass", EXTRA_TREES, "multiclass", ("dense", "image")),
     Case("import-regression", HUBER, "regression"),
@@ -114,7 +114,9 @@ one_a_trainer = pytest.mark.parametrize(
 FIELDS = {
     "dense": Field(name="size of it", kind="dense", shape=(3,), labels=("size [cm]", "a:b", "a,b")),
     "sparse": Field(name="words", kind="sparse", shape=(5,), labels=tuple("vwxyz")),
-    "codes": Field(name="town", kind="codes", shape=(4,), labels=("town=a", "town=b", "town=c", "town=(other)")),
+    "category_index": Field(
+        name="town", kind="category_index", shape=(4,), labels=("town=a", "town=b", "town=c", "town=(other)")
+    ),
     "tokens": Field(name="note", kind="tokens", shape=(5,), vocabulary=9),
     "image": Field(name="scan", kind="image", shape=(1, 8, 8), factor=(1 / 255,), offset=(0.0,)),
 }
@@ -147,7 +149,7 @@ def make_block(kind: str, signal: Any, random: np.random.Generator) -> Any:
             noise[:, 0] += signal
             noise[:, 1] += (signal == 1) * 2
             return noise
-        case "codes":
+        case "category_index":
             return np.clip(np.round(signal), 0, 3).astype(np.int32)
         case "tokens":
             tokens = random.integers(4, 9, (len(signal), 5)).astype(np.int32)

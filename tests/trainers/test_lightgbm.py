@@ -31,7 +31,7 @@ SPEC = Spec(fields=(FIELD,), task="binary", classes=("no", "yes"))
 
 NUMBER = Field(name="age", kind="dense", shape=(1,), labels=("age",))
 SIZES = Field(name="sizes", kind="dense", shape=(2,), labels=("sizes", "sizes missing"))
-TOWN = Field(name="town", kind="codes", shape=(12,), labels=tuple(f"town={place}" for place in range(12)))
+TOWN = Field(name="town", kind="category_index", shape=(12,), labels=tuple(f"town={index}" for index in range(12)))
 WORDS = Field(name="words", kind="sparse", shape=(4,), labels=tuple("abcd"))
 MIXED = (NUMBER, SIZES, TOWN, WORDS)
 CLASSES = {"binary": ("no", "yes"), "multiclass": ("a", "b", "c"), "regression": ()}
@@ -54,7 +54,7 @@ def job(**changes: Any) -> Job:
 
 
 def mixed_examples(task: Any, num_rows: int, seed: int) -> Examples:
-    """Rows of every kind of block; the target is in the towns with an even place, the age and a word."""
+    """Rows of every kind of block; the target is in the towns with an even index, the age and a word."""
     random = np.random.default_rng(seed)
     town = random.integers(0, 12, num_rows).astype(np.int32)
     words = random.normal(size=(num_rows, 4)) * (random.random((num_rows, 4)) < 0.3)
@@ -209,7 +209,7 @@ def test_native_categories_are_one_column_each() -> None:
 
 
 def test_a_native_split_takes_any_set_of_categories() -> None:
-    """Which of twelve towns are even is one split of places, and seven of ones and zeros."""
+    """Which of twelve towns are even is one split of indices, and seven of ones and zeros."""
     inputs = mixed_examples("binary", 400, 0).inputs
     part = Examples(inputs=inputs, target=(inputs.blocks["town"] % 2 == 0).astype(np.int64))
     one = Job(spec=Spec(fields=(TOWN,), task="binary", classes=("no", "yes")), train=part, validation=part)
@@ -224,7 +224,7 @@ def test_a_native_split_takes_any_set_of_categories() -> None:
 
 @pytest.mark.parametrize("categories", ["native", "one_hot"])
 def test_text_beside_categories_changes_no_answer(categories: str, tmp_path: Path) -> None:
-    """A sparse matrix leaves place 0 out, and must mean it all the same, also for a model that was loaded."""
+    """A sparse matrix leaves index 0 out, and must mean it all the same, also for a model that was loaded."""
     silent = Field(name="words", kind="sparse", shape=(4,), labels=tuple("abcd"))
     answers = []
     for fields in ((NUMBER, TOWN), (NUMBER, TOWN, silent)):

@@ -19,7 +19,7 @@ def swapped(block: Tensor, settings: AugmentCategory, generator: Generator) -> T
 
     if not settings.swap or len(block) < 2:
         return block
-    # Among the others only: a row that changes places with itself would not be changed.
+    # Among the others only: a row that swaps with itself would not be changed.
     step = torch.randint(1, len(block), (len(block),), generator=generator)
     other = ((torch.arange(len(block)) + step) % len(block)).to(block.device)
     chosen = (torch.rand(len(block), generator=generator) < settings.swap).to(block.device)

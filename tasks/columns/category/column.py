@@ -1,4 +1,4 @@
-"""Categories: a place each (one-hot, ordinal, hashed) or what the target was with them; the unseen has a place too."""
+"""Categories: an index each (one-hot, ordinal, hashed) or what the target was with them; the unseen has one, too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation, looks_whole
-from tasks.columns.category.encoding import CategoryEncoding, TargetTable, places_of
+from tasks.columns.category.encoding import CategoryEncoding, TargetTable, category_indices
 from tasks.columns.category.target import TargetState, TargetStatistics, scale_of, smoothed, target_state
 from tasks.columns.served import served_text
 from tasks.errors import UserError
@@ -119,26 +119,26 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
     def out_of_fold(
         self, encoding: CategoryEncoding, state: CategoryState, settings: NormalizeCategory
     ) -> CategoryEncoding:
-        """The same places, with the means of other folds: a place without a row there has the mean of all of them."""
+        """The same categories, with the means of other folds: one without a row there has the mean of all of them."""
         assert isinstance(state, TargetState)
         assert encoding.target is not None
         return _with_target(encoding, state, encoding.target.scale, settings)
 
     def transform(self, values: pl.Series, encoding: CategoryEncoding) -> NDArray[Any]:
-        """[N] int32 for places, [N, 1] float32 for `ordinal`, [N, K] float32 for `target`."""
-        places = places_of(values, encoding)
+        """[N] int32 for indices, [N, 1] float32 for `ordinal`, [N, K] float32 for `target`."""
+        indices = category_indices(values, encoding)
         match encoding.encode:
             case "ordinal":
-                return places.astype(np.float32)[:, None]
+                return indices.astype(np.float32)[:, None]
             case "target":
-                return encoding.table[places]
+                return encoding.table[indices]
             case _:
-                return places
+                return indices
 
     def augment(
         self, block: Tensor, settings: Config, generator: Generator, encoding: CategoryEncoding, deviation: float = 1.0
     ) -> Tensor:
-        """Codes [B], or dense [B, K]: rows of the batch change places."""
+        """Indices [B], or dense [B, K]: rows of the batch swap their categories."""
         from tasks.columns.category.augment import swapped
 
         assert isinstance(settings, AugmentCategory)
@@ -159,14 +159,14 @@ def _impute(seen: dict[str, int], settings: NormalizeCategory) -> str | None:
 def _with_target(
     encoding: CategoryEncoding, state: TargetState, scale: TargetStatistics, settings: NormalizeCategory
 ) -> CategoryEncoding:
-    places = [*encoding.categories, *([None] if encoding.missing else [])]
+    categories = [*encoding.categories, *([None] if encoding.missing else [])]
     if encoding.impute is not None:
         state = state.with_missing_as(encoding.impute)
     table = TargetTable(
         classes=scale.classes,
         mean=scale.mean,
         deviation=scale.deviation,
-        values=smoothed(state, places, scale, settings.smoothing),
+        values=smoothed(state, categories, scale, settings.smoothing),
     )
     return CategoryEncoding(
         encode="target",

@@ -1,4 +1,4 @@
-"""How categories become model input, as the recipe keeps it: each value's place, and what stands there."""
+"""How categories become model input, as the recipe keeps it: each value's index, and what stands there."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from tasks.params.config import Config
 
 
 class TargetTable(Config):
-    """What the target was with each place, a row of `values` each: the shares of `classes` (of two that of the second),
-    or for a number (mean of the place - `mean`) / `deviation`."""
+    """What the target was with each category, a row of `values` each.
+
+    The shares of `classes` (of two that of the second), or for a number (mean of the category - `mean`) / `deviation`.
+    """
 
     classes: tuple[str, ...]
     mean: float
@@ -32,10 +34,10 @@ class TargetTable(Config):
 
 
 class CategoryEncoding(Encoding):
-    """Each known value has a place; `missing` has the next one, if training rows had gaps; all else has the last.
+    """Each known value has an index; `missing` has the next one, if training rows had gaps; all else has the last.
 
-    With `impute` that value stands in for a missing one instead. Hashed, a value's place is the first 8 bytes of its
-    BLAKE2b digest modulo `buckets`: values that share a place cannot be told apart, and none is unseen.
+    With `impute` that value stands in for a missing one instead. Hashed, a value's index is the first 8 bytes of its
+    BLAKE2b digest modulo `buckets`: values that share an index cannot be told apart, and none is unseen.
     """
 
     type: Literal["category"] = "category"
@@ -47,7 +49,7 @@ class CategoryEncoding(Encoding):
     target: TargetTable | None = None
 
     @property
-    def num_places(self) -> int:
+    def num_categories(self) -> int:
         return self.buckets + self.missing if self.buckets else len(self.categories) + self.missing + 1
 
     @property
@@ -56,61 +58,61 @@ class CategoryEncoding(Encoding):
 
     def field(self, name: str) -> Field:
         if self.target is not None:
-            labels = tuple(f"{name} mean {place}".rstrip() for place in self.target.scale.names)
+            labels = tuple(f"{name} mean {label}".rstrip() for label in self.target.scale.names)
             return Field(name=name, kind="dense", shape=(len(labels),), labels=labels)
         if self.encode == "ordinal":
             return Field(name=name, kind="dense", shape=(1,), labels=(name,))
-        labels = tuple(f"{name}={place}" for place in self._place_names())
-        return Field(name=name, kind="codes", shape=(len(labels),), labels=labels)
+        labels = tuple(f"{name}={label}" for label in self._category_names())
+        return Field(name=name, kind="category_index", shape=(len(labels),), labels=labels)
 
-    def _place_names(self) -> tuple[str, ...]:
+    def _category_names(self) -> tuple[str, ...]:
         own = [_unlike("(missing)", self.categories)] if self.missing else []
         if self.buckets:
             return (*(f"({bucket})" for bucket in range(self.buckets)), *own)
         return (*self.categories, *own, _unlike("(other)", self.categories))
 
     @cached_property
-    def places(self) -> dict[str | None, int]:
-        """The place of each known value, and of a missing one."""
-        places: dict[str | None, int] = {value: place for place, value in enumerate(self.categories)}
-        places[None] = self._place_of_missing(places)
-        return places
+    def indices(self) -> dict[str | None, int]:
+        """The index of each known value, and of a missing one."""
+        indices: dict[str | None, int] = {value: index for index, value in enumerate(self.categories)}
+        indices[None] = self._missing_index(indices)
+        return indices
 
-    def _place_of_missing(self, places: dict[str | None, int]) -> int:
+    def _missing_index(self, indices: dict[str | None, int]) -> int:
         if self.missing:
-            return self.num_places - (1 if self.buckets else 2)
+            return self.num_categories - (1 if self.buckets else 2)
         value = "" if self.impute is None else self.impute
         if self.buckets:
             return _bucket(value, self.buckets)
-        return self.num_places - 1 if self.impute is None else places.get(value, self.num_places - 1)
+        return self.num_categories - 1 if self.impute is None else indices.get(value, self.num_categories - 1)
 
     @cached_property
     def table(self) -> NDArray[np.float32]:
-        """`target.values` [places, K]."""
+        """`target.values` [num_categories, K]."""
         assert self.target is not None
         return np.array(self.target.values, dtype=np.float32)
 
 
-def _unlike(place: str, categories: Collection[str]) -> str:
-    """The name of a place, in more brackets where a category has it already."""
-    while place in categories:
-        place = f"({place})"
-    return place
+def _unlike(label: str, categories: Collection[str]) -> str:
+    """The label, in more brackets where a category has it already."""
+    while label in categories:
+        label = f"({label})"
+    return label
 
 
-def places_of(values: pl.Series, encoding: CategoryEncoding) -> NDArray[np.int32]:
-    """Each value's place, [N]."""
-    known = encoding.places
+def category_indices(values: pl.Series, encoding: CategoryEncoding) -> NDArray[np.int32]:
+    """Each value's index, [N]."""
+    known = encoding.indices
     if encoding.buckets:
         distinct = values if len(values) <= FEW else values.unique()
         hashed = {value: _bucket(value, encoding.buckets) for value in distinct.to_list() if value is not None}
         known = {**hashed, None: known[None]}
     if len(values) <= FEW:
-        other = encoding.num_places - 1
+        other = encoding.num_categories - 1
         return np.array([known.get(value, other) for value in values.to_list()], dtype=np.int32)
     names = pl.Series(list(known), dtype=pl.String)
-    places = pl.Series(list(known.values()), dtype=pl.Int32)
-    return values.replace_strict(names, places, default=encoding.num_places - 1, return_dtype=pl.Int32).to_numpy()
+    indices = pl.Series(list(known.values()), dtype=pl.Int32)
+    return values.replace_strict(names, indices, default=encoding.num_categories - 1, return_dtype=pl.Int32).to_numpy()
 
 
 def _bucket(value: str, buckets: int) -> int:

@@ -1,4 +1,4 @@
-"""Categories by what the target was with them: states that merge, smoothed means, and their place in a table."""
+"""Categories by what the target was with them: states that merge, smoothed means, and their row in a table."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TargetState:
         """The same rows, those without a category counted as this one."""
         counts: Counter[str | None] = Counter({name: count for name, count in self.counts.items() if name is not None})
         own = {key: total for key, total in self.sums.items() if key[0] is not None}
-        moved: Sums = {(value, name): total for (place, name), total in self.sums.items() if place is None}
+        moved: Sums = {(value, name): total for (category, name), total in self.sums.items() if category is None}
         missing: Counter[str | None] = Counter({value: self.counts[None]})
         return TargetState(counts, own, self.numbers) + TargetState(missing, moved)
 

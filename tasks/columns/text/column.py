@@ -71,7 +71,7 @@ class TextEncoding(Encoding):
         return Field(name=name, kind="sparse", shape=(len(self.terms),), labels=labels)
 
     @cached_property
-    def places(self) -> dict[str, int]:
+    def indices(self) -> dict[str, int]:
         """Each term's number."""
         return {term: number for number, term in enumerate(self.terms)}
 
@@ -184,17 +184,17 @@ def _terms(document: str, ngrams: tuple[int, int]) -> list[str]:
 def _tfidf(documents: Sequence[str], encoding: TextEncoding) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
-    known = encoding.places
-    places: list[int] = []
+    known = encoding.indices
+    indices: list[int] = []
     counts: list[int] = []
     ends = [0]
     for document in documents:
         found = Counter(known[term] for term in _terms(document, encoding.ngrams) if term in known)
-        for place in sorted(found):
-            places.append(place)
-            counts.append(found[place])
-        ends.append(len(places))
-    columns = np.array(places, dtype=np.int32)
+        for index in sorted(found):
+            indices.append(index)
+            counts.append(found[index])
+        ends.append(len(indices))
+    columns = np.array(indices, dtype=np.int32)
     weighted = _of_length_one(np.array(counts, dtype=np.float64) * encoding.weights[columns], np.array(ends))
     return csr_matrix((weighted, columns, ends), shape=(len(documents), len(known)))
 

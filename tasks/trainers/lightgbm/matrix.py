@@ -16,8 +16,8 @@ Categories = Literal["native", "one_hot"]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a spec's fields lie side by side. Native categories have one column, of each row's place; one_hot a column a
-    place, which is 1 there and 0 elsewhere."""
+    """How a spec's fields lie side by side. Native categories have one column, of each row's category index; one_hot a
+    column a category, which is 1 where a row is of it and 0 elsewhere."""
 
     spec: Spec
     categories: Categories
@@ -38,7 +38,7 @@ class Layout:
 
     @property
     def native(self) -> list[int]:
-        """The columns that hold places."""
+        """The columns that hold category indices."""
         return [self.first_column(field.name) for field in self.spec.fields if self._is_native(field)]
 
     def first_column(self, name: str) -> int:
@@ -49,14 +49,14 @@ class Layout:
     def matrix(self, inputs: ModelInput) -> Any:
         """The rows as [N, columns] float32, sparse when text is among them.
 
-        A sparse matrix does not store place 0; LightGBM reads what is not stored as the number 0, which is that place.
+        A sparse matrix does not store index 0; LightGBM reads what is not stored as the number 0, which is that index.
         """
         blocks = {field.name: self._block(field, inputs.blocks[field.name]) for field in self.spec.fields}
         spec = replace(self.spec, fields=self.fields)
         return as_matrix(spec, ModelInput(blocks=blocks, num_rows=inputs.num_rows))
 
     def _is_native(self, field: Field) -> bool:
-        return field.kind == "codes" and self.categories == "native"
+        return field.kind == "category_index" and self.categories == "native"
 
     def _block(self, field: Field, block: Block) -> Block:
         return block.astype(np.float32)[:, None] if self._is_native(field) else block

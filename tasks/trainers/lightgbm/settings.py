@@ -154,7 +154,7 @@ def _what_it_is(field: Field) -> str:
     match field.kind:
         case "dense":
             return f"made into {field.num_inputs} inputs ({', '.join(field.labels[:3])})"
-        case "codes":
+        case "category_index":
             return "a category"
         case "sparse":
             return "text"

@@ -60,7 +60,7 @@ def make_reading(spec: Spec, estimator: Any, train: Examples) -> MatrixLayout:
     """How the estimator reads these columns. Raises UserError when they would not fit into memory as it needs them."""
     if isinstance(estimator, (HistGradientBoostingClassifier, HistGradientBoostingRegressor)):
         native = estimator.categorical_features is not None
-        reading = MatrixLayout(codes="native" if native else "one_hot")
+        reading = MatrixLayout(categories="native" if native else "one_hot")
     else:
         # Trees compare in float32 anyway, and neighbours add up in float64 whatever they are given.
         forests = (RandomForestClassifier, RandomForestRegressor, KNeighborsClassifier, KNeighborsRegressor)
@@ -120,7 +120,7 @@ def _boosting(
     if config.patience is not None:
         settings["n_iter_no_change"] = config.patience
     # By position, as a matrix has no names: `read_matrix` puts the categories last.
-    native = native_fields(spec, MatrixLayout(codes="native"))
+    native = native_fields(spec, MatrixLayout(categories="native"))
     others = sum(field.num_inputs for field in spec.fields if field not in native)
     settings["categorical_features"] = list(range(others, others + len(native))) or None
     if not spec.classes:
@@ -130,7 +130,7 @@ def _boosting(
 
 def _naive_bayes(spec: Spec, config: params.NaiveBayes, train: Examples) -> GaussianNB | MultinomialNB | BernoulliNB:
     negative = [field.name for field in spec.fields if _has_negative(spec, field.name, train)]
-    counts = not negative and all(field.kind in ("sparse", "codes") for field in spec.fields)
+    counts = not negative and all(field.kind in ("sparse", "category_index") for field in spec.fields)
     match config.distribution:
         case "multinomial" if negative:
             raise UserError(

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import AliasChoices, Field
 
 from tasks.errors import UserError
-from tasks.model_input.inputs import Field, ModelInput, Spec, as_matrix
+from tasks.model_input.inputs import Field as InputField
+from tasks.model_input.inputs import ModelInput, Spec, as_matrix
 from tasks.params.config import Config
 
 _MOST_DENSE_BYTES = 1 << 29
@@ -24,18 +26,19 @@ class MatrixLayout(Config):
     """How an estimator reads rows; model.json keeps it, so that a loaded model reads the same.
 
     `dtype`: linear solvers need float64, as their tolerances are below what float32 can tell apart. `dense`: sparse
-    columns are written out, zeros and all. `codes`: a category as inputs of 0 and 1, or as one column of its places.
+    columns are written out, zeros and all. `categories`: inputs of 0 and 1, or one column of category indices.
     """
 
     dtype: Literal["float32", "float64"] = "float64"
     dense: bool = False
-    codes: Literal["one_hot", "native"] = "one_hot"
+    # Models that were kept before have it as `codes` in model.json.
+    categories: Literal["one_hot", "native"] = Field("one_hot", validation_alias=AliasChoices("categories", "codes"))
 
 
 def read_matrix(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Any:
     """[N, K] in the reading's form: an array, or a csr_matrix when a column is sparse and need not be written out.
 
-    Native codes are the last columns, in the order of the fields.
+    Native categories are the last columns, in the order of the fields.
     """
     native = native_fields(spec, reading)
     matrix = _plain(spec, native, inputs).astype(reading.dtype)
@@ -43,9 +46,9 @@ def read_matrix(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Any:
         matrix = matrix.toarray()
     if not native:
         return matrix
-    # Places of categories are below 256, so any float type holds them exactly.
-    codes = [inputs.blocks[field.name].astype(reading.dtype) for field in native]
-    return np.column_stack([matrix, *codes])
+    # Category indices are below 256, so any float type holds them exactly.
+    indices = [inputs.blocks[field.name].astype(reading.dtype) for field in native]
+    return np.column_stack([matrix, *indices])
 
 
 def in_chunks(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Iterator[tuple[slice, Any]]:
@@ -80,11 +83,13 @@ def num_columns(spec: Spec, reading: MatrixLayout) -> int:
     return sum(field.num_inputs for field in _others(spec, native)) + len(native)
 
 
-def native_fields(spec: Spec, reading: MatrixLayout) -> tuple[Field, ...]:
+def native_fields(spec: Spec, reading: MatrixLayout) -> tuple[InputField, ...]:
     """The categories that are read as one column each; one with too many values is not among them."""
-    if reading.codes != "native":
+    if reading.categories != "native":
         return ()
-    return tuple(field for field in spec.fields if field.kind == "codes" and field.num_inputs <= MOST_CATEGORIES)
+    return tuple(
+        field for field in spec.fields if field.kind == "category_index" and field.num_inputs <= MOST_CATEGORIES
+    )
 
 
 def is_sparse(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> bool:
@@ -93,9 +98,9 @@ def is_sparse(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> bool:
     return not isinstance(_plain(spec, native_fields(spec, reading), ModelInput(blocks=none, num_rows=0)), np.ndarray)
 
 
-def _plain(spec: Spec, native: tuple[Field, ...], inputs: ModelInput) -> Any:
+def _plain(spec: Spec, native: tuple[InputField, ...], inputs: ModelInput) -> Any:
     return as_matrix(replace(spec, fields=_others(spec, native)), inputs)
 
 
-def _others(spec: Spec, native: tuple[Field, ...]) -> tuple[Field, ...]:
+def _others(spec: Spec, native: tuple[InputField, ...]) -> tuple[InputField, ...]:
     return tuple(field for field in spec.fields if field not in native)

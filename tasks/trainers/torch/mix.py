@@ -54,9 +54,9 @@ def draw_mixture(settings: Mix, spec: Spec, num_rows: int, generator: Generator)
 def mix_blocks(spec: Spec, blocks: Mapping[str, Tensor], mixture: Mixture) -> dict[str, Tensor]:
     """The batch's blocks, each mixed in its own way.
 
-    Dense ones and, by mixup, pictures are weighted means; by cutmix a picture has a box of its partner's. Codes become
-    weights [B, K] of their places, which networks read as they read codes. Tokens have no mean: the row with the larger
-    weight gives them.
+    Dense ones and, by mixup, pictures are weighted means; by cutmix a picture has a box of its partner's. Category
+    indices become weights [B, K], which networks read as they read indices. Tokens have no mean: the row with the
+    larger weight gives them.
     """
     return {field.name: _mixed(field, blocks[field.name], mixture) for field in spec.fields}
 
@@ -77,7 +77,7 @@ def _mixed(field: Field, block: Tensor, mixture: Mixture) -> Tensor:
 
     if field.kind == "tokens":
         return block if mixture.weight >= 0.5 else block[mixture.partner.to(block.device)]
-    if field.kind == "codes":
+    if field.kind == "category_index":
         block = functional.one_hot(block.long(), field.num_inputs)
     values = block.float()
     other = values[mixture.partner.to(block.device)]

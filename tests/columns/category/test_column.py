@@ -18,10 +18,10 @@ def learnt(values: list[str | None], **settings: object) -> CategoryEncoding:
     return CATEGORY.finish(CATEGORY.fit(pl.Series("x", values, dtype=pl.String), chosen), chosen)
 
 
-def codes(encoding: CategoryEncoding, values: list[str | None]) -> list[int]:
-    places = CATEGORY.transform(pl.Series("x", values, dtype=pl.String), encoding)
-    assert (places.dtype, places.shape) == (np.int32, (len(values),))
-    return places.tolist()
+def indices(encoding: CategoryEncoding, values: list[str | None]) -> list[int]:
+    block = CATEGORY.transform(pl.Series("x", values, dtype=pl.String), encoding)
+    assert (block.dtype, block.shape) == (np.int32, (len(values),))
+    return block.tolist()
 
 
 def test_class_1_is_class_1_however_it_was_written_and_whatever_stands_beside() -> None:
@@ -50,23 +50,23 @@ def test_the_most_frequent_are_kept_and_ties_go_by_name() -> None:
     values: list[str | None] = ["d", "c", "c", "b", "a", "b"]
     assert learnt(values, max_categories=3).categories == ("a", "b", "c")
     assert learnt(values[::-1], max_categories=3).categories == ("a", "b", "c")
-    assert codes(learnt(values, max_categories=2), ["b", "c", "a", "never", None]) == [0, 1, 2, 2, 2]
+    assert indices(learnt(values, max_categories=2), ["b", "c", "a", "never", None]) == [0, 1, 2, 2, 2]
 
 
-def test_a_missing_value_has_a_place_of_its_own_when_training_rows_had_some() -> None:
-    assert codes(learnt(["a", None, "b"]), ["a", "b", None, "never"]) == [0, 1, 2, 3]
-    assert codes(learnt(["a", "", "b"]), ["", "a", None]) == [0, 1, 3]
+def test_a_missing_value_has_an_index_of_its_own_when_training_rows_had_some() -> None:
+    assert indices(learnt(["a", None, "b"]), ["a", "b", None, "never"]) == [0, 1, 2, 3]
+    assert indices(learnt(["a", "", "b"]), ["", "a", None]) == [0, 1, 3]
 
 
-def test_one_hot_has_one_input_for_each_place() -> None:
+def test_one_hot_has_one_input_for_each_index() -> None:
     encoding = learnt(["a", "b", None])
     field = encoding.field("x")
-    assert (field.kind, field.labels) == ("codes", ("x=a", "x=b", "x=(missing)", "x=(other)"))
-    places = CATEGORY.transform(pl.Series("x", ["b", "never", None]), encoding)
-    assert one_hot(field, places).tolist() == [[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+    assert (field.kind, field.labels) == ("category_index", ("x=a", "x=b", "x=(missing)", "x=(other)"))
+    block = CATEGORY.transform(pl.Series("x", ["b", "never", None]), encoding)
+    assert one_hot(field, block).tolist() == [[0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
 
 
-def test_ordinal_is_the_place_as_a_number() -> None:
+def test_ordinal_is_the_index_as_a_number() -> None:
     block = CATEGORY.transform(pl.Series("x", ["b", None, "a", "never"]), learnt(["a", None, "b"], encode="ordinal"))
     assert block.dtype == np.float32
     assert block.tolist() == [[1], [2], [0], [3]]
@@ -76,11 +76,11 @@ def test_a_missing_value_becomes_the_most_frequent_or_a_constant() -> None:
     values: list[str | None] = ["b", "a", "b", None, "a", "c"]
     frequent = learnt(values, impute="most_frequent")
     assert frequent.impute == "a"
-    assert codes(frequent, [None, "a", "b", "c", "never"]) == [0, 0, 1, 2, 3]
+    assert indices(frequent, [None, "a", "b", "c", "never"]) == [0, 0, 1, 2, 3]
     constant = learnt(values, impute="constant", value="d")
     assert constant.categories == ("a", "b", "c", "d")
-    assert codes(constant, [None, "d", "never"]) == [3, 3, 4]
-    assert codes(learnt(["a", "b"], impute="constant", value="d"), [None]) == [2]
+    assert indices(constant, [None, "d", "never"]) == [3, 3, 4]
+    assert indices(learnt(["a", "b"], impute="constant", value="d"), [None]) == [2]
 
 
 def test_imputed_rows_count_for_the_category_that_they_become() -> None:
@@ -89,14 +89,14 @@ def test_imputed_rows_count_for_the_category_that_they_become() -> None:
     assert learnt(values, max_categories=1).categories == ("a",)
 
 
-def test_hashed_places_never_change_and_know_no_unseen_value() -> None:
-    """Written down: a place that moves would make another model of an old one."""
+def test_hashed_indices_never_change_and_know_no_unseen_value() -> None:
+    """Written down: an index that moves would make another model of an old one."""
     encoding = learnt(["anything", None], encode="hashed", buckets=64)
-    assert codes(encoding, ["red", "green", "Köln", "", None]) == [35, 40, 0, 52, 64]
+    assert indices(encoding, ["red", "green", "Köln", "", None]) == [35, 40, 0, 52, 64]
     assert encoding.field("x").num_inputs == 65
     without = learnt(["anything"], encode="hashed", buckets=64)
-    assert codes(without, ["red", None]) == [35, 52]
-    assert codes(learnt(["a", None], encode="hashed", impute="constant", value="red"), [None]) == [35]
+    assert indices(without, ["red", None]) == [35, 52]
+    assert indices(learnt(["a", None], encode="hashed", impute="constant", value="red"), [None]) == [35]
 
 
 @settings(derandomize=True, max_examples=50, deadline=None)
@@ -114,8 +114,8 @@ def test_one_row_is_encoded_as_many_are(values: list[str | None], encode: str, i
 
 
 @pytest.mark.parametrize("taken", ["(other)", "(missing)"])
-def test_a_category_may_be_called_like_a_place(taken: str) -> None:
+def test_a_category_may_be_called_like_a_label_of_ours(taken: str) -> None:
     encoding = learnt([taken, None])
     labels = encoding.field("x").labels
     assert len(set(labels)) == len(labels) == 3
-    assert codes(encoding, [taken, None, "never"]) == [0, 1, 2]
+    assert indices(encoding, [taken, None, "never"]) == [0, 1, 2]

@@ -21,10 +21,10 @@ NUMBERS = [1.0, 2.0, 6.0, -3.0, 10.0, 8.0]
 
 
 def learnt(
-    values: Sequence[str | None], target: Sequence[str | float], places: Sequence[int] = (), **more: object
+    values: Sequence[str | None], target: Sequence[str | float], cuts: Sequence[int] = (), **more: object
 ) -> CategoryEncoding:
     chosen = NormalizeCategory.model_validate({"encode": "target", **more})
-    ends = [0, *places, len(values)]
+    ends = [0, *cuts, len(values)]
     states = [
         CATEGORY.fit_to_target(pl.Series("x", values, dtype=pl.String)[start:end], pl.Series(target)[start:end], chosen)
         for start, end in pairwise(ends)
@@ -73,7 +73,7 @@ def test_a_missing_category_may_count_as_another() -> None:
     assert found == pytest.approx([19 / 4, 19 / 4])
 
 
-def test_the_places_of_another_fold_are_the_same_and_what_it_lacks_is_its_mean() -> None:
+def test_the_categories_of_another_fold_are_the_same_and_what_it_lacks_is_its_mean() -> None:
     chosen = NormalizeCategory(encode="target", smoothing=0)
     encoding = learnt(VALUES, NUMBERS, smoothing=0)
     others = CATEGORY.fit_to_target(pl.Series("x", ["a", "a"]), pl.Series([5.0, 7.0]), chosen)
@@ -108,7 +108,7 @@ ROWS = st.lists(
 @given(rows=ROWS, data=st.data())
 def test_parts_cut_anywhere_lead_to_the_same_bytes(rows: list[tuple[str | None, float]], data: st.DataObject) -> None:
     rows = [*rows, ("a", 1.0)]
-    places = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
     values, numbers = [value for value, _ in rows], [number for _, number in rows]
     for target in (numbers, [str(number) for number in numbers]):
-        assert learnt(values, target, places).model_dump_json() == learnt(values, target).model_dump_json()
+        assert learnt(values, target, cuts).model_dump_json() == learnt(values, target).model_dump_json()

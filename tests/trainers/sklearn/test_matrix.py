@@ -29,8 +29,8 @@ def test_chunks_are_the_matrix_written_out(num_rows: int, chunk: int) -> None:
     assert [row for rows, _ in chunks for row in range(num_rows)[rows]] == list(range(num_rows))
 
 
-def test_native_codes_are_one_column_each_and_come_last() -> None:
-    inputs, reading = examples(SPEC).inputs, MatrixLayout(dense=True, codes="native")
+def test_native_categories_are_one_column_each_and_come_last() -> None:
+    inputs, reading = examples(SPEC).inputs, MatrixLayout(dense=True, categories="native")
     read = read_matrix(SPEC, inputs, reading)
     assert read.shape == (60, 2 + 4 + 1) == (60, num_columns(SPEC, reading))
     assert np.array_equal(read[:, -1], inputs.blocks["town"])
@@ -39,5 +39,5 @@ def test_native_codes_are_one_column_each_and_come_last() -> None:
 
 def test_too_many_categories_are_not_native() -> None:
     many = replace(SPEC, fields=(FIELD, replace(TOWN, shape=(300,), labels=())))
-    reading = MatrixLayout(codes="native")
+    reading = MatrixLayout(categories="native")
     assert read_matrix(many, examples(many).inputs, reading).shape == (60, 302)

@@ -124,6 +124,20 @@ def test_the_unit_of_an_older_models_target_is_read_by_the_name_it_had(tmp_path:
     assert np.array_equal(SklearnTrainer().load(tmp_path, NUMBER).predict(inputs), model.predict(inputs))
 
 
+def test_an_older_models_way_to_read_categories_has_the_name_it_had(tmp_path: Path) -> None:
+    towns = replace(BINARY, fields=(TOWN,))
+    model = SklearnTrainer().fit(job(towns), config("hist_gradient_boosting")).model
+    model.save(tmp_path)
+    card = json.loads((tmp_path / "model.json").read_text())
+    reading, (field,) = card["asking"]["reading"], card["reads"]["fields"]
+    reading["codes"] = reading.pop("categories")
+    assert (reading["codes"], field["kind"]) == ("native", "category_index")
+    field["kind"] = "codes"
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    inputs = job(towns).validation.inputs
+    assert np.array_equal(SklearnTrainer().load(tmp_path, towns).predict(inputs), model.predict(inputs))
+
+
 def test_an_older_model_with_sigmoids_of_its_own_is_refused(tmp_path: Path) -> None:
     SklearnTrainer().fit(job(BINARY), config("svm")).model.save(tmp_path)
     card = json.loads((tmp_path / "model.json").read_text())
@@ -185,8 +199,8 @@ def test_the_validation_rows_teach_nothing() -> None:
 def test_a_category_is_one_column_whose_values_split_in_any_way() -> None:
     town = replace(TOWN, shape=(40,), labels=())
     spec = Spec(fields=(town,), task="binary", classes=("no", "yes"))
-    codes = np.random.default_rng(0).integers(0, 40, 2_000).astype(np.int32)
-    rows = Examples(inputs=ModelInput(blocks={"town": codes}, num_rows=2_000), target=(codes % 2).astype(np.int64))
+    indices = np.random.default_rng(0).integers(0, 40, 2_000).astype(np.int32)
+    rows = Examples(inputs=ModelInput(blocks={"town": indices}, num_rows=2_000), target=(indices % 2).astype(np.int64))
     wanted = config("hist_gradient_boosting", max_iter=1, max_leaf_nodes=2, learning_rate=1, patience=None)
     model = SklearnTrainer().fit(Job(spec=spec, train=rows, validation=rows), wanted).model
     answers = model.predict(rows.inputs)

@@ -212,7 +212,7 @@ def test_reads_blocks_that_must_not_be_written_to() -> None:
     assert math.isfinite(TorchTrainer().fit(job, config()).model.predict(job.train.inputs)[0])
 
 
-COLOUR = Field(name="colour", kind="codes", shape=(3,), labels=("a", "b", "c"))
+COLOUR = Field(name="colour", kind="category_index", shape=(3,), labels=("a", "b", "c"))
 NOTE = Field(name="note", kind="tokens", shape=(6,), vocabulary=9)
 TABLE = Spec(fields=(NUMBER, COLOUR, NOTE), task="binary", classes=("left", "right"))
 

@@ -14,7 +14,7 @@ from tasks.trainers.torch.mix import Mixture, box, draw_mixture, mix_blocks
 
 SCAN = Field(name="scan", kind="image", shape=(3, 10, 14), factor=(1.0,) * 3, offset=(0.0,) * 3)
 AGE = Field(name="age", kind="dense", shape=(2,), labels=("age", "age missing"))
-COLOUR = Field(name="colour", kind="codes", shape=(4,), labels=("a", "b", "c", "d"))
+COLOUR = Field(name="colour", kind="category_index", shape=(4,), labels=("a", "b", "c", "d"))
 NOTE = Field(name="note", kind="tokens", shape=(5,), vocabulary=9)
 SPEC = Spec(fields=(SCAN, AGE, COLOUR, NOTE), task="binary", classes=("no", "yes"))
 
@@ -53,8 +53,8 @@ def test_mixup_is_the_formula_in_every_column() -> None:
     for name in ("scan", "age"):
         values = before[name].float()
         assert torch.allclose(after[name], own * values + other * values[mixed.partner])
-    places = torch.nn.functional.one_hot(before["colour"].long(), 4).float()
-    assert torch.allclose(after["colour"], own * places + other * places[mixed.partner])
+    weights = torch.nn.functional.one_hot(before["colour"].long(), 4).float()
+    assert torch.allclose(after["colour"], own * weights + other * weights[mixed.partner])
     assert torch.allclose(after["colour"].sum(dim=1), torch.ones(6))
     expected = before["note"] if own >= 0.5 else before["note"][mixed.partner]
     assert torch.equal(after["note"], expected)

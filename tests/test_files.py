@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks import files
+from tasks.errors import UserError
+
+FULL = Path("/dev/full")
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write_folder(path: Path, text: str) -> None:
+    with files.aside(path) as draft:
+        draft.mkdir()
+        (draft / "file").write_text(text)
+
+
+def half_written_file(path: Path) -> None:
+    with files.aside(path) as draft:
+        draft.write_text("half")
+        raise RuntimeError("in between")
+
+
+def half_written_folder(path: Path) -> None:
+    with files.aside(path) as draft:
+        draft.mkdir()
+        (draft / "file").write_text("half")
+        raise RuntimeError("in between")
+
+
+@pytest.mark.parametrize("write", [half_written_file, half_written_folder])
+def test_a_failure_leaves_what_stood_there_and_nothing_else(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    with pytest.raises(RuntimeError):
+        write(tmp_path / "new")
+    assert names(tmp_path) == []
+    files.write_text(tmp_path / "old.json", "as it was")
+    write_folder(tmp_path / "folder", "as it was too")
+    for target in ("old.json", "folder"):
+        with pytest.raises(RuntimeError):
+            write(tmp_path / target)
+    assert names(tmp_path) == ["folder", "old.json"]
+    assert (tmp_path / "old.json").read_text() == "as it was"
+    assert (tmp_path / "folder" / "file").read_text() == "as it was too"
+
+
+def test_nothing_is_seen_at_the_place_before_the_end(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "file", "old")
+    with files.aside(tmp_path / "file") as draft:
+        draft.write_text("new")
+        assert (tmp_path / "file").read_text() == "old"
+    assert (tmp_path / "file").read_text() == "new"
+
+
+def test_a_file_and_a_folder_take_each_others_place(tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    files.write_text(place, "a file")
+    write_folder(place, "a folder")
+    assert (place / "file").read_text() == "a folder"
+    files.write_text(place, "a file again")
+    assert names(tmp_path) == ["place"]
+    assert place.read_text() == "a file again"
+
+
+def test_what_a_killed_process_left_is_removed_and_that_of_another_at_work_stays(tmp_path: Path) -> None:
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    for process in (os.getpid(), killed.pid, os.getppid()):
+        draft = tmp_path / f".folder.{process}.tmp"
+        draft.mkdir()
+        (draft / "file").write_text("half")
+    write_folder(tmp_path / "folder", "whole")
+    assert names(tmp_path) == [f".folder.{os.getppid()}.tmp", "folder"]
+    assert (tmp_path / "folder" / "file").read_text() == "whole"
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink], ids=["hard link", "symbolic link"])
+def test_a_link_into_the_cache_is_replaced_never_written_through(
+    tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    cache, work = tmp_path / "cache", tmp_path / "work"
+    files.write_json(cache / "report", {"a": 1})
+    work.mkdir()
+    link(cache / "report", work / "report.json")
+    files.write_json(work / "report.json", {"a": 2})
+    assert files.read_json(cache / "report") == {"a": 1}
+    assert files.read_json(work / "report.json") == {"a": 2}
+
+
+def test_a_folder_that_is_a_link_is_replaced_and_its_target_kept(tmp_path: Path) -> None:
+    write_folder(tmp_path / "cache", "old")
+    (tmp_path / "folder").symlink_to(tmp_path / "cache")
+    write_folder(tmp_path / "folder", "new")
+    assert not (tmp_path / "folder").is_symlink()
+    assert (tmp_path / "cache" / "file").read_text() == "old"
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    files.write_text(tmp_path / "dangling", "here again")
+    assert not (tmp_path / "dangling").is_symlink()
+
+
+def fill_disk(path: Path) -> None:
+    with files.aside(path) as draft:
+        draft.symlink_to(FULL)
+        draft.write_text("x" * 100_000)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a device that is always full")
+def test_a_disk_that_fills_leaves_nothing_half_written(tmp_path: Path) -> None:
+    for before in ([], ["file"]):
+        with pytest.raises(UserError, match="file: the disk is full; make room and run again"):
+            fill_disk(tmp_path / "file")
+        assert names(tmp_path) == before
+        files.write_text(tmp_path / "file", "as it was")
+    assert (tmp_path / "file").read_text() == "as it was"
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk is full"),
+        (errno.EACCES, "cannot be written"),
+        (errno.EROFS, "cannot be written"),
+    ],
+)
+def test_the_systems_refusals_are_the_users_to_mend(tmp_path: Path, number: int, message: str) -> None:
+    with pytest.raises(UserError, match=f"file: {message}") as caught, files.aside(tmp_path / "file"):
+        raise OSError(number, os.strerror(number))
+    assert isinstance(caught.value.__cause__, OSError)
+    assert names(tmp_path) == []
+
+
+def test_other_failures_of_the_system_are_not_hidden(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Input/output error"), files.aside(tmp_path / "file"):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    assert names(tmp_path) == []
+
+
+def test_json_is_for_people(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a" / "file.json", {"größe": [1, 2.5, None]})
+    assert (tmp_path / "a" / "file.json").read_bytes().decode() == (
+        '{\n  "größe": [\n    1,\n    2.5,\n    null\n  ]\n}\n'
+    )
+    with pytest.raises(ValueError, match="Out of range float"):
+        files.write_json(tmp_path / "a" / "file.json", float("nan"))
+    assert files.read_json(tmp_path / "a" / "file.json") == {"größe": [1, 2.5, None]}
+
+
+def test_a_json_file_that_is_not_there_names_the_stage_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere: there is no .*; run the stage that makes it"):
+        files.read_json(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"a": 1', b"\xff\xfe"])
+def test_a_damaged_json_file_is_named(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "file.json").write_bytes(damaged)
+    with pytest.raises(UserError, match=r"file\.json: damaged .*; remove it and run the stage that makes it again"):
+        files.read_json(tmp_path / "file.json")
+
+
+@pytest.mark.parametrize("write", [files.write_bytes, files.write_lasting])
+def test_bytes_are_written_as_they_are(tmp_path: Path, write: Callable[[Path, bytes], Any]) -> None:
+    write(tmp_path / "file", b"\x00\xff")
+    assert (tmp_path / "file").read_bytes() == b"\x00\xff"
+
+
+def test_line_ends_are_written_as_given(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "file", "a\nb\r\n")
+    assert (tmp_path / "file").read_bytes() == b"a\nb\r\n"

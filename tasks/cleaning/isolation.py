@@ -10,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
-from tasks.cleaning.stable_sample import HASH, StableSample
 from tasks.params.clean import Outliers
 from tasks.tables.row_hashes import row_hashes
+from tasks.tables.samples import HASH, StableSample
 
 RULE = "outlier"
 

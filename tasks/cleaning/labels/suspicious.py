@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.labels.models import ClassModel, FeatureEncoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
-from tasks.cleaning.stable_sample import HASH, StableSample
 from tasks.params.clean import CleanLabels
 from tasks.params.config import ColumnTypeName
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import row_hashes, unit_interval
+from tasks.tables.samples import HASH, StableSample
 
 RULE = "suspicious_label"
 

@@ -14,14 +14,15 @@ from tasks.columns.base import round_significant
 from tasks.columns.category.column import CategoryColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.tables.dataset import Column
+from tasks.tables.row_hashes import row_hashes
+from tasks.tables.samples import HASH, smallest
 
 SAMPLE = 2_000
 """Different values that are looked at, a column: an unbiased sample, so shares are right to 0.02 (two deviations)."""
 
 _LONGEST = 2_000
 """Characters of a value that are looked at."""
-_SEED = 0
-_EMPTY = pl.DataFrame(schema={"hash": pl.UInt64(), "value": pl.String()})
+_EMPTY = pl.DataFrame(schema={HASH: pl.UInt64(), "value": pl.String()})
 _NUM_EXAMPLES = 3
 _FREE_TEXT_WORDS = 3
 _LOOKED_AT = ("number", "category", "text")
@@ -58,9 +59,8 @@ PersonalSamples = tuple[PersonalSample, ...]
 def look(rows: pl.DataFrame, columns: Sequence[Column]) -> PersonalSamples:
     """What some rows hold in the columns that could be personal: up to `SAMPLE` different values of each.
 
-    These are the values with the smallest hashes (bottom-k sampling, Cohen and Kaplan 2007), which any cut of the rows
-    into parts and any order of them leave the same. The hash is polars' own: fast, and the same on every machine for
-    one version of polars. Numbers must be whole to be anybody's number.
+    These are the values with the smallest hashes (see `tasks.tables.samples`), which any cut of the rows into parts
+    and any order of them leave the same. Numbers must be whole to be anybody's number.
     """
     return tuple(_look(rows[column.name], column) for column in columns if column.type in _LOOKED_AT)
 
@@ -85,25 +85,17 @@ def _look(values: pl.Series, column: Column) -> PersonalSample:
 
 
 def _smallest(values: pl.Series) -> pl.DataFrame:
-    """The values with the `SAMPLE` smallest hashes.
-
-    Hashes are even over 64 bits: about four times `SAMPLE` of the values lie below the limit, fewer than it never do.
-    """
-    values = values.unique()
-    hashes = pl.DataFrame({"hash": values.hash(_SEED)}).with_row_index("place")
-    if len(values) > 8 * SAMPLE:
-        limit = 2**64 * 4 * SAMPLE // len(values)
-        hashes = hashes.filter(pl.col("hash") < pl.lit(limit, dtype=pl.UInt64))
-    chosen = hashes.bottom_k(SAMPLE, by="hash")
-    texts = CategoryColumn().cast(values.gather(chosen["place"])).str.slice(0, _LONGEST)
-    return pl.DataFrame({"hash": chosen["hash"], "value": texts})
+    """The different values with the `SAMPLE` smallest hashes, as text."""
+    distinct = values.unique().alias("value").to_frame()
+    chosen = smallest(distinct.with_columns(row_hashes(distinct, ["value"]).alias(HASH)), SAMPLE)
+    return chosen.select(HASH, CategoryColumn().cast(chosen["value"]).str.slice(0, _LONGEST))
 
 
 def _merged(one: PersonalSample, other: PersonalSample) -> PersonalSample:
     if not (one.is_open and other.is_open):
         return PersonalSample(one.name, one.type, _EMPTY, is_open=False)
-    both = pl.concat([one.sample, other.sample]).unique("hash").bottom_k(SAMPLE, by="hash")
-    return PersonalSample(one.name, one.type, both, is_open=True)
+    both = pl.concat([one.sample, other.sample]).unique(HASH)
+    return PersonalSample(one.name, one.type, smallest(both, SAMPLE), is_open=True)
 
 
 def _judged(look: PersonalSample) -> Iterator[PersonalColumn]:

@@ -7,11 +7,10 @@ from typing import Any
 
 from tasks.cleaning.duplicates import find_repeats
 from tasks.cleaning.findings import Found
-from tasks.cleaning.isolation import isolated
 from tasks.cleaning.labels.suspicious import suspicious_labels
 from tasks.cleaning.near.images import near_images
 from tasks.cleaning.near.texts import near_texts
-from tasks.cleaning.outliers import learn_bounds, outside
+from tasks.cleaning.outliers import isolated, learn_bounds, outside
 from tasks.cleaning.repairs import outlier_settings
 from tasks.cleaning.rows_under_repair import RowsUnderRepair
 from tasks.params.clean import Action, Clean

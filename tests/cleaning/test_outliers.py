@@ -7,18 +7,26 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
-from tasks.cleaning.findings import ROW, SCHEMA, Parts
-from tasks.cleaning.isolation import RULE
-from tasks.cleaning.outliers import Bounds, learn_bounds, outside
+from tasks.cleaning.findings import ROW, SCHEMA, Found, Parts
+from tasks.cleaning.outliers import RULE, Bounds, isolated, learn_bounds, outside
 from tasks.params.clean import Outliers
 
 INVARIANT = settings(derandomize=True, deadline=None, max_examples=40)
 IQR, MAD = Outliers(method="iqr"), Outliers(method="mad")
 
 
+FOREST = Outliers(method="isolation_forest", share=0.02)
+NAMES = ["x", "y", "z"]
+STRANGE = [10, 200, 399]
+
+
 def numbered(**columns: list[float | None]) -> pl.DataFrame:
-    frame = pl.DataFrame({name: pl.Series(values, dtype=pl.Float64) for name, values in columns.items()})
+    return with_numbers(pl.DataFrame({name: pl.Series(values, dtype=pl.Float64) for name, values in columns.items()}))
+
+
+def with_numbers(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.int_range(frame.height, dtype=pl.Int64).alias(ROW))
 
 
@@ -123,3 +131,72 @@ def test_a_number_that_reads_like_its_bound_is_told_with_all_its_digits() -> Non
 def test_nothing_is_outside_without_bounds() -> None:
     assert outside(in_parts(numbered(x=[1.0])), {"x": None}).is_empty()
     assert outside(in_parts(numbered(x=[])), {"x": Bounds(low=0, high=1, spread=1, method="iqr")}).is_empty()
+
+
+def table(num_rows: int = 400) -> pl.DataFrame:
+    """Three numbers that go together, but for three rows; each of their numbers is common by itself."""
+    drawn = np.random.default_rng(0)
+    x = drawn.normal(size=num_rows)
+    numbers = np.stack(
+        [x, x + drawn.normal(scale=0.05, size=num_rows), -x + drawn.normal(scale=0.05, size=num_rows)], 1
+    )
+    numbers[STRANGE] = [[2.5, -2.5, 2.5], [-2.5, 2.5, -2.5], [2.5, -2.5, -2.5]]
+    return with_numbers(pl.DataFrame(numbers, schema=NAMES))
+
+
+def isolated_rows(frame: pl.DataFrame, size: int = 1_000, how: Outliers = FOREST) -> Found:
+    return isolated(in_parts(frame, size), NAMES, how)
+
+
+def test_rows_whose_numbers_do_not_go_together_are_found() -> None:
+    rows = isolated_rows(table())
+    assert rows.schema == pl.Schema(SCHEMA)
+    assert set(STRANGE) <= set(rows["row"])
+    assert rows["rule"].unique().to_list() == [RULE]
+    assert rows["reason"].str.starts_with("numbers stand apart").all()
+    assert rows["score"].is_between(0, 1).all()
+
+
+@pytest.mark.parametrize("share", [0.001, 0.0125, 0.1])
+def test_the_share_of_the_rows_is_kept(share: float) -> None:
+    assert isolated_rows(table(), how=FOREST.model_copy(update={"share": share})).height == int(share * 400)
+
+
+@pytest.mark.parametrize("size", [13, 150, 399])
+def test_the_cut_into_parts_does_not_matter_to_the_forest(size: int) -> None:
+    assert isolated_rows(table(), size).equals(isolated_rows(table()))
+
+
+def test_the_order_of_rows_does_not_matter_to_the_forest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.cleaning.outliers.MOST_ROWS", 300)
+    frame = table()
+    shuffled = frame.sample(fraction=1, shuffle=True, seed=1)
+    assert isolated_rows(shuffled, 17).equals(isolated_rows(frame, 100))
+
+
+def test_threads_do_not_matter_to_the_forest() -> None:
+    rows = isolated_rows(table())
+    with threadpool_limits(1):
+        assert isolated_rows(table()).equals(rows)
+
+
+def test_missing_and_infinite_numbers_are_read() -> None:
+    frame = with_numbers(
+        pl.DataFrame(
+            {"x": [None, 1.0, math.inf, 2.0] * 25, "y": [math.nan, 1.0, 1e300, -math.inf] * 25, "z": [None] * 100},
+            schema_overrides={"z": pl.Float64},
+        )
+    )
+    assert isolated_rows(frame).height <= 2
+
+
+def test_rows_that_tie_at_the_limit_are_not_found() -> None:
+    """All alike: to take one would be to take it for its place in the table."""
+    alike = pl.DataFrame({name: [1.0] * 50 for name in NAMES})
+    assert isolated_rows(with_numbers(alike), how=FOREST.model_copy(update={"share": 0.1})).is_empty()
+
+
+def test_nothing_is_found_among_no_rows_and_no_columns() -> None:
+    assert isolated_rows(table(400).clear()).is_empty()
+    assert isolated(in_parts(table(), 100), [], FOREST).is_empty()
+    assert isolated(lambda: iter(()), NAMES, FOREST).is_empty()

@@ -110,11 +110,11 @@ def _add(options: argparse.Namespace) -> int:
 
 def _init(options: argparse.Namespace) -> int:
     from tasks.drafting.pipeline import init_pipeline
-    from tasks.drafting.show import show_found
+    from tasks.drafting.show import show_draft
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "dry_run": options.dry_run}
-    show_found(init_pipeline(project, options.name, options.source, options.target, **given), project)
+    show_draft(init_pipeline(project, options.name, options.source, options.target, **given), project)
     return 0
 
 
@@ -122,8 +122,8 @@ def _expect(options: argparse.Namespace) -> int:
     from tasks.drafting.expect import redraft
 
     project = Project(root=find_root())
-    found = redraft(project, _chosen(project, options.pipeline), write=options.write)
-    print("\n".join(found.lines()))  # noqa: T201
+    redrafted = redraft(project, _chosen(project, options.pipeline), write=options.write)
+    print("\n".join(redrafted.lines()))  # noqa: T201
     return 0
 
 

@@ -118,11 +118,11 @@ def _tracking(project: Project) -> Iterator[Check]:
 
     uri = tracking_uri(project)
     try:
-        found = check_store(project)
+        state = check_store(project)
     except UserError as error:
         yield Check("tracking", uri, str(error))
         return
-    yield Check("tracking", f"{uri}: {found}")
+    yield Check("tracking", f"{uri}: {state}")
 
 
 def _dvc(project: Project) -> Iterator[Check]:

@@ -114,12 +114,12 @@ def _set_idx_files(source: Any, given: str, root: Path) -> None:
     folder = Path(given)
     if not folder.is_dir():
         raise UserError(f"{given}: there is no such folder; give --source the folder that holds the IDX files")
-    there = {_plain_name(path): path for path in sorted(folder.iterdir())}
+    by_name = {_plain_name(path): path for path in sorted(folder.iterdir())}
     for key in [name for name in source if name != "kind"]:
-        found = there.get(_plain_name(Path(source[key])))
-        if found is None:
+        match = by_name.get(_plain_name(Path(source[key])))
+        if match is None:
             raise UserError(f"{given}: holds no {Path(source[key]).name} (ingest.source.{key}); put it there")
-        source[key] = _from_root(str(found), root)
+        source[key] = _from_root(str(match), root)
 
 
 def _plain_name(path: Path) -> str:

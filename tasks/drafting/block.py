@@ -56,15 +56,15 @@ class Draft:
     @property
     def settings(self) -> dict[str, dict[str, Any]]:
         """What `ingest.columns` says of each column."""
-        found: dict[str, dict[str, Any]] = {}
+        settings: dict[str, dict[str, Any]] = {}
         for finding in self.findings:
             for name in finding.columns:
                 if finding.role:
-                    found.setdefault(name, {})["role"] = finding.role
+                    settings.setdefault(name, {})["role"] = finding.role
                 if finding.missing:
-                    cells = found.setdefault(name, {}).get("missing", [])
-                    found[name]["missing"] = [*cells, *(cell for cell in finding.missing if cell not in cells)]
-        return found
+                    cells = settings.setdefault(name, {}).get("missing", [])
+                    settings[name]["missing"] = [*cells, *(cell for cell in finding.missing if cell not in cells)]
+        return settings
 
 
 def block_text(draft: Draft) -> str:
@@ -99,13 +99,13 @@ def indented(text: str, columns: int) -> str:
 
 def _remarks(draft: Draft) -> list[str]:
     """What was found and changes nothing in the block."""
-    told = [
+    remarks = [
         finding
         for finding in by_weight(draft.findings)
         if finding.is_warning and not (finding.role or finding.missing or finding.proposal)
     ]
-    lines = [line for finding in told[:_MOST_COMMENTS] for line in comment(finding.message, 4)]
-    rest = len(told) - _MOST_COMMENTS
+    lines = [line for finding in remarks[:_MOST_COMMENTS] for line in comment(finding.message, 4)]
+    rest = len(remarks) - _MOST_COMMENTS
     return [*lines, *(comment(f"... and {rest} more that `modelwright init` prints", 4) if rest > 0 else [])]
 
 

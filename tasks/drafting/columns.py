@@ -17,7 +17,7 @@ from tasks.sources.base import NumberFormat
 
 MAX_COUNTED = 1_000
 """Distinct values that are counted one by one; of more, only how many there are."""
-_MAX_ODD = 50
+_MAX_NON_NUMERIC = 50
 _HEAD = 4_000
 """Values looked at before all of a batch are counted: many distinct ones among them make counting a waste."""
 
@@ -43,7 +43,7 @@ class Extremes:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnStatistics:
-    """One column in all rows seen so far."""
+    """One column in all rows so far."""
 
     num_rows: int = 0
     num_missing: int = 0
@@ -52,7 +52,7 @@ class ColumnStatistics:
     extremes: Extremes = field(default_factory=Extremes)
     counts: Mapping[Hashable, int] | None = field(default_factory=dict)
     """Of each value as it is written; None beyond MAX_COUNTED of them."""
-    odd: Mapping[str, int] | None = field(default_factory=dict)
+    non_numeric: Mapping[str, int] | None = field(default_factory=dict)
     """Of each cell that is no number; None when they are many, as in a column of words."""
     sketch: Sketch = field(default_factory=sketch.empty)
 
@@ -88,7 +88,7 @@ def grow(state: ColumnStatistics, values: pl.Series, numbers: pl.Series | None, 
         num_numbers=state.num_numbers + (0 if numbers is None else len(numbers) - numbers.null_count()),
         extremes=state.extremes if numbers is None else state.extremes.merge(_extremes(numbers)),
         counts=counts,
-        odd=_odd(state.odd, values, numbers),
+        non_numeric=_count_non_numeric(state.non_numeric, values, numbers),
         sketch=state.sketch if counts is not None else _sketched(state, values, seed),
     )
 
@@ -121,18 +121,20 @@ def _extremes(numbers: pl.Series) -> Extremes:
     return Extremes(low=low, high=high, num_low=int((finite == low).sum()), num_high=int((finite == high).sum()))
 
 
-def _odd(seen: Mapping[str, int] | None, values: pl.Series, numbers: pl.Series | None) -> Mapping[str, int] | None:
-    if seen is None or numbers is None or values.dtype != pl.String:
+def _count_non_numeric(
+    non_numeric: Mapping[str, int] | None, values: pl.Series, numbers: pl.Series | None
+) -> Mapping[str, int] | None:
+    if non_numeric is None or numbers is None or values.dtype != pl.String:
         return None
-    strange = values.filter(numbers.is_null() & values.is_not_null())
-    if strange.is_empty():
-        return seen
-    if strange.head(_HEAD).n_unique() > _MAX_ODD:
+    cells = values.filter(numbers.is_null() & values.is_not_null())
+    if cells.is_empty():
+        return non_numeric
+    if cells.head(_HEAD).n_unique() > _MAX_NON_NUMERIC:
         return None
-    total = Counter(seen)
-    batch = strange.alias("value").value_counts()
+    total = Counter(non_numeric)
+    batch = cells.alias("value").value_counts()
     total.update(dict(zip(*(column.to_list() for column in batch.get_columns()), strict=True)))
-    return total if len(total) <= _MAX_ODD else None
+    return total if len(total) <= _MAX_NON_NUMERIC else None
 
 
 def _float(value: Any) -> float:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from tasks.drafting import labels, people, roles, shapes
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
+from tasks.drafting.inspection import Inspection
 from tasks.drafting.leaks import find_leaks
-from tasks.drafting.look import SourceLook
 from tasks.drafting.missing import find_sentinels
 from tasks.drafting.model import ModelChoice, choose_model, one_picture
 from tasks.drafting.splits import SplitChoice, choose_split, with_consequences
@@ -25,14 +25,14 @@ _TOGETHER: dict[Kind, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
-    """What was chosen, and all that was found, by weight. `share_gone`: rows that `clean` will take out."""
+    """What was chosen, and all that was found, by weight. `share_quarantined`: rows that `clean` will take out."""
 
     target: TargetGuess
     features: tuple[str, ...]
     findings: tuple[Finding, ...]
     choice: ModelChoice
     split: SplitChoice
-    share_gone: float
+    share_quarantined: float
     of_source: Mapping[str, str]
     """The roles of the columns that the source adds."""
 
@@ -45,11 +45,14 @@ class Decisions:
         return next((finding.role for finding in self.findings if finding.role and name in finding.columns), "feature")
 
 
-def decide(seen: SourceLook, target_name: str | None, from_names: bool) -> Decisions:
+def decide(inspection: Inspection, target_name: str | None, from_names: bool) -> Decisions:
     """Everything from the facts alone. Raises UserError when there is nothing to predict, or nothing to learn from."""
-    facts = seen.facts
-    taken = {**dict.fromkeys(seen.id_columns, "id"), **({seen.split_column: "split"} if seen.split_column else {})}
-    target, one_hot = _target(seen, target_name, taken, from_names)
+    facts = inspection.facts
+    taken = {
+        **dict.fromkeys(inspection.id_columns, "id"),
+        **({inspection.split_column: "split"} if inspection.split_column else {}),
+    }
+    target, one_hot = _target(inspection, target_name, taken, from_names)
     classes = classes_of(facts, target)
     findings = _roles(facts, target, taken, from_names)
     findings += labels.describe_one_hot(facts, one_hot, target)
@@ -58,27 +61,27 @@ def decide(seen: SourceLook, target_name: str | None, from_names: bool) -> Decis
     findings = _some_feature_left(facts, target, taken, findings)
     features = _features(facts, target, taken, findings)
     rare = [_as_cells(finding, classes) for finding in labels.find_rare_classes(facts, target, classes.counts)]
-    findings += [*seen.findings, *rare, *_remarks(facts, target, features, findings)]
+    findings += [*inspection.findings, *rare, *_remarks(facts, target, features, findings)]
     target = _task_without(target, classes, rare)
-    left = {name: count for name, count in classes.counts.items() if not _is_gone(name, classes, rare)}
-    num_gone = sum(classes.counts.values()) - sum(left.values())
+    left = {name: count for name, count in classes.counts.items() if not _is_set_aside(name, classes, rare)}
+    num_set_aside = sum(classes.counts.values()) - sum(left.values())
     content = _content(facts, target, features, findings)
-    share_gone = labels.share_quarantined(facts, target.name, content, num_gone)
-    split = choose_split(facts, seen.source, findings, round(facts.num_rows * (1 - share_gone)))
+    share_quarantined = labels.share_quarantined(facts, target.name, content, num_set_aside)
+    split = choose_split(facts, inspection.source, findings, round(facts.num_rows * (1 - share_quarantined)))
     return Decisions(
         target=target,
         features=tuple(features),
         findings=tuple(by_weight(with_consequences(findings, split, facts))),
-        choice=choose_model(facts, target, features, left, seen.side),
+        choice=choose_model(facts, target, features, left, inspection.side),
         split=split,
         of_source=taken,
-        share_gone=share_gone,
+        share_quarantined=share_quarantined,
     )
 
 
 def _task_without(target: TargetGuess, classes: Classes, rare: list[Finding]) -> TargetGuess:
     """Of three classes, when one is set aside, two are left."""
-    num_left = sum(not _is_gone(name, classes, rare) for name in classes.counts)
+    num_left = sum(not _is_set_aside(name, classes, rare) for name in classes.counts)
     return replace(target, task="binary") if target.task == "multiclass" and num_left == 2 else target
 
 
@@ -91,12 +94,12 @@ def _content(facts: Facts, target: TargetGuess, features: list[str], findings: l
 
 
 def _target(
-    seen: SourceLook, name: str | None, taken: Collection[str], from_names: bool
+    inspection: Inspection, name: str | None, taken: Collection[str], from_names: bool
 ) -> tuple[TargetGuess, tuple[str, ...]]:
     """The target and, if the label lies over several columns, these."""
-    facts, one_hot = seen.facts, labels.one_hot_label(seen.facts)
+    facts, one_hot = inspection.facts, labels.one_hot_label(inspection.facts)
     if name is not None:
-        return given_target(facts, name, seen.location), one_hot
+        return given_target(facts, name, inspection.location), one_hot
     if one_hot:
         best = labels.largest(facts, one_hot)
         return TargetGuess(
@@ -105,7 +108,7 @@ def _target(
     if from_names:
         return first_part(facts, taken), ()
     identifiers = {name for finding in roles.find_identifiers(facts, taken) for name in finding.columns}
-    return guess_target(facts, {*taken, *identifiers}, seen.location), ()
+    return guess_target(facts, {*taken, *identifiers}, inspection.location), ()
 
 
 def _roles(facts: Facts, target: TargetGuess, taken: Collection[str], from_names: bool) -> list[Finding]:
@@ -122,22 +125,22 @@ def _roles(facts: Facts, target: TargetGuess, taken: Collection[str], from_names
 
 def _parts_of_names(facts: Facts, known: Collection[str]) -> list[Finding]:
     """Parts of files' names are no input; one of words that come again and again may be whose recording it is."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for name in facts.names:
         if name in known or not name.startswith("part_"):
             continue
         is_enough = facts.types[name] == "category" and facts.state(name).num_distinct >= people.FEWEST_ENTITIES
-        if is_enough and not any(finding.role == "group" for finding in found):
-            found.append(people.group_finding(facts, name))
+        if is_enough and not any(finding.role == "group" for finding in findings):
+            findings.append(people.group_finding(facts, name))
         else:
-            said = f"{name} is a part of the files' names, and no input."
-            found.append(Finding(kind="pattern", columns=(name,), message=said, role="id"))
-    return found
+            message = f"{name} is a part of the files' names, and no input."
+            findings.append(Finding(kind="pattern", columns=(name,), message=message, role="id"))
+    return findings
 
 
 def _features(facts: Facts, target: TargetGuess, taken: Collection[str], findings: list[Finding]) -> list[str]:
-    gone = {target.name, *taken, *(name for finding in findings if finding.role for name in finding.columns)}
-    return [name for name in facts.names if name not in gone]
+    excluded = {target.name, *taken, *(name for finding in findings if finding.role for name in finding.columns)}
+    return [name for name in facts.names if name not in excluded]
 
 
 def _some_feature_left(
@@ -173,8 +176,8 @@ def _remarks(facts: Facts, target: TargetGuess, features: list[str], findings: l
         *people.find_sensitive(facts, unused),
         *roles.find_codes(facts, unused),
     ]
-    for kind, said in _TOGETHER.items():
-        remarks = gathered(remarks, kind, said)
+    for kind, statement in _TOGETHER.items():
+        remarks = gathered(remarks, kind, statement)
     return remarks
 
 
@@ -184,5 +187,5 @@ def _as_cells(finding: Finding, classes: Classes) -> Finding:
     return replace(finding, missing=cells) if finding.missing else finding
 
 
-def _is_gone(name: str, classes: Classes, rare: list[Finding]) -> bool:
+def _is_set_aside(name: str, classes: Classes, rare: list[Finding]) -> bool:
     return any(classes.cells[name][0] in finding.missing for finding in rare)

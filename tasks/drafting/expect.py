@@ -20,12 +20,12 @@ from tasks.validation.expectations import columns_of, digest_of, draft_suite, ke
 from tasks.validation.findings import shown
 from tasks.validation.suite_file import read_suite_json
 
-ChangeKind = Literal["new", "changed", "gone", "edited", "left out"]
+ChangeKind = Literal["new", "changed", "dropped", "edited", "left out"]
 
-_SAID: dict[ChangeKind, str] = {
+_PHRASES: dict[ChangeKind, str] = {
     "new": "is new",
     "changed": "would be drafted otherwise now",
-    "gone": "would not be drafted any more",
+    "dropped": "would not be drafted any more",
     "edited": "was edited, and stays as it is",
     "left out": "was taken out, and stays out",
 }
@@ -43,12 +43,12 @@ class Change:
     def sentence(self) -> str:
         """Such as `expect_column_values_to_be_between(age) is new: min_value 0, max_value 90; critical`."""
         demands = [_demanded(entry) for entry in (self.kept, self.drafted) if entry is not None]
-        return f"{self.key} {_SAID[self.kind]}: {' -> '.join(demands)}"
+        return f"{self.key} {_PHRASES[self.kind]}: {' -> '.join(demands)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Redraft:
-    """What `modelwright expect` found, and whether the suite's file was written."""
+    """How a suite differs from its new draft, and whether the suite's file was written."""
 
     suite: str
     changes: tuple[Change, ...]
@@ -58,12 +58,12 @@ class Redraft:
         """For people: a line per difference, and what may be done."""
         if not self.changes:
             return [f"{self.suite}: as it would be drafted now"]
-        open_ones = sum(change.kind in ("new", "changed", "gone") for change in self.changes)
-        found = [f"  {change.sentence()}" for change in self.changes]
+        open_ones = sum(change.kind in ("new", "changed", "dropped") for change in self.changes)
+        lines = [f"  {change.sentence()}" for change in self.changes]
         if self.written:
-            return [f"wrote {self.suite}:", *found]
+            return [f"wrote {self.suite}:", *lines]
         advice = "nothing was written; --write takes over what nobody edited" if open_ones else "nothing to take over"
-        return [f"{self.suite} differs from what would be drafted now:", *found, advice]
+        return [f"{self.suite} differs from what would be drafted now:", *lines, advice]
 
 
 def redraft(project: Project, name: str, *, write: bool = False) -> Redraft:
@@ -93,20 +93,20 @@ def differences(kept: dict[str, Any], drafted: dict[str, Any]) -> list[Change]:
     """How the suites differ, in the order of the kept one, then of the drafted one."""
     old, new = _by_key(kept["expectations"]), _by_key(drafted["expectations"])
     columns = _known_columns(drafted["expectations"])
-    found = [_of_kept(key, entry, new.get(key), kept, columns) for key, entry in old.items()]
-    found += [_of_missing(key, entry, kept) for key, entry in new.items() if key not in old]
-    return [change for change in found if change is not None]
+    changes = [_of_kept(key, entry, new.get(key), kept, columns) for key, entry in old.items()]
+    changes += [_of_missing(key, entry, kept) for key, entry in new.items() if key not in old]
+    return [change for change in changes if change is not None]
 
 
 def merge(kept: dict[str, Any], drafted: dict[str, Any], changes: Iterable[Change]) -> dict[str, Any]:
-    """The kept suite with what is new, changed or gone taken over, and all that was drafted remembered."""
-    taken = {change.key: change for change in changes if change.kind in ("new", "changed", "gone")}
+    """The kept suite with what is new, changed or dropped taken over, and all that was drafted remembered."""
+    taken = {change.key: change for change in changes if change.kind in ("new", "changed", "dropped")}
     entries = [_replaced(entry, taken.get(key_of(entry))) for entry in kept["expectations"]]
     entries += [change.drafted for change in taken.values() if change.kind == "new"]
     remembered = {**drafted["drafted"], **kept.get("drafted", {})}
     now = {key: digest for key, digest in drafted["drafted"].items() if key in taken}
-    gone = {key for key, change in taken.items() if change.kind == "gone"}
-    record = {key: digest for key, digest in {**remembered, **now}.items() if key not in gone}
+    dropped = {key for key, change in taken.items() if change.kind == "dropped"}
+    record = {key: digest for key, digest in {**remembered, **now}.items() if key not in dropped}
     edited = {change.key for change in changes if change.kind == "edited"} - kept.get("drafted", {}).keys()
     return {
         **kept,
@@ -121,10 +121,10 @@ def _of_kept(
     """None where there is nothing to say: as drafted, or a person's own."""
     untouched = kept.get("drafted", {}).get(key) == digest_of(entry)
     if drafted is None:
-        gone = not set(columns_of(entry.get("kwargs", {}))) <= columns
-        if not gone and not untouched:
+        lost_column = not set(columns_of(entry.get("kwargs", {}))) <= columns
+        if not lost_column and not untouched:
             return None
-        kind: ChangeKind = "gone" if untouched else "edited"
+        kind: ChangeKind = "dropped" if untouched else "edited"
         return Change(kind=kind, key=key, kept=entry, drafted=None)
     if digest_of(entry) == digest_of(drafted):
         return None
@@ -151,10 +151,10 @@ def _replaced(entry: Expectation, change: Change | None) -> Expectation | None:
 
 def _by_key(entries: Iterable[Expectation]) -> dict[str, Expectation]:
     """By what names them; of several of one name, the first: the others can only be a person's."""
-    found: dict[str, Expectation] = {}
+    by_key: dict[str, Expectation] = {}
     for entry in entries:
-        found.setdefault(key_of(entry), entry)
-    return found
+        by_key.setdefault(key_of(entry), entry)
+    return by_key
 
 
 def _known_columns(entries: Iterable[Expectation]) -> set[str]:

@@ -64,14 +64,14 @@ def plain(value: float) -> str:
     return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:g}"
 
 
-def gathered(findings: Iterable[Finding], kind: Kind, said: str) -> list[Finding]:
-    """Many findings of one kind that change nothing as one: `said` says it of all columns, the first in full."""
+def gathered(findings: Iterable[Finding], kind: Kind, statement: str) -> list[Finding]:
+    """Many findings of one kind that change nothing as one: `statement` says it of all columns, the first in full."""
     findings = list(findings)
     same = [finding for finding in findings if finding.kind == kind]
     if len(same) < _MANY:
         return findings
     columns = tuple(name for finding in same for name in finding.columns)
-    one = Finding(kind=kind, columns=columns, message=f"{listed(columns)} {said}; for one, {same[0].message}")
+    one = Finding(kind=kind, columns=columns, message=f"{listed(columns)} {statement}; for one, {same[0].message}")
     return [*(finding for finding in findings if finding.kind != kind), one]
 
 

@@ -47,9 +47,9 @@ def tables_in(folder: Path) -> Tables:
 
 def test_beside(file: Path) -> Path | None:
     """A file beside it that by its name holds the test rows, and has the same columns: a.data and a.test."""
-    for found in _TRAIN_NAME.finditer(file.name):
+    for match in _TRAIN_NAME.finditer(file.name):
         for word in ("test", "TEST", "Test"):
-            other = file.with_name(f"{file.name[: found.start(2)]}{word}{file.name[found.end(2) :]}")
+            other = file.with_name(f"{file.name[: match.start(2)]}{word}{file.name[match.end(2) :]}")
             if other != file and other.is_file() and _alike(columns_of(file), columns_of(other)):
                 return other
     return None
@@ -157,12 +157,12 @@ def pattern_of(names: tuple[str, ...]) -> str | None:
 
 
 def _below(folder: Path) -> list[str]:
-    found = []
+    names: list[str] = []
     for path, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
-        found += [
+        names += [
             (Path(path) / name).relative_to(folder).as_posix() for name in files if not name.startswith((".", "_"))
         ]
-        if len(found) > _MOST_NAMES:
+        if len(names) > _MOST_NAMES:
             break
-    return found
+    return names

@@ -37,12 +37,12 @@ def describe_one_hot(facts: Facts, columns: tuple[str, ...], target: TargetGuess
     if target.name not in columns:
         return []
     others = tuple(name for name in columns if name != target.name)
-    said = (
+    message = (
         f"{listed(columns, 8)} are one label over {len(columns)} columns, as exactly one of them is 1 in every row. "
         f"Only {target.name} is predicted and the others are left out; to predict which of them it is, write them "
         f"to the source as one column. {_sizes(facts, columns)}"
     )
-    return [Finding(kind="one_hot_label", columns=others, message=said, role="id")]
+    return [Finding(kind="one_hot_label", columns=others, message=message, role="id")]
 
 
 def largest(facts: Facts, columns: tuple[str, ...]) -> str:
@@ -56,18 +56,18 @@ def find_rare_classes(facts: Facts, target: TargetGuess, counts: Mapping[str, in
         return []
     findings = []
     few = {name: count for name, count in counts.items() if count < _FEW_TO_SPLIT}
-    gone = tuple(name for name, count in few.items() if count < TOO_FEW) if len(counts) - len(few) >= 2 else ()
+    set_aside = tuple(name for name, count in few.items() if count < TOO_FEW) if len(counts) - len(few) >= 2 else ()
     if few:
-        then = f"; {listed(gone)} count as missing, so that `clean` sets these rows aside" if gone else ""
-        said = f"classes with too few rows to learn from and test on: {_listed_counts(few)}{then}."
-        findings.append(Finding(kind="few_in_class", columns=(target.name,), message=said, missing=gone))
+        then = f"; {listed(set_aside)} count as missing, so that `clean` sets these rows aside" if set_aside else ""
+        message = f"classes with too few rows to learn from and test on: {_listed_counts(few)}{then}."
+        findings.append(Finding(kind="few_in_class", columns=(target.name,), message=message, missing=set_aside))
     total, name = sum(counts.values()), min(counts, key=lambda name: counts[name])
     if is_imbalanced(counts):
-        said = (
+        message = (
             f"the classes of {target.name} are not balanced: {name} has {counts[name]:,} of {total:,} rows "
             f"({share(counts[name], total)}), so accuracy alone says little."
         )
-        findings.append(Finding(kind="imbalance", columns=(target.name,), message=said))
+        findings.append(Finding(kind="imbalance", columns=(target.name,), message=message))
     return findings
 
 
@@ -80,8 +80,10 @@ def find_too_few_rows(facts: Facts) -> list[Finding]:
     """A warning for tables from which nothing can be learnt and tested."""
     if facts.num_rows >= _FEWEST_ROWS:
         return []
-    said = f"{facts.num_rows:,} rows are too few to learn from and test on: take what comes out as a try of the chain."
-    return [Finding(kind="too_few_rows", columns=(), message=said)]
+    message = (
+        f"{facts.num_rows:,} rows are too few to learn from and test on: take what comes out as a try of the chain."
+    )
+    return [Finding(kind="too_few_rows", columns=(), message=message)]
 
 
 def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]:
@@ -91,16 +93,16 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]
         return []
     aside = f", {listed(identifiers)} aside" if identifiers else ""
     of = "" if num_compared == facts.num_rows else f" of the first {num_compared:,}"
-    said = f"{num_again:,} rows{of} ({share(num_again, num_compared)}) stand there before{aside}."
-    return [Finding(kind="duplicates", columns=(), message=said)]
+    message = f"{num_again:,} rows{of} ({share(num_again, num_compared)}) stand there before{aside}."
+    return [Finding(kind="duplicates", columns=(), message=message)]
 
 
-def share_quarantined(facts: Facts, target: str, content: list[str], num_gone: int) -> float:
+def share_quarantined(facts: Facts, target: str, content: list[str], num_set_aside: int) -> float:
     """The share of rows that `clean` will take out: the same again in what is learnt from, or without a target."""
     sample = facts.sample[content]
     num_again = sample.height - sample.n_unique() if len(content) > 1 else 0
     again = max(num_again / max(sample.height, 1), facts.profile.num_duplicates / max(facts.profile.num_compared, 1))
-    return float(np.clip(again + (facts.state(target).num_missing + num_gone) / facts.num_rows, 0, 1))
+    return float(np.clip(again + (facts.state(target).num_missing + num_set_aside) / facts.num_rows, 0, 1))
 
 
 def _sizes(facts: Facts, columns: tuple[str, ...]) -> str:

@@ -45,10 +45,10 @@ def find_leaks(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
         certain = _relabelled(facts, target, features)
     if target.task == "binary":
         certain += _marks_of_one_class(facts, target.name, features)
-    gone = {name for finding in certain for name in finding.columns}
-    if gone >= set(features):
-        return [_only_told(finding) for finding in certain]
-    return certain + _suspected(facts, target, [name for name in features if name not in gone])
+    leaking = {name for finding in certain for name in finding.columns}
+    if leaking >= set(features):
+        return [_with_warning_only(finding) for finding in certain]
+    return certain + _suspected(facts, target, [name for name in features if name not in leaking])
 
 
 def _sums(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
@@ -57,13 +57,13 @@ def _sums(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
     wanted = _floats(facts, target)
     values = {name: _floats(facts, name) for name in names}
     same = [name for name in names if _equal(values[name], wanted)]
-    found = [_certain((name,), f"{name} equals {target} in every row") for name in same]
+    findings = [_certain((name,), f"{name} equals {target} in every row") for name in same]
     for first, second in combinations([name for name in names if name not in same], 2):
         for sign, formula in ((1, f"{first} + {second}"), (-1, f"{first} - {second}"), (-2, f"{second} - {first}")):
             added = _added(values[first], values[second], sign)
             if _equal(added[:200], wanted[:200]) and _equal(added, wanted):
-                found.append(_certain((first, second), f"{formula} = {target} in every row"))
-    return found
+                findings.append(_certain((first, second), f"{formula} = {target} in every row"))
+    return findings
 
 
 def _added(first: Floats, second: Floats, sign: int) -> Floats:
@@ -82,15 +82,15 @@ def _equal(values: Floats, wanted: Floats) -> bool:
 def _relabelled(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Finding]:
     """Columns with a value of their own for each class, and no other."""
     num_classes = facts.state(target.name).num_distinct
-    found = []
+    findings = []
     for name in features:
         if facts.types[name] in ("image", "audio", "text") or facts.state(name).num_distinct != num_classes:
             continue
         pairs = facts.sample[[target.name, name]].drop_nulls()
         num_pairs, each = pairs.n_unique(), (pairs[target.name].n_unique(), pairs[name].n_unique())
         if pairs.height >= _FEWEST_ROWS and num_pairs == min(each) > 1:
-            found.append(_certain((name,), f"{name} is {target.name} under other names, a value for each class"))
-    return found
+            findings.append(_certain((name,), f"{name} is {target.name} under other names, a value for each class"))
+    return findings
 
 
 def _marks_of_one_class(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
@@ -110,11 +110,11 @@ def _marks_of_one_class(facts: Facts, target: str, features: Sequence[str]) -> l
     if not telling or np.logical_or.reduce(list(telling.values()))[is_rare].mean() < _MUCH:
         return []
     covered = np.logical_or.reduce(list(telling.values()))[is_rare].mean()
-    said = (
+    statement = (
         f"where {listed(telling)} is 1, {target} is {_plain(rare)} in {share(_SURE, 1)} of rows or more; "
         f"together they mark {share(float(covered), 1)} of these rows: they are written down after the fact"
     )
-    return [_certain(tuple(telling), said)]
+    return [_certain(tuple(telling), statement)]
 
 
 def _is_mark(facts: Facts, name: str) -> bool:
@@ -122,25 +122,27 @@ def _is_mark(facts: Facts, name: str) -> bool:
 
 
 def _suspected(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Finding]:
-    found = []
+    findings = []
     for name, (score, chance) in single_scores(facts, target, features).items():
         if score > _NEARLY_PERFECT and chance < 0.95:
             measure = "R²" if target.task == "regression" else "accuracy"
-            said = (
+            message = (
                 f"{name} alone predicts {target.name} almost perfectly ({measure} {score:.3f}, without it "
                 f"{chance:.3f}): known before {target.name} is, or written down after it?"
             )
-            found.append(Finding(kind="leak", columns=(name,), message=said, proposal="role: id"))
-    return found
+            findings.append(Finding(kind="leak", columns=(name,), message=message, proposal="role: id"))
+    return findings
 
 
-def _certain(columns: tuple[str, ...], said: str) -> Finding:
-    return Finding(kind="leak", columns=columns, message=f"{said}: left out, or there is nothing to learn.", role="id")
+def _certain(columns: tuple[str, ...], statement: str) -> Finding:
+    return Finding(
+        kind="leak", columns=columns, message=f"{statement}: left out, or there is nothing to learn.", role="id"
+    )
 
 
-def _only_told(finding: Finding) -> Finding:
-    said = finding.message.replace("left out, or there is nothing to learn", "kept, as there is no other column")
-    return Finding(kind="leak", columns=finding.columns, message=said)
+def _with_warning_only(finding: Finding) -> Finding:
+    message = finding.message.replace("left out, or there is nothing to learn", "kept, as there is no other column")
+    return Finding(kind="leak", columns=finding.columns, message=message)
 
 
 def _floats(facts: Facts, name: str) -> Floats:

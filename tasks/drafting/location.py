@@ -119,21 +119,25 @@ def _folder(place: Path, location: str, root: Path) -> Pointed:
 
 def _tables(place: Path, location: str, root: Path) -> Pointed:
     """A folder of tables with the same columns, of one table, or of documents."""
-    found = tables_in(place)
-    if not found.tables:
+    contents = tables_in(place)
+    if not contents.tables:
         return Pointed(source={"kind": "text", "path": from_root(place, root)})
-    for table in found.tables:
-        if len(found.tables) == 2 and test_beside(table):
+    for table in contents.tables:
+        if len(contents.tables) == 2 and test_beside(table):
             return _file(table, root)
-    if found.is_one and len(found.tables) == len(found.files):
+    if contents.is_one and len(contents.tables) == len(contents.files):
         return Pointed(source={"kind": "table", "path": from_root(place, root)})
-    if len(found.tables) == 1:
-        return _file(found.tables[0], root)
-    suffixes = {table.suffix for table in found.tables}
-    if found.is_one and len(suffixes) == 1 and all(file in found.tables for file in place.glob(f"*{min(suffixes)}")):
+    if len(contents.tables) == 1:
+        return _file(contents.tables[0], root)
+    suffixes = {table.suffix for table in contents.tables}
+    if (
+        contents.is_one
+        and len(suffixes) == 1
+        and all(file in contents.tables for file in place.glob(f"*{min(suffixes)}"))
+    ):
         return Pointed(source={"kind": "table", "path": f"{from_root(place, root)}/*{min(suffixes)}"})
-    commands = "\n".join(f"  modelwright init NAME {os.fspath(table)}" for table in found.tables)
-    raise UserError(f"{location}: holds {len(found.tables)} tables that are not one; say which:\n{commands}")
+    commands = "\n".join(f"  modelwright init NAME {os.fspath(table)}" for table in contents.tables)
+    raise UserError(f"{location}: holds {len(contents.tables)} tables that are not one; say which:\n{commands}")
 
 
 def _glob(location: str, root: Path) -> Pointed:
@@ -176,14 +180,14 @@ def _idx(folder: Path, name: str, root: Path) -> Pointed:
 
 
 def _pair(folder: Path, stem: str, root: Path) -> dict[str, str]:
-    found = {}
+    pair = {}
     for key in ("images", "labels"):
         files = sorted(
             file for file in folder.iterdir() if IDX_NAME.fullmatch(file.name) and file.name.startswith(f"{stem}{key}")
         )
         if files:
-            found[key] = from_root(files[0], root)
-    return found
+            pair[key] = from_root(files[0], root)
+    return pair
 
 
 def _train_first(names: list[str]) -> list[str]:

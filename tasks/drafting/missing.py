@@ -36,68 +36,68 @@ def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens
     )
 
 
-def describe_tokens(tokens: Tokens, seen: Sequence[SourceProfile]) -> list[Finding]:
-    """A sentence for each token. `seen` are the passes that found them, before they were taken for missing."""
-    everywhere = {cell: tuple(seen[0].columns) for cell in tokens.everywhere}
+def describe_tokens(tokens: Tokens, passes: Sequence[SourceProfile]) -> list[Finding]:
+    """A sentence for each token. `passes`: the profiles in which they were still values."""
+    everywhere = {cell: tuple(passes[0].columns) for cell in tokens.everywhere}
     here: dict[str, tuple[str, ...]] = {}
     for name, cells in tokens.by_column.items():
         here.update({cell: (*here.get(cell, ()), name) for cell in cells})
     return [
-        *(_finding(cell, _counts(seen, cell, names), ()) for cell, names in everywhere.items()),
-        *(_finding(cell, _counts(seen, cell, names), (cell,)) for cell, names in here.items()),
+        *(_finding(cell, _counts(passes, cell, names), ()) for cell, names in everywhere.items()),
+        *(_finding(cell, _counts(passes, cell, names), (cell,)) for cell, names in here.items()),
     ]
 
 
 def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
     """Numbers far from all others, repeated, that look like a sign for "none": proposed, for a person to decide."""
-    found = (
+    findings = (
         _sentinel(facts, name)
         for name in facts.names
         if name != target and facts.types[name] == "number" and facts.state(name).num_present
     )
-    return [finding for finding in found if finding]
+    return [finding for finding in findings if finding]
 
 
 def _among_numbers(state: ColumnStatistics) -> list[str]:
     """The cells of a column of numbers that are none; empty when they are anything but signs."""
-    odd = state.odd or {}
-    known = [cell for cell in odd if cell.strip().lower() in NONE_AMONG_NUMBERS]
-    if not odd or state.num_numbers < 2:
+    cells = state.non_numeric or {}
+    known = [cell for cell in cells if cell.strip().lower() in NONE_AMONG_NUMBERS]
+    if not cells or state.num_numbers < 2:
         return []
-    if len(known) == len(odd):
+    if len(known) == len(cells):
         return known
     mostly = state.num_numbers >= _MOST_NUMBERS * state.num_present
-    unknown = [cell for cell in odd if cell not in known]
-    like_words = all(not re.search(r"\d", cell) and len(cell) <= 20 and odd[cell] > 1 for cell in unknown)
-    return list(odd) if mostly and like_words and len(unknown) <= _MAX_UNKNOWN else []
+    unknown = [cell for cell in cells if cell not in known]
+    like_words = all(not re.search(r"\d", cell) and len(cell) <= 20 and cells[cell] > 1 for cell in unknown)
+    return list(cells) if mostly and like_words and len(unknown) <= _MAX_UNKNOWN else []
 
 
 def _among_words(state: ColumnStatistics) -> list[str]:
     """The well-known signs in a column of words. NA among codes of two letters may be Namibia, and stays."""
     counts = state.counts or {}
-    found = [sign for sign in NONE_ANYWHERE if sign in counts]
+    signs = [sign for sign in NONE_ANYWHERE if sign in counts]
     others = [str(cell) for cell in counts if cell not in NONE_ANYWHERE]
     if others and all(re.fullmatch(r"[A-Z]{2}", cell) for cell in others):
-        found = [sign for sign in found if sign != "NA"]
-    return found
+        signs = [sign for sign in signs if sign != "NA"]
+    return signs
 
 
-def _counts(seen: Sequence[SourceProfile], cell: str, names: Sequence[str]) -> dict[str, int]:
-    """In how many rows of each column the cell was seen, where it was."""
-    counts = {name: max(_count(profile.columns[name], cell) for profile in seen) for name in names}
+def _counts(passes: Sequence[SourceProfile], cell: str, names: Sequence[str]) -> dict[str, int]:
+    """In how many rows of each column the cell stands, where it does."""
+    counts = {name: max(_count(profile.columns[name], cell) for profile in passes) for name in names}
     return {name: count for name, count in counts.items() if count}
 
 
 def _count(state: ColumnStatistics, cell: str) -> int:
     if state.counts is not None:
         return state.counts.get(cell, 0)
-    return (state.odd or {}).get(cell, 0)
+    return (state.non_numeric or {}).get(cell, 0)
 
 
 def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> Finding:
     shown = f"`{cell}`" if cell.strip() else "a cell of blanks"
-    said = f"{shown} stands for a missing value: {listed(f'{name} ({count:,})' for name, count in counts.items())}."
-    return Finding(kind="missing", columns=tuple(counts), message=said, missing=missing)
+    message = f"{shown} stands for a missing value: {listed(f'{name} ({count:,})' for name, count in counts.items())}."
+    return Finding(kind="missing", columns=tuple(counts), message=message, missing=missing)
 
 
 def _sentinel(facts: Facts, name: str) -> Finding | None:

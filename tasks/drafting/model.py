@@ -66,9 +66,9 @@ def one_picture(facts: Facts, features: Sequence[str]) -> list[Finding]:
     media = [name for name in features if facts.types[name] in ("image", "audio")]
     texts = [name for name in features if facts.types[name] == "text"]
     left_out = (*media[1:], *texts) if media else ()
-    said = "is left out: the network that reads {} takes no other image, recording or text."
+    statement = "is left out: the network that reads {} takes no other image, recording or text."
     return [
-        Finding(kind="pattern", columns=(name,), message=f"{name} {said.format(media[0])}", role="id")
+        Finding(kind="pattern", columns=(name,), message=f"{name} {statement.format(media[0])}", role="id")
         for name in left_out
     ]
 

@@ -35,8 +35,8 @@ def find_sensitive(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 def _is_named_so(name: str) -> bool:
     """`age` among many words is that of a house or a machine."""
-    said = words(name)
-    return bool(SENSITIVE_WORDS & set(said)) and ("age" not in said or len(said) <= 2)
+    name_words = words(name)
+    return bool(SENSITIVE_WORDS & set(name_words)) and ("age" not in name_words or len(name_words) <= 2)
 
 
 def _holds_sexes(facts: Facts, name: str) -> bool:
@@ -56,15 +56,15 @@ def find_entities(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 
 def group_finding(facts: Facts, name: str, others: Collection[str] = ()) -> Finding:
-    """The warning that rows belong together; what the split makes of it is said by `splits.with_consequences`."""
+    """The warning that rows belong together; what the split makes of it is added by `splits.with_consequences`."""
     state = facts.state(name)
     about = "" if state.is_exact else "about "
     also = f" As often repeated: {listed(others)}." if others else ""
-    said = (
+    message = (
         f"{name} names {about}{state.num_distinct:,} entities with {state.num_present / state.num_distinct:.1f} rows "
         f"each: left out as a feature.{also}"
     )
-    return Finding(kind="group", columns=(name,), message=said, role="group")
+    return Finding(kind="group", columns=(name,), message=message, role="group")
 
 
 def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
@@ -74,13 +74,17 @@ def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
         return []
     best = max(candidates, key=lambda name: (_in_order(facts, name), bool(TIME_WORDS & set(words(name)))))
     order = "and the rows stand in its order" if _in_order(facts, best) else "by its name and values"
-    said = f"{best} says when a row came to be, {order}: left out as a feature."
-    return [Finding(kind="time", columns=(best,), message=said, role="time")]
+    message = f"{best} says when a row came to be, {order}: left out as a feature."
+    return [Finding(kind="time", columns=(best,), message=message, role="time")]
 
 
 def _is_entity(facts: Facts, name: str) -> bool:
-    said = words(name)
-    return bool(ENTITY_WORDS & set(said)) and set(said) <= ENTITY_WORDS | ID_WORDS | {"name"} and _repeats(facts, name)
+    name_words = words(name)
+    return (
+        bool(ENTITY_WORDS & set(name_words))
+        and set(name_words) <= ENTITY_WORDS | ID_WORDS | {"name"}
+        and _repeats(facts, name)
+    )
 
 
 def _is_repeated_id(facts: Facts, name: str) -> bool:
@@ -95,14 +99,14 @@ def _repeats(facts: Facts, name: str) -> bool:
 
 
 def _is_time(facts: Facts, name: str) -> bool:
-    said = set(words(name))
-    if said & BIRTH_WORDS or facts.state(name).num_distinct < FEWEST_ENTITIES:
+    name_words = set(words(name))
+    if name_words & BIRTH_WORDS or facts.state(name).num_distinct < FEWEST_ENTITIES:
         return False
     if facts.types[name] == "timestamp":
-        return bool(said & TIME_WORDS) or _in_order(facts, name)
+        return bool(name_words & TIME_WORDS) or _in_order(facts, name)
     extremes = facts.state(name).extremes
     is_epoch = any(_EPOCH[0] <= extremes.low / unit <= extremes.high / unit <= _EPOCH[1] for unit in (1, 1_000))
-    return facts.is_whole(name) and bool(said & TIME_WORDS) and is_epoch
+    return facts.is_whole(name) and bool(name_words & TIME_WORDS) and is_epoch
 
 
 def _in_order(facts: Facts, name: str) -> bool:

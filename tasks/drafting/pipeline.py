@@ -1,4 +1,4 @@
-"""From data to a pipeline: look, decide, write; nothing is written unless all of it is right."""
+"""From data to a pipeline: inspect, decide, write; nothing is written unless all of it is right."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tasks.drafting.block import Draft, block_text, indented
 from tasks.drafting.decide import Decisions, decide
 from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, share
+from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
-from tasks.drafting.look import SourceLook, look
 from tasks.drafting.params_text import check_name_is_free, with_block
 from tasks.drafting.profile import SourceProfile
 from tasks.drafting.suite import drafted_suite
@@ -29,8 +29,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """What `modelwright init` found and chose: all that it prints. `written` is empty after a dry run."""
+class DraftedPipeline:
+    """What `modelwright init` drafted, and why: all that it prints. `written` is empty after a dry run."""
 
     name: str
     location: str
@@ -55,7 +55,7 @@ def init_pipeline(
     test: str | None = None,
     query: str | None = None,
     dry_run: bool = False,
-) -> Found:
+) -> DraftedPipeline:
     """Looks at the data, and adds a commented block to params.yaml and a drafted suite to expectations/.
 
     `test` names the test rows when they are files of their own; `query` says which rows of a database. Raises UserError
@@ -65,16 +65,16 @@ def init_pipeline(
     pointed = point(location, project.root, query)
     if test is not None:
         pointed = with_test(pointed, test, project.root)
-    seen = look(pointed, project)
-    decisions = decide(seen, target, pointed.from_names)
-    text = block_text(_draft(name, pointed, seen, decisions))
+    inspection = inspect_source(pointed, project)
+    decisions = decide(inspection, target, pointed.from_names)
+    text = block_text(_draft(name, pointed, inspection, decisions))
     params = with_block(project.params, name, text)
     pipeline = check_pipeline(project.params, name, _parsed(text)[name])
-    written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, seen.facts.profile)
-    return Found(
+    written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
+    return DraftedPipeline(
         name=name,
         location=location,
-        facts=seen.facts,
+        facts=inspection.facts,
         decisions=decisions,
         findings=decisions.findings,
         block=indented(text, 2),
@@ -91,15 +91,15 @@ def _check_name(project: Project, name: str) -> None:
     check_name_is_free(project.params, name)
 
 
-def _draft(name: str, pointed: Pointed, seen: SourceLook, decisions: Decisions) -> Draft:
+def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decisions) -> Draft:
     clean: dict[str, Any] = {}
     reason = ""
-    if decisions.share_gone > 0.1:
-        clean, reason = _clean(decisions.share_gone)
+    if decisions.share_quarantined > 0.1:
+        clean, reason = _clean(decisions.share_quarantined)
     return Draft(
         name=name,
-        summary=_summary(seen.location, seen.facts),
-        source=seen.source,
+        summary=_summary(inspection.location, inspection.facts),
+        source=inspection.source,
         test=pointed.test,
         target=decisions.target,
         findings=decisions.findings,
@@ -110,12 +110,15 @@ def _draft(name: str, pointed: Pointed, seen: SourceLook, decisions: Decisions) 
     )
 
 
-def _clean(gone: float) -> tuple[dict[str, Any], str]:
+def _clean(quarantined: float) -> tuple[dict[str, Any], str]:
     """Rows that repeat are taken out, unless most do: then that is how the data are."""
-    if gone > 0.5:
-        return {"duplicates": "keep", "max_quarantined": 0.5}, f"{share(gone, 1)} repeat: that is how these data are"
-    limit = round(min(0.9, 1.2 * gone + 0.1), 2)
-    return {"max_quarantined": limit}, f"{share(gone, 1)} repeat an earlier row, or have no target"
+    if quarantined > 0.5:
+        return {
+            "duplicates": "keep",
+            "max_quarantined": 0.5,
+        }, f"{share(quarantined, 1)} repeat: that is how these data are"
+    limit = round(min(0.9, 1.2 * quarantined + 0.1), 2)
+    return {"max_quarantined": limit}, f"{share(quarantined, 1)} repeat an earlier row, or have no target"
 
 
 def _summary(location: str, facts: Facts) -> str:

@@ -64,7 +64,7 @@ class ProfilePlan:
 
 def profile(parts: Iterable[pl.DataFrame], plan: ProfilePlan) -> SourceProfile:
     """Every row once, a batch in memory at a time."""
-    seen: dict[str, Seen] = {}
+    columns: dict[str, ColumnSummary] = {}
     dtypes: dict[str, pl.DataType] = {}
     sample, again = RowSample(), DuplicateCounter(plan.identifiers)
     num_rows = 0
@@ -74,18 +74,18 @@ def profile(parts: Iterable[pl.DataFrame], plan: ProfilePlan) -> SourceProfile:
             dtypes.update(rows.schema)
             # By place: polars takes a name such as `*` for all columns.
             batches = [
-                ColumnBatch(values=values, seed=seed, before=seen.get(values.name), plan=plan)
+                ColumnBatch(values=values, seed=seed, before=columns.get(values.name), plan=plan)
                 for seed, values in enumerate(rows)
             ]
-            seen = dict(zip(rows.columns, threads.map(_with_batch, batches), strict=True))
+            columns = dict(zip(rows.columns, threads.map(_with_batch, batches), strict=True))
             sample.add(rows)
             again.add(rows)
             num_rows += rows.height
     return SourceProfile(
         num_rows=num_rows,
-        columns={name: column.state for name, column in seen.items()},
-        times={name: column.times for name, column in seen.items() if column.times},
-        surveys={name: column.survey for name, column in seen.items()},
+        columns={name: column.state for name, column in columns.items()},
+        times={name: column.times for name, column in columns.items() if column.times},
+        surveys={name: column.survey for name, column in columns.items()},
         sample=sample.rows(),
         dtypes=dtypes,
         num_duplicates=again.num_again,
@@ -119,7 +119,7 @@ class DuplicateCounter:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ColumnSummary:
     """One column in all batches so far."""
 
     state: ColumnStatistics
@@ -129,22 +129,22 @@ class Seen:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnBatch:
-    """One column in one batch, and what was seen of it before."""
+    """One column in one batch, and what was known of it before."""
 
     values: pl.Series
     seed: int
-    before: Seen | None
+    before: ColumnSummary | None
     plan: ProfilePlan
 
 
-def _with_batch(batch: ColumnBatch) -> Seen:
+def _with_batch(batch: ColumnBatch) -> ColumnSummary:
     """Reading numbers is most of the work: the survey does, and only where it gives up are they read one by one."""
     values, before, plan = batch.values, batch.before, batch.plan
     here, read = survey_and_read(values, before.survey if before else None, plan.numbers)
     numbers, times = (read, None) if here.is_number else (None, read)
     if numbers is None and values.name not in plan.words:
         numbers = as_numbers(values, plan.numbers)
-    return Seen(
+    return ColumnSummary(
         state=grow(before.state if before else ColumnStatistics(), values, numbers, batch.seed),
         times=_with_times(before.times if before else None, times, here.format),
         survey=merge(before.survey, here) if before else here,
@@ -181,12 +181,12 @@ class RowSample:
         self._size = max_rows
         self._threshold = np.uint64(2**64 - 1)
         self._kept: list[pl.DataFrame] = []
-        self._num_kept = self._num_seen = 0
+        self._num_kept = self._num_rows = 0
 
     def add(self, rows: pl.DataFrame) -> None:
         """Takes in the next rows of the stream."""
-        numbers = np.arange(self._num_seen, self._num_seen + rows.height, dtype=np.uint64)
-        self._num_seen += rows.height
+        numbers = np.arange(self._num_rows, self._num_rows + rows.height, dtype=np.uint64)
+        self._num_rows += rows.height
         chosen = np.flatnonzero(_hash(numbers) <= self._threshold)
         if not len(chosen):
             return

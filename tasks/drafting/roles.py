@@ -23,29 +23,29 @@ _LONGEST_CODE = 40
 
 def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns with a value of its own in each row, which say which row it is and nothing else."""
-    found = []
+    findings = []
     for name in facts.names:
         why = _why_identifier(facts, name) if name not in skip else None
         if why:
-            found.append(Finding(kind="identifier", columns=(name,), message=f"{name} {why}.", role="id"))
-    return found
+            findings.append(Finding(kind="identifier", columns=(name,), message=f"{name} {why}.", role="id"))
+    return findings
 
 
 def find_constants(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns with one value, or with next to none."""
-    found = []
+    findings = []
     for name in facts.names:
         state = facts.state(name)
         if name in skip or facts.types[name] in ("image", "audio"):
             continue
         if state.num_present < min(FEWEST_VALUES, facts.num_rows):
-            said = f"{name} has a value in {state.num_present:,} of {facts.num_rows:,} rows: too few to learn from"
+            message = f"{name} has a value in {state.num_present:,} of {facts.num_rows:,} rows: too few to learn from"
         elif state.num_distinct == 1 and not state.num_missing:
-            said = f"{name} has the same value in all rows, {_shown(facts, name)}"
+            message = f"{name} has the same value in all rows, {_shown(facts, name)}"
         else:
             continue
-        found.append(Finding(kind="constant", columns=(name,), message=f"{said}.", role="id"))
-    return found
+        findings.append(Finding(kind="constant", columns=(name,), message=f"{message}.", role="id"))
+    return findings
 
 
 def find_codes(facts: Facts, skip: Collection[str]) -> list[Finding]:
@@ -69,8 +69,8 @@ def find_split(facts: Facts, skip: Collection[str]) -> list[Finding]:
     for name in facts.names:
         values = {str(value).strip().lower() for value in facts.state(name).counts or ()}
         if name not in skip and {"train", "test"} <= values <= _PARTS and not facts.state(name).num_missing:
-            said = f"{name} says which rows are for the test: taken as it is."
-            return [Finding(kind="given_split", columns=(name,), message=said, role="split")]
+            message = f"{name} says which rows are for the test: taken as it is."
+            return [Finding(kind="given_split", columns=(name,), message=message, role="split")]
     return []
 
 
@@ -112,10 +112,10 @@ def _shown(facts: Facts, name: str) -> str:
 
 def describe_gaps(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns with a value in fewer than half of the rows."""
-    found = []
+    findings = []
     for name in facts.names:
         state = facts.state(name)
         if name not in skip and state.num_missing > facts.num_rows / 2:
-            said = f"{name} is missing in {state.num_missing:,} rows ({share(state.num_missing, facts.num_rows)})"
-            found.append(Finding(kind="mostly_empty", columns=(name,), message=f"{said}: is it worth keeping?"))
-    return found
+            message = f"{name} is missing in {state.num_missing:,} rows ({share(state.num_missing, facts.num_rows)})"
+            findings.append(Finding(kind="mostly_empty", columns=(name,), message=f"{message}: is it worth keeping?"))
+    return findings

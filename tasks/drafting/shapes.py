@@ -19,45 +19,45 @@ _SKEWED = 5.0
 
 def find_near_constant(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns where one value stands in nearly all rows."""
-    found = []
+    findings = []
     for name in facts.names:
         counts, num_present = facts.state(name).counts, facts.state(name).num_present
         if name in skip or not counts or len(counts) < 2:
             continue
         value, num_rows = max(counts.items(), key=lambda pair: pair[1])
         if num_rows >= _NEARLY_ALL * num_present:
-            said = f"{name} is {value} in {num_rows:,} of {num_present:,} rows ({share(num_rows, num_present)})"
-            found.append(Finding(kind="near_constant", columns=(name,), message=f"{said}."))
-    return found
+            message = f"{name} is {value} in {num_rows:,} of {num_present:,} rows ({share(num_rows, num_present)})"
+            findings.append(Finding(kind="near_constant", columns=(name,), message=f"{message}."))
+    return findings
 
 
 def find_capped(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns whose greatest value stands there far more often than those near it: a limit that was cut at."""
-    found = []
+    findings = []
     for name in _amounts(facts, skip):
         extremes, values = facts.state(name).extremes, facts.present(name)
         num_near = _most_frequent_near(values, extremes.high)
         if facts.estimate(num_near) * 3 < extremes.num_high >= max(10, facts.num_rows * 0.005):
-            said = (
+            message = (
                 f"{name} is {plain(extremes.high)}, its greatest value, in {extremes.num_high:,} rows "
                 f"({share(extremes.num_high, facts.num_rows)}) and hardly near it: cut off there?"
             )
-            found.append(Finding(kind="capped", columns=(name,), message=said))
-    return found
+            findings.append(Finding(kind="capped", columns=(name,), message=message))
+    return findings
 
 
 def find_heavy_tails(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns where a few values are far greater than the rest."""
-    found = []
+    findings = []
     for name in _amounts(facts, skip):
         values = facts.present(name)
         skewness = values.filter(values.is_finite()).skew()
         if skewness is not None and abs(skewness) > _SKEWED:
             end, edge = ("largest", values.max()) if skewness > 0 else ("smallest", values.min())
             median, furthest = plain(_float(values.median())), plain(_float(edge))
-            said = f"{name} has a heavy tail: the median is {median}, the {end} of the sample {furthest}"
-            found.append(Finding(kind="heavy_tail", columns=(name,), message=f"{said}."))
-    return found
+            message = f"{name} has a heavy tail: the median is {median}, the {end} of the sample {furthest}"
+            findings.append(Finding(kind="heavy_tail", columns=(name,), message=f"{message}."))
+    return findings
 
 
 def _amounts(facts: Facts, skip: Collection[str]) -> list[str]:

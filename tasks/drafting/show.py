@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tasks.drafting.findings import share
-from tasks.drafting.pipeline import Found
+from tasks.drafting.pipeline import DraftedPipeline
 from tasks.paths import Project
 
 _PIPED_WIDTH = 120
@@ -19,28 +19,28 @@ _MOST_WARNINGS = 20
 _LONGEST_EXAMPLE, _LONGEST_EXAMPLES = 24, 50
 
 
-def show_found(found: Found, project: Project) -> None:
+def show_draft(draft: DraftedPipeline, project: Project) -> None:
     """The whole page; after a dry run the block in place of the files that were written."""
     console = Console(highlight=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
-    console.print(f"[bold]{escape(found.name)}[/]  {escape(found.summary)}\n")
-    console.print(_columns(found))
-    _show_choice(console, found)
-    _show_findings(console, found)
-    if not found.written:
+    console.print(f"[bold]{escape(draft.name)}[/]  {escape(draft.summary)}\n")
+    console.print(_columns(draft))
+    _show_choice(console, draft)
+    _show_findings(console, draft)
+    if not draft.written:
         console.print("[bold]The block for params.yaml[/], not written as this is a dry run:\n")
-        console.print(Text(found.block), soft_wrap=True)
+        console.print(Text(draft.block), soft_wrap=True)
         return
-    for path in found.written:
-        console.print(f"[dim]wrote[/] {escape(project.pipeline(found.name).relative(path))}")
-    if found.kept_suite:
-        kept = escape(project.pipeline(found.name).relative(found.kept_suite))
+    for path in draft.written:
+        console.print(f"[dim]wrote[/] {escape(project.pipeline(draft.name).relative(path))}")
+    if draft.kept_suite:
+        kept = escape(project.pipeline(draft.name).relative(draft.kept_suite))
         console.print(f"[dim]kept [/] {kept} as it was")
-    console.print(f"\nNext: look through the block in params.yaml, then  [bold]modelwright run {found.name}[/]")
+    console.print(f"\nNext: look through the block in params.yaml, then  [bold]modelwright run {draft.name}[/]")
 
 
-def _columns(found: Found) -> Table:
+def _columns(draft: DraftedPipeline) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("column", overflow="fold", min_width=12)
     for head in ("type", "role"):
@@ -48,32 +48,32 @@ def _columns(found: Found) -> Table:
     for head in ("missing", "distinct"):
         table.add_column(head, justify="right", min_width=8)
     table.add_column("such as", overflow="ellipsis", no_wrap=True)
-    names = found.facts.names
+    names = draft.facts.names
     for name in names[:_MOST_COLUMNS]:
-        table.add_row(*(Text(cell) for cell in _cells(found, name)))
+        table.add_row(*(Text(cell) for cell in _cells(draft, name)))
     if len(names) > _MOST_COLUMNS:
         table.add_row(Text(f"... and {len(names) - _MOST_COLUMNS} more"))
     return table
 
 
-def _cells(found: Found, name: str) -> Sequence[str]:
-    state, facts = found.facts.state(name), found.facts
+def _cells(draft: DraftedPipeline, name: str) -> Sequence[str]:
+    state, facts = draft.facts.state(name), draft.facts
     about = "" if state.is_exact else "~"
     missing = share(state.num_missing, state.num_rows) if state.num_missing else "-"
     return (
         name,
         facts.types[name],
-        found.decisions.role(name),
+        draft.decisions.role(name),
         missing,
         f"{about}{state.num_distinct:,}",
-        _short(", ".join(_examples(found, name)), _LONGEST_EXAMPLES),
+        _short(", ".join(_examples(draft, name)), _LONGEST_EXAMPLES),
     )
 
 
-def _examples(found: Found, name: str) -> Iterable[str]:
-    if found.facts.types[name] in ("image", "audio"):
+def _examples(draft: DraftedPipeline, name: str) -> Iterable[str]:
+    if draft.facts.types[name] in ("image", "audio"):
         return ("bytes",)
-    values = found.facts.profile.sample[name].drop_nulls().head(200).unique(maintain_order=True).head(3)
+    values = draft.facts.profile.sample[name].drop_nulls().head(200).unique(maintain_order=True).head(3)
     return (_short(str(value), _LONGEST_EXAMPLE) for value in values)
 
 
@@ -82,23 +82,23 @@ def _short(value: str, longest: int) -> str:
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
-def _show_choice(console: Console, found: Found) -> None:
-    target, choice = found.decisions.target, found.decisions.choice
+def _show_choice(console: Console, draft: DraftedPipeline) -> None:
+    target, choice = draft.decisions.target, draft.decisions.choice
     runner_up = f" Otherwise perhaps --target {target.runner_up}." if target.runner_up else ""
     console.print(f"\n[bold]target[/]  {escape(target.name)}, {target.task} ({escape(target.why)}).{escape(runner_up)}")
-    num_features = len(found.decisions.features)
-    console.print(f"[bold]model[/]   {_model_name(found)} on {num_features} columns: {escape(choice.reason)}.\n")
+    num_features = len(draft.decisions.features)
+    console.print(f"[bold]model[/]   {_model_name(draft)} on {num_features} columns: {escape(choice.reason)}.\n")
 
 
-def _model_name(found: Found) -> str:
-    train = found.decisions.choice.train
+def _model_name(draft: DraftedPipeline) -> str:
+    train = draft.decisions.choice.train
     inner = train.get("network") or train.get("estimator") or {}
     return f"{train['kind']} {inner.get('kind', '')}".strip()
 
 
-def _show_findings(console: Console, found: Found) -> None:
-    warnings = [finding for finding in found.findings if finding.is_warning]
-    notes = [finding for finding in found.findings if not finding.is_warning]
+def _show_findings(console: Console, draft: DraftedPipeline) -> None:
+    warnings = [finding for finding in draft.findings if finding.is_warning]
+    notes = [finding for finding in draft.findings if not finding.is_warning]
     for head, style, findings in (("To think about", "yellow", warnings), ("Also found", "dim", notes)):
         if not findings:
             continue

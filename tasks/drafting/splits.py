@@ -1,4 +1,4 @@
-"""How the rows are split, as what was found about them asks for; and what that means, said where it was found."""
+"""How the rows are split, as the findings about them ask for; and what that means, told at the finding."""
 
 from __future__ import annotations
 
@@ -44,9 +44,11 @@ def with_consequences(findings: Iterable[Finding], choice: SplitChoice, facts: F
     """The findings about groups and time, each with what the split makes of it."""
     findings = list(findings)
     group = _with_role(findings, "group")
-    said = {"group": _of_group(choice), "time": _of_time(choice, group, _with_role(findings, "time"), facts)}
+    consequences = {"group": _of_group(choice), "time": _of_time(choice, group, _with_role(findings, "time"), facts)}
     return [
-        replace(finding, message=f"{finding.message} {said[finding.role]}") if finding.role in said else finding
+        replace(finding, message=f"{finding.message} {consequences[finding.role]}")
+        if finding.role in consequences
+        else finding
         for finding in findings
     ]
 

@@ -15,7 +15,7 @@ from tasks.tables.dataset import Column, Dataset
 from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, DataProfile
 
 
-def drafted_suite(project: Project, name: str, config: Ingest, seen: SourceProfile) -> dict[str, Any]:
+def drafted_suite(project: Project, name: str, config: Ingest, profile: SourceProfile) -> dict[str, Any]:
     """As `modelwright expect` would draft it from the ingested rows. Raises UserError where ingest would."""
     from dataclasses import replace
 
@@ -27,47 +27,47 @@ def drafted_suite(project: Project, name: str, config: Ingest, seen: SourceProfi
     rows = source(config.source, Place(root=project.root, downloads=project.downloads))
     surveys = {
         column: replace(survey, distinct=survey.distinct and survey.distinct - _set_aside(column, config))
-        for column, survey in seen.surveys.items()
+        for column, survey in profile.surveys.items()
     }
     # The digest is ingest's to record; nothing of the suite depends on it.
     dataset = describe(config, rows, surveys, digest="")
-    if all(_is_told(column, seen) for column in dataset.columns):
-        return suite_of_profile(name, dataset, _as_profile(dataset, config, seen, rows.numbers))
+    if all(_is_profiled(column, profile) for column in dataset.columns):
+        return suite_of_profile(name, dataset, _as_profile(dataset, config, profile, rows.numbers))
     return draft_suite(name, dataset, Typing(config=config, rows=rows, plan=plan_of(config, rows, surveys)).parts())
 
 
-def _is_told(column: Column, seen: SourceProfile) -> bool:
-    """Whether what was seen of the column is all that drafting needs to know."""
-    if column.role in WITHOUT_VALUES or not seen.columns[column.name].num_present:
+def _is_profiled(column: Column, profile: SourceProfile) -> bool:
+    """Whether the profile of the column has all that drafting asks."""
+    if column.role in WITHOUT_VALUES or not profile.columns[column.name].num_present:
         return True
     if column_type(column.type).dtype.is_temporal():
-        times = seen.times.get(column.name)
-        return times is not None and times.format == seen.surveys[column.name].format
+        times = profile.times.get(column.name)
+        return times is not None and times.format == profile.surveys[column.name].format
     return True
 
 
-def _as_profile(dataset: Dataset, config: Ingest, seen: SourceProfile, written: NumberFormat) -> DataProfile:
-    columns = {column.name: _of_column(column, config, seen, written) for column in dataset.columns}
-    return DataProfile(digest="", num_rows=seen.num_rows, columns=columns)
+def _as_profile(dataset: Dataset, config: Ingest, profile: SourceProfile, written: NumberFormat) -> DataProfile:
+    columns = {column.name: _of_column(column, config, profile, written) for column in dataset.columns}
+    return DataProfile(digest="", num_rows=profile.num_rows, columns=columns)
 
 
-def _of_column(column: Column, config: Ingest, seen: SourceProfile, written: NumberFormat) -> ColumnProfile:
-    state, survey, name = seen.columns[column.name], seen.surveys[column.name], column.name
+def _of_column(column: Column, config: Ingest, profile: SourceProfile, written: NumberFormat) -> ColumnProfile:
+    state, survey, name = profile.columns[column.name], profile.surveys[column.name], column.name
     aside = _set_aside(name, config)
     num_aside = sum(count for cell, count in (state.counts or {}).items() if cell in aside)
     of_type = column_type(column.type)
     statistics = of_type.statistics
-    found: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
     if "extremes" in statistics:
-        found = _times(seen.times.get(name)) if of_type.dtype.is_temporal() else _extremes(state)
+        summary = _times(profile.times.get(name)) if of_type.dtype.is_temporal() else _extremes(state)
     elif "lengths" in statistics and state.num_present:
-        found = {"longest": survey.longest}
+        summary = {"longest": survey.longest}
     elif "categories" in statistics:
         cells = {_as_read(cell, column, survey, written): 0 for cell in state.counts or {} if cell not in aside}
         # Too many to be counted are also too many to be listed in a suite.
-        found = {"num_categories": NUM_CATEGORIES + 1 if state.counts is None else len(cells), "categories": cells}
+        summary = {"num_categories": NUM_CATEGORIES + 1 if state.counts is None else len(cells), "categories": cells}
     missing = (state.num_missing + num_aside) / max(state.num_rows, 1)
-    return ColumnProfile(type=column.type, missing=missing, **found)
+    return ColumnProfile(type=column.type, missing=missing, **summary)
 
 
 def _times(times: Times | None) -> dict[str, str]:

@@ -96,22 +96,24 @@ def _problem(facts: Facts, name: str) -> str | None:
 
 def _score(facts: Facts, name: str) -> float:
     """Above 0 when it could be one; the name says most, then the place, then the values."""
-    said = set(words(name))
+    name_words = set(words(name))
     num_distinct, is_last = facts.state(name).num_distinct, name == _last(facts)
     is_classes = task_of(facts, name) != "regression"
     if is_classes and num_distinct > min(_MAX_CLASSES, max(2, facts.num_rows / 3)):
         return 0.0
-    if said & ID_WORDS or (said & LATE_WORDS and not said & (LABEL_WORDS | ASKED_FOR)):
+    if name_words & ID_WORDS or (name_words & LATE_WORDS and not name_words & (LABEL_WORDS | ASKED_FOR)):
         return 0.0
-    score = 8.0 * bool(said & LABEL_WORDS) + 5.0 * bool(said & ASKED_FOR) + 3.0 * bool(said & MEASURED)
+    score = (
+        8.0 * bool(name_words & LABEL_WORDS) + 5.0 * bool(name_words & ASKED_FOR) + 3.0 * bool(name_words & MEASURED)
+    )
     score += 2.5 * is_last + 0.5 * (name == facts.names[0]) + 0.5 * (num_distinct == 2)
     # Of two alike the later one: results are written down last.
     return score + facts.names.index(name) / len(facts.names) * 0.4 + (0.1 if is_classes else 0.05)
 
 
 def _reason(facts: Facts, name: str) -> str:
-    said = set(words(name))
-    if said & (LABEL_WORDS | ASKED_FOR | MEASURED):
+    name_words = set(words(name))
+    if name_words & (LABEL_WORDS | ASKED_FOR | MEASURED):
         return "its name says so"
     if name == _last(facts):
         return "the last column"

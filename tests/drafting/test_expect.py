@@ -167,7 +167,7 @@ def test_a_column_that_is_gone_takes_its_untouched_expectations_along(paths: Pat
     edit(paths, severity(AGE, "warning"))
     arrive(paths, ROWS.drop("plan", "age"))
     found = expect(paths, write=True)
-    assert kinds(found)[PLAN] == "gone"
+    assert kinds(found)[PLAN] == "dropped"
     assert kinds(found)[AGE] == "edited"
     assert entry(paths, PLAN) is None
     assert entry(paths, AGE) is not None

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.drafting.looked import NUM_ROWS, columns_of_kind, init, noise, numbers, of_kind
+from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, numbers, of_kind
 
 DICE = np.random.default_rng(1)
 

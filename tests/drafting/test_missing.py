@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
-from tests.drafting.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind
+from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind
 
 
 def with_cell(column: str, cell: str, every: int = 9) -> pl.DataFrame:

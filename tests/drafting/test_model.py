@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tasks.drafting.pipeline import init_pipeline
-from tests.drafting.looked import NUM_ROWS, init, noise, numbers, project_in
+from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers, project_in
 from tests.small_tables import image
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tasks.columns.words import words
 from tasks.drafting.pipeline import init_pipeline
-from tests.drafting.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
+from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
 
 NUMBERS = range(NUM_ROWS)
 

@@ -17,7 +17,7 @@ from tasks.params.file import load_pipeline
 from tasks.paths import Project
 from tasks.tables.dataset import Dataset, read_dataset
 from tasks.validation.expectations import read_suite
-from tests.drafting.looked import NUM_ROWS, init, noise, numbers, project_in
+from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers, project_in
 from tests.shared_data import shared
 from tests.web import serving
 

@@ -46,7 +46,7 @@ def test_a_column_is_counted_value_by_value_while_its_values_are_few() -> None:
 
 def test_cells_that_are_no_numbers_are_told_from_those_that_are() -> None:
     mixed = profile([ROWS], ProfilePlan()).columns["mixed"]
-    assert mixed.odd == {"?": 400}
+    assert mixed.non_numeric == {"?": 400}
     assert mixed.num_numbers + 400 + mixed.num_missing == 4_000
     assert mixed.extremes.high == 3_999.5
 
@@ -54,7 +54,7 @@ def test_cells_that_are_no_numbers_are_told_from_those_that_are() -> None:
 def test_tokens_are_missing_values() -> None:
     tokens = Tokens(by_column={"mixed": ("?",)})
     mixed = profile([ROWS], ProfilePlan(tokens=tokens)).columns["mixed"]
-    assert mixed.odd == {}
+    assert mixed.non_numeric == {}
     assert mixed.num_missing == 4_000 - mixed.num_numbers
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.drafting.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind
+from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind
 
 NUMBERS = range(NUM_ROWS)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from tests.drafting.looked import NUM_ROWS, columns_of_kind, init, noise, of_kind
+from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind
 
 DICE = np.random.default_rng(0)
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.drafting.show import show_found
+from tasks.drafting.show import show_draft
 from tasks.paths import Project
-from tests.drafting.looked import NUM_ROWS, init, noise
+from tests.drafting.small_tables import NUM_ROWS, init, noise
 
 
 def shown(root: Path, capsys: pytest.CaptureFixture[str], rows: pl.DataFrame, **more: bool) -> str:
-    show_found(init(root, rows, **more), Project(root=root))
+    show_draft(init(root, rows, **more), Project(root=root))
     return capsys.readouterr().out
 
 

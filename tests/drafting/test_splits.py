@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tests.drafting.looked import NUM_ROWS, init, noise, of_kind
+from tests.drafting.small_tables import NUM_ROWS, init, noise, of_kind
 
 NUMBERS = range(NUM_ROWS)
 SECONDS = pl.Series("timestamp", [1_500_000_000 + number * 7_919 % 100_003 for number in NUMBERS])

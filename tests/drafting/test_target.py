@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
-from tests.drafting.looked import NUM_ROWS, init, noise, numbers
+from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers
 
 NUMBERS = range(NUM_ROWS)
 

@@ -100,11 +100,11 @@ def _resumed_length(download: Download, response: Response) -> int | None:
     """The whole length. Raises Interrupted, to begin anew, when the piece is not the one that was asked for."""
     size, before = begun(download)
     now = _mark(response)
-    found = re.fullmatch(rf"bytes {size}-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
-    if not found or any(before[name] != now[name] for name in before.keys() & now.keys()):
+    content_range = re.fullmatch(rf"bytes {size}-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    if not content_range or any(before[name] != now[name] for name in before.keys() & now.keys()):
         forget_part(download)
         raise Interrupted("the server gave another piece of the file than it was asked for")
-    return None if found[1] == "*" else int(found[1])
+    return None if content_range[1] == "*" else int(content_range[1])
 
 
 def _refuse_failures(download: Download, response: Response) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks.drafting.findings import Finding
-from tasks.drafting.pipeline import Found, init_pipeline
+from tasks.drafting.pipeline import DraftedPipeline, init_pipeline
 from tasks.paths import Project
 
 NUM_ROWS = 600
@@ -21,19 +21,19 @@ def project_in(root: Path) -> Project:
     return Project(root=root)
 
 
-def init(root: Path, rows: pl.DataFrame, **settings: Any) -> Found:
+def init(root: Path, rows: pl.DataFrame, **settings: Any) -> DraftedPipeline:
     """What init finds in a CSV file of these rows; nothing is written unless `dry_run` is false."""
     file = root / "rows.csv"
     rows.write_csv(file)
     return init_pipeline(project_in(root), "mine", str(file), **{"dry_run": True, **settings})
 
 
-def of_kind(found: Found, kind: str) -> list[Finding]:
-    return [finding for finding in found.findings if finding.kind == kind]
+def of_kind(drafted: DraftedPipeline, kind: str) -> list[Finding]:
+    return [finding for finding in drafted.findings if finding.kind == kind]
 
 
-def columns_of_kind(found: Found, kind: str) -> list[str]:
-    return [name for finding in of_kind(found, kind) for name in finding.columns]
+def columns_of_kind(drafted: DraftedPipeline, kind: str) -> list[str]:
+    return [name for finding in of_kind(drafted, kind) for name in finding.columns]
 
 
 def noise(seed: int = 0, num_rows: int = NUM_ROWS) -> pl.DataFrame:

@@ -26,8 +26,8 @@ _MOST_PASSES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceLook:
-    """A source as it was found. `source` is its block with all that was found out about how it is written."""
+class Inspection:
+    """A source, and what its rows say. `source` is its block with all settings that say how it is written."""
 
     source: Mapping[str, Any]
     location: str
@@ -39,7 +39,7 @@ class SourceLook:
     """Height and width of the first image."""
 
 
-def look(pointed: Pointed, project: Project) -> SourceLook:
+def inspect_source(pointed: Pointed, project: Project) -> Inspection:
     """Reads all rows. Raises UserError when they cannot be read, or there are none."""
     place = Place(root=project.root, downloads=project.downloads)
     opened = _opened(pointed.source, place)
@@ -48,43 +48,49 @@ def look(pointed: Pointed, project: Project) -> SourceLook:
     block = _with_settings(pointed.source, _settings(opened, _content(pointed.source)))
     opened = _opened(block, place)
     is_table = _content(block)["kind"] == "table"
-    tokens, seen = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
-    if not seen[0].num_rows:
+    tokens, profiles = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
+    if not profiles[0].num_rows:
         raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
     for _ in range(_MOST_PASSES):
-        tokens = find_tokens(seen[-1], tokens, is_table)
+        tokens = find_tokens(profiles[-1], tokens, is_table)
         block = _with_missing(block, tokens)
         rows = _opened(block, place)
-        seen.append(profile(rows.parts(), _plan(seen[-1], tokens, rows)))
-        if find_tokens(seen[-1], tokens, is_table) == tokens:
+        profiles.append(profile(rows.parts(), _plan(profiles[-1], tokens, rows)))
+        if find_tokens(profiles[-1], tokens, is_table) == tokens:
             break
-    types = {name: rows.types.get(name) or inferred_type(survey) for name, survey in seen[-1].surveys.items()}
-    return SourceLook(
+    types = {name: rows.types.get(name) or inferred_type(survey) for name, survey in profiles[-1].surveys.items()}
+    return Inspection(
         source=block,
         location=rows.location,
-        facts=facts(seen[-1], types, rows.numbers),
-        findings=(*doubts, *describe_tokens(tokens, seen), *_about_cells(block, seen[-1], types)),
+        facts=facts(profiles[-1], types, rows.numbers),
+        findings=(*doubts, *describe_tokens(tokens, profiles), *_about_cells(block, profiles[-1], types)),
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
         side=_side(rows, [name for name, kind in types.items() if kind == "image"]),
     )
 
 
-def _about_cells(block: Mapping[str, Any], seen: SourceProfile, types: Mapping[str, ColumnTypeName]) -> list[Finding]:
+def _about_cells(
+    block: Mapping[str, Any], profiled: SourceProfile, types: Mapping[str, ColumnTypeName]
+) -> list[Finding]:
     """What the cells alone do not settle: names that the file lacks, and days that could be months."""
-    found = []
+    findings = []
     if _content(block)["kind"] == "table" and all(
-        name == f"column_{place}" for place, name in enumerate(seen.columns, 1)
+        name == f"column_{place}" for place, name in enumerate(profiled.columns, 1)
     ):
-        names = ", ".join(seen.columns)
-        said = f"the first line names no columns, so they are called {names}; give better ones as ingest.source.names."
-        found.append(Finding(kind="no_header", columns=(), message=said))
+        names = ", ".join(profiled.columns)
+        message = (
+            f"the first line names no columns, so they are called {names}; give better ones as ingest.source.names."
+        )
+        findings.append(Finding(kind="no_header", columns=(), message=message))
     for name, kind in types.items():
-        survey = seen.surveys[name]
+        survey = profiled.surveys[name]
         if kind == "timestamp" and survey.storage == "text" and ambiguous(survey.formats):
-            said = f"{name} is read as {survey.format}, but no value tells the day from the month."
-            found.append(Finding(kind="ambiguous_dates", columns=(name,), message=said, proposal='format: "%m/%d/%Y"'))
-    return found
+            message = f"{name} is read as {survey.format}, but no value tells the day from the month."
+            findings.append(
+                Finding(kind="ambiguous_dates", columns=(name,), message=message, proposal='format: "%m/%d/%Y"')
+            )
+    return findings
 
 
 def _content(block: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -126,20 +132,20 @@ def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
     return _with_settings(block, {"missing": ["", *tokens.everywhere]} if tokens.everywhere else {})
 
 
-def _plan(seen: SourceProfile, tokens: Tokens, rows: Source) -> ProfilePlan:
+def _plan(profiled: SourceProfile, tokens: Tokens, rows: Source) -> ProfilePlan:
     """What the last pass spares the next: columns of words are not read as numbers, identifiers are not compared."""
-    words = [name for name, state in seen.columns.items() if state.num_present > 100 and not state.num_numbers]
-    codes = [name for name in seen.columns if seen.num_rows > 20 and _names_rows(seen, name)]
+    words = [name for name, state in profiled.columns.items() if state.num_present > 100 and not state.num_numbers]
+    codes = [name for name in profiled.columns if profiled.num_rows > 20 and _names_rows(profiled, name)]
     return ProfilePlan(tokens=tokens, numbers=rows.numbers, words=words, identifiers={*codes, *rows.id_columns})
 
 
-def _names_rows(seen: SourceProfile, name: str) -> bool:
+def _names_rows(profiled: SourceProfile, name: str) -> bool:
     """Whether each row has a whole number or a word of its own there: rows are compared without it."""
-    if not seen.columns[name].is_unique or seen.dtypes[name] == pl.Binary:
+    if not profiled.columns[name].is_unique or profiled.dtypes[name] == pl.Binary:
         return False
-    survey = seen.surveys[name]
+    survey = profiled.surveys[name]
     return survey.is_whole or not (
-        survey.is_number or seen.sample[name].cast(pl.String).str.contains(r"\s").any() or survey.longest > 40
+        survey.is_number or profiled.sample[name].cast(pl.String).str.contains(r"\s").any() or survey.longest > 40
     )
 
 

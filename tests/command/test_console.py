@@ -31,12 +31,12 @@ def result(stage: str, figure: str, why: tuple[str, ...] = ()) -> StageResult:
 def test_a_run_is_a_line_a_stage_and_the_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     results = [result("ingest", "1,797 rows"), result("train", "30 epochs", ("never ran",))]
     show_run(results, {"name": "digits", "version": 3, "aliases": []}, pipeline_in(tmp_path))
-    found = lines(capsys)
-    assert found[0].split() == ["stage", "outcome", "seconds", "why"]
-    assert found[1].split() == ["ingest", "unchanged", "1.2", "1,797", "rows"]
-    assert found[2].split() == ["train", "ran", "1.2", "30", "epochs", "never", "ran"]
-    assert found[4] == "digits version 3 (no alias)"
-    assert found[5] == "  report  reports/p/report.html"
+    printed = lines(capsys)
+    assert printed[0].split() == ["stage", "outcome", "seconds", "why"]
+    assert printed[1].split() == ["ingest", "unchanged", "1.2", "1,797", "rows"]
+    assert printed[2].split() == ["train", "ran", "1.2", "30", "epochs", "never", "ran"]
+    assert printed[4] == "digits version 3 (no alias)"
+    assert printed[5] == "  report  reports/p/report.html"
 
 
 def test_without_a_model_there_is_only_the_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

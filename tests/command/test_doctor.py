@@ -24,7 +24,7 @@ def project(tmp_path: Path) -> Project:
     return Project(root=tmp_path)
 
 
-def found(project: Project) -> dict[str, Check]:
+def checks_of(project: Project) -> dict[str, Check]:
     checks = examine(project)
     assert len({check.name for check in checks}) == len(checks)
     assert all(check.finding and check.cure != "" for check in checks)
@@ -39,7 +39,7 @@ def own_files(project: Project) -> list[Path]:
 
 def test_everything_is_looked_at_and_nothing_is_written(project: Project) -> None:
     before = own_files(project)
-    checks = found(project)
+    checks = checks_of(project)
     assert list(checks) == [
         "python",
         "packages",
@@ -64,7 +64,7 @@ def test_other_versions_than_the_tested_ones_are_named(project: Project) -> None
     text = text.replace(f"polars=={version('polars')}", "polars==0.1")
     text = text.replace(f"great_expectations=={version('great_expectations')}", "great_expectations==0.2")
     project.constraints.write_text(text)
-    packages = found(project)["packages"]
+    packages = checks_of(project)["packages"]
     assert f"polars is {version('polars')}, not 0.1" in packages.finding
     assert f"great-expectations is {version('great_expectations')}, not 0.2" in packages.finding
     assert packages.cure == "pip install -c constraints.txt -e ."
@@ -73,7 +73,7 @@ def test_other_versions_than_the_tested_ones_are_named(project: Project) -> None
 def test_a_local_build_of_the_pinned_version_will_do(project: Project) -> None:
     pinned = version("torch").split("+")[0]
     project.constraints.write_text(project.constraints.read_text().replace(f"torch=={pinned}", f"torch=={pinned}+cpu"))
-    assert "torch" not in found(project)["packages"].finding
+    assert "torch" not in checks_of(project)["packages"].finding
 
 
 def test_every_thing_that_is_broken_has_a_cure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_every_thing_that_is_broken_has_a_cure(project: Project, monkeypatch: py
     monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
     monkeypatch.setenv("DO_NOT_TRACK", "0")
     monkeypatch.setattr(doctor, "LEAST_FREE_GIB", 10**9)
-    checks = found(project)
+    checks = checks_of(project)
     assert {name for name, check in checks.items() if check.cure is not None} == {
         "packages",
         "params.yaml",
@@ -98,7 +98,7 @@ def test_every_thing_that_is_broken_has_a_cure(project: Project, monkeypatch: py
 
 def test_a_suite_that_is_gone_is_named(project: Project) -> None:
     project.pipeline("digits").suite.unlink()
-    check = found(project)["expectations"]
+    check = checks_of(project)["expectations"]
     assert check.finding.endswith("expectations/digits.json is missing")
     assert check.cure == "bring it back from git, or add the pipeline again"
 

@@ -132,10 +132,10 @@ def test_a_bundled_data_set_needs_no_source(project: Project) -> None:
     examples = Path(__file__).parents[2] / "examples"
     add_block(project, examples / "breast-cancer.yaml")
     assert project.pipeline("breast-cancer").suite.is_file()
-    said = "--source is for blocks that read files (kind: table or idx); leave it out for this one"
+    message = "--source is for blocks that read files (kind: table or idx); leave it out for this one"
     with pytest.raises(UserError) as caught:
         add_block(project, examples / "breast-cancer.yaml", source="rows.csv", name="other")
-    assert str(caught.value).endswith(said)
+    assert str(caught.value).endswith(message)
 
 
 IDX = "{kind: idx, images: train-images-idx3-ubyte.gz, labels: train-labels-idx1-ubyte.gz}"
@@ -166,10 +166,10 @@ def test_a_block_of_idx_files_takes_the_folder_that_holds_them(project: Project,
 
 def test_a_folder_without_the_idx_files_is_refused(project: Project) -> None:
     block = BLOCK.replace("{kind: table, path: elsewhere.csv}", IDX)
-    said = refused(project, source=str(project.root), block=block)
-    assert said == f"{project.root}: holds no train-images-idx3-ubyte.gz (ingest.source.images); put it there"
-    said = refused(project, source=str(project.root / "rows.csv"), block=block)
-    assert said.endswith("rows.csv: there is no such folder; give --source the folder that holds the IDX files")
+    message = refused(project, source=str(project.root), block=block)
+    assert message == f"{project.root}: holds no train-images-idx3-ubyte.gz (ingest.source.images); put it there"
+    message = refused(project, source=str(project.root / "rows.csv"), block=block)
+    assert message.endswith("rows.csv: there is no such folder; give --source the folder that holds the IDX files")
 
 
 def test_a_suite_that_is_there_is_kept(project: Project) -> None:
@@ -188,12 +188,12 @@ def test_the_same_data_draft_the_same_suite(project: Project) -> None:
 
 
 def test_an_existing_name_is_refused(project: Project) -> None:
-    said = refused(project, source=str(project.root / "rows.csv"), name="digits")
-    assert said.endswith("params.yaml: already has a pipeline digits; add it under another name with --name")
+    message = refused(project, source=str(project.root / "rows.csv"), name="digits")
+    assert message.endswith("params.yaml: already has a pipeline digits; add it under another name with --name")
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "message"),
     [
         (None, "elsewhere.csv"),
         ("nowhere.csv", "nowhere.csv"),
@@ -201,14 +201,16 @@ def test_an_existing_name_is_refused(project: Project) -> None:
         ("other.csv", "has no column left"),
     ],
 )
-def test_a_source_that_cannot_be_used_leaves_nothing_written(project: Project, source: str | None, said: str) -> None:
+def test_a_source_that_cannot_be_used_leaves_nothing_written(
+    project: Project, source: str | None, message: str
+) -> None:
     (project.root / "empty.csv").touch()
     (project.root / "other.csv").write_text("a,b\n1,x\n2,y\n")
-    assert said in refused(project, source=source and str(project.root / source))
+    assert message in refused(project, source=source and str(project.root / source))
 
 
 @pytest.mark.parametrize(
-    ("block", "said"),
+    ("block", "message"),
     [
         (BLOCK.replace("clean: {}", "claen: {}"), "churn.yaml: pipelines.churn.claen is unknown; did you mean clean?"),
         (BLOCK.replace("churn:", "Churn:"), "pipelines.Churn: a pipeline's name has lower-case letters"),
@@ -218,8 +220,8 @@ def test_a_source_that_cannot_be_used_leaves_nothing_written(project: Project, s
         ("", "churn.yaml: holds no pipelines"),
     ],
 )
-def test_a_block_that_is_not_right_is_refused(project: Project, block: str, said: str) -> None:
-    assert said in refused(project, source=str(project.root / "rows.csv"), block=block)
+def test_a_block_that_is_not_right_is_refused(project: Project, block: str, message: str) -> None:
+    assert message in refused(project, source=str(project.root / "rows.csv"), block=block)
 
 
 def test_without_params_yaml_there_is_nothing_to_add_to(project: Project) -> None:

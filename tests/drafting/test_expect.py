@@ -54,18 +54,18 @@ def arrive(paths: Paths, rows: pl.DataFrame) -> None:
 def paths(tmp_path: Path) -> Paths:
     """A pipeline whose suite was drafted from ROWS, which have come in."""
     (tmp_path / "params.yaml").write_text(PARAMS)
-    found = Project(root=tmp_path).pipeline("churn")
-    arrive(found, ROWS)
-    files.write_json(found.suite, draft_suite("churn", dataset(ROWS), [ROWS]))
-    return found
+    arrived = Project(root=tmp_path).pipeline("churn")
+    arrive(arrived, ROWS)
+    files.write_json(arrived.suite, draft_suite("churn", dataset(ROWS), [ROWS]))
+    return arrived
 
 
 def expect(paths: Paths, *, write: bool = False) -> Redraft:
     return redraft(paths.project, "churn", write=write)
 
 
-def kinds(found: Redraft) -> dict[str, str]:
-    return {change.key: change.kind for change in found.changes}
+def kinds(redrafted: Redraft) -> dict[str, str]:
+    return {change.key: change.kind for change in redrafted.changes}
 
 
 def entry(paths: Paths, type_and_column: str) -> dict[str, Any] | None:
@@ -106,19 +106,21 @@ def severity(key: str, value: str) -> Any:
 
 def test_the_same_data_change_nothing(paths: Paths) -> None:
     before = paths.suite.read_bytes()
-    found = expect(paths, write=True)
-    assert found.changes == ()
-    assert found.lines() == ["expectations/churn.json: as it would be drafted now"]
+    redrafted = expect(paths, write=True)
+    assert redrafted.changes == ()
+    assert redrafted.lines() == ["expectations/churn.json: as it would be drafted now"]
     assert paths.suite.read_bytes() == before
 
 
 def test_a_difference_is_shown_and_nothing_written(paths: Paths) -> None:
     before = paths.suite.read_bytes()
     arrive(paths, OLDER)
-    found = expect(paths)
-    assert kinds(found) == {AGE: "changed"}
-    assert "min_value 0.0, max_value 80.0; critical -> min_value 100.0, max_value 180.0; critical" in found.lines()[1]
-    assert "--write" in found.lines()[-1]
+    redrafted = expect(paths)
+    assert kinds(redrafted) == {AGE: "changed"}
+    assert (
+        "min_value 0.0, max_value 80.0; critical -> min_value 100.0, max_value 180.0; critical" in redrafted.lines()[1]
+    )
+    assert "--write" in redrafted.lines()[-1]
     assert paths.suite.read_bytes() == before
 
 
@@ -153,8 +155,8 @@ def test_what_a_person_took_out_stays_out(paths: Paths) -> None:
 
 def test_a_new_column_gets_its_expectations(paths: Paths) -> None:
     arrive(paths, ROWS.with_columns(size=pl.Series([1.0, 2, 3])))
-    found = expect(paths, write=True)
-    assert kinds(found) == {
+    redrafted = expect(paths, write=True)
+    assert kinds(redrafted) == {
         "expect_table_columns_to_match_set": "changed",
         "expect_column_values_to_be_between(size)": "new",
         "expect_column_values_to_not_be_null(size)": "new",
@@ -166,9 +168,9 @@ def test_a_new_column_gets_its_expectations(paths: Paths) -> None:
 def test_a_column_that_is_gone_takes_its_untouched_expectations_along(paths: Paths) -> None:
     edit(paths, severity(AGE, "warning"))
     arrive(paths, ROWS.drop("plan", "age"))
-    found = expect(paths, write=True)
-    assert kinds(found)[PLAN] == "dropped"
-    assert kinds(found)[AGE] == "edited"
+    redrafted = expect(paths, write=True)
+    assert kinds(redrafted)[PLAN] == "dropped"
+    assert kinds(redrafted)[AGE] == "edited"
     assert entry(paths, PLAN) is None
     assert entry(paths, AGE) is not None
     arrive(paths, ROWS)
@@ -187,9 +189,9 @@ def test_a_suite_from_before_drafts_were_remembered_is_treated_as_edited(paths: 
     edit(paths, without(PLAN))
     arrive(paths, OLDER.with_columns(size=pl.Series([1.0, 2, 3])))
     for _ in range(2):
-        found = kinds(expect(paths, write=True))
-        assert found[AGE] == "edited"
-        assert found[PLAN] == "left out"
+        by_key = kinds(expect(paths, write=True))
+        assert by_key[AGE] == "edited"
+        assert by_key[PLAN] == "left out"
         kept = entry(paths, AGE)
         assert kept is not None
         assert kept["kwargs"]["max_value"] == 80.0

@@ -18,26 +18,26 @@ def with_cell(column: str, cell: str, every: int = 9) -> pl.DataFrame:
 @pytest.mark.parametrize("cell", ["?", "NA", "null", "#N/A"])
 def test_a_well_known_sign_counts_as_missing_in_every_column(tmp_path: Path, cell: str) -> None:
     for column in ("width", "shape"):
-        found = init(tmp_path, with_cell(column, cell))
-        source = YAML(typ="safe").load(found.block)["mine"]["ingest"]["source"]
+        draft = init(tmp_path, with_cell(column, cell))
+        source = YAML(typ="safe").load(draft.block)["mine"]["ingest"]["source"]
         assert source["missing"] == ["", cell]
-        assert found.facts.state(column).num_missing == 67
-        assert f"`{cell}` stands for a missing value: {column} (67)." in [found.message for found in found.findings]
+        assert draft.facts.state(column).num_missing == 67
+        assert f"`{cell}` stands for a missing value: {column} (67)." in [finding.message for finding in draft.findings]
 
 
 @pytest.mark.parametrize("cell", ["-", "none", "unknown", "n.d.", "vacant", " "])
 def test_a_word_among_numbers_counts_as_missing_there_alone(tmp_path: Path, cell: str) -> None:
-    found = init(tmp_path, with_cell("width", cell, 20))
-    ingest = YAML(typ="safe").load(found.block)["mine"]["ingest"]
+    draft = init(tmp_path, with_cell("width", cell, 20))
+    ingest = YAML(typ="safe").load(draft.block)["mine"]["ingest"]
     assert ingest["columns"]["width"] == {"missing": [cell]}
-    assert found.facts.types["width"] == "number"
+    assert draft.facts.types["width"] == "number"
 
 
 @pytest.mark.parametrize("cell", ["-", "none", "unknown"])
 def test_a_word_among_words_stays(tmp_path: Path, cell: str) -> None:
-    found = init(tmp_path, with_cell("shape", cell))
-    assert not of_kind(found, "missing")
-    assert found.facts.state("shape").num_missing == 0
+    draft = init(tmp_path, with_cell("shape", cell))
+    assert not of_kind(draft, "missing")
+    assert draft.facts.state("shape").num_missing == 0
 
 
 def test_na_among_codes_of_two_letters_may_be_namibia(tmp_path: Path) -> None:
@@ -53,19 +53,19 @@ def test_a_sign_that_comes_late_is_found(tmp_path: Path) -> None:
     num_rows = 60_000
     width = [f"{number % 977}" for number in range(num_rows - 5)] + ["?"] * 5
     rows = pl.DataFrame({"width": width, "outcome": ["a", "b"] * (num_rows // 2)})
-    found = init(tmp_path, rows)
-    assert found.facts.types["width"] == "number"
-    assert found.facts.state("width").num_missing == 5
+    draft = init(tmp_path, rows)
+    assert draft.facts.types["width"] == "number"
+    assert draft.facts.state("width").num_missing == 5
 
 
 @pytest.mark.parametrize("value", [-999, -200, 9999, -1])
 def test_a_number_far_from_all_others_is_proposed_and_not_assumed(tmp_path: Path, value: int) -> None:
     width = [value if number % 20 == 0 else 10 + number % 90 for number in range(NUM_ROWS)]
-    found = init(tmp_path, noise().with_columns(pl.Series("width", width)))
-    assert columns_of_kind(found, "sentinel") == ["width"]
-    assert f"is {value} in 30 rows" in of_kind(found, "sentinel")[0].message.replace(",", "")
-    assert f'width: {{missing: ["{value}"]}}' in found.block
-    assert not YAML(typ="safe").load(found.block)["mine"]["ingest"].get("columns")
+    draft = init(tmp_path, noise().with_columns(pl.Series("width", width)))
+    assert columns_of_kind(draft, "sentinel") == ["width"]
+    assert f"is {value} in 30 rows" in of_kind(draft, "sentinel")[0].message.replace(",", "")
+    assert f'width: {{missing: ["{value}"]}}' in draft.block
+    assert not YAML(typ="safe").load(draft.block)["mine"]["ingest"].get("columns")
 
 
 @pytest.mark.parametrize("value", [-1, 99])

@@ -59,7 +59,7 @@ def test_without_a_file_one_begins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "said"),
+    ("before", "message"),
     [
         ("pipelines: {mine: {}}\n", "already has a pipeline mine; give another name"),
         ("pipelines: [1]\n", "must be a mapping of names to blocks"),
@@ -67,8 +67,8 @@ def test_without_a_file_one_begins(tmp_path: Path) -> None:
         ("pipelines: [\n", "not YAML"),
     ],
 )
-def test_a_file_that_is_not_right_is_refused(tmp_path: Path, before: str, said: str) -> None:
+def test_a_file_that_is_not_right_is_refused(tmp_path: Path, before: str, message: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(before)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         with_block(path, "mine", BLOCK)

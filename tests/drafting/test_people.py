@@ -19,49 +19,49 @@ def test_a_names_words_are_the_same_however_they_are_joined(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["Sex", "marital-status", "age", "native country", "customerGender"])
 def test_sensitive_attributes_are_known_by_name_and_stay_features(tmp_path: Path, name: str) -> None:
-    found = init(tmp_path, noise().insert_column(0, pl.Series(name, [f"kind {number % 3}" for number in NUMBERS])))
-    assert columns_of_kind(found, "sensitive") == [name]
-    assert name in found.decisions.features
-    assert "{role: sensitive}" in found.block
+    draft = init(tmp_path, noise().insert_column(0, pl.Series(name, [f"kind {number % 3}" for number in NUMBERS])))
+    assert columns_of_kind(draft, "sensitive") == [name]
+    assert name in draft.decisions.features
+    assert "{role: sensitive}" in draft.block
 
 
 def test_the_sexes_are_known_by_their_values(tmp_path: Path) -> None:
-    found = init(tmp_path, noise().insert_column(0, pl.Series("attribute 9", ["Male", "Female"] * 300)))
-    assert columns_of_kind(found, "sensitive") == ["attribute 9"]
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("attribute 9", ["Male", "Female"] * 300)))
+    assert columns_of_kind(draft, "sensitive") == ["attribute 9"]
 
 
 @pytest.mark.parametrize("name", ["sexton", "page", "housing_median_age", "tracer"])
 def test_words_that_only_look_alike_are_not_sensitive(tmp_path: Path, name: str) -> None:
-    found = init(tmp_path, noise().insert_column(0, pl.Series(name, [number % 50 for number in NUMBERS])))
-    assert not of_kind(found, "sensitive")
+    draft = init(tmp_path, noise().insert_column(0, pl.Series(name, [number % 50 for number in NUMBERS])))
+    assert not of_kind(draft, "sensitive")
 
 
 @pytest.mark.parametrize("values", [[number // 5 for number in NUMBERS], [f"P{number % 40}" for number in NUMBERS]])
 def test_rows_of_one_patient_are_a_group(tmp_path: Path, values: list[object]) -> None:
-    found = init(tmp_path, noise().insert_column(0, pl.Series("patient_id", values)))
-    assert columns_of_kind(found, "group") == ["patient_id"]
-    assert found.decisions.role("patient_id") == "group"
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("patient_id", values)))
+    assert columns_of_kind(draft, "group") == ["patient_id"]
+    assert draft.decisions.role("patient_id") == "group"
 
 
 def test_of_several_entities_one_is_the_group(tmp_path: Path) -> None:
     ids = {"basketId": [number // 3 for number in NUMBERS], "customer": [number % 90 for number in NUMBERS]}
-    found = init(tmp_path, noise().with_columns(**{name: pl.Series(values) for name, values in ids.items()}))
-    assert columns_of_kind(found, "group") == ["customer"]
-    assert "As often repeated: basketId." in of_kind(found, "group")[0].message
+    draft = init(tmp_path, noise().with_columns(**{name: pl.Series(values) for name, values in ids.items()}))
+    assert columns_of_kind(draft, "group") == ["customer"]
+    assert "As often repeated: basketId." in of_kind(draft, "group")[0].message
 
 
 def test_a_user_in_each_row_is_no_group(tmp_path: Path) -> None:
-    found = init(tmp_path, noise().insert_column(0, pl.Series("user_id", [f"u{number}" for number in NUMBERS])))
-    assert not of_kind(found, "group")
-    assert found.decisions.role("user_id") == "id"
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("user_id", [f"u{number}" for number in NUMBERS])))
+    assert not of_kind(draft, "group")
+    assert draft.decisions.role("user_id") == "id"
 
 
 def test_timestamps_in_the_rows_order_are_the_time(tmp_path: Path) -> None:
     days = [f"20{10 + number // 300}-0{1 + number % 300 // 40}-{1 + number % 300 % 40 // 2:02}" for number in NUMBERS]
-    found = init(tmp_path, noise().insert_column(0, pl.Series("seen", days)))
-    assert found.facts.types["seen"] == "timestamp"
-    assert found.decisions.role("seen") == "time"
-    assert "the rows stand in its order" in of_kind(found, "time")[0].message
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("seen", days)))
+    assert draft.facts.types["seen"] == "timestamp"
+    assert draft.decisions.role("seen") == "time"
+    assert "the rows stand in its order" in of_kind(draft, "time")[0].message
 
 
 def test_seconds_since_1970_are_the_time_when_they_are_called_so(tmp_path: Path) -> None:
@@ -72,21 +72,21 @@ def test_seconds_since_1970_are_the_time_when_they_are_called_so(tmp_path: Path)
 
 def test_a_birthday_is_not_when_the_row_came_to_be(tmp_path: Path) -> None:
     days = [f"19{50 + number % 40}-0{1 + number % 9}-{1 + number % 28:02}" for number in NUMBERS]
-    found = init(tmp_path, noise().insert_column(0, pl.Series("birth_date", days)))
-    assert not of_kind(found, "time")
-    assert columns_of_kind(found, "sensitive") == ["birth_date"]
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("birth_date", days)))
+    assert not of_kind(draft, "time")
+    assert columns_of_kind(draft, "sensitive") == ["birth_date"]
 
 
-@pytest.mark.parametrize(("day", "is_told"), [(9, True), (28, False)])
-def test_days_that_could_be_months_are_told(tmp_path: Path, day: int, is_told: bool) -> None:
+@pytest.mark.parametrize(("day", "is_doubtful"), [(9, True), (28, False)])
+def test_days_that_could_be_months_are_told(tmp_path: Path, day: int, is_doubtful: bool) -> None:
     days = [f"{1 + number % day:02}/{1 + number % 12:02}/2020" for number in NUMBERS]
-    found = init(tmp_path, noise().insert_column(0, pl.Series("paid", days)))
-    assert found.facts.types["paid"] == "timestamp"
-    assert columns_of_kind(found, "ambiguous_dates") == ["paid"] * is_told
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("paid", days)))
+    assert draft.facts.types["paid"] == "timestamp"
+    assert columns_of_kind(draft, "ambiguous_dates") == ["paid"] * is_doubtful
 
 
 def test_columns_without_names_are_told(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     noise().write_csv(file, include_header=False)
-    found = init_pipeline(project_in(tmp_path), "mine", str(file), dry_run=True)
-    assert "called column_1, column_2, column_3, column_4" in of_kind(found, "no_header")[0].message
+    draft = init_pipeline(project_in(tmp_path), "mine", str(file), dry_run=True)
+    assert "called column_1, column_2, column_3, column_4" in of_kind(draft, "no_header")[0].message

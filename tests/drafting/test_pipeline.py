@@ -29,10 +29,10 @@ def ingested(project: Project, name: str = "mine") -> Dataset:
 
 
 def test_block_suite_and_empty_acceptance_are_written_and_ingest_reads_the_block(tmp_path: Path) -> None:
-    found = init(tmp_path, noise(), dry_run=False)
+    draft = init(tmp_path, noise(), dry_run=False)
     project = Project(root=tmp_path)
     paths = project.pipeline("mine")
-    assert set(found.written) == {paths.suite, paths.accepted, project.params}
+    assert set(draft.written) == {paths.suite, paths.accepted, project.params}
     assert read_suite(paths.suite).rules
     dataset = ingested(project)
     assert (dataset.target.name, dataset.task, dataset.num_rows) == ("outcome", "binary", NUM_ROWS)
@@ -44,8 +44,8 @@ def test_test_files_of_their_own_say_the_split_and_not_the_target(tmp_path: Path
     for name, part in (("rows.csv", rows[:400]), ("later.csv", rows[400:])):
         part.write_csv(tmp_path / name)
     given = {"test": str(tmp_path / "later.csv"), "dry_run": True}
-    found = init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.csv"), **given)
-    assert (found.decisions.target.name, found.decisions.role("split")) == ("answer", "split")
+    draft = init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.csv"), **given)
+    assert (draft.decisions.target.name, draft.decisions.role("split")) == ("answer", "split")
 
 
 def test_a_table_behind_a_url_is_read_as_it_is_written(tmp_path: Path) -> None:
@@ -66,12 +66,12 @@ def test_roles_types_and_missing_values_of_the_block_are_those_of_the_data(tmp_p
         grade=pl.Series(["?" if number % 40 == 0 else "abc"[number % 3] for number in range(NUM_ROWS)]),
         total=pl.col("first") + pl.col("second"),
     )
-    found = init(tmp_path, rows, target="total", dry_run=False)
+    draft = init(tmp_path, rows, target="total", dry_run=False)
     dataset = ingested(Project(root=tmp_path))
     assert {column.name: column.role for column in dataset.columns} == {
-        name: found.decisions.role(name) for name in rows.columns
+        name: draft.decisions.role(name) for name in rows.columns
     }
-    assert {column.name: column.type for column in dataset.columns} == dict(found.facts.types)
+    assert {column.name: column.type for column in dataset.columns} == dict(draft.facts.types)
     assert pl.read_parquet(tmp_path / "data/mine/raw/*.parquet")["grade"].null_count() == NUM_ROWS // 40
 
 
@@ -102,8 +102,8 @@ def test_a_suite_that_is_there_is_kept(tmp_path: Path) -> None:
     suite = tmp_path / "expectations" / "mine.json"
     suite.parent.mkdir()
     suite.write_text('{"name": "mine", "expectations": []}')
-    found = init(tmp_path, noise(), dry_run=False)
-    assert found.kept_suite == suite
+    draft = init(tmp_path, noise(), dry_run=False)
+    assert draft.kept_suite == suite
     assert json.loads(suite.read_text())["expectations"] == []
 
 
@@ -184,11 +184,11 @@ def test_any_table_gives_a_block_that_ingest_reads_or_a_clear_no(
 ) -> None:
     root = tmp_path_factory.mktemp("any")
     try:
-        found = init(root, rows, target=rows.columns[-1] if is_given else None, dry_run=False)
+        draft = init(root, rows, target=rows.columns[-1] if is_given else None, dry_run=False)
     except UserError:
         assert not (root / "expectations").exists()
         return
-    assert ingested(Project(root=root)).num_rows == found.facts.num_rows
+    assert ingested(Project(root=root)).num_rows == draft.facts.num_rows
 
 
 @pytest.mark.parametrize(
@@ -211,19 +211,19 @@ def test_any_table_gives_a_block_that_ingest_reads_or_a_clear_no(
     ],
 )
 def test_real_data_give_a_block_that_ingest_reads(tmp_path: Path, name: str, target: str, task: str) -> None:
-    found = init_pipeline(project_in(tmp_path), "mine", str(shared(name)))
-    assert (found.decisions.target.name, found.decisions.target.task) == (target, task)
+    draft = init_pipeline(project_in(tmp_path), "mine", str(shared(name)))
+    assert (draft.decisions.target.name, draft.decisions.target.task) == (target, task)
     dataset = ingested(Project(root=tmp_path))
-    assert dataset.num_rows == found.facts.num_rows
-    assert tuple(column.name for column in dataset.features) == found.decisions.features
+    assert dataset.num_rows == draft.facts.num_rows
+    assert tuple(column.name for column in dataset.features) == draft.decisions.features
 
 
 def test_an_encoding_that_is_guessed_is_said_with_words(tmp_path: Path) -> None:
     names = ("Paweł", "Małgorzata", "Żaneta", "Świętosław", "Józef")
     rows = "".join(f"{number};{names[number % 5]};{'ab'[number % 2]}\n" for number in range(40))
     (tmp_path / "rows.csv").write_bytes(f"id;name;label\n{rows}".encode("cp1250"))
-    found = init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.csv"), target="label", dry_run=True)
-    [finding] = [finding for finding in found.findings if finding.kind == "encoding"]
+    draft = init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.csv"), target="label", dry_run=True)
+    [finding] = [finding for finding in draft.findings if finding.kind == "encoding"]
     assert (
         "rows.csv: it is no UTF-8, and read as cp1250 by its letters, which makes words such as Paweł"
         in finding.message

@@ -22,19 +22,19 @@ ROWS = pl.DataFrame(
 )
 
 
-def told(found: SourceProfile) -> dict[str, object]:
+def summary(profiled: SourceProfile) -> dict[str, object]:
     """Everything that may be compared."""
     columns = {
         name: (state.num_rows, state.num_missing, state.num_numbers, state.num_distinct, state.extremes, state.counts)
-        for name, state in found.columns.items()
+        for name, state in profiled.columns.items()
     }
-    return {"columns": columns, "again": found.num_duplicates, "sample": found.sample.to_dicts()}
+    return {"columns": columns, "again": profiled.num_duplicates, "sample": profiled.sample.to_dicts()}
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 4_000), max_size=4))
 def test_it_does_not_matter_how_the_rows_are_cut(places: list[int]) -> None:
-    assert told(profile(cut(ROWS, places), ProfilePlan())) == told(profile([ROWS], ProfilePlan()))
+    assert summary(profile(cut(ROWS, places), ProfilePlan())) == summary(profile([ROWS], ProfilePlan()))
 
 
 def test_a_column_is_counted_value_by_value_while_its_values_are_few() -> None:
@@ -60,8 +60,8 @@ def test_tokens_are_missing_values() -> None:
 
 def test_numbers_are_read_as_the_source_writes_them() -> None:
     rows = pl.DataFrame({"a": ["1.234,5", "7,25"]})
-    found = profile([rows], ProfilePlan(numbers=NumberFormat(decimal=",", thousands=".")))
-    assert (found.columns["a"].extremes.low, found.columns["a"].extremes.high) == (7.25, 1234.5)
+    profiled = profile([rows], ProfilePlan(numbers=NumberFormat(decimal=",", thousands=".")))
+    assert (profiled.columns["a"].extremes.low, profiled.columns["a"].extremes.high) == (7.25, 1234.5)
 
 
 def test_rows_are_compared_without_identifiers() -> None:

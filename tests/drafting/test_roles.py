@@ -27,21 +27,21 @@ def with_column(name: str, values: object) -> pl.DataFrame:
     ],
 )
 def test_what_only_says_which_row_it_is_gets_the_role_id(tmp_path: Path, name: str, values: list[object]) -> None:
-    found = init(tmp_path, with_column(name, values))
-    assert columns_of_kind(found, "identifier") == [name]
-    assert found.decisions.role(name) == "id"
+    draft = init(tmp_path, with_column(name, values))
+    assert columns_of_kind(draft, "identifier") == [name]
+    assert draft.decisions.role(name) == "id"
 
 
 def test_rows_that_stand_there_twice_make_no_feature_of_the_column_that_names_them(tmp_path: Path) -> None:
     rows = with_column("customer", [f"K-{number:05}" for number in NUMBERS])
-    found = init(tmp_path, pl.concat([rows, rows.head(12)]))
-    assert found.decisions.role("customer") == "id"
+    draft = init(tmp_path, pl.concat([rows, rows.head(12)]))
+    assert draft.decisions.role("customer") == "id"
 
 
 def test_texts_that_have_no_word_in_common_are_no_feature(tmp_path: Path) -> None:
-    found = init(tmp_path, with_column("thing", [f"a{number:x}b c{number:x}d" for number in NUMBERS]))
-    assert found.decisions.role("thing") == "id"
-    assert "words of its own in each row" in of_kind(found, "identifier")[0].message
+    draft = init(tmp_path, with_column("thing", [f"a{number:x}b c{number:x}d" for number in NUMBERS]))
+    assert draft.decisions.role("thing") == "id"
+    assert "words of its own in each row" in of_kind(draft, "identifier")[0].message
 
 
 @pytest.mark.parametrize(
@@ -53,38 +53,38 @@ def test_texts_that_have_no_word_in_common_are_no_feature(tmp_path: Path) -> Non
     ],
 )
 def test_amounts_and_notes_are_no_identifiers_though_each_is_another(tmp_path: Path, values: list[object]) -> None:
-    found = init(tmp_path, with_column("thing", values))
-    assert found.decisions.role("thing") == "feature"
+    draft = init(tmp_path, with_column("thing", values))
+    assert draft.decisions.role("thing") == "feature"
 
 
 @pytest.mark.parametrize("values", [["x"] * NUM_ROWS, [5] * NUM_ROWS, [None] * NUM_ROWS, [1.5] + [None] * 599])
 def test_a_column_that_says_nothing_is_left_out(tmp_path: Path, values: list[object]) -> None:
-    found = init(tmp_path, with_column("thing", values))
-    assert columns_of_kind(found, "constant") == ["thing"]
-    assert found.decisions.role("thing") == "id"
+    draft = init(tmp_path, with_column("thing", values))
+    assert columns_of_kind(draft, "constant") == ["thing"]
+    assert draft.decisions.role("thing") == "id"
 
 
 def test_a_column_that_is_mostly_empty_or_nearly_the_same_is_told_and_kept(tmp_path: Path) -> None:
     gaps = [number if number % 3 == 0 else None for number in NUMBERS]
-    found = init(tmp_path, with_column("gaps", gaps).with_columns(rare=pl.Series(["x", *["y"] * 599])))
-    assert columns_of_kind(found, "mostly_empty") == ["gaps"]
-    assert "missing in 400 rows (66.7 %)" in of_kind(found, "mostly_empty")[0].message
-    assert columns_of_kind(found, "near_constant") == ["rare"]
-    assert {"gaps", "rare"} <= set(found.decisions.features)
+    draft = init(tmp_path, with_column("gaps", gaps).with_columns(rare=pl.Series(["x", *["y"] * 599])))
+    assert columns_of_kind(draft, "mostly_empty") == ["gaps"]
+    assert "missing in 400 rows (66.7 %)" in of_kind(draft, "mostly_empty")[0].message
+    assert columns_of_kind(draft, "near_constant") == ["rare"]
+    assert {"gaps", "rare"} <= set(draft.decisions.features)
 
 
 def test_whole_numbers_with_few_values_may_be_codes(tmp_path: Path) -> None:
-    found = init(tmp_path, with_column("season", [number % 4 + 1 for number in NUMBERS]))
-    assert columns_of_kind(found, "codes") == ["season"]
+    draft = init(tmp_path, with_column("season", [number % 4 + 1 for number in NUMBERS]))
+    assert columns_of_kind(draft, "codes") == ["season"]
 
 
 def test_a_column_that_says_train_and_test_is_the_split(tmp_path: Path) -> None:
-    found = init(tmp_path, with_column("fold", ["train", "train", "test"] * 200))
-    assert columns_of_kind(found, "given_split") == ["fold"]
-    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0}" in found.block
+    draft = init(tmp_path, with_column("fold", ["train", "train", "test"] * 200))
+    assert columns_of_kind(draft, "given_split") == ["fold"]
+    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0}" in draft.block
 
 
 def test_the_only_feature_is_kept_whatever_it_is(tmp_path: Path) -> None:
-    found = init(tmp_path, pl.DataFrame({"row": NUMBERS, "outcome": ["a", "b"] * 300}))
-    assert found.decisions.features == ("row",)
-    assert "kept all the same" in of_kind(found, "identifier")[0].message
+    draft = init(tmp_path, pl.DataFrame({"row": NUMBERS, "outcome": ["a", "b"] * 300}))
+    assert draft.decisions.features == ("row",)
+    assert "kept all the same" in of_kind(draft, "identifier")[0].message

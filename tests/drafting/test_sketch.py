@@ -21,8 +21,8 @@ def test_few_distinct_values_are_counted_exactly(num_distinct: int) -> None:
 
 @pytest.mark.parametrize("num_distinct", [10_000, 300_000])
 def test_many_are_estimated_within_a_tenth(num_distinct: int) -> None:
-    found = sketch.empty().add(hashes(num_distinct, 2 * num_distinct)).num_distinct
-    assert found == pytest.approx(num_distinct, rel=0.1)
+    estimate = sketch.empty().add(hashes(num_distinct, 2 * num_distinct)).num_distinct
+    assert estimate == pytest.approx(num_distinct, rel=0.1)
 
 
 @given(st.lists(st.integers(0, 5_000)))

@@ -16,49 +16,49 @@ def people(num_groups: int) -> pl.Series:
 
 
 def test_rows_of_one_group_stay_together(tmp_path: Path) -> None:
-    found = init(tmp_path, noise().insert_column(0, people(100)))
-    assert "split: {kind: group, validation: 0.15, test: 0.15, seed: 0} # rows of one patient_id stay" in found.block
-    assert "Rows of one entity stay together in the split" in of_kind(found, "group")[0].message
+    draft = init(tmp_path, noise().insert_column(0, people(100)))
+    assert "split: {kind: group, validation: 0.15, test: 0.15, seed: 0} # rows of one patient_id stay" in draft.block
+    assert "Rows of one entity stay together in the split" in of_kind(draft, "group")[0].message
 
 
 def test_few_groups_are_cut_by_counts_so_that_no_part_is_empty(tmp_path: Path) -> None:
-    found = init(tmp_path, noise().insert_column(0, people(6)))
-    assert "split: {kind: group, validation: 90, test: 90, seed: 0}" in found.block
+    draft = init(tmp_path, noise().insert_column(0, people(6)))
+    assert "split: {kind: group, validation: 90, test: 90, seed: 0}" in draft.block
 
 
 def test_the_latest_rows_are_the_test(tmp_path: Path) -> None:
-    found = init(tmp_path, noise().insert_column(0, SECONDS))
+    draft = init(tmp_path, noise().insert_column(0, SECONDS))
     assert (
-        "split: {kind: time, validation: 0.15, test: 0.15} # the latest rows by timestamp are the test" in found.block
+        "split: {kind: time, validation: 0.15, test: 0.15} # the latest rows by timestamp are the test" in draft.block
     )
-    assert of_kind(found, "time")[0].message.endswith("so the scores are those for what comes next.")
+    assert of_kind(draft, "time")[0].message.endswith("so the scores are those for what comes next.")
 
 
 def test_a_group_goes_before_time_and_that_is_said(tmp_path: Path) -> None:
-    found = init(tmp_path, noise().with_columns(SECONDS, people(100)))
-    assert "split: {kind: group, " in found.block
-    assert "Rows of one patient_id stay together, which goes before time" in of_kind(found, "time")[0].message
+    draft = init(tmp_path, noise().with_columns(SECONDS, people(100)))
+    assert "split: {kind: group, " in draft.block
+    assert "Rows of one patient_id stay together, which goes before time" in of_kind(draft, "time")[0].message
 
 
 def test_time_with_gaps_says_nothing_of_some_rows(tmp_path: Path) -> None:
     gaps = pl.Series("timestamp", [None if number % 50 == 0 else SECONDS[number] for number in NUMBERS])
-    found = init(tmp_path, noise().insert_column(0, gaps))
-    assert "split: {validation: 0.15, test: 0.15, seed: 0}" in found.block
-    assert "It is missing in 12 rows, so that the split goes by a hash" in of_kind(found, "time")[0].message
+    draft = init(tmp_path, noise().insert_column(0, gaps))
+    assert "split: {validation: 0.15, test: 0.15, seed: 0}" in draft.block
+    assert "It is missing in 12 rows, so that the split goes by a hash" in of_kind(draft, "time")[0].message
 
 
 @pytest.mark.parametrize("other", [SECONDS, people(100)], ids=["time", "group"])
 def test_what_the_data_say_goes_before_all(tmp_path: Path, other: pl.Series) -> None:
     fold = pl.Series("fold", ["train", "train", "test"] * 200)
-    found = init(tmp_path, noise().with_columns(other, fold))
-    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0}" in found.block
-    finding = (of_kind(found, "time") + of_kind(found, "group"))[0]
+    draft = init(tmp_path, noise().with_columns(other, fold))
+    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0}" in draft.block
+    finding = (of_kind(draft, "time") + of_kind(draft, "group"))[0]
     assert "The data say which rows are for the test" in finding.message
 
 
 def test_a_group_that_is_kept_as_the_only_feature_splits_nothing(tmp_path: Path) -> None:
     rows = pl.DataFrame({"patient_id": people(100), "outcome": ["a", "b", "a"] * 200})
-    found = init(tmp_path, rows)
-    assert found.decisions.features == ("patient_id",)
-    assert "split: {validation: 0.15, test: 0.15, seed: 0}" in found.block
-    assert "stay together" not in of_kind(found, "group")[0].message
+    draft = init(tmp_path, rows)
+    assert draft.decisions.features == ("patient_id",)
+    assert "split: {validation: 0.15, test: 0.15, seed: 0}" in draft.block
+    assert "stay together" not in of_kind(draft, "group")[0].message

@@ -29,9 +29,9 @@ def test_what_else_it_could_be_is_named(tmp_path: Path) -> None:
 
 
 def test_the_user_knows_best(tmp_path: Path) -> None:
-    found = init(tmp_path, noise(), target="shape")
-    assert (found.decisions.target.name, found.decisions.target.task) == ("shape", "multiclass")
-    assert "target: shape\n" in found.block
+    draft = init(tmp_path, noise(), target="shape")
+    assert (draft.decisions.target.name, draft.decisions.target.task) == ("shape", "multiclass")
+    assert "target: shape\n" in draft.block
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_task_follows_from_the_values(tmp_path: Path, values: list[object], 
 
 
 @pytest.mark.parametrize(
-    ("target", "said"),
+    ("target", "message"),
     [
         ("outcom", "has no column outcom; did you mean outcome?"),
         ("same", "column same has the same value in all rows"),
@@ -60,14 +60,14 @@ def test_the_task_follows_from_the_values(tmp_path: Path, values: list[object], 
         ("day", "column day holds values of the type timestamp"),
     ],
 )
-def test_a_target_that_cannot_be_predicted_is_refused(tmp_path: Path, target: str, said: str) -> None:
+def test_a_target_that_cannot_be_predicted_is_refused(tmp_path: Path, target: str, message: str) -> None:
     rows = noise().with_columns(
         same=pl.lit("x"),
         none=pl.lit(None, dtype=pl.String),
         note=pl.Series([f"note {number} of many " * 9 for number in NUMBERS]),
         day=pl.Series([f"2020-01-{number % 28 + 1:02}" for number in NUMBERS]),
     )
-    with pytest.raises(UserError, match=said.replace("?", r"\?")):
+    with pytest.raises(UserError, match=message.replace("?", r"\?")):
         init(tmp_path, rows, target=target)
 
 

@@ -46,9 +46,9 @@ def rows() -> list[list[str]]:
 
 def arrows() -> set[tuple[str, str]]:
     """Which package or module of tasks/, or flows/, imports from which other."""
-    import grimp
+    from tests.imports import import_graph
 
-    graph = grimp.build_graph("tasks", "flows")
+    graph = import_graph("tasks", "flows")
     known = {name for names in picture_rows() for name in names}
     pairs = {
         (name_of(importer), name_of(imported))

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from pkgutil import resolve_name
 
 from tasks.model_input.inputs import Spec
 from tasks.networks.base import InputNetwork
 from tasks.params.networks import Network
 
-FAMILIES: dict[str, str] = {
-    "mlp": "mlp:Mlp",
-    "cnn": "cnn:Cnn",
-    "rnn": "rnn:Rnn",
-    "transformer": "transformer:Transformer",
-    "vit": "vit:Vit",
-    "text_cnn": "text_cnn:TextCnn",
-    "audio_cnn": "audio_cnn:AudioCnn",
+NETWORKS: dict[str, str] = {
+    "mlp": "tasks.networks.mlp:Mlp",
+    "cnn": "tasks.networks.cnn:Cnn",
+    "rnn": "tasks.networks.rnn:Rnn",
+    "transformer": "tasks.networks.transformer:Transformer",
+    "vit": "tasks.networks.vit:Vit",
+    "text_cnn": "tasks.networks.text_cnn:TextCnn",
+    "audio_cnn": "tasks.networks.audio_cnn:AudioCnn",
 }
-"""Each kind's file in this folder and its class there. Names, as torch is imported only when a network is built."""
+"""Each kind's module and its class there. Names, as torch is imported only when a network is built."""
 
 
 def build(config: Network, spec: Spec, num_outputs: int | None = None) -> InputNetwork:
@@ -26,10 +25,5 @@ def build(config: Network, spec: Spec, num_outputs: int | None = None) -> InputN
 
     Raises UserError when it cannot read one of the columns.
     """
-    network: InputNetwork = _family(config.kind)(config, spec, num_outputs or spec.num_outputs)
+    network: InputNetwork = resolve_name(NETWORKS[config.kind])(config, spec, num_outputs or spec.num_outputs)
     return network
-
-
-def _family(kind: str) -> Any:
-    module, _, name = FAMILIES[kind].partition(":")
-    return getattr(import_module(f"{__name__}.{module}"), name)

@@ -1,9 +1,9 @@
-"""The trainers, by the `kind` of a pipeline's train section: one file each, and one line here."""
+"""The trainers, by the `kind` of a pipeline's train section: a package each, and one line here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from tasks import files
@@ -11,32 +11,18 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Spec
 from tasks.trainers.base import Fitted, Job, Model, Trainer
 
-
-def _torch() -> Trainer[Any]:
-    from tasks.trainers.torch import TorchTrainer
-
-    return TorchTrainer()
-
-
-def _lightgbm() -> Trainer[Any]:
-    from tasks.trainers.lightgbm import LightgbmTrainer
-
-    return LightgbmTrainer()
-
-
-def _sklearn() -> Trainer[Any]:
-    from tasks.trainers.sklearn import SklearnTrainer
-
-    return SklearnTrainer()
-
-
-TRAINERS: dict[str, Callable[[], Trainer[Any]]] = {"torch": _torch, "lightgbm": _lightgbm, "sklearn": _sklearn}
-"""What makes each trainer; its library is imported there and nowhere earlier."""
+TRAINERS: dict[str, str] = {
+    "torch": "tasks.trainers.torch:TorchTrainer",
+    "lightgbm": "tasks.trainers.lightgbm:LightgbmTrainer",
+    "sklearn": "tasks.trainers.sklearn:SklearnTrainer",
+}
+"""Each kind's module and its class there. Names, as a library takes seconds to import, and one is needed at a time."""
 
 
 def trainer(kind: str) -> Trainer[Any]:
     """The trainer of that kind."""
-    return TRAINERS[kind]()
+    made: Trainer[Any] = resolve_name(TRAINERS[kind])()
+    return made
 
 
 def fit(job: Job, config: Any) -> Fitted:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project
+from tests.imports import import_graph
 from tests.opened import watched
 from tests.projects import REPOSITORY
 
@@ -85,8 +86,8 @@ def test_a_stage_opens_and_writes_what_is_declared(
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    """What imports what in the project, imports inside of functions too."""
-    return grimp.build_graph("tasks")
+    """What imports what in the project."""
+    return import_graph("tasks")
 
 
 def as_paths(modules: set[str]) -> Iterator[str]:
@@ -104,3 +105,10 @@ def test_a_stage_declares_the_code_it_is_made_of(graph: grimp.ImportGraph, stage
     deps, _ = declared(stage, "P")
     code = {dep for dep in deps if dep.startswith("tasks/")}
     assert code == set(as_paths({f"tasks.{stage}", *graph.find_upstream_modules(f"tasks.{stage}")}))
+
+
+def test_what_a_registry_names_by_text_counts_as_imported(graph: grimp.ImportGraph) -> None:
+    assert graph.direct_import_exists(importer="tasks.trainers", imported="tasks.trainers.torch")
+    assert graph.direct_import_exists(importer="tasks.networks", imported="tasks.networks.audio_cnn")
+    # Only through that name does it follow that a stage which asks for any trainer is made of the networks, too.
+    assert "tasks.networks.audio_cnn" in graph.find_upstream_modules("tasks.register")

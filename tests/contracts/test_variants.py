@@ -55,14 +55,11 @@ ENTRIES = {
         ("from tasks.sources.url import", "from tasks.sources.toy import ToyRows\n{}"),
         ('    "builtin": Builtin,', '    "toy": ToyRows,\n{}'),
     ],
-    "networks/__init__.py": [('    "mlp": "mlp:Mlp",', '    "toy": "toy:ToyLinear",\n{}')],
+    "networks/__init__.py": [
+        ('    "mlp": "tasks.networks.mlp:Mlp",', '    "toy": "tasks.networks.toy:ToyLinear",\n{}')
+    ],
     "trainers/__init__.py": [
-        (
-            "TRAINERS: dict",
-            "def _toy() -> Trainer[Any]:\n    from tasks.trainers.toy import ToyTrainer\n\n"
-            "    return ToyTrainer()\n\n\n{}",
-        ),
-        ('{"torch": _torch, ', '{"toy": _toy, "torch": _torch, '),
+        ('    "torch": "tasks.trainers.torch:TorchTrainer",', '    "toy": "tasks.trainers.toy:ToyTrainer",\n{}')
     ],
 }
 """The entry in each registry. Were an edit needed in any other file, the chain below would not run."""

@@ -29,23 +29,23 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then dense layers of `feedforward` times the width, each added to what came in, with the norm before:
+    """Attention, then dense layers of `mlp_ratio` times the width, each added to what came in, with the norm before:
     [B, L, W] -> [B, L, W] (pre-norm: Xiong et al., 2020, arXiv:2002.04745; Dosovitskiy et al., 2020, arXiv:2010.11929).
 
     The norm of the last block's sum is its caller's to add.
     """
 
-    def __init__(self, width: int, num_heads: int, feedforward: int, bend: Activation, dropout: float) -> None:
+    def __init__(self, width: int, num_heads: int, mlp_ratio: int, bend: Activation, dropout: float) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width)
         self.attention = Attention(width, num_heads)
         self.attention_dropout = Dropout(dropout)
         self.dense = nn.Sequential(
             nn.LayerNorm(width),
-            nn.Linear(width, feedforward * width),
+            nn.Linear(width, mlp_ratio * width),
             activation(bend),
             Dropout(dropout),
-            nn.Linear(feedforward * width, width),
+            nn.Linear(mlp_ratio * width, width),
             Dropout(dropout),
         )
 

@@ -47,7 +47,7 @@ class TransformerEncoder(Encoder):
         self.register_buffer("positions", positions, persistent=False)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(
-            Block(width, config.num_heads, config.feedforward, config.activation, config.dropout)
+            Block(width, config.num_heads, config.mlp_ratio, config.activation, config.dropout)
             for _ in range(config.num_layers)
         )
         self.norm = nn.LayerNorm(width)

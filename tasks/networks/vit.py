@@ -47,7 +47,7 @@ class PatchEncoder(Encoder):
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.Sequential(
             *(
-                Block(config.width, config.num_heads, config.feedforward, config.activation, config.dropout)
+                Block(config.width, config.num_heads, config.mlp_ratio, config.activation, config.dropout)
                 for _ in range(config.num_layers)
             )
         )

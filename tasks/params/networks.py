@@ -27,13 +27,13 @@ class MlpNetwork(Config):
     hidden: tuple[Width, ...] = Field(
         (128, 64), description="width of each hidden layer; empty is a linear model; residual: all of them equal"
     )
-    norm: Literal["none", "batch", "layer"] = Field("none", description="what steadies the values of each hidden layer")
-    activation: Activation = Field("gelu", description="what bends the values of each hidden layer")
+    norm: Literal["none", "batch", "layer"] = Field("none", description="normalization of each hidden layer's values")
+    activation: Activation = Field("gelu", description="activation function behind each hidden layer")
     dropout: Share = Field(0.1, description="share of each hidden layer that is left out at random")
     embedding: int | None = Field(
         None, ge=1, description="numbers that are learnt to stand for a category; one-hot when not given"
     )
-    members: int = Field(32, ge=2, description="of tabm: how many networks answer")
+    members: int = Field(32, ge=2, description="of tabm: how many networks answer; `k` in its paper")
 
     @model_validator(mode="after")
     def _style_fits(self) -> MlpNetwork:
@@ -58,8 +58,8 @@ class CnnNetwork(Config):
     padding: Literal["same", "valid"] = Field(
         "same", description="same: a convolution keeps the size; valid: it takes a pixel off at each side"
     )
-    norm: Literal["none", "batch"] = Field("batch", description="what steadies the values behind each convolution")
-    activation: Activation = Field("gelu", description="what bends the values")
+    norm: Literal["none", "batch"] = Field("batch", description="normalization behind each convolution")
+    activation: Activation = Field("gelu", description="activation function behind each convolution")
     hidden: int = Field(128, ge=1, description="width of the dense layer")
     dropout: Share = Field(0.2, description="share of the dense layer and its input that is left out at random")
 
@@ -89,9 +89,9 @@ class AttentionNetwork(Config):
 
     width: int = Field(128, ge=1, description="numbers for each token or patch; num_heads divide it")
     num_layers: int = Field(2, ge=1, description="blocks of attention and dense layers")
-    num_heads: int = Field(4, ge=1, description="looks that are taken side by side")
-    feedforward: int = Field(4, ge=1, description="width of a block's dense layer, in times the width")
-    activation: Activation = Field("gelu", description="what bends the values of the dense layers")
+    num_heads: int = Field(4, ge=1, description="attention heads side by side")
+    mlp_ratio: int = Field(4, ge=1, description="width of a block's inner dense layer, in times the width")
+    activation: Activation = Field("gelu", description="activation function between a block's two dense layers")
     dropout: Share = Field(0.1, description="share of each block's values that is left out at random")
 
     @model_validator(mode="after")
@@ -124,7 +124,7 @@ class TextCnnNetwork(Config):
     kernel_sizes: tuple[Width, ...] = Field((3, 4, 5), min_length=1, description="tokens that a filter sees at once")
     channels: int = Field(100, ge=1, description="filters of each window")
     embedding: int = Field(128, ge=1, description="numbers that are learnt to stand for a token")
-    activation: Activation = Field("relu", description="what bends the values")
+    activation: Activation = Field("relu", description="activation function behind each filter")
     dropout: Share = Field(0.5, description="share of what the filters found that is left out at random")
 
 
@@ -133,8 +133,8 @@ class AudioCnnNetwork(Config):
 
     kind: Literal["audio_cnn"]
     channels: tuple[Width, ...] = Field((32, 64, 128), min_length=1, description="filters of each block")
-    norm: Literal["none", "batch"] = Field("batch", description="what steadies the values behind each convolution")
-    activation: Activation = Field("gelu", description="what bends the values")
+    norm: Literal["none", "batch"] = Field("batch", description="normalization behind each convolution")
+    activation: Activation = Field("gelu", description="activation function behind each convolution")
     hidden: int = Field(128, ge=1, description="width of the dense layer")
     dropout: Share = Field(0.2, description="share of the dense layer and its input that is left out at random")
 

@@ -14,6 +14,7 @@ RENAMED: dict[str, str] = {
     "normalize.audio.mels": "n_mels",
     "train[torch].held_mebibytes": "max_memory_mib",
     "train[torch].accumulation": "gradient_accumulation",
+    "train[torch].network.feedforward": "mlp_ratio",
     "train[torch].network.heads": "num_heads",
     "train[torch].network.layers": "num_layers",
     "train[torch].network.patch": "patch_size",

@@ -60,8 +60,8 @@ def rnn(**settings: Any) -> RnnNetwork:
     return RnnNetwork(kind="rnn", width=12, embedding=8, dropout=0.25, **settings)
 
 
-TRANSFORMER = TransformerNetwork(kind="transformer", width=16, num_layers=2, num_heads=4, feedforward=2, dropout=0.25)
-VIT = VitNetwork(kind="vit", patch_size=3, width=16, num_layers=2, num_heads=4, feedforward=2, dropout=0.25)
+TRANSFORMER = TransformerNetwork(kind="transformer", width=16, num_layers=2, num_heads=4, mlp_ratio=2, dropout=0.25)
+VIT = VitNetwork(kind="vit", patch_size=3, width=16, num_layers=2, num_heads=4, mlp_ratio=2, dropout=0.25)
 TEXT_CNN = TextCnnNetwork(kind="text_cnn", kernel_sizes=(1, 3, 12), channels=8, embedding=8, dropout=0.25)
 AUDIO_CNN = AudioCnnNetwork(kind="audio_cnn", channels=(4, 6), hidden=16, dropout=0.25)
 AUDIO_CNN_BARE = AudioCnnNetwork(kind="audio_cnn", channels=(4,), norm="none", hidden=16, dropout=0.25)

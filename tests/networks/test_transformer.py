@@ -12,7 +12,7 @@ from tasks.networks import build
 from tasks.networks.transformer import waves
 from tasks.params.networks import TransformerNetwork
 
-CONFIG = TransformerNetwork(kind="transformer", width=12, num_heads=3, num_layers=2, feedforward=2)
+CONFIG = TransformerNetwork(kind="transformer", width=12, num_heads=3, num_layers=2, mlp_ratio=2)
 
 
 def spec(length: int) -> Spec:

@@ -62,13 +62,13 @@ def test_a_name_counts_only_in_a_section_of_its_kind() -> None:
 
 
 def test_old_names_inside_the_network_section_are_read() -> None:
-    network = {"kind": "vit", "patch": 2, "width": 8, "layers": 1, "heads": 2}
+    network = {"kind": "vit", "patch": 2, "width": 8, "layers": 1, "heads": 2, "feedforward": 3}
     before = {"train": {"kind": "torch", "accumulation": 3, "network": network}}
     assert with_new_names(before) == {
         "train": {
             "kind": "torch",
             "gradient_accumulation": 3,
-            "network": {"kind": "vit", "patch_size": 2, "width": 8, "num_layers": 1, "num_heads": 2},
+            "network": {"kind": "vit", "patch_size": 2, "width": 8, "num_layers": 1, "num_heads": 2, "mlp_ratio": 3},
         }
     }
 

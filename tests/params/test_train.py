@@ -366,7 +366,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     ),
     "rnn": ({"cell": "lstm", "width": 8, "num_layers": 2, "bidirectional": False, "embedding": 5, "dropout": 0.0},),
     "transformer": (
-        {"width": 9, "num_layers": 1, "num_heads": 3, "feedforward": 2, "activation": "sigmoid", "dropout": 0.3},
+        {"width": 9, "num_layers": 1, "num_heads": 3, "mlp_ratio": 2, "activation": "sigmoid", "dropout": 0.3},
     ),
     "vit": (
         {
@@ -374,7 +374,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
             "width": 9,
             "num_layers": 1,
             "num_heads": 3,
-            "feedforward": 2,
+            "mlp_ratio": 2,
             "activation": "relu",
             "dropout": 0.3,
         },

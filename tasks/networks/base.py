@@ -1,4 +1,4 @@
-"""What networks have in common: an encoder a column, side by side, and one head over what they found."""
+"""What networks have in common: an encoder a column, side by side, and one head over their features."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from tasks.params.networks import Activation
 
 TOKEN_WIDTH = 32
 """Numbers that stand for a token where a text stands beside what a network is for: enough for a few thousand tokens."""
+
+_NETWORK_OF = {"image": "cnn", "audio": "audio_cnn", "tokens": "text_cnn"}
+"""The network to advise for columns of a kind, the first that there is; for any other, mlp."""
 
 
 class InputNetwork(nn.Module):
@@ -34,7 +37,7 @@ class InputNetwork(nn.Module):
     """
 
     def features(self, blocks: Mapping[str, Tensor]) -> Tensor:
-        """What is found in the rows before the head answers: [B, W] float32."""
+        """The rows' features, which the head answers from: [B, W] float32."""
         raise NotImplementedError
 
     def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
@@ -43,7 +46,7 @@ class InputNetwork(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Reads one column's block and finds `width` numbers in each row: [B, ...] -> [B, width] float32."""
+    """Makes `width` features of each row of one column's block: [B, ...] -> [B, width] float32."""
 
     width: int
 
@@ -52,20 +55,21 @@ class JoinedNetwork(InputNetwork):
     """An encoder a column, concatenated, and one head.
 
     `encode` makes the encoder of a column that the network is for, and None of any other, which is read plainly;
-    `head` makes what follows of the width that was found.
+    `head` makes what follows, from the width of all features together.
     """
 
     def __init__(self, spec: Spec, encode: Callable[[Field], Encoder | None], head: Callable[[int], nn.Module]) -> None:
         super().__init__()
         # Numbered, not named: a column's name may hold a dot, which a module's name may not.
         self.names = [field.name for field in spec.fields]
+        # In the order of the fields: the names of the weights, encoders.0 and so on, depend on it.
         encoders = [encode(field) or PlainEncoder(field) for field in spec.fields]
         self.encoders = nn.ModuleList(encoders)
         self.head = head(sum(encoder.width for encoder in encoders))
 
     def features(self, blocks: Mapping[str, Tensor]) -> Tensor:
-        found = [encoder(blocks[name]) for name, encoder in zip(self.names, self.encoders, strict=True)]
-        return torch.cat(found, dim=1)
+        encoded = [encoder(blocks[name]) for name, encoder in zip(self.names, self.encoders, strict=True)]
+        return torch.cat(encoded, dim=1)
 
     def forward(self, blocks: Mapping[str, Tensor]) -> Tensor:
         outputs: Tensor = self.head(self.features(blocks))
@@ -81,8 +85,8 @@ class PlainEncoder(Encoder):
         self.width = TOKEN_WIDTH if field.kind == "tokens" else field.num_inputs
 
     def forward(self, block: Tensor) -> Tensor:
-        found: Tensor = self.read(block)
-        return found.flatten(1)
+        values: Tensor = self.read(block)
+        return values.flatten(1)
 
 
 class ScaleBytes(nn.Module):
@@ -93,6 +97,7 @@ class ScaleBytes(nn.Module):
 
     def __init__(self, field: Field) -> None:
         super().__init__()
+        # Buffers, so that they go to the device and into the file with the weights, and no optimizer moves them.
         self.register_buffer("factor", torch.tensor(field.factor, dtype=torch.float32).reshape(1, -1, 1, 1))
         self.register_buffer("offset", torch.tensor(field.offset, dtype=torch.float32).reshape(1, -1, 1, 1))
 
@@ -101,7 +106,7 @@ class ScaleBytes(nn.Module):
 
 
 class OneHot(nn.Module):
-    """Makes one-hot inputs: category indices [B] -> [B, K] float32. What is [B, K], as mixed rows are, stays."""
+    """Makes inputs of indices: [B] indices -> [B, K] float32. What is [B, K] already, as mixed rows are, stays."""
 
     def __init__(self, field: Field) -> None:
         super().__init__()
@@ -122,9 +127,10 @@ class Embed(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens.to(torch.int64)
+        # A text without tokens is divided by 1, not by 0: its sum is 0 as well.
         lengths = (tokens != 0).sum(dim=1, keepdim=True).clamp(min=1)
-        found: Tensor = self.vectors(tokens).sum(dim=1) / lengths
-        return found
+        means: Tensor = self.vectors(tokens).sum(dim=1) / lengths
+        return means
 
 
 class Dropout(nn.Module):
@@ -144,13 +150,16 @@ class Dropout(nn.Module):
         if not self.training or self.share == 0:
             return values
         start, num_rows = self.place or (0, len(values))
+        # By hand: nn.Dropout draws for the rows that it is given, so micro-batches would lose other values than the
+        # whole.
         draws = torch.rand((num_rows, *values.shape[1:]), device=values.device)[start : start + len(values)]
         kept = (draws >= self.share).to(values.dtype)
+        # Scaled up here, so that answering needs no change: the expected sum of a layer is the same either way.
         return values * kept / (1 - self.share)
 
 
-def activation(name: Activation) -> nn.Module:
-    """The function that bends values between two layers."""
+def activation_layer(name: Activation) -> nn.Module:
+    """The activation function of that name, as a layer without weights."""
     match name:
         case "relu":
             return nn.ReLU()
@@ -162,17 +171,21 @@ def activation(name: Activation) -> nn.Module:
             return nn.GELU()
 
 
-def dense_layers(widths: Sequence[int], dropout: float, bend: Activation = "gelu", norm: str = "none") -> nn.Sequential:
+def dense_layers(
+    widths: Sequence[int], dropout: float, activation: Activation = "gelu", norm: str = "none"
+) -> nn.Sequential:
     """Linear layers, each but the last followed by a norm (none, batch or layer), the activation and dropout:
     [B, widths[0]] -> [B, widths[-1]]."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths[:-1]):
-        layers += [nn.Linear(inputs, outputs), *norm_layers(norm, outputs), activation(bend), Dropout(dropout)]
+        hidden = [nn.Linear(inputs, outputs), *norm_layers(norm, outputs), activation_layer(activation)]
+        layers += [*hidden, Dropout(dropout)]
+    # The last layer has nothing behind it: its outputs are scores before softmax, or a number of any size.
     return nn.Sequential(*layers, nn.Linear(widths[-2], widths[-1]))
 
 
 def norm_layers(norm: str, width: int) -> list[nn.Module]:
-    """What steadies [B, width]: batch norm (Ioffe and Szegedy, 2015), layer norm (Ba et al., 2016), or nothing."""
+    """A norm over [B, width]: batch norm (Ioffe and Szegedy, 2015), layer norm (Ba et al., 2016), or nothing."""
     match norm:
         case "batch":
             return [nn.BatchNorm1d(width)]
@@ -197,15 +210,7 @@ def check_fields(spec: Spec, network: str, reads: Sequence[str]) -> None:
         names = ", ".join(field.name for field in spec.fields)
         wanted = " or ".join({"tokens": "text (as tokens)"}.get(kind, kind) for kind in reads)
         kinds = {field.kind for field in spec.fields}
-        cure = (
-            "cnn"
-            if "image" in kinds
-            else "audio_cnn"
-            if "audio" in kinds
-            else "text_cnn"
-            if "tokens" in kinds
-            else "mlp"
-        )
+        cure = next((name for kind, name in _NETWORK_OF.items() if kind in kinds), "mlp")
         raise UserError(
             f"network {network} is for {wanted} columns, and none of {names} is one; use `network: kind: {cure}`"
         )
@@ -214,10 +219,11 @@ def check_fields(spec: Spec, network: str, reads: Sequence[str]) -> None:
 def check_shapes(spec: Spec, blocks: Mapping[str, Tensor]) -> None:
     """Raises UserError for a block whose rows have another shape than the network was made for; says both."""
     for field in spec.fields:
-        found, wanted = tuple(blocks[field.name].shape[1:]), field.row_shape
-        if found != wanted and not (field.kind == "category_index" and found == field.shape):
+        shape, expected = tuple(blocks[field.name].shape[1:]), field.row_shape
+        # Category indices may also come as the shares of mixed rows, a number for each category.
+        if shape != expected and not (field.kind == "category_index" and shape == field.shape):
             raise UserError(
-                f"column {field.name}: the network reads rows of shape {wanted}, and these have {found}; "
+                f"column {field.name}: the network reads rows of shape {expected}, and these have {shape}; "
                 "encode them with the model's own recipe.json"
             )
 

@@ -6,28 +6,36 @@ from torch import Tensor, nn
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field, Spec
-from tasks.networks.base import Dropout, Encoder, JoinedNetwork, ScaleBytes, activation, check_fields, dense_layers
-from tasks.networks.convolutions import SMALLEST_TO_HALVE, bent_convolution, convolution
+from tasks.networks.base import (
+    Dropout,
+    Encoder,
+    JoinedNetwork,
+    ScaleBytes,
+    activation_layer,
+    check_fields,
+    dense_layers,
+)
+from tasks.networks.convolutions import SMALLEST_TO_HALVE, conv_norm, conv_norm_act
 from tasks.params.networks import CnnNetwork
 
 _LARGEST_TO_FLATTEN = 64
-"""Places that are left to the dense layer one by one; in a larger picture what is seen matters more than where."""
+"""Places that are left to the dense layer one by one; in a larger picture what is there matters more than where."""
 
 
 class Cnn(JoinedNetwork):
-    """Blocks of convolutions over each picture, then a dense layer over what they found and the other columns."""
+    """Blocks of convolutions over each picture, then a dense layer over their features and the other columns."""
 
     def __init__(self, config: CnnNetwork, spec: Spec, num_outputs: int) -> None:
         check_fields(spec, "cnn", ("image", "audio"))
         super().__init__(
             spec,
             lambda field: PictureEncoder(config, field) if field.is_picture else None,
-            lambda found: dense_layers([found, config.hidden, num_outputs], config.dropout, config.activation),
+            lambda width: dense_layers([width, config.hidden, num_outputs], config.dropout, config.activation),
         )
 
 
 class PictureEncoder(Encoder):
-    """What the convolutions find in a picture [B, C, H, W]: place by place when few are left, else their mean.
+    """The convolutions' features of a picture [B, C, H, W]: place by place when few are left, else their mean.
 
     Raises UserError when convolutions without padding would leave nothing of the picture.
     """
@@ -39,10 +47,10 @@ class PictureEncoder(Encoder):
         blocks: list[nn.Module] = []
         if config.style == "residual":
             # What is added must have the block's channels from the first on.
-            blocks += bent_convolution(channels, config.channels[0], config.norm, config.activation)
+            blocks += conv_norm_act(channels, config.channels[0], config.norm, config.activation)
             channels = config.channels[0]
         for filters in config.channels:
-            height, width = _size_behind(config, field, height, width)
+            height, width = _size_after(config, field, height, width)
             halve = min(height, width) >= SMALLEST_TO_HALVE
             blocks.append(_block(config, channels, filters, halve))
             channels, height, width = (filters, height // 2, width // 2) if halve else (filters, height, width)
@@ -54,32 +62,34 @@ class PictureEncoder(Encoder):
         self.width = channels * (height * width if few else height if sound else 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        seen: Tensor = self.blocks(self.scale(images))
+        feature_maps: Tensor = self.blocks(self.scale(images))
         # A plain mean, as adaptive pooling has no deterministic gradient on CUDA.
-        found = seen.mean(dim=self.averaged) if self.averaged else seen
-        kept: Tensor = self.dropout(found.flatten(1))
+        pooled = feature_maps.mean(dim=self.averaged) if self.averaged else feature_maps
+        kept: Tensor = self.dropout(pooled.flatten(1))
         return kept
 
 
 class ResidualUnit(nn.Module):
-    """Adds to the picture, [B, channels, H, W] -> [B, filters, H, W], what its convolutions make of it, and bends the
-    sum (He et al., 2016, arXiv:1512.03385)."""
+    """Adds to the picture, [B, channels, H, W] -> [B, filters, H, W], what its convolutions make of it; the
+    activation is behind the sum (He et al., 2016, arXiv:1512.03385)."""
 
     def __init__(self, config: CnnNetwork, channels: int, filters: int, num_convolutions: int) -> None:
         super().__init__()
-        bent = [
+        inner = [
             layer
             for number in range(num_convolutions - 1)
-            for layer in bent_convolution(filters if number else channels, filters, config.norm, config.activation)
+            for layer in conv_norm_act(filters if number else channels, filters, config.norm, config.activation)
         ]
-        last = convolution(channels if num_convolutions == 1 else filters, filters, config.norm)
-        self.layers = nn.Sequential(*bent, *last)
+        # The last has no activation of its own: the sum's comes behind it.
+        last = conv_norm(channels if num_convolutions == 1 else filters, filters, config.norm)
+        self.layers = nn.Sequential(*inner, *last)
+        # A 1x1 convolution where the channels differ, as only pictures of the same channels can be added.
         same = channels == filters
-        self.shortcut = nn.Sequential(*([] if same else convolution(channels, filters, config.norm, size=1)))
-        self.bend = activation(config.activation)
+        self.shortcut = nn.Sequential(*([] if same else conv_norm(channels, filters, config.norm, size=1)))
+        self.activation = activation_layer(config.activation)
 
     def forward(self, images: Tensor) -> Tensor:
-        sums: Tensor = self.bend(self.shortcut(images) + self.layers(images))
+        sums: Tensor = self.activation(self.shortcut(images) + self.layers(images))
         return sums
 
 
@@ -94,7 +104,7 @@ def _plain_convolutions(config: CnnNetwork, channels: int, filters: int) -> list
     return [
         layer
         for number in range(config.convolutions)
-        for layer in bent_convolution(
+        for layer in conv_norm_act(
             filters if number else channels, filters, config.norm, config.activation, config.padding
         )
     ]
@@ -106,8 +116,9 @@ def _residual_units(config: CnnNetwork, channels: int, filters: int) -> list[nn.
     return [ResidualUnit(config, filters if number else channels, filters, size) for number, size in enumerate(sizes)]
 
 
-def _size_behind(config: CnnNetwork, field: Field, height: int, width: int) -> tuple[int, int]:
-    """Height and width of the picture behind a block's convolutions, before it is halved."""
+def _size_after(config: CnnNetwork, field: Field, height: int, width: int) -> tuple[int, int]:
+    """Height and width of the picture after a block's convolutions, before it is halved."""
+    # A 3x3 convolution without padding takes off one pixel on each side.
     taken = 2 * config.convolutions if config.padding == "valid" else 0
     if min(height, width) > taken:
         return height - taken, width - taken

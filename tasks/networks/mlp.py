@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from tasks.model_input.inputs import Field, Spec
-from tasks.networks.base import Dropout, Encoder, JoinedNetwork, activation, check_fields, dense_layers, norm_layers
+from tasks.networks.base import (
+    Dropout,
+    Encoder,
+    JoinedNetwork,
+    activation_layer,
+    check_fields,
+    dense_layers,
+    norm_layers,
+)
 from tasks.params.networks import MlpNetwork
 
 _WIDENED = 2
@@ -26,7 +34,7 @@ class Mlp(JoinedNetwork):
 
 
 class CategoryVectors(Encoder):
-    """A category as what is learnt of it: category indices [B], or shares [B, K] of mixed rows -> [B, width]."""
+    """A category as what is learnt of it: category indices [B], or the categories' shares [B, K] of mixed rows -> [B, width]."""
 
     def __init__(self, field: Field, width: int) -> None:
         super().__init__()
@@ -34,12 +42,12 @@ class CategoryVectors(Encoder):
         self.vectors = nn.Embedding(field.num_inputs, width)
 
     def forward(self, indices: Tensor) -> Tensor:
-        found: Tensor
+        embedded: Tensor
         if indices.dim() > 1:
-            found = indices.to(torch.float32) @ self.vectors.weight
+            embedded = indices.to(torch.float32) @ self.vectors.weight
         else:
-            found = self.vectors(indices.to(torch.int64))
-        return found
+            embedded = self.vectors(indices.to(torch.int64))
+        return embedded
 
 
 class ResidualBlock(nn.Module):
@@ -51,7 +59,7 @@ class ResidualBlock(nn.Module):
         self.layers = nn.Sequential(
             *norm_layers(config.norm, width),
             nn.Linear(width, inner),
-            activation(config.activation),
+            activation_layer(config.activation),
             Dropout(config.dropout),
             nn.Linear(inner, width),
             Dropout(config.dropout),
@@ -102,8 +110,8 @@ class MembersBatchNorm(nn.Module):
         self.norm = nn.BatchNorm1d(members * width)
 
     def forward(self, values: Tensor) -> Tensor:
-        steadied: Tensor = self.norm(values.flatten(1))
-        return steadied.reshape(values.shape)
+        normed: Tensor = self.norm(values.flatten(1))
+        return normed.reshape(values.shape)
 
 
 def _category_encoder(embedding: int | None) -> Callable[[Field], Encoder | None]:
@@ -132,7 +140,7 @@ def _residual(config: MlpNetwork, inputs: int, num_outputs: int) -> nn.Sequentia
         nn.Linear(inputs, width),
         *(ResidualBlock(width, config) for _ in config.hidden),
         *norm_layers(config.norm, width),
-        activation(config.activation),
+        activation_layer(config.activation),
         nn.Linear(width, num_outputs),
     )
 
@@ -144,14 +152,14 @@ def _members(config: MlpNetwork, inputs: int, num_outputs: int) -> nn.Sequential
         layers += [
             MembersLinear(config.members, before, after, apart=number == 0),
             *_members_norm(config, after),
-            activation(config.activation),
+            activation_layer(config.activation),
             Dropout(config.dropout),
         ]
     return nn.Sequential(*layers, MembersHead(config.members, config.hidden[-1], num_outputs))
 
 
 def _members_norm(config: MlpNetwork, width: int) -> list[nn.Module]:
-    """What steadies [B, M, W] without one member's values touching another's."""
+    """The normalization of [B, M, W], each member by itself; a layer norm is so of itself."""
     return [MembersBatchNorm(config.members, width)] if config.norm == "batch" else norm_layers(config.norm, width)
 
 

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from tasks.model_input.inputs import Field, Spec
 from tasks.networks.base import Dropout, Encoder, JoinedNetwork, check_fields
-from tasks.networks.steps import are_there, joined_head, mean_of_steps, steps_of
+from tasks.networks.steps import joined_head, mean_of_steps, step_mask, steps_of
 from tasks.params.networks import RnnNetwork
 
 _KINDS = ("tokens", "audio")
 
 
 class Rnn(JoinedNetwork):
-    """Texts and sounds step by step; the state at the end and the mean of all states say what was read."""
+    """Texts and sounds step by step; their features are the state at the end and the mean of all states."""
 
     def __init__(self, config: RnnNetwork, spec: Spec, num_outputs: int) -> None:
         check_fields(spec, "rnn", _KINDS)
@@ -28,7 +28,7 @@ class Rnn(JoinedNetwork):
 class RnnEncoder(Encoder):
     """A column's steps through all layers: [B, L] tokens or [B, 1, n_mels, frames] -> [B, width].
 
-    What is found is the last state of each direction beside the mean of the states, after the concat pooling of Howard
+    The features are the last state of each direction beside the mean of the states, after the concat pooling of Howard
     and Ruder (2018, ACL, "Universal language model fine-tuning"): in a long text, the last state alone has forgotten.
     """
 
@@ -36,10 +36,10 @@ class RnnEncoder(Encoder):
         super().__init__()
         self.steps = steps_of(field, config.embedding)
         self.dropout = Dropout(config.dropout)
-        found = config.width * (2 if config.bidirectional else 1)
-        inputs = [self.steps.width] + [found] * (config.num_layers - 1)
+        state_width = config.width * (2 if config.bidirectional else 1)
+        inputs = [self.steps.width] + [state_width] * (config.num_layers - 1)
         self.layers = nn.ModuleList(_Layer(config, width) for width in inputs)
-        self.width = 2 * found
+        self.width = 2 * state_width
 
     def forward(self, block: Tensor) -> Tensor:
         values, lengths = self.steps(block)
@@ -66,18 +66,18 @@ class _Layer(nn.Module):
         last = _last(states, lengths)
         if len(self.cells) == 1:
             return states, last
-        backwards, _ = self.cells[1](turned_round(values, lengths))
-        both = torch.cat([states, turned_round(backwards, lengths)], dim=2)
+        backwards, _ = self.cells[1](reversed_steps(values, lengths))
+        both = torch.cat([states, reversed_steps(backwards, lengths)], dim=2)
         return both, torch.cat([last, _last(backwards, lengths)], dim=1)
 
 
-def turned_round(values: Tensor, lengths: Tensor) -> Tensor:
+def reversed_steps(values: Tensor, lengths: Tensor) -> Tensor:
     """Each row's own steps in reverse, the filling where it was: [B, L, W] and [B] -> [B, L, W].
 
-    Every step goes to one place, so the gradient adds nothing to anything and has the same bits every time.
+    Every step goes to one position, so the gradient adds nothing to anything and has the same bits every time.
     """
-    places = torch.arange(values.shape[1], device=values.device)
-    order = torch.where(are_there(values, lengths), lengths[:, None] - 1 - places, places)
+    positions = torch.arange(values.shape[1], device=values.device)
+    order = torch.where(step_mask(values, lengths), lengths[:, None] - 1 - positions, positions)
     return values.gather(1, order[:, :, None].expand_as(values))
 
 

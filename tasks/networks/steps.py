@@ -38,6 +38,7 @@ class TokenSteps(SequenceSteps):
         self.vectors = nn.Embedding(field.vocabulary, width, padding_idx=0)
         nn.init.normal_(self.vectors.weight, std=_INITIAL_STD)
         with torch.no_grad():
+            # `padding_idx` keeps that row from learning, and the draw above has just filled it.
             self.vectors.weight[0] = 0
 
     def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,7 +52,8 @@ class FrameSteps(SequenceSteps):
     def __init__(self, field: Field) -> None:
         super().__init__()
         _, self.width, self.length = field.shape
-        self.std = 1.0  # the recipe's scale
+        # The recipe scales sounds to a standard deviation of 1.
+        self.std = 1.0
         self.scale = ScaleBytes(field)
 
     def forward(self, sounds: Tensor) -> tuple[Tensor, Tensor]:
@@ -64,18 +66,18 @@ def steps_of(field: Field, width: int) -> SequenceSteps:
     return TokenSteps(field, width) if field.kind == "tokens" else FrameSteps(field)
 
 
-def are_there(values: Tensor, lengths: Tensor) -> Tensor:
+def step_mask(values: Tensor, lengths: Tensor) -> Tensor:
     """Which steps are a row's own: [B, L, W] and [B] -> [B, L] bool; the rest fills up."""
     return torch.arange(values.shape[1], device=values.device) < lengths[:, None]
 
 
 def mean_of_steps(values: Tensor, lengths: Tensor) -> Tensor:
     """The mean of each row's own steps: [B, L, W] and [B] -> [B, W]."""
-    own = values.masked_fill(~are_there(values, lengths)[:, :, None], 0)
+    own = values.masked_fill(~step_mask(values, lengths)[:, :, None], 0)
     return own.sum(dim=1) / lengths[:, None]
 
 
 def joined_head(spec: Spec, hidden: int, dropout: float, num_outputs: int) -> Callable[[int], nn.Module]:
-    """Makes the head: linear over one column; with several, a dense layer lets what was found in them act together."""
+    """Makes the head: linear over one column; with several, a dense layer lets their features act together."""
     widths = [hidden] if len(spec.fields) > 1 else []
-    return lambda found: nn.Sequential(Dropout(dropout), dense_layers([found, *widths, num_outputs], dropout))
+    return lambda width: nn.Sequential(Dropout(dropout), dense_layers([width, *widths, num_outputs], dropout))

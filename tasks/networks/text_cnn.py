@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.model_input.inputs import Field, Spec
-from tasks.networks.base import Encoder, JoinedNetwork, activation, check_fields
+from tasks.networks.base import Encoder, JoinedNetwork, activation_layer, check_fields
 from tasks.networks.steps import TokenSteps, joined_head
 from tasks.params.networks import TextCnnNetwork
 
@@ -36,20 +36,21 @@ class _Filters(Encoder):
         self.filters = nn.ModuleList(
             nn.Conv1d(config.embedding, config.channels, window, padding=window - 1) for window in config.kernel_sizes
         )
-        self.bend = activation(config.activation)
+        self.activation = activation_layer(config.activation)
         self.width = len(config.kernel_sizes) * config.channels
 
     def forward(self, tokens: Tensor) -> Tensor:
         values, lengths = self.steps(tokens)
         values = values.transpose(1, 2)
         windows = zip(self.kernel_sizes, self.filters, strict=True)
-        strongest = [_strongest(filters(values), lengths + window - 1) for window, filters in windows]
-        # Bent after the strongest is chosen: the same where the activation rises, and far less to compute.
-        found: Tensor = self.bend(torch.cat(strongest, dim=1))
-        return found
+        strongest = [_max_over_time(filters(values), lengths + window - 1) for window, filters in windows]
+        # The activation comes after the largest is chosen: the same where it rises, and far less to compute.
+        features: Tensor = self.activation(torch.cat(strongest, dim=1))
+        return features
 
 
-def _strongest(answers: Tensor, counts: Tensor) -> Tensor:
+def _max_over_time(answers: Tensor, counts: Tensor) -> Tensor:
     """The largest of each row's first `counts` windows, which hold a token of it: [B, C, L] and [B] -> [B, C]."""
-    there = torch.arange(answers.shape[2], device=answers.device) < counts[:, None]
-    return answers.masked_fill(~there[:, None], -torch.inf).amax(dim=2)
+    mask = torch.arange(answers.shape[2], device=answers.device) < counts[:, None]
+    # Not 0, which would be the largest where a row's own answers are all negative.
+    return answers.masked_fill(~mask[:, None], -torch.inf).amax(dim=2)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tasks.model_input.inputs import Field, Spec
 from tasks.networks.attention import Block
 from tasks.networks.base import Dropout, Encoder, JoinedNetwork, check_fields
-from tasks.networks.steps import are_there, joined_head, mean_of_steps, steps_of
+from tasks.networks.steps import joined_head, mean_of_steps, step_mask, steps_of
 from tasks.params.networks import TransformerNetwork
 
 _KINDS = ("tokens", "audio")
@@ -40,10 +40,11 @@ class TransformerEncoder(Encoder):
         super().__init__()
         self.width = width = config.width
         self.steps = steps_of(field, width)
+        # Tokens are embedded at the width already; a frame has as many numbers as there are pitches.
         self.enter = nn.Identity() if field.kind == "tokens" else nn.Linear(self.steps.width, width)
-        # As large as what they are added to, or tokens would hardly be seen beside them. Not among the weights: a
+        # As large as what they are added to, or the tokens would drown in them. Not among the weights: a
         # trained network can go on with longer texts.
-        positions = waves(self.steps.length, width) * self.steps.std
+        positions = sinusoidal_positions(self.steps.length, width) * self.steps.std
         self.register_buffer("positions", positions, persistent=False)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(
@@ -54,16 +55,18 @@ class TransformerEncoder(Encoder):
 
     def forward(self, block: Tensor) -> Tensor:
         values, lengths = self.steps(block)
-        there = are_there(values, lengths)
+        mask = step_mask(values, lengths)
         values = self.dropout(self.enter(values) + self.positions)
         for attend in self.blocks:
-            values = attend(values, there)
+            values = attend(values, mask)
         return mean_of_steps(self.norm(values), lengths)
 
 
-def waves(length: int, width: int) -> Tensor:
+def sinusoidal_positions(length: int, width: int) -> Tensor:
     """Where a step is, as sines and cosines of waves from fast to slow: [length, width] float32."""
+    # In float64: a late step's angle is large, and float32 would leave few digits of its sine.
     pairs = torch.arange((width + 1) // 2, dtype=torch.float64)
     angles = torch.arange(length, dtype=torch.float64)[:, None] * _LONGEST_WAVE ** (-2 * pairs / width)
     both = torch.stack([angles.sin(), angles.cos()], dim=2).flatten(1)
+    # An odd width has a sine without its cosine.
     return both[:, :width].to(torch.float32)

@@ -17,8 +17,8 @@ _INITIAL_STD = 0.02
 
 
 class Vit(JoinedNetwork):
-    """A transformer over each picture's patches (Dosovitskiy et al., 2020, arXiv:2010.11929), and a head over what it
-    found and the other columns."""
+    """A transformer over each picture's patches (Dosovitskiy et al., 2020, arXiv:2010.11929), and a head over its
+    features and the other columns."""
 
     def __init__(self, config: VitNetwork, spec: Spec, num_outputs: int) -> None:
         check_fields(spec, "vit", ("image", "audio"))
@@ -39,9 +39,11 @@ class PatchEncoder(Encoder):
         super().__init__()
         channels, height, width = field.shape
         self.width = config.width
-        self.missing = -height % config.patch_size, -width % config.patch_size
+        # What is missing to whole patches; -n % p is p minus the rest.
+        self.padding = -height % config.patch_size, -width % config.patch_size
         num_patches = -(-height // config.patch_size) * -(-width // config.patch_size)
         self.scale = ScaleBytes(field)
+        # A convolution that steps by its own size is a linear layer over each patch.
         self.patches = nn.Conv2d(channels, config.width, config.patch_size, stride=config.patch_size)
         self.positions = nn.Parameter(torch.randn(num_patches, config.width) * _INITIAL_STD)
         self.dropout = Dropout(config.dropout)
@@ -54,8 +56,8 @@ class PatchEncoder(Encoder):
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, images: Tensor) -> Tensor:
-        # The rim's pixels go on, so that the rim itself is no edge to be seen.
-        whole = functional.pad(self.scale(images), (0, self.missing[1], 0, self.missing[0]), mode="replicate")
+        # The rim's pixels go on, so that the rim itself makes no edge.
+        whole = functional.pad(self.scale(images), (0, self.padding[1], 0, self.padding[0]), mode="replicate")
         patches: Tensor = self.patches(whole).flatten(2).transpose(1, 2)
-        found: Tensor = self.norm(self.blocks(self.dropout(patches + self.positions)))
-        return found.mean(dim=1)
+        encoded: Tensor = self.norm(self.blocks(self.dropout(patches + self.positions)))
+        return encoded.mean(dim=1)

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
-from tasks.networks.rnn import turned_round
+from tasks.networks.rnn import reversed_steps
 from tasks.params.networks import RnnNetwork
 
 NOTE = Field(name="note", kind="tokens", shape=(7,), vocabulary=11)
@@ -85,13 +85,13 @@ def test_every_token_learns_but_what_fills_up() -> None:
 
 @settings(derandomize=True, deadline=None, max_examples=25)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5))
-def test_turned_round_reverses_each_rows_own_steps_and_turns_back(lengths: list[int]) -> None:
+def test_reversed_steps_reverses_each_rows_own_steps_and_turns_back(lengths: list[int]) -> None:
     values = torch.arange(len(lengths) * 6 * 2, dtype=torch.float32).reshape(len(lengths), 6, 2)
-    turned = turned_round(values, torch.tensor(lengths))
+    turned = reversed_steps(values, torch.tensor(lengths))
     for row, length in enumerate(lengths):
         assert torch.equal(turned[row, :length], values[row, :length].flip(0))
         assert torch.equal(turned[row, length:], values[row, length:])
-    assert torch.equal(turned_round(turned, torch.tensor(lengths)), values)
+    assert torch.equal(reversed_steps(turned, torch.tensor(lengths)), values)
 
 
 def test_a_sound_is_read_frame_by_frame() -> None:

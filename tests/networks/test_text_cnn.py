@@ -33,7 +33,7 @@ def test_it_finds_what_each_text_alone_without_filling_gives(rows: list[list[int
     for row, features in zip(rows, found, strict=True):
         values = encoder.steps.vectors(torch.tensor([row or [0]])).transpose(1, 2)
         answers = [
-            encoder.bend(functional.conv1d(values, f.weight, f.bias, padding=f.padding)) for f in encoder.filters
+            encoder.activation(functional.conv1d(values, f.weight, f.bias, padding=f.padding)) for f in encoder.filters
         ]
         torch.testing.assert_close(features, torch.cat([answer[0].amax(dim=1) for answer in answers]))
 

@@ -9,7 +9,7 @@ import torch
 
 from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
-from tasks.networks.transformer import waves
+from tasks.networks.transformer import sinusoidal_positions
 from tasks.params.networks import TransformerNetwork
 
 CONFIG = TransformerNetwork(kind="transformer", width=12, num_heads=3, num_layers=2, mlp_ratio=2)
@@ -23,7 +23,7 @@ def spec(length: int) -> Spec:
 @pytest.mark.parametrize("width", [1, 5, 8])
 def test_waves_are_those_of_the_paper(width: int) -> None:
     """PE(place, 2i) = sin(place / 10000^(2i/width)), PE(place, 2i + 1) = cos of the same (section 3.5)."""
-    found = waves(40, width)
+    found = sinusoidal_positions(40, width)
     assert found.shape == (40, width)
     for place in (0, 1, 39):
         for number in range(width):
@@ -33,7 +33,7 @@ def test_waves_are_those_of_the_paper(width: int) -> None:
 
 
 def test_no_two_places_look_the_same() -> None:
-    distances = torch.cdist(waves(512, 16), waves(512, 16)) + torch.eye(512)
+    distances = torch.cdist(sinusoidal_positions(512, 16), sinusoidal_positions(512, 16)) + torch.eye(512)
     assert distances.min() > 0.1
 
 

@@ -31,7 +31,7 @@ def test_the_weights_are_those_of_the_paper() -> None:
 def test_the_rim_is_filled_up_with_its_own_pixels(height: int, width: int, patch: int) -> None:
     encoder = build(SMALL.model_copy(update={"patch_size": patch}), spec(image(height=height, width=width))).encoders[0]
     pictures = batch(spec(image(height=height, width=width)), rows=2)["scan"]
-    rows, columns = encoder.missing
+    rows, columns = encoder.padding
     assert (height + rows) % patch == (width + columns) % patch == 0
     down = torch.arange(height + rows).clamp(max=height - 1)
     across = torch.arange(width + columns).clamp(max=width - 1)

@@ -14,7 +14,7 @@ from tasks.augmentation.balance import class_counts, lacking, repeats, smote
 from tasks.augmentation.copies import Changes, Window, windows, with_copies
 from tasks.augmentation.picture import caption_only, sheet
 from tasks.augmentation.preview import sections
-from tasks.augmentation.record import augmentation_record, deviations
+from tasks.augmentation.record import augmentation_record, number_stds
 from tasks.augmentation.settings import check_settings, given_sections
 from tasks.params.augment import Augment
 from tasks.paths import Paths
@@ -32,7 +32,7 @@ def run(config: Augment, paths: Paths) -> Report:
     """
     recipe = read_recipe(paths.recipe)
     check_settings(config, recipe)
-    changes = Changes(config=config, recipe=recipe, deviations=deviations(config, recipe, paths))
+    changes = Changes(config=config, recipe=recipe, number_stds=number_stds(config, recipe, paths))
     num_rows_in = storage.count_rows(paths.normalized("train"))
     counts = class_counts(storage.read_parts(paths.normalized("train"), [recipe.target.name]), recipe)
     num_rows = _write_rows(changes, counts, paths)

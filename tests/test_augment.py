@@ -248,11 +248,11 @@ def test_copies_of_text_are_encoded_from_changed_words(tmp_path: Path) -> None:
     assert (found[10:].getnnz(axis=1) < 15).all()
 
 
-def test_deviations_are_those_of_the_encoded_numbers(tmp_path: Path) -> None:
-    for scale, deviation in (("standard", 1.0), ("min_max", np.std(np.arange(10) / 9)), ("none", np.std(range(10)))):
+def test_stds_are_those_of_the_encoded_numbers(tmp_path: Path) -> None:
+    for scale, std in (("standard", 1.0), ("min_max", np.std(np.arange(10) / 9)), ("none", np.std(range(10)))):
         paths = prepared(tmp_path, ("age", "label"), {"number": {"scale": scale}})
-        found = augment.run(config(number={"jitter": 0.1}), paths).numbers["deviations"]
-        assert found == {"age": pytest.approx(deviation, rel=1e-6)}
+        found = augment.run(config(number={"jitter": 0.1}), paths).numbers["std"]
+        assert found == {"age": pytest.approx(std, rel=1e-6)}
 
 
 @pytest.mark.parametrize("balance", ["repeat", "smote"])

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.augmentation.made import as_made, folds_of
+from tasks.augmentation.folds import as_made, folds_of
 from tasks.columns.draws import random_for
 from tasks.errors import UserError
 from tasks.model_input.block_columns import from_series, to_series
@@ -58,8 +58,8 @@ def smote(
 
     Chawla, Bowyer, Hall and Kegelmeyer 2002 (JAIR 16, 321-357). Numbers are interpolated; of categories, booleans and
     indicators the new row has what most of those neighbours have, and two rows that differ in one are as far apart by
-    it as the median deviation of the numbers (SMOTE-NC, their section 6.1). Rows of different folds are no neighbours.
-    Holds the first 100,000 rows of each rare class. Raises UserError for a class of a single row.
+    it as the median standard deviation of the numbers (SMOTE-NC, their section 6.1). Rows of different folds are no
+    neighbours. Holds the first 100,000 rows of each rare class. Raises UserError for a class of a single row.
     """
     held = _rows_of(parts, recipe, wanted)
     for number, rows in held.items():
@@ -132,8 +132,8 @@ def _is_between(feature: Feature, column: Field) -> NDArray[np.bool_]:
 
 def _points(table: _EncodedRows) -> Floats:
     """Where rows lie, so that Euclid's distance is that of SMOTE-NC; [N, D + all values of all fixed inputs]."""
-    deviations = table.numbers.std(axis=0)
-    median = float(np.median(deviations)) if len(deviations) else 1.0
+    stds = table.numbers.std(axis=0)
+    median = float(np.median(stds)) if len(stds) else 1.0
     points = [table.numbers]
     for values in table.fixed.T:
         seen, indices = np.unique(values, return_inverse=True)

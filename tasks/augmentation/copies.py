@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.augmentation.made import as_made
+from tasks.augmentation.folds import as_made
 from tasks.augmentation.settings import given_sections
 from tasks.columns.audio.augment import changed_wav, on_pictures, on_samples
 from tasks.columns.audio.column import AudioEncoding
@@ -31,11 +31,11 @@ _SPARSE_BYTES = 1_024
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What is done to training rows; `deviations` are those of number columns' first inputs."""
+    """What is done to training rows; `number_stds` are the standard deviations of number columns' first inputs."""
 
     config: Augment
     recipe: Recipe
-    deviations: Mapping[str, float] = field(default_factory=dict)
+    number_stds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def raw_columns(self) -> list[str]:
@@ -51,7 +51,7 @@ class Changes:
         if config.copies:
             audio = on_pictures(config.audio) if config.audio else None
             config = config.model_copy(update={"audio": audio, "text": None})
-        return self.recipe.augmentations(config, self.deviations)
+        return self.recipe.augmentations(config, self.number_stds)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the stage augment tells: augmentation.json, and the deviations in it by which the trainer jitters numbers."""
+"""What the stage augment tells: augmentation.json, with the standard deviations by which numbers are jittered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tasks.recipe.recipe import Recipe
 from tasks.tables import storage
 
 
-def deviations(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, float]:
+def number_stds(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, float]:
     """The standard deviation of each number column's first input, over all training rows; empty without jitter."""
     if config.number is None or not config.number.jitter:
         return {}
@@ -52,4 +52,4 @@ def augmentation_record(changes: Changes, counts: NDArray[np.int64], num_rows_in
     given = given_sections(config)
     settings = {name: given[name].model_dump(mode="json") if name in given else None for name in SECTIONS}
     mix = config.mix.model_dump(mode="json") if config.mix.kind != "none" else None
-    return {**record, **settings, "mix": mix, "deviations": dict(changes.deviations)}
+    return {**record, **settings, "mix": mix, "std": dict(changes.number_stds)}

@@ -67,9 +67,9 @@ def cross_validate(job: Job, folds: NDArray[np.int8], fit: Callable[[Job], Fitte
             model = fit(fold_job).model
         except UserError as error:
             raise UserError(f"cross validation without fold {number}: {error}") from None
-        judged = fold_job.validation.loaded()
-        found = score(job.spec, model.predict(judged.inputs), judged.target)
-        scores.append({_plain_name(name, job.spec): value for name, value in found.items()})
+        held_out = fold_job.validation.loaded()
+        fold_scores = score(job.spec, model.predict(held_out.inputs), held_out.target)
+        scores.append({_plain_name(name, job.spec): value for name, value in fold_scores.items()})
     return summary(scores)
 
 
@@ -82,23 +82,23 @@ def _plain_name(name: str, spec: Spec) -> str:
 def summary(scores: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Each metric's mean over the folds, its standard deviation (of a sample: K - 1), and its value on each fold.
 
-    The deviation is that of single folds. It is no error of the mean: folds share most of their training rows, so that
-    none can be had without bias (Bengio and Grandvalet, JMLR 5, 2004).
+    The standard deviation is that of single folds. It is no error of the mean: folds share most of their training rows,
+    so that none can be had without bias (Bengio and Grandvalet, JMLR 5, 2004).
     """
     metrics: dict[str, Any] = {}
     for name in scores[0]:
         values = [of_fold[name] for of_fold in scores]
         metrics[name] = {
             "mean": round(float(np.mean(values)), 6),
-            "deviation": round(float(np.std(values, ddof=1)), 6),
+            "std": round(float(np.std(values, ddof=1)), 6),
             "folds": [round(float(value), 6) for value in values],
         }
     return {"num_folds": len(scores), **metrics}
 
 
-def in_words(found: Mapping[str, Any]) -> str:
+def in_words(metrics: Mapping[str, Any]) -> str:
     """`5 folds: accuracy 0.9712 ± 0.0103`, or the RMSE of a regression."""
-    name, shown = ("accuracy", "accuracy") if "accuracy" in found else ("rmse", "RMSE")
-    mean, deviation = found[name]["mean"], found[name]["deviation"]
-    digits = f"{mean:.4f} ± {deviation:.4f}" if name == "accuracy" else f"{mean:.4g} ± {deviation:.2g}"
-    return f"{found['num_folds']} folds: {shown} {digits}"
+    name, shown = ("accuracy", "accuracy") if "accuracy" in metrics else ("rmse", "RMSE")
+    mean, std = metrics[name]["mean"], metrics[name]["std"]
+    digits = f"{mean:.4f} ± {std:.4f}" if name == "accuracy" else f"{mean:.4g} ± {std:.2g}"
+    return f"{metrics['num_folds']} folds: {shown} {digits}"

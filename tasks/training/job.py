@@ -35,13 +35,13 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
     """
     spec, target = recipe.spec(), recipe.target.name
     init_from = _init_from(config, paths)
-    told = files.read_json(paths.augmentation_report)
-    settings = trainer_settings(told)
+    augmentation = files.read_json(paths.augmentation_report)
+    settings = trainer_settings(augmentation)
     return Job(
         spec=spec,
         train=_examples(config, spec, target, paths.augmented),
         validation=_examples(config, spec, target, paths.normalized("validation")),
-        augmentations=recipe.augmentations(settings, told.get("deviations", {})),
+        augmentations=recipe.augmentations(settings, augmentation.get("std", {})),
         mix=settings.mix,
         listeners=listeners,
         checkpoints=paths.checkpoints / _key(config, paths, init_from),

@@ -113,9 +113,9 @@ def test_a_fold_that_cannot_be_learnt_without_is_named() -> None:
         cross_validate(whole, only_there, lambda one: SklearnTrainer().fit(one, LOGISTIC))
 
 
-def test_mean_and_deviation_of_a_sample() -> None:
+def test_mean_and_std_of_a_sample() -> None:
     found = summary([{"rmse": 1.0, "mse": 1.0}, {"rmse": 2.0, "mse": 4.0}, {"rmse": 6.0, "mse": 36.0}])
-    assert found["rmse"] == {"mean": 3.0, "deviation": round(7**0.5, 6), "folds": [1.0, 2.0, 6.0]}
+    assert found["rmse"] == {"mean": 3.0, "std": round(7**0.5, 6), "folds": [1.0, 2.0, 6.0]}
     assert found["num_folds"] == 3
 
 
@@ -127,7 +127,7 @@ def test_mean_and_deviation_of_a_sample() -> None:
     ],
 )
 def test_in_words(metrics: dict[str, tuple[float, float]], said: str) -> None:
-    content: dict[str, Any] = {name: {"mean": mean, "deviation": off} for name, (mean, off) in metrics.items()}
+    content: dict[str, Any] = {name: {"mean": mean, "std": off} for name, (mean, off) in metrics.items()}
     assert in_words({"num_folds": 5, **content}) == said
 
 

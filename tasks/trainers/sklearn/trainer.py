@@ -127,7 +127,7 @@ def _watched(estimator: Any, fit: Callable[[], object]) -> dict[str, Any]:
 
 
 def _units(spec: Spec, config: SklearnTrain, target: Any) -> dict[str, float]:
-    """Where numbers begin and their unit: a support vector machine's C and epsilon are in deviations of the target."""
+    """A target's center and scale: the C and epsilon of a support vector machine are in its standard deviations."""
     if spec.classes or not isinstance(config.estimator, Svm):
         return {}
     values = target.astype(np.float64)

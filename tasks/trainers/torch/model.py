@@ -50,7 +50,7 @@ class TorchModel:
         weights = {name: tensor.cpu().contiguous() for name, tensor in sorted(self.network.state_dict().items())}
         settings = {
             "train": self.config.model_dump(mode="json", include=_KEPT),
-            "target": {"mean": self.scale.mean, "deviation": self.scale.std},
+            "target": {"mean": self.scale.mean, "std": self.scale.std},
         }
         write_model(folder, "torch", self.spec, _WEIGHTS, save_safetensors(weights), **settings)
 
@@ -85,12 +85,15 @@ def load_model(folder: Path, spec: Spec) -> TorchModel:
     try:
         network.load_state_dict(load_safetensors(weights))
     except (SafetensorError, RuntimeError) as error:
-        said = str(error).splitlines()[0]
-        raise UserError(f"{folder / _WEIGHTS}: does not fit model.json ({said}); run stage train again") from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{folder / _WEIGHTS}: does not fit model.json ({reason}); run stage train again") from None
     network.to(_device_or_cpu(config.device))
-    # The file says "deviation", as model.json always did: models that are registered stay readable.
-    scale = TargetScale(mean=content["target"]["mean"], std=content["target"]["deviation"])
-    return TorchModel(spec, config, network, loss, scale)
+    return TorchModel(spec, config, network, loss, _target_scale(content["target"]))
+
+
+def _target_scale(content: dict[str, float]) -> TargetScale:
+    # A model that was registered before says "deviation".
+    return TargetScale(mean=content["mean"], std=content["std"] if "std" in content else content["deviation"])
 
 
 def _kept_config(content: dict[str, Any]) -> TorchTrain:

@@ -357,3 +357,13 @@ def test_a_model_that_was_kept_before_a_setting_was_renamed_still_loads() -> Non
     del train["gradient_accumulation"], train["max_memory_mib"]
     kept = _kept_config(train)
     assert (kept.gradient_accumulation, kept.max_memory_mib) == (2, 7)
+
+
+def test_a_model_whose_target_scale_says_deviation_still_loads(tmp_path: Path) -> None:
+    fitted = TorchTrainer().fit(job(NUMBER), config(epochs=1))
+    folder = saved(fitted, tmp_path / "model")
+    content = (folder / "model.json").read_text()
+    assert content.count('"std"') == 1
+    (folder / "model.json").write_text(content.replace('"std"', '"deviation"'))
+    inputs = job(NUMBER).validation.loaded().inputs
+    assert np.array_equal(load_model(folder, NUMBER).predict(inputs), fitted.model.predict(inputs))

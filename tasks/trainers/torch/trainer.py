@@ -1,11 +1,14 @@
-"""Trains any of the networks: sets the machine up, goes on from a checkpoint, runs the loop, keeps the best weights."""
+"""Trains any of the networks: machine, checkpoint, way of computing, loop; the best weights are kept."""
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import torch
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Spec
@@ -21,12 +24,13 @@ from tasks.trainers.torch.devices import (
     own_random_numbers,
     threads_for,
 )
+from tasks.trainers.torch.gradients import add_gradients
 from tasks.trainers.torch.listeners import BestWeights, EarlyStopping, Teller
-from tasks.trainers.torch.loop import LoopListener, fit
+from tasks.trainers.torch.loop import LoopListener, changed, fit
 from tasks.trainers.torch.model import TorchModel, load_model
+from tasks.trainers.torch.speed import Way, choose, ways
 from tasks.trainers.torch.state import Training
 from tasks.trainers.torch.test_time import check as check_test_time
-from tasks.trainers.torch.trial import choose_way
 from tasks.trainers.torch.workers import joined
 
 _logger = logging.getLogger(__name__)
@@ -90,3 +94,40 @@ def _check_fits(job: Job, config: TorchTrain) -> None:
             f"train.batch_size: {config.batch_size:,} rows are asked for at once, and there are {rows:,} training "
             "rows; give at most so many, or add data"
         )
+
+
+def choose_way(training: Training) -> None:
+    """Computes in the way that the settings say, or in the fastest of those that they leave open, and says which.
+
+    A few steps for trial tell which is the fastest. The first worker's choice is everybody's. Weights and optimizer are
+    afterwards as they were.
+    """
+    has_pictures = any(field.is_picture for field in training.job.spec.fields)
+    open_ways = ways(training.config, training.device, has_pictures)
+    if len(open_ways) == 1:
+        training.use(open_ways[0])
+        return
+    data = next(iter(training.batches.epoch(0)))
+    weights = copy.deepcopy(training.network.state_dict())
+
+    def try_step(way: Way) -> None:
+        if way != training.way:
+            training.use(way)
+        add_gradients(training, changed(training, data))
+        training.optimizer.zero_grad(set_to_none=True)
+        if training.device.type == "cuda":
+            torch.cuda.synchronize()
+
+    training.learn_mode()
+    choice = choose(try_step, open_ways)
+    # Batch norms have seen the rows of the trial.
+    training.network.load_state_dict(weights)
+    training.use(open_ways[_of_the_first(training, open_ways.index(choice.way))])
+    training.progress.chosen = choice.sentence
+    _logger.info("train: %s", choice.sentence)
+
+
+def _of_the_first(training: Training, number: int) -> int:
+    told = torch.tensor(float(number if training.workers.is_first else 0))
+    training.workers.sum_([told])
+    return int(told)

@@ -13,7 +13,7 @@ from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import UserError
-from tasks.memo.chain import Chain, StageResult, stages_between
+from tasks.memo.chain import StageResult, StageRunner, stages_between
 from tasks.params.file import load_pipeline
 from tasks.paths import Project, find_root
 
@@ -34,19 +34,19 @@ def training(
     """
     stages = stages_between(first, last)
     project = Project(root=find_root())
-    chain = Chain(project, pipeline, force=force)
+    runner = StageRunner(project, pipeline, force=force)
     needed = hash_variable(load_pipeline(project.params, pipeline).clean) if "clean" in stages else None
     with secret_in_environment(needed):
-        results = run_stages(stages, chain.perform)
+        results = run_stages(stages, runner.run)
     create_table_artifact(
         key=f"training-{artifact_key(pipeline)}", table=stage_table(results), description=f"Pipeline {pipeline}"
     )
     return results
 
 
-def run_stages(stages: Sequence[str], perform: Callable[[str], StageResult]) -> list[StageResult]:
+def run_stages(stages: Sequence[str], run: Callable[[str], StageResult]) -> list[StageResult]:
     """Each stage as a Prefect task of its name. Prefect's caching is off: DVC alone decides what is unchanged."""
-    return [task(name=stage, cache_policy=NO_CACHE)(perform)(stage) for stage in stages]
+    return [task(name=stage, cache_policy=NO_CACHE)(run)(stage) for stage in stages]
 
 
 def hash_variable(clean: Clean) -> str | None:

@@ -41,14 +41,14 @@ def repeats(
     parts: Iterable[pl.DataFrame], recipe: Recipe, counts: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> Iterator[pl.DataFrame]:
     """Rows of each class once more, as often as it takes: none more than once more often than another of its class."""
-    seen = np.zeros_like(counts)
+    num_before = np.zeros_like(counts)
     rounds, rest = np.divmod(wanted, np.maximum(counts, 1))
     for part in parts:
         classes = part[recipe.target.name].to_numpy()
-        rows = np.repeat(np.arange(part.height), rounds[classes] + (_ordinals(classes, seen) < rest[classes]))
+        rows = np.repeat(np.arange(part.height), rounds[classes] + (_ordinals(classes, num_before) < rest[classes]))
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             yield as_made(part[rows[start : start + _ROWS_AT_ONCE]], recipe)
-        seen += np.bincount(classes, minlength=len(counts))
+        num_before += np.bincount(classes, minlength=len(counts))
 
 
 def smote(
@@ -136,10 +136,10 @@ def _points(table: _EncodedRows) -> Floats:
     median = float(np.median(stds)) if len(stds) else 1.0
     points = [table.numbers]
     for values in table.fixed.T:
-        seen, indices = np.unique(values, return_inverse=True)
-        if len(seen) > 1:
+        categories, indices = np.unique(values, return_inverse=True)
+        if len(categories) > 1:
             # Two rows that differ are apart in two of these inputs.
-            points.append(np.eye(len(seen))[indices] * median / math.sqrt(2))
+            points.append(np.eye(len(categories))[indices] * median / math.sqrt(2))
     return np.hstack(points)
 
 
@@ -163,8 +163,8 @@ def _nearest(points: Floats, count: int) -> NDArray[np.int64]:
     """
     from sklearn.neighbors import NearestNeighbors
 
-    found = NearestNeighbors(n_neighbors=count + 1, algorithm="kd_tree", n_jobs=-1).fit(points)
-    near = found.kneighbors(points, return_distance=False)
+    tree = NearestNeighbors(n_neighbors=count + 1, algorithm="kd_tree", n_jobs=-1).fit(points)
+    near = tree.kneighbors(points, return_distance=False)
     others = near != np.arange(len(points))[:, None]
     # Of equal points a row itself may not be among the nearest.
     others[others.all(axis=1), -1] = False
@@ -186,16 +186,16 @@ def _rows_of(parts: Iterable[pl.DataFrame], recipe: Recipe, wanted: NDArray[np.i
     room = dict.fromkeys(held, _MOST_HELD)
     for part in parts:
         for number, rows in held.items():
-            found = part.filter(pl.col(recipe.target.name) == number).head(room[number])
-            room[number] -= found.height
-            rows.append(found)
+            of_class = part.filter(pl.col(recipe.target.name) == number).head(room[number])
+            room[number] -= of_class.height
+            rows.append(of_class)
     return {number: pl.concat(rows) for number, rows in held.items()}
 
 
-def _ordinals(classes: NDArray[np.int64], seen: NDArray[np.int64]) -> NDArray[np.int64]:
+def _ordinals(classes: NDArray[np.int64], num_before: NDArray[np.int64]) -> NDArray[np.int64]:
     """The how manieth of its class each row is, [N], when so many came before."""
     order = np.argsort(classes, kind="stable")
-    counts = np.bincount(classes, minlength=len(seen))
+    counts = np.bincount(classes, minlength=len(num_before))
     ordinals = np.empty(len(classes), dtype=np.int64)
     ordinals[order] = np.arange(len(classes)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return ordinals + seen[classes]
+    return ordinals + num_before[classes]

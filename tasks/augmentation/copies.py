@@ -101,8 +101,8 @@ def _bytes_of(feature: Feature) -> int:
     """Of one row, decoded; a sound's are those of its samples."""
     if isinstance(feature.encoding, AudioEncoding):
         return 4 * feature.encoding.num_samples
-    found = feature.encoding.field(feature.name)
-    return _SPARSE_BYTES if found.kind == "sparse" else 4 * max(1, int(np.prod(found.row_shape)))
+    column = feature.encoding.field(feature.name)
+    return _SPARSE_BYTES if column.kind == "sparse" else 4 * max(1, int(np.prod(column.row_shape)))
 
 
 def _is_raw(feature: Feature, config: Augment) -> bool:

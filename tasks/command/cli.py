@@ -90,12 +90,12 @@ def _deliver(paths: Paths) -> None:
 
 def _status(options: argparse.Namespace) -> int:
     from tasks.command.console import show_status
-    from tasks.memo.chain import Chain
+    from tasks.memo.chain import StageRunner
     from tasks.params.file import pipeline_names
 
     project = Project(root=find_root())
     for pipeline in [options.pipeline] if options.pipeline else pipeline_names(project.params):
-        show_status(pipeline, Chain(project, pipeline).out_of_date())
+        show_status(pipeline, StageRunner(project, pipeline).out_of_date())
     return 0
 
 

@@ -43,34 +43,35 @@ class StageResult:
         }
 
 
-class Chain:
-    """One pipeline's stages, with their parameters checked and their memo open."""
+class StageRunner:
+    """Runs one pipeline's stages, each only when it is out of date."""
 
     def __init__(self, project: Project, pipeline: str, *, force: bool = False) -> None:
         self.paths = project.pipeline(pipeline)
         self._force = force
-        self._stands_still = not force and snapshot.holds(self.paths)
+        # Once for all stages: while no file has changed, none of them needs DVC.
+        self._is_unchanged = not force and snapshot.holds(self.paths)
 
-    def perform(self, stage: str) -> StageResult:
+    def run(self, stage: str) -> StageResult:
         """Runs the stage, restores it, or finds it unchanged. Raises UserError or GateError as the stage does."""
         start = time.perf_counter()
         with announced(stage):
-            outcome, why = ("unchanged", ()) if self._stands_still else self._work.perform(stage, force=self._force)
+            outcome, why = ("unchanged", ()) if self._is_unchanged else self._stages.perform(stage, force=self._force)
         seconds = time.perf_counter() - start
         report = reports.BY_STAGE[stage](self.paths)
         return StageResult(stage=stage, outcome=outcome, seconds=seconds, why=why, report=report)
 
     def out_of_date(self) -> dict[str, Reasons]:
         """For every stage why it is out of date; empty reasons for one that is not. Nothing is run."""
-        return dict.fromkeys(STAGES, ()) if self._stands_still else self._work.out_of_date()
+        return dict.fromkeys(STAGES, ()) if self._is_unchanged else self._stages.out_of_date()
 
     @cached_property
-    def _work(self) -> _Work:
-        return _Work(self.paths)
+    def _stages(self) -> _MemoizedStages:
+        return _MemoizedStages(self.paths)
 
 
-class _Work:
-    """What a chain does when files have changed: DVC is asked about each stage, and the next snapshot is prepared."""
+class _MemoizedStages:
+    """The stages when files have changed: DVC is asked about each of them, and the next snapshot is prepared."""
 
     def __init__(self, paths: Paths) -> None:
         from tasks.memo.memo import Memo
@@ -90,7 +91,7 @@ class _Work:
         self._source = source(self._params.ingest.source, place)
         watched = self._source.watched()
         # A source that nothing on this machine tells of has to be asked in every run.
-        self._source_is_seen = watched is not None
+        self._source_is_local = watched is not None
         self._roots: set[str | Path] = {*self._memo.inputs(), *(watched or ())}
         self._entries = {**snapshot.take(paths, self._roots), **noted}
         self._performed: list[str] = []
@@ -103,6 +104,7 @@ class _Work:
 
             files.write_json(self._paths.accepted, empty())
         outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
+        # DVC sees files alone: whether a database or a web page changed, the source itself is asked.
         if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
             outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
         self._note(stage)
@@ -125,7 +127,7 @@ class _Work:
         self._roots |= left
         self._entries.update(snapshot.take(self._paths, left))
         self._performed.append(stage)
-        if tuple(self._performed) == STAGES and self._source_is_seen:
+        if tuple(self._performed) == STAGES and self._source_is_local:
             lock = self._paths.project.lock
             self._roots.add(lock)
             self._entries.update(snapshot.take(self._paths, [lock]))
@@ -143,8 +145,8 @@ def run_plain(
 ) -> list[StageResult]:
     """The stages from `first` to `last` in order, without Prefect."""
     stages = stages_between(first, last)
-    chain = Chain(project, pipeline, force=force)
-    return [chain.perform(stage) for stage in stages]
+    runner = StageRunner(project, pipeline, force=force)
+    return [runner.run(stage) for stage in stages]
 
 
 def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:

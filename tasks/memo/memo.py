@@ -62,6 +62,7 @@ class Memo:
             self._check_dependencies(stage)
             # Outputs may be links into the cache: they are removed, never written into.
             stage.remove_outs(ignore_remove=False, force=False)
+            # What is forced is to run again, whatever the run cache has.
             if not force and self._restored(stage):
                 self._save(stage)
                 return "restored", reasons
@@ -101,14 +102,14 @@ class Memo:
 
     def _values(self, names: Iterable[str], **_: object) -> dict[str, Any]:
         """Parameters by their dotted names, as DVC's own read_params gives them; a missing one is left out."""
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name in names:
             value: Any = self._params
             for key in name.split("."):
                 value = value.get(key) if isinstance(value, Mapping) else None
             if value is not None:
-                found[name] = value
-        return found
+                values[name] = value
+        return values
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -123,9 +124,11 @@ class Memo:
         from dvc.rwlock import rwlock
 
         reads, writes = [dep.fs_path for dep in stage.deps], [out.fs_path for out in stage.outs]
+        # The user's setting, for file systems without flock, such as NFS.
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         lock = rwlock(self._repo.tmp_dir, self._repo.fs, f"modelwright {stage.addressing}", reads, writes, hardlink)
         with _dvc_errors():
+            # By hand, so that errors of the lock are DVC's, and those of the stage pass as they are.
             lock.__enter__()
         try:
             yield
@@ -144,6 +147,7 @@ class Memo:
 
     def _save(self, stage: Stage) -> None:
         """Outputs into the cache, the run into the run cache, the stage into dvc.lock: as Stage.run ends."""
+        # Such as register's: a registry must be asked, not restored from a cache.
         uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         stage.save(run_cache=not uncached)
         stage.commit()
@@ -183,9 +187,9 @@ class Memo:
             if isinstance(dep, ParamsDependency):
                 reasons += self._param_changes(dep.hash_info.value or {}, dep.read_params())
             else:
-                reasons += [_said(path, state) for path, state in dep.status().items()]
+                reasons += [_status_in_words(path, state) for path, state in dep.status().items()]
         for out in stage.outs:
-            reasons += [_said(path, state) for path, state in out.status().items()]
+            reasons += [_status_in_words(path, state) for path, state in out.status().items()]
         return tuple(reasons)
 
     def _param_changes(self, recorded: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
@@ -225,7 +229,7 @@ def _shown(value: Any) -> str:
     return "(not set)" if value is None else str(value)
 
 
-def _said(path: str, state: Any) -> str:
+def _status_in_words(path: str, state: Any) -> str:
     return {
         "modified": f"{path} changed",
         "deleted": f"{path} is missing",

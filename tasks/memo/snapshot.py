@@ -39,8 +39,10 @@ def holds(paths: Paths) -> bool:
     """Whether every file stands as it stood when DVC last found nothing to do in this pipeline."""
     try:
         content = json.loads(paths.snapshot.read_text(encoding="utf-8"))
+    # A damaged snapshot is none: DVC is asked, which costs a second.
     except (FileNotFoundError, ValueError):
         return False
+    # Without the cache, nothing that lies there could be restored: DVC must say so.
     return Path(content["cache"]).is_dir() and take(paths, content["roots"]) == content["entries"]
 
 

@@ -131,8 +131,8 @@ def _ensure_model(client: MlflowClient, name: str, passport: Mapping[str, Any]) 
 
 
 def _find_version(client: MlflowClient, name: str, model: str) -> ModelVersion | None:
-    found = client.search_model_versions(f"name = '{name}' and tags.`{MODEL_TAG}` = '{model}'")
-    return max(found, key=lambda version: int(version.version)) if found else None
+    versions = client.search_model_versions(f"name = '{name}' and tags.`{MODEL_TAG}` = '{model}'")
+    return max(versions, key=lambda version: int(version.version)) if versions else None
 
 
 def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> ModelVersion:
@@ -154,9 +154,9 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
     from mlflow.models import Model
 
     experiment_id = client.get_run(run_id).info.experiment_id
-    for found in client.search_logged_models([experiment_id], f"tags.`{MODEL_TAG}` = '{candidate.model}'"):
-        if found.status == "READY":
-            return found
+    for model in client.search_logged_models([experiment_id], f"tags.`{MODEL_TAG}` = '{candidate.model}'"):
+        if model.status == "READY":
+            return model
     logged = client.create_logged_model(
         experiment_id,
         name=paths.pipeline,

@@ -116,6 +116,7 @@ def check_job(job: Job) -> None:
     for part, examples in (("train", job.train), ("validation", job.validation)):
         if examples.num_rows == 0:
             raise UserError(f"train: the {part} part has no rows; change the shares in the split section, or add data")
+        # A part at a time: stored examples may be more than memory holds.
         for some in examples.parts():
             _check_finite(part, job.spec, some)
     _check_classes(job)
@@ -184,9 +185,10 @@ def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], byt
     if not isinstance(content, dict) or not {"trainer", "format", "reads", "weights"} <= content.keys():
         raise UserError(f"{path}: damaged (not what a trainer writes); run stage train again")
     if (content["trainer"], content["format"]) != (kind, _FORMAT):
-        found = f"trainer {content['trainer']}, format {content['format']}"
-        raise UserError(f"{path}: is of {found}, not of {kind}, {_FORMAT}; run stage train again")
-    if content["reads"] not in (_reads(spec), _reads(spec, _FORMER_KINDS)):
+        written = f"trainer {content['trainer']}, format {content['format']}"
+        raise UserError(f"{path}: is of {written}, not of {kind}, {_FORMAT}; run stage train again")
+    # A model whose columns merely have the same widths would answer without an error, and nonsense.
+    if content["reads"] != _reads(spec):
         raise UserError(f"{path}: the model reads other columns or classes than the recipe has; run stage train again")
     return content, _read_weights(folder / content["weights"]["file"], content["weights"]["sha256"])
 
@@ -220,6 +222,7 @@ def _check_classes(job: Job) -> None:
             f"train: all training rows are of class {job.spec.classes[int(counts.argmax())]!r}, so there is "
             "nothing to tell apart; add rows of the other classes, or choose another target"
         )
+    # Before any fit: scikit-learn would leave such a class out without a word, and answer for the others alone.
     if not counts.all():
         missing = [name for name, count in zip(job.spec.classes, counts, strict=True) if not count]
         others = f", nor have {len(missing) - 1} others" if missing[1:] else ""
@@ -245,5 +248,6 @@ def _check_finite(part: str, spec: Spec, examples: Examples) -> None:
 
 
 def _count_not_finite(block: Block) -> int:
+    # What a sparse matrix does not store is zero, and finite.
     values = block if isinstance(block, np.ndarray) else block.data
     return int(np.count_nonzero(~np.isfinite(values)))

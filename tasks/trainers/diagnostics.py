@@ -92,6 +92,7 @@ def _jumping(curves: _Curves) -> str | None:
     for name, losses in (("train", curves.train), ("validation", curves.validation)):
         rises = sum(later - earlier > _JUMP * abs(losses[0]) for earlier, later in pairwise(losses))
         if rises >= max(2, _MANY_JUMPS * len(losses)):
+            # Trees know no batches.
             larger = "" if curves.unit == "tree" else ", or a larger batch_size"
             return (
                 f"The {name} loss jumped up {rises} times in {len(losses)} {curves.unit}s. "
@@ -105,6 +106,7 @@ def _overfitted(curves: _Curves) -> str | None:
     last = _last_few(losses)
     if best >= len(losses) - last:
         return None
+    # The median, so that one bad epoch at the very end is not called over-fitting.
     recent = median(losses[-last:])
     rose = recent - losses[best] > _RISE * abs(losses[0]) and recent > _RISE_OVER_BEST * losses[best]
     if not rose or median(curves.train[-last:]) >= curves.train[best]:
@@ -121,6 +123,7 @@ def _unfinished(curves: _Curves) -> str | None:
     last = _last_few(losses)
     before, best = min(losses[:-last]), min(losses)
     gained = losses[0] - best
+    # Only where the very last epoch is the best: else the loss has stopped falling.
     if best < min(losses[:-1]) and before - best > max(_STILL_FALLING * gained, _STILL * abs(before)):
         more = "num_iterations" if curves.unit == "tree" else "epochs"
         over = f"last {last} {curves.unit}s" if last > 1 else f"last {curves.unit}"

@@ -41,11 +41,13 @@ def fold_jobs(job: Job, folds: NDArray[np.int8]) -> Iterator[Job]:
     rows.
     """
     examples = job.train.loaded()
+    # Rows made from those of fold k have the fold -1 - k: they are learnt from with it, and never judged on.
     own = np.where(folds < 0, -1 - folds, folds)
     own[folds == _NOWHERE] = _NOWHERE
     for fold in range(int(folds.max(initial=-1)) + 1):
         learnt = (own != fold) & (own != _NOWHERE)
         train, validation = chosen(examples, learnt), chosen(examples, folds == fold)
+        # No checkpoints: they are kept for the rows and settings of the whole training.
         yield replace(job, train=train, validation=validation, listeners=(), checkpoints=None)
 
 

@@ -38,9 +38,9 @@ class Exchange:
         return self.folder / "model"
 
     @property
-    def told(self) -> Path:
-        """What is worth knowing of how it went; written last."""
-        return self.folder / "told.json"
+    def facts(self) -> Path:
+        """The facts and diagnostics of the training; written last."""
+        return self.folder / "facts.json"
 
     @property
     def output(self) -> Path:
@@ -79,10 +79,11 @@ class EventFile:
         self._write(event="ended")
 
     def logged(self, record: logging.LogRecord) -> None:
-        """Something was said to whoever reads the log."""
+        """A line for whoever reads the log."""
         self._write(event="logged", name=record.name, level=record.levelno, message=record.getMessage())
 
     def _write(self, **event: Any) -> None:
+        # Opened anew for each event, so that it is on its way to the reader at once: events are rare.
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(event) + "\n")
 
@@ -117,6 +118,7 @@ class Relay:
         if event["event"] == "logged":
             logging.getLogger(event["name"]).log(event["level"], "%s", event["message"])
             return
+        # Before the listeners: where one of them fails, `close` tells the others the end.
         self._is_running = event["event"] != "ended"
         for listener in self._listeners:
             match event["event"]:

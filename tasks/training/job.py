@@ -51,6 +51,7 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
 
 def _examples(config: Train, spec: Spec, target: str, folder: Path) -> Examples | StoredExamples:
     stored = StoredExamples(spec=spec, target=target, files=tuple(storage.part_files(folder)))
+    # Only the torch trainer learns from rows where they lie; the others hold all of them anyway.
     if isinstance(config, TorchTrain) and stored.num_bytes > config.max_memory_mib * 2**20:
         return stored
     return stored.loaded()
@@ -64,6 +65,7 @@ def _init_from(config: Train, paths: Paths) -> Path | None:
 
 def _key(config: Train, paths: Paths, begun_with: Path | None) -> str:
     """A name for all that decides what is learnt: a checkpoint of anything else is never looked at."""
+    # Another version of a library may compute, or draw, otherwise.
     libraries = trainer(config.kind).requirements
     decides = {
         "settings": config.model_dump(mode="json", exclude=_CHANGE_NOTHING),

@@ -24,16 +24,17 @@ from tasks.training.job import read_job
 
 
 def work(exchange: Exchange) -> int:
-    """A worker's whole life: it fits the job with the others; the first of them tells, and leaves the model.
+    """A worker's whole life: it fits the job with the others; the first writes the events, and leaves the model.
 
     Returns the exit code.
     """
-    told = files.read_json(exchange.job)
+    job = files.read_json(exchange.job)
+    # One speaks for all: every worker goes through the same epochs.
     listeners = [EventFile(exchange.events)] if os.environ["RANK"] == "0" else []
     for listener in listeners:
-        _pass_on_log(listener, told["log_level"])
+        _pass_on_log(listener, job["log_level"])
     try:
-        fitted = _fit(told, listeners)
+        fitted = _fit(job, listeners)
         if listeners:
             _write_fitted(exchange, fitted)
     except UserError as error:
@@ -48,17 +49,17 @@ def main(arguments: Sequence[str]) -> int:
     return work(Exchange(folder=Path(arguments[0])))
 
 
-def _fit(told: Mapping[str, Any], listeners: Sequence[Listener]) -> Fitted:
+def _fit(job: Mapping[str, Any], listeners: Sequence[Listener]) -> Fitted:
     # Through JSON, as only there a list may stand for a tuple.
-    config = TorchTrain.model_validate_json(json.dumps(told["train"]))
-    paths = Project(root=Path(told["root"])).pipeline(told["pipeline"])
+    config = TorchTrain.model_validate_json(json.dumps(job["train"]))
+    paths = Project(root=Path(job["root"])).pipeline(job["pipeline"])
     return fit(read_job(config, paths, read_recipe(paths.recipe), listeners), config)
 
 
 def _write_fitted(exchange: Exchange, fitted: Fitted) -> None:
     exchange.model.mkdir()
     fitted.model.save(exchange.model)
-    files.write_json(exchange.told, {"facts": fitted.facts, "diagnostics": list(fitted.diagnostics)})
+    files.write_json(exchange.facts, {"facts": fitted.facts, "diagnostics": list(fitted.diagnostics)})
 
 
 def _end_with_parent() -> None:
@@ -67,6 +68,7 @@ def _end_with_parent() -> None:
     def watch() -> None:
         while os.read(0, 1):
             pass
+        # Not sys.exit, which would end this thread alone.
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -27,7 +27,7 @@ from tasks.training import worker as train_worker
 from tasks.training.exchange import Exchange, Relay
 
 _LOOK_EVERY = 0.1
-"""Seconds between two looks at what the first worker tells."""
+"""Seconds between two looks at the first worker's events."""
 _PATIENCE = 10.0
 """Seconds in which torchrun may end its workers, and itself."""
 _SHOWN = 20
@@ -51,7 +51,7 @@ def fit_in_workers(config: TorchTrain, paths: Paths, listeners: Sequence[Listene
             while process.poll() is None:
                 relay.tell_news()
                 time.sleep(_LOOK_EVERY)
-        if not exchange.told.exists():
+        if not exchange.facts.exists():
             raise _failure(exchange, config.workers)
         return _read_fitted(exchange, paths)
 
@@ -96,14 +96,14 @@ def _write_job(exchange: Exchange, config: TorchTrain, paths: Paths) -> None:
 
 
 def _read_fitted(exchange: Exchange, paths: Paths) -> Fitted:
-    told = files.read_json(exchange.told)
+    outcome = files.read_json(exchange.facts)
     model = load(exchange.model, read_recipe(paths.recipe).spec())
-    return Fitted(model=model, facts=told["facts"], diagnostics=tuple(told["diagnostics"]))
+    return Fitted(model=model, facts=outcome["facts"], diagnostics=tuple(outcome["diagnostics"]))
 
 
 @contextmanager
 def _started(exchange: Exchange, num_workers: int) -> Iterator[subprocess.Popen[bytes]]:
-    """torchrun with its workers; at the end of the block all of them are gone."""
+    """torchrun with its workers; at the end of the block all of them have ended."""
     with exchange.output.open("wb") as output:
         process = subprocess.Popen(
             _command(exchange, num_workers),
@@ -132,8 +132,9 @@ def _command(exchange: Exchange, num_workers: int) -> list[str]:
         "log-dir": exchange.logs,
         "redirects": 3,
     }
-    told = [f"--{name}={value}" for name, value in options.items()]
-    return [sys.executable, "-m", "torch.distributed.run", *told, "-m", train_worker.__name__, str(exchange.folder)]
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", *arguments]
+    return [*torchrun, "-m", train_worker.__name__, str(exchange.folder)]
 
 
 def _environment(exchange: Exchange, num_workers: int) -> dict[str, str]:
@@ -145,6 +146,7 @@ def _environment(exchange: Exchange, num_workers: int) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH")))),
+        # torchrun would give each worker a single thread.
         "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // num_workers)),
         "GLOO_SOCKET_IFNAME": loopback,
         "NCCL_SOCKET_IFNAME": loopback,
@@ -165,6 +167,7 @@ def _relayed(events: Path, listeners: Sequence[Listener]) -> Iterator[Relay]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends torchrun, if it has not ended, and through their closed input all workers."""
     assert process.stdin is not None
+    # Workers wait for this, and end even where torchrun does not pass the signal on.
     process.stdin.close()
     process.terminate()
     try:
@@ -183,9 +186,10 @@ def _failure(exchange: Exchange, num_workers: int) -> Exception:
     if cause is None:
         return RuntimeError(f"train: torchrun ended without its workers; the last that it said:\n{_last(output)}")
     rank, code = cause.groups()
-    said = "".join(_text(file) for file in sorted(exchange.logs.glob(f"*/attempt_0/{rank}/stderr.log")))
-    last = f"; the last that it said:\n{_last(said)}" if said.strip() else ""
+    stderr = "".join(_text(file) for file in sorted(exchange.logs.glob(f"*/attempt_0/{rank}/stderr.log")))
+    last = f"; the last that it said:\n{_last(stderr)}" if stderr.strip() else ""
     who = f"train: worker {int(rank) + 1} of {num_workers}"
+    # These two come from outside, mostly from a kernel that is out of memory; all else is a bug.
     if int(code) not in (-signal.SIGKILL, -signal.SIGTERM):
         return RuntimeError(f"{who} ended with code {code}{last}")
     return UserError(

@@ -10,7 +10,7 @@ import pytest
 
 from tasks import ingest
 from tasks.errors import GateError, UserError
-from tasks.memo.chain import Chain, run_plain, stages_between
+from tasks.memo.chain import StageRunner, run_plain, stages_between
 from tasks.memo.memo import Memo, differences
 from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project
@@ -68,22 +68,22 @@ def test_missing_outputs_come_back_from_the_cache(project: Project) -> None:
 
 
 def test_status_says_why_and_runs_nothing(project: Project) -> None:
-    assert Chain(project, "masses").out_of_date()["ingest"] == ("never ran",)
+    assert StageRunner(project, "masses").out_of_date()["ingest"] == ("never ran",)
     outcomes(project, "register")
-    assert not any(Chain(project, "masses").out_of_date().values())
+    assert not any(StageRunner(project, "masses").out_of_date().values())
     change_params(project, "num_iterations: 20", "num_iterations: 30")
-    late = {stage: why for stage, why in Chain(project, "masses").out_of_date().items() if why}
+    late = {stage: why for stage, why in StageRunner(project, "masses").out_of_date().items() if why}
     assert late == {
         "train": ("train.num_iterations 20 -> 30",),
         "register": ("train.num_iterations 20 -> 30",),
     }
-    assert not any(Chain(project, "masses").out_of_date()[stage] for stage in DATA_STAGES)
+    assert not any(StageRunner(project, "masses").out_of_date()[stage] for stage in DATA_STAGES)
 
 
 def test_a_source_that_changed_is_taken_in_again(project: Project) -> None:
     run_plain(project, "notes", last="clean")
     write_notes(project.root / "notes.csv", num_rows=260)
-    assert Chain(project, "notes").out_of_date()["ingest"] == ("the source changed",)
+    assert StageRunner(project, "notes").out_of_date()["ingest"] == ("the source changed",)
     (first, *_) = run_plain(project, "notes", last="clean")
     assert (first.outcome, first.why, first.report.numbers["num_rows"]) == ("ran", ("the source changed",), 260)
 
@@ -128,8 +128,8 @@ def test_a_gate_that_says_no_leaves_the_stage_undone(project: Project) -> None:
     suite.write_text(json.dumps(content))
     with pytest.raises(GateError, match="data/masses/quarantine/validate"):
         run_plain(project, "masses", last="clean")
-    assert Chain(project, "masses").out_of_date()["validate"] == ("never ran",)
-    assert Chain(project, "masses").out_of_date()["ingest"] == ()
+    assert StageRunner(project, "masses").out_of_date()["validate"] == ("never ran",)
+    assert StageRunner(project, "masses").out_of_date()["ingest"] == ()
 
 
 def test_two_processes_do_not_write_the_same_stage(project: Project) -> None:

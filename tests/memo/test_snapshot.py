@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasks.memo import snapshot
-from tasks.memo.chain import Chain, run_plain
+from tasks.memo.chain import StageRunner, run_plain
 from tasks.paths import Project
 
 pytestmark = pytest.mark.chain
@@ -58,9 +58,9 @@ CHANGES: dict[str, Callable[[Path], None]] = {
 
 def test_after_a_run_the_snapshot_holds_and_nothing_is_asked(done: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     assert snapshot.holds(done.pipeline("notes"))
-    monkeypatch.delattr("tasks.memo.chain._Work.perform")
+    monkeypatch.delattr("tasks.memo.chain._MemoizedStages.perform")
     assert set(outcomes(done)) == {"unchanged"}
-    assert not any(Chain(done, "notes").out_of_date().values())
+    assert not any(StageRunner(done, "notes").out_of_date().values())
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -97,4 +97,4 @@ def test_an_edit_while_stages_run_is_seen_by_the_next_run(project: Project, monk
     monkeypatch.setattr(evaluate, "run", run_and_edit)
     assert set(outcomes(project)) == {"ran"}
     assert not snapshot.holds(project.pipeline("notes"))
-    assert Chain(project, "notes").out_of_date()["clean"] == ("tasks/clean.py changed",)
+    assert StageRunner(project, "notes").out_of_date()["clean"] == ("tasks/clean.py changed",)

@@ -68,6 +68,7 @@ def feature_names(labels: Sequence[str]) -> list[str]:
     names = []
     for label in labels:
         name = re.sub(r'[\s",:\[\]{}]+', "_", label).strip("_") or "input"
+        # LightGBM refuses two features of one name, and two labels may differ in blanks alone.
         while name in num_uses:
             num_uses[name] += 1
             name = f"{name}_{num_uses[name]}"

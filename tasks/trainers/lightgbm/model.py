@@ -26,9 +26,11 @@ class LightgbmModel:
 
     def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
         spec = self.layout.spec
+        # There is nothing to ask, and a matrix without rows is not taken.
         if inputs.num_rows == 0:
             return np.zeros((0, len(spec.classes)) if spec.classes else (0,))
         answers = np.asarray(self.booster.predict(self.layout.matrix(inputs)), dtype=np.float64)
+        # Of two classes LightGBM gives the second one's probability alone.
         return np.column_stack([1 - answers, answers]) if spec.task == "binary" else answers
 
     def save(self, folder: Path) -> None:

@@ -33,6 +33,7 @@ def read_rows(
         feature_name=layout.names,
         categorical_feature=layout.native,
         params=parameters,
+        # The matrix is binned once; kept as well, it would be in memory twice.
         free_raw_data=True,
     )
     validation = train.create_valid(

@@ -37,9 +37,12 @@ def settings(layout: Layout, config: LightgbmTrain, num_rows: int) -> dict[str, 
         "num_iterations": config.num_iterations,
         "seed": config.seed,
         "deterministic": True,
+        # Else LightGBM times both ways and takes the faster, which sums in another order: not the same trees every
+        # time.
         "force_row_wise": True,
         "num_threads": _num_threads(num_rows * layout.num_columns),
         "device_type": config.device,
+        # LightGBM prints to standard output, which is not ours to fill: errors are still raised.
         "verbosity": -1,
     }
 
@@ -97,10 +100,12 @@ def _trees(config: LightgbmTrain) -> dict[str, Any]:
     return {
         "learning_rate": config.learning_rate,
         "num_leaves": config.num_leaves,
+        # LightGBM's mark for no limit.
         "max_depth": config.max_depth or -1,
         "min_data_in_leaf": config.min_data_in_leaf,
         "feature_fraction": config.feature_fraction,
         "bagging_fraction": config.bagging_fraction,
+        # Without it LightGBM ignores bagging_fraction; 1 draws anew for every tree.
         "bagging_freq": int(config.bagging_fraction < 1),
         "lambda_l1": config.lambda_l1,
         "lambda_l2": config.lambda_l2,

@@ -26,6 +26,7 @@ class LightgbmTrainer:
 
     def fit(self, job: Job, config: LightgbmTrain) -> Fitted:
         check_job(job)
+        # Before the parameters are made: `auto` is none of LightGBM's devices.
         config = with_device(config)
         refuse_tokens(job.spec, "lightgbm")
         refuse_batch_changes(job, "lightgbm")

@@ -32,6 +32,7 @@ _CACHE_MB = 500
 
 def make_estimator(spec: Spec, config: params.SklearnTrain, train: Examples) -> Any:
     """The estimator as configured, not fitted yet. Raises UserError when it is not for the task or the rows."""
+    # First, as scikit-learn would say it of the target's values, not of the setting.
     _check_task(spec, config.estimator.kind)
     match config.estimator:
         case params.LogisticRegression() as one:
@@ -65,6 +66,7 @@ def make_reading(spec: Spec, estimator: Any, train: Examples) -> MatrixLayout:
         # Trees compare in float32 anyway, and neighbours add up in float64 whatever they are given.
         forests = (RandomForestClassifier, RandomForestRegressor, KNeighborsClassifier, KNeighborsRegressor)
         reading = MatrixLayout(dtype="float32" if isinstance(estimator, forests) else "float64")
+    # The estimator's own word for what it takes, which holds for imported ones as well.
     if not get_tags(estimator).input_tags.sparse and is_sparse(spec, train.inputs, reading):
         reading = reading.model_copy(update={"dense": True})
     check_size(spec, train.num_rows, reading, type(estimator).__name__)
@@ -116,6 +118,7 @@ def _boosting(
 ) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
     weights = class_weights(spec, config.class_weight)
     settings = config.model_dump(exclude={"kind", "class_weight", "patience"})
+    # `patience` counts rounds that are no better; with scikit-learn's tolerance the hardly better ones would count.
     settings |= {"early_stopping": config.patience is not None, "random_state": seed, "tol": 0.0}
     if config.patience is not None:
         settings["n_iter_no_change"] = config.patience

@@ -95,6 +95,7 @@ def same_bytes(content: bytes) -> bytes:
         target = io.BytesIO()
         with ZipFile(target, "w") as archive:
             for number, node in enumerate(_nodes(schema)):
+                # skops takes Python's `id` of the object, which is its place in memory.
                 node["__id__"] = number
                 if "file" in node:
                     arrays = _without_gaps(source.read(node["file"]))

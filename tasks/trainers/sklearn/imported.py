@@ -26,6 +26,7 @@ def make_imported(config: ImportedEstimator, spec: Spec, seed: int) -> Any:
     """
     estimator_class = find_class(config)
     settings = _settings(config, estimator_class, spec)
+    # None, scikit-learn's default, draws anew every time: two fits would differ.
     if "random_state" in _parameters(estimator_class) and settings.get("random_state") is None:
         settings["random_state"] = seed
     estimator = estimator_class(**settings)

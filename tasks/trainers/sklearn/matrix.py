@@ -53,6 +53,7 @@ def read_matrix(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Any:
 
 def in_chunks(spec: Spec, inputs: ModelInput, reading: MatrixLayout) -> Iterator[tuple[slice, Any]]:
     """Rows and their matrix, all at once where no column has to be written out."""
+    # Sparse and plain rows go in one piece: they are in memory in this form already.
     step = max(1, _CHUNK_BYTES // row_bytes(spec, reading)) if reading.dense else inputs.num_rows
     for start in range(0, inputs.num_rows, step):
         rows = slice(start, min(start + step, inputs.num_rows))

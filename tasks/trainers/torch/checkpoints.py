@@ -49,6 +49,7 @@ class Checkpoints(Quiet):
             self._write(training)
 
     def _write(self, training: Training) -> None:
+        # One process writes for all: every worker has the same weights.
         if training.workers.is_first and _is_good(training):
             write_checkpoint(self._folder, training)
         self._due = time.monotonic() + self._seconds
@@ -85,9 +86,9 @@ def restore(folder: Path, training: Training) -> bool:
     if state is None:
         return False
     tensors = _read_tensors(folder, state)
-    wanted = {name: tensor.shape for name, tensor in training.network.state_dict().items()}
-    found = {name: tensor.shape for name, tensor in _below(tensors, "network").items()}
-    if found != wanted:
+    expected = {name: tensor.shape for name, tensor in training.network.state_dict().items()}
+    shapes = {name: tensor.shape for name, tensor in _below(tensors, "network").items()}
+    if shapes != expected:
         raise UserError(f"{folder / state['file']}: a checkpoint of another model; {_ANEW}")
     _restore_plain(training, state)
     _restore_tensors(training, tensors, state)
@@ -128,6 +129,7 @@ def _plain_state(training: Training) -> dict[str, Any]:
 
 
 def _restore_plain(training: Training, state: Mapping[str, Any]) -> None:
+    # First, as it makes the scaler anew whose state comes next.
     training.use(Way(**state["way"]))
     training.scaler.load_state_dict(state["scaler"])
     training.schedule.restore(state["schedule"])

@@ -64,6 +64,7 @@ def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
     """Examples as tensors in the memory that they are in already."""
     target: NDArray[Any] = examples.target
     if not spec.classes:
+        # In float64: of large numbers that differ little, float32 would keep next to nothing once the mean is off.
         target = (target.astype(np.float64) - scale.mean) / scale.std
     blocks = {field.name: as_tensor(examples.inputs.blocks[field.name]) for field in spec.fields}
     return Data(blocks=blocks, target=as_tensor(target.astype(np.int64 if spec.classes else np.float32)))
@@ -82,10 +83,10 @@ def gathered(block: Tensor, rows: Tensor) -> Tensor:
     """
     if block.device.type != "cpu":
         return block.index_select(0, rows)
-    found = block.new_empty((len(rows), *block.shape[1:]))
-    # The numbers are ours and there; only to raise for one that is not would numpy copy twice.
-    np.take(block.numpy(), rows.numpy(), axis=0, out=found.numpy(), mode="clip")
-    return found
+    selected = block.new_empty((len(rows), *block.shape[1:]))
+    # The indices are ours and valid; only to raise for one that is not would numpy copy twice.
+    np.take(block.numpy(), rows.numpy(), axis=0, out=selected.numpy(), mode="clip")
+    return selected
 
 
 def joined(pieces: Sequence[Data]) -> Data:

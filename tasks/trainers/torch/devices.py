@@ -33,6 +33,7 @@ def deterministic(device: torch.device) -> Iterator[None]:
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
     torch.use_deterministic_algorithms(True)
+    # It would choose among algorithms by the clock, and two runs might choose differently.
     torch.backends.cudnn.benchmark = False
     try:
         yield
@@ -49,6 +50,7 @@ def fastest(device: torch.device) -> Iterator[None]:
     benchmark, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
     torch.use_deterministic_algorithms(False)
     torch.backends.cudnn.benchmark = device.type == "cuda"
+    # TF32, where a GPU has it: faster matrix products with fewer digits.
     torch.set_float32_matmul_precision("high")
     try:
         yield
@@ -90,6 +92,7 @@ def memory_errors(batch_size: int) -> Iterator[None]:
 @contextmanager
 def own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
     """Fresh weights and dropout draw from torch's global generators: seeded here, and put back at the end."""
+    # fork_rng asks for a kind of accelerator even where the CPU's generator is all that is put back.
     accelerator = "cuda" if device.type == "cpu" else device.type
     numbers = [] if device.type == "cpu" else [device.index or 0]
     with torch.random.fork_rng(devices=numbers, device_type=accelerator):
@@ -108,6 +111,7 @@ def seed_device(device: torch.device, seed: int) -> None:
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether a device, or the CPU's allocator, had no memory left."""
+    # The CPU's allocator raises a plain RuntimeError, which only its text tells.
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 

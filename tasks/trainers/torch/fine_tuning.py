@@ -45,14 +45,14 @@ class LoadedWeights:
     def in_words(self) -> str:
         """One line: how many weights were loaded, and which were not, and why."""
         num_weights = len(self.loaded) + len(self.missing) + len(self.other_shape)
-        said = [f"{len(self.loaded)} of {num_weights} weights from {self.source}"]
+        phrases = [f"{len(self.loaded)} of {num_weights} weights from {self.source}"]
         if self.other_shape:
-            said.append(f"of another shape: {_some(map(str, self.other_shape))}")
+            phrases.append(f"of another shape: {_some(map(str, self.other_shape))}")
         if self.missing:
-            said.append(f"not in it: {_some(self.missing)}")
+            phrases.append(f"not in it: {_some(self.missing)}")
         if self.unused:
-            said.append(f"in it without a place here: {_some(self.unused)}")
-        return "; ".join(said)
+            phrases.append(f"in it without a place here: {_some(self.unused)}")
+        return "; ".join(phrases)
 
 
 def load_weights(network: nn.Module, weights: Mapping[str, Tensor], source: str) -> LoadedWeights:

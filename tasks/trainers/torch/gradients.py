@@ -39,6 +39,7 @@ def add_gradients(training: Training, batch: TrainingBatch) -> Tensor:
     A batch that memory would not hold is tried again in twice as many micro-batches, and so for the rest of the run.
     """
     while True:
+        # In the loop: a try that ran out of memory has left the gradients of some micro-batches.
         training.optimizer.zero_grad(set_to_none=True)
         try:
             loss = _in_micro_batches(training, batch)
@@ -114,6 +115,7 @@ def _tell_place(training: Training, rows: slice, num_rows: int) -> None:
 def _halve(training: Training, batch: TrainingBatch) -> None:
     training.progress.num_micro_batches *= 2
     if training.device.type == "cuda":
+        # The allocator keeps blocks of the failed try's sizes, which would not serve smaller ones.
         torch.cuda.empty_cache()
     rows = math.ceil(len(batch) / training.progress.num_micro_batches)
     _logger.warning(

@@ -30,6 +30,7 @@ class BestWeights(Quiet):
         progress = training.progress
         if metrics["validation_loss"] < progress.best_loss:
             progress.best_loss, progress.best_epoch = metrics["validation_loss"], progress.epoch
+            # A copy, as these are the tensors that go on learning.
             weights = training.network.state_dict() if training.average is None else training.average.weights()
             training.best_weights = copy.deepcopy(weights)
 
@@ -41,6 +42,7 @@ class EarlyStopping(Quiet):
         self._patience = patience
 
     def started(self, training: Training) -> None:
+        # A process that was killed may have waited long enough already.
         self._look(training)
 
     def epoch_ended(self, training: Training, metrics: dict[str, float]) -> None:

@@ -13,10 +13,10 @@ from torch import Tensor
 from tasks.errors import UserError
 from tasks.trainers.torch.batches import Data
 from tasks.trainers.torch.gradients import TrainingBatch, add_gradients
+from tasks.trainers.torch.loss_check import LossCheck, not_finite
 from tasks.trainers.torch.mix import draw_mixture, mix_blocks, weighted
 from tasks.trainers.torch.optimizers import add_l1, set_rate
 from tasks.trainers.torch.state import Training
-from tasks.trainers.torch.trouble import LossCheck, not_finite
 
 
 class LoopListener(Protocol):
@@ -53,6 +53,7 @@ def fit(training: Training, listeners: list[LoopListener]) -> None:
 def run_epoch(training: Training, listeners: list[LoopListener]) -> dict[str, float]:
     """One pass over the training rows, or what is left of it, and one over the validation rows. Returns the metrics."""
     progress = training.progress
+    # Anew in every epoch, as the validation has left the network in the mode of answering.
     training.learn_mode()
     check = LossCheck(training)
     for data in training.batches.epoch(progress.epoch, progress.step_in_epoch):
@@ -79,6 +80,7 @@ def train_step(training: Training, data: Data) -> Tensor:
     progress.learning_rate = training.schedule.rate(progress.step, training.share_of_time())
     set_rate(training.optimizer, progress.learning_rate)
     loss = add_gradients(training, changed(training, data))
+    # Before penalty and clipping, whose numbers are meant for the gradient as it is.
     training.scaler.unscale_(training.optimizer)
     if config.l1:
         add_l1(training.network, config.l1)
@@ -88,6 +90,7 @@ def train_step(training: Training, data: Data) -> Tensor:
     training.scaler.update()
     if training.average is not None:
         training.average.update(progress.step)
+    # Summed on the device: reading the number in every step would make the host wait for it.
     training.epoch_loss += loss.to(training.epoch_loss) * len(data)
     training.epoch_rows += len(data)
     progress.step += 1
@@ -125,6 +128,7 @@ def validate(training: Training) -> dict[str, float]:
 def changed(training: Training, data: Data) -> TrainingBatch:
     """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone."""
     job, step = training.job, training.progress.step
+    # Seeds of their own for dropout and changes: with the same, one would tell what the other draws.
     seed = step_seed(training.config.seed, step, "dropout")
     if not job.augmentations and job.mix.kind == "none":
         return TrainingBatch(blocks=data.blocks, target=data.target, seed=seed)
@@ -136,6 +140,7 @@ def changed(training: Training, data: Data) -> TrainingBatch:
         return TrainingBatch(blocks=blocks, target=data.target, seed=seed)
     mixed, others = mix_blocks(job.spec, blocks, mixture), data.target[mixture.partner.to(data.target.device)]
     if not job.spec.classes:
+        # Two numbers have a mean, which is the mixed row's target; of two classes both count, each by its weight.
         return TrainingBatch(blocks=mixed, target=weighted(data.target, others, mixture.weight), seed=seed)
     return TrainingBatch(blocks=mixed, target=data.target, others=others, weight=mixture.weight, seed=seed)
 

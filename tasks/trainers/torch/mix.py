@@ -39,6 +39,7 @@ def draw_mixture(settings: Mix, spec: Spec, num_rows: int, generator: Generator)
 
     if settings.kind == "none":
         return None
+    # All are drawn whether or not the batch is mixed, and for mixup too: what follows draws the same either way.
     is_mixed, quantile, down, across = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
     partner = torch.randperm(num_rows, generator=generator)
     if is_mixed >= settings.share:
@@ -84,6 +85,7 @@ def _mixed(field: Field, block: Tensor, mixture: Mixture) -> Tensor:
     if not field.is_picture or mixture.cut is None:
         return weighted(values, other, mixture.weight)
     rows, columns = box(field, mixture.cut)
+    # A block of float32 is not copied by `float()`, and the batch itself must not change.
     values = values.clone()
     values[:, :, rows, columns] = other[:, :, rows, columns]
     return values

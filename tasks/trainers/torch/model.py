@@ -73,6 +73,7 @@ class TorchModel:
         return as_tensor(rows if missing <= 0 else np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)]))
 
     def _answers(self, blocks: dict[str, Tensor]) -> Tensor:
+        # In float64, so on the CPU: not every device has it.
         return self.loss.answers(self.network(blocks).cpu().to(torch.float64))
 
 

@@ -26,6 +26,7 @@ def make_optimizer(network: nn.Module, config: TorchTrain) -> torch.optim.Optimi
     groups = _groups(network, config)
     fast = _fast(next(network.parameters()).device, config)
     optimizer = _optimizer(groups, config, fast)
+    # Else the first rate would be without the groups' factors.
     set_rate(optimizer, config.learning_rate)
     if fast.get("fused"):
         optimizer.register_step_pre_hook(_align)
@@ -138,6 +139,7 @@ def _laid_out_as(weight: Tensor, values: Tensor) -> Tensor:
 
 
 def _decays(name: str, weight: Tensor) -> bool:
+    # By name as well: the biases of many networks in one have a dimension for the networks.
     return weight.dim() >= 2 and "bias" not in name.rpartition(".")[2]
 
 
@@ -158,10 +160,11 @@ def _check_fits(setting: str, beginning: str, names: Iterable[str]) -> None:
         return
     known = _beginnings(names)
     hint = did_you_mean(beginning, known)
-    said = "" if hint.startswith("; known") else hint
+    # All beginnings stand in the message already.
+    suggestion = "" if hint.startswith("; known") else hint
     more = "" if len(known) <= _LISTED else f" and {len(known) - _LISTED} more"
     listed = ", ".join(known[:_LISTED])
-    raise UserError(f"train.{setting}: no weight begins with {beginning!r} (there are {listed}{more}){said}")
+    raise UserError(f"train.{setting}: no weight begins with {beginning!r} (there are {listed}{more}){suggestion}")
 
 
 def _beginnings(names: Iterable[str]) -> list[str]:

@@ -76,6 +76,7 @@ class Schedule:
         every = self._config.decay_every
         if every is None:
             if share is not None:
+                # At most two decays, also at the very end, where all of the time has passed.
                 return min(int(3 * share), 2)
             every = math.ceil(self._num_steps / self._steps_per_epoch / 3)
         return step // (every * self._steps_per_epoch)

@@ -121,6 +121,7 @@ class _WayTimings:
         """Takes the time of a step."""
         try:
             self._go(way, _WARM_UP)
+            # The shortest, as a busy machine can only make a step longer.
             self._seconds[way] = min(self._go(way, _STEPS) for _ in range(self._repeats)) / _STEPS
         except RuntimeError as error:
             if way == self._first:
@@ -137,9 +138,9 @@ class _WayTimings:
         if way is None or self._seconds[way] > _WORTH_IT * self._seconds[self._first]:
             way = self._first
         others = sorted((other for other in self._seconds if other != way), key=self._seconds.__getitem__)
-        said = [f"{way.in_words()}: {_milliseconds(self._seconds[way])} a step"]
-        said += [f"{other.in_words()} {_milliseconds(self._seconds[other])}" for other in others]
-        return WayChoice(way=way, sentence="; ".join([*said, *self._failed]))
+        timings = [f"{way.in_words()}: {_milliseconds(self._seconds[way])} a step"]
+        timings += [f"{other.in_words()} {_milliseconds(self._seconds[other])}" for other in others]
+        return WayChoice(way=way, sentence="; ".join([*timings, *self._failed]))
 
     def _go(self, way: Way, num_steps: int) -> float:
         since = self._clock()

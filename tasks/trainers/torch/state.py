@@ -46,7 +46,7 @@ class Progress:
     seconds: float = 0.0
     """Spent by processes that were killed before this one took over."""
     chosen: str = ""
-    """What was said of the way of computing when it was chosen by measuring."""
+    """The sentence on the way of computing, where it was chosen by measuring."""
     history: list[dict[str, float]] = field(default_factory=list)
     """The metrics of every epoch that is over."""
 
@@ -61,8 +61,10 @@ class Training:
         self.loss: Loss = make_loss(config, job.spec, targets)
         network = build(config.network, job.spec, self.loss.num_outputs)
         self.network: InputNetwork = synchronized(network, workers, device).to(device)
+        # After `synchronized`, which puts other modules in the place of batch norms.
         self.dropouts = [module for module in self.network.modules() if isinstance(module, Dropout)]
         self.loaded_weights: LoadedWeights | None = _begun_from(self)
+        # Before the optimizer, which takes only what may learn.
         self.frozen_modules: list[nn.Module] = freeze(self.network, config)
         self.optimizer = make_optimizer(self.network, config)
         self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
@@ -84,6 +86,7 @@ class Training:
         self.schedule = Schedule(config, self.batches.num_steps, self.num_steps)
         self.progress = Progress(num_micro_batches=config.gradient_accumulation)
         self.best_weights: dict[str, Tensor] = {}
+        # In float64, so that a sum over many steps keeps its digits.
         self.epoch_loss = torch.zeros((), dtype=torch.float64, device=_home_of_float64(device))
         self.epoch_rows = 0
         self.use(PLAIN)
@@ -127,7 +130,7 @@ class Training:
 
     def facts(self) -> dict[str, Any]:
         """What is worth knowing of how it went."""
-        found: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "device": self.device.type,
             "epochs": self.progress.epoch,
             "best_epoch": self.progress.best_epoch,
@@ -135,16 +138,16 @@ class Training:
             "num_weights": sum(weights.numel() for weights in self.network.parameters()),
         }
         if self.workers.size > 1:
-            found["workers"] = self.workers.size
+            facts["workers"] = self.workers.size
         if self.way != PLAIN:
-            found["way"] = self.way.in_words()
+            facts["way"] = self.way.in_words()
         if self.progress.chosen:
-            found["chosen"] = self.progress.chosen
+            facts["chosen"] = self.progress.chosen
         if self.progress.num_micro_batches > self.config.gradient_accumulation:
-            found["pieces"] = self.progress.num_micro_batches
+            facts["pieces"] = self.progress.num_micro_batches
         if self.loaded_weights is not None:
-            found["taken_over"] = self.loaded_weights.in_words()
-        return found
+            facts["taken_over"] = self.loaded_weights.in_words()
+        return facts
 
 
 def target_scale(targets: NDArray[Any], *, is_number: bool) -> TargetScale:

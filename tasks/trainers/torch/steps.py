@@ -40,6 +40,7 @@ class EpochSteps:
 
 def drawn(num_items: int, *key: int) -> torch.Tensor:
     """The numbers below `num_items`, [N] int64, in an order that depends on the key alone: another for each key."""
+    # Mixed into one number, as torch's generator takes no more.
     generator = torch.Generator().manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
     return torch.randperm(num_items, generator=generator)
 

@@ -123,11 +123,11 @@ def _gathered(pool: Sequence[_Dealt], order: Tensor) -> Data:
     """A copy of these rows [N, 2] of the pool, in their order."""
     first = pool[0].data
     blocks = {name: block.new_empty((len(order), *block.shape[1:])) for name, block in first.blocks.items()}
-    found = Data(blocks=blocks, target=first.target.new_empty(len(order)))
+    chunk = Data(blocks=blocks, target=first.target.new_empty(len(order)))
     for slot, part in enumerate(pool):
         places = (order[:, 0] == slot).nonzero()[:, 0]
         taken = part.data.take(order[places, 1], torch.device("cpu"))
-        found.target.numpy()[places.numpy()] = taken.target.numpy()
+        chunk.target.numpy()[places.numpy()] = taken.target.numpy()
         for name, block in blocks.items():
             block.numpy()[places.numpy()] = taken.blocks[name].numpy()
-    return found
+    return chunk

@@ -61,6 +61,7 @@ def _prepared(job: Job, config: TorchTrain) -> Iterator[Training]:
     """The training, on its device, with its random numbers, threads and workers; all of it put back at the end."""
     batch_numbers = config.batch_size * sum(field.num_inputs for field in job.spec.fields)
     with ExitStack() as stack:
+        # First, as it decides which GPU is this process's.
         workers = stack.enter_context(joined(choose_device(config.device).type))
         device = workers.device(choose_device(config.device))
         stack.enter_context(memory_errors(config.batch_size))
@@ -72,6 +73,7 @@ def _prepared(job: Job, config: TorchTrain) -> Iterator[Training]:
 
 def _train(training: Training) -> None:
     job, config = training.job, training.config
+    # In this order: early stopping looks at the best epoch, and a checkpoint holds the best weights.
     listeners: list[LoopListener] = [BestWeights()]
     if config.patience is not None:
         listeners.append(EarlyStopping(config.patience))
@@ -116,18 +118,20 @@ def choose_way(training: Training) -> None:
         add_gradients(training, changed(training, data))
         training.optimizer.zero_grad(set_to_none=True)
         if training.device.type == "cuda":
+            # A GPU works on after the call returns: without this the clock would stop too early.
             torch.cuda.synchronize()
 
     training.learn_mode()
     choice = choose(try_step, open_ways)
-    # Batch norms have seen the rows of the trial.
+    # The trial's rows have moved the statistics of batch norms.
     training.network.load_state_dict(weights)
-    training.use(open_ways[_of_the_first(training, open_ways.index(choice.way))])
+    training.use(open_ways[_first_workers(training, open_ways.index(choice.way))])
     training.progress.chosen = choice.sentence
     _logger.info("train: %s", choice.sentence)
 
 
-def _of_the_first(training: Training, number: int) -> int:
-    told = torch.tensor(float(number if training.workers.is_first else 0))
-    training.workers.sum_([told])
-    return int(told)
+def _first_workers(training: Training, number: int) -> int:
+    # A sum to which the others add nothing: what workers have to tell each other anything.
+    choice = torch.tensor(float(number if training.workers.is_first else 0))
+    training.workers.sum_([choice])
+    return int(choice)

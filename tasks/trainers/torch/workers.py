@@ -1,6 +1,6 @@
-"""Several processes that train one model: which rows of a step are whose, and how they add up what they found.
+"""Several processes that train one model: which rows of a step are whose, and how their gradients add up.
 
-Every worker goes through the same steps in the same order. It takes its share of a step's rows, and what all found is
+Every worker goes through the same steps in the same order. It takes its share of a step's rows, and all gradients are
 summed, so that the weights stay the same everywhere, and to rounding those that one process would have.
 """
 
@@ -53,6 +53,7 @@ class Workers:
         """Puts into each tensor the sum of what all workers have in its place; the bits are the same for all."""
         if self.size == 1:
             return
+        # One message can hold numbers of one dtype on one device.
         alike: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
         for tensor in tensors:
             alike.setdefault((tensor.dtype, tensor.device), []).append(tensor)
@@ -63,9 +64,9 @@ class Workers:
         """The first worker's value, for all of them: whether to stop now, by its clock or its patience."""
         if self.size == 1:
             return value
-        said = torch.tensor(value)
-        dist.broadcast(said, src=0)
-        return bool(said)
+        decision = torch.tensor(value)
+        dist.broadcast(decision, src=0)
+        return bool(decision)
 
 
 ALONE = Workers(rank=0, size=1)

@@ -132,8 +132,11 @@ def test_compile_without_a_compiler_is_refused_when_asked_for(monkeypatch: pytes
 @pytest.mark.chain
 def test_without_a_compiler_auto_goes_on_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
-    choice = choose(linear_step(), ways(config(determinism="off", compile="auto", precision="float32"), CPU, False))
+    from torch._inductor import config as inductor
+
+    # By torch's own `patch`: monkeypatch would leave the setting deleted, and later tests could not compile.
+    with inductor.patch({"cpp.cxx": (None, "no-such-compiler")}):
+        choice = choose(linear_step(), ways(config(determinism="off", compile="auto", precision="float32"), CPU, False))
     assert choice.way == PLAIN
     assert "float32 with torch.compile is not possible here (" in choice.sentence
 

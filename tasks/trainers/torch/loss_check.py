@@ -1,4 +1,4 @@
-"""A loss that is not finite: found soon, and told with its batch and its layer."""
+"""A loss that is not finite: noticed soon, and reported with its batch and its layer."""
 
 from __future__ import annotations
 
@@ -70,13 +70,14 @@ def losing_layer(training: Training) -> str | None:
 
 def first_not_finite(network: nn.Module, blocks: Mapping[str, Tensor]) -> str | None:
     """The first layer to make what is not finite of these rows, in the order of computing: its place and its kind."""
-    found: list[str] = []
+    layers: list[str] = []
 
     def look(name: str, module: nn.Module) -> Any:
         def hook(_: nn.Module, __: Any, outputs: Any) -> None:
+            # Recurrent layers answer with their states as well.
             values = outputs[0] if isinstance(outputs, tuple) else outputs
-            if not found and not values.isfinite().all():
-                found.append(f"{name} ({type(module).__name__})")
+            if not layers and not values.isfinite().all():
+                layers.append(f"{name} ({type(module).__name__})")
 
         return module.register_forward_hook(hook)
 
@@ -88,4 +89,4 @@ def first_not_finite(network: nn.Module, blocks: Mapping[str, Tensor]) -> str | 
     finally:
         for handle in handles:
             handle.remove()
-    return found[0] if found else None
+    return layers[0] if layers else None

@@ -34,6 +34,7 @@ def run_training(
     the parameters' mistakes before anything is started.
     """
     num_stages = len(stages_between(first, last))
+    # Before the server: a mistake in params.yaml is then told at once, and not after seconds.
     load_pipeline(Project(root=find_root()).params, pipeline)
     with prefect_server() as temporary:
         from flows.training import training

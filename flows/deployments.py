@@ -29,6 +29,7 @@ def serve_schedules(project: Project) -> None:
     answers, or when prefect.yaml does not say what to run.
     """
     check_server()
+    # Prefect looks for an entrypoint's file from the working directory.
     with chdir(project.root):
         serve(*deployments(project))
 
@@ -54,6 +55,7 @@ def deployments(project: Project) -> list[RunnerDeployment]:
 
 
 def _deployment(project: Project, block: Mapping[str, Any]) -> RunnerDeployment:
+    # Else a KeyError would come of it, which tells no user what to do.
     for key in ("name", "entrypoint"):
         if not block.get(key):
             raise UserError(f"{project.deployments}: a deployment has no {key}; give it one")

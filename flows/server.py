@@ -91,6 +91,7 @@ def _python_path() -> str:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
+    # The sign to stop, on which the server writes down its last events first; see `serve`.
     process.stdin.close()
     try:
         process.wait(STOP_SECONDS)

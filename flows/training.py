@@ -46,6 +46,7 @@ def training(
 
 def run_stages(stages: Sequence[str], run: Callable[[str], StageResult]) -> list[StageResult]:
     """Each stage as a Prefect task of its name. Prefect's caching is off: DVC alone decides what is unchanged."""
+    # Made here, not by a decorator: a decorated function that is called outside a flow starts a server.
     return [task(name=stage, cache_policy=NO_CACHE)(run)(stage) for stage in stages]
 
 
@@ -70,6 +71,7 @@ def secret_in_environment(variable: str | None) -> Iterator[None]:
     try:
         yield
     finally:
+        # The flow's process may go on to other runs, which must not find the key.
         os.environ.pop(variable, None)
 
 

@@ -33,6 +33,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     Raises UserError when the model cannot be loaded, its predictions are not finite, or a metric is undefined.
     """
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
+    # First, so that a class that does not exist is refused before any row is predicted.
     positive_number(recipe.target.classes, config.positive)
     predictions, classes = predict_test_rows(recipe, paths), recipe.target.classes
     evaluation = evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions)

@@ -28,7 +28,9 @@ def run(config: Register, paths: Paths) -> Report:
     """
     metrics = files.read_json(paths.metrics)
     verdict = judge(config.gate, metrics)
+    # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.metric, "metric")
+    # Written either way: who is refused wants the numbers, too.
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     if not verdict.passed:
         raise GateError(_refusal(verdict, paths))

@@ -34,6 +34,7 @@ def class_counts(parts: Iterable[pl.DataFrame], recipe: Recipe) -> NDArray[np.in
 
 def lacking(counts: NDArray[np.int64], copies: int = 0) -> NDArray[np.int64]:
     """How many rows each class needs to be as large as the largest, when every row also has so many copies."""
+    # Of a class without rows there is nothing to repeat, and no line to put a row on.
     return np.where(counts > 0, counts.max(initial=0) - counts, 0) * (copies + 1)
 
 
@@ -79,6 +80,7 @@ def _between_rows(
     bases, near = _neighbourhoods(_points(table), folds_of(rows, recipe), neighbours)
     common = _most_common(table.fixed, near)
     for start in range(0, wanted, _ROWS_AT_ONCE):
+        # Rows in turn, so that none is used more than once more often than another.
         chosen = np.arange(start, min(start + _ROWS_AT_ONCE, wanted)) % len(bases)
         other = near[chosen, random.integers(near.shape[1], size=len(chosen))]
         step = random.random(len(chosen))[:, None]
@@ -133,6 +135,7 @@ def _is_between(feature: Feature, column: Field) -> NDArray[np.bool_]:
 def _points(table: _EncodedRows) -> Floats:
     """Where rows lie, so that Euclid's distance is that of SMOTE-NC; [N, D + all values of all fixed inputs]."""
     stds = table.numbers.std(axis=0)
+    # Without a number there is nothing to compare with, and any distance will do.
     median = float(np.median(stds)) if len(stds) else 1.0
     points = [table.numbers]
     for values in table.fixed.T:
@@ -148,6 +151,7 @@ def _neighbourhoods(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The rows that have neighbours in their own fold [M], and the numbers of those [M, k]; k is the same for all."""
     groups = [rows for fold in np.unique(folds) if len(rows := np.flatnonzero(folds == fold)) > 1]
+    # Where every row is alone in its fold any two are neighbours; `as_made` then puts the new row into no fold.
     groups = groups or [np.arange(len(points))]
     count = min(neighbours, min(map(len, groups)) - 1)
     near = [rows[_nearest(points[rows], count)] for rows in groups]

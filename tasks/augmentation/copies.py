@@ -49,6 +49,7 @@ class Changes:
         """The changes of encoded columns; where copies are written down, those that raw columns do not have."""
         config = self.config
         if config.copies:
+            # What changes samples is done to the raw sound, and must not be done to its spectrogram again.
             audio = on_pictures(config.audio) if config.audio else None
             config = config.model_copy(update={"audio": audio, "text": None})
         return self.recipe.augmentations(config, self.number_stds)
@@ -68,6 +69,7 @@ def windows(changes: Changes, encoded: Iterable[pl.DataFrame], raw: Iterable[pl.
     """The rows of both tables, which are the same rows, cut anew; where, depends on the rows alone."""
     size = rows_per_window(changes.recipe)
     first = 0
+    # By rows alone: a limit in bytes would cut raw rows elsewhere than encoded ones.
     raw_windows = regroup(raw, size, bytes_per_part=np.iinfo(np.int64).max) if raw is not None else None
     for number, rows in enumerate(regroup(encoded, size)):
         yield Window(number=number, first=first, encoded=rows, raw=next(raw_windows) if raw_windows else None)
@@ -162,6 +164,7 @@ def _on_block(column: Field, block: NDArray[Any], change: Any) -> NDArray[Any]:
     """A block changed as a batch is; pictures' bytes are rounded once, at the end."""
     import torch
 
+    # A copy, as polars lends its memory read-only.
     batch = torch.from_numpy(np.array(block))
     if not column.is_picture:
         return np.asarray(change(batch).numpy())

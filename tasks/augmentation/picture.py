@@ -159,6 +159,7 @@ def _tile(pixels: NDArray[np.uint8]) -> Picture:
 
     pixels = pixels.transpose(1, 2, 0)
     tile = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
+    # Small scans keep their pixels sharp, as blurred ones could not be read.
     enlarged = max(tile.size) < _TILE
     return tile.resize((_TILE, _TILE), Resampling.NEAREST if enlarged else Resampling.BILINEAR)
 

@@ -30,6 +30,7 @@ def number_stds(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, floa
         for field in fields:
             values = from_series(field, part[field.name])[:, 0].astype(np.float64)
             states[field.name].append(moments(values))
+    # Rounded, as sums over parts that are cut elsewhere differ in the last bits.
     return {name: round_significant(reduce(merged, parts).center_and_deviation[1]) for name, parts in states.items()}
 
 

@@ -19,6 +19,7 @@ SECTIONS: tuple[str, ...] = tuple(name for name in Augment.model_fields if name 
 def given_sections(config: Augment) -> dict[str, Config]:
     """The sections that change anything, by the type of their columns."""
     sections = {name: getattr(config, name) for name in SECTIONS}
+    # A section that is there with its defaults alone changes nothing.
     return {name: section for name, section in sections.items() if section is not None and section != type(section)()}
 
 

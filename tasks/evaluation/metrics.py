@@ -100,6 +100,7 @@ def positive_number(classes: Sequence[str], positive: str | None) -> int | None:
             )
         return None
     if positive is None:
+        # The last one, as scikit-learn counts two classes.
         return 1
     if positive not in classes:
         raise UserError(f"evaluate.positive: {positive!r} is no class{did_you_mean(positive, classes)}")
@@ -118,6 +119,7 @@ def class_scores(classes: Sequence[str], y_true: Ints, y_pred: Ints) -> list[Cla
     """Each class by itself; what has no rows to be measured on counts as 0."""
     from sklearn.metrics import precision_recall_fscore_support
 
+    # All of them, or a class without a test row would be missing from the table.
     labels = np.arange(len(classes))
     scores = precision_recall_fscore_support(y_true, y_pred, labels=labels, average=None, zero_division=0.0)
     return [
@@ -129,6 +131,7 @@ def class_scores(classes: Sequence[str], y_true: Ints, y_pred: Ints) -> list[Cla
 def reliability(y_score: Floats, is_positive: NDArray[np.bool_], num_bins: int = 10) -> Reliability:
     """Claimed probabilities [N] against what came true [N], in bins of equal width; empty bins are left out."""
     # By hand: scikit-learn's calibration_curve does not say how many rows a bin has, and the plot shows that.
+    # A probability of exactly 1 belongs to the last bin, not to one of its own.
     bin_numbers = np.minimum((y_score * num_bins).astype(np.int64), num_bins - 1)
     num_rows = np.bincount(bin_numbers, minlength=num_bins)
     filled = num_rows > 0
@@ -141,6 +144,7 @@ def reliability(y_score: Floats, is_positive: NDArray[np.bool_], num_bins: int =
 def _check_predictions(y_true: NDArray[Any], predictions: Floats) -> None:
     if len(y_true) == 0:
         raise UserError(f"evaluate: there are no test rows, so nothing can be measured; {_LARGER_TEST}")
+    # Flat, so that values [N] and probabilities [N, K] are looked through alike.
     not_finite = np.flatnonzero(~np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1))
     if len(not_finite):
         raise UserError(
@@ -164,5 +168,6 @@ def _precision_recall_f1(y_true: Ints, y_pred: Ints, average: str, positive: int
 def _roc_auc(y_true: Ints, y_score: Floats, positive: int | None) -> float:
     from sklearn.metrics import roc_auc_score
 
+    # A class without a test row has no curve, and its area would be NaN.
     numbers = np.unique(y_true) if positive is None else [positive]
     return float(np.mean([roc_auc_score(y_true == number, y_score[:, number]) for number in numbers]))

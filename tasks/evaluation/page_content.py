@@ -73,6 +73,7 @@ def raw_rows(paths: Paths, row_numbers: Sequence[int], num_rows: int) -> dict[in
             if start <= row < start + part.height:
                 rows[row] = part.row(row - start, named=True)
         start += part.height
+    # Rows are matched by their number alone, so both tables must have the same ones.
     if start != num_rows:
         raise UserError(
             f"{paths.relative(paths.split('test'))} has {start:,} rows and {paths.relative(paths.normalized('test'))} "

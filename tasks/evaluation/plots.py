@@ -71,6 +71,7 @@ def confusion_matrix(classes: Sequence[str], counts: NDArray[np.int64]) -> Plot:
     def draw(figure: Figure, theme: Theme) -> None:
         axes = figure.add_subplot()
         colours = _confusion_colours(counts, theme)
+        # Any other interpolation would blend a cell into its neighbours.
         axes.imshow(colours, aspect="equal", interpolation="nearest")
         _name_classes(axes, classes)
         _dress(axes, theme, "answered", "actual")
@@ -168,8 +169,9 @@ def _png(size: tuple[float, float], theme: Theme, draw: Callable[[Figure, Theme]
     with warnings.catch_warnings():
         # A class may be named in a script that the bundled font lacks: boxes stand for its letters.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # Without the name of matplotlib's version: an upgrade is no other picture.
+        # A figure that pyplot did not make has no canvas that can draw PNG.
         FigureCanvasAgg(figure)
+        # Without the name of matplotlib's version: an upgrade is no other picture.
         figure.savefig(target, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
     return target.getvalue()
 
@@ -183,6 +185,7 @@ def _dress(axes: Axes, theme: Theme, across: str, up: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(theme.grid)
     axes.set_axisbelow(True)
+    # Lines over a matrix would look like the borders of its cells.
     if not axes.images:
         axes.grid(color=theme.grid, linewidth=0.8)
 
@@ -221,6 +224,7 @@ def _confusion_colours(counts: NDArray[np.int64], theme: Theme) -> Floats:
     """[K, K, 3] colours: a cell is as deep as its share of the row's class; the root lets a single mistake be seen."""
     from matplotlib.colors import to_rgb
 
+    # A class without a test row has a row of zeros, which stays as white as the paper.
     share = np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[..., None]
     hit = np.eye(len(counts), dtype=bool)[..., None]
     full = np.where(hit, np.array(to_rgb(theme.blue)), np.array(to_rgb(theme.orange)))

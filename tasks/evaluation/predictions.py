@@ -78,6 +78,7 @@ def evaluate_classification(classes: Sequence[str], predictions: Predictions, co
             }
         ),
         plots=[confusion_matrix(classes, counts), *_probability_plots(classes, predictions, positive)],
+        # The surest mistakes first: they say most about what the model has learnt wrongly.
         worst=_first(wrong_rows, -confidence[wrong_rows]),
         verdict=f"{len(wrong_rows):,} of {len(y_true):,} test rows wrong",
         scores=class_scores(classes, y_true, y_pred),

@@ -103,6 +103,7 @@ def render(page: Page) -> str:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        # A name that the page does not have is an error, not an empty place.
         undefined=StrictUndefined,
     )
     environment.filters.update(png=png_uri, plain=plain, number=number)
@@ -184,6 +185,7 @@ def _show_sound(name: str, content: bytes) -> Shown:
     clip = decode(content)
     assert clip is not None, "clean takes such rows out"
     target = io.BytesIO()
+    # The lowest pitch is the first row, which an image has at the top.
     picture = Image.fromarray(draw(clip, _drawing(clip))[::-1])
     picture.resize((_LARGEST_PICTURE, _LARGEST_PICTURE // 2)).save(target, format="PNG")
     cut = f", the first {_LONGEST_SOUND} shown" if clip.seconds > _LONGEST_SOUND else ""
@@ -198,6 +200,7 @@ def _drawing(clip: Clip) -> Spectrogram:
     return Spectrogram(
         rate=clip.rate,
         num_samples=num_samples,
+        # At least 25 ms: in less, low pitches cannot be told apart.
         window=max(2 * hop, clip.rate // 40),
         hop=hop,
         n_mels=80,

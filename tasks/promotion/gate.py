@@ -52,6 +52,7 @@ class Promotion(Config):
 
 def judge(bounds: Mapping[Metric, Bound], metrics: Mapping[str, float]) -> Verdict:
     """The verdict on a version with these metrics. Raises UserError for a metric that evaluate did not compute."""
+    # All rules are judged, also after one has failed: the verdict shows every number.
     rules = tuple(_rule(metric, bound, value_of(metrics, metric, "gate")) for metric, bound in bounds.items())
     return Verdict(passed=all(rule.passed for rule in rules), rules=rules)
 
@@ -59,6 +60,7 @@ def judge(bounds: Mapping[Metric, Bound], metrics: Mapping[str, float]) -> Verdi
 def promotion(metric: Metric, margin: float, challenger: float, champion: float | None) -> Promotion:
     """Whether the challenger's value is better than the champion's by the margin; None: there is no champion yet."""
     gain = None if champion is None else _gain(metric, challenger, champion)
+    # Without a margin, too, a version that is only as good does not take the champion's place.
     promoted = gain is None or (gain > 0 and gain >= margin)
     return Promotion(
         promoted=promoted,

@@ -61,6 +61,7 @@ def _fetch(client: MlflowClient, version: ModelVersion, target: Path, asked: str
     """The model's own folder out of the one that MLflow keeps."""
     from mlflow.artifacts import download_artifacts
 
+    # Aside, so that a fetch that is cut off leaves no half model, which would count as fetched.
     with files.aside(target) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
         packed = Path(
             download_artifacts(artifact_uri=version.source, dst_path=scratch, tracking_uri=client.tracking_uri)

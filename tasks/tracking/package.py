@@ -42,9 +42,12 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator
         save_model(
             path=str(folder),
             mlflow_model=about,
+            # A path, as an object would be pickled.
             python_model=str(Path(__file__).with_name("served_model.py")),
+            # The code goes along, so that the model answers the same when this project has moved on.
             code_paths=[str(Path(tasks.__file__).parent)],
             artifacts={"model": str(model_folder)},
+            # Given, as MLflow would load the model once more to find them out.
             pip_requirements=requirements(recipe, (*trainers.requirements(model_folder), *recipe.libraries)),
             signature=signature(recipe, sample),
             input_example=example(recipe, sample),

@@ -99,6 +99,7 @@ def report_files(paths: Paths) -> list[Path]:
 def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mapping[str, float]) -> None:
     """Test metrics, reports and plots; values that are there already are not written again."""
     logged = client.get_run(run_id).data.metrics
+    # MLflow would keep a second value beside the first, and draw a curve of the two.
     new = {name: value for name, value in _as_test(metrics).items() if logged.get(name) != value}
     client.log_batch(run_id, metrics=_metrics(new))
     for file in report_files(paths):
@@ -206,6 +207,7 @@ def _decide(client: MlflowClient, version: ModelVersion, config: Register, metri
 
 def _assign_aliases(client: MlflowClient, version: ModelVersion, promotion: Promotion) -> tuple[str, ...]:
     name, number = version.name, str(version.version)
+    # Before the aliases move: of a version that is champion the decision is read from here, and not made again.
     client.set_model_version_tag(name, number, _PROMOTION_TAG, json.dumps(promotion.model_dump(mode="json")))
     before = client.get_registered_model(name).aliases
     if promotion.promoted:

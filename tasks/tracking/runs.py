@@ -92,6 +92,7 @@ class RunLog:
         with self._surviving() as client:
             if client is not None and self._waiting:
                 client.log_batch(self._run_id, metrics=self._waiting)
+        # Also where it could not be sent: `deliver` makes all of it up from history.csv.
         self._waiting = []
         now = time.monotonic()
         self._due = now + max(_EVERY, _SHARE * (now - start))
@@ -126,6 +127,7 @@ def open_run(paths: Paths, config: Train) -> RunLog:
     except unusable as error:
         _warn(store.tracking_uri(paths.project), error)
         return RunLog(None)
+    # Else the next run in this process would end this one as cut off.
     _opened.add(run_id)
     return RunLog(client, run_id)
 
@@ -145,6 +147,7 @@ def deliver(paths: Paths) -> str:
             run_id = _start(client, experiment_id, paths, record["trainer"], _texts(record["params"]))
             client.log_batch(run_id, metrics=_history_metrics(paths.history))
             _complete(client, run_id, paths)
+    # Only now, when all of it is there: until then the next run tries again.
     paths.undelivered.unlink(missing_ok=True)
     return run_id
 
@@ -163,6 +166,7 @@ def deliver_waiting(paths: Paths) -> bool:
 
 def find_run(client: MlflowClient, experiment_id: str, model: str) -> str | None:
     """The id of the newest run that made the model with this digest."""
+    # MLflow lists the newest first.
     runs = client.search_runs([experiment_id], f"tags.`{MODEL_TAG}` = '{model}'", max_results=1)
     return str(runs[0].info.run_id) if runs else None
 

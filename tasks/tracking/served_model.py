@@ -38,6 +38,7 @@ class ServedModel(PythonModel):
             answers = self._answers(raw_rows(model_input, self._recipe))
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
+        # The caller's own index, by which answers are joined to its rows.
         return answer_frame(answers, self._recipe).set_index(model_input.index)
 
     def _answers(self, rows: pl.DataFrame) -> np.ndarray[Any, Any]:

@@ -51,6 +51,7 @@ def ensure_store(project: Project) -> str:
 
         with files.storage_errors(database):
             database.parent.mkdir(parents=True, exist_ok=True)
+        # MLflow's migrations fail when two processes run them on one file.
         with FileLock(database.with_suffix(".lock")):
             if not database.exists():
                 _create(database)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
+import numpy as np
 import polars as pl
 
 from tasks.model_input.inputs import Block, Field
@@ -52,6 +54,15 @@ class ValueSummary(Protocol):
     def num_distinct(self) -> int: ...
     @property
     def longest(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depiction:
+    """A value as a picture for a page, a PNG with its size or length in words; `pixelated`: its pixels stay sharp."""
+
+    text: str
+    png: bytes
+    pixelated: bool = False
 
 
 class Encoding(Config):
@@ -108,10 +119,17 @@ class ColumnType(Generic[State, Settings, Encoded]):
     asks_values: ClassVar[bool] = True
     """Whether `fits` needs `could_be` of every part. Types that the counts tell of do without: it is one more pass."""
 
+    is_prose: ClassVar[bool] = False
+    """Whether a value is text to be read, and not a number, a name or a file."""
+
     @property
     def is_media(self) -> bool:
         """Whether a value is the bytes of a file, such as a picture or a recording."""
         return self.dtype == pl.Binary
+
+    def depict(self, value: Any) -> Depiction | None:
+        """A picture of a value for a person; None for what is best shown as it is."""
+        return None
 
     def could_be(self, values: pl.Series) -> bool:
         """Whether every value that is there fits this type; asked of each part, true when true of all."""
@@ -191,6 +209,14 @@ class ColumnType(Generic[State, Settings, Encoded]):
         leaves the block as it is.
         """
         return block
+
+    def augment_parts(self, settings: Config) -> tuple[Config | None, Config | None]:
+        """What `augment` does to raw values, and what to encoded ones, where changed copies are written down."""
+        return None, settings
+
+    def augment_raw(self, value: Any, settings: Config, random: np.random.Generator) -> Any:
+        """A raw value changed at random, as the first of `augment_parts` says."""
+        return value
 
 
 def looks_whole(values: pl.Series) -> bool:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.audio.sound import Clip, Spectrogram, begins_as_sound, decode, draw
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, expectation, round_significant
 from tasks.columns.served import served_bytes
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
@@ -72,6 +72,11 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
     name: ClassVar[ColumnTypeName] = "audio"
     dtype: ClassVar[pl.DataType] = pl.Binary()
     encoding: ClassVar[type[Encoding]] = AudioEncoding
+
+    def depict(self, value: bytes) -> Depiction:
+        from tasks.columns.audio.depiction import depict
+
+        return depict(value)
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.Binary:
@@ -147,6 +152,19 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
 
         assert isinstance(settings, AugmentAudio)
         return augment_spectrograms(block, settings, generator, encoding.spectrogram)
+
+    def augment_parts(self, settings: Config) -> tuple[Config | None, Config | None]:
+        from tasks.columns.audio.augment import on_pictures, on_samples
+
+        assert isinstance(settings, AugmentAudio)
+        samples = on_samples(settings)
+        return (samples if samples.shift or samples.noise else None), on_pictures(settings)
+
+    def augment_raw(self, value: bytes, settings: Config, random: np.random.Generator) -> bytes:
+        from tasks.columns.audio.augment import changed_wav
+
+        assert isinstance(settings, AugmentAudio)
+        return changed_wav(value, settings, random)
 
 
 def _clean_settings(settings: Config | None) -> CleanAudio:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, ValueSummary, expectation
+from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, ValueSummary, expectation
 from tasks.columns.image import pixels
 from tasks.columns.image.pixels import DecodedImage, Fit, Frame
 from tasks.columns.image.served import served_image
@@ -76,6 +76,11 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
     dtype: ClassVar[pl.DataType] = pl.Binary()
     encoding: ClassVar[type[Encoding]] = ImageEncoding
     asks_values: ClassVar[bool] = False
+
+    def depict(self, value: bytes) -> Depiction:
+        from tasks.columns.image.depiction import depict
+
+        return depict(value)
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.Binary:

@@ -89,6 +89,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
     """Free text, as it came."""
 
     name: ClassVar[ColumnTypeName] = "text"
+    is_prose: ClassVar[bool] = True
     dtype: ClassVar[pl.DataType] = pl.String()
     encoding: ClassVar[type[Encoding]] = TextEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"lengths"})
@@ -159,6 +160,15 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
 
         assert isinstance(settings, AugmentText)
         return augment_tokens(block, settings, generator) if encoding.encode == "tokens" else block
+
+    def augment_parts(self, settings: Config) -> tuple[Config | None, Config | None]:
+        return settings, None
+
+    def augment_raw(self, value: str, settings: Config, random: np.random.Generator) -> str:
+        from tasks.columns.text.augment import changed_text
+
+        assert isinstance(settings, AugmentText)
+        return changed_text(value, settings, random)
 
 
 def _tokens(state: TextState, settings: NormalizeText) -> TextEncoding:

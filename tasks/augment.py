@@ -16,6 +16,7 @@ from tasks.augmentation.picture import caption_only, sheet
 from tasks.augmentation.preview import sections
 from tasks.augmentation.record import augmentation_record, number_stds
 from tasks.augmentation.settings import check_settings, given_sections
+from tasks.columns import column_type
 from tasks.params.augment import Augment
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
@@ -74,7 +75,9 @@ def _picture(changes: Changes, paths: Paths) -> bytes:
     given = given_sections(changes.config)
     if not given:
         return caption_only("No column is augmented in this pipeline.")
-    texts = [feature.name for feature in changes.recipe.features if feature.encoding.type == "text" and "text" in given]
+    types = {feature.name: feature.encoding.type for feature in changes.recipe.features}
+    # Texts are shown as they came in: their tokens would not say what they were before.
+    texts = [name for name, of_type in types.items() if of_type in given and column_type(of_type).is_prose]
     raw = list(dict.fromkeys([*changes.raw_columns, *texts]))
     first = next(_windows(changes, paths, raw), None)
     if first is None:

@@ -11,14 +11,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.augmentation.folds import as_made
-from tasks.augmentation.settings import given_sections
-from tasks.columns.audio.augment import changed_wav, on_pictures, on_samples
+from tasks.augmentation.settings import SECTIONS, given_sections
+from tasks.columns import column_type
 from tasks.columns.audio.column import AudioEncoding
 from tasks.columns.draws import generator_for, random_for
-from tasks.columns.text.augment import changed_text
 from tasks.model_input.block_columns import from_series, to_series
 from tasks.model_input.inputs import Augmentation, Block, Field
 from tasks.params.augment import Augment
+from tasks.params.config import Config
 from tasks.recipe.recipe import Feature, Recipe
 from tasks.tables.parts import regroup
 
@@ -42,16 +42,19 @@ class Changes:
         """The columns that are changed as they came in, before they are encoded; none on the batch."""
         if not self.config.copies:
             return []
-        return [feature.name for feature in self.recipe.features if _is_raw(feature, self.config)]
+        return [feature.name for feature in self.recipe.features if _raw_settings(feature, self.config) is not None]
 
     @property
     def on_blocks(self) -> dict[str, Augmentation]:
         """The changes of encoded columns; where copies are written down, those that raw columns do not have."""
         config = self.config
         if config.copies:
-            # What changes samples is done to the raw sound, and must not be done to its spectrogram again.
-            audio = on_pictures(config.audio) if config.audio else None
-            config = config.model_copy(update={"audio": audio, "text": None})
+            # What is done to raw values must not be done to the encoded ones again.
+            sections = {name: getattr(config, name) for name in SECTIONS if getattr(config, name) is not None}
+            encoded: dict[str, Any] = {
+                name: column_type(name).augment_parts(section)[1] for name, section in sections.items()
+            }
+            config = config.model_copy(update=encoded)
         return self.recipe.augmentations(config, self.number_stds)
 
 
@@ -107,14 +110,10 @@ def _bytes_of(feature: Feature) -> int:
     return _SPARSE_BYTES if column.kind == "sparse" else 4 * max(1, int(np.prod(column.row_shape)))
 
 
-def _is_raw(feature: Feature, config: Augment) -> bool:
-    if feature.encoding.type not in given_sections(config):
-        return False
-    if feature.encoding.type == "audio":
-        assert config.audio is not None
-        samples = on_samples(config.audio)
-        return bool(samples.shift or samples.noise)
-    return feature.encoding.type == "text"
+def _raw_settings(feature: Feature, config: Augment) -> Config | None:
+    """What is done to the column's values as they came in; None where that is nothing."""
+    section = given_sections(config).get(feature.encoding.type)
+    return None if section is None else column_type(feature.encoding.type).augment_parts(section)[0]
 
 
 def changed_texts(feature: Feature, number: int, changes: Changes, window: Window) -> list[str | None]:
@@ -146,18 +145,12 @@ def _encoded_anew(feature: Feature, changes: Changes, window: Window, seeds: tup
 def _changed_values(feature: Feature, changes: Changes, window: Window, seeds: tuple[int, int, int]) -> list[Any]:
     """Raw values, each changed by draws for its row's number."""
     assert window.raw is not None
+    of_type, settings = column_type(feature.encoding.type), _raw_settings(feature, changes.config)
+    assert settings is not None
     return [
-        _changed_value(value, changes.config, random_for(*seeds, window.first + row))
+        None if value is None else of_type.augment_raw(value, settings, random_for(*seeds, window.first + row))
         for row, value in enumerate(window.raw[feature.name].to_list())
     ]
-
-
-def _changed_value(value: Any, config: Augment, random: np.random.Generator) -> Any:
-    if isinstance(value, bytes):
-        assert config.audio is not None
-        return changed_wav(value, on_samples(config.audio), random)
-    assert config.text is not None
-    return None if value is None else changed_text(value, config.text, random)
 
 
 def _on_block(column: Field, block: NDArray[Any], change: Any) -> NDArray[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tasks.augmentation.copies import Changes, Window, changed_texts, copied
 from tasks.augmentation.picture import Pictures, Section, Texts, ValueTable
 from tasks.augmentation.settings import given_sections
+from tasks.columns import column_type
 from tasks.columns.text.column import TextEncoding
 from tasks.model_input.block_columns import from_series
 from tasks.model_input.inputs import Block, Field
@@ -29,7 +30,7 @@ def sections(changes: Changes, window: Window) -> list[Section]:
         before_block, after_block = (from_series(column, rows[feature.name]) for rows in (window.encoded, after))
         if column.is_picture:
             shown.append(Pictures(feature.name, before_block, after_block, is_sound=column.kind == "audio"))
-        elif feature.encoding.type == "text":
+        elif column_type(feature.encoding.type).is_prose:
             shown.append(_texts(feature, number, changes, window, after_block))
         else:
             values.append((feature.name, _in_words(column, before_block), _in_words(column, after_block)))

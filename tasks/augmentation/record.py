@@ -51,6 +51,8 @@ def augmentation_record(changes: Changes, counts: NDArray[np.int64], num_rows_in
             for name, before, now in zip(classes, counts, after, strict=True)
         }
     given = given_sections(config)
-    settings = {name: given[name].model_dump(mode="json") if name in given else None for name in SECTIONS}
+    settings: dict[str, Any] = {
+        name: given[name].model_dump(mode="json") if name in given else None for name in SECTIONS
+    }
     mix = config.mix.model_dump(mode="json") if config.mix.kind != "none" else None
     return {**record, **settings, "mix": mix, "std": dict(changes.number_stds)}

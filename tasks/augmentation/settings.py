@@ -8,15 +8,17 @@ from typing import Any
 from tasks.columns import TYPE_NAMES
 from tasks.errors import UserError
 from tasks.params.augment import Augment
-from tasks.params.config import Config
+from tasks.params.config import ColumnTypeName, Config
 from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.recipe.recipe import Recipe
 
-SECTIONS: tuple[str, ...] = tuple(name for name in Augment.model_fields if name in TYPE_NAMES)
+SECTIONS: tuple[ColumnTypeName, ...] = tuple(
+    name for section in Augment.model_fields for name in TYPE_NAMES if name == section
+)
 """The sections that change columns, each those of its type."""
 
 
-def given_sections(config: Augment) -> dict[str, Config]:
+def given_sections(config: Augment) -> dict[ColumnTypeName, Config]:
     """The sections that change anything, by the type of their columns."""
     sections = {name: getattr(config, name) for name in SECTIONS}
     # A section that is there with its defaults alone changes nothing.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,18 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks.columns import column_type
-from tasks.columns.audio.sound import Clip, Spectrogram, decode, draw
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import Plot
 from tasks.reports import number
 from tasks.tables.dataset import Column, Dataset
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_LARGEST_PICTURE = 320
-"""Pixels on the longer side of a raw image on the page; larger ones are shrunk, so that the page stays light."""
-_PIXELATED_BELOW = 96
-_LONGEST_SOUND = 10
-"""Seconds of a sound that are drawn: more would be a blur."""
 _LONGEST_TEXT = 600
 _MOST_CLASSES = 60
 
@@ -135,8 +128,7 @@ def metric_rows(test: Mapping[str, float], validation: Mapping[str, float]) -> I
 
 def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:
     """A raw row's values, pictures and texts first, as they are shown to a person."""
-    order = {"image": 0, "audio": 0, "text": 1}
-    return [_show(column, row[column.name]) for column in sorted(columns, key=lambda column: order.get(column.type, 2))]
+    return [_show(column, row[column.name]) for column in sorted(columns, key=_order)]
 
 
 def plain(value: Any) -> str:
@@ -155,14 +147,25 @@ def png_uri(content: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
 
 
+def _order(column: Column) -> int:
+    of_type = column_type(column.type)
+    return 0 if of_type.is_media else 1 if of_type.is_prose else 2
+
+
 def _show(column: Column, value: Any) -> Shown:
+    of_type = column_type(column.type)
     if value is None:
         return Shown(column=column.name, kind="value", text="missing")
-    if column.type == "image":
-        return _show_image(column.name, value)
-    if column.type == "audio":
-        return _show_sound(column.name, value)
-    return Shown(column=column.name, kind="text" if column.type == "text" else "value", text=_as_text(value))
+    picture = of_type.depict(value)
+    if picture is None:
+        return Shown(column=column.name, kind="text" if of_type.is_prose else "value", text=_as_text(value))
+    return Shown(
+        column=column.name,
+        kind="image",
+        text=picture.text,
+        picture=png_uri(picture.png),
+        pixelated=picture.pixelated,
+    )
 
 
 def _as_text(value: Any) -> str:
@@ -176,48 +179,3 @@ def _as_text(value: Any) -> str:
             return value.isoformat(sep=" ")
         case _:
             return value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}…"
-
-
-def _show_sound(name: str, content: bytes) -> Shown:
-    """Its spectrogram: time from left to right, pitch upwards, loud is bright."""
-    from PIL import Image
-
-    clip = decode(content)
-    assert clip is not None, "clean takes such rows out"
-    target = io.BytesIO()
-    # The lowest pitch is the first row, which an image has at the top.
-    picture = Image.fromarray(draw(clip, _drawing(clip))[::-1])
-    picture.resize((_LARGEST_PICTURE, _LARGEST_PICTURE // 2)).save(target, format="PNG")
-    cut = f", the first {_LONGEST_SOUND} shown" if clip.seconds > _LONGEST_SOUND else ""
-    text = f"{clip.seconds:.2f} seconds at {clip.rate:,} Hz{cut}"
-    return Shown(column=name, kind="image", text=text, picture=png_uri(target.getvalue()))
-
-
-def _drawing(clip: Clip) -> Spectrogram:
-    """About a column of the picture for each of its pixels, whatever the clip's length."""
-    num_samples = min(len(clip.samples), clip.rate * _LONGEST_SOUND)
-    hop = max(1, num_samples // _LARGEST_PICTURE)
-    return Spectrogram(
-        rate=clip.rate,
-        num_samples=num_samples,
-        # At least 25 ms: in less, low pitches cannot be told apart.
-        window=max(2 * hop, clip.rate // 40),
-        hop=hop,
-        n_mels=80,
-        top_db=80,
-    )
-
-
-def _show_image(name: str, content: bytes) -> Shown:
-    """Written anew as PNG: a browser need not read TIFF, and nothing but pixels gets onto the page."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(content)) as image:
-        width, height = image.size
-        picture = image.convert("RGB")
-    picture.thumbnail((_LARGEST_PICTURE, _LARGEST_PICTURE))
-    target = io.BytesIO()
-    picture.save(target, format="PNG")
-    pixelated = max(width, height) < _PIXELATED_BELOW
-    size = f"{width} by {height} pixels"
-    return Shown(column=name, kind="image", text=size, picture=png_uri(target.getvalue()), pixelated=pixelated)

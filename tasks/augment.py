@@ -45,6 +45,7 @@ def run(config: Augment, paths: Paths) -> Report:
 def _write_rows(changes: Changes, counts: NDArray[np.int64], paths: Paths) -> int:
     config, source = changes.config, paths.normalized("train")
     if not config.copies and config.balance == "none":
+        # As files, where no row is added: none has to be read.
         return storage.copy_table(source, paths.augmented)
     rows = with_copies(changes, _windows(changes, paths)) if config.copies else storage.read_parts(source)
     return storage.write_parts(paths.augmented, chain(rows, _balancing(changes, counts, storage.read_parts(source))))

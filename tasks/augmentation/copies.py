@@ -105,6 +105,7 @@ def rows_per_window(recipe: Recipe) -> int:
 def _bytes_of(feature: Feature) -> int:
     """Of one row, decoded; a sound's are those of its samples."""
     if isinstance(feature.encoding, AudioEncoding):
+        # In float32, four bytes each.
         return 4 * feature.encoding.num_samples
     column = feature.encoding.field(feature.name)
     return _SPARSE_BYTES if column.kind == "sparse" else 4 * max(1, int(np.prod(column.row_shape)))

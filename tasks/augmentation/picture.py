@@ -200,10 +200,12 @@ def _clipped(text: str, width: int) -> str:
     if _font().getlength(text) <= width:
         return text
     while text and _font().getlength(f"{text}...") > width:
+        # A twentieth at a time: a long text, letter by letter, would be measured thousands of times.
         text = text[: -max(1, len(text) // 20)]
     return f"{text}..."
 
 
+# Asked for with every word, and read from its file once.
 @lru_cache(maxsize=1)
 def _font() -> FreeTypeFont:
     """DejaVu Sans, which matplotlib brings: it has more letters than Pillow's own."""

@@ -122,6 +122,7 @@ def metric_rows(test: Mapping[str, float], validation: Mapping[str, float]) -> I
     """A line of the table for each metric: name, meaning, its value on the test and on the validation rows."""
     for name, value in test.items():
         title, meaning = _METRICS[name]
+        # Trainers' own names say which rows a metric is of.
         on_validation = validation.get(name, validation.get(f"validation_{name}"))
         yield {"name": name, "title": title, "meaning": meaning, "test": value, "validation": on_validation}
 
@@ -133,6 +134,7 @@ def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:
 
 def plain(value: Any) -> str:
     """A parameter or fact as a person would write it."""
+    # Before numbers, as True and False are whole numbers, too.
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -99,6 +99,7 @@ def _rule(metric: Metric, bound: Bound, value: float) -> GateRule:
 
 def _gain(metric: Metric, challenger: float, champion: float) -> float:
     """How much better; rounded, so that 0.7 is better than 0.6 by 0.1 and not by 0.09999999999999998."""
+    # Of an error or a loss less is better.
     better = champion - challenger if metric in LOWER_IS_BETTER else challenger - champion
     return round(better, 9)
 

@@ -39,6 +39,7 @@ def passport(
         "rows": rows,
         "digests": digests,
         "metrics": metrics,
+        # Of the project, not of this package: its params.yaml and suites are part of what was done.
         "git": git_state(root),
         "python": platform.python_version(),
         "packages": package_versions({*PACKAGES, *requirements}),

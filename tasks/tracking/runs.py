@@ -264,6 +264,7 @@ def _end_cut_off_runs(client: MlflowClient, experiment_id: str, pipeline: str) -
     for run in client.search_runs([experiment_id], running):
         host, _, process = run.data.tags.get(PROCESS_TAG, "").rpartition(":")
         if (
+            # The number of another machine's process says nothing here.
             host == socket.gethostname()
             and MODEL_TAG not in run.data.tags
             and not _goes_on(run.info.run_id, int(process))

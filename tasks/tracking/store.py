@@ -120,6 +120,7 @@ def reason(error: Exception) -> str:
     import requests
 
     chain = list(_chain(error))
+    # Also by its text: MLflow wraps some timeouts in an error of its own.
     if any(isinstance(one, requests.Timeout) or "timed out" in str(one) for one in chain):
         return "it does not answer in time"
     if any(isinstance(one, requests.ConnectionError) for one in chain):

@@ -68,6 +68,7 @@ def cross_validate(job: Job, folds: NDArray[np.int8], fit: Callable[[Job], Fitte
         try:
             model = fit(fold_job).model
         except UserError as error:
+            # The whole training went well, so the user has to know that it was a fold.
             raise UserError(f"cross validation without fold {number}: {error}") from None
         held_out = fold_job.validation.loaded()
         fold_scores = score(job.spec, model.predict(held_out.inputs), held_out.target)

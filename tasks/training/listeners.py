@@ -58,6 +58,7 @@ class ProgressBar:
             TextColumn("{task.fields[metrics]}"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            # The bar goes when the training is over: the stage's own sentence takes its place.
             transient=True,
         )
         self._task = self._progress.add_task(title, metrics="", total=None)

@@ -90,6 +90,7 @@ def _check_rows(config: TorchTrain, num_rows: int) -> None:
 
 
 def _write_job(exchange: Exchange, config: TorchTrain, paths: Paths) -> None:
+    # Resolved, as a worker need not start in the same folder.
     where = {"root": str(paths.project.root.resolve()), "pipeline": paths.pipeline}
     level = logging.getLogger("tasks").getEffectiveLevel()
     files.write_json(exchange.job, {"train": config.model_dump(mode="json"), **where, "log_level": level})

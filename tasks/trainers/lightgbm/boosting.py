@@ -35,6 +35,7 @@ class LearningCurve:
     def is_over(self, config: LightgbmTrain) -> bool:
         """No iterations are left, or none of the last `patience` was better."""
         done = len(self.metrics)
+        # Before the first iteration there is no best one to have waited since.
         return done >= config.num_iterations or (done > 0 and done - 1 - self.best >= config.patience)
 
 
@@ -64,6 +65,7 @@ def _metrics(booster: lightgbm.Booster, config: LightgbmTrain) -> dict[str, floa
     is_weighted = config.class_weight is not None
     results = [*booster.eval_train(), *booster.eval_valid(share_of_errors if is_weighted else None)]
     values = {(part, metric): float(value) for part, metric, value, *_ in results}
+    # The loss is the first metric, as `settings` lists them.
     loss, *errors = (metric for part, metric in values if part == "validation")
     validation_loss = values["validation", loss]
     if errors:

@@ -59,6 +59,7 @@ class Layout:
         return field.kind == "category_index" and self.categories == "native"
 
     def _block(self, field: Field, block: Block) -> Block:
+        # float32 holds the number of a category exactly, up to 16 million of them.
         return block.astype(np.float32)[:, None] if self._is_native(field) else block
 
 
@@ -67,6 +68,7 @@ def feature_names(labels: Sequence[str]) -> list[str]:
     num_uses: dict[str, int] = {}
     names = []
     for label in labels:
+        # A label of such marks alone would leave no name at all.
         name = re.sub(r'[\s",:\[\]{}]+', "_", label).strip("_") or "input"
         # LightGBM refuses two features of one name, and two labels may differ in blanks alone.
         while name in num_uses:

@@ -57,6 +57,7 @@ def with_device(config: LightgbmTrain) -> LightgbmTrain:
 
 def _can_use(device: str) -> bool:
     """Whether a tree grows there. LightGBM tells in no other way."""
+    # Few rows and leaves of one, so that a tree does grow, in a moment.
     rows = np.arange(64, dtype=np.float32)[:, None]
     parameters = {"device_type": device, "verbosity": -1, "min_data_in_leaf": 1}
     try:

@@ -96,6 +96,7 @@ def _settings(config: ImportedEstimator, estimator_class: type[BaseEstimator], s
             f"train.estimator.settings: {config.path} cannot do without {', '.join(missing)}; add it, or, if it is "
             "an estimator, write a class of your own that makes both, and put that on the list `allowed`"
         )
+    # By name, as the target's classes are; the estimator knows them by number.
     if isinstance(settings.get("class_weight"), dict):
         settings["class_weight"] = class_weights(spec, settings["class_weight"], "train.estimator.settings")
     return settings

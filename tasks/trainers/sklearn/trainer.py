@@ -131,6 +131,7 @@ def _units(spec: Spec, config: SklearnTrain, target: Any) -> dict[str, float]:
     if spec.classes or not isinstance(config.estimator, Svm):
         return {}
     values = target.astype(np.float64)
+    # A constant target has a standard deviation of 0, and is left in its own unit.
     return {"center": float(values.mean()), "scale": float(values.std()) or 1.0}
 
 
@@ -164,6 +165,7 @@ def _metrics(spec: Spec, config: SklearnTrain, model: SklearnModel, train: Rows,
 
 def _sampled(rows: Rows) -> Rows:
     """At most so many rows, taken evenly."""
+    # Rounded up, or there could be twice as many.
     step = -(-len(rows[1]) // _MOST_ASKED)
     return rows[0][::step], rows[1][::step]
 

@@ -20,6 +20,7 @@ class Average:
         self._network, self._decay = network, decay
         self._weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         self._averaged = [name for name, tensor in self._weights.items() if tensor.is_floating_point()]
+        # Counts, such as a batch norm's number of batches, have no average.
         self._copied = [name for name, tensor in self._weights.items() if not tensor.is_floating_point()]
 
     @torch.no_grad()
@@ -29,6 +30,7 @@ class Average:
         decay = min(self._decay, (1 + step) / (10 + step))
         if self._averaged:
             averages = [self._weights[name] for name in self._averaged]
+            # One call for all tensors: with one for each, small networks would wait for Python.
             torch._foreach_lerp_(averages, [now[name] for name in self._averaged], 1 - decay)
         for name in self._copied:
             self._weights[name].copy_(now[name])

@@ -123,6 +123,7 @@ class InMemoryRows:
         return self.steps.num_rows
 
     def __iter__(self) -> Iterator[Data]:
+        # Copies, so that sums do not depend on where in memory a slice begins.
         slices = (piece.copied() for piece in recut([self.data], self.steps.sizes()))
         return slices if self.data.target.device.type == self.device.type else sent_ahead(slices, self.device)
 

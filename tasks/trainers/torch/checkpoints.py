@@ -58,6 +58,7 @@ class Checkpoints(Quiet):
 def write_checkpoint(folder: Path, training: Training) -> None:
     """Writes the state aside, and lets `latest.json` point to it; the checkpoint before is removed last."""
     content = save_safetensors(dict(_tensors(training)))
+    # By the epoch as well: its end takes no step, and must not overwrite the file that latest.json names.
     file = folder / f"step-{training.progress.step}-{training.progress.epoch}.safetensors"
     files.write_lasting(file, content)
     state = {

@@ -112,6 +112,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 def _weights_file(folder: Path, content: Any) -> tuple[Path, str]:
     """The file that model.json names, and the digest that it must have."""
     match content:
+        # A plain name: one with folders in it would lead out of the model's folder.
         case {"trainer": "torch", "weights": {"file": str(file), "sha256": str(sha256)}} if file == Path(file).name:
             return folder / file, sha256
         case {"trainer": str(kind)} if kind != "torch":

@@ -87,6 +87,7 @@ def _num_micro_batches(training: Training, batch: TrainingBatch) -> int:
     """The same on every worker, as batch norm waits for all of them in every micro-batch."""
     config = training.config
     rows = config.batch_size * config.gradient_accumulation / training.progress.num_micro_batches
+    # No more micro-batches than leave each worker a row in every one of them.
     return max(1, min(math.ceil(len(batch) / rows), len(batch) // training.workers.size))
 
 

@@ -137,6 +137,7 @@ def _balanced(target: NDArray[Any], num_classes: int) -> Tensor:
     Rare Events Data). K are the classes that have rows; one that has none keeps 1."""
     counts = np.bincount(target, minlength=num_classes)
     weights = np.ones(num_classes)
+    # A class without rows would be divided by 0.
     there = counts > 0
     weights[there] = len(target) / (there.sum() * counts[there])
     return torch.tensor(weights, dtype=torch.float32)

@@ -98,6 +98,7 @@ def _optimizer(groups: list[dict[str, Any]], config: TorchTrain, fast: dict[str,
     match config.optimizer:
         case "sgd":
             momentum = _SGD_MOMENTUM if config.momentum is None else config.momentum
+            # torch refuses Nesterov's form without a momentum.
             nesterov = momentum > 0 if config.nesterov is None else config.nesterov
             return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, **fast)
         case "adagrad":

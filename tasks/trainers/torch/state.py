@@ -96,6 +96,7 @@ class Training:
     def use(self, way: Way) -> None:
         """From now on computes in that way: precision, how images lie in memory, and whether compiled."""
         self.way = way
+        # Only convolutions have kernels for channels-last: other weights stay as they lie.
         layout = torch.channels_last if way.layout == "channels_last" else torch.contiguous_format
         for module in self.network.modules():
             if isinstance(module, nn.Conv2d):

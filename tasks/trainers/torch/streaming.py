@@ -88,6 +88,7 @@ class StreamingBatches(CountedSteps):
                 pool.append(next(parts))
             for chunk in torch.split(self._order(number, round_, pool)[skipped:], self._chunk_rows):
                 yield _gathered(pool, chunk)
+            # Only the first round that is played has rows that were learnt from already.
             skipped = 0
             pool.popleft()
 

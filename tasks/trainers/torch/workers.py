@@ -125,6 +125,7 @@ def _open_group(backend: str, workers: Workers) -> None:
     if MEETING not in os.environ:
         dist.init_process_group(backend)
         return
+    # By a file, so that nothing has to listen on the network.
     place = f"file://{os.environ[MEETING]}"
     dist.init_process_group(backend, init_method=place, rank=workers.rank, world_size=workers.size)
 

@@ -16,7 +16,8 @@ NAMED = re.compile(r"(tasks(?:\.\w+)+):\w+")
 
 def import_graph(*packages: str) -> grimp.ImportGraph:
     """Imports inside functions are in it, and a name by text counts as an import of the module that holds it."""
-    graph = grimp.build_graph(*packages)
+    # Without its cache, which kept the imports of files that had changed within a second.
+    graph = grimp.build_graph(*packages, cache_dir=None)
     for importer in sorted(graph.modules):
         for imported in named_modules(importer):
             assert imported in graph.modules, f"{importer} names {imported}, and there is no such module"

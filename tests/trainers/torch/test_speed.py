@@ -131,10 +131,10 @@ def test_compile_without_a_compiler_is_refused_when_asked_for(monkeypatch: pytes
 
 @pytest.mark.chain
 def test_without_a_compiler_auto_goes_on_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
+    # Imported before CXX is set, which it reads once, for all later tests of this process.
     from torch._inductor import config as inductor
 
-    # By torch's own `patch`: monkeypatch would leave the setting deleted, and later tests could not compile.
+    monkeypatch.setenv("CXX", "no-such-compiler")
     with inductor.patch({"cpp.cxx": (None, "no-such-compiler")}):
         choice = choose(linear_step(), ways(config(determinism="off", compile="auto", precision="float32"), CPU, False))
     assert choice.way == PLAIN

@@ -114,7 +114,7 @@ def _as_rows(
 ) -> pl.DataFrame:
     """The made inputs as rows of the normalized table; what is no input comes from the base row."""
     # Inputs of all columns lie side by side, in the order of the features.
-    made, number, place = [], 0, 0
+    made, number, start = [], 0, 0
     for feature in recipe.features:
         column = feature.encoding.field(feature.name)
         between = _is_between(feature, column)
@@ -127,7 +127,7 @@ def _as_rows(
 
 
 def _is_between(feature: Feature, column: Field) -> NDArray[np.bool_]:
-    """Which of a column's inputs have values between two values, [K]; category indices have one input here, their number."""
+    """Which of a column's inputs have values between two values, [K]; a category index is one input here."""
     if column.kind == "category_index" or not feature.encoding.is_continuous:
         return np.zeros(1 if column.kind == "category_index" else column.num_inputs, dtype=np.bool_)
     # Whether a number is missing is 0 or 1, with nothing between.

@@ -106,7 +106,7 @@ class ScaleBytes(nn.Module):
 
 
 class OneHot(nn.Module):
-    """Makes inputs of indices: [B] indices -> [B, K] float32. What is [B, K] already, as mixed rows are, stays."""
+    """Makes one-hot inputs: category indices [B] -> [B, K] float32. What is [B, K], as mixed rows are, stays."""
 
     def __init__(self, field: Field) -> None:
         super().__init__()

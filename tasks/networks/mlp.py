@@ -34,7 +34,7 @@ class Mlp(JoinedNetwork):
 
 
 class CategoryVectors(Encoder):
-    """A category as what is learnt of it: category indices [B], or the categories' shares [B, K] of mixed rows -> [B, width]."""
+    """A category as what is learnt of it: category indices [B], or shares [B, K] of mixed rows -> [B, width]."""
 
     def __init__(self, field: Field, width: int) -> None:
         super().__init__()

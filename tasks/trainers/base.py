@@ -188,7 +188,7 @@ def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], byt
         written = f"trainer {content['trainer']}, format {content['format']}"
         raise UserError(f"{path}: is of {written}, not of {kind}, {_FORMAT}; run stage train again")
     # A model whose columns merely have the same widths would answer without an error, and nonsense.
-    if content["reads"] != _reads(spec):
+    if content["reads"] not in (_reads(spec), _reads(spec, _FORMER_KINDS)):
         raise UserError(f"{path}: the model reads other columns or classes than the recipe has; run stage train again")
     return content, _read_weights(folder / content["weights"]["file"], content["weights"]["sha256"])
 

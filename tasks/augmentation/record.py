@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from tasks.augmentation.balance import lacking
 from tasks.augmentation.copies import Changes
 from tasks.augmentation.settings import SECTIONS, given_sections
 from tasks.columns.base import round_significant
-from tasks.columns.moments import merged, moments
+from tasks.columns.moments import Moments, moments
 from tasks.model_input.block_columns import from_series
 from tasks.params.augment import Augment
 from tasks.paths import Paths
@@ -25,13 +24,12 @@ def number_stds(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, floa
     if config.number is None or not config.number.jitter:
         return {}
     fields = [feature.encoding.field(feature.name) for feature in recipe.features if feature.encoding.type == "number"]
-    states: dict[str, list[Any]] = {field.name: [] for field in fields}
+    states = {field.name: Moments() for field in fields}
     for part in storage.read_parts(paths.normalized("train"), list(states)):
         for field in fields:
             values = from_series(field, part[field.name])[:, 0].astype(np.float64)
-            states[field.name].append(moments(values))
-    # Rounded, as sums over parts that are cut elsewhere differ in the last bits.
-    return {name: round_significant(reduce(merged, parts).center_and_deviation[1]) for name, parts in states.items()}
+            states[field.name] += moments(values)
+    return {name: round_significant(state.center_and_std[1]) for name, state in states.items()}
 
 
 def augmentation_record(changes: Changes, counts: NDArray[np.int64], num_rows_in: int, num_rows: int) -> dict[str, Any]:

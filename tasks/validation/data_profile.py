@@ -12,9 +12,9 @@ import polars as pl
 
 from tasks.columns import column_type
 from tasks.columns.base import round_significant
+from tasks.columns.moments import Moments, moments
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.tables.dataset import Column, Dataset
-from tasks.validation.exact_sums import ExactMoments, moments
 
 NUM_CATEGORIES = 1_000
 """Categories that a profile names, the most frequent ones."""
@@ -82,7 +82,7 @@ class _ColumnProfileState:
         self._column = column
         self._statistics = column_type(column.type).statistics
         self._num_missing = 0
-        self._moments = ExactMoments()
+        self._moments = Moments()
         self._extremes: list[Any] = []
         self._lengths: list[int] = []
         self._counts: Counter[str] = Counter()
@@ -117,7 +117,7 @@ class _ColumnProfileState:
         if self._extremes:
             found |= dict(zip(("minimum", "maximum"), map(_written, self._extremes), strict=True))
         if self._moments.count:
-            deviation = self._moments.deviation
+            deviation = self._moments.sample_std
             found |= {"mean": self._moments.mean, "deviation": deviation if math.isfinite(deviation) else None}
         if self._lengths:
             found |= dict(zip(("shortest", "longest"), self._lengths, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.moments import Moments, merged, moments
+from tasks.columns.moments import Moments, moments
 
 _DECIMALS = 10
 """Of shares and of standardized values: what is left of sums in another order lies far below."""
@@ -34,7 +34,7 @@ class TargetState:
             sums[key] += value
         numbers = self.numbers if other.numbers is None else other.numbers
         if self.numbers is not None and other.numbers is not None:
-            numbers = merged(self.numbers, other.numbers)
+            numbers = self.numbers + other.numbers
         return TargetState(self.counts + other.counts, sums, numbers)
 
     def with_missing_as(self, value: str) -> TargetState:
@@ -73,7 +73,7 @@ def scale_of(state: TargetState) -> TargetStatistics:
     """The classes in their order, or mean and deviation; a target of one value has no deviation."""
     if state.numbers is None:
         return TargetStatistics(classes=tuple(sorted({name for _, name in state.sums})))
-    center, deviation = state.numbers.center_and_deviation
+    center, deviation = state.numbers.center_and_std
     return TargetStatistics(classes=(), mean=center, deviation=deviation or 1.0)
 
 

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.columns.moments import Moments, moments, weighted_moments
-from tasks.columns.moments import merged as moments_of_both
 from tasks.columns.number.power_transforms import MOST_QUANTILES, PowerTransform, best_power, logarithm
 from tasks.columns.quantiles import Histogram, histogram
-from tasks.columns.quantiles import merged as counts_of_both
+from tasks.columns.quantiles import merged as both_counts
 from tasks.params.normalize import NormalizeNumber, NumberScale
 
 
@@ -39,10 +38,10 @@ def number_state(present: NDArray[np.float64], num_missing: int, settings: Norma
 def merged(first: NumberState, second: NumberState) -> NumberState:
     """What two parts say together, by the same settings."""
     return NumberState(
-        seen=moments_of_both(first.seen, second.seen),
+        seen=first.seen + second.seen,
         num_missing=first.num_missing + second.num_missing,
-        counts=first.counts and second.counts and counts_of_both(first.counts, second.counts),
-        logarithms=first.logarithms and second.logarithms and moments_of_both(first.logarithms, second.logarithms),
+        counts=first.counts and second.counts and both_counts(first.counts, second.counts),
+        logarithms=first.logarithms and second.logarithms and first.logarithms + second.logarithms,
     )
 
 
@@ -75,7 +74,7 @@ def scaling(state: NumberState, scale: NumberScale) -> tuple[PowerTransform, flo
     seen = state.seen
     match scale:
         case "standard":
-            return PowerTransform(), *seen.center_and_deviation
+            return PowerTransform(), *seen.center_and_std
         case "min_max":
             return PowerTransform(), seen.minimum, _doubled(seen.half_spread)
         case "symmetric":
@@ -87,11 +86,11 @@ def scaling(state: NumberState, scale: NumberScale) -> tuple[PowerTransform, flo
             return PowerTransform("quantile", quantiles=_quantiles(_counts(state))), 0.0, 1.0
         case "log":
             assert state.logarithms is not None, "fit bends what the settings ask for"
-            return PowerTransform("log"), *state.logarithms.center_and_deviation
+            return PowerTransform("log"), *state.logarithms.center_and_std
         case "power":
             values, counts = _counts(state).weighted_values()
             curve = PowerTransform("power", power=best_power(values, counts))
-            return curve, *weighted_moments(curve(values), counts).center_and_deviation
+            return curve, *weighted_moments(curve(values), counts).center_and_std
         case "none":
             return PowerTransform(), 0.0, 1.0
 

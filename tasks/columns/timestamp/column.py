@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
-from tasks.columns.moments import Moments, factor_and_offset, merged, moments
+from tasks.columns.moments import Moments, factor_and_offset, moments
 from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
 from tasks.columns.timestamp.formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
 from tasks.errors import UserError
@@ -186,7 +186,7 @@ def _seen(times: Integers, name: TimestampPart) -> Seen:
 
 def _seen_in_both(first: Seen, second: Seen) -> Seen:
     if isinstance(first, Moments) and isinstance(second, Moments):
-        return merged(first, second)
+        return first + second
     assert isinstance(first, frozenset)
     assert isinstance(second, frozenset)
     return first | second
@@ -203,5 +203,5 @@ def _varies(part: Seen) -> bool:
 def _learnt(name: TimestampPart, seen: Seen) -> Part:
     if not isinstance(seen, Moments):
         return Part(name=name)
-    factor, offset = factor_and_offset(*seen.center_and_deviation)
+    factor, offset = factor_and_offset(*seen.center_and_std)
     return Part(name=name, factor=factor, offset=offset)

@@ -14,7 +14,7 @@ from great_expectations.expectations.metrics.column_aggregate_metrics.column_out
 )
 from great_expectations.validator.metric_configuration import MetricConfiguration
 
-from tasks.validation.exact_sums import ExactMoments, moments
+from tasks.columns.moments import Moments, moments
 from tasks.validation.gx.parts import PartEngine
 from tasks.validation.whole_columns import WholeColumns
 
@@ -129,7 +129,7 @@ class OfMoments:
 
     def __init__(self, metric: MetricConfiguration) -> None:
         self._metric = metric
-        self._moments = ExactMoments()
+        self._moments = Moments()
 
     def add(self, engine: PartEngine, value: Any, part: pl.DataFrame, start: int) -> None:
         self._moments += moments(_column(engine, self._metric).dropna().to_numpy(dtype=np.float64))
@@ -141,9 +141,9 @@ class OfMoments:
             case "column.sum":
                 return self._moments.sum
             case "column.standard_deviation":
-                return self._moments.deviation
+                return self._moments.sample_std
             case _:
-                return OutlierStatistics.symmetric(_finite(self._moments.mean), _finite(self._moments.deviation))
+                return OutlierStatistics.symmetric(_finite(self._moments.mean), _finite(self._moments.sample_std))
 
 
 class OfColumn:

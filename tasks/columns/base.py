@@ -200,12 +200,12 @@ class ColumnType(Generic[State, Settings, Encoded]):
         raise NotImplementedError
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: Encoded, deviation: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: Encoded, std: float = 1.0
     ) -> Tensor:
         """A training batch's block [B, ...], each row changed at random as the `augment` section says for this type.
 
         Shape and type stay, and so does the block itself. Draws come from `generator`, which is on the CPU. `encoding`
-        made the block, whose first input has this `deviation` over the training rows. A type without such a section
+        made the block, whose first input has this `std` over the training rows. A type without such a section
         leaves the block as it is.
         """
         return block

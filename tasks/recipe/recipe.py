@@ -100,13 +100,13 @@ class Recipe(Config):
             blocks[feature.name] = block
         return ModelInput(blocks=blocks, num_rows=rows.height)
 
-    def augmentations(self, config: Augment, deviations: Mapping[str, float] = _NONE) -> dict[str, Augmentation]:
+    def augmentations(self, config: Augment, stds: Mapping[str, float] = _NONE) -> dict[str, Augmentation]:
         """What is done to a training batch, by column: to those of a type that has a section in `config`.
 
-        `deviations` are those of number columns' first inputs over the training rows; 1 where not given.
+        `stds` are the standard deviations of number columns' first inputs over the training rows; 1 where not given.
         """
         by_column = {
-            feature.name: _augmentation(feature.encoding, config, deviations.get(feature.name, 1.0))
+            feature.name: _augmentation(feature.encoding, config, stds.get(feature.name, 1.0))
             for feature in self.features
         }
         return {name: augmentation for name, augmentation in by_column.items() if augmentation is not None}
@@ -161,12 +161,12 @@ def copy_recipe(path: Path, folder: Path) -> None:
         files.write_bytes(folder / WEIGHTS, weights)
 
 
-def _augmentation(encoding: Encoding, config: Augment, deviation: float) -> Augmentation | None:
+def _augmentation(encoding: Encoding, config: Augment, std: float) -> Augmentation | None:
     settings = getattr(config, encoding.type, None)
     if settings is None or settings == type(settings)():
         return None
     of_type = column_type(encoding.type)
-    return lambda block, generator: of_type.augment(block, settings, generator, encoding, deviation)
+    return lambda block, generator: of_type.augment(block, settings, generator, encoding, std)
 
 
 def _encode_column(values: pl.Series, feature: Feature) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from pydantic import AliasChoices, Field
 
 from tasks.columns import column_type
 from tasks.columns.base import round_significant
@@ -34,7 +35,8 @@ class ColumnProfile(Config):
     minimum: float | str | None = None
     maximum: float | str | None = None
     mean: float | None = None
-    deviation: float | None = None
+    # A file of accepted data of an earlier version has it as `deviation`.
+    std: float | None = Field(None, validation_alias=AliasChoices("std", "deviation"))
     shortest: int | None = None
     longest: int | None = None
     num_categories: int | None = None
@@ -117,8 +119,8 @@ class _ColumnProfileState:
         if self._extremes:
             found |= dict(zip(("minimum", "maximum"), map(_written, self._extremes), strict=True))
         if self._moments.count:
-            deviation = self._moments.sample_std
-            found |= {"mean": self._moments.mean, "deviation": deviation if math.isfinite(deviation) else None}
+            std = self._moments.sample_std
+            found |= {"mean": self._moments.mean, "std": std if math.isfinite(std) else None}
         if self._lengths:
             found |= dict(zip(("shortest", "longest"), self._lengths, strict=True))
         if "categories" in self._statistics and self._column.role not in WITHOUT_VALUES:

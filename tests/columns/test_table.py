@@ -16,7 +16,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 def test_noise_has_the_deviation_that_is_asked_for() -> None:
     before = torch.zeros(20_000, 1)
-    after = jittered(before, AugmentNumber(jitter=0.5), generator(), deviation=3.0)
+    after = jittered(before, AugmentNumber(jitter=0.5), generator(), std=3.0)
     assert after.shape == before.shape
     assert float(after.std()) == pytest.approx(1.5, rel=0.03)
     assert float(after.mean()) == pytest.approx(0, abs=0.05)
@@ -25,7 +25,7 @@ def test_noise_has_the_deviation_that_is_asked_for() -> None:
 def test_the_indicator_stays_and_so_does_what_stands_in_for_a_missing_number() -> None:
     before = torch.tensor([[1.0, 0.0], [0.25, 1.0], [-1.0, 0.0]])
     kept = before.clone()
-    after = jittered(before, AugmentNumber(jitter=0.5), generator(), deviation=1.0)
+    after = jittered(before, AugmentNumber(jitter=0.5), generator(), std=1.0)
     assert torch.equal(after[:, 1], before[:, 1])
     assert torch.equal(after[1], before[1])
     assert (after[[0, 2], 0] != before[[0, 2], 0]).all()

@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 import torch
 
+from tasks.columns.category.encoding import TargetTable
+from tasks.columns.number.column import NumberEncoding
 from tasks.errors import UserError
 from tasks.params.augment import Augment, AugmentImage
 from tasks.params.normalize import Normalize
@@ -57,6 +59,13 @@ def test_a_recipe_comes_back_from_its_file_as_it_was(tmp_path: Path, recipe: Rec
     first, second = (one.encode(ROWS).blocks for one in (recipe, again))
     assert all(np.array_equal(first[name], second[name]) for name in OTHERS)
     assert (first["note"] != second["note"]).nnz == 0
+
+
+def test_a_recipe_of_before_is_read_by_the_names_it_had() -> None:
+    number = {"impute": 0, "bend": "log", "factor": 1, "offset": 0, "indicator": False}
+    assert NumberEncoding.model_validate(number).transform == "log"
+    table = {"classes": [], "mean": 1.5, "deviation": 2.5, "values": [[0.0]]}
+    assert TargetTable.model_validate(table).std == 2.5
 
 
 def test_the_spec_lists_fields_in_the_order_of_the_columns(recipe: Recipe) -> None:

@@ -13,7 +13,7 @@ from tasks.errors import UserError
 from tasks.params.validate import Drift
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tasks.validation.accepted import NUM_REMEMBERED, Accepted, empty, read_accepted, write_accepted
-from tasks.validation.data_profile import DataProfile, profile_of
+from tasks.validation.data_profile import ColumnProfile, DataProfile, profile_of
 from tasks.validation.drift import drift
 
 TYPES = {
@@ -166,3 +166,7 @@ def test_a_file_that_nobody_wrote_so_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"churn.accepted.json: not as validate writes it; take it back from git"):
         read_accepted(path)
     assert read_accepted(tmp_path / "none.json") == Accepted()
+
+
+def test_what_was_accepted_before_is_read_by_the_names_it_had() -> None:
+    assert ColumnProfile.model_validate({"type": "number", "missing": 0.0, "deviation": 2.5}).std == 2.5

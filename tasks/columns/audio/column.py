@@ -145,7 +145,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         return block
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, deviation: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, std: float = 1.0
     ) -> Tensor:
         """[B, 1, n_mels, frames] bytes, as uint8 or float32."""
         from tasks.columns.audio.augment import augment_spectrograms

@@ -136,7 +136,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
                 return indices
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: CategoryEncoding, deviation: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: CategoryEncoding, std: float = 1.0
     ) -> Tensor:
         """Indices [B], or dense [B, K]: rows of the batch swap their categories."""
         from tasks.columns.category.augment import swapped
@@ -165,7 +165,7 @@ def _with_target(
     table = TargetTable(
         classes=scale.classes,
         mean=scale.mean,
-        deviation=scale.deviation,
+        std=scale.std,
         values=smoothed(state, categories, scale, settings.smoothing),
     )
     return CategoryEncoding(

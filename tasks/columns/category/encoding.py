@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import AliasChoices
+from pydantic import Field as Setting
 
 from tasks.columns.base import FEW, Encoding
 from tasks.columns.category.target import TargetStatistics
@@ -20,17 +22,18 @@ from tasks.params.config import Config
 class TargetTable(Config):
     """What the target was with each category, a row of `values` each.
 
-    The shares of `classes` (of two that of the second), or for a number (mean of the category - `mean`) / `deviation`.
+    The shares of `classes` (of two that of the second), or for a number (mean of the category - `mean`) / `std`.
     """
 
     classes: tuple[str, ...]
     mean: float
-    deviation: float
+    # recipe.json of an earlier version has it as `deviation`.
+    std: float = Setting(validation_alias=AliasChoices("std", "deviation"))
     values: tuple[tuple[float, ...], ...]
 
     @property
     def scale(self) -> TargetStatistics:
-        return TargetStatistics(self.classes, self.mean, self.deviation)
+        return TargetStatistics(self.classes, self.mean, self.std)
 
 
 class CategoryEncoding(Encoding):

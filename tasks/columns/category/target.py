@@ -52,7 +52,7 @@ class TargetStatistics:
 
     classes: tuple[str, ...]
     mean: float = 0.0
-    deviation: float = 1.0
+    std: float = 1.0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,11 +70,11 @@ def target_state(values: pl.Series, target: pl.Series) -> TargetState:
 
 
 def scale_of(state: TargetState) -> TargetStatistics:
-    """The classes in their order, or mean and deviation; a target of one value has no deviation."""
+    """The classes in their order, or mean and standard deviation, which is 1 for a target of one value."""
     if state.numbers is None:
         return TargetStatistics(classes=tuple(sorted({name for _, name in state.sums})))
-    center, deviation = state.numbers.center_and_std
-    return TargetStatistics(classes=(), mean=center, deviation=deviation or 1.0)
+    center, std = state.numbers.center_and_std
+    return TargetStatistics(classes=(), mean=center, std=std or 1.0)
 
 
 def smoothed(
@@ -135,4 +135,4 @@ def _row(
 
 
 def _written(row: NDArray[np.longdouble], scale: TargetStatistics) -> tuple[float, ...]:
-    return tuple(round(float(value), _DECIMALS) + 0.0 for value in (row - scale.mean) / scale.deviation)
+    return tuple(round(float(value), _DECIMALS) + 0.0 for value in (row - scale.mean) / scale.std)

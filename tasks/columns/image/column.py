@@ -157,7 +157,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         return block
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: ImageEncoding, deviation: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: ImageEncoding, std: float = 1.0
     ) -> Tensor:
         """[B, C, H, W] bytes, as uint8 or float32."""
         from tasks.columns.image.augment import augment_images

@@ -47,9 +47,9 @@ def factor_and_offset(sums: Sums, channels: int, scale: str) -> tuple[tuple[floa
         wanted = slice(0, 1) if channels == 1 else slice(1, 4)
         means = [total / sums.num_pixels for total in sums.total[wanted]]
         squares = zip(means, sums.total_squares[wanted], strict=True)
-        deviations = [math.sqrt(max(total / sums.num_pixels - mean**2, 0.0)) or 1.0 for mean, total in squares]
-        factors = tuple(round_significant(1 / deviation) for deviation in deviations)
-        offsets = zip(means, deviations, strict=True)
-        return factors, tuple(round_significant(-mean / deviation) for mean, deviation in offsets)
+        stds = [math.sqrt(max(total / sums.num_pixels - mean**2, 0.0)) or 1.0 for mean, total in squares]
+        factors = tuple(round_significant(1 / std) for std in stds)
+        offsets = zip(means, stds, strict=True)
+        return factors, tuple(round_significant(-mean / std) for mean, std in offsets)
     factor, offset = (2 / 255, -1.0) if scale == "symmetric" else (1 / 255, 0.0)
     return (round_significant(factor),) * channels, (offset,) * channels

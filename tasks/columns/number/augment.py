@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 
-def jittered(block: Tensor, settings: AugmentNumber, generator: Generator, deviation: float) -> Tensor:
-    """Numbers [B, 1] or [B, 2] with normal noise on the first input, whose `deviation` is that of the training rows.
+def jittered(block: Tensor, settings: AugmentNumber, generator: Generator, std: float) -> Tensor:
+    """Numbers [B, 1] or [B, 2] with normal noise on the first input, whose `std` is that of the training rows.
 
     The second input says that the number was missing: it stays, and so does what was put in for a missing one.
     """
@@ -19,7 +19,7 @@ def jittered(block: Tensor, settings: AugmentNumber, generator: Generator, devia
 
     if not settings.jitter:
         return block
-    noise = torch.randn(len(block), generator=generator).to(block.device) * (settings.jitter * deviation)
+    noise = torch.randn(len(block), generator=generator).to(block.device) * (settings.jitter * std)
     if block.shape[1] > 1:
         noise = noise * (block[:, 1] == 0)
     return torch.cat([block[:, :1] + noise[:, None], block[:, 1:]], dim=1)

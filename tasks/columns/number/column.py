@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import AliasChoices
+from pydantic import Field as Setting
 
 from tasks.columns.base import (
     FEW,
@@ -22,7 +24,7 @@ from tasks.columns.base import (
     round_significant,
 )
 from tasks.columns.moments import factor_and_offset
-from tasks.columns.number.power_transforms import BendName, PowerTransform
+from tasks.columns.number.power_transforms import PowerTransform, TransformName
 from tasks.columns.number.state import NumberState, impute_value, merged, number_state, scaling
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
@@ -42,15 +44,16 @@ _LEADING_ZERO = r"^\s*[+-]?0\d"
 
 
 class NumberEncoding(Encoding):
-    """A number x becomes bend(x) * factor + offset; a missing one becomes `impute` first.
+    """A number x becomes transform(x) * factor + offset; a missing one becomes `impute` first.
 
-    bend: log is sign(x) ln(1 + |x|); power is Yeo and Johnson's, with `power`; quantile is the place among `quantiles`,
-    which stand at even steps from 0 to 1.
+    transform: log is sign(x) ln(1 + |x|); power is Yeo and Johnson's, with `power`; quantile is the level of x
+    among `quantiles`, which stand at even steps from 0 to 1.
     """
 
     type: Literal["number"] = "number"
     impute: float
-    bend: BendName = "none"
+    # recipe.json of an earlier version has it as `bend`.
+    transform: TransformName = Setting("none", validation_alias=AliasChoices("transform", "bend"))
     power: float = 1.0
     quantiles: tuple[float, ...] = ()
     factor: float
@@ -59,8 +62,8 @@ class NumberEncoding(Encoding):
 
     @cached_property
     def curve(self) -> PowerTransform:
-        """What `bend`, `power` and `quantiles` say together; made once."""
-        return PowerTransform(self.bend, self.power, self.quantiles)
+        """What `transform`, `power` and `quantiles` say together; made once."""
+        return PowerTransform(self.transform, self.power, self.quantiles)
 
     def field(self, name: str) -> Field:
         labels = (name, f"{name} missing") if self.indicator else (name,)
@@ -140,7 +143,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         factor, offset = factor_and_offset(center, width)
         return NumberEncoding(
             impute=impute_value(state, settings),
-            bend=curve.name,
+            transform=curve.name,
             power=curve.power,
             quantiles=curve.quantiles,
             factor=factor,
@@ -159,13 +162,13 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return np.maximum(np.minimum(block, _LARGEST, out=block), -_LARGEST, out=block)
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: NumberEncoding, deviation: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: NumberEncoding, std: float = 1.0
     ) -> Tensor:
-        """[B, 1] or [B, 2] float32; noise is scaled by the deviation, and the indicator stays."""
+        """[B, 1] or [B, 2] float32; noise is scaled by `std`, and the indicator stays."""
         from tasks.columns.number.augment import jittered
 
         assert isinstance(settings, AugmentNumber)
-        return jittered(block, settings, generator, deviation)
+        return jittered(block, settings, generator, std)
 
 
 def _imputed(values: pl.Series, impute: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

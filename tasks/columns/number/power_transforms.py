@@ -1,7 +1,7 @@
-"""Curves that make skewed numbers even: the logarithm, Yeo and Johnson's power, and the place among numbers seen.
+"""Curves that make skewed numbers even: the logarithm, Yeo and Johnson's power, and the quantile level.
 
-Every curve rises, goes through 0 (but for places), and has a value for every double; where that is beyond a double it
-is infinite, never NaN.
+Every curve rises, goes through 0 (but for quantile levels), and has a value for every double; where that is beyond a
+double it is infinite, never NaN.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_QUANTILES = 1_001
-"""That a place is looked up in: one for every tenth of a per cent."""
+"""That a level is looked up in: one for every tenth of a per cent."""
 
 _WIDEST_POWER = 10.0
 _LARGEST = sys.float_info.max
@@ -29,15 +29,15 @@ _LEAST_SPREAD = 1e-9
 """Of log(1 + |x|): on numbers closer together, every power is a straight line."""
 
 Doubles = NDArray[np.float64]
-BendName = Literal["none", "log", "power", "quantile"]
+TransformName = Literal["none", "log", "power", "quantile"]
 
 
 @dataclass(frozen=True)
 class PowerTransform:
-    """A curve: log and power (with its `power`) as below, quantile for the place among `quantiles`, which stand at even
+    """A curve: log and power (with its `power`) as below, quantile for the level among `quantiles`, which stand at even
     steps from 0 to 1."""
 
-    name: BendName = "none"
+    name: TransformName = "none"
     power: float = 1.0
     quantiles: tuple[float, ...] = ()
 
@@ -51,7 +51,7 @@ class PowerTransform:
             case "power":
                 return yeo_johnson(values, self.power)
             case "quantile":
-                return places(values, *self._steps)
+                return quantile_levels(values, *self._steps)
 
     @cached_property
     def _steps(self) -> tuple[Doubles, Doubles]:
@@ -71,18 +71,18 @@ def yeo_johnson(values: Doubles, power: float) -> Doubles:
     if power == 1:
         return values
     logs = np.log1p(np.abs(values))
-    bent = _raised(logs, power)
+    raised = _raised(logs, power)
     negative = values < 0
     if negative.any():
-        bent = np.where(negative, -_raised(logs, 2 - power), bent)
-    return bent
+        raised = np.where(negative, -_raised(logs, 2 - power), raised)
+    return raised
 
 
 def best_power(values: Doubles, counts: NDArray[np.int64]) -> float:
     """The power of Yeo and Johnson that makes numbers most like a normal distribution, by maximum likelihood.
 
     Of numbers [K], each seen so many times [K]. Brent (1973) searches among the powers with which doubles and float32
-    can hold the result; 1, which leaves numbers as they are, where they lie too close together to be bent. Six digits.
+    can hold the result; 1, which leaves numbers as they are, where they lie too close together. Six digits.
     """
     from scipy.optimize import minimize_scalar
 
@@ -100,11 +100,12 @@ def best_power(values: Doubles, counts: NDArray[np.int64]) -> float:
     return round(float(best.x), 6) + 0.0
 
 
-def places(values: Doubles, known: Doubles, levels: Doubles) -> Doubles:
-    """The share of the numbers seen that lie below, in [0, 1], by their quantiles `known` [Q] at `levels` [Q], as
-    scikit-learn's QuantileTransformer has it.
+def quantile_levels(values: Doubles, known: Doubles, levels: Doubles) -> Doubles:
+    """The share of the training numbers that lie below, in [0, 1], by their quantiles `known` [Q] at `levels` [Q].
 
-    Numbers that were seen often have the middle of their places; the least and what is below has 0, the greatest and
+    As scikit-learn's QuantileTransformer has it.
+
+    A number that came often has the middle of its levels; the least and what is below has 0, the greatest and
     what is above 1.
     """
     inside = np.minimum(np.maximum(values, known[0]), known[-1])
@@ -146,7 +147,7 @@ def _log_likelihood(logs: Doubles, shares: Doubles, power: float) -> float:
 
 
 def _log_variance(logs: Doubles, shares: Doubles, power: float) -> float:
-    """ln of the variance of bent numbers.
+    """ln of the variance of transformed numbers.
 
     Of numbers of one sign only e^(p (l - m)), with the middle m of the logarithms l, is computed, and e^(p m) is added
     as p m: what all numbers have in common would drown their differences.
@@ -155,10 +156,10 @@ def _log_variance(logs: Doubles, shares: Doubles, power: float) -> float:
         return _log_variance(-logs, shares, 2 - power)
     negative = logs < 0
     middle = 0.0 if negative.any() else float(logs.min() + logs.max()) / 2
-    bent = np.where(negative, -_raised(-logs, 2 - power), _raised(logs - middle, power))
-    largest = float(np.abs(bent).max())
-    bent /= largest
-    variance = float(np.dot((bent - np.dot(bent, shares)) ** 2, shares))
+    transformed = np.where(negative, -_raised(-logs, 2 - power), _raised(logs - middle, power))
+    largest = float(np.abs(transformed).max())
+    transformed /= largest
+    variance = float(np.dot((transformed - np.dot(transformed, shares)) ** 2, shares))
     return 2 * (power * middle + math.log(largest)) + math.log(variance)
 
 

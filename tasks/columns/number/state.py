@@ -85,7 +85,7 @@ def scaling(state: NumberState, scale: NumberScale) -> tuple[PowerTransform, flo
         case "quantile":
             return PowerTransform("quantile", quantiles=_quantiles(_counts(state))), 0.0, 1.0
         case "log":
-            assert state.logarithms is not None, "fit bends what the settings ask for"
+            assert state.logarithms is not None, "fit takes the logarithms that the settings ask for"
             return PowerTransform("log"), *state.logarithms.center_and_std
         case "power":
             values, counts = _counts(state).weighted_values()

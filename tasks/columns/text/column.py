@@ -153,7 +153,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         return _tfidf(documents, encoding)
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, deviation: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, std: float = 1.0
     ) -> Tensor:
         """Tokens [B, L]; TF-IDF stays as it is, since its words cannot be told apart any more."""
         from tasks.columns.text.augment import augment_tokens

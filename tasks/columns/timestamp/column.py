@@ -40,7 +40,7 @@ class TimestampState:
 
 
 class Part(Config):
-    """One calendar part x: (x - mean) / deviation as x * factor + offset, or for one with a period its place on a
+    """One calendar part x: (x - mean) / std as x * factor + offset, or for one with a period its point on a
     circle, where factor and offset are left as they are."""
 
     name: TimestampPart

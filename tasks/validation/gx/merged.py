@@ -65,7 +65,7 @@ def merged(
         return OfColumn(metric, columns, as_batch)
     if types.get(metric.metric_domain_kwargs.get("column", "")) != pl.Float64:
         return None
-    if name in _FROM_MOMENTS or _is_of_deviation(metric):
+    if name in _FROM_MOMENTS or _is_of_std(metric):
         return OfMoments(metric)
     return OfColumn(metric, columns, as_batch) if name in _FROM_ORDER else None
 
@@ -123,7 +123,7 @@ class Proportion:
 
 
 class OfMoments:
-    """Mean, sum and deviation of numbers."""
+    """Mean, sum and standard deviation of numbers."""
 
     asked = False
 
@@ -204,7 +204,7 @@ def key_of(metric: MetricConfiguration) -> str:
     return str(metric.id).replace('"', "'")
 
 
-def _is_of_deviation(metric: MetricConfiguration) -> bool:
+def _is_of_std(metric: MetricConfiguration) -> bool:
     return metric.metric_name == "column.outlier_statistics" and metric.metric_value_kwargs["method"] != IQR_METHOD
 
 

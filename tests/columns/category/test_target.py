@@ -56,8 +56,8 @@ def test_more_classes_are_a_share_each() -> None:
 
 def test_a_number_is_a_smoothed_mean_standardized() -> None:
     encoding = learnt(VALUES, NUMBERS, smoothing=1)
-    mean, deviation = np.mean(NUMBERS), np.std(NUMBERS)
-    expected = [((9 + mean) / 4 - mean) / deviation, ((-3 + mean) / 2 - mean) / deviation, 0]
+    mean, std = np.mean(NUMBERS), np.std(NUMBERS)
+    expected = [((9 + mean) / 4 - mean) / std, ((-3 + mean) / 2 - mean) / std, 0]
     assert inputs(encoding, ["a", "b", "never"])[:, 0] == pytest.approx(expected)
 
 

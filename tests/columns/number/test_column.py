@@ -57,7 +57,7 @@ def test_the_mean_of_numbers_that_cancel_out_is_zero_in_any_order() -> None:
     assert learnt([1e9, -1e9, 1e-9]).model_dump_json().count("-0.0") == 0
 
 
-def test_means_and_deviations_agree_with_numpy_in_the_digits_that_are_kept() -> None:
+def test_means_and_stds_agree_with_numpy_in_the_digits_that_are_kept() -> None:
     values = np.random.default_rng(0).normal(1e6, 3, 50_000)
     settings = NormalizeNumber()
     whole = pl.Series("x", values)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer
 
-from tasks.columns.number.power_transforms import PowerTransform, best_power, logarithm, places, yeo_johnson
+from tasks.columns.number.power_transforms import PowerTransform, best_power, logarithm, quantile_levels, yeo_johnson
 from tasks.columns.quantiles import histogram
 
 examples = settings(derandomize=True, deadline=None, max_examples=60)
@@ -69,45 +69,47 @@ def test_a_power_as_it_is_written(power: float) -> None:
 
 @examples
 @given(values=st.lists(FINITE, min_size=1, max_size=20), counts=st.lists(st.integers(1, 9), min_size=20, max_size=20))
-def test_any_numbers_have_a_power_that_bends_them_into_numbers(values: list[float], counts: list[int]) -> None:
+def test_any_numbers_have_a_power_that_turns_them_into_numbers(values: list[float], counts: list[int]) -> None:
     distinct = np.unique(np.array(values) + 0.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         power = best_power(distinct, np.array(counts[: len(distinct)]))
-        bent = yeo_johnson(distinct, power)
+        transformed = yeo_johnson(distinct, power)
     assert -10 <= power <= 12
-    assert np.isfinite(bent).all()
-    assert (np.diff(bent) >= 0).all()
+    assert np.isfinite(transformed).all()
+    assert (np.diff(transformed) >= 0).all()
 
 
 @examples
 @given(
-    bend=st.sampled_from(
+    transform=st.sampled_from(
         [PowerTransform("log"), *(PowerTransform("power", power=power) for power in (-10.0, 0.0, 1.5, 2.0, 12.0))]
     ),
     values=st.lists(FINITE, min_size=2, max_size=10),
 )
-def test_curves_rise_and_are_never_nan(bend: PowerTransform, values: list[float]) -> None:
-    bent = bend(np.sort(values))
-    assert not np.isnan(bent).any()
-    assert (bent[1:] >= bent[:-1]).all()
+def test_curves_rise_and_are_never_nan(transform: PowerTransform, values: list[float]) -> None:
+    transformed = transform(np.sort(values))
+    assert not np.isnan(transformed).any()
+    assert (transformed[1:] >= transformed[:-1]).all()
 
 
-def test_numbers_too_close_together_are_not_bent() -> None:
+def test_numbers_too_close_together_are_not_changed() -> None:
     assert power_of(1.7e18 + np.arange(10, dtype=np.float64) * 256) == 1
     assert power_of(np.array([7.0, 7.0])) == 1
     assert power_of(np.array([0.0])) == 1
 
 
-def test_years_are_bent_only_as_far_as_a_double_can_tell_them_apart() -> None:
+def test_years_are_transformed_only_as_far_as_a_double_can_tell_them_apart() -> None:
     values = np.random.default_rng(0).integers(1980, 2025, 500).astype(np.float64)
-    bent = yeo_johnson(values, power_of(values))
-    assert len(np.unique(((bent - bent.mean()) / bent.std()).astype(np.float32))) == len(np.unique(values))
+    transformed = yeo_johnson(values, power_of(values))
+    assert len(np.unique(((transformed - transformed.mean()) / transformed.std()).astype(np.float32))) == len(
+        np.unique(values)
+    )
 
 
 @pytest.mark.parametrize("name", ["normal", "counts", "both sides"])
 @pytest.mark.parametrize("size", [2, 500, 3_000])
-def test_places_are_those_of_scikit_learn(name: str, size: int) -> None:
+def test_quantile_levels_are_those_of_scikit_learn(name: str, size: int) -> None:
     values = skewed(name, size)
     num_quantiles = min(size, 1_001)
     reference = QuantileTransformer(n_quantiles=num_quantiles, subsample=None).fit(values[:, None])
@@ -122,7 +124,7 @@ def test_places_are_those_of_scikit_learn(name: str, size: int) -> None:
     seen=st.lists(FINITE, min_size=1, max_size=12),
     asked=st.lists(FINITE | st.sampled_from([np.inf, -np.inf, 5e-324]), max_size=12),
 )
-def test_places_lie_between_0_and_1_and_rise(seen: list[float], asked: list[float]) -> None:
-    found = places(np.sort(asked), np.sort(seen), np.linspace(0, 1, len(seen)))
+def test_quantile_levels_lie_between_0_and_1_and_rise(seen: list[float], asked: list[float]) -> None:
+    found = quantile_levels(np.sort(asked), np.sort(seen), np.linspace(0, 1, len(seen)))
     assert ((found >= 0) & (found <= 1)).all()
     assert (np.diff(found) >= -1e-12).all()

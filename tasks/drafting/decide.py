@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from tasks.drafting import labels, people, roles, shapes
-from tasks.drafting.facts import Facts
+from tasks.drafting import distributions, labels, people, roles
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
 from tasks.drafting.inspection import Inspection
 from tasks.drafting.leaks import find_leaks
 from tasks.drafting.missing import find_sentinels
 from tasks.drafting.model import ModelChoice, choose_model, one_picture
+from tasks.drafting.profile import Facts
 from tasks.drafting.splits import SplitChoice, choose_split, with_consequences
 from tasks.drafting.target import Classes, TargetGuess, classes_of, first_part, given_target, guess_target
 
@@ -169,12 +169,12 @@ def _remarks(facts: Facts, target: TargetGuess, features: list[str], findings: l
         *labels.find_too_few_rows(facts),
         *labels.find_duplicates(facts, identifiers),
         *sentinels,
-        *roles.describe_gaps(facts, unused),
-        *shapes.find_near_constant(facts, unused),
-        *shapes.find_capped(facts, [*(but_target if target.task == "regression" else unused), *doubtful]),
-        *shapes.find_heavy_tails(facts, but_target if target.task == "regression" else unused),
+        *distributions.find_gaps(facts, unused),
+        *distributions.find_near_constant(facts, unused),
+        *distributions.find_capped(facts, [*(but_target if target.task == "regression" else unused), *doubtful]),
+        *distributions.find_heavy_tails(facts, but_target if target.task == "regression" else unused),
         *people.find_sensitive(facts, unused),
-        *roles.find_codes(facts, unused),
+        *distributions.find_codes(facts, unused),
     ]
     for kind, statement in _TOGETHER.items():
         remarks = gathered(remarks, kind, statement)

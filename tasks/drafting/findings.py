@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from tasks.params.config import Role
@@ -37,14 +37,6 @@ class Finding:
     def is_warning(self) -> bool:
         """Whether a person should think about it; the rest is only told."""
         return self.kind not in _NOTES
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tokens:
-    """Cells that stand for a missing value: in every column, and in some."""
-
-    everywhere: tuple[str, ...] = ()
-    by_column: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:

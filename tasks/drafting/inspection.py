@@ -10,11 +10,10 @@ import polars as pl
 
 from tasks.columns import inferred_type
 from tasks.columns.timestamp.formats import ambiguous
-from tasks.drafting.facts import Facts, facts
-from tasks.drafting.findings import Finding, Tokens
+from tasks.drafting.findings import Finding
 from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
-from tasks.drafting.profile import ProfilePlan, SourceProfile, profile
+from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.paths import Project

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, listed, share
+from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 
 _FEW_TO_SPLIT = 10

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, listed, share
+from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 
 Floats = NDArray[np.float64]

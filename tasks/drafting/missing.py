@@ -8,11 +8,17 @@ from typing import Any
 
 import polars as pl
 
-from tasks.drafting.columns import ColumnStatistics
-from tasks.drafting.facts import Facts
-from tasks.drafting.findings import Finding, Tokens, listed, plain
-from tasks.drafting.profile import SourceProfile
-from tasks.drafting.vocabulary import NONE_AMONG_NUMBERS, NONE_ANYWHERE
+from tasks.drafting.column_statistics import ColumnStatistics
+from tasks.drafting.findings import Finding, listed, plain
+from tasks.drafting.profile import Facts, SourceProfile, Tokens
+
+_NONE = """
+    ? na n/a #n/a <na> null nan none nil - -- . .. * x missing unknown unk undefined n.a. nd n.d. #value! #ref! #div/0!
+    """
+_NONE_AMONG_NUMBERS = frozenset(_NONE.split()) | {"", "not available", "not applicable", "no data"}
+"""What stands for a missing value where all else is a number, in small letters."""
+_NONE_ANYWHERE = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "NaN", "nan")
+"""What hardly ever means anything else, among words too. `None` and `-` do: an answer, a range, a bill of nothing."""
 
 _MOST_NUMBERS = 0.9
 _MAX_UNKNOWN = 3
@@ -27,7 +33,7 @@ def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens
         if profile.dtypes[name] != pl.String:
             continue
         for cell in (*_among_numbers(state), *_among_words(state)):
-            if is_table and cell in NONE_ANYWHERE:
+            if is_table and cell in _NONE_ANYWHERE:
                 everywhere.add(cell)
             else:
                 by_column.setdefault(name, set()).add(cell)
@@ -61,7 +67,7 @@ def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
 def _among_numbers(state: ColumnStatistics) -> list[str]:
     """The cells of a column of numbers that are none; empty when they are anything but signs."""
     cells = state.non_numeric or {}
-    known = [cell for cell in cells if cell.strip().lower() in NONE_AMONG_NUMBERS]
+    known = [cell for cell in cells if cell.strip().lower() in _NONE_AMONG_NUMBERS]
     if not cells or state.num_numbers < 2:
         return []
     if len(known) == len(cells):
@@ -75,8 +81,8 @@ def _among_numbers(state: ColumnStatistics) -> list[str]:
 def _among_words(state: ColumnStatistics) -> list[str]:
     """The well-known signs in a column of words. NA among codes of two letters may be Namibia, and stays."""
     counts = state.counts or {}
-    signs = [sign for sign in NONE_ANYWHERE if sign in counts]
-    others = [str(cell) for cell in counts if cell not in NONE_ANYWHERE]
+    signs = [sign for sign in _NONE_ANYWHERE if sign in counts]
+    others = [str(cell) for cell in counts if cell not in _NONE_ANYWHERE]
     if others and all(re.fullmatch(r"[A-Z]{2}", cell) for cell in others):
         signs = [sign for sign in signs if sign != "NA"]
     return signs

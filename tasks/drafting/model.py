@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding
 from tasks.drafting.labels import is_imbalanced
+from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 from tasks.params.config import Metric
 

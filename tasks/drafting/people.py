@@ -7,9 +7,24 @@ from collections.abc import Collection
 import polars as pl
 
 from tasks.columns.words import words
-from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, listed
-from tasks.drafting.vocabulary import BIRTH_WORDS, ENTITY_WORDS, ID_WORDS, SENSITIVE_WORDS, TIME_WORDS
+from tasks.drafting.profile import Facts
+from tasks.drafting.roles import ID_WORDS
+
+_SENSITIVE = """
+    age birth birthdate birthday caste citizen citizenship disability disabled dob ethnic ethnicity faith foreign
+    foreigner gender genetic immigrant marital marriage married nationality native political pregnancy
+    pregnant race racial religion religious sex sexual tribe veteran
+    """
+_SENSITIVE_WORDS = frozenset(_SENSITIVE.split())
+_ENTITY = """
+    account applicant author borrower buyer client customer device driver employee family household member merchant
+    owner participant patient person player respondent seller session speaker student subject subscriber user visitor
+    writer
+    """
+_ENTITY_WORDS = frozenset(_ENTITY.split())
+_TIME_WORDS = frozenset("at created date datetime day dt epoch moment time timestamp when".split())  # noqa: SIM905
+_BIRTH_WORDS = frozenset("birth birthdate birthday born dob".split())  # noqa: SIM905
 
 FEWEST_ENTITIES = 3
 """As many as there are parts, none of which may be without one."""
@@ -36,7 +51,7 @@ def find_sensitive(facts: Facts, skip: Collection[str]) -> list[Finding]:
 def _is_named_so(name: str) -> bool:
     """`age` among many words is that of a house or a machine."""
     name_words = words(name)
-    return bool(SENSITIVE_WORDS & set(name_words)) and ("age" not in name_words or len(name_words) <= 2)
+    return bool(_SENSITIVE_WORDS & set(name_words)) and ("age" not in name_words or len(name_words) <= 2)
 
 
 def _holds_sexes(facts: Facts, name: str) -> bool:
@@ -72,7 +87,7 @@ def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
     candidates = [name for name in facts.names if name not in skip and _is_time(facts, name)]
     if not candidates:
         return []
-    best = max(candidates, key=lambda name: (_in_order(facts, name), bool(TIME_WORDS & set(words(name)))))
+    best = max(candidates, key=lambda name: (_in_order(facts, name), bool(_TIME_WORDS & set(words(name)))))
     order = "and the rows stand in its order" if _in_order(facts, best) else "by its name and values"
     message = f"{best} says when a row came to be, {order}: left out as a feature."
     return [Finding(kind="time", columns=(best,), message=message, role="time")]
@@ -81,8 +96,8 @@ def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
 def _is_entity(facts: Facts, name: str) -> bool:
     name_words = words(name)
     return (
-        bool(ENTITY_WORDS & set(name_words))
-        and set(name_words) <= ENTITY_WORDS | ID_WORDS | {"name"}
+        bool(_ENTITY_WORDS & set(name_words))
+        and set(name_words) <= _ENTITY_WORDS | ID_WORDS | {"name"}
         and _repeats(facts, name)
     )
 
@@ -100,13 +115,13 @@ def _repeats(facts: Facts, name: str) -> bool:
 
 def _is_time(facts: Facts, name: str) -> bool:
     name_words = set(words(name))
-    if name_words & BIRTH_WORDS or facts.state(name).num_distinct < FEWEST_ENTITIES:
+    if name_words & _BIRTH_WORDS or facts.state(name).num_distinct < FEWEST_ENTITIES:
         return False
     if facts.types[name] == "timestamp":
-        return bool(name_words & TIME_WORDS) or _in_order(facts, name)
+        return bool(name_words & _TIME_WORDS) or _in_order(facts, name)
     extremes = facts.state(name).extremes
     is_epoch = any(_EPOCH[0] <= extremes.low / unit <= extremes.high / unit <= _EPOCH[1] for unit in (1, 1_000))
-    return facts.is_whole(name) and bool(name_words & TIME_WORDS) and is_epoch
+    return facts.is_whole(name) and bool(name_words & _TIME_WORDS) and is_epoch
 
 
 def _in_order(facts: Facts, name: str) -> bool:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from tasks import files
 from tasks.drafting.block import Draft, block_text, indented
 from tasks.drafting.decide import Decisions, decide
-from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding, share
 from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
 from tasks.drafting.params_text import check_name_is_free, with_block
-from tasks.drafting.profile import SourceProfile
+from tasks.drafting.profile import Facts, SourceProfile
 from tasks.drafting.suite import drafted_suite
 from tasks.errors import UserError
 from tasks.params.file import check_pipeline

@@ -1,4 +1,4 @@
-"""One pass over all rows: a state for each column, a sample of rows, and how many rows are the same."""
+"""One pass over all rows: statistics of each column, a sample of rows, repeated rows; and what decisions ask of it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from tasks.columns import column_type
 from tasks.columns.timestamp.formats import in_utc
-from tasks.drafting.columns import ColumnStatistics, as_numbers, grow
-from tasks.drafting.findings import Tokens
+from tasks.drafting.column_statistics import ColumnStatistics, as_numbers, grow
+from tasks.drafting.sketches import DuplicateCounter, RowSample
 from tasks.ingestion.survey import Survey, merge, survey_and_read
 from tasks.parallel import prefetch
+from tasks.params.config import ColumnTypeName
 from tasks.sources.base import NumberFormat
-from tasks.tables.row_hashes import GOLDEN_RATIO, mixed
 
-MAX_HASHED = 2_000_000
-"""Rows whose hashes are kept (8 bytes each) to find those that are the same."""
-
-_ROW = "\0row number"
-MAX_ROWS = 20_000
-MAX_BYTES = 64 << 20
-"""Rows of long text or many columns are heavy: fewer of them are kept."""
+_MOST_AGAIN = 0.2
+"""Of the rows: if more stand there twice, repeating is what the data do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +30,14 @@ class Times:
     format: str | None
     earliest: datetime
     latest: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """Cells that stand for a missing value: in every column, and in some."""
+
+    everywhere: tuple[str, ...] = ()
+    by_column: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,31 +93,6 @@ def profile(parts: Iterable[pl.DataFrame], plan: ProfilePlan) -> SourceProfile:
         num_duplicates=again.num_again,
         num_compared=again.num_rows,
     )
-
-
-class DuplicateCounter:
-    """Rows that stand there before, by a hash of each; beyond MAX_HASHED rows they are no longer compared."""
-
-    def __init__(self, identifiers: Collection[str]) -> None:
-        self._identifiers = identifiers
-        self._hashes: list[NDArray[np.uint64]] = []
-        self.num_rows = 0
-
-    def add(self, rows: pl.DataFrame) -> None:
-        """Takes in a batch: a row's hash is the sum of those of its cells, as each column has its own seed."""
-        if self.num_rows >= MAX_HASHED:
-            return
-        kept = [place for place, name in enumerate(rows.columns) if name not in self._identifiers]
-        # By place: polars takes a name such as `*` for all columns.
-        cells = [pl.nth(place).hash(seed=place) for place in kept or range(rows.width)]
-        self._hashes.append(rows.select(pl.sum_horizontal(cells)).to_series().to_numpy())
-        self.num_rows += rows.height
-
-    @property
-    def num_again(self) -> int:
-        if not self._hashes:
-            return 0
-        return self.num_rows - pl.Series(np.concatenate(self._hashes)).n_unique()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,53 +151,55 @@ def without_tokens(rows: pl.DataFrame, tokens: Tokens) -> pl.DataFrame:
     return rows.with_columns(changed) if changed else rows
 
 
-class RowSample:
-    """The rows whose numbers have the smallest hashes. Bytes (images, audio) come in as their sizes."""
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A table, as far as it is known. The sample's columns are numbers, text, truth values and datetimes."""
 
-    def __init__(self, max_rows: int = MAX_ROWS) -> None:
-        self._size = max_rows
-        self._threshold = np.uint64(2**64 - 1)
-        self._kept: list[pl.DataFrame] = []
-        self._num_kept = self._num_rows = 0
+    profile: SourceProfile
+    types: Mapping[str, ColumnTypeName]
+    sample: pl.DataFrame
+    written: NumberFormat
+    """How numbers are written in text."""
 
-    def add(self, rows: pl.DataFrame) -> None:
-        """Takes in the next rows of the stream."""
-        numbers = np.arange(self._num_rows, self._num_rows + rows.height, dtype=np.uint64)
-        self._num_rows += rows.height
-        chosen = np.flatnonzero(_hash(numbers) <= self._threshold)
-        if not len(chosen):
-            return
-        self._kept.append(_without_bytes(rows[chosen]).insert_column(0, pl.Series(_ROW, numbers[chosen])))
-        self._num_kept += len(chosen)
-        if self._num_kept > 2 * self._size:
-            self._compact()
+    @property
+    def num_rows(self) -> int:
+        return self.profile.num_rows
 
-    def rows(self) -> pl.DataFrame:
-        """The sample in the order of the stream."""
-        self._compact()
-        return self._kept[0].sort(_ROW).drop(_ROW) if self._kept else pl.DataFrame()
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.profile.columns)
 
-    def _compact(self) -> None:
-        if not self._kept:
-            return
-        together = pl.concat(self._kept, how="vertical_relaxed")
-        num_bytes = together.estimated_size()
-        if num_bytes > MAX_BYTES:
-            self._size = max(1, min(self._size, together.height * MAX_BYTES // int(num_bytes)))
-        if together.height > self._size:
-            keys = _hash(together[_ROW].to_numpy())
-            order = np.argsort(keys)[: self._size]
-            self._threshold = keys[order[-1]]
-            together = together[order]
-        self._kept, self._num_kept = [together], together.height
+    def state(self, name: str) -> ColumnStatistics:
+        return self.profile.columns[name]
 
+    def present(self, name: str) -> pl.Series:
+        """The sampled values that are there."""
+        return self.sample[name].drop_nulls()
 
-def _without_bytes(rows: pl.DataFrame) -> pl.DataFrame:
-    import polars.selectors as cs
+    def is_unique(self, name: str) -> bool:
+        """Whether each row has a value of its own there, but for rows that stand there twice as a whole."""
+        state, num_again = self.state(name), self.profile.num_duplicates
+        few_again = num_again <= _MOST_AGAIN * self.profile.num_compared
+        return state.is_unique or (few_again and state.is_exact and state.num_distinct + num_again >= state.num_present)
 
-    return rows.with_columns(cs.binary().bin.size())
+    def is_whole(self, name: str) -> bool:
+        """Whether the column holds whole numbers, as codes, counts and identifiers do."""
+        return self.types[name] == "number" and self.profile.surveys[name].is_whole
+
+    def estimate(self, num_sampled: int) -> int:
+        """How many rows of the table so many rows of the sample stand for."""
+        return round(num_sampled * self.num_rows / max(self.sample.height, 1))
 
 
-def _hash(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """SplitMix64's finalizer (Steele, Lea and Flood 2014): numbers that follow each other land anywhere."""
-    return mixed(numbers + np.uint64(GOLDEN_RATIO))
+def facts(profile: SourceProfile, types: Mapping[str, ColumnTypeName], written: NumberFormat) -> Facts:
+    """The sample read as `types` say."""
+    columns = [_at_rest(profile.sample[name], kind, written) for name, kind in types.items()]
+    return Facts(profile=profile, types=types, sample=pl.DataFrame(columns), written=written)
+
+
+def _at_rest(values: pl.Series, to: ColumnTypeName, written: NumberFormat) -> pl.Series:
+    """Images and audio stay what the sample has of them, their sizes."""
+    numbers = as_numbers(values, written) if to == "number" else None
+    if numbers is not None:
+        return numbers
+    return values if to in ("image", "audio") else column_type(to).cast(values)

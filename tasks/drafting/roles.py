@@ -8,13 +8,15 @@ from collections.abc import Collection
 import polars as pl
 
 from tasks.columns.words import words
-from tasks.drafting.facts import Facts
-from tasks.drafting.findings import Finding, listed, share
-from tasks.drafting.vocabulary import ID_WORDS
+from tasks.drafting.findings import Finding
+from tasks.drafting.profile import Facts
+
+ID_WORDS = frozenset("id ids uid uuid guid key pk idx index nr no number num ref reference code serial rowid".split())  # noqa: SIM905
+"""Words of column names are English here and elsewhere, as most column names are."""
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _PARTS = frozenset(("train", "test", "validation", "valid", "val"))
-_FEWEST_ROWS = 20
+FEWEST_ROWS = 20
 """With fewer rows every column looks like an identifier."""
 FEWEST_VALUES = 10
 """A column with fewer values than this in all rows may have none among those to learn from."""
@@ -48,22 +50,6 @@ def find_constants(facts: Facts, skip: Collection[str]) -> list[Finding]:
     return findings
 
 
-def find_codes(facts: Facts, skip: Collection[str]) -> list[Finding]:
-    """Whole numbers with few values, which may be names rather than amounts: told, and left numbers."""
-    names = [
-        name
-        for name in facts.names
-        if name not in skip and facts.is_whole(name) and 3 <= facts.state(name).num_distinct <= 12
-    ]
-    if not names or facts.num_rows < _FEWEST_ROWS:
-        return []
-    message = (
-        f"{listed(names)}: whole numbers with few different values, read as numbers; "
-        "where they are codes without an order, write type: category."
-    )
-    return [Finding(kind="codes", columns=tuple(names), message=message)]
-
-
 def find_split(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """The column that says which rows are for training and which for the test."""
     for name in facts.names:
@@ -76,7 +62,7 @@ def find_split(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 def _why_identifier(facts: Facts, name: str) -> str | None:
     state, kind = facts.state(name), facts.types[name]
-    if facts.num_rows < _FEWEST_ROWS or not facts.is_unique(name) or kind in ("image", "audio", "timestamp", "boolean"):
+    if facts.num_rows < FEWEST_ROWS or not facts.is_unique(name) or kind in ("image", "audio", "timestamp", "boolean"):
         return None
     if kind == "number":
         if not facts.is_whole(name):
@@ -108,14 +94,3 @@ def _counts_up(facts: Facts, name: str) -> bool:
 def _shown(facts: Facts, name: str) -> str:
     value = str(facts.present(name)[0])
     return repr(value if len(value) <= 40 else value[:40] + "...")
-
-
-def describe_gaps(facts: Facts, skip: Collection[str]) -> list[Finding]:
-    """Columns with a value in fewer than half of the rows."""
-    findings = []
-    for name in facts.names:
-        state = facts.state(name)
-        if name not in skip and state.num_missing > facts.num_rows / 2:
-            message = f"{name} is missing in {state.num_missing:,} rows ({share(state.num_missing, facts.num_rows)})"
-            findings.append(Finding(kind="mostly_empty", columns=(name,), message=f"{message}: is it worth keeping?"))
-    return findings

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tasks.drafting.facts import Facts
 from tasks.drafting.findings import Finding
+from tasks.drafting.profile import Facts
 
 _SIZES = {"validation": 0.15, "test": 0.15}
 _FEW_GROUPS = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.columns import column_type
-from tasks.drafting.columns import ColumnStatistics
+from tasks.drafting.column_statistics import ColumnStatistics
 from tasks.drafting.profile import SourceProfile, Times
 from tasks.ingestion.survey import Survey
 from tasks.params.ingest import Ingest
@@ -83,7 +83,7 @@ def _as_read(cell: Any, column: Column, survey: Survey, written: NumberFormat) -
     """The cell as ingest leaves it, as text."""
     import polars as pl
 
-    from tasks.drafting.columns import as_numbers
+    from tasks.drafting.column_statistics import as_numbers
 
     values = pl.Series([cell])
     if column.role == "target" and survey.is_whole and values.dtype == pl.String:

@@ -9,12 +9,28 @@ import polars as pl
 
 from tasks.columns.category.column import MAX_CATEGORIES, MAX_LENGTH
 from tasks.columns.words import words
-from tasks.drafting.columns import as_numbers
-from tasks.drafting.facts import Facts
-from tasks.drafting.vocabulary import ASKED_FOR, ID_WORDS, LABEL_WORDS, LATE_WORDS, MEASURED
+from tasks.drafting.column_statistics import as_numbers
+from tasks.drafting.profile import Facts
+from tasks.drafting.roles import ID_WORDS
 from tasks.errors import UserError, did_you_mean
 from tasks.params.config import Task
 from tasks.sources.base import SPLIT, NumberFormat
+
+_LABEL_WORDS = frozenset("target label labels class classes y outcome response groundtruth".split())  # noqa: SIM905
+_OUTCOMES = """
+    approved attrition cancelled canceled churn churned clicked converted default defect diagnosis exited failed failure
+    fault fraud left purchased quality readmitted result risk sentiment spam species survival survived
+    """
+_ASKED_FOR = frozenset(_OUTCOMES.split())
+"""What people want to know of a row before it happens."""
+_AMOUNTS = """
+    amount charges cnt consumption cost count demand duration income price rating revenue salary sales score strength
+    total value yield
+    """
+_MEASURED = frozenset(_AMOUNTS.split())
+"""Amounts that are often predicted, and as often used to predict."""
+_PLACE_AND_TIME_WORDS = frozenset("date datetime day hour lat latitude lon longitude month time timestamp year".split())  # noqa: SIM905
+"""When and where: hardly ever what is asked for."""
 
 _FEW_CLASSES = 20
 """As ingest has it: a target of so few distinct whole numbers names classes."""
@@ -101,10 +117,10 @@ def _score(facts: Facts, name: str) -> float:
     is_classes = task_of(facts, name) != "regression"
     if is_classes and num_distinct > min(_MAX_CLASSES, max(2, facts.num_rows / 3)):
         return 0.0
-    if name_words & ID_WORDS or (name_words & LATE_WORDS and not name_words & (LABEL_WORDS | ASKED_FOR)):
+    if name_words & ID_WORDS or (name_words & _PLACE_AND_TIME_WORDS and not name_words & (_LABEL_WORDS | _ASKED_FOR)):
         return 0.0
     score = (
-        8.0 * bool(name_words & LABEL_WORDS) + 5.0 * bool(name_words & ASKED_FOR) + 3.0 * bool(name_words & MEASURED)
+        8.0 * bool(name_words & _LABEL_WORDS) + 5.0 * bool(name_words & _ASKED_FOR) + 3.0 * bool(name_words & _MEASURED)
     )
     score += 2.5 * is_last + 0.5 * (name == facts.names[0]) + 0.5 * (num_distinct == 2)
     # Of two alike the later one: results are written down last.
@@ -113,7 +129,7 @@ def _score(facts: Facts, name: str) -> float:
 
 def _reason(facts: Facts, name: str) -> str:
     name_words = set(words(name))
-    if name_words & (LABEL_WORDS | ASKED_FOR | MEASURED):
+    if name_words & (_LABEL_WORDS | _ASKED_FOR | _MEASURED):
         return "its name says so"
     if name == _last(facts):
         return "the last column"

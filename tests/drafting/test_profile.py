@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.drafting.columns import MAX_COUNTED
-from tasks.drafting.findings import Tokens
-from tasks.drafting.profile import ProfilePlan, SourceProfile, profile
+from tasks.drafting.column_statistics import MAX_COUNTED
+from tasks.drafting.profile import ProfilePlan, SourceProfile, Tokens, profile
 from tasks.sources.base import NumberFormat
 from tests.small_tables import cut
 

@@ -10,8 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.drafting import sketch
-from tasks.drafting.sketch import Sketch
+from tasks.drafting.sketches import MAX_SKETCHED, Sketch
 from tasks.repair.number_text import plainly
 from tasks.sources.base import NumberFormat
 
@@ -54,7 +53,7 @@ class ColumnStatistics:
     """Of each value as it is written; None beyond MAX_COUNTED of them."""
     non_numeric: Mapping[str, int] | None = field(default_factory=dict)
     """Of each cell that is no number; None when they are many, as in a column of words."""
-    sketch: Sketch = field(default_factory=sketch.empty)
+    sketch: Sketch = field(default_factory=Sketch)
 
     @property
     def num_present(self) -> int:
@@ -62,12 +61,12 @@ class ColumnStatistics:
 
     @property
     def num_distinct(self) -> int:
-        """Exact up to sketch.SIZE - 1; a good guess beyond."""
+        """Exact up to MAX_SKETCHED - 1; a good guess beyond."""
         return len(self.counts) if self.counts is not None else min(self.sketch.num_distinct, self.num_present)
 
     @property
     def is_exact(self) -> bool:
-        return self.counts is not None or self.num_distinct < sketch.SIZE
+        return self.counts is not None or self.num_distinct < MAX_SKETCHED
 
     @property
     def is_unique(self) -> bool:

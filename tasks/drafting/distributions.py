@@ -1,4 +1,4 @@
-"""How a column's values lie: nearly all the same, piled up at a limit, or with a long tail."""
+"""How a column's values are distributed: nearly all the same or missing, few codes, cut at a limit, a long tail."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from tasks.drafting.facts import Facts
-from tasks.drafting.findings import Finding, plain, share
+from tasks.drafting.findings import Finding, listed, plain, share
+from tasks.drafting.profile import Facts
+from tasks.drafting.roles import FEWEST_ROWS
 
 _NEARLY_ALL = 0.99
 _MANY = 20
@@ -58,6 +59,33 @@ def find_heavy_tails(facts: Facts, skip: Collection[str]) -> list[Finding]:
             message = f"{name} has a heavy tail: the median is {median}, the {end} of the sample {furthest}"
             findings.append(Finding(kind="heavy_tail", columns=(name,), message=f"{message}."))
     return findings
+
+
+def find_gaps(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Columns with a value in fewer than half of the rows."""
+    findings = []
+    for name in facts.names:
+        state = facts.state(name)
+        if name not in skip and state.num_missing > facts.num_rows / 2:
+            message = f"{name} is missing in {state.num_missing:,} rows ({share(state.num_missing, facts.num_rows)})"
+            findings.append(Finding(kind="mostly_empty", columns=(name,), message=f"{message}: is it worth keeping?"))
+    return findings
+
+
+def find_codes(facts: Facts, skip: Collection[str]) -> list[Finding]:
+    """Whole numbers with few values, which may be names rather than amounts: told, and left numbers."""
+    names = [
+        name
+        for name in facts.names
+        if name not in skip and facts.is_whole(name) and 3 <= facts.state(name).num_distinct <= 12
+    ]
+    if not names or facts.num_rows < FEWEST_ROWS:
+        return []
+    message = (
+        f"{listed(names)}: whole numbers with few different values, read as numbers; "
+        "where they are codes without an order, write type: category."
+    )
+    return [Finding(kind="codes", columns=tuple(names), message=message)]
 
 
 def _amounts(facts: Facts, skip: Collection[str]) -> list[str]:

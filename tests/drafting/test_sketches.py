@@ -1,11 +1,39 @@
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drafting.profile import MAX_BYTES, RowSample
+from tasks.drafting.sketches import MAX_BYTES, RowSample, Sketch
 from tests.small_tables import cut
+
+
+def hashes(num_distinct: int, num_rows: int) -> pl.Series:
+    return pl.Series(np.arange(num_rows) % num_distinct).hash(seed=1)
+
+
+@pytest.mark.parametrize("num_distinct", [1, 2, 2047])
+def test_few_distinct_values_are_counted_exactly(num_distinct: int) -> None:
+    assert Sketch().add(hashes(num_distinct, 10_000)).num_distinct == num_distinct
+
+
+@pytest.mark.parametrize("num_distinct", [10_000, 300_000])
+def test_many_are_estimated_within_a_tenth(num_distinct: int) -> None:
+    estimate = Sketch().add(hashes(num_distinct, 2 * num_distinct)).num_distinct
+    assert estimate == pytest.approx(num_distinct, rel=0.1)
+
+
+@given(st.lists(st.integers(0, 5_000)))
+def test_it_does_not_matter_how_the_values_are_cut(places: list[int]) -> None:
+    values = hashes(3_000, 5_000).to_frame("hash")
+    whole = Sketch().add(values["hash"])
+    parts = [Sketch().add(part["hash"]) for part in cut(values, places)]
+    merged = Sketch()
+    for part in parts:
+        merged = merged.merge(part)
+    assert np.array_equal(merged.smallest, whole.smallest)
 
 
 def sampled(parts: list[pl.DataFrame], max_rows: int = 100) -> pl.DataFrame:

@@ -238,7 +238,7 @@ def test_test_rows_from_files_of_their_own_get_a_split(tmp_path: Path) -> None:
         ("x,y\n1,0.5\n2,0.25\n", {"columns": {"z": {"role": "id"}}}, "no column z"),
         ("x,y\n1,a\n2,b\n", {"columns": {"x": {"role": "target"}}}, "no other column, has that role"),
         ("x,y\n1,a\n2,b\n", {"columns": {"y": {"role": "id"}}}, "no other column, has that role"),
-        ("x,y\n1,a\n2,b\n", {"columns": {"x": {"type": "image"}}}, "no bytes, which an image needs"),
+        ("x,y\n1,a\n2,b\n", {"columns": {"x": {"type": "image"}}}, "no bytes, which the type image needs"),
         ("x,y\n1,a\n2,b\n", {"columns": {"x": {"role": "id"}}}, "no column is a feature"),
         ("x,y\n" + "".join(f"{n},word {n}\n" for n in range(1001)), {}, "too many or too long values to be classes"),
         ("1,a\n2,b\n", {}, "set ingest.source.header to true"),

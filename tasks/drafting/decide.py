@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
+import polars as pl
+
 from tasks.drafting import distributions, labels, people, roles
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
 from tasks.drafting.inspection import Inspection
@@ -87,7 +89,7 @@ def _task_without(target: TargetGuess, classes: Classes, rare: list[Finding]) ->
 
 def _content(facts: Facts, target: TargetGuess, features: list[str], findings: list[Finding]) -> list[str]:
     """The columns that make a row what it is, as `clean` compares rows; none where the sample has not all of them."""
-    if any(facts.types[name] in ("image", "audio") for name in features):
+    if any(facts.is_media(name) for name in features):
         return []
     kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
     return [*features, *kept, target.name]
@@ -129,7 +131,8 @@ def _parts_of_names(facts: Facts, known: Collection[str]) -> list[Finding]:
     for name in facts.names:
         if name in known or not name.startswith("part_"):
             continue
-        is_enough = facts.types[name] == "category" and facts.state(name).num_distinct >= people.FEWEST_ENTITIES
+        names_something = facts.has_categories(name) and facts.of_type(name).dtype == pl.String
+        is_enough = names_something and facts.state(name).num_distinct >= people.FEWEST_ENTITIES
         if is_enough and not any(finding.role == "group" for finding in findings):
             findings.append(people.group_finding(facts, name))
         else:

@@ -92,7 +92,7 @@ def _amounts(facts: Facts, skip: Collection[str]) -> list[str]:
     return [
         name
         for name in facts.names
-        if name not in skip and facts.types[name] == "number" and facts.state(name).num_distinct > _MANY
+        if name not in skip and facts.is_number(name) and facts.state(name).num_distinct > _MANY
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.columns import inferred_type
+from tasks.columns import column_type, inferred_type
 from tasks.columns.timestamp.formats import ambiguous
 from tasks.drafting.findings import Finding
 from tasks.drafting.location import Pointed
@@ -20,6 +20,8 @@ from tasks.paths import Project
 from tasks.sources.base import Place, Source
 
 _FIRST_ROWS = 50_000
+_MOST_TRIED = 20
+"""Damaged pictures at the start are for `validate` to say; so many of them in a row hide the size of the others."""
 _MOST_PASSES = 3
 """A sign for "missing" that shows only late in the rows makes another pass; more of them than this do not come."""
 
@@ -65,7 +67,7 @@ def inspect_source(pointed: Pointed, project: Project) -> Inspection:
         findings=(*doubts, *describe_tokens(tokens, profiles), *_about_cells(block, profiles[-1], types)),
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
-        side=_side(rows, [name for name, kind in types.items() if kind == "image"]),
+        side=_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
     )
 
 
@@ -84,7 +86,7 @@ def _about_cells(
         findings.append(Finding(kind="no_header", columns=(), message=message))
     for name, kind in types.items():
         survey = profiled.surveys[name]
-        if kind == "timestamp" and survey.storage == "text" and ambiguous(survey.formats):
+        if column_type(kind).dtype.is_temporal() and survey.storage == "text" and ambiguous(survey.formats):
             message = f"{name} is read as {survey.format}, but no value tells the day from the month."
             findings.append(
                 Finding(kind="ambiguous_dates", columns=(name,), message=message, proposal='format: "%m/%d/%Y"')
@@ -148,16 +150,16 @@ def _names_rows(profiled: SourceProfile, name: str) -> bool:
     )
 
 
-def _side(rows: Source, images: list[str]) -> tuple[int, int] | None:
+def _side(rows: Source, media: list[str]) -> tuple[int, int] | None:
     """Height and width of the first image that can be read."""
     from io import BytesIO
 
     from PIL import Image, UnidentifiedImageError
 
-    if not images:
+    if not media:
         return None
     part = next(rows.parts())
-    for content in part[images[0]].head(20).drop_nulls():
+    for content in (content for name in media for content in part[name].head(_MOST_TRIED).drop_nulls()):
         try:
             with Image.open(BytesIO(content)) as image:
                 return image.height, image.width

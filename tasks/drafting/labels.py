@@ -22,7 +22,7 @@ def one_hot_label(facts: Facts) -> tuple[str, ...]:
     """The last columns, three or more, when they are 0 or 1 and exactly one of them is 1 in every row; else none."""
     last: list[str] = []
     for name in reversed(facts.names):
-        if facts.types[name] != "number" or set(facts.state(name).counts or ()) - {0, 1, "0", "1", "0.0", "1.0"}:
+        if not facts.is_number(name) or set(facts.state(name).counts or ()) - {0, 1, "0", "1", "0.0", "1.0"}:
             break
         last.insert(0, name)
     for start in range(len(last) - 2):

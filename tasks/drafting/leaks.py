@@ -53,7 +53,7 @@ def find_leaks(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
 
 def _sums(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
     """One column that equals the target, or two whose sum or difference does, in next to all rows."""
-    names = [name for name in features if facts.types[name] == "number"][:_MOST_ADDED]
+    names = [name for name in features if facts.is_number(name)][:_MOST_ADDED]
     wanted = _floats(facts, target)
     values = {name: _floats(facts, name) for name in names}
     same = [name for name in names if _equal(values[name], wanted)]
@@ -84,7 +84,7 @@ def _relabelled(facts: Facts, target: TargetGuess, features: Sequence[str]) -> l
     num_classes = facts.state(target.name).num_distinct
     findings = []
     for name in features:
-        if facts.types[name] in ("image", "audio", "text") or facts.state(name).num_distinct != num_classes:
+        if facts.is_media(name) or facts.is_free_text(name) or facts.state(name).num_distinct != num_classes:
             continue
         pairs = facts.sample[[target.name, name]].drop_nulls()
         num_pairs, each = pairs.n_unique(), (pairs[target.name].n_unique(), pairs[name].n_unique())
@@ -95,7 +95,7 @@ def _relabelled(facts: Facts, target: TargetGuess, features: Sequence[str]) -> l
 
 def _marks_of_one_class(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
     """0/1 columns that are 1 in hardly any row but those of one class, and together in most of these: its causes."""
-    names = [name for name in features if facts.types[name] in ("number", "boolean") and _is_mark(facts, name)]
+    names = [name for name in features if _is_mark(facts, name)]
     counts = facts.sample[target].drop_nulls().alias("value").value_counts().sort("count", "value")
     if not names or counts.height != 2:
         return []
@@ -118,6 +118,9 @@ def _marks_of_one_class(facts: Facts, target: str, features: Sequence[str]) -> l
 
 
 def _is_mark(facts: Facts, name: str) -> bool:
+    dtype = facts.of_type(name).dtype
+    if not (dtype.is_numeric() or dtype == pl.Boolean):
+        return False
     return set(facts.present(name).cast(pl.Float64).unique().to_list()) == {0.0, 1.0}
 
 
@@ -164,22 +167,22 @@ def single_scores(facts: Facts, target: TargetGuess, features: Sequence[str]) ->
     folds = np.arange(rows.height) % _NUM_FOLDS
     scores = {}
     for name in features[:_MOST_COLUMNS]:
-        bins = _bins(rows[name], facts.types[name])
+        bins = _bins(facts, rows[name])
         if bins is None:
             continue
         if target.task == "regression":
-            scores[name] = (_regression(bins, rows, name, target.name, folds, facts.types[name] == "number"), 0.0)
+            scores[name] = (_regression(bins, rows, name, target.name, folds, facts.is_number(name)), 0.0)
         else:
             scores[name] = _classification(bins, _category_indices(rows[target.name]), folds)
     return scores
 
 
-def _bins(values: pl.Series, kind: str) -> Indices | None:
+def _bins(facts: Facts, values: pl.Series) -> Codes | None:
     """[N] the bin of each value; a missing one has its own. None for columns that cannot be cut so."""
-    if kind in ("category", "boolean"):
-        indices = _category_indices(values)
-        return indices if indices.max(initial=0) < _MOST_DISTINCT * len(values) else None
-    if kind != "number":
+    if facts.has_categories(values.name):
+        codes = _codes(values)
+        return codes if codes.max(initial=0) < _MOST_DISTINCT * len(values) else None
+    if not facts.is_number(values.name):
         return None
     numbers = values.fill_null(float("nan")).to_numpy()
     finite = numbers[np.isfinite(numbers)]

@@ -59,7 +59,7 @@ def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
     findings = (
         _sentinel(facts, name)
         for name in facts.names
-        if name != target and facts.types[name] == "number" and facts.state(name).num_present
+        if name != target and facts.is_number(name) and facts.state(name).num_present
     )
     return [finding for finding in findings if finding]
 

@@ -10,7 +10,7 @@ from tasks.drafting.findings import Finding
 from tasks.drafting.labels import is_imbalanced
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
-from tasks.params.config import Metric
+from tasks.params.config import ColumnTypeName, Metric
 
 Section = dict[str, Any]
 
@@ -21,6 +21,10 @@ _PIXELS_SEEN = 250_000_000
 _LONGEST_SIDE = 64
 _FRAMES = 40 * 200
 """Of a spectrogram of two seconds: 40 bands, a frame each 10 ms."""
+
+
+_MEDIA: Mapping[str, str] = {"image": "images", "audio": "recordings, read as spectrograms"}
+"""What the reason calls them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +45,13 @@ def choose_model(
 ) -> ModelChoice:
     """By the features' types, the number of rows and the task. `side`: height and width of the first picture."""
     types = [facts.types[name] for name in features]
+    num_texts = sum(facts.is_free_text(name) for name in features)
+    media = [name for name in features if facts.is_media(name)]
     is_rare = is_imbalanced(classes)
     normalize: Section = {}
-    if "image" in types or "audio" in types:
-        reason, normalize, train = _network(facts, types, side)
-    elif types.count("text") * 2 >= len(types):
+    if media:
+        reason, normalize, train = _network(facts, facts.types[media[0]], side)
+    elif num_texts * 2 >= len(types):
         reason, train = (
             "mostly free text: a linear model on TF-IDF learns fast and well",
             _linear(target, is_rare, 10.0),
@@ -63,8 +69,8 @@ def choose_model(
 
 def one_picture(facts: Facts, features: Sequence[str]) -> list[Finding]:
     """A network reads one image or audio column and no text: what it cannot read is left out."""
-    media = [name for name in features if facts.types[name] in ("image", "audio")]
-    texts = [name for name in features if facts.types[name] == "text"]
+    media = [name for name in features if facts.is_media(name)]
+    texts = [name for name in features if facts.is_free_text(name)]
     left_out = (*media[1:], *texts) if media else ()
     statement = "is left out: the network that reads {} takes no other image, recording or text."
     return [
@@ -73,7 +79,7 @@ def one_picture(facts: Facts, features: Sequence[str]) -> list[Finding]:
     ]
 
 
-def _network(facts: Facts, types: Sequence[str], side: tuple[int, int] | None) -> tuple[str, Section, Section]:
+def _network(facts: Facts, kind: ColumnTypeName, side: tuple[int, int] | None) -> tuple[str, Section, Section]:
     normalize: Section = {}
     height, width = side or (1, _FRAMES)
     if side and max(side) > _LONGEST_SIDE:
@@ -87,7 +93,7 @@ def _network(facts: Facts, types: Sequence[str], side: tuple[int, int] | None) -
         "epochs": epochs,
         "seed": 0,
     }
-    what = "images" if "image" in types else "recordings, read as spectrograms"
+    what = _MEDIA.get(kind, kind)
     return f"{what}: a small convolutional network, {epochs} epochs to take minutes rather than hours", normalize, train
 
 
@@ -101,6 +107,7 @@ def _linear(target: TargetGuess, is_rare: bool, weight: float) -> Section:
 
 
 def _trees(types: Sequence[str]) -> tuple[Section, Section]:
+    # Sections of `normalize` bear the names of the types that they are for.
     normalize: Section = {"number": {"scale": "none"}} if "number" in types else {}
     if "text" in types:
         normalize["text"] = {"max_features": 2000}

@@ -109,7 +109,7 @@ def _is_repeated_id(facts: Facts, name: str) -> bool:
 
 def _repeats(facts: Facts, name: str) -> bool:
     state = facts.state(name)
-    fits = facts.types[name] in ("category", "text") or facts.is_whole(name)
+    fits = facts.of_type(name).dtype == pl.String or facts.is_whole(name)
     return fits and state.num_distinct >= FEWEST_ENTITIES and state.num_present >= 1.5 * state.num_distinct
 
 
@@ -117,7 +117,7 @@ def _is_time(facts: Facts, name: str) -> bool:
     name_words = set(words(name))
     if name_words & _BIRTH_WORDS or facts.state(name).num_distinct < FEWEST_ENTITIES:
         return False
-    if facts.types[name] == "timestamp":
+    if facts.is_time(name):
         return bool(name_words & _TIME_WORDS) or _in_order(facts, name)
     extremes = facts.state(name).extremes
     is_epoch = any(_EPOCH[0] <= extremes.low / unit <= extremes.high / unit <= _EPOCH[1] for unit in (1, 1_000))

@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
 from tasks.columns import column_type
+from tasks.columns.base import ColumnType
 from tasks.columns.timestamp.formats import in_utc
 from tasks.drafting.column_statistics import ColumnStatistics, as_numbers, grow
 from tasks.drafting.sketches import DuplicateCounter, RowSample
@@ -176,6 +178,26 @@ class Facts:
         """The sampled values that are there."""
         return self.sample[name].drop_nulls()
 
+    def of_type(self, name: str) -> ColumnType[Any, Any, Any]:
+        """What the column is a case of; the decisions ask it, and never by its name."""
+        return column_type(self.types[name])
+
+    def is_number(self, name: str) -> bool:
+        return self.of_type(name).dtype.is_numeric()
+
+    def is_time(self, name: str) -> bool:
+        return self.of_type(name).dtype.is_temporal()
+
+    def is_media(self, name: str) -> bool:
+        return self.of_type(name).is_media
+
+    def is_free_text(self, name: str) -> bool:
+        return "lengths" in self.of_type(name).statistics
+
+    def has_categories(self, name: str) -> bool:
+        """Whether its values are few and come again, as those of categories and truth values do."""
+        return "categories" in self.of_type(name).statistics
+
     def is_unique(self, name: str) -> bool:
         """Whether each row has a value of its own there, but for rows that stand there twice as a whole."""
         state, num_again = self.state(name), self.profile.num_duplicates
@@ -184,7 +206,7 @@ class Facts:
 
     def is_whole(self, name: str) -> bool:
         """Whether the column holds whole numbers, as codes, counts and identifiers do."""
-        return self.types[name] == "number" and self.profile.surveys[name].is_whole
+        return self.is_number(name) and self.profile.surveys[name].is_whole
 
     def estimate(self, num_sampled: int) -> int:
         """How many rows of the table so many rows of the sample stand for."""
@@ -199,7 +221,8 @@ def facts(profile: SourceProfile, types: Mapping[str, ColumnTypeName], written: 
 
 def _at_rest(values: pl.Series, to: ColumnTypeName, written: NumberFormat) -> pl.Series:
     """Images and audio stay what the sample has of them, their sizes."""
-    numbers = as_numbers(values, written) if to == "number" else None
+    of_type = column_type(to)
+    numbers = as_numbers(values, written) if of_type.dtype.is_numeric() else None
     if numbers is not None:
         return numbers
-    return values if to in ("image", "audio") else column_type(to).cast(values)
+    return values if of_type.is_media else of_type.cast(values)

@@ -38,7 +38,7 @@ def find_constants(facts: Facts, skip: Collection[str]) -> list[Finding]:
     findings = []
     for name in facts.names:
         state = facts.state(name)
-        if name in skip or facts.types[name] in ("image", "audio"):
+        if name in skip or facts.is_media(name):
             continue
         if state.num_present < min(FEWEST_VALUES, facts.num_rows):
             message = f"{name} has a value in {state.num_present:,} of {facts.num_rows:,} rows: too few to learn from"
@@ -61,10 +61,10 @@ def find_split(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 
 def _why_identifier(facts: Facts, name: str) -> str | None:
-    state, kind = facts.state(name), facts.types[name]
-    if facts.num_rows < FEWEST_ROWS or not facts.is_unique(name) or kind in ("image", "audio", "timestamp", "boolean"):
+    state, dtype = facts.state(name), facts.of_type(name).dtype
+    if facts.num_rows < FEWEST_ROWS or not facts.is_unique(name) or not (dtype.is_numeric() or dtype == pl.String):
         return None
-    if kind == "number":
+    if dtype.is_numeric():
         if not facts.is_whole(name):
             return None
         if _counts_up(facts, name):

@@ -71,7 +71,7 @@ def _cells(draft: DraftedPipeline, name: str) -> Sequence[str]:
 
 
 def _examples(draft: DraftedPipeline, name: str) -> Iterable[str]:
-    if draft.facts.types[name] in ("image", "audio"):
+    if draft.facts.is_media(name):
         return ("bytes",)
     values = draft.facts.profile.sample[name].drop_nulls().head(200).unique(maintain_order=True).head(3)
     return (_short(str(value), _LONGEST_EXAMPLE) for value in values)

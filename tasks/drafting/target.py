@@ -13,6 +13,7 @@ from tasks.drafting.column_statistics import as_numbers
 from tasks.drafting.profile import Facts
 from tasks.drafting.roles import ID_WORDS
 from tasks.errors import UserError, did_you_mean
+from tasks.ingestion.description import FEW_CLASSES
 from tasks.params.config import Task
 from tasks.sources.base import SPLIT, NumberFormat
 
@@ -32,8 +33,6 @@ _MEASURED = frozenset(_AMOUNTS.split())
 _PLACE_AND_TIME_WORDS = frozenset("date datetime day hour lat latitude lon longitude month time timestamp year".split())  # noqa: SIM905
 """When and where: hardly ever what is asked for."""
 
-_FEW_CLASSES = 20
-"""As ingest has it: a target of so few distinct whole numbers names classes."""
 _NOTABLE = 2.0
 """A score below which a column is not worth naming as what else it could have been."""
 _MAX_CLASSES = 100
@@ -91,7 +90,7 @@ def first_part(facts: Facts, skip: Collection[str]) -> TargetGuess:
 def task_of(facts: Facts, name: str) -> Task:
     """As ingest infers it: few distinct whole numbers are classes, other numbers are amounts."""
     num_distinct = facts.profile.surveys[name].num_distinct
-    if facts.types[name] == "number" and not (facts.is_whole(name) and num_distinct <= _FEW_CLASSES):
+    if facts.is_number(name) and not (facts.is_whole(name) and num_distinct <= FEW_CLASSES):
         return "regression"
     return "binary" if num_distinct == 2 else "multiclass"
 
@@ -99,13 +98,13 @@ def task_of(facts: Facts, name: str) -> Task:
 def _problem(facts: Facts, name: str) -> str | None:
     """Why the column cannot be a target."""
     survey = facts.profile.surveys[name]
-    if facts.types[name] in ("image", "audio", "timestamp"):
+    if facts.is_media(name) or facts.is_time(name):
         return f"holds values of the type {facts.types[name]}, which no model here predicts"
     if survey.num_present == 0:
         return "has no value in any row"
     if survey.num_distinct < 2:
         return "has the same value in all rows"
-    if facts.types[name] != "number" and (survey.num_distinct > MAX_CATEGORIES or survey.longest > MAX_LENGTH):
+    if not facts.is_number(name) and (survey.num_distinct > MAX_CATEGORIES or survey.longest > MAX_LENGTH):
         return "holds too many or too long values to be classes"
     return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tasks.columns import column_type, inferred_type
+from tasks.columns import TYPE_NAMES, column_type, inferred_type
 from tasks.errors import UserError, did_you_mean
 from tasks.ingestion.survey import Survey
 from tasks.params.config import ColumnTypeName, Role, Task
@@ -12,7 +12,7 @@ from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 
-_FEW_CLASSES = 20
+FEW_CLASSES = 20
 """A target of at most so many distinct whole numbers names classes, unless the user says otherwise."""
 
 _HEADER_HINT = ", or, when the first line names the columns and was taken for a row, set ingest.source.header to true"
@@ -51,15 +51,10 @@ def _type_of(name: str, config: Ingest, rows: Source, survey: Survey) -> ColumnT
     override = config.columns.get(name)
     chosen = override.type if override and override.type else rows.types.get(name) or inferred_type(survey)
     if survey.num_present and column_type(chosen).is_media != survey.is_bytes:
-        holds = (
-            "bytes, which only an image or audio can be" if survey.is_bytes else f"no bytes, which {_a(chosen)} needs"
-        )
+        media = " or ".join(name for name in TYPE_NAMES if column_type(name).is_media)
+        holds = f"bytes, which only {media} can be" if survey.is_bytes else f"no bytes, which the type {chosen} needs"
         raise UserError(f"ingest.columns.{name}.type: {chosen}, but the column holds {holds}; correct the type")
     return chosen
-
-
-def _a(chosen: str) -> str:
-    return f"an {chosen}" if chosen == "image" else chosen
 
 
 def _check_names(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> None:
@@ -101,7 +96,7 @@ def _task(config: Ingest, target_type: ColumnTypeName, survey: Survey) -> Task:
         raise UserError(
             f"{where} has the same value in all rows, so there is nothing to predict; choose another target"
         )
-    if target_type == "number":
+    if column_type(target_type).dtype.is_numeric():
         return _regression(where, survey)
     if not survey.could_be_classes:
         raise UserError(
@@ -112,15 +107,15 @@ def _task(config: Ingest, target_type: ColumnTypeName, survey: Survey) -> Task:
 
 def _is_regression(config: Ingest, inferred: ColumnTypeName, survey: Survey) -> bool:
     if config.task == "auto":
-        return inferred == "number" and not _names_classes(config, survey)
+        return column_type(inferred).dtype.is_numeric() and not _names_classes(config, survey)
     return config.task == "regression"
 
 
 def _names_classes(config: Ingest, survey: Survey) -> bool:
     """Whether a number target is rather a class: few whole numbers, and nobody said that it is a number."""
     override = config.columns.get(config.target)
-    is_declared = override is not None and override.type == "number"
-    return survey.is_whole and survey.num_distinct <= _FEW_CLASSES and not is_declared
+    is_declared = override is not None and override.type is not None and column_type(override.type).dtype.is_numeric()
+    return survey.is_whole and survey.num_distinct <= FEW_CLASSES and not is_declared
 
 
 def _regression(where: str, survey: Survey) -> Task:

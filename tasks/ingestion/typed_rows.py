@@ -117,13 +117,14 @@ def _without(values: pl.Series, missing: tuple[str, ...]) -> pl.Series:
 def _reading(name: str, chosen: ColumnTypeName, config: Ingest, column_survey: Survey) -> ColumnReading:
     override = config.columns.get(name)
     given = override.format if override else None
-    is_text = column_survey.storage == "text"
+    is_text, dtype = column_survey.storage == "text", column_type(chosen).dtype
     return ColumnReading(
         type=chosen,
-        format=(given or column_survey.format)
-        if column_type(chosen).dtype.is_temporal() and (is_text or given)
-        else None,
-        whole=name == config.target and chosen == "category" and is_text and column_survey.is_whole,
+        format=(given or column_survey.format) if dtype.is_temporal() and (is_text or given) else None,
+        whole=name == config.target
+        and not column_type(chosen).dtype.is_numeric()
+        and is_text
+        and column_survey.is_whole,
     )
 
 

@@ -74,13 +74,13 @@ def make_project(root: Path, params: str = TINY, store: Path | None = None) -> P
 def draft_suites(project: Project) -> None:
     """The suites that `modelwright add` would have drafted."""
     from tasks import files
-    from tasks.drafting.add import draft_suite
+    from tasks.drafting.suite import suite_of_source
     from tasks.params.file import load_params
     from tasks.validation.accepted import empty
 
     for name, pipeline in load_params(project.params).pipelines.items():
         if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists():
-            files.write_json(project.pipeline(name).suite, draft_suite(project, name, pipeline.ingest))
+            files.write_json(project.pipeline(name).suite, suite_of_source(project, name, pipeline.ingest))
             files.write_json(project.pipeline(name).accepted, empty())
 
 

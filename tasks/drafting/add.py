@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from tasks import files
+from tasks.drafting.params_text import dumped, read_document
+from tasks.drafting.suite import suite_of_source
 from tasks.errors import UserError
 from tasks.params.file import check_pipeline, pipelines_in
-from tasks.params.ingest import Ingest
 from tasks.paths import Project
-from tasks.tables import storage
 from tasks.validation.accepted import empty
 
 
@@ -29,13 +25,13 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
     if source is not None:
         _set_source(block, source, project.root, file)
     pipeline = check_pipeline(file, name, block)
-    document, content = _read_document(project.params)
+    document, content = read_document(project.params)
     if name in content:
         raise UserError(f"{project.params}: already has a pipeline {name}; add it under another name with --name")
     suite = project.pipeline(name).suite
     written = [project.params]
     if not suite.exists():
-        drafted = draft_suite(project, name, pipeline.ingest)
+        drafted = suite_of_source(project, name, pipeline.ingest)
         files.write_json(suite, drafted)
         written.insert(0, suite)
     accepted = project.pipeline(name).accepted
@@ -43,23 +39,8 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
         files.write_json(accepted, empty())
         written.insert(0, accepted)
     content[name] = block
-    files.write_text(project.params, _dumped(document))
+    files.write_text(project.params, dumped(document))
     return written
-
-
-def draft_suite(project: Project, name: str, config: Ingest) -> dict[str, Any]:
-    """Ingests the source into a temporary folder, and drafts expectations from all of its rows."""
-    from tasks import ingest
-    from tasks.sources import source
-    from tasks.sources.base import Place
-    from tasks.validation.expectations import draft_suite as draft
-
-    rows = source(config.source, Place(root=project.root, downloads=project.downloads))
-    with tempfile.TemporaryDirectory(prefix="modelwright-") as folder:
-        table = Path(folder) / "raw"
-        # The digest is the stage's to record; nothing of the suite depends on it.
-        dataset = ingest.write_rows(config, rows, "", table)
-        return draft(name, dataset, storage.read_parts(table))
 
 
 def _read_block(file: Path) -> tuple[str, Any]:
@@ -67,28 +48,7 @@ def _read_block(file: Path) -> tuple[str, Any]:
     if len(blocks) != 1:
         raise UserError(f"{file}: holds {len(blocks)} pipelines ({', '.join(blocks)}); keep one in it")
     name = next(iter(blocks))
-    return name, _read_document(file)[1][name]
-
-
-def _read_document(path: Path) -> tuple[Any, Any]:
-    """The file with its comments, and the mapping of pipelines in it."""
-    pipelines_in(path)
-    document = _round_trip().load(path.read_text(encoding="utf-8"))
-    return document, document["pipelines"]
-
-
-def _round_trip() -> YAML:
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 4096  # lines stay as a person has broken them
-    yaml.preserve_quotes = True
-    return yaml
-
-
-def _dumped(document: Any) -> str:
-    text = io.StringIO()
-    _round_trip().dump(document, text)
-    return text.getvalue()
+    return name, read_document(file)[1][name]
 
 
 def _set_source(block: Any, given: str, root: Path, file: Path) -> None:

@@ -78,9 +78,9 @@ def redraft(project: Project, name: str, *, write: bool = False) -> Redraft:
     if paths.raw.is_dir():
         drafted = draft_suite(name, read_dataset(paths.dataset), storage.read_parts(paths.raw))
     else:
-        from tasks.drafting.add import draft_suite as draft_from_source
+        from tasks.drafting.suite import suite_of_source
 
-        drafted = draft_from_source(project, name, config)
+        drafted = suite_of_source(project, name, config)
     changes = differences(kept, drafted)
     merged = merge(kept, drafted, changes)
     written = write and merged != kept

@@ -1,7 +1,8 @@
-"""params.yaml with one block more, all else in it as it was."""
+"""The text of params.yaml: read with its comments, and written with one block more and all else as it was."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from tasks.drafting.block import indented
 from tasks.errors import UserError
+from tasks.params.file import pipelines_in, read_yaml
 
 HEAD = "# yaml-language-server: $schema=params.schema.json\n\npipelines:\n"
 
@@ -27,7 +29,7 @@ def with_block(path: Path, name: str, block: str) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     head = text if text.endswith("\n") else text + newline
     appended = head + indented(block, _column_of_names(text)).replace("\n", newline)
-    return appended if _is_right(appended, before, name) else _round_trip(text, name, block)
+    return appended if _is_right(appended, before, name) else _inserted(text, name, block)
 
 
 def check_name_is_free(path: Path, name: str) -> None:
@@ -36,9 +38,21 @@ def check_name_is_free(path: Path, name: str) -> None:
         raise UserError(f"{path}: already has a pipeline {name}; give another name")
 
 
-def _text(path: Path) -> str:
-    from tasks.params.file import read_yaml
+def read_document(path: Path) -> tuple[Any, Any]:
+    """The file with its comments, and the mapping of pipelines in it."""
+    pipelines_in(path)
+    document = _round_trip().load(path.read_text(encoding="utf-8"))
+    return document, document["pipelines"]
 
+
+def dumped(document: Any) -> str:
+    """The file's text, sequences indented as the project's own files have them."""
+    yaml = _round_trip()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    return _text_of(document, yaml)
+
+
+def _text(path: Path) -> str:
     read_yaml(path)
     with path.open(encoding="utf-8", newline="") as file:
         return file.read()
@@ -76,15 +90,24 @@ def _is_right(text: str, before: dict[str, Any], name: str) -> bool:
     return {key: value for key, value in blocks.items() if key != name} == before and name in blocks
 
 
-def _round_trip(text: str, name: str, block: str) -> str:
-    """Through ruamel, which keeps comments, and moves some of them."""
-    import io
-
+def _round_trip() -> YAML:
     yaml = YAML()
-    yaml.width, yaml.preserve_quotes = 4096, True
+    # Lines stay as a person has broken them.
+    yaml.width = 4096
+    yaml.preserve_quotes = True
+    return yaml
+
+
+def _inserted(text: str, name: str, block: str) -> str:
+    """Through ruamel, which keeps comments, and moves some of them."""
+    yaml = _round_trip()
     document = yaml.load(text)
     document["pipelines"][name] = yaml.load(block)[name]
     document["pipelines"].fa.set_block_style()
-    content = io.StringIO()
-    yaml.dump(document, content)
-    return content.getvalue()
+    return _text_of(document, yaml)
+
+
+def _text_of(document: Any, yaml: YAML) -> str:
+    text = io.StringIO()
+    yaml.dump(document, text)
+    return text.getvalue()

@@ -1,7 +1,8 @@
-"""The suite of expectations to begin with, drafted from what the rows were found to be: they are not read again."""
+"""The suite of expectations to begin with: drafted from the profile of the rows, or from a source that has none."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tasks.columns import column_type
@@ -15,8 +16,25 @@ from tasks.tables.dataset import Column, Dataset
 from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, DataProfile
 
 
+def suite_of_source(project: Project, name: str, config: Ingest) -> dict[str, Any]:
+    """Ingests the source into a temporary folder, and drafts expectations from all of its rows."""
+    from tempfile import TemporaryDirectory
+
+    from tasks import ingest
+    from tasks.sources import source
+    from tasks.tables import storage
+    from tasks.validation.expectations import draft_suite
+
+    rows = source(config.source, Place(root=project.root, downloads=project.downloads))
+    with TemporaryDirectory(prefix="modelwright-") as folder:
+        table = Path(folder) / "raw"
+        # The digest is the stage's to record; nothing of the suite depends on it.
+        dataset = ingest.write_rows(config, rows, "", table)
+        return draft_suite(name, dataset, storage.read_parts(table))
+
+
 def drafted_suite(project: Project, name: str, config: Ingest, profile: SourceProfile) -> dict[str, Any]:
-    """As `modelwright expect` would draft it from the ingested rows. Raises UserError where ingest would."""
+    """As `suite_of_source` would draft it, without reading the rows again. Raises UserError where ingest would."""
     from dataclasses import replace
 
     from tasks.ingestion.description import describe

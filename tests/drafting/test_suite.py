@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.drafting.add import draft_suite
 from tasks.drafting.pipeline import init_pipeline
+from tasks.drafting.suite import suite_of_source
 from tasks.params.file import load_pipeline
 from tasks.paths import Project
 from tests.shared_data import shared
@@ -37,7 +37,7 @@ def suites(root: Path, source: Path) -> tuple[dict, dict]:
     init_pipeline(project, "mine", str(source))
     written = json.loads(project.pipeline("mine").suite.read_text())
     config = load_pipeline(project.params, "mine").ingest
-    return written, json.loads(json.dumps(draft_suite(project, "mine", config)))
+    return written, json.loads(json.dumps(suite_of_source(project, "mine", config)))
 
 
 @pytest.mark.parametrize("content", TABLES.values(), ids=TABLES.keys())

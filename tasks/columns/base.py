@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.model_input.inputs import Block, Field
 from tasks.params.config import ColumnTypeName, Config
+from tasks.repair.repair import Repair
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+    from tasks.params.clean import CleanColumn
 
 State = TypeVar("State")
 Settings = TypeVar("Settings", bound=Config)
@@ -119,8 +123,14 @@ class ColumnType(Generic[State, Settings, Encoded]):
     asks_values: ClassVar[bool] = True
     """Whether `fits` needs `could_be` of every part. Types that the counts tell of do without: it is one more pass."""
 
-    is_prose: ClassVar[bool] = False
-    """Whether a value is text to be read, and not a number, a name or a file."""
+    is_text: ClassVar[bool] = False
+    """Whether a value is text as somebody wrote it: such a column may turn out to hold numbers, or personal data."""
+
+    has_many_inputs: ClassVar[bool] = False
+    """Whether a value has more inputs than boosted trees can look through in time."""
+
+    clean_settings: ClassVar[frozenset[str]] = frozenset()
+    """The settings of `clean.columns.NAME` that mean something for such a column."""
 
     @property
     def is_media(self) -> bool:
@@ -158,6 +168,14 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         """Why a row that stays should be looked at, as text; missing where there is no reason."""
         return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
+
+    def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
+        """What `clean` does to each value. `own`: the column's settings; `settings`: the type's section of `clean`."""
+        return Repair()
+
+    def thumbnail(self, content: bytes | None, side: int) -> NDArray[np.uint8] | None:
+        """A media file as a picture, [H, W] or [H, W, 3] with at most `side` pixels a side; None: it cannot be read."""
+        raise NotImplementedError
 
     def served_type(self, sample: pl.Series) -> str | None:
         """What the signature of the served model promises of a value, by MLflow's name; None: nothing.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Sequence
 from typing import Literal
@@ -82,6 +83,11 @@ def repaired(values: pl.Series, repair: Repair | None) -> pl.Series:
     if repair.unit is not None and values.dtype == pl.Datetime("us"):
         return values.dt.truncate({"year": "1y", "month": "1mo", "day": "1d", "hour": "1h"}[repair.unit])
     return values
+
+
+def down_to(value: float, width: float | None) -> float:
+    """A number as `width` makes it coarser."""
+    return value if width is None else math.floor(value / width) * width
 
 
 def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:

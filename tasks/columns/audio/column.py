@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.audio.sound import Clip, Spectrogram, begins_as_sound, decode, draw
-from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, expectation, round_significant
+from tasks.columns.audio.sound import Clip, Spectrogram, begins_as_sound, decode, draw, thumbnail
+from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
 from tasks.columns.served import served_bytes
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
@@ -72,6 +72,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
     name: ClassVar[ColumnTypeName] = "audio"
     dtype: ClassVar[pl.DataType] = pl.Binary()
     encoding: ClassVar[type[Encoding]] = AudioEncoding
+    has_many_inputs: ClassVar[bool] = True
 
     def depict(self, value: bytes) -> Depiction:
         from tasks.columns.audio.depiction import depict
@@ -96,6 +97,11 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         if chosen.silent != "flag":
             return super().flags(values, settings)
         return _reasons(values, lambda content: _silent(values.name, decode(content), chosen))
+
+    def thumbnail(self, content: bytes | None, side: int) -> NDArray[np.uint8] | None:
+        """Loudness by pitch and time, the clip's own length stretched to the picture's width."""
+        clip = decode(content)
+        return None if clip is None or not len(clip.samples) else thumbnail(clip, side)
 
     def served_type(self, sample: pl.Series) -> str | None:
         return "binary"

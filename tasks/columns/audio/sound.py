@@ -37,6 +37,12 @@ _BLOCK = 1 << 16
 _FINEST_RATIO = 1_000
 """Rates are brought into a ratio of whole numbers up to this; the filter grows with them."""
 
+_THUMBNAIL_RATE = 16_000
+"""Samples a second: all that speech has. Sounds of any rate must share their bands of pitch."""
+
+_LONGEST_THUMBNAIL = 10
+"""Seconds of a clip that a thumbnail shows."""
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -117,6 +123,23 @@ def draw(clip: Clip, shape: Spectrogram) -> NDArray[np.uint8]:
     quietest = 10 ** (-shape.top_db / 10)
     decibels = 10 * np.log10(np.maximum(bands / (bands.max() or 1.0), quietest))
     return np.round((decibels / shape.top_db + 1) * 255).astype(np.uint8)
+
+
+def thumbnail(clip: Clip, side: int) -> NDArray[np.uint8]:
+    """[side, side] bytes: loudness by pitch and time, the clip's own length stretched or squeezed to the width."""
+    from PIL.Image import Resampling, fromarray
+
+    seconds = min(clip.seconds, _LONGEST_THUMBNAIL)
+    shape = Spectrogram(
+        rate=_THUMBNAIL_RATE,
+        num_samples=max(1, round(seconds * _THUMBNAIL_RATE)),
+        # 25 ms every 10 ms, as `normalize` has it by default.
+        window=_THUMBNAIL_RATE // 40,
+        hop=_THUMBNAIL_RATE // 100,
+        n_mels=side,
+        top_db=80,
+    )
+    return np.asarray(fromarray(draw(clip, shape)).resize((side, side), Resampling.BOX))
 
 
 @lru_cache(maxsize=8)

@@ -15,8 +15,10 @@ from tasks.columns.category.target import TargetState, TargetStatistics, scale_o
 from tasks.columns.served import served_text
 from tasks.errors import UserError
 from tasks.params.augment import AugmentCategory
+from tasks.params.clean import CleanCategory, CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeCategory
+from tasks.repair.repair import Repair, repaired
 
 __all__ = ["FEW_CATEGORIES", "MAX_CATEGORIES", "MAX_LENGTH", "CategoryColumn", "CategoryEncoding"]
 
@@ -47,6 +49,10 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
     encoding: ClassVar[type[Encoding]] = CategoryEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
     asks_values: ClassVar[bool] = False
+    is_text: ClassVar[bool] = True
+    clean_settings: ClassVar[frozenset[str]] = frozenset(
+        {"allowed", "replace", "case", "rare", "personal", "generalise.keep"}
+    )
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype == pl.Boolean:
@@ -73,6 +79,21 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         seen = values.drop_nulls().unique().sort().to_list()
         return [expectation("column_values_to_be_in_set", "warning", column=column, value_set=seen)]
+
+    def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
+        """The user's words are brought into the same form as the table's, or they would meet none of them."""
+        assert isinstance(settings, CleanCategory)
+        case = own.case or settings.case
+        form = Repair(
+            white_space="all" if settings.white_space else "keep",
+            unicode=settings.unicode,
+            case="keep" if case == "merge" else case,
+        )
+        replace = {_in_form(old, form): _in_form(new, form) for old, new in own.replace.items()}
+        allowed = None
+        if own.allowed is not None and own.outside != "quarantine":
+            allowed = tuple(_in_form(value, form) for value in own.allowed)
+        return form.model_copy(update={"replace": replace, "allowed": allowed, "keep": own.generalise.keep})
 
     def served_type(self, sample: pl.Series) -> str | None:
         return None if looks_whole(sample) else "string"
@@ -175,3 +196,7 @@ def _with_target(
         impute=encoding.impute,
         target=table,
     )
+
+
+def _in_form(value: str, form: Repair) -> str:
+    return str(repaired(pl.Series([value], dtype=pl.String), form)[0])

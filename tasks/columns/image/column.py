@@ -24,7 +24,6 @@ from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeImage
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
     from torch import Generator, Tensor
 
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*")
@@ -76,6 +75,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
     dtype: ClassVar[pl.DataType] = pl.Binary()
     encoding: ClassVar[type[Encoding]] = ImageEncoding
     asks_values: ClassVar[bool] = False
+    has_many_inputs: ClassVar[bool] = True
 
     def depict(self, value: bytes) -> Depiction:
         from tasks.columns.image.depiction import depict
@@ -105,6 +105,10 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         if _clean_settings(settings).blank != "flag":
             return super().flags(values, settings)
         return _reasons(values, lambda content: _told_of_blank(values.name, content))
+
+    def thumbnail(self, content: bytes | None, side: int) -> NDArray[np.uint8] | None:
+        picture = pixels.decode(content)
+        return None if picture is None else pixels.thumbnail(picture, side)
 
     def served_type(self, sample: pl.Series) -> str | None:
         return "binary"
@@ -164,12 +168,6 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
 
         assert isinstance(settings, AugmentImage)
         return augment_images(block, settings, generator)
-
-
-def decode(content: bytes | None) -> Image | None:
-    """The picture, turned as its EXIF data say; None when the bytes are no picture that Pillow can read."""
-    picture = pixels.decode(content)
-    return None if picture is None else picture.image
 
 
 def _clean_settings(settings: Config | None) -> CleanImage:

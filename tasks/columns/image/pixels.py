@@ -117,6 +117,14 @@ def pixels(picture: DecodedImage, frame: Frame) -> NDArray[np.uint8]:
     return drawn.reshape(frame.height, frame.width, frame.channels).transpose(2, 0, 1)
 
 
+def thumbnail(picture: DecodedImage, side: int) -> NDArray[np.uint8]:
+    """[H, W] bytes of a grey picture, [H, W, 3] of a coloured one: each side as it is, or `side` where it is longer."""
+    from PIL.Image import Resampling
+
+    image = _in_colours(picture.image, picture.channels)
+    return np.asarray(image.resize((min(image.width, side), min(image.height, side)), Resampling.BOX))
+
+
 def for_each(contents: pl.Series, work: Callable[[int, bytes | None], Result]) -> list[Result]:
     """What `work(number, content)` says of each picture, in their order; larger ones are shared among threads."""
 

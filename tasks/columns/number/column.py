@@ -29,8 +29,10 @@ from tasks.columns.number.state import NumberState, impute_value, merged, number
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.augment import AugmentNumber
+from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeNumber
+from tasks.repair.repair import Repair, down_to
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -78,6 +80,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
     encoding: ClassVar[type[Encoding]] = NumberEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes", "moments"})
     asks_values: ClassVar[bool] = False
+    clean_settings: ClassVar[frozenset[str]] = frozenset({"min", "max", "outliers", "generalise.width"})
 
     def could_be(self, values: pl.Series) -> bool:
         """Text such as 007 is no number: read as one it would lose its zeros."""
@@ -118,6 +121,14 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         frame = pl.DataFrame({"infinite": infinite})
         reason = pl.when("infinite").then(pl.lit(f"{values.name} is infinite"))
         return frame.select(reason.alias(values.name)).to_series()
+
+    def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
+        """Bounds are made coarse like the values: else the least possible value would lie below its own bound."""
+        width = own.generalise.width
+        if own.outside == "quarantine":
+            return Repair(width=width)
+        least, most = (None if value is None else down_to(value, width) for value in (own.min, own.max))
+        return Repair(width=width, outside=own.outside, least=least, most=most)
 
     def served_type(self, sample: pl.Series) -> str | None:
         return None if looks_whole(sample) else "double"

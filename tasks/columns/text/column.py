@@ -27,8 +27,10 @@ from tasks.columns.text import byte_pairs
 from tasks.errors import UserError
 from tasks.model_input.inputs import Block, Field
 from tasks.params.augment import AugmentText
+from tasks.params.clean import CleanColumn, CleanText
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeText
+from tasks.repair.repair import Repair
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -94,6 +96,9 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
     encoding: ClassVar[type[Encoding]] = TextEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"lengths"})
     asks_values: ClassVar[bool] = False
+    is_text: ClassVar[bool] = True
+    has_many_inputs: ClassVar[bool] = True
+    clean_settings: ClassVar[frozenset[str]] = frozenset({"replace", "personal", "generalise.keep"})
 
     def could_be(self, values: pl.Series) -> bool:
         return values.dtype == pl.String
@@ -114,6 +119,15 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         blank = values.fill_null("").str.strip_chars().str.len_chars() == 0
         reason = pl.when(pl.col("blank")).then(pl.lit(f"{values.name} is blank"))
         return pl.DataFrame({"blank": blank}).select(reason.alias(values.name)).to_series()
+
+    def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
+        assert isinstance(settings, CleanText)
+        return Repair(
+            white_space="ends" if settings.white_space else "keep",
+            unicode=settings.unicode,
+            replace=dict(own.replace),
+            keep=own.generalise.keep,
+        )
 
     def served_type(self, sample: pl.Series) -> str | None:
         return "string"

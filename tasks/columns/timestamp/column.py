@@ -16,8 +16,10 @@ from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_p
 from tasks.columns.timestamp.formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
+from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeTimestamp, TimestampPart
+from tasks.repair.repair import Repair
 
 __all__ = ["FORMATS", "TimestampColumn", "TimestampEncoding", "ambiguous", "fitting_formats", "parse"]
 
@@ -88,6 +90,7 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
     dtype: ClassVar[pl.DataType] = pl.Datetime("us")
     encoding: ClassVar[type[Encoding]] = TimestampEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes"})
+    clean_settings: ClassVar[frozenset[str]] = frozenset({"generalise.unit"})
     asks_values: ClassVar[bool] = False
 
     def could_be(self, values: pl.Series) -> bool:
@@ -121,6 +124,9 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
 
     def from_profile(self, value: Any) -> datetime:
         return datetime.fromisoformat(value)
+
+    def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
+        return Repair(unit=own.generalise.unit)
 
     def served_type(self, sample: pl.Series) -> str | None:
         return "datetime"

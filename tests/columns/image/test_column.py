@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tasks.columns.image.column import ImageColumn, ImageEncoding, decode
+from tasks.columns.image import pixels
+from tasks.columns.image.column import ImageColumn, ImageEncoding
 from tasks.errors import UserError
 from tasks.params.clean import CleanImage
 from tasks.params.normalize import NormalizeImage
@@ -117,7 +118,7 @@ def test_damaged_bytes_are_at_fault_and_never_crash() -> None:
                 for _ in range(dice.randrange(1, 4)):
                     if damaged:
                         damaged[dice.randrange(len(damaged))] = dice.randrange(256)
-                found = decode(bytes(damaged))
+                found = pixels.decode(bytes(damaged))
                 fault = IMAGE.faults(pl.Series("x", [bytes(damaged)]), CleanImage(blank="keep", min_side=1)).item()
                 assert (found is None) == (fault is not None)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from tasks import files, reports
 from tasks.cleaning.counts import CleaningCounts
 from tasks.cleaning.in_text import Written
-from tasks.cleaning.personal.guard import Guard, Watch, check_settings
+from tasks.cleaning.personal.k_anonymity import k_anonymity
+from tasks.cleaning.personal.look import Watch
+from tasks.cleaning.personal.protection import Guard
 from tasks.cleaning.repairs import learn_repairs
 from tasks.cleaning.rows_under_repair import RowsUnderRepair
+from tasks.cleaning.settings import check_settings
 from tasks.cleaning.sorting import RowSorter, with_task, write_rows
 from tasks.cleaning.table_rules import judge
 from tasks.errors import GateError
@@ -35,10 +39,16 @@ def run(config: Clean, paths: Paths) -> Report:
     tally, watch = CleaningCounts(), Watch(enabled=config.personal.report)
     write_rows(RowSorter(rows, judged, guard, config), tally, watch, paths)
     write_dataset(paths.cleaned, guard.without_dropped(with_task(repairing, tally.classes)))
-    facts = judged.facts | watch.facts(guard) | guard.facts(rows, config) | {"not_read": _ambiguous(written)}
+    facts = judged.facts | watch.facts(guard) | guard.facts | _k_anonymity(rows, config)
+    facts |= {"not_read": _ambiguous(written)}
     files.write_json(paths.cleaning_report, tally.as_dict() | facts)
     _check_share(tally, config, paths)
     return reports.clean(paths)
+
+
+def _k_anonymity(rows: RowsUnderRepair, config: Clean) -> dict[str, Any]:
+    columns = config.personal.k_anonymity
+    return {"k_anonymity": k_anonymity(rows.parts, columns)} if columns else {}
 
 
 def _ambiguous(written: dict[str, Written]) -> dict[str, str]:

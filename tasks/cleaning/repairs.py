@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
 from tasks.cleaning.in_text import Table, Written, find_numbers_in_text
 from tasks.cleaning.outliers import Bounds, learn_bounds
-from tasks.params.clean import Clean, CleanColumn, Outliers
-from tasks.repair.repair import Repair, repaired
+from tasks.cleaning.settings import has_setting, of_column, of_type, outlier_settings
+from tasks.columns import column_type
+from tasks.params.clean import Clean, CleanColumn, Generalise
+from tasks.repair.repair import Repair, down_to, repaired
 from tasks.tables.dataset import Column, Dataset
 
 
@@ -28,82 +29,24 @@ def learn_repairs(table: Table, dataset: Dataset, config: Clean) -> tuple[Datase
     return dataset.model_copy(update={"columns": tuple(columns)}), written
 
 
-def outlier_settings(columns: Iterable[Column], config: Clean) -> dict[str, Outliers]:
-    """The columns of numbers whose outliers are looked for one by one: by iqr or mad."""
-    found = {}
-    for column in columns:
-        own = config.columns.get(column.name, CleanColumn()).outliers
-        settings = own if own is not None else config.number.outliers
-        if column.type == "number" and column.role == "feature" and settings.method in ("iqr", "mad"):
-            found[column.name] = settings
-    return found
-
-
 def _numbers_in_text(table: Table, dataset: Dataset, config: Clean) -> dict[str, Written]:
     if not config.number.in_text:
         return {}
-    told = {name for name, rules in config.columns.items() if rules != CleanColumn()}
     # What the user says of a column's words is said of words.
-    names = [c.name for c in dataset.features if c.type in ("text", "category") and c.name not in told]
+    own_rules = {name for name, rules in config.columns.items() if rules != CleanColumn()}
+    names = [c.name for c in dataset.features if column_type(c.type).is_text and c.name not in own_rules]
     return find_numbers_in_text(table, names)
 
 
 def _first_repair(column: Column, config: Clean, written: Written | None) -> Column:
     """What the settings alone say."""
-    own = config.columns.get(column.name, CleanColumn())
     if written is not None and not written.ambiguous:
         return column.model_copy(update={"type": "number", "repair": Repair(in_text=written.how)})
-    coarser = own.generalise if own.personal == "generalise" else None
-    match column.type:
-        case "number":
-            return _with(column, _number_repair(own))
-        case "category" | "text":
-            repair = _text_repair(column.type, own, config)
-            return _with(column, repair.model_copy(update={"keep": coarser.keep if coarser else None}))
-        case "timestamp":
-            return _with(column, Repair(unit=coarser.unit if coarser else None))
-        case _:
-            return column
-
-
-def _number_repair(own: CleanColumn) -> Repair:
-    width = own.generalise.width if own.personal == "generalise" else None
-    bounds = {name: None if value is None else _down_to(value, width) for name, value in _bounds(own)}
-    outside: Literal["missing", "clip"] = "clip" if own.outside == "clip" else "missing"
-    return Repair(width=width, outside=outside, **(bounds if own.outside != "quarantine" else {}))
-
-
-def _bounds(own: CleanColumn) -> tuple[tuple[str, float | None], ...]:
-    return ("least", own.min), ("most", own.max)
-
-
-def _down_to(value: float, width: float | None) -> float:
-    return value if width is None else math.floor(value / width) * width
-
-
-def _text_repair(kind: Literal["category", "text"], own: CleanColumn, config: Clean) -> Repair:
-    if kind == "text":
-        return Repair(
-            white_space="ends" if config.text.white_space else "keep",
-            unicode=config.text.unicode,
-            replace=dict(own.replace),
-        )
-    case = own.case or config.category.case
-    form = Repair(
-        white_space="all" if config.category.white_space else "keep",
-        unicode=config.category.unicode,
-        case="keep" if case == "merge" else case,
-    )
-    # The user's words are brought into the same form as the table's.
-    in_form = {_in_form(old, form): _in_form(new, form) for old, new in own.replace.items()}
-    allowed = None
-    if own.allowed is not None and own.outside != "quarantine":
-        allowed = tuple(_in_form(value, form) for value in own.allowed)
-    return form.model_copy(update={"replace": in_form, "allowed": allowed})
-
-
-def _in_form(value: str, form: Repair) -> str:
-    return str(repaired(pl.Series([value], dtype=pl.String), form)[0])
+    own = of_column(config, column)
+    if own.personal != "generalise":
+        # Settings of a protection that is not chosen do nothing.
+        own = own.model_copy(update={"generalise": Generalise()})
+    return _with(column, column_type(column.type).repair(own, of_type(config, column)))
 
 
 def _with(column: Column, repair: Repair) -> Column:
@@ -129,20 +72,19 @@ def _with_categories(table: Table, columns: list[Column], config: Clean) -> list
 
 
 def _case(column: Column, config: Clean) -> str:
-    own = config.columns.get(column.name, CleanColumn()).case
-    return (own or config.category.case) if column.type == "category" else "keep"
+    return (of_column(config, column).case or config.category.case) if has_setting(column, "case") else "keep"
 
 
 def _rare(column: Column, config: Clean) -> float:
-    own = config.columns.get(column.name, CleanColumn()).rare
-    if column.type != "category" or column.role != "feature":
+    if not has_setting(column, "rare") or column.role != "feature":
         return 0.0
+    own = of_column(config, column).rare
     return config.category.rare if own is None else own
 
 
 def _count(counts: Counter[str], values: pl.Series) -> None:
-    found = values.drop_nulls().value_counts()
-    counts.update(dict(zip(found[values.name].to_list(), found["count"].to_list(), strict=True)))
+    rows = values.drop_nulls().value_counts()
+    counts.update(dict(zip(rows[values.name].to_list(), rows["count"].to_list(), strict=True)))
 
 
 def _counted(column: Column, counts: Counter[str], merges: bool, rare: float, config: Clean) -> Column:
@@ -195,5 +137,5 @@ def _clipped(column: Column, bounds: Bounds | None) -> Column:
     if bounds is None:
         return column
     repair = column.repair or Repair()
-    low, high = (_down_to(bound, repair.width) for bound in (bounds.low, bounds.high))
+    low, high = (down_to(bound, repair.width) for bound in (bounds.low, bounds.high))
     return column.model_copy(update={"repair": repair.model_copy(update={"low": low, "high": high})})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from tasks.cleaning.settings import of_type
 from tasks.columns import column_type
 from tasks.columns.base import ColumnType
 from tasks.params.clean import Clean, CleanColumn
-from tasks.params.config import Config
-from tasks.tables.dataset import Column, Dataset
+from tasks.tables.dataset import Dataset
 from tasks.tables.quarantine import add_findings, no_findings
 
 
@@ -36,13 +36,6 @@ def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFr
         reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
         found = add_findings(found, f"doubtful_{column.type}", reasons)
     return found
-
-
-def of_type(config: Clean, column: Column) -> Config | None:
-    """The section for columns of this type; none where there is nothing to set."""
-    settings = getattr(config, column.type, None)
-    assert settings is None or isinstance(settings, Config)
-    return settings
 
 
 def _impossible(values: pl.Series, own: CleanColumn) -> pl.Series:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.cleaning.counts import Changed, CleaningCounts, changes
-from tasks.cleaning.personal.guard import Guard, Watch
-from tasks.cleaning.personal.look import PersonalSamples, look
+from tasks.cleaning.personal.look import PersonalSamples, Watch, look
+from tasks.cleaning.personal.protection import Guard
 from tasks.cleaning.row_rules import find_flags
 from tasks.cleaning.rows_under_repair import RowsUnderRepair
 from tasks.cleaning.table_rules import Judged

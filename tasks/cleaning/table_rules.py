@@ -11,8 +11,8 @@ from tasks.cleaning.labels.suspicious import suspicious_labels
 from tasks.cleaning.near.images import near_images
 from tasks.cleaning.near.texts import near_texts
 from tasks.cleaning.outliers import isolated, learn_bounds, outside
-from tasks.cleaning.repairs import outlier_settings
 from tasks.cleaning.rows_under_repair import RowsUnderRepair
+from tasks.cleaning.settings import has_setting, outlier_settings
 from tasks.params.clean import Action, Clean
 
 
@@ -75,7 +75,7 @@ def _outliers(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
             if chosen:
                 judged.add(rows, outside(rows.parts, chosen), action)
         judged.facts["outliers"] = {name: None if b is None else asdict(b) for name, b in bounds.items()}
-    numbers = rows.dataset.names_of_type("number")
+    numbers = [column.name for column in rows.dataset.features if has_setting(column, "outliers")]
     if config.number.outliers.method == "isolation_forest" and numbers:
         found = isolated(rows.parts, numbers, config.number.outliers)
         judged.add(rows, found, "quarantine" if config.number.outliers.action == "quarantine" else "flag")

@@ -26,9 +26,6 @@ _MOST_TREES = 600
 
 _MOST_ROUNDS, _FEWEST_ROUNDS = 60, 10
 
-_LINEAR = ("text", "image", "audio")
-"""Types with more inputs than trees can look through in time."""
-
 
 @dataclass(frozen=True, eq=False)
 class FeatureEncoder:
@@ -61,8 +58,8 @@ def learn_encoder(rows: pl.DataFrame, features: Mapping[str, ColumnTypeName]) ->
 
     A column from which nothing can be learnt, such as one without any value, is left out.
     """
-    linear = any(kind in _LINEAR for kind in features.values())
-    encodings = {name: _encoding(rows[name], kind, linear) for name, kind in features.items()}
+    linear = any(column_type(type_name).has_many_inputs for type_name in features.values())
+    encodings = {name: _encoding(rows[name], type_name, linear) for name, type_name in features.items()}
     return FeatureEncoder({name: encoding for name, encoding in encodings.items() if encoding is not None}, linear)
 
 
@@ -116,8 +113,8 @@ def _trees(num_classes: int, seed: int) -> Any:
     )
 
 
-def _encoding(values: pl.Series, kind: ColumnTypeName, linear: bool) -> Encoding | None:
-    of_type, settings = column_type(kind), _settings(kind, linear)
+def _encoding(values: pl.Series, type_name: ColumnTypeName, linear: bool) -> Encoding | None:
+    of_type, settings = column_type(type_name), _settings(type_name, linear)
     try:
         encoding = of_type.finish(of_type.fit(values, settings), settings)
     except UserError:
@@ -126,11 +123,11 @@ def _encoding(values: pl.Series, kind: ColumnTypeName, linear: bool) -> Encoding
     return encoding
 
 
-def _settings(kind: ColumnTypeName, linear: bool) -> Config:
-    if kind == "category" and not linear:
-        return NormalizeCategory(encode="ordinal")
-    settings = getattr(Normalize(), kind)
+def _settings(type_name: ColumnTypeName, linear: bool) -> Config:
+    settings = getattr(Normalize(), type_name)
     assert isinstance(settings, Config)
+    if isinstance(settings, NormalizeCategory) and not linear:
+        return NormalizeCategory(encode="ordinal")
     return settings
 
 

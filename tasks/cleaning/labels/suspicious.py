@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
 from tasks.cleaning.labels.models import ClassModel, FeatureEncoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
+from tasks.columns import column_type
 from tasks.params.clean import CleanLabels
 from tasks.params.config import ColumnTypeName
 from tasks.tables.dataset import Dataset
@@ -94,7 +95,7 @@ def _survey(parts: Parts, dataset: Dataset, settings: CleanLabels) -> tuple[Coun
 
 def _judges(sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], settings: CleanLabels) -> _Judges:
     learnt = pl.concat(sample)
-    encoder = learn_encoder(learnt, _kinds(dataset))
+    encoder = learn_encoder(learnt, _types(dataset))
     matrix = encoder.matrix(learnt)
     numbers = class_numbers(learnt[dataset.target.name], classes)
     fold_of = np.repeat(np.arange(len(sample)), [rows.height for rows in sample])
@@ -156,15 +157,14 @@ def _folds(rows: pl.DataFrame, num_folds: int) -> NDArray[np.int64]:
 
 
 def _small(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
-    """Images and sounds as small pictures, infinite numbers as missing ones."""
-    changed = [
-        thumbnails(rows[column.name], column.type) for column in dataset.features if column.type in ("image", "audio")
-    ]
-    numbers = [pl.col(name) for name in dataset.names_of_type("number")]
+    """Media as small pictures, infinite numbers as missing ones."""
+    media = [column for column in dataset.features if column_type(column.type).is_media]
+    pictures = [thumbnails(rows[column.name], column.type) for column in media]
+    numbers = [pl.col(column.name) for column in dataset.features if rows[column.name].dtype.is_float()]
     finite = [pl.when(number.is_finite()).then(number) for number in numbers]
-    return rows.with_columns(*changed, *finite)
+    return rows.with_columns(*pictures, *finite)
 
 
-def _kinds(dataset: Dataset) -> dict[str, ColumnTypeName]:
-    """The types of the features as `_small` leaves them."""
-    return {column.name: "image" if column.type == "audio" else column.type for column in dataset.features}
+def _types(dataset: Dataset) -> dict[str, ColumnTypeName]:
+    """The types of the features as `_small` leaves them: it makes PNG files of all media."""
+    return {column.name: "image" if column_type(column.type).is_media else column.type for column in dataset.features}

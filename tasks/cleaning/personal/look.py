@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from tasks.cleaning.personal.kinds import INSIDE, KINDS, Inside, Kind, PersonalKind
-from tasks.cleaning.personal.protection import masked
+from tasks.cleaning.personal.protection import Guard, masked
 from tasks.cleaning.personal.words import kinds_by_name
+from tasks.columns import column_type
 from tasks.columns.base import round_significant
 from tasks.columns.category.column import CategoryColumn
-from tasks.params.config import ColumnTypeName, Config
+from tasks.params.config import Config
 from tasks.tables.dataset import Column
 from tasks.tables.row_hashes import row_hashes
 from tasks.tables.samples import HASH, smallest
@@ -25,7 +27,6 @@ _LONGEST = 2_000
 _EMPTY = pl.DataFrame(schema={HASH: pl.UInt64(), "value": pl.String()})
 _NUM_EXAMPLES = 3
 _FREE_TEXT_WORDS = 3
-_LOOKED_AT = ("number", "category", "text")
 
 
 class PersonalColumn(Config):
@@ -48,7 +49,7 @@ class PersonalSample:
     """The values of one column with the smallest hashes; none once a number was seen that is not whole."""
 
     name: str
-    type: ColumnTypeName
+    is_numeric: bool
     sample: pl.DataFrame
     is_open: bool
 
@@ -62,7 +63,7 @@ def look(rows: pl.DataFrame, columns: Sequence[Column]) -> PersonalSamples:
     These are the values with the smallest hashes (see `tasks.tables.samples`), which any cut of the rows into parts
     and any order of them leave the same. Numbers must be whole to be anybody's number.
     """
-    return tuple(_look(rows[column.name], column) for column in columns if column.type in _LOOKED_AT)
+    return tuple(_look(rows[column.name]) for column in columns if _may_be_personal(column))
 
 
 def merge(first: PersonalSamples, second: PersonalSamples) -> PersonalSamples:
@@ -75,13 +76,39 @@ def personal_columns(looks: PersonalSamples) -> list[PersonalColumn]:
     return [found for look in looks if look.is_open and not look.sample.is_empty() for found in _judged(look)]
 
 
-def _look(values: pl.Series, column: Column) -> PersonalSample:
+class Watch:
+    """Looks for personal data in the parts that pass by."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._samples: PersonalSamples | None = None
+
+    def add(self, new: PersonalSamples) -> None:
+        """What one part looks like."""
+        if self._enabled:
+            self._samples = new if self._samples is None else merge(self._samples, new)
+
+    def facts(self, guard: Guard) -> dict[str, Any]:
+        """The columns that look like personal data, and what becomes of them."""
+        if self._samples is None:
+            return {}
+        columns = [column.model_dump(mode="json") for column in personal_columns(self._samples)]
+        return {"personal": [one | {"treatment": guard.how.get(one["column"], "none")} for one in columns]}
+
+
+def _may_be_personal(column: Column) -> bool:
+    of_type = column_type(column.type)
+    return of_type.is_text or of_type.dtype.is_numeric()
+
+
+def _look(values: pl.Series) -> PersonalSample:
+    is_numeric = values.dtype.is_numeric()
     present = values.drop_nulls()
-    if column.type == "number":
+    if is_numeric:
         present = present.cast(pl.Float64).drop_nans()
         if not (present.floor() == present).all():
-            return PersonalSample(column.name, column.type, _EMPTY, is_open=False)
-    return PersonalSample(column.name, column.type, _smallest(present), is_open=True)
+            return PersonalSample(values.name, is_numeric, _EMPTY, is_open=False)
+    return PersonalSample(values.name, is_numeric, _smallest(present), is_open=True)
 
 
 def _smallest(values: pl.Series) -> pl.DataFrame:
@@ -93,9 +120,9 @@ def _smallest(values: pl.Series) -> pl.DataFrame:
 
 def _merged(one: PersonalSample, other: PersonalSample) -> PersonalSample:
     if not (one.is_open and other.is_open):
-        return PersonalSample(one.name, one.type, _EMPTY, is_open=False)
+        return PersonalSample(one.name, one.is_numeric, _EMPTY, is_open=False)
     both = pl.concat([one.sample, other.sample]).unique(HASH)
-    return PersonalSample(one.name, one.type, smallest(both, SAMPLE), is_open=True)
+    return PersonalSample(one.name, one.is_numeric, smallest(both, SAMPLE), is_open=True)
 
 
 def _judged(look: PersonalSample) -> Iterator[PersonalColumn]:
@@ -106,7 +133,7 @@ def _judged(look: PersonalSample) -> Iterator[PersonalColumn]:
     found = _whole(look, values)
     if found is not None:
         yield found
-    elif look.type != "number":
+    elif not look.is_numeric:
         kinds = INSIDE if _is_free_text(values) else [kind for kind in INSIDE if kind.in_any_text]
         yield from (inside for kind in kinds if (inside := _inside(look.name, kind, values)) is not None)
 
@@ -119,7 +146,7 @@ def _whole(look: PersonalSample, values: pl.Series) -> PersonalColumn | None:
 
 
 def _possible(look: PersonalSample) -> list[Kind]:
-    if look.type != "number":
+    if not look.is_numeric:
         return list(KINDS)
     return [kind for kind in KINDS if kind.kind in ("phone", "card", "national_number")]
 
@@ -128,7 +155,7 @@ def _fit(
     look: PersonalSample, kind: Kind, values: pl.Series, supported: frozenset[str]
 ) -> tuple[tuple[bool, float], PersonalColumn] | None:
     named = kind.word in supported or (kind.kind == "national_number" and "national_number" in supported)
-    if named and look.type == "number" and kind.digits is not None:
+    if named and look.is_numeric and kind.digits is not None:
         values = values.str.zfill(kind.digits)
     pattern = kind.pattern if named else kind.alone
     if pattern is None:

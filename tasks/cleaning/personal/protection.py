@@ -1,14 +1,19 @@
-"""Personal data made harmless: masked for people to read, or hashed with a key that no file holds."""
+"""Personal data made harmless: dropped, masked for people to read, or hashed with a key that no file holds."""
 
 from __future__ import annotations
 
 import hmac
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
 from tasks.columns.category.column import CategoryColumn
 from tasks.errors import UserError
+from tasks.params.clean import Clean, Protection
+from tasks.tables.dataset import Dataset
 
 MIN_KEY_BYTES = 16
 """128 bits. NIST SP 800-131A asks for 112 at least; RFC 2104 (Krawczyk, Bellare, Canetti 1997) advises as many as the
@@ -16,6 +21,56 @@ hash has, 32 bytes, which is what the command in the message makes."""
 
 _CHECKED = b"modelwright: which key was used"
 _CHECK_DIGITS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """Which columns are dropped, masked or hashed on their way out of the stage; `key` is that of the hashes."""
+
+    how: Mapping[str, Protection] = field(default_factory=dict)
+    key: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, config: Clean, dataset: Dataset) -> Guard:
+        """Raises UserError when a column is to be hashed and the environment has no key."""
+        names = [column.name for column in dataset.columns if column.name in config.columns]
+        how = {name: own for name in names if (own := config.columns[name].personal) is not None}
+        key = hash_key(config.personal.hash_key) if "hash" in how.values() else None
+        return cls(how=how, key=key)
+
+    @property
+    def private(self) -> frozenset[str]:
+        """Columns whose values are in no report."""
+        return frozenset(self.how)
+
+    def protected(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The rows as they may leave. What is generalised was so when values were put right."""
+        for name, how in self.how.items():
+            match how:
+                case "drop":
+                    rows = rows.drop(name)
+                case "mask":
+                    rows = rows.with_columns(masked(rows[name]))
+                case "hash":
+                    assert self.key is not None
+                    rows = rows.with_columns(hashed(rows[name], self.key))
+                case "generalise":
+                    pass
+        return rows
+
+    def as_it_came(self, raw: pl.DataFrame, repaired: pl.DataFrame) -> pl.DataFrame:
+        """The raw rows, but for columns whose values must not be kept as fine as they came."""
+        return raw.with_columns(repaired[name] for name, how in self.how.items() if how == "generalise")
+
+    def without_dropped(self, dataset: Dataset) -> Dataset:
+        """The columns that are left."""
+        left = tuple(column for column in dataset.columns if self.how.get(column.name) != "drop")
+        return dataset.model_copy(update={"columns": left})
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Which key was used, without telling it."""
+        return {} if self.key is None else {"hash_key": key_check(self.key)}
 
 
 def masked(values: pl.Series) -> pl.Series:

@@ -68,9 +68,9 @@ class CleaningCounts:
     def as_dict(self) -> dict[str, Any]:
         """The counts and examples for cleaning.json."""
         changed = {
-            column: {"num_changed": found.count, "examples": found.examples}
-            for column, found in sorted(self._changed.items())
-            if found.count
+            column: {"num_changed": change.count, "examples": change.examples}
+            for column, change in sorted(self._changed.items())
+            if change.count
         }
         return {
             "num_rows_in": self.num_rows_in,
@@ -89,8 +89,8 @@ class _ByRule:
         self.counts: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
 
-    def add(self, found: pl.DataFrame) -> None:
-        for (rule,), rows in found.select(RULE, REASON).group_by(RULE, maintain_order=True):
+    def add(self, findings: pl.DataFrame) -> None:
+        for (rule,), rows in findings.select(RULE, REASON).group_by(RULE, maintain_order=True):
             name = str(rule)
             self.counts[name] += rows.height
             examples = self._examples.setdefault(name, [])

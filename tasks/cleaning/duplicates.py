@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
 from tasks.parallel import parallel_map
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import cell_sums
@@ -32,8 +32,8 @@ A duplicate agrees in all 256 bits: two different rows of a thousand million wou
 class RepeatedRows:
     """Rows that repeat an earlier one, and rows that contradict another one."""
 
-    duplicates: Found
-    conflicts: Found
+    duplicates: Findings
+    conflicts: Findings
 
 
 def find_repeats(parts: Parts, dataset: Dataset) -> RepeatedRows:
@@ -50,11 +50,11 @@ def find_repeats(parts: Parts, dataset: Dataset) -> RepeatedRows:
             file.write(records.tobytes())
             num_rows += len(records)
         if num_rows == 0:
-            return RepeatedRows(nothing_found(), nothing_found())
+            return RepeatedRows(empty_findings(), empty_findings())
         again, against = zip(*(_repeated(some) for some in _ranges(file, num_rows)), strict=True)
     return RepeatedRows(
-        _found(again, "duplicate", "the same values stand in an earlier row"),
-        _found(against, "conflict", f"rows with the same features have another {target}"),
+        _findings(again, "duplicate", "the same values stand in an earlier row"),
+        _findings(against, "conflict", f"rows with the same features have another {target}"),
     )
 
 
@@ -115,6 +115,6 @@ def _as_the_one_before(records: NDArray[np.void], names: tuple[str, ...]) -> NDA
     return same
 
 
-def _found(rows: tuple[NDArray[np.int64], ...], rule: str, reason: str) -> Found:
+def _findings(rows: tuple[NDArray[np.int64], ...], rule: str, reason: str) -> Findings:
     numbers = np.concatenate(rows)
-    return found_rows(pl.Series(numbers), rule, [reason] * len(numbers))
+    return findings_of(pl.Series(numbers), rule, [reason] * len(numbers))

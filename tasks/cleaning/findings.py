@@ -1,4 +1,4 @@
-"""What a rule over the whole table found: row numbers, with rule, reason and score."""
+"""The findings of a rule over the whole table: row numbers, with rule, reason and score."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROW = "_row"
 Parts = Callable[[], Iterator[pl.DataFrame]]
 """Reads the rows once more, part by part, each with `ROW`; parts may be empty, and numbers may have gaps."""
 
-Found = pl.DataFrame
+Findings = pl.DataFrame
 """row Int64, rule String, reason String, score Float64 (missing where a rule has none): sorted, at most one a row."""
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -23,14 +23,14 @@ SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-def nothing_found() -> Found:
+def empty_findings() -> Findings:
     """No row at all."""
     return pl.DataFrame(schema=SCHEMA)
 
 
-def found_rows(
+def findings_of(
     rows: pl.Series, rule: str, reasons: pl.Series | Sequence[str], scores: pl.Series | Sequence[float] | None = None
-) -> Found:
+) -> Findings:
     """The rows of these numbers, each found by `rule` for its own reason."""
     given = pl.Series("score", scores if scores is not None else [None] * len(rows), dtype=pl.Float64)
     columns = [

@@ -54,8 +54,8 @@ def find_numbers_in_text(table: Table, columns: Sequence[str]) -> dict[str, Writ
         left = {name: candidate for name, candidate in left.items() if _still_fits(candidate, part[name])}
         if not left:
             break
-    found = {name: candidate for name, candidate in left.items() if candidate.varies}
-    return {name: _decided(candidate) for name, candidate in found.items()}
+    numeric = {name: candidate for name, candidate in left.items() if candidate.varies}
+    return {name: _decided(candidate) for name, candidate in numeric.items()}
 
 
 def _still_fits(candidate: _NumberStyle, values: pl.Series) -> bool:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
 from tasks.columns.base import round_significant
 from tasks.columns.quantiles import Histogram, histogram, merged
 from tasks.params.clean import Outliers
@@ -60,34 +60,34 @@ def learn_bounds(parts: Parts, columns: Mapping[str, Outliers]) -> dict[str, Bou
     tasks.columns.quantiles). None for a column without numbers, without spread (the quartiles are the same number, or
     most numbers are the median), or with bounds that no double holds.
     """
-    seen = {name: histogram(np.empty(0)) for name in columns}
+    histograms = {name: histogram(np.empty(0)) for name in columns}
     for part in parts():
         for name in columns:
             values = part[name]
-            seen[name] = merged(seen[name], histogram(values.filter(values.is_finite()).to_numpy()))
-    return {name: _bounds(seen[name], settings) for name, settings in columns.items()}
+            histograms[name] = merged(histograms[name], histogram(values.filter(values.is_finite()).to_numpy()))
+    return {name: _bounds(histograms[name], settings) for name, settings in columns.items()}
 
 
-def outside(parts: Parts, bounds: Mapping[str, Bounds | None]) -> Found:
+def outside(parts: Parts, bounds: Mapping[str, Bounds | None]) -> Findings:
     """Rows with a number beyond its column's bounds; of several, the one that is farthest in spreads.
 
     The score is the distance beyond the bound in spreads: interquartile ranges (iqr) or MADs / 0.6745 (mad).
     """
     known = {name: one for name, one in bounds.items() if one is not None}
-    found = [_outside(part, known) for part in parts()] if known else []
-    return pl.concat([nothing_found(), *found])
+    findings = [_outside(part, known) for part in parts()] if known else []
+    return pl.concat([empty_findings(), *findings])
 
 
-def _bounds(seen: Histogram, settings: Outliers) -> Bounds | None:
-    if not seen.count:
+def _bounds(numbers: Histogram, settings: Outliers) -> Bounds | None:
+    if not numbers.count:
         return None
     match settings.method:
         case "iqr":
-            low, high = (float(quartile) for quartile in seen.quantiles(np.array([0.25, 0.75])))
+            low, high = (float(quartile) for quartile in numbers.quantiles(np.array([0.25, 0.75])))
             spread, reach = high - low, settings.factor or _IQR_FACTOR
         case "mad":
-            low = high = seen.quantile(0.5)
-            spread, reach = _mad(seen, low) / _MAD_OF_NORMAL, settings.factor or _MAD_FACTOR
+            low = high = numbers.quantile(0.5)
+            spread, reach = _mad(numbers, low) / _MAD_OF_NORMAL, settings.factor or _MAD_FACTOR
         case _:
             raise AssertionError(f"{settings.method} has no bounds")
     low, high = low - reach * spread, high + reach * spread
@@ -97,29 +97,31 @@ def _bounds(seen: Histogram, settings: Outliers) -> Bounds | None:
     return Bounds(**dict(zip(("low", "high", "spread"), rounded, strict=True)), method=settings.method)
 
 
-def _mad(seen: Histogram, median: float) -> float:
+def _mad(numbers: Histogram, median: float) -> float:
     """The median distance from the median."""
-    values, counts = seen.weighted_values()
+    values, counts = numbers.weighted_values()
     with np.errstate(over="ignore"):
         distances = np.abs(values - median)
     order = np.argsort(distances, kind="stable")
     ends = np.cumsum(counts[order])
-    middle = np.array([(seen.count - 1) // 2, seen.count // 2])
+    middle = np.array([(numbers.count - 1) // 2, numbers.count // 2])
     low, high = distances[order][np.searchsorted(ends, middle, side="right")]
     return float(low / 2 + high / 2)
 
 
-def _outside(part: pl.DataFrame, bounds: Mapping[str, Bounds]) -> Found:
+def _outside(part: pl.DataFrame, bounds: Mapping[str, Bounds]) -> Findings:
     """The rows of one part that are beyond any of the bounds."""
     numbers = np.stack([_numbers(part[name], one) for name, one in bounds.items()], axis=1)
     beyond = np.stack([_beyond(numbers[:, place], one) for place, one in enumerate(bounds.values())], axis=1)
     rows = np.flatnonzero((beyond > 0).any(axis=1))
     farthest = np.argmax(beyond[rows], axis=1)
     names = list(bounds)
-    told = [(names[column], value) for column, value in zip(farthest, numbers[rows, farthest].tolist(), strict=True)]
-    reasons = [_reason(name, value, bounds[name]) for name, value in told]
+    extremes = [
+        (names[column], value) for column, value in zip(farthest, numbers[rows, farthest].tolist(), strict=True)
+    ]
+    reasons = [_reason(name, value, bounds[name]) for name, value in extremes]
     scores = [round_significant(score) for score in beyond[rows, farthest].tolist()]
-    return found_rows(part[ROW].gather(rows), RULE, reasons, scores)
+    return findings_of(part[ROW].gather(rows), RULE, reasons, scores)
 
 
 def _numbers(values: pl.Series, bounds: Bounds) -> NDArray[np.float64]:
@@ -140,7 +142,7 @@ def _reason(name: str, value: float, bounds: Bounds) -> str:
     return f"{name} is {short if short != limit else repr(value)}, {side} {limit} ({bounds.method})"
 
 
-def isolated(parts: Parts, columns: Sequence[str], settings: Outliers) -> Found:
+def isolated(parts: Parts, columns: Sequence[str], settings: Outliers) -> Findings:
     """The share of the rows that stand out most, by all their numbers; of rows that tie at the limit, none.
 
     A row's score is s(x) of an isolation forest (Liu, Ting and Zhou, 2008), in (0, 1): near 1 for rows that random cuts
@@ -149,7 +151,7 @@ def isolated(parts: Parts, columns: Sequence[str], settings: Outliers) -> Found:
     """
     known = _learning_rows(parts, columns)
     if known is None or known.is_empty():
-        return nothing_found()
+        return empty_findings()
     medians = {name: _median(known[name]) for name in columns}
     forest = _forest(_matrix(known, medians), settings.seed)
     scored = [(part[ROW].to_numpy(), _scores(forest, _matrix(part, medians))) for part in parts()]
@@ -158,7 +160,7 @@ def isolated(parts: Parts, columns: Sequence[str], settings: Outliers) -> Found:
     reasons = [
         f"numbers stand apart from those of other rows (isolation forest, {score:.2f})" for score in scores[chosen]
     ]
-    return found_rows(pl.Series(rows[chosen]), RULE, reasons, scores[chosen].tolist())
+    return findings_of(pl.Series(rows[chosen]), RULE, reasons, scores[chosen].tolist())
 
 
 def _learning_rows(parts: Parts, columns: Sequence[str]) -> pl.DataFrame | None:

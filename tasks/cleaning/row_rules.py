@@ -16,26 +16,26 @@ def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataF
     """Rule and reason for each row that must go, as tasks.tables.quarantine keeps them; `rows` are repaired."""
     target = dataset.target.name
     no_target = pl.when(rows[target].is_null()).then(pl.lit(f"{target} is missing"))
-    found = add_findings(no_findings(rows.height), "missing_target", rows.select(no_target).to_series())
+    findings = add_findings(no_findings(rows.height), "missing_target", rows.select(no_target).to_series())
     for column in (*dataset.features, dataset.target):
         values = rows[column.name]
         reasons = column_type(column.type).faults(values, of_type(config, column))
-        found = add_findings(found, f"unusable_{column.type}", reasons)
+        findings = add_findings(findings, f"unusable_{column.type}", reasons)
         own = config.columns.get(column.name)
         if own is not None and own.outside == "quarantine":
-            found = add_findings(found, "impossible", _impossible(values, own))
-    return found
+            findings = add_findings(findings, "impossible", _impossible(values, own))
+    return findings
 
 
 def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFrame:
     """Rule and reason for each row that stays and should be looked at, such as one with a blank image."""
-    found = no_findings(rows.height)
+    findings = no_findings(rows.height)
     for column in dataset.features:
         if type(column_type(column.type)).flags is ColumnType.flags:
             continue
         reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
-        found = add_findings(found, f"doubtful_{column.type}", reasons)
-    return found
+        findings = add_findings(findings, f"doubtful_{column.type}", reasons)
+    return findings
 
 
 def _impossible(values: pl.Series, own: CleanColumn) -> pl.Series:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Found, nothing_found
+from tasks.cleaning.findings import ROW, Findings, empty_findings
 from tasks.cleaning.row_rules import find_faults
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
@@ -28,8 +28,8 @@ class RowsUnderRepair:
         self.files = storage.part_files(folder)
         self._config = config
         self._starts: list[int] = [0]
-        self._faults: list[Found] = []
-        self._gone: Found = nothing_found()
+        self._faults: list[Findings] = []
+        self._dropped: Findings = empty_findings()
 
     def parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """The rows that are left, part by part, with `ROW`; all columns, or those that are named."""
@@ -57,7 +57,7 @@ class RowsUnderRepair:
             self._starts.append(self._starts[-1] + rows.height)
             yield self._left(len(self._faults) - 1, rows)
 
-    def _examined(self, file: Path) -> tuple[pl.DataFrame, Found]:
+    def _examined(self, file: Path) -> tuple[pl.DataFrame, Findings]:
         rows = self._repaired(None, file)
         return rows, _sparse(find_faults(rows, self.dataset, self._config))
 
@@ -68,25 +68,25 @@ class RowsUnderRepair:
         numbered = rows.with_columns(pl.Series(ROW, self._numbers(number), dtype=pl.Int64))
         return numbered.filter(self.taken_out(number)[RULE].is_null())
 
-    def take_out(self, found: Found) -> None:
+    def take_out(self, findings: Findings) -> None:
         """From now on these rows are gone."""
-        self._gone = pl.concat([self._gone, found]).sort("row")
+        self._dropped = pl.concat([self._dropped, findings]).sort("row")
 
     def taken_out(self, number: int) -> pl.DataFrame:
         """Rule and reason for each row of a part, missing for those that stay."""
-        return self.aligned(number, pl.concat([self._faults[number], self._gone]))
+        return self.aligned(number, pl.concat([self._faults[number], self._dropped]))
 
-    def aligned(self, number: int, found: Found) -> pl.DataFrame:
-        """Of what was found the rows of one part: rule, reason and score for each row, missing where there is none."""
+    def aligned(self, number: int, findings: Findings) -> pl.DataFrame:
+        """Of the findings those of one part: rule, reason and score for each row, missing where there is none."""
         start, stop = self._starts[number], self._starts[number + 1]
-        here = found.filter(pl.col("row").is_between(start, stop, closed="left"))
+        here = findings.filter(pl.col("row").is_between(start, stop, closed="left"))
         every = pl.DataFrame({"row": self._numbers(number)}, schema={"row": pl.Int64})
         joined = every.join(here, on="row", how="left", maintain_order="left")
         return joined.select(pl.col("rule").alias(RULE), pl.col("reason").alias(REASON), "score")
 
-    def find(self, number: int, found: pl.DataFrame) -> Found:
+    def find(self, number: int, findings: pl.DataFrame) -> Findings:
         """What was found in one part, a line a row, as row numbers of the whole table."""
-        return _moved(_sparse(found), self._starts[number])
+        return _moved(_sparse(findings), self._starts[number])
 
     def _numbers(self, number: int) -> NDArray[np.int64]:
         return np.arange(self._starts[number], self._starts[number + 1])
@@ -98,9 +98,9 @@ def repaired_rows(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     return pl.DataFrame([repaired(rows[column.name], column.repair) for column in kept])
 
 
-def _sparse(found: pl.DataFrame) -> Found:
+def _sparse(findings: pl.DataFrame) -> Findings:
     """A line for each row that was found, numbered from 0."""
-    with_numbers = found.with_row_index("row").filter(pl.col(RULE).is_not_null())
+    with_numbers = findings.with_row_index("row").filter(pl.col(RULE).is_not_null())
     return pl.DataFrame(
         {
             "row": with_numbers["row"].cast(pl.Int64),
@@ -111,5 +111,5 @@ def _sparse(found: pl.DataFrame) -> Found:
     )
 
 
-def _moved(found: Found, start: int) -> Found:
-    return found.with_columns(pl.col("row") + start)
+def _moved(findings: Findings, start: int) -> Findings:
+    return findings.with_columns(pl.col("row") + start)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tasks.cleaning.duplicates import find_repeats
-from tasks.cleaning.findings import Found
+from tasks.cleaning.findings import Findings
 from tasks.cleaning.labels.suspicious import suspicious_labels
 from tasks.cleaning.near.images import near_images
 from tasks.cleaning.near.texts import near_texts
@@ -20,16 +20,16 @@ from tasks.params.clean import Action, Clean
 class Judged:
     """The rows to look at, by rule, and what else is worth telling."""
 
-    flagged: list[Found] = field(default_factory=list)
+    flagged: list[Findings] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, rows: RowsUnderRepair, found: Found, action: Action) -> None:
+    def add(self, rows: RowsUnderRepair, findings: Findings, action: Action) -> None:
         """Takes the rows out, or notes them."""
         match action:
             case "quarantine":
-                rows.take_out(found)
+                rows.take_out(findings)
             case "flag":
-                self.flagged.append(found)
+                self.flagged.append(findings)
             case "keep":
                 pass
 
@@ -77,5 +77,5 @@ def _outliers(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
         judged.facts["outliers"] = {name: None if b is None else asdict(b) for name, b in bounds.items()}
     numbers = [column.name for column in rows.dataset.features if has_setting(column, "outliers")]
     if config.number.outliers.method == "isolation_forest" and numbers:
-        found = isolated(rows.parts, numbers, config.number.outliers)
-        judged.add(rows, found, "quarantine" if config.number.outliers.action == "quarantine" else "flag")
+        findings = isolated(rows.parts, numbers, config.number.outliers)
+        judged.add(rows, findings, "quarantine" if config.number.outliers.action == "quarantine" else "flag")

@@ -85,16 +85,16 @@ def split_column(name: str | None, role: Role, dataset: Dataset) -> Column:
 
 
 def _only_one_with(role: Role, dataset: Dataset) -> Column:
-    found = [column for column in dataset.columns if column.role == role]
-    if not found:
+    columns = [column for column in dataset.columns if column.role == role]
+    if not columns:
         raise UserError(
             f"split: no column has the role {role}; give one that role (ingest.columns.COLUMN.role: {role}), "
             "or name it in split.column"
         )
-    if len(found) > 1:
-        names = ", ".join(column.name for column in found)
+    if len(columns) > 1:
+        names = ", ".join(column.name for column in columns)
         raise UserError(f"split: several columns have the role {role}: {names}; name the one that counts: split.column")
-    return found[0]
+    return columns[0]
 
 
 def refuse_feature(column: Column, role: Role) -> None:

@@ -50,9 +50,9 @@ def _parts_named(values: pl.Series) -> pl.Series:
     given = values.cast(pl.String).str.strip_chars().str.to_lowercase()
     unknown = values.filter(~given.is_in(list(_SPELLINGS)).fill_null(value=False))
     if len(unknown):
-        said = "nothing" if unknown[0] is None else repr(unknown[0])
+        shown = "nothing" if unknown[0] is None else repr(unknown[0])
         raise UserError(
-            f"split.column: column {values.name} holds {said} in {len(unknown):,} rows; "
+            f"split.column: column {values.name} holds {shown} in {len(unknown):,} rows; "
             f"known are {', '.join(_SPELLINGS)}; correct them in the source"
         )
     return given.replace_strict(_SPELLINGS, return_dtype=pl.String)

@@ -61,8 +61,8 @@ def _counted(
     all_known = not any(rows[name].null_count() for rows in read([name]))
     columns = [name] if all_known else list(dict.fromkeys([name, *dataset.content_names]))
     salt = str(config.seed)
-    found = [np.unique(group_positions(rows, name, dataset, salt), return_counts=True) for rows in read(columns)]
-    places, which = np.unique(np.concatenate([places for places, _ in found]), return_inverse=True)
+    counted = [np.unique(group_positions(rows, name, dataset, salt), return_counts=True) for rows in read(columns)]
+    places, which = np.unique(np.concatenate([places for places, _ in counted]), return_inverse=True)
     counts = np.zeros(len(places), dtype=np.int64)
-    np.add.at(counts, which, np.concatenate([counts for _, counts in found]))
+    np.add.at(counts, which, np.concatenate([counts for _, counts in counted]))
     return places, counts

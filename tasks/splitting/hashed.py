@@ -48,13 +48,13 @@ def exact_cuts(config: HashSplit, dataset: Dataset, read: Read) -> Cuts:
 
     Holds a position for each row, 8 bytes. Only identical rows, which stay together, can move a count.
     """
-    found: dict[str, list[NDArray[np.float64]]] = {}
+    positions_of: dict[str, list[NDArray[np.float64]]] = {}
     for rows in read(dataset.content_names):
         places = pl.DataFrame({"place": positions(rows, dataset.content_names, str(config.seed))})
         by_class = places.with_columns(_classes(rows, dataset).alias("class")).partition_by("class", as_dict=True)
         for (name,), of_class in by_class.items():
-            found.setdefault(name, []).append(of_class["place"].to_numpy())
-    ordered = {name: np.sort(np.concatenate(found[name])) for name in sorted(found)}
+            positions_of.setdefault(name, []).append(of_class["place"].to_numpy())
+    ordered = {name: np.sort(np.concatenate(positions_of[name])) for name in sorted(positions_of)}
     counts = np.array([len(places) for places in ordered.values()], dtype=np.int64)
     num_test, num_validation = sizes(config, int(counts.sum()))
     test = quotas(counts, num_test)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from tasks.cleaning.findings import ROW, SCHEMA, Found, Parts
+from tasks.cleaning.findings import ROW, SCHEMA, Findings, Parts
 from tasks.cleaning.outliers import RULE, Bounds, isolated, learn_bounds, outside
 from tasks.params.clean import Outliers
 
@@ -144,7 +144,7 @@ def table(num_rows: int = 400) -> pl.DataFrame:
     return with_numbers(pl.DataFrame(numbers, schema=NAMES))
 
 
-def isolated_rows(frame: pl.DataFrame, size: int = 1_000, how: Outliers = FOREST) -> Found:
+def isolated_rows(frame: pl.DataFrame, size: int = 1_000, how: Outliers = FOREST) -> Findings:
     return isolated(in_parts(frame, size), NAMES, how)
 
 

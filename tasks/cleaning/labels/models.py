@@ -71,9 +71,9 @@ class ClassModel:
 
     def probabilities(self, matrix: Any, num_classes: int) -> NDArray[np.float64]:
         """[N, num_classes]: 0 for classes that the model never saw."""
-        told = np.zeros((matrix.shape[0], num_classes))
-        told[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
-        return told
+        probabilities = np.zeros((matrix.shape[0], num_classes))
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
+        return probabilities
 
 
 def fit_classes(matrix: Any, classes: NDArray[np.int64], *, linear: bool, seed: int) -> ClassModel | None:

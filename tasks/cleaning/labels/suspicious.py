@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
 from tasks.cleaning.labels.models import ClassModel, FeatureEncoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
 from tasks.columns import column_type
@@ -33,7 +33,7 @@ _DECIMALS = 9
 """To which probabilities are rounded: the last bits depend on where in a batch a row stands."""
 
 
-def suspicious_labels(parts: Parts, dataset: Dataset, settings: CleanLabels) -> Found:
+def suspicious_labels(parts: Parts, dataset: Dataset, settings: CleanLabels) -> Findings:
     """Rows of another class, by models of the other folds: some class has at least its average probability among rows
     that are given it, and more than the class that the row is given.
 
@@ -48,11 +48,11 @@ def suspicious_labels(parts: Parts, dataset: Dataset, settings: CleanLabels) -> 
     counts, sample = _survey(parts, dataset, settings)
     judged = sorted(label for label, count in counts.items() if count >= settings.folds)
     if len(judged) < 2 or not dataset.features:
-        return nothing_found()
+        return empty_findings()
     judges = _judges(sample, dataset, sorted(counts), settings)
-    rows, given, told = _out_of_fold(parts, dataset, judges)
+    rows, given, probabilities = _out_of_fold(parts, dataset, judges)
     return _confident(
-        rows, given, told, judges.classes, [label in judged for label in judges.classes], dataset.target.name
+        rows, given, probabilities, judges.classes, [label in judged for label in judges.classes], dataset.target.name
     )
 
 
@@ -69,12 +69,12 @@ class _Judges:
         self, rows: pl.DataFrame, folds: NDArray[np.int64], given: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """[N, K], each row by the model of its fold; what no model can judge is what it is said to be."""
-        told = np.eye(len(self.classes))[given]
+        probabilities = np.eye(len(self.classes))[given]
         for fold, model in enumerate(self.models):
             own = np.flatnonzero(folds == fold)
             if model is not None and len(own):
-                told[own] = model.probabilities(self.encoder.matrix(rows[own]), len(self.classes))
-        return np.asarray(told.round(_DECIMALS))
+                probabilities[own] = model.probabilities(self.encoder.matrix(rows[own]), len(self.classes))
+        return np.asarray(probabilities.round(_DECIMALS))
 
 
 def _survey(parts: Parts, dataset: Dataset, settings: CleanLabels) -> tuple[Counter[str], list[pl.DataFrame]]:
@@ -108,37 +108,37 @@ def _out_of_fold(
     parts: Parts, dataset: Dataset, judges: _Judges
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Row numbers [N], the classes that they are given [N], and the probabilities of all classes [N, K]."""
-    rows, given, told = [], [], []
+    rows, given, probabilities = [], [], []
     for part in parts():
         hashed = _hashed(part, dataset, judges.salt)
         numbers = class_numbers(hashed[dataset.target.name], judges.classes)
         rows.append(hashed[ROW].to_numpy())
         given.append(numbers)
-        told.append(judges.probabilities(_small(hashed, dataset), _folds(hashed, len(judges.models)), numbers))
-    return np.concatenate(rows), np.concatenate(given), np.concatenate(told)
+        probabilities.append(judges.probabilities(_small(hashed, dataset), _folds(hashed, len(judges.models)), numbers))
+    return np.concatenate(rows), np.concatenate(given), np.concatenate(probabilities)
 
 
 def _confident(
     rows: NDArray[np.int64],
     given: NDArray[np.int64],
-    told: NDArray[np.float64],
+    probabilities: NDArray[np.float64],
     classes: Sequence[str],
     judged: Sequence[bool],
     target: str,
-) -> Found:
+) -> Findings:
     """The rows that some other class claims, with the likeliest of such classes."""
-    everyone = np.arange(len(rows))
-    own = told[everyone, given]
-    enough = [told[given == number, number].mean() if fit else np.inf for number, fit in enumerate(judged)]
-    claims = (told >= np.array(enough)) & (told > own[:, None]) & np.array(judged)[given][:, None]
-    found = np.flatnonzero(claims.any(axis=1))
-    likeliest = np.where(claims[found], told[found], -1).argmax(axis=1)
+    every_row = np.arange(len(rows))
+    own = probabilities[every_row, given]
+    thresholds = [probabilities[given == number, number].mean() if fit else np.inf for number, fit in enumerate(judged)]
+    claims = (probabilities >= np.array(thresholds)) & (probabilities > own[:, None]) & np.array(judged)[given][:, None]
+    suspects = np.flatnonzero(claims.any(axis=1))
+    likeliest = np.where(claims[suspects], probabilities[suspects], -1).argmax(axis=1)
     reasons = [
         f"{target} says {classes[given[row]]}, models that have not seen the row say {classes[other]} "
-        f"({told[row, other]:.1%})".replace("%", " %")
-        for row, other in zip(found, likeliest, strict=True)
+        f"({probabilities[row, other]:.1%})".replace("%", " %")
+        for row, other in zip(suspects, likeliest, strict=True)
     ]
-    return found_rows(pl.Series(rows[found]), RULE, reasons, (1 - own[found]).round(_DECIMALS).tolist())
+    return findings_of(pl.Series(rows[suspects]), RULE, reasons, (1 - own[suspects]).round(_DECIMALS).tolist())
 
 
 def _salt(settings: CleanLabels) -> str:

@@ -82,14 +82,14 @@ class _Search:
         hashes = self._hashes[rows]
         bits = _differing(hashes[:, None], hashes[None])
         near = np.tril(bits <= self._distance, -1)
-        stays = np.ones(len(rows), dtype=np.bool_)
+        kept = np.ones(len(rows), dtype=np.bool_)
         for number in np.flatnonzero(near.any(axis=1)):
-            candidates = np.flatnonzero(near[number] & stays)
+            candidates = np.flatnonzero(near[number] & kept)
             if len(candidates):
                 nearest = candidates[bits[number, candidates].argmin()]
-                stays[number] = False
+                kept[number] = False
                 self.other[rows[number]], self.bits[rows[number]] = rows[nearest], bits[number, nearest]
-        return rows[stays]
+        return rows[kept]
 
     def _not_near(self, rows: Numbers, known: Numbers) -> Numbers:
         """Those of the rows that are near to none of the known ones."""

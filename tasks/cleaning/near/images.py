@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Found, Parts, found_rows
+from tasks.cleaning.findings import ROW, Findings, Parts, findings_of
 from tasks.cleaning.near.hashes import Hashes, near_earlier
 from tasks.columns.image import pixels
 from tasks.columns.image.pixels import Frame
@@ -80,7 +80,7 @@ def _cosines() -> NDArray[np.float64]:
 RULE = "near_duplicate_image"
 
 
-def near_images(parts: Parts, columns: Sequence[str], distance: int) -> Found:
+def near_images(parts: Parts, columns: Sequence[str], distance: int) -> Findings:
     """Rows whose images differ in at most `distance` of 256 bits from those of an earlier row, in every column.
 
     The earlier row stays, and only rows that stay are compared with: of a chain a ~ b ~ c, c stays where it is not near
@@ -98,7 +98,7 @@ def near_images(parts: Parts, columns: Sequence[str], distance: int) -> Found:
         f"{what} of row {other} ({bits} of {NUM_BITS} bits differ)"
         for other, bits in zip(others, near.bits, strict=True)
     ]
-    return found_rows(rows.gather(near.rows), RULE, reasons, pl.Series(1 - near.bits / NUM_BITS))
+    return findings_of(rows.gather(near.rows), RULE, reasons, pl.Series(1 - near.bits / NUM_BITS))
 
 
 def _hashed(part: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.Series, Hashes]:

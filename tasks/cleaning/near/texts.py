@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Found, Parts, found_rows, nothing_found
+from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
 from tasks.cleaning.near.minhash import ALONE, BandFiles, band_files, band_keys, banding, signatures
 from tasks.cleaning.near.shingles import Shingles, jaccard, shingles
 
@@ -31,7 +31,7 @@ bit less alike than was asked for, would take the square of their number."""
 _END = -1
 
 
-def near_texts(parts: Parts, columns: Sequence[str], similarity: float) -> Found:
+def near_texts(parts: Parts, columns: Sequence[str], similarity: float) -> Findings:
     """Rows whose texts are as alike as `similarity` (Jaccard's index) to those of an earlier row, in every column.
 
     The earlier row stays, and only rows that stay are compared with: of a chain a ~ b ~ c, c stays where it is not like
@@ -49,8 +49,8 @@ def near_texts(parts: Parts, columns: Sequence[str], similarity: float) -> Found
             bands.append(band_keys(least, how)[:, _with_text(each)])
         bands.sort_into_buckets()
         with _staying(bands.num_buckets, len(columns)) as staying:
-            found = [_judged(part, columns, similarity, bands, staying) for part in parts()]
-    return pl.concat([nothing_found(), *found])
+            findings = [_judged(part, columns, similarity, bands, staying) for part in parts()]
+    return pl.concat([empty_findings(), *findings])
 
 
 class _Staying:
@@ -107,23 +107,23 @@ def _staying(num_buckets: int, num_columns: int) -> Iterator[_Staying]:
 
 def _judged(
     part: pl.DataFrame, columns: Sequence[str], similarity: float, bands: BandFiles, staying: _Staying
-) -> Found:
+) -> Findings:
     """What is found among a part's rows, all earlier rows having been judged; bands are read on."""
     each = [shingles(part[column], number) for number, column in enumerate(columns)]
     buckets = bands.next_buckets(int(_with_text(each).sum()))
     numbers = np.flatnonzero(_with_text(each))
     rows = part[ROW].to_list()
-    found: list[tuple[int, int, float]] = []
+    matches: list[tuple[int, int, float]] = []
     for place in np.flatnonzero((buckets != ALONE).any(axis=0)):
         own = [int(bucket) for bucket in buckets[:, place] if bucket != ALONE]
         number = int(numbers[place])
         texts = [one.of_text(number) for one in each]
         nearest = _nearest(texts, own, staying)
         if nearest is not None and nearest[1] >= similarity:
-            found.append((rows[number], *nearest))
+            matches.append((rows[number], *nearest))
         else:
             staying.add(rows[number], texts, own)
-    return _told(found, columns)
+    return _findings(matches, columns)
 
 
 def _with_text(each: Sequence[Shingles]) -> NDArray[np.bool_]:
@@ -144,8 +144,8 @@ def _nearest(
     return staying.rows[candidates[best]], float(least[best])
 
 
-def _told(found: Sequence[tuple[int, int, float]], columns: Sequence[str]) -> Found:
+def _findings(matches: Sequence[tuple[int, int, float]], columns: Sequence[str]) -> Findings:
     what = f"{columns[0]} is nearly the text" if len(columns) == 1 else f"{' and '.join(columns)} are nearly the texts"
-    reasons = [f"{what} of row {other} (similarity {alike:.2f})" for _, other, alike in found]
-    rows = pl.Series([row for row, _, _ in found], dtype=pl.Int64)
-    return found_rows(rows, RULE, reasons, [alike for _, _, alike in found])
+    reasons = [f"{what} of row {other} (similarity {alike:.2f})" for _, other, alike in matches]
+    rows = pl.Series([row for row, _, _ in matches], dtype=pl.Int64)
+    return findings_of(rows, RULE, reasons, [alike for _, _, alike in matches])

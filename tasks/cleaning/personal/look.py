@@ -50,7 +50,7 @@ class PersonalSample:
 
     name: str
     is_numeric: bool
-    sample: pl.DataFrame
+    values: pl.DataFrame
     is_open: bool
 
 
@@ -71,9 +71,11 @@ def merge(first: PersonalSamples, second: PersonalSamples) -> PersonalSamples:
     return tuple(_merged(one, other) for one, other in zip(first, second, strict=True))
 
 
-def personal_columns(looks: PersonalSamples) -> list[PersonalColumn]:
+def personal_columns(samples: PersonalSamples) -> list[PersonalColumn]:
     """Every column that looks like personal data, in the table's order, with the share of values that do."""
-    return [found for look in looks if look.is_open and not look.sample.is_empty() for found in _judged(look)]
+    return [
+        column for sample in samples if sample.is_open and not sample.values.is_empty() for column in _judged(sample)
+    ]
 
 
 class Watch:
@@ -121,41 +123,41 @@ def _smallest(values: pl.Series) -> pl.DataFrame:
 def _merged(one: PersonalSample, other: PersonalSample) -> PersonalSample:
     if not (one.is_open and other.is_open):
         return PersonalSample(one.name, one.is_numeric, _EMPTY, is_open=False)
-    both = pl.concat([one.sample, other.sample]).unique(HASH)
+    both = pl.concat([one.values, other.values]).unique()
     return PersonalSample(one.name, one.is_numeric, smallest(both, SAMPLE), is_open=True)
 
 
-def _judged(look: PersonalSample) -> Iterator[PersonalColumn]:
-    values = look.sample["value"].str.strip_chars().sort()
+def _judged(sample: PersonalSample) -> Iterator[PersonalColumn]:
+    values = sample.values["value"].str.strip_chars().sort()
     values = values.filter(values != "")
     if values.is_empty():
         return
-    found = _whole(look, values)
-    if found is not None:
-        yield found
-    elif not look.is_numeric:
+    whole = _whole(sample, values)
+    if whole is not None:
+        yield whole
+    elif not sample.is_numeric:
         kinds = INSIDE if _is_free_text(values) else [kind for kind in INSIDE if kind.in_any_text]
-        yield from (inside for kind in kinds if (inside := _inside(look.name, kind, values)) is not None)
+        yield from (inside for kind in kinds if (inside := _inside(sample.name, kind, values)) is not None)
 
 
-def _whole(look: PersonalSample, values: pl.Series) -> PersonalColumn | None:
+def _whole(sample: PersonalSample, values: pl.Series) -> PersonalColumn | None:
     """The kind that whole values are of: what the name speaks for first, then the largest share."""
-    supported = kinds_by_name(look.name)
-    fits = [fit for kind in _possible(look) if (fit := _fit(look, kind, values, supported)) is not None]
+    supported = kinds_by_name(sample.name)
+    fits = [fit for kind in _possible(sample) if (fit := _fit(sample, kind, values, supported)) is not None]
     return max(fits, key=lambda fit: fit[0])[1] if fits else None
 
 
-def _possible(look: PersonalSample) -> list[Kind]:
-    if not look.is_numeric:
+def _possible(sample: PersonalSample) -> list[Kind]:
+    if not sample.is_numeric:
         return list(KINDS)
     return [kind for kind in KINDS if kind.kind in ("phone", "card", "national_number")]
 
 
 def _fit(
-    look: PersonalSample, kind: Kind, values: pl.Series, supported: frozenset[str]
+    sample: PersonalSample, kind: Kind, values: pl.Series, supported: frozenset[str]
 ) -> tuple[tuple[bool, float], PersonalColumn] | None:
     named = kind.word in supported or (kind.kind == "national_number" and "national_number" in supported)
-    if named and look.is_numeric and kind.digits is not None:
+    if named and sample.is_numeric and kind.digits is not None:
         values = values.str.zfill(kind.digits)
     pattern = kind.pattern if named else kind.alone
     if pattern is None:
@@ -164,14 +166,14 @@ def _fit(
     enough = share >= kind.named_share if named else share >= kind.alone_share and len(valid) >= kind.fewest
     if valid.is_empty() or not enough:
         return None
-    found = PersonalColumn(
-        column=look.name,
+    column = PersonalColumn(
+        column=sample.name,
         kind=kind.kind,
         scheme=kind.scheme,
         share=round_significant(share),
         examples=_examples(valid),
     )
-    return (named, share), found
+    return (named, share), column
 
 
 def _is_free_text(values: pl.Series) -> bool:

@@ -144,16 +144,16 @@ def kinds_by_name(name: str) -> frozenset[str]:
     `own_name` can only be a person's (surname, patient name); `name` may be that of anything. A name that speaks of
     something about the thing (phone model, address count) does not count.
     """
-    said = frozenset(words(folded(name)))
-    found = {kind for kind, listed in _BY_KIND.items() if listed & said}
-    found |= {kind for kind, (first, second) in _BY_PAIR.items() if first & said and second & said}
-    if said & _PERSONS and said & _NAMES:
-        found.add("own_name")
-    if said & (_ANYBODY | _NAMES):
-        found.add("name")
-    if said & _THINGS:
-        found -= {"own_name", "name"}
-    return frozenset(found - _LOOSE if said & _ABOUTS else found)
+    tokens = frozenset(words(folded(name)))
+    kinds = {kind for kind, listed in _BY_KIND.items() if listed & tokens}
+    kinds |= {kind for kind, (first, second) in _BY_PAIR.items() if first & tokens and second & tokens}
+    if tokens & _PERSONS and tokens & _NAMES:
+        kinds.add("own_name")
+    if tokens & (_ANYBODY | _NAMES):
+        kinds.add("name")
+    if tokens & _THINGS:
+        kinds -= {"own_name", "name"}
+    return frozenset(kinds - _LOOSE if tokens & _ABOUTS else kinds)
 
 
 def names_a_person(text: str) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from tasks.cleaning.findings import ROW, SCHEMA, Found, Parts
+from tasks.cleaning.findings import ROW, SCHEMA, Findings, Parts
 from tasks.cleaning.labels.suspicious import RULE, suspicious_labels
 from tasks.params.clean import CleanLabels
 from tasks.params.config import ColumnTypeName
@@ -54,7 +54,7 @@ def flipped(labels: list[str], share: float = 0.05) -> tuple[list[str], NDArray[
     return [following[label] if flip else label for label, flip in zip(labels, wrong, strict=True)], wrong
 
 
-def shares(found: Found, wrong: NDArray[np.bool_]) -> tuple[float, float]:
+def shares(found: Findings, wrong: NDArray[np.bool_]) -> tuple[float, float]:
     """Precision and recall."""
     right = int(wrong[found["row"].to_numpy()].sum())
     return right / max(1, found.height), right / int(wrong.sum())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance, ImageOps
 
-from tasks.cleaning.findings import SCHEMA, Found
+from tasks.cleaning.findings import SCHEMA, Findings
 from tasks.cleaning.near.images import near_images
 from tasks.columns.image import pixels
 from tests.shared_data import shared
@@ -40,7 +40,7 @@ def table(*columns: Sequence[bytes | None]) -> pl.DataFrame:
     return pl.DataFrame([pl.int_range(len(columns[0]), eager=True).alias("_row"), *contents])
 
 
-def found_in(rows: pl.DataFrame, distance: int = DEFAULT) -> Found:
+def found_in(rows: pl.DataFrame, distance: int = DEFAULT) -> Findings:
     return near_images(lambda: iter([rows]), [name for name in rows.columns if name != "_row"], distance)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.cleaning.findings import ROW, SCHEMA, Found, Parts
+from tasks.cleaning.findings import ROW, SCHEMA, Findings, Parts
 from tasks.cleaning.near.minhash import band_keys, banding, signatures
 from tasks.cleaning.near.shingles import jaccard, shingles
 from tasks.cleaning.near.texts import RULE, near_texts
@@ -28,7 +28,7 @@ def in_parts(frame: pl.DataFrame, size: int) -> Parts:
     return lambda: (frame.slice(start, size) for start in range(0, max(frame.height, 1), size))
 
 
-def found(texts: list[str | None], similarity: float = 0.8, size: int = 100) -> Found:
+def found(texts: list[str | None], similarity: float = 0.8, size: int = 100) -> Findings:
     return near_texts(in_parts(numbered(text=texts), size), ["text"], similarity)
 
 

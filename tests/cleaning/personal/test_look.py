@@ -237,8 +237,8 @@ def test_other_types_are_not_looked_at() -> None:
 def test_of_many_values_some_are_looked_at_and_shares_are_about_right() -> None:
     size = 20_000
     mails = pl.DataFrame({"who": [f"p{n}@example.org" if n % 5 else f"p{n}" for n in range(size)]})
-    (seen,) = look(mails, [Column(name="who", type="text", role="feature")])
-    assert seen.sample.height == SAMPLE
+    (sample,) = look(mails, [Column(name="who", type="text", role="feature")])
+    assert sample.values.height == SAMPLE
     (only,) = found_in(mails)
     assert abs(only.share - 0.8) < 0.03
 

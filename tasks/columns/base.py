@@ -123,6 +123,9 @@ class ColumnType(Generic[State, Settings, Encoded]):
     asks_values: ClassVar[bool] = True
     """Whether `fits` needs `could_be` of every part. Types that the counts tell of do without: it is one more pass."""
 
+    is_prose: ClassVar[bool] = False
+    """Whether a value is text to be read, and not a number, a name or a file."""
+
     is_text: ClassVar[bool] = False
     """Whether a value is text as somebody wrote it: such a column may turn out to hold numbers, or personal data."""
 

@@ -177,11 +177,11 @@ def single_scores(facts: Facts, target: TargetGuess, features: Sequence[str]) ->
     return scores
 
 
-def _bins(facts: Facts, values: pl.Series) -> Codes | None:
+def _bins(facts: Facts, values: pl.Series) -> Indices | None:
     """[N] the bin of each value; a missing one has its own. None for columns that cannot be cut so."""
     if facts.has_categories(values.name):
-        codes = _codes(values)
-        return codes if codes.max(initial=0) < _MOST_DISTINCT * len(values) else None
+        indices = _category_indices(values)
+        return indices if indices.max(initial=0) < _MOST_DISTINCT * len(values) else None
     if not facts.is_number(values.name):
         return None
     numbers = values.fill_null(float("nan")).to_numpy()

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.audio.sound import Clip, Spectrogram, begins_as_sound, decode, draw, thumbnail
-from tasks.columns.base import ColumnType, Encoding, Expectation, expectation, round_significant
+from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, expectation, round_significant
 from tasks.columns.served import served_bytes
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field

@@ -48,7 +48,7 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
             case "tuple_type" | "list_type":
                 yield f"{path}: {where} must be a list, such as [{problem['input']}]"
             case _:
-                yield f"{path}: {where}: {_said_plainly(problem['msg'])}{_shown(problem['input'])}"
+                yield f"{path}: {where}: {_plain_message(problem['msg'])}{_shown(problem['input'])}"
 
 
 def _one_a_choice(problems: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
@@ -99,7 +99,7 @@ def _next(current: Any, step: int | str) -> Any:
     return tags[str(step)] if step in tags else _member(current, step)
 
 
-def _said_plainly(message: str) -> str:
+def _plain_message(message: str) -> str:
     message = message.removeprefix("Value error, ").replace("a valid dictionary", "a mapping of keys to values")
     message = message.replace("a valid boolean", "true or false")
     return message[0].lower() + message[1:]

@@ -39,7 +39,7 @@ class Pipeline(Config):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_by_hash_unless_told(cls, block: Any) -> Any:
+    def _split_by_hash_by_default(cls, block: Any) -> Any:
         if isinstance(block, Mapping) and isinstance(block.get("split"), Mapping) and "kind" not in block["split"]:
             return {**block, "split": {"kind": "hash", **block["split"]}}
         return block

@@ -79,8 +79,8 @@ class _Learner:
     def finish_without(self, fold: int, states: list[Any], encoding: Encoding) -> Encoding:
         """The encoding for the rows of this fold, by the others."""
         others = reduce(self.of_type.merge, [*states[:fold], *states[fold + 1 :]])
-        found: Encoding = self.of_type.out_of_fold(encoding, others, self.settings)
-        return found
+        encoding_of_fold: Encoding = self.of_type.out_of_fold(encoding, others, self.settings)
+        return encoding_of_fold
 
 
 def num_folds(dataset: Dataset, config: Normalize) -> int:
@@ -129,9 +129,9 @@ def learn(
     classes: set[str] = set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows, of_rows in zip(prefetch(parts), folds if folds is not None else repeat(None)):  # noqa: B905
-            found = pool.map(lambda learner: learner.fit(rows, target, of_rows), learners)  # noqa: B023
-            for learner, seen in zip(learners, found, strict=True):
-                states[learner] = learner.merged(states[learner], seen) if learner in states else seen
+            of_part = pool.map(lambda learner: learner.fit(rows, target, of_rows), learners)  # noqa: B023
+            for learner, state in zip(learners, of_part, strict=True):
+                states[learner] = learner.merged(states[learner], state) if learner in states else state
             if dataset.task != "regression":
                 classes.update(rows[target].unique())
     return _learnt(states, Target(name=target, task=dataset.task, classes=tuple(sorted(classes))), folds is not None)

@@ -105,29 +105,29 @@ class _ColumnProfileState:
             self._count(there.cast(pl.String))
 
     def _count(self, values: pl.Series) -> None:
-        found = dict(values.alias("value").value_counts().iter_rows())
-        if len(self._counts.keys() | found.keys()) > _NUM_COUNTED:
+        counts = dict(values.alias("value").value_counts().iter_rows())
+        if len(self._counts.keys() | counts.keys()) > _NUM_COUNTED:
             # Which ones are counted is decided by who comes first.
-            places = {value: place for place, value in enumerate(values.unique(maintain_order=True).to_list())}
-            new = sorted(found.keys() - self._counts.keys(), key=places.__getitem__)
+            order = {value: index for index, value in enumerate(values.unique(maintain_order=True).to_list())}
+            new = sorted(counts.keys() - self._counts.keys(), key=order.__getitem__)
             kept = self._counts.keys() | set(new[: max(0, _NUM_COUNTED - len(self._counts))])
-            found = {value: count for value, count in found.items() if value in kept}
-        self._counts.update(found)
+            counts = {value: count for value, count in counts.items() if value in kept}
+        self._counts.update(counts)
 
     def profile(self, num_rows: int) -> ColumnProfile:
-        found: dict[str, Any] = {}
+        statistics: dict[str, Any] = {}
         if self._extremes:
-            found |= dict(zip(("minimum", "maximum"), map(_written, self._extremes), strict=True))
+            statistics |= dict(zip(("minimum", "maximum"), map(_written, self._extremes), strict=True))
         if self._moments.count:
             std = self._moments.sample_std
-            found |= {"mean": self._moments.mean, "std": std if math.isfinite(std) else None}
+            statistics |= {"mean": self._moments.mean, "std": std if math.isfinite(std) else None}
         if self._lengths:
-            found |= dict(zip(("shortest", "longest"), self._lengths, strict=True))
+            statistics |= dict(zip(("shortest", "longest"), self._lengths, strict=True))
         if "categories" in self._statistics and self._column.role not in WITHOUT_VALUES:
             frequent = sorted(self._counts.items(), key=lambda one: (-one[1], one[0]))[:NUM_CATEGORIES]
-            found |= {"num_categories": len(self._counts), "categories": dict(frequent)}
+            statistics |= {"num_categories": len(self._counts), "categories": dict(frequent)}
         missing = round_significant(self._num_missing / max(num_rows, 1))
-        return ColumnProfile(type=self._column.type, missing=missing, **found)
+        return ColumnProfile(type=self._column.type, missing=missing, **statistics)
 
 
 def _extremes(before: list[Any], values: pl.Series) -> list[Any]:

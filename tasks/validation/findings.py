@@ -69,14 +69,14 @@ class ExpectationResult:
 
 def reasons(failing: Failing, part: pl.DataFrame) -> pl.DataFrame:
     """Per row, the first critical rule that it fails and why (`_rule`, `_reason`); missing where it may pass."""
-    found = no_findings(part.height)
+    failures = no_findings(part.height)
     for rule, rows in failing:
         if rule.severity == "critical" and len(rows):
             why: list[str | None] = [None] * part.height
             for row, values in zip(rows, part.select(rule.columns)[rows].iter_rows(), strict=True):
                 why[row] = _reason(rule, values)
-            found = add_findings(found, rule.label, pl.Series(why, dtype=pl.String))
-    return found
+            failures = add_findings(failures, rule.label, pl.Series(why, dtype=pl.String))
+    return failures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +130,11 @@ def shown_together(values: tuple[Any, ...]) -> str:
 
 
 def _reason(rule: Rule, values: tuple[Any, ...]) -> str:
-    said = " and ".join(f"{column} is {shown(value)}" for column, value in zip(rule.columns, values, strict=True))
+    values_shown = " and ".join(
+        f"{column} is {shown(value)}" for column, value in zip(rule.columns, values, strict=True)
+    )
     demanded = ", ".join(f"{key} {shown(limit)}" for key, limit in rule.limits.items() if key != "mostly")
-    return f"{said} ({demanded})" if demanded else said
+    return f"{values_shown} ({demanded})" if demanded else values_shown
 
 
 def _refuses(finding: ExpectationResult) -> bool:

@@ -41,8 +41,8 @@ class WholeColumns:
         self._database.close()
 
     def append(self, name: str, rows: NDArray[np.int64], values: pl.DataFrame) -> None:
-        """Adds rows, by their numbers in the whole table, with what they hold; columns are known by their places."""
-        frame = values.rename({column: f"c{place}" for place, column in enumerate(values.columns)})
+        """Adds rows, by their numbers in the whole table, with what they hold; columns are known by their positions."""
+        frame = values.rename({column: f"c{index}" for index, column in enumerate(values.columns)})
         frame = frame.with_columns(pl.Series(_ROW, rows, dtype=pl.Int64))
         self._database.register("appended", frame.to_arrow())
         made = f'INSERT INTO "{name}"' if name in self._names else f'CREATE TABLE "{name}" AS'
@@ -82,10 +82,10 @@ class WholeColumns:
         count = self.count(name)
         if not count:
             return [math.nan] * len(shares)
-        places = [share * (count - 1) for share in shares]
-        ends = self._at(name, [end for place in places for end in (math.floor(place), math.ceil(place))])
-        pairs = zip(places, ends[::2], ends[1::2], strict=True)
-        return [_between(place, low, high, interpolation) for place, low, high in pairs]
+        positions = [share * (count - 1) for share in shares]
+        ends = self._at(name, [end for position in positions for end in (math.floor(position), math.ceil(position))])
+        pairs = zip(positions, ends[::2], ends[1::2], strict=True)
+        return [_between(position, low, high, interpolation) for position, low, high in pairs]
 
     def duplicates(self, name: str) -> Iterator[NDArray[np.int64]]:
         """The numbers of the rows whose values all columns of another row have too, in order; missing is a value."""
@@ -96,16 +96,17 @@ class WholeColumns:
         for batch in self._query(query).to_arrow_reader(_BATCH):
             yield batch.column(0).to_numpy()
 
-    def _at(self, name: str, places: Sequence[int]) -> list[float]:
-        """The values at these places of the sorted first column."""
+    def _at(self, name: str, positions: Sequence[int]) -> list[float]:
+        """The values at these positions of the sorted first column."""
         query = f'SELECT c0 FROM "{name}" WHERE c0 IS NOT NULL ORDER BY c0'
-        found: dict[int, float] = {}
+        values_at: dict[int, float] = {}
         start = 0
         for batch in self._query(query).to_arrow_reader(_BATCH):
             values = batch.column(0)
-            found |= {place: values[place - start].as_py() for place in places if start <= place < start + len(values)}
+            here = (position for position in positions if start <= position < start + len(values))
+            values_at |= {position: values[position - start].as_py() for position in here}
             start += len(values)
-        return [found[place] for place in places]
+        return [values_at[position] for position in positions]
 
     def _columns(self, name: str) -> list[str]:
         return self._query(f'FROM "{name}"').columns
@@ -123,9 +124,9 @@ class WholeColumns:
         return self._query(query).fetchall()[0][0]
 
 
-def _between(place: float, low: float, high: float, interpolation: str) -> float:
-    """The value at a place between two neighbours."""
-    beyond = place - math.floor(place)
+def _between(position: float, low: float, high: float, interpolation: str) -> float:
+    """The value at a position between two neighbours."""
+    beyond = position - math.floor(position)
     match interpolation:
         case "lower":
             return low
@@ -134,6 +135,6 @@ def _between(place: float, low: float, high: float, interpolation: str) -> float
         case "midpoint":
             return low if low == high else (low + high) / 2
         case "nearest":
-            return high if round(place) == math.ceil(place) else low
+            return high if round(position) == math.ceil(position) else low
         case _:
             return low if low == high else low + (high - low) * beyond

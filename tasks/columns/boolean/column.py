@@ -70,9 +70,11 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
         if values.dtype == pl.Boolean:
             return values
         text = _words(values.cast(pl.String, strict=False))
-        said = text.replace_strict(WORDS, default=None, return_dtype=pl.Boolean)
+        from_words = text.replace_strict(WORDS, default=None, return_dtype=pl.Boolean)
         numbers = text.cast(pl.Float64, strict=False)
-        return said.zip_with(said.is_not_null(), numbers.replace_strict({1.0: True, 0.0: False}, default=None))
+        return from_words.zip_with(
+            from_words.is_not_null(), numbers.replace_strict({1.0: True, 0.0: False}, default=None)
+        )
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         if values.null_count():
@@ -120,15 +122,15 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
         """[N, 1] float32, or [N, 2] with the indicator."""
         if len(values) <= FEW:
             return _few(values.to_list(), encoding)
-        said = values.fill_null(encoding.impute).cast(pl.Float32).to_numpy()
+        truth = values.fill_null(encoding.impute).cast(pl.Float32).to_numpy()
         if not encoding.indicator:
-            return said[:, None]
-        return np.stack([said, values.is_null().cast(pl.Float32).to_numpy()], axis=1)
+            return truth[:, None]
+        return np.stack([truth, values.is_null().cast(pl.Float32).to_numpy()], axis=1)
 
 
 def _few(values: list[bool | None], encoding: BooleanEncoding) -> NDArray[np.float32]:
-    said = [encoding.impute if value is None else value for value in values]
-    columns = [said, [value is None for value in values]] if encoding.indicator else [said]
+    truth = [encoding.impute if value is None else value for value in values]
+    columns = [truth, [value is None for value in values]] if encoding.indicator else [truth]
     return np.array(columns, dtype=np.float32).T
 
 

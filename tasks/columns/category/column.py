@@ -77,8 +77,8 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
         return values.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(value=False), text)
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
-        seen = values.drop_nulls().unique().sort().to_list()
-        return [expectation("column_values_to_be_in_set", "warning", column=column, value_set=seen)]
+        categories = values.drop_nulls().unique().sort().to_list()
+        return [expectation("column_values_to_be_in_set", "warning", column=column, value_set=categories)]
 
     def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
         """The user's words are brought into the same form as the table's, or they would meet none of them."""
@@ -120,16 +120,16 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
 
     def finish(self, state: CategoryState, settings: NormalizeCategory) -> CategoryEncoding:
         counts = state.counts if isinstance(state, TargetState) else state
-        seen = {value: count for value, count in counts.items() if value is not None}
-        if not seen:
+        present = {value: count for value, count in counts.items() if value is not None}
+        if not present:
             raise UserError("has no value in any training row; give it the role id to leave it out")
-        impute = _impute(seen, settings)
+        impute = _impute(present, settings)
         missing = None in counts and impute is None
         if settings.encode == "hashed":
             return CategoryEncoding(encode="hashed", missing=missing, impute=impute, buckets=settings.buckets)
         if impute is not None and None in counts:
-            seen[impute] = seen.get(impute, 0) + counts[None]
-        frequent = sorted(seen, key=lambda value: (-seen[value], value))[: settings.max_categories]
+            present[impute] = present.get(impute, 0) + counts[None]
+        frequent = sorted(present, key=lambda value: (-present[value], value))[: settings.max_categories]
         encoding = CategoryEncoding(
             encode=settings.encode, categories=tuple(sorted(frequent)), missing=missing, impute=impute
         )
@@ -166,11 +166,11 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
         return swapped(block, settings, generator)
 
 
-def _impute(seen: dict[str, int], settings: NormalizeCategory) -> str | None:
+def _impute(present: dict[str, int], settings: NormalizeCategory) -> str | None:
     """What stands in for a missing value, if anything does; of the most frequent ones the first by name."""
     match settings.impute:
         case "most_frequent":
-            return min(seen, key=lambda value: (-seen[value], value))
+            return min(present, key=lambda value: (-present[value], value))
         case "constant":
             return settings.value
         case "missing":

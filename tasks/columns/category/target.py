@@ -92,11 +92,11 @@ def smoothed(
 
 
 def _class_state(rows: pl.DataFrame) -> TargetState:
-    found = rows.group_by("value", "target").len().rows()
+    groups = rows.group_by("value", "target").len().rows()
     counts: Counter[str | None] = Counter()
-    for value, _, count in found:
+    for value, _, count in groups:
         counts[value] += count
-    return TargetState(counts, {(value, str(name)): np.longdouble(count) for value, name, count in found})
+    return TargetState(counts, {(value, str(name)): np.longdouble(count) for value, name, count in groups})
 
 
 def _number_state(values: pl.Series, target: pl.Series) -> TargetState:

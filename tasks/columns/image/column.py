@@ -104,7 +104,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
     def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         if _clean_settings(settings).blank != "flag":
             return super().flags(values, settings)
-        return _reasons(values, lambda content: _told_of_blank(values.name, content))
+        return _reasons(values, lambda content: _blank_flag(values.name, content))
 
     def thumbnail(self, content: bytes | None, side: int) -> NDArray[np.uint8] | None:
         picture = pixels.decode(content)
@@ -192,7 +192,7 @@ def _fault(column: str, content: bytes | None, settings: CleanImage) -> str | No
     return _blank(column, content, picture) if settings.blank == "quarantine" else None
 
 
-def _told_of_blank(column: str, content: bytes | None) -> str | None:
+def _blank_flag(column: str, content: bytes | None) -> str | None:
     picture = pixels.decode(content, enough=1)
     return None if picture is None else _blank(column, content, picture)
 

@@ -148,7 +148,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return merged(first, second)
 
     def finish(self, state: NumberState, settings: NormalizeNumber) -> NumberEncoding:
-        if state.seen.count == 0:
+        if state.moments.count == 0:
             raise UserError("has no number in any training row; give it the role id to leave it out")
         curve, center, width = scaling(state, settings.scale)
         factor, offset = factor_and_offset(center, width)

@@ -17,9 +17,9 @@ from tasks.params.normalize import NormalizeNumber, NumberScale
 
 @dataclass(frozen=True)
 class NumberState:
-    """The numbers seen, and how many were missing; beyond their moments only what the settings ask for."""
+    """The moments of the numbers, and how many were missing; beyond their moments only what the settings ask for."""
 
-    seen: Moments
+    moments: Moments
     num_missing: int
     counts: Histogram | None = None
     logarithms: Moments | None = None
@@ -28,7 +28,7 @@ class NumberState:
 def number_state(present: NDArray[np.float64], num_missing: int, settings: NormalizeNumber) -> NumberState:
     """What one part's numbers [N] say, none of which is missing or infinite."""
     return NumberState(
-        seen=moments(present),
+        moments=moments(present),
         num_missing=num_missing,
         counts=histogram(present) if _needs_counts(settings) else None,
         logarithms=moments(logarithm(present)) if settings.scale == "log" else None,
@@ -38,7 +38,7 @@ def number_state(present: NDArray[np.float64], num_missing: int, settings: Norma
 def merged(first: NumberState, second: NumberState) -> NumberState:
     """What two parts say together, by the same settings."""
     return NumberState(
-        seen=first.seen + second.seen,
+        moments=first.moments + second.moments,
         num_missing=first.num_missing + second.num_missing,
         counts=first.counts and second.counts and both_counts(first.counts, second.counts),
         logarithms=first.logarithms and second.logarithms and first.logarithms + second.logarithms,
@@ -49,7 +49,7 @@ def impute_value(state: NumberState, settings: NormalizeNumber) -> float:
     """What a missing number becomes; of several that are most frequent, the smallest."""
     match settings.impute:
         case "mean":
-            return state.seen.rounded_mean
+            return state.moments.rounded_mean
         case "median":
             return _counts(state).quantile(0.5)
         case "most_frequent":
@@ -71,14 +71,14 @@ def scaling(state: NumberState, scale: NumberScale) -> tuple[PowerTransform, flo
 
     A column of one value has no width.
     """
-    seen = state.seen
+    numbers = state.moments
     match scale:
         case "standard":
-            return PowerTransform(), *seen.center_and_std
+            return PowerTransform(), *numbers.center_and_std
         case "min_max":
-            return PowerTransform(), seen.minimum, _doubled(seen.half_spread)
+            return PowerTransform(), numbers.minimum, _doubled(numbers.half_spread)
         case "symmetric":
-            return PowerTransform(), seen.minimum / 2 + seen.maximum / 2, seen.half_spread
+            return PowerTransform(), numbers.minimum / 2 + numbers.maximum / 2, numbers.half_spread
         case "robust":
             lower, median, upper = _counts(state).quantiles(np.array([0.25, 0.5, 0.75])).tolist()
             return PowerTransform(), median, _doubled(upper / 2 - lower / 2)
@@ -95,10 +95,10 @@ def scaling(state: NumberState, scale: NumberScale) -> tuple[PowerTransform, flo
             return PowerTransform(), 0.0, 1.0
 
 
-def _quantiles(seen: Histogram) -> tuple[float, ...]:
+def _quantiles(counts: Histogram) -> tuple[float, ...]:
     """At even steps; rounding must not put one before another."""
-    found = seen.quantiles(np.linspace(0, 1, min(seen.count, MOST_QUANTILES)))
-    return tuple(np.maximum.accumulate(found).tolist())
+    quantiles = counts.quantiles(np.linspace(0, 1, min(counts.count, MOST_QUANTILES)))
+    return tuple(np.maximum.accumulate(quantiles).tolist())
 
 
 def _doubled(half: float) -> float:

@@ -82,9 +82,9 @@ def tokenizer_of(vocabulary: Sequence[str], merges: Sequence[str], length: int) 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> NDArray[np.int32]:
     """[N, length] token numbers, filled up with 0."""
-    found: list[Any] = [tokenizer.encode(texts[0])] if len(texts) == 1 else tokenizer.encode_batch(list(texts))
+    encodings: list[Any] = [tokenizer.encode(texts[0])] if len(texts) == 1 else tokenizer.encode_batch(list(texts))
     block = np.zeros((len(texts), length), dtype=np.int32)
-    for row, encoded in zip(block, found, strict=True):
+    for row, encoded in zip(block, encodings, strict=True):
         ids = encoded.ids
         row[: len(ids)] = ids
     return block

@@ -155,8 +155,8 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         if not counts:
             raise UserError("has no term in enough training rows; lower normalize.text.min_documents")
         terms = sorted(sorted(counts, key=lambda term: (-counts[term], term))[: settings.max_features])
-        found_in = np.array([counts[term] for term in terms])
-        idf = np.log((1 + state.num_documents) / (1 + found_in)) + 1
+        document_counts = np.array([counts[term] for term in terms])
+        idf = np.log((1 + state.num_documents) / (1 + document_counts)) + 1
         return TextEncoding(ngrams=settings.ngrams, terms=tuple(terms), idf=tuple(map(round_significant, idf)))
 
     def transform(self, values: pl.Series, encoding: TextEncoding) -> Block:
@@ -213,10 +213,10 @@ def _tfidf(documents: Sequence[str], encoding: TextEncoding) -> csr_matrix:
     counts: list[int] = []
     ends = [0]
     for document in documents:
-        found = Counter(known[term] for term in _terms(document, encoding.ngrams) if term in known)
-        for index in sorted(found):
+        term_counts = Counter(known[term] for term in _terms(document, encoding.ngrams) if term in known)
+        for index in sorted(term_counts):
             indices.append(index)
-            counts.append(found[index])
+            counts.append(term_counts[index])
         ends.append(len(indices))
     columns = np.array(indices, dtype=np.int32)
     weighted = _of_length_one(np.array(counts, dtype=np.float64) * encoding.weights[columns], np.array(ends))

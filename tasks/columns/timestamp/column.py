@@ -29,7 +29,7 @@ _DRAFTED_MARGIN = 0.5
 _FIRST_DAY = np.datetime64("0001-01-01T00:00:00", "us")
 
 Inputs = NDArray[np.float32] | NDArray[np.float64]
-Seen = Moments | frozenset[int]
+PartState = Moments | frozenset[int]
 """What training rows say of a part: of one with a period, which of its steps there were."""
 
 
@@ -37,7 +37,7 @@ Seen = Moments | frozenset[int]
 class TimestampState:
     """What was seen of each part, in the order of the settings, and how many timestamps were missing."""
 
-    parts: tuple[Seen, ...]
+    parts: tuple[PartState, ...]
     num_missing: int
 
 
@@ -61,8 +61,8 @@ class Part(Config):
         """One or two inputs [N, 1 or 2] of microseconds since 1970 [N]."""
         values = calendar_part(times, self.name)
         period = PERIODS.get(self.name)
-        found: Inputs = circle(period)[values] if period else (values * self.factor + self.offset)[:, None]
-        return found
+        inputs: Inputs = circle(period)[values] if period else (values * self.factor + self.offset)[:, None]
+        return inputs
 
 
 class TimestampEncoding(Encoding):
@@ -113,9 +113,9 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         """No upper bound: tomorrow's rows are later than any that were seen."""
         drafted = []
-        seen = values.drop_nulls().to_numpy()
-        if len(seen):
-            earliest = max(seen.min() - (seen.max() - seen.min()) * _DRAFTED_MARGIN, _FIRST_DAY)
+        times = values.drop_nulls().to_numpy()
+        if len(times):
+            earliest = max(times.min() - (times.max() - times.min()) * _DRAFTED_MARGIN, _FIRST_DAY)
             bound = str(np.datetime_as_string(earliest, unit="s"))
             drafted.append(expectation("column_values_to_be_between", "warning", column=column, min_value=bound))
         if not values.null_count():
@@ -145,20 +145,20 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
 
     def fit(self, values: pl.Series, settings: NormalizeTimestamp) -> TimestampState:
         times = values.drop_nulls().to_numpy().view(np.int64)
-        return TimestampState(tuple(_seen(times, name) for name in settings.parts), values.null_count())
+        return TimestampState(tuple(_part_state(times, name) for name in settings.parts), values.null_count())
 
     def merge(self, first: TimestampState, second: TimestampState) -> TimestampState:
-        parts = tuple(_seen_in_both(*both) for both in zip(first.parts, second.parts, strict=True))
+        parts = tuple(_merged(*both) for both in zip(first.parts, second.parts, strict=True))
         return TimestampState(parts, first.num_missing + second.num_missing)
 
     def finish(self, state: TimestampState, settings: NormalizeTimestamp) -> TimestampEncoding:
         """Parts that never vary say nothing, and are left out; when none does, the first stands for the column."""
-        seen = dict(zip(settings.parts, state.parts, strict=True))
-        if not all(map(_is_seen, seen.values())):
+        states = dict(zip(settings.parts, state.parts, strict=True))
+        if not all(map(_has_values, states.values())):
             raise UserError("has no timestamp in any training row; give it the role id to leave it out")
-        varying = [name for name, part in seen.items() if _varies(part)]
+        varying = [name for name, part in states.items() if _varies(part)]
         return TimestampEncoding(
-            parts=tuple(_learnt(name, seen[name]) for name in varying or settings.parts[:1]),
+            parts=tuple(_learnt(name, states[name]) for name in varying or settings.parts[:1]),
             indicator=settings.indicator and state.num_missing > 0,
         )
 
@@ -185,12 +185,12 @@ def _inputs(times: NDArray[np.datetime64], encoding: TimestampEncoding) -> NDArr
     return block
 
 
-def _seen(times: Integers, name: TimestampPart) -> Seen:
+def _part_state(times: Integers, name: TimestampPart) -> PartState:
     values = calendar_part(times, name)
     return frozenset(np.flatnonzero(np.bincount(values)).tolist()) if name in PERIODS else moments(values)
 
 
-def _seen_in_both(first: Seen, second: Seen) -> Seen:
+def _merged(first: PartState, second: PartState) -> PartState:
     if isinstance(first, Moments) and isinstance(second, Moments):
         return first + second
     assert isinstance(first, frozenset)
@@ -198,16 +198,16 @@ def _seen_in_both(first: Seen, second: Seen) -> Seen:
     return first | second
 
 
-def _is_seen(part: Seen) -> bool:
+def _has_values(part: PartState) -> bool:
     return part.count > 0 if isinstance(part, Moments) else bool(part)
 
 
-def _varies(part: Seen) -> bool:
+def _varies(part: PartState) -> bool:
     return part.half_spread > 0 if isinstance(part, Moments) else len(part) > 1
 
 
-def _learnt(name: TimestampPart, seen: Seen) -> Part:
-    if not isinstance(seen, Moments):
+def _learnt(name: TimestampPart, state: PartState) -> Part:
+    if not isinstance(state, Moments):
         return Part(name=name)
-    factor, offset = factor_and_offset(*seen.center_and_std)
+    factor, offset = factor_and_offset(*state.center_and_std)
     return Part(name=name, factor=factor, offset=offset)

@@ -53,14 +53,14 @@ class Examination:
             for part in self._table.parts():
                 shown = sized(part.select(needed))
                 engine = PartEngine(self._table.pandas(shown), known)
-                found, aborted = engine.compute([*(metric for metric, _ in counts.values()), *conditions])
+                values, aborted = engine.compute([*(metric for metric, _ in counts.values()), *conditions])
                 refuse_aborted(self._of_rows, aborted)
                 for key, (_, count) in counts.items():
-                    count.add(engine, found[key], shown, start)
-                rows = [finder.find(found, shown, start) for finder in finders]
+                    count.add(engine, values[key], shown, start)
+                rows = [finder.find(values, shown, start) for finder in finders]
                 yield part, self._tallied(part, rows)
                 start += part.height
-                del engine, found, aborted, rows
+                del engine, values, aborted, rows
                 gc.collect()
         self._values |= {key: count.value() for key, (_, count) in counts.items()}
 
@@ -136,5 +136,5 @@ def _added(check: ExpectationCheck) -> list[MetricConfiguration]:
 
 def _observed(result: dict[str, Any]) -> Any:
     """What was found in the table; where Great Expectations leaves that out, what should not be there."""
-    found = result.get("observed_value")
-    return plain(result.get("partial_unexpected_list") if found is None else found)
+    observed = result.get("observed_value")
+    return plain(result.get("partial_unexpected_list") if observed is None else observed)

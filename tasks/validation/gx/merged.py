@@ -216,8 +216,8 @@ def _added(first: Any, second: Any) -> Any:
     return first + second
 
 
-def _quartiles(found: list[float]) -> Any:
-    first, third = map(_finite, found)
+def _quartiles(quartiles: list[float]) -> Any:
+    first, third = map(_finite, quartiles)
     return OutlierStatistics(first, third, None if first is None or third is None else third - first)
 
 

@@ -20,7 +20,7 @@ class MetricError(Exception):
 
 
 class PartEngine(PandasExecutionEngine):
-    """Great Expectations' pandas engine on one part, which is told what the whole table's metrics are."""
+    """Great Expectations' pandas engine on one part, which is known what the whole table's metrics are."""
 
     def __init__(self, frame: Any, known: Mapping[Any, Any] | None = None) -> None:
         super().__init__(batch_data_dict={"part": frame})
@@ -33,9 +33,9 @@ class PartEngine(PandasExecutionEngine):
         runtime_configuration: dict[str, Any] | None = None,
     ) -> dict[Any, Any]:
         wanted = list(metrics_to_resolve)
-        told = {metric.id: self._known[metric.id] for metric in wanted if metric.id in self._known}
-        asked = [metric for metric in wanted if metric.id not in told]
-        return told | (super().resolve_metrics(asked, metrics, runtime_configuration) if asked else {})
+        known = {metric.id: self._known[metric.id] for metric in wanted if metric.id in self._known}
+        asked = [metric for metric in wanted if metric.id not in known]
+        return known | (super().resolve_metrics(asked, metrics, runtime_configuration) if asked else {})
 
     def get_compute_domain(
         self, domain_kwargs: dict[str, Any], domain_type: Any, accessor_keys: Iterable[str] | None = None

@@ -28,7 +28,7 @@ class FailingRows(Protocol):
     asked: bool
     """Whether the condition is computed on the part as it is."""
 
-    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+    def find(self, values: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
         """Row numbers within the part, whose first row is row `start` of the table, in order."""
 
 
@@ -76,8 +76,8 @@ class ByCondition:
     def __init__(self, condition: MetricConfiguration) -> None:
         self._condition = condition
 
-    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
-        return _rows_of(found[self._condition.id])
+    def find(self, values: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+        return _rows_of(values[self._condition.id])
 
 
 class AfterNeighbours:
@@ -90,23 +90,23 @@ class AfterNeighbours:
         self._check, self._condition, self._table = check, check.condition, table
         self._before: pl.DataFrame | None = None
 
-    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+    def find(self, values: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
         own = part if self._check.reads is None else part.select(self._check.reads)
         both = own if self._before is None else pl.concat([self._before, own])
         num_before = both.height - own.height
         engine = PartEngine(self._table.pandas(both))
-        values, aborted = engine.compute([self._condition])
+        unexpected, aborted = engine.compute([self._condition])
         refuse_aborted([self._check], aborted)
         domain = engine.get_domain_records(self._condition.metric_domain_kwargs)
         there = domain[self._condition.metric_domain_kwargs["column"]].dropna().index
         if len(there):
             self._before = both[[int(there[-1])]]
-        rows = _rows_of(values[self._condition.id]) - num_before
+        rows = _rows_of(unexpected[self._condition.id]) - num_before
         return rows[rows >= 0]
 
 
 class Duplicates:
-    """Rows that were found in the whole table, handed out part by part."""
+    """Rows that are duplicates in the whole table, handed out part by part."""
 
     asked = False
 
@@ -114,7 +114,7 @@ class Duplicates:
         self._batches = batches
         self._waiting: Rows = np.array([], dtype=np.int64)
 
-    def find(self, found: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+    def find(self, values: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
         end = start + part.height
         while not len(self._waiting) or self._waiting[-1] < end:
             batch = next(self._batches, None)

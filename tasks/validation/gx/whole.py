@@ -85,10 +85,10 @@ def _collect(plan: _PassPlan, table: PartedTable, columns: WholeColumns) -> None
     start = 0
     for part in table.parts(needed):
         shown, engine = sized(part), PartEngine(table.pandas(part))
-        found, aborted = engine.compute(asked)
+        values, aborted = engine.compute(asked)
         refuse_aborted(plan.checks, aborted)
         for key, (_, way) in plan.metrics.items():
-            way.add(engine, found.get(key), shown, start)
+            way.add(engine, values.get(key), shown, start)
         for check in plan.duplicates:
             keep_for_duplicates(check, engine, shown, start, columns)
         start += part.height

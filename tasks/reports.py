@@ -12,6 +12,9 @@ from typing import Any
 from tasks import files
 from tasks.paths import PARTS, Paths
 
+_NO_SECTIONS = ("classes", "mix", "deviations")
+"""What augmentation.json holds besides a section for each type of columns that is changed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -89,8 +92,9 @@ def augment(paths: Paths) -> Report:
     content = files.read_json(paths.augmentation_report)
     changes = [
         change
-        for name in ("image", "text", "audio", "number", "category")
-        for change, extent in (content.get(name) or {}).items()
+        for name, section in content.items()
+        if isinstance(section, dict) and name not in _NO_SECTIONS
+        for change, extent in section.items()
         if extent not in (0, "none")
     ]
     copies, balance = content.get("copies", 0), content.get("balance", "none")

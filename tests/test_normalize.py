@@ -15,6 +15,7 @@ from tasks import normalize, reports
 from tasks.errors import UserError
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Part, Paths
+from tasks.recipe import encoded_parts
 from tasks.recipe.recipe import Recipe, read_recipe
 from tasks.tables import storage
 from tasks.tables.dataset import write_dataset
@@ -241,8 +242,8 @@ def test_training_rows_keep_the_fold_that_split_gave_them(tmp_path: Path) -> Non
 
 def test_many_pictures_are_encoded_and_written_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = normalized(tmp_path / "whole")
-    row_bytes = 200 + normalize._BYTES_OF_TEXT
-    monkeypatch.setattr(normalize, "_BYTES_AT_ONCE", 7 * row_bytes)
+    row_bytes = 200 + 1_024  # its picture and small columns, and roughly a text
+    monkeypatch.setattr(encoded_parts, "_PIECE_BYTES", 7 * row_bytes)
     few = normalized(tmp_path / "few")
     parts = list(storage.read_parts(few.normalized("train")))
     assert 1 < max(part.height for part in parts) < 12

@@ -27,6 +27,9 @@ RENAMED_KINDS: dict[str, FieldKind] = {"codes": "category_index"}
 _MANY_CATEGORIES = 1_024
 """From so many categories on, estimators get one-hot inputs as a sparse matrix: nearly all of it is zero."""
 
+_SPARSE_ROW_BYTES = 1_024
+"""Some hundred entries: roughly one text as TF-IDF."""
+
 Augmentation = Callable[["Tensor", "Generator"], "Tensor"]
 """Changes a training batch's block of one column at random; see `ColumnType.augment`."""
 
@@ -60,7 +63,9 @@ class Field:
 
     @property
     def row_bytes(self) -> int:
-        """Of one row of the block in memory; of a sparse one, whose rows differ, as if it were dense."""
+        """Of one row of the block in memory; of a sparse one, whose rows differ, roughly."""
+        if self.kind == "sparse":
+            return _SPARSE_ROW_BYTES
         # Pictures are uint8; float32 and int32, which all else is, take four.
         return int(np.prod(self.row_shape)) * (1 if self.is_picture else 4)
 

@@ -83,8 +83,8 @@ def _rare(column: Column, config: Clean) -> float:
 
 
 def _count(counts: Counter[str], values: pl.Series) -> None:
-    rows = values.drop_nulls().value_counts()
-    counts.update(dict(zip(rows[values.name].to_list(), rows["count"].to_list(), strict=True)))
+    # Under another name, as polars refuses to count a column that is called `count`.
+    counts.update(dict(values.drop_nulls().alias("value").value_counts().iter_rows()))
 
 
 def _counted(column: Column, counts: Counter[str], merges: bool, rare: float, config: Clean) -> Column:

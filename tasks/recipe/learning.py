@@ -14,13 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns import column_type
+from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import ColumnType, Encoding
 from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import ModelInput
 from tasks.parallel import prefetch
 from tasks.params.config import Config
-from tasks.params.normalize import Normalize, NormalizeAudio, NormalizeImage, settings_for
+from tasks.params.normalize import Normalize, settings_for
 from tasks.recipe.recipe import Feature, Recipe, Target
 from tasks.tables.dataset import Column, Dataset
 
@@ -98,20 +98,26 @@ class NetworkReference:
 
 def network_references(dataset: Dataset, config: Normalize) -> dict[str, NetworkReference]:
     """By column: the networks that pictures are to be embedded by. Raises UserError for one that is for none."""
-    for of_type, section in (("image", config.image), ("audio", config.audio)):
-        if section.network is not None and of_type not in {column.type for column in dataset.features}:
+    types = {column.type for column in dataset.features}
+    for of_type in TYPE_NAMES:
+        if of_type not in types and _network(getattr(config, of_type)) is not None:
             raise UserError(
                 f"normalize.{of_type}.network: no feature column is of type {of_type}, so there is nothing to embed; "
                 "take encode and network out"
             )
     references = {}
     for learner in _learners(dataset, config):
-        settings = learner.settings
-        if isinstance(settings, NormalizeImage | NormalizeAudio) and settings.network is not None:
+        network = _network(learner.settings)
+        if network is not None:
             own = config.columns.get(learner.column.name)
-            place = f"columns.{learner.column.name}" if own is not None and own.network else learner.column.type
-            references[learner.column.name] = NetworkReference(settings.network, f"normalize.{place}.network")
+            section = f"columns.{learner.column.name}" if own is not None and own.network else learner.column.type
+            references[learner.column.name] = NetworkReference(network, f"normalize.{section}.network")
     return references
+
+
+def _network(settings: Config) -> str | None:
+    """The trained network that a type's section names; None for types that are not embedded."""
+    return getattr(settings, "network", None)
 
 
 def learn(

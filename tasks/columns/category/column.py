@@ -102,8 +102,8 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
         return served_text(value)
 
     def fit(self, values: pl.Series, settings: NormalizeCategory) -> CategoryState:
-        counts = values.value_counts()
-        return Counter(dict(zip(counts[values.name].to_list(), counts["count"].to_list(), strict=True)))
+        # Under another name, as polars refuses to count a column that is called `count`.
+        return Counter(dict(values.alias("value").value_counts().iter_rows()))
 
     def fit_to_target(self, values: pl.Series, target: pl.Series, settings: NormalizeCategory) -> CategoryState:
         return target_state(values, target) if settings.encode == "target" else self.fit(values, settings)

@@ -53,6 +53,10 @@ def test_the_most_frequent_are_kept_and_ties_go_by_name() -> None:
     assert indices(learnt(values, max_categories=2), ["b", "c", "a", "never", None]) == [0, 1, 2, 2, 2]
 
 
+def test_a_column_may_be_called_count() -> None:
+    assert CATEGORY.fit(pl.Series("count", ["a", "b", "a", None]), NormalizeCategory()) == {"a": 2, "b": 1, None: 1}
+
+
 def test_a_missing_value_has_an_index_of_its_own_when_training_rows_had_some() -> None:
     assert indices(learnt(["a", None, "b"]), ["a", "b", None, "never"]) == [0, 1, 2, 3]
     assert indices(learnt(["a", "", "b"]), ["", "a", None]) == [0, 1, 3]

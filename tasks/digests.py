@@ -15,6 +15,7 @@ def folder_digest(folder: Path, pattern: str = "*") -> str:
     """SHA-256 over the relative names of the files below the folder that match, sorted, and what is in each."""
     digest = hashlib.sha256()
     files = {file.relative_to(folder).as_posix(): file for file in folder.rglob(pattern) if file.is_file()}
+    # A file system lists files in an order of its own, and the digest must not depend on it.
     for name in sorted(files):
         content = hashlib.sha256(files[name].read_bytes()).hexdigest()
         digest.update(f"{content}  {name}\n".encode())

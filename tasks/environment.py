@@ -21,6 +21,7 @@ def git_state(root: Path) -> dict[str, Any]:
     commit = _git(root, "rev-parse", "HEAD")
     if commit is None:
         return {"commit": None, "modified": None}
+    # A run that writes dvc.lock must not call its own commit modified.
     excluded = [f":(exclude,top){name}" for name in _OUTPUTS]
     changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ":(top)", *excluded)
     return {"commit": commit, "modified": None if changes is None else bool(changes)}

@@ -34,5 +34,6 @@ def _without_control_signs(message: str) -> str:
     """Names and cells come from files that anybody may have made: a terminal would obey their control signs."""
     if message.isprintable():
         return message
+    # `ascii` writes a sign as its escape, in quotes.
     signs = (sign if sign.isprintable() or sign == "\n" else ascii(sign)[1:-1] for sign in message)
     return "".join(signs)

@@ -35,6 +35,7 @@ def aside(target: Path) -> Iterator[Path]:
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(target)
             yield draft
+            # A rename replaces a file by a file at once, but never a folder that holds anything.
             if draft.is_dir() or (target.is_dir() and not target.is_symlink()):
                 remove(target)
             draft.replace(target)
@@ -47,6 +48,7 @@ def _remove_leftovers(target: Path) -> None:
     """Removes the drafts that killed processes left beside the target; those of living ones stay."""
     for draft in target.parent.glob(f".{target.name}.*.tmp"):
         owner = draft.name.split(".")[-2]
+        # A draft of this very process is one of an earlier run under the same number: this one has only begun.
         if not owner.isdigit() or int(owner) == os.getpid() or not is_alive(int(owner)):
             remove(draft)
 
@@ -106,4 +108,5 @@ def write_lasting(path: Path, content: bytes) -> None:
     with aside(path) as draft, draft.open("wb") as file:
         file.write(content)
         file.flush()
+        # Without it the rename may reach the disk before the bytes do.
         os.fsync(file.fileno())

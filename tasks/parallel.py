@@ -27,6 +27,7 @@ def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     with ThreadPoolExecutor(max_workers=1) as pool:
         pending = deque(pool.submit(next, source, _END) for _ in range(depth))
         while (item := pending.popleft().result()) is not _END:
+            # One thread only takes from the source: an iterator is not safe in several.
             pending.append(pool.submit(next, source, _END))
             yield item  # type: ignore[misc]
 
@@ -42,6 +43,7 @@ def parallel_map(function: Callable[[Item], Made], items: Iterable[Item], worker
         pending: deque[Future[Made]] = deque()
         for item in items:
             pending.append(pool.submit(function, item))
+            # Else a fast source would be read to its end, all of it in memory.
             if len(pending) > workers:
                 yield pending.popleft().result()
         while pending:
@@ -63,6 +65,7 @@ def write_behind() -> Iterator[Callable[[Callable[[Item], object], Item], None]]
                 last.pop().result()
             last.append(pool.submit(function, item))
 
+        # What the last call raised must not be lost with it.
         yield call
         if last:
             last.pop().result()

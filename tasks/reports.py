@@ -99,6 +99,7 @@ def augment(paths: Paths) -> Report:
     ]
     copies, balance = content.get("copies", 0), content.get("balance", "none")
     names = ", ".join([*dict.fromkeys(changes), *([content["mix"]["kind"]] if content.get("mix") else [])])
+    # Where copies were written down, nothing is left to change on the batch.
     figures = [f"{names} on the batch"] if names and not copies else []
     figures += [f"{copies} {'copy' if copies == 1 else 'copies'} of each row ({names})"] if copies else []
     figures += [f"{balance} up to the largest class"] if balance != "none" else []

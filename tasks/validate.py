@@ -50,6 +50,7 @@ def run(config: Validate, paths: Paths) -> Report:
     write_pages(pages, paths.data_docs)
     if content["refusals"]:
         raise GateError(refusal_message(content, paths))
+    # Last, as only what has passed is what later data are compared with.
     write_accepted(paths.accepted, accepted.after(profile.profile()))
     return reports.validate(paths)
 
@@ -78,6 +79,7 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
     ):
         for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
             kept, quarantined = split_rows(part, reasons(failing, part), "validate")
+            # A part that loses no row is copied as a file, which is faster than writing it anew.
             if quarantined.is_empty() and part.height:
                 valid.copy(file, part.height)
             else:

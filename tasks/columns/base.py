@@ -242,6 +242,7 @@ class ColumnType(Generic[State, Settings, Encoded]):
 
 def looks_whole(values: pl.Series) -> bool:
     """Whether pandas would read these values, or numbers in text, as whole numbers."""
+    # Words become missing here, and the lengths below then differ.
     numbers = values.cast(pl.Float64, strict=False).drop_nulls()
     return len(numbers) == len(values.drop_nulls()) and bool((numbers % 1 == 0).all())
 

@@ -92,6 +92,7 @@ class Moments:
     def rounded_mean(self) -> float:
         """To 12 digits of the largest number, which is as many as are known of it."""
         magnitude = max(abs(self.minimum), abs(self.maximum))
+        # So small a magnitude has no logarithm that `round` could take digits from.
         if magnitude < LEAST_WIDTH:
             return 0.0
         return round(self.mean, 11 - math.floor(math.log10(magnitude)))
@@ -124,6 +125,7 @@ def moments(values: NDArray[np.float64]) -> Moments:
     if not len(values):
         return Moments()
     minimum, maximum = float(values.min()), float(values.max())
+    # Nearly every part is finite, and a look at its extremes tells so without another pass.
     finite = values[np.isfinite(values)] if math.inf in (maximum, -minimum) else values
     sums = [_sums(finite[start : start + _CHUNK]) for start in range(0, len(finite), _CHUNK)]
     total, squares = sum(total for total, _ in sums), sum(squares for _, squares in sums)

@@ -75,6 +75,7 @@ def merged(first: Histogram, second: Histogram) -> Histogram:
     """The counts of both."""
     bits = min(first.bits, second.bits)
     keys = np.concatenate([one.keys >> np.uint64(one.bits - bits) for one in (first, second)])
+    # Both are ascending already, and a stable sort takes advantage of that.
     order = np.argsort(keys, kind="stable")
     return _condensed(bits, keys[order], np.concatenate([first.counts, second.counts])[order])
 

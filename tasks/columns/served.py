@@ -17,6 +17,7 @@ def served_text(value: Any) -> str:
         return value
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
+    # JSON and tables write truth values in small letters, Python does not.
     if isinstance(value, bool | int | float | np.generic):
         return str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
     raise UserError(f"{type(value).__name__} is no text; give a string")
@@ -27,6 +28,7 @@ def served_bytes(value: bytes | bytearray | memoryview | str) -> bytes:
     if not isinstance(value, str):
         return bytes(value)
     try:
+        # Without `validate` signs that are not base64 are left out in silence.
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise UserError("text that is not base64; give the encoded bytes of the file") from None

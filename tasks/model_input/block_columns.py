@@ -78,6 +78,7 @@ def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Exa
 def _picture_series(name: str, field: Field, block: NDArray[np.uint8]) -> pl.Series:
     import pyarrow as pa
 
+    # Arrow takes the memory over as it is, without a copy.
     flat = np.ascontiguousarray(block)
     pictures = pa.FixedSizeBinaryArray.from_buffers(pa.binary(field.num_inputs), len(flat), [None, pa.py_buffer(flat)])
     return pl.Series(name, pictures.cast(pa.large_binary()), dtype=pl.Binary)
@@ -95,6 +96,7 @@ def _picture_block(field: Field, values: pl.Series) -> NDArray[np.uint8]:
 def _token_series(name: str, field: Field, block: NDArray[np.int32]) -> pl.Series:
     dtype = pl.UInt16 if field.vocabulary <= _UINT16 else pl.Int32
     padded = pl.Series(name, np.ascontiguousarray(block), dtype=pl.Array(dtype, field.shape))
+    # 0 is the filling and never a token of a text, so the others tell the length.
     lengths = pl.Series("length", np.count_nonzero(block, axis=1))
     return pl.DataFrame([padded, lengths]).select(pl.col(name).arr.to_list().list.head("length")).to_series()
 
@@ -109,12 +111,14 @@ def _token_block(field: Field, values: pl.Series) -> NDArray[np.int32]:
 
 
 def _sparse_series(name: str, block: csr_matrix) -> pl.Series:
+    # Scipy keeps entries in any order, and the same rows must leave the same bytes.
     block.sort_indices()
     entries = pl.DataFrame({"index": block.indices.astype(np.uint32), "value": block.data.astype(np.float32)})
     lengths = np.diff(block.indptr)
     rows = pl.Series("row", np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths))
     entry = entries.select(pl.struct("index", "value").alias(name)).with_columns(rows)
     every_row = pl.DataFrame({"row": np.arange(len(lengths), dtype=np.uint32)})
+    # A left join brings rows without entries back, which have no group.
     lists = every_row.join(
         entry.group_by("row", maintain_order=True).agg(name), on="row", how="left", maintain_order="left"
     )

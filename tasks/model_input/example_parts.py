@@ -71,6 +71,7 @@ class StoredExamples:
 
     def _field_bytes(self, field: Field) -> int:
         if field.kind == "sparse":
+            # Rows differ in their entries, so these are counted.
             return _SPARSE_ENTRY * self._num_entries(field) + _SPARSE_ROW * (self.num_rows + 1)
         return field.row_bytes * self.num_rows
 

@@ -136,6 +136,7 @@ class Examples:
 
 def as_matrix(spec: Spec, inputs: ModelInput) -> Any:
     """All fields side by side, for estimators that read one matrix: [N, K] float32, sparse when any field is."""
+    # One sparse field makes the whole matrix sparse: written out, it could fill the memory.
     sparse = any(map(_is_wide, spec.fields))
     blocks = [_flat(field, inputs.blocks[field.name], sparse) for field in spec.fields]
     if sparse:

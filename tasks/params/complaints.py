@@ -133,6 +133,7 @@ def _dotted(location: tuple[int | str, ...]) -> str:
 def _steps_in_file(location: tuple[int | str, ...]) -> Iterator[int | str]:
     current: Any = Params
     for step in location:
+        # pydantic's word for a mapping's key, which is no step of the file.
         if step == "[key]":
             continue
         if step not in _union_tags(current) and not _alternatives(current):

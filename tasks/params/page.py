@@ -83,6 +83,7 @@ def main(arguments: Sequence[str]) -> None:
         file = Path(arguments[1])
         file.write_text(with_tables(file.read_text(encoding="utf-8")), encoding="utf-8")
     else:
+        # The page ends with a newline of its own.
         print(page(), end="")  # noqa: T201
 
 

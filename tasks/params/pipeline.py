@@ -28,6 +28,7 @@ class Pipeline(Config):
     """One block under `pipelines:`. Every stage has its section, though it may be empty: `clean: {}`."""
 
     ingest: Ingest
+    # pydantic's models have attributes of these names, hence the underscores here and below.
     validate_: Validate = Field(alias="validate")
     clean: Clean
     split: Split

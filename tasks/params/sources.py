@@ -167,6 +167,7 @@ class UrlSource(Config):
         content = self.content
         if content is None:
             return self
+        # The fetched file is written under this name: a folder in it would lead out of the downloads.
         if PurePosixPath(content.path).name != content.path or content.path.startswith("."):
             raise ValueError("content.path names a folder or a hidden file; give the fetched file a plain name")
         if has_test_files(content) or getattr(content, "append", False):

@@ -48,6 +48,7 @@ class LightgbmTrain(Config):
 
     @model_validator(mode="after")
     def _leaves_fit_the_depth(self) -> LightgbmTrain:
+        # The default of num_leaves is not what anybody asked for: the depth then limits it.
         if self.max_depth is not None and not self.is_default("num_leaves") and self.num_leaves > 2**self.max_depth:
             raise ValueError(
                 f"num_leaves {self.num_leaves} do not fit max_depth {self.max_depth}, which allows "

@@ -63,6 +63,7 @@ class _Learner:
         """The part's state; one for each fold when the target counts."""
         if not self.num_folds:
             return [self.of_type.fit(rows[self.column.name], self.settings)]
+        # A state for each fold: what the others say is then their sum, and rows are read once.
         cut = [rows] if folds is None else [rows.filter(folds == number) for number in range(self.num_folds)]
         return [self.of_type.fit_to_target(some[self.column.name], some[target], self.settings) for some in cut]
 
@@ -135,6 +136,7 @@ def learn(
     classes: set[str] = set()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for rows, of_rows in zip(prefetch(parts), folds if folds is not None else repeat(None)):  # noqa: B905
+            # The answers are all taken before the loop goes on, so the lambda never sees the rows of another part.
             of_part = pool.map(lambda learner: learner.fit(rows, target, of_rows), learners)  # noqa: B023
             for learner, state in zip(learners, of_part, strict=True):
                 states[learner] = learner.merged(states[learner], state) if learner in states else state

@@ -37,6 +37,7 @@ def _ranks(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
         return ranks
     rows = np.flatnonzero(np.isin(hashes, repeated))
     order = rows[np.argsort(hashes[rows], kind="stable")]
+    # What stands before the first hash differs from it, so that the first group has a start, too.
     starts = np.flatnonzero(np.diff(hashes[order], prepend=hashes[order[0]] ^ np.uint64(1)))
     lengths = np.diff(starts, append=len(order))
     ranks[order] = np.arange(len(order)) - np.repeat(starts, lengths)

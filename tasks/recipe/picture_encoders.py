@@ -84,12 +84,14 @@ def weights_of(modules: Mapping[int, Encoder]) -> bytes:
         for number, module in modules.items()
         for name, tensor in module.state_dict().items()
     }
+    # Sorted and from the CPU, so that the bytes depend on the weights alone.
     return save_safetensors(dict(sorted(tensors.items())))
 
 
 def encoder_of(encoding: EmbeddingEncoding) -> Encoder:
     """The encoder with fresh weights: columns beside it do not change how it is built."""
     picture = encoding.picture.field("picture")
+    # A task and classes are needed to build any network, and decide nothing about its encoder.
     alone = Spec(fields=(read_by_network("picture", picture.kind, picture.shape),), task="regression", classes=())
     return encoders_of(encoding.network, alone)[0]
 

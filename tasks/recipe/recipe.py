@@ -142,6 +142,7 @@ def write_recipe(path: Path, recipe: Recipe, weights: bytes | None = None) -> No
     content = recipe.model_dump(mode="json")
     for shown, feature in zip(content["features"], recipe.features, strict=True):
         shown["encoding"] = {
+            # Of its class the type is the default, which the dump leaves out; a reader wants to see it first.
             "type": feature.encoding.type,
             **feature.encoding.model_dump(mode="json", exclude_defaults=True),
         }
@@ -157,6 +158,7 @@ def copy_recipe(path: Path, folder: Path) -> None:
     """recipe.json into this folder, and the weights of its encoders where it has any."""
     weights = path.with_name(WEIGHTS).read_bytes()
     files.write_bytes(folder / path.name, path.read_bytes())
+    # A model without embeddings has no file beside recipe.json that somebody would have to explain.
     if weights != no_weights():
         files.write_bytes(folder / WEIGHTS, weights)
 
@@ -184,5 +186,6 @@ def _put_right(values: pl.Series, feature: Feature) -> pl.Series:
     """Values as `clean` would leave them, of the type at rest; those that it has seen stay as they are."""
     repair = feature.repair
     if repair is not None and repair.in_text is not None and values.dtype == pl.String:
+        # Before the cast, to which `$1,200` is no number.
         values = numbers_in_text(values, repair.in_text)
     return repaired(column_type(feature.encoding.type).cast(values), repair)

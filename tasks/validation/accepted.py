@@ -32,6 +32,7 @@ class Accepted(Config):
         """As it was before the data with this digest were accepted."""
         if self.accepted is None or self.accepted.digest != digest:
             return self
+        # The last row count is that of these very data.
         return Accepted(accepted=self.previous, num_rows_history=self.num_rows_history[:-1])
 
     def after(self, profile: DataProfile) -> Accepted:

@@ -94,6 +94,7 @@ class _ColumnProfileState:
         there = values.drop_nulls()
         if self._column.role in WITHOUT_VALUES or there.is_empty():
             return
+        # An infinite number would be the extreme of its column and leave it no mean.
         finite = there.filter(there.is_finite()) if there.dtype.is_float() else there
         if "extremes" in self._statistics:
             self._extremes = _extremes(self._extremes, finite)
@@ -119,6 +120,7 @@ class _ColumnProfileState:
         if self._extremes:
             statistics |= dict(zip(("minimum", "maximum"), map(_written, self._extremes), strict=True))
         if self._moments.count:
+            # A single number has no sample standard deviation, and JSON has no NaN.
             std = self._moments.sample_std
             statistics |= {"mean": self._moments.mean, "std": std if math.isfinite(std) else None}
         if self._lengths:

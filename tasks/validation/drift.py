@@ -35,6 +35,7 @@ def drift(config: Drift, incoming: DataProfile, accepted: Accepted) -> list[Warn
 
 
 def _rows(config: Drift, num_rows: int, history: tuple[int, ...]) -> Iterator[Warned]:
+    # The median, as one odd delivery must not decide what is usual.
     usual = statistics.median(history) if history else None
     if usual is not None and not usual * config.rows <= num_rows <= usual / config.rows:
         sentence = f"{num_rows:,} rows came in, where {usual:,.0f} are usual"
@@ -84,6 +85,7 @@ def _warned(kind: str, column: str, sentence: str, accepted: Any, now: Any) -> W
 def _number(extreme: float | str) -> float:
     """Timestamps as seconds."""
     if isinstance(extreme, str):
+        # Not `timestamp()`, which would read the time in this machine's own zone.
         return (datetime.fromisoformat(extreme) - datetime(1970, 1, 1)).total_seconds()
     return extreme
 

@@ -131,7 +131,8 @@ def _draft_column(column: Column, dataset: Dataset, profile: ColumnProfile) -> l
     drafted = column_type(column.type).expect(column.name, values)
     if column.role == "target":
         drafted = _draft_target(column, dataset, values, drafted)
-    if (profile.num_categories or 0) > NUM_CATEGORIES:  # not all of them are known
+    # A set that lacks what the profile does not name would refuse good rows.
+    if (profile.num_categories or 0) > NUM_CATEGORIES:
         drafted = [entry for entry in drafted if entry["type"] != "expect_column_values_to_be_in_set"]
     return drafted
 

@@ -49,6 +49,7 @@ class FailureTally:
         different = part.select(self._columns)[rows].group_by(self._columns, maintain_order=True).len("_count")
         for *values, count in different.iter_rows():
             value = shown_together(tuple(values))
+            # What is counted already goes on being counted, so that its number is right.
             if value in self.values or len(self.values) < NUM_COUNTED:
                 self.values[value] += count
 
@@ -87,6 +88,7 @@ class RowCounts:
     num_quarantined: int
 
     def share(self, count: int) -> float:
+        # A table without rows has no share of anything.
         return count / max(self.num_rows, 1)
 
 

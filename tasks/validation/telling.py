@@ -21,6 +21,7 @@ def quiet_judge() -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
+            # They are about the libraries' own code, and no user can do anything about them.
             warnings.simplefilter("ignore")
             yield
     finally:

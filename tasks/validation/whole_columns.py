@@ -31,6 +31,7 @@ class WholeColumns:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
             "temp_directory": str(folder),
+            # DuckDB would fetch them from its own server, and nothing connects to where the user did not ask for.
             "autoinstall_known_extensions": False,
         }
         self._database: DuckDBPyConnection = duckdb.connect(folder / "columns.duckdb", config=settings)
@@ -42,6 +43,7 @@ class WholeColumns:
 
     def append(self, name: str, rows: NDArray[np.int64], values: pl.DataFrame) -> None:
         """Adds rows, by their numbers in the whole table, with what they hold; columns are known by their positions."""
+        # Names come from the user's file and may hold anything; these need no quoting.
         frame = values.rename({column: f"c{index}" for index, column in enumerate(values.columns)})
         frame = frame.with_columns(pl.Series(_ROW, rows, dtype=pl.Int64))
         self._database.register("appended", frame.to_arrow())

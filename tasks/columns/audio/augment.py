@@ -26,6 +26,7 @@ def augment_spectrograms(pictures: Tensor, settings: AugmentAudio, generator: Ge
     answer has the same shape, type and range. Draws come from `generator` on the CPU, and what is not asked for draws
     nothing.
     """
+    # In floats until the end: each change rounded to bytes on its own would add its error to the others.
     changed = pictures if pictures.is_floating_point() else pictures.float()
     changed = _timed(changed, settings, generator)
     changed = _noisy(changed, settings, generator, how)

@@ -143,6 +143,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         block = np.empty((len(values), 1, how.n_mels, how.num_frames), dtype=np.uint8)
         for number, content in enumerate(values):
             clip = decode(content)
+            # A file without samples has nothing to be drawn.
             if clip is None or not len(clip.samples):
                 raise UserError(
                     "holds bytes that are no sound; `clean` takes such rows out, or give WAV, FLAC, OGG or MP3"

@@ -121,6 +121,7 @@ def draw(clip: Clip, shape: Spectrogram) -> NDArray[np.uint8]:
     power = _power(samples / (np.abs(samples).max() or 1.0), shape)
     bands = mel_filters(shape.rate, shape.num_points, shape.n_mels) @ power.T
     quietest = 10 ** (-shape.top_db / 10)
+    # Silence has no logarithm, so it counts as the quietest that is shown.
     decibels = 10 * np.log10(np.maximum(bands / (bands.max() or 1.0), quietest))
     return np.round((decibels / shape.top_db + 1) * 255).astype(np.uint8)
 
@@ -246,9 +247,11 @@ def _mono(file: Any, most: int) -> NDArray[np.float32] | None:
 
 def _fitted(clip: Clip, shape: Spectrogram) -> NDArray[np.float64]:
     """The samples at the rate and, with silence at the end, in the length that the picture needs."""
+    # Cut first: what lies beyond need not be resampled.
     samples = clip.samples[: math.ceil(shape.num_samples / shape.rate * clip.rate)].astype(np.float64)
     if clip.rate != shape.rate:
         samples = _resampled(samples, clip.rate, shape.rate)
+    # Resampling rounds the length up.
     samples = samples[: shape.num_samples]
     needed = shape.window + (shape.num_frames - 1) * shape.hop
     return np.pad(samples, (0, needed - len(samples)))

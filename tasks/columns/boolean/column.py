@@ -71,6 +71,7 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
             return values
         text = _words(values.cast(pl.String, strict=False))
         from_words = text.replace_strict(WORDS, default=None, return_dtype=pl.Boolean)
+        # A table reader may have made 1.0 of a 1.
         numbers = text.cast(pl.Float64, strict=False)
         return from_words.zip_with(
             from_words.is_not_null(), numbers.replace_strict({1.0: True, 0.0: False}, default=None)
@@ -114,6 +115,7 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
         if state.num_true + state.num_false == 0:
             raise UserError("has no value in any training row; give it the role id to leave it out")
         return BooleanEncoding(
+            # Of as many of both, no.
             impute=settings.impute == "most_frequent" and state.num_true > state.num_false,
             indicator=settings.indicator and state.num_missing > 0,
         )

@@ -73,6 +73,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
         text = values.cast(pl.String)
         if not values.dtype.is_float():
             return text
+        # Beyond 64 bits there is no integer to write such a number as.
         whole = (values % 1 == 0) & (values.abs() < _LARGEST_WHOLE)
         return values.cast(pl.Int64, strict=False).cast(pl.String).zip_with(whole.fill_null(value=False), text)
 
@@ -129,9 +130,14 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
             return CategoryEncoding(encode="hashed", missing=missing, impute=impute, buckets=settings.buckets)
         if impute is not None and None in counts:
             present[impute] = present.get(impute, 0) + counts[None]
+        # Ties go by name, so that neither the order of rows nor their cut into parts decides.
         frequent = sorted(present, key=lambda value: (-present[value], value))[: settings.max_categories]
         encoding = CategoryEncoding(
-            encode=settings.encode, categories=tuple(sorted(frequent)), missing=missing, impute=impute
+            # In the order of names: a category's index stays when only counts change.
+            encode=settings.encode,
+            categories=tuple(sorted(frequent)),
+            missing=missing,
+            impute=impute,
         )
         if isinstance(state, TargetState):
             return _with_target(encoding, state, scale_of(state), settings)

@@ -107,6 +107,7 @@ def category_indices(values: pl.Series, encoding: CategoryEncoding) -> NDArray[n
     """Each value's index, [N]."""
     known = encoding.indices
     if encoding.buckets:
+        # Each different value is hashed once; of few values, finding the different ones takes longer than hashing.
         distinct = values if len(values) <= FEW else values.unique()
         hashed = {value: _bucket(value, encoding.buckets) for value in distinct.to_list() if value is not None}
         known = {**hashed, None: known[None]}

@@ -100,6 +100,7 @@ def _class_state(rows: pl.DataFrame) -> TargetState:
 
 
 def _number_state(values: pl.Series, target: pl.Series) -> TargetState:
+    # Groups are added up by NumPy, since polars knows no long doubles.
     order = values.arg_sort(nulls_last=True)
     sorted_values = values.gather(order)
     groups = sorted_values.rle_id().to_numpy()
@@ -135,4 +136,5 @@ def _row(
 
 
 def _written(row: NDArray[np.longdouble], scale: TargetStatistics) -> tuple[float, ...]:
+    # Adding 0 makes a negative zero a plain one, so that equal means are written alike.
     return tuple(round(float(value), _DECIMALS) + 0.0 for value in (row - scale.mean) / scale.std)

@@ -33,6 +33,7 @@ def draw_maps(count: int, settings: AugmentImage, generator: Generator, aspect: 
     """
     import torch
 
+    # All seven are drawn whatever is asked for, so that one setting does not change the draws of another.
     draws = torch.rand((count, 7), generator=generator) * 2 - 1
     angle = torch.deg2rad(draws[:, 0] * settings.rotate)
     size = 1 + draws[:, 1] * settings.scale
@@ -120,6 +121,7 @@ def _lit(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor
     light, factor = (draws.to(images.device).reshape(-1, 1, 1, 1) for draws in (light, factor))
     values = images if images.is_floating_point() else images.float()
     if settings.contrast:
+        # About the image's own mean, so that contrast alone makes it neither brighter nor darker.
         mean = values.mean(dim=(1, 2, 3), keepdim=True)
         values, light = values * factor, light + mean * (1 - factor)
     return _typed_as(images, (values + light).clamp_(0, _BRIGHTEST))

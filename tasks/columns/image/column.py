@@ -117,6 +117,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         return served_image(value)
 
     def fit(self, values: pl.Series, settings: NormalizeImage) -> ImageState | None:
+        # Only as far as the first one that can be decoded: its size stands for all.
         first = next((picture for picture in map(pixels.decode, values) if picture is not None), None)
         if first is None:
             return None
@@ -201,5 +202,6 @@ def _blank(column: str, content: bytes | None, picture: DecodedImage) -> str | N
     """Why it is at fault. The draft of a picture of one colour is of one colour, but not the other way round."""
     if not picture.is_blank:
         return None
+    # Only a picture whose draft is blank is decoded in full, and few are.
     whole = pixels.decode(content)
     return f"{column} is blank: all pixels are of one colour" if whole is not None and whole.is_blank else None

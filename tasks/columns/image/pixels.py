@@ -90,8 +90,10 @@ def decode(content: bytes | None, enough: int | None = None, grey: bool = False)
         drafted = enough and file.draft("L" if grey else "RGB", (enough, enough))
         file.load()
         orientation, image = _upright(file)
+    # A bomb claims so many pixels that they would fill the memory: as unreadable as a damaged file.
     except (*_DAMAGED, Image.DecompressionBombError):
         return None
+    # A draft is smaller than the picture, so the sizes of the file's header are kept.
     if not drafted:
         width, height = image.size
     elif orientation >= 5:

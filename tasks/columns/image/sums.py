@@ -37,6 +37,7 @@ def sums_of(content: bytes | None, settings: NormalizeImage) -> Sums:
         return Sums()
     size = settings.height or picture.height, settings.width or picture.width
     frames = [Frame(*size, channels, settings.fit) for channels in (1, 3)]
+    # Grey and colours are summed both: which of them is asked for may be known from another part only.
     drawn = np.concatenate([pixels.pixels(picture, frame) for frame in frames]).reshape(4, -1).astype(np.int64)
     return Sums(drawn.shape[1], tuple(drawn.sum(axis=1).tolist()), tuple((drawn**2).sum(axis=1).tolist()))
 
@@ -47,6 +48,7 @@ def factor_and_offset(sums: Sums, channels: int, scale: str) -> tuple[tuple[floa
         wanted = slice(0, 1) if channels == 1 else slice(1, 4)
         means = [total / sums.num_pixels for total in sums.total[wanted]]
         squares = zip(means, sums.total_squares[wanted], strict=True)
+        # The difference may come out a little below zero by rounding; a channel of one value is left as wide as it is.
         stds = [math.sqrt(max(total / sums.num_pixels - mean**2, 0.0)) or 1.0 for mean, total in squares]
         factors = tuple(round_significant(1 / std) for std in stds)
         offsets = zip(means, stds, strict=True)

@@ -100,6 +100,8 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         if values.dtype == pl.String:
             values = values.str.strip_chars()
         numbers = values.cast(pl.Float64, strict=False)
+        # NumPy reads missing numbers as NaN, so more NaN than missing ones means that NaN is among the values. Of few
+        # values that is known sooner than polars fills them.
         few = len(numbers) <= FEW and np.count_nonzero(np.isnan(numbers.to_numpy())) == numbers.null_count()
         return numbers if few else numbers.fill_nan(None)
 
@@ -108,8 +110,10 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         drafted = []
         if len(finite):
             low, high = float(finite.min()), float(finite.max())  # type: ignore[arg-type]
+            # Each is halved before the difference is taken: the whole range may be more than a double holds.
             slack = high * _DRAFTED_MARGIN - low * _DRAFTED_MARGIN
             bounds = {"min_value": round_significant(low - slack), "max_value": round_significant(high + slack)}
+            # A suite is JSON, which has no infinity.
             if all(map(math.isfinite, bounds.values())):
                 drafted.append(expectation("column_values_to_be_between", "critical", column=column, **bounds))
         if not values.null_count():
@@ -166,6 +170,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         """[N, 1] float32, or [N, 2] with the indicator. What float32 cannot hold becomes the largest that it can."""
         numbers, missing = _imputed(values, encoding.impute)
         block = np.empty((len(numbers), 1 + encoding.indicator), dtype=np.float32)
+        # Overflow is no accident here: what it leaves is cut to the largest number of float32 below.
         with np.errstate(over="ignore"):
             block[:, 0] = encoding.curve(numbers) * encoding.factor + encoding.offset
         if encoding.indicator:

@@ -68,6 +68,7 @@ def yeo_johnson(values: Doubles, power: float) -> Doubles:
 
     ((1 + x)^p - 1) / p of numbers from 0 on, ln(1 + x) for p = 0; those below 0 are mirrored, with 2 - p.
     """
+    # The formula gives x for 1, but rounds on the way.
     if power == 1:
         return values
     logs = np.log1p(np.abs(values))
@@ -97,6 +98,7 @@ def best_power(values: Doubles, counts: NDArray[np.int64]) -> float:
         method="bounded",
         options={"xatol": 1e-8},
     )
+    # Adding 0 makes a negative zero a plain one, which recipe.json would otherwise show.
     return round(float(best.x), 6) + 0.0
 
 
@@ -157,6 +159,7 @@ def _log_variance(logs: Doubles, shares: Doubles, power: float) -> float:
     negative = logs < 0
     middle = 0.0 if negative.any() else float(logs.min() + logs.max()) / 2
     transformed = np.where(negative, -_raised(-logs, 2 - power), _raised(logs - middle, power))
+    # Divided by the largest one, as squares of such numbers may overflow.
     largest = float(np.abs(transformed).max())
     transformed /= largest
     variance = float(np.dot((transformed - np.dot(transformed, shares)) ** 2, shares))
@@ -167,5 +170,6 @@ def _raised(logs: Doubles, exponent: float) -> Doubles:
     """((1 + |x|)^e - 1) / e of ln(1 + |x|)."""
     if exponent == 0:
         return logs
+    # New numbers may lie far beyond those of the training rows; they become infinite, as every curve promises.
     with np.errstate(over="ignore"):
         return np.expm1(logs * exponent) / exponent

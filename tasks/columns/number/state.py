@@ -102,6 +102,7 @@ def _quantiles(counts: Histogram) -> tuple[float, ...]:
 
 
 def _doubled(half: float) -> float:
+    # A range may be wider than the largest double, while half of it never is.
     return min(2 * half, sys.float_info.max)
 
 

@@ -26,6 +26,7 @@ def changed_text(text: str, settings: AugmentText, random: np.random.Generator) 
         return text
     for place in _chosen(len(words) - 1, settings.swap, random):
         words[place : place + 2] = words[place + 1], words[place]
+    # One word at least is kept: a text without words is no text.
     dropped = {*_chosen(len(words), settings.drop, random)[: len(words) - 1]}
     words = [word for place, word in enumerate(words) if place not in dropped]
     for place in _chosen(len(words), settings.typo, random):
@@ -63,6 +64,7 @@ def augment_tokens(tokens: Tensor, settings: AugmentText, generator: Generator) 
     keys = places + 1.5 * ((draws[0] < settings.swap) & (places + 1 < length))
     luckiest = torch.where(is_real, draws[1], -1.0).argmax(dim=1, keepdim=True)
     kept = is_real & ((draws[1] >= settings.drop) | (places == luckiest))
+    # Beyond every key of a kept token, so that what is dropped and the padding come last.
     order = torch.where(kept, keys, keys + 2.0 * tokens.shape[1]).argsort(dim=1, stable=True)
     return torch.where(kept, tokens, _PADDING).gather(1, order)
 

@@ -53,11 +53,13 @@ def learn(counts: Mapping[str, int], vocabulary: int, least: int) -> tuple[tuple
 
     factor = max(1, -(-sum(counts.values()) // _MOST_WORDS))
     tokenizer = Tokenizer(models.BPE())
+    # Words were cut apart when they were counted; the lines to learn from only part them by blanks.
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=max(1, least // factor),
         special_tokens=[PADDING],
+        # All 256 bytes, so that no text has a sign that is unknown.
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -99,6 +101,7 @@ def _words() -> ByteLevel:
 
 def _lines(counts: Mapping[str, int], factor: int) -> Iterator[str]:
     for word in sorted(counts):
+        # Rounded down: a word that is rarer than the factor is not learnt from.
         times = counts[word] // factor
         for start in range(0, times, _RUN):
             yield " ".join([word] * min(_RUN, times - start))

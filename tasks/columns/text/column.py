@@ -109,6 +109,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         longest = values.str.len_chars().max()
+        # New texts may well be longer than those that there were, but hardly ten times.
         limit = 10 * int(longest) if isinstance(longest, int) and longest else 10_000
         return [
             expectation("column_values_to_not_be_null", "warning", column=column),
@@ -141,6 +142,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
             return TextState(len(documents), byte_pairs.count_words(filter(str.strip, documents)))
         counts: Counter[str] = Counter()
         for document in documents:
+            # As a set: idf asks in how many documents a term stands, not how often.
             counts.update(set(_terms(document, settings.ngrams)))
         return TextState(len(documents), counts)
 
@@ -214,6 +216,7 @@ def _tfidf(documents: Sequence[str], encoding: TextEncoding) -> csr_matrix:
     ends = [0]
     for document in documents:
         term_counts = Counter(known[term] for term in _terms(document, encoding.ngrams) if term in known)
+        # Sorted, as a csr_matrix wants its columns, and so that the same text gives the same bytes.
         for index in sorted(term_counts):
             indices.append(index)
             counts.append(term_counts[index])

@@ -53,6 +53,7 @@ def _of_days(days: Integers, name: TimestampPart) -> NDArray[Any]:
     if len(days) < _FEW_DAYS:
         return _of_calendar(days, name)
     first, last = int(days.min()), int(days.max())
+    # The table of all days between would be larger than the column itself.
     if last - first >= len(days):
         return _of_calendar(days, name)
     return _of_calendar(np.arange(first, last + 1), name)[days - first]

@@ -170,6 +170,7 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
             return _inputs(times, encoding)
         block = np.zeros((len(times), encoding.num_inputs), dtype=np.float32)
         block[~missing] = _inputs(times[~missing], encoding)
+        # The last input is the indicator; without one this writes the 0 that stands there already.
         block[missing, -1] = encoding.indicator
         return block
 

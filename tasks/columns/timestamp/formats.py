@@ -117,6 +117,7 @@ def parse(values: pl.Series, written: str) -> pl.Series:
     # Fractions of a second are rare, as are blanks around: looking for either costs more than all the rest.
     whole_seconds = chrono.replace("%.f", "")
     times = _read(text, whole_seconds)
+    # Something was not read, so blanks or fractions of a second may be why.
     if times.null_count() > text.null_count():
         times = _read(text.str.strip_chars(), chrono)
     return times
@@ -133,6 +134,7 @@ def plain_times(values: pl.Series) -> pl.Series | None:
         return None
     try:
         read = [None if text is None else _iso_time(text) for text in written]
+    # A day that the calendar lacks, or a time zone that leads beyond the year 9999: `parse` says what becomes of it.
     except (ValueError, OverflowError):
         return None
     return pl.Series(values.name, read, dtype=pl.Datetime("us"))
@@ -184,6 +186,7 @@ def _within_reach(times: pl.Series) -> pl.Series:
 def _as_text(values: pl.Series) -> pl.Series:
     """Numbers such as 20240131.0 without the fraction that a table reader gave them."""
     if values.dtype.is_float():
+        # A fraction of `.0` would fit no format.
         values = values.cast(pl.Int64, strict=False)
     return values.cast(pl.String, strict=False)
 

@@ -77,6 +77,7 @@ def make_check(rule: Rule, engine: Any, where: str) -> ExpectationCheck:
         needed = check.expectation.get_validation_dependencies(engine, {"result_format": RESULT_FORMAT})
         metrics = dict(needed.metric_configurations)
         condition = _condition(check.expectation, metrics)
+        # Arguments that do not fit are found here, before any row is read.
         MetricsCalculator(engine).build_metric_dependency_graph([condition] if condition else [])
     return replace(check, metrics=metrics, condition=condition)
 
@@ -94,6 +95,7 @@ def refuse_aborted(checks: Iterable[ExpectationCheck], aborted: dict[Any, Any]) 
         for metric in (*check.metrics.values(), *check.conditions):
             if metric.id in aborted:
                 raise check.cannot(message_of(aborted[metric.id]))
+    # Every metric is of one of the checks.
     assert not aborted
 
 

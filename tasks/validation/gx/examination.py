@@ -60,6 +60,7 @@ class Examination:
                 rows = [finder.find(values, shown, start) for finder in finders]
                 yield part, self._tallied(part, rows)
                 start += part.height
+                # Else this part would still be held while the next one is read.
                 del engine, values, aborted, rows
                 gc.collect()
         self._values |= {key: count.value() for key, (_, count) in counts.items()}

@@ -95,6 +95,7 @@ class Extreme:
         self._best: Any = math.nan
 
     def add(self, engine: PartEngine, value: Any, part: pl.DataFrame, start: int) -> None:
+        # Only what is not a number differs from itself: there was no value so far.
         if self._best != self._best:
             self._best = value
         elif value == value:

@@ -116,6 +116,7 @@ class Duplicates:
 
     def find(self, values: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
         end = start + part.height
+        # Batches come in the order of rows: one that reaches beyond this part is the last to be asked for.
         while not len(self._waiting) or self._waiting[-1] < end:
             batch = next(self._batches, None)
             if batch is None:

@@ -45,5 +45,6 @@ class PartedTable:
 
     def _booleans_with_gaps(self) -> list[str]:
         booleans = [name for name, dtype in self._empty.schema.items() if dtype == pl.Boolean]
+        # One more pass, but of the boolean columns alone.
         gaps = [part.null_count() for part in storage.read_parts(self._folder, booleans)] if booleans else []
         return [name for name in booleans if any(counts[name].item() for counts in gaps)]

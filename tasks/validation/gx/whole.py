@@ -74,6 +74,7 @@ def _plan(
             batches.append(check)
         elif possible or is_about_duplicates(check):
             plan.checks.append(check)
+            # What was planned for an earlier rule goes first: a metric of two rules is collected once.
             plan.metrics = {**possible, **plan.metrics}
             plan.duplicates += [check] if is_about_duplicates(check) else []
     return plan, batches

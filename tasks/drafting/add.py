@@ -30,9 +30,11 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
         raise UserError(f"{project.params}: already has a pipeline {name}; add it under another name with --name")
     suite = project.pipeline(name).suite
     written = [project.params]
+    # A suite of that name may have been edited by a person, or kept from a pipeline that was taken out.
     if not suite.exists():
         drafted = suite_of_source(project, name, pipeline.ingest)
         files.write_json(suite, drafted)
+        # Listed before params.yaml, as they are written.
         written.insert(0, suite)
     accepted = project.pipeline(name).accepted
     if not accepted.exists():
@@ -56,9 +58,11 @@ def _set_source(block: Any, given: str, root: Path, file: Path) -> None:
     try:
         source = block["ingest"]["source"]
         kind = source["kind"]
+    # The block was not checked yet: a source may be missing, or be a word.
     except (KeyError, TypeError):
         kind = None
     match kind:
+        # Sources are told apart by what a path means to them; the others have none that could be replaced.
         case "table":
             source["path"] = _from_root(given, root)
         case "idx":

@@ -14,6 +14,7 @@ from tasks.drafting.splits import SplitChoice
 from tasks.drafting.target import TargetGuess
 
 _STEP = 2
+# More than a person reads above a source; `init` prints all of them.
 _MOST_COMMENTS = 15
 _WHY_SETTINGS = {
     "separator": "found out: what stands between cells",
@@ -33,8 +34,11 @@ _WHY_SETTINGS = {
 }
 """Why a setting of the source stands there."""
 
+# Narrower than YAML's own rule for plain scalars: what is in doubt gets quotes, which are never wrong.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
+# YAML 1.1 reads these as truth values, 1.2 does not: quoted, they are text to both.
 _RESERVED = frozenset("true false null yes no on off y n".split())  # noqa: SIM905
+# The block is moved right by two to four columns under `pipelines:`, and lines then stay within 120.
 WIDTH = 116
 
 
@@ -122,6 +126,7 @@ def _source(draft: Draft) -> list[str]:
 
 
 def _target(target: TargetGuess) -> list[str]:
+    # Users know why they named a column.
     why = "" if target.why == "given" else target.why
     runner_up = f"; if not, perhaps {target.runner_up}" if target.runner_up else ""
     return [*beside(f"    target: {scalar(target.name)}", why + runner_up), f"    task: {target.task}"]
@@ -143,6 +148,7 @@ def _columns(draft: Draft) -> list[str]:
 def _reasons(finding: Finding, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not (finding.role or finding.missing or finding.proposal):
         return []
+    # Without settings the caller makes a comment of the whole section, and this line with it.
     mark = "# " if settings else ""
     proposed = [f"      {mark}{scalar(name)}: {{{finding.proposal}}}" for name in finding.columns if finding.proposal]
     return [*comment(finding.message, 6), *proposed]
@@ -169,6 +175,7 @@ def flow(value: Any) -> str:
 def scalar(value: Any) -> str:
     """Plain where YAML reads it back as the same text, else in double quotes."""
     match value:
+        # Before numbers: in Python a bool is an int, too.
         case bool():
             return "true" if value else "false"
         case None:
@@ -178,6 +185,7 @@ def scalar(value: Any) -> str:
         case str():
             return '"' + "".join(_escaped(sign) for sign in value) + '"'
         case _:
+            # Python writes floats with the fewest digits that read back as the same number, as YAML 1.2 reads them.
             return repr(value)
 
 
@@ -188,6 +196,7 @@ def comment(text: str, indent: int) -> list[str]:
 
 def beside(line: str, text: str) -> list[str]:
     """The line with a comment behind it, or above it where both together are too long."""
+    # A line break would end the comment, and the rest would be read as YAML.
     text = _one_line(text)
     if not text:
         return [line]
@@ -205,5 +214,6 @@ def _escaped(sign: str) -> str:
         return f"\\{sign}"
     if sign.isprintable():
         return sign
+    # YAML's escapes have two, four or eight digits.
     digits = 2 if ord(sign) < 0x100 else 4 if ord(sign) < 0x10000 else 8
     return f"\\{'xuU'[digits // 4]}{ord(sign):0{digits}x}"

@@ -16,6 +16,7 @@ from tasks.sources.base import NumberFormat
 
 MAX_COUNTED = 1_000
 """Distinct values that are counted one by one; of more, only how many there are."""
+# Signs for a missing value are few; more different words than this are what the column holds.
 _MAX_NON_NUMERIC = 50
 _HEAD = 4_000
 """Values looked at before all of a batch are counted: many distinct ones among them make counting a waste."""
@@ -71,6 +72,7 @@ class ColumnStatistics:
     @property
     def is_unique(self) -> bool:
         """Whether no value comes twice, or next to none do: 3 % either way is what a sketch can be off."""
+        # Between three and four standard errors of the sketch.
         slack = 0 if self.is_exact else 0.08
         return self.num_present > 0 and self.num_distinct >= (1 - slack) * self.num_present
 
@@ -80,6 +82,7 @@ def grow(state: ColumnStatistics, values: pl.Series, numbers: pl.Series | None, 
 
     Values that are counted need no sketch yet; those that are not are hashed with that seed.
     """
+    # Files are never looked at by value: counting them would keep them in memory.
     counts = None if state.counts is None or values.dtype == pl.Binary else _counted(state.counts, values)
     return ColumnStatistics(
         num_rows=state.num_rows + len(values),
@@ -95,6 +98,7 @@ def grow(state: ColumnStatistics, values: pl.Series, numbers: pl.Series | None, 
 def _sketched(state: ColumnStatistics, values: pl.Series, seed: int) -> Sketch:
     """With the values that were counted so far, once they are too many to be counted."""
     before = state.sketch
+    # Else the values so far would be missing from the sketch, which starts empty when counting ends.
     if state.counts:
         before = before.add(pl.Series(list(state.counts), dtype=values.dtype).hash(seed=seed))
     return before.add(values.drop_nulls().hash(seed=seed))
@@ -104,6 +108,7 @@ def _counted(counts: Mapping[Hashable, int], values: pl.Series) -> Mapping[Hasha
     present = values.drop_nulls()
     if present.head(_HEAD).n_unique() > MAX_COUNTED:
         return None
+    # Renamed, as polars fails on a column called `count`.
     batch = present.alias("value").value_counts()
     if batch.height > MAX_COUNTED:
         return None
@@ -113,6 +118,7 @@ def _counted(counts: Mapping[Hashable, int], values: pl.Series) -> Mapping[Hasha
 
 
 def _extremes(numbers: pl.Series) -> Extremes:
+    # One infinity would hide the greatest number, and that it is frequent.
     finite = numbers.filter(numbers.is_finite())
     if finite.is_empty():
         return Extremes()
@@ -131,6 +137,7 @@ def _count_non_numeric(
     if cells.head(_HEAD).n_unique() > _MAX_NON_NUMERIC:
         return None
     total = Counter(non_numeric)
+    # Renamed, as polars fails on a column called `count`.
     batch = cells.alias("value").value_counts()
     total.update(dict(zip(*(column.to_list() for column in batch.get_columns()), strict=True)))
     return total if len(total) <= _MAX_NON_NUMERIC else None
@@ -143,8 +150,10 @@ def _float(value: Any) -> float:
 def as_numbers(values: pl.Series, written: NumberFormat) -> pl.Series | None:
     """Those of the cells that are numbers, as float64; None for a column that cannot hold any, such as of bytes."""
     if values.dtype == pl.String:
+        # Rewriting every cell costs more than reading it; most files need none.
         is_plain = written.decimal == "." and written.thousands is None
         values = values.str.strip_chars() if is_plain else plainly(values, written.decimal, written.thousands)
     elif not values.dtype.is_numeric():
         return None
+    # NaN is a sign for a missing value, as ingest takes it, and no number.
     return values.cast(pl.Float64, strict=False).fill_nan(None)

@@ -56,14 +56,17 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     }
     target, one_hot = _target(inspection, target_name, taken, from_names)
     classes = classes_of(facts, target)
+    # Each step sees only the features that those before it left: a column gets one role, by the first reason.
     findings = _roles(facts, target, taken, from_names)
     findings += labels.describe_one_hot(facts, one_hot, target)
     findings += find_leaks(facts, target, _features(facts, target, taken, findings))
     findings += one_picture(facts, _features(facts, target, taken, findings))
+    # After the leaks: what these take out may be all there was.
     findings = _some_feature_left(facts, target, taken, findings)
     features = _features(facts, target, taken, findings)
     rare = [_as_cells(finding, classes) for finding in labels.find_rare_classes(facts, target, classes.counts)]
     findings += [*inspection.findings, *rare, *_remarks(facts, target, features, findings)]
+    # By now rare classes are cells that mean missing, so the task is that of the classes left.
     target = _task_without(target, classes, rare)
     left = {name: count for name, count in classes.counts.items() if not _is_set_aside(name, classes, rare)}
     num_set_aside = sum(classes.counts.values()) - sum(left.values())
@@ -89,6 +92,7 @@ def _task_without(target: TargetGuess, classes: Classes, rare: list[Finding]) ->
 
 def _content(facts: Facts, target: TargetGuess, features: list[str], findings: list[Finding]) -> list[str]:
     """The columns that make a row what it is, as `clean` compares rows; none where the sample has not all of them."""
+    # The sample has only the sizes of files: two of one size may be two pictures.
     if any(facts.is_media(name) for name in features):
         return []
     kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
@@ -103,23 +107,27 @@ def _target(
     if name is not None:
         return given_target(facts, name, inspection.location), one_hot
     if one_hot:
+        # One column can be predicted; the largest has the most rows to learn from.
         best = labels.largest(facts, one_hot)
         return TargetGuess(
             name=best, task="binary", why="guessed: of a label over several columns the largest"
         ), one_hot
     if from_names:
         return first_part(facts, taken), ()
+    # A number of its own in each row makes a poor target, also when it stands last.
     identifiers = {name for finding in roles.find_identifiers(facts, taken) for name in finding.columns}
     return guess_target(facts, {*taken, *identifiers}, inspection.location), ()
 
 
 def _roles(facts: Facts, target: TargetGuess, taken: Collection[str], from_names: bool) -> list[Finding]:
     """Columns that are no features: which row, whose row, since when; and those that say nothing."""
+    # Whatever a column looks like, the target and what the source added keep their roles.
     known = {target.name, *taken}
     findings = roles.find_constants(facts, known)
     findings += roles.find_split(facts, known)
     if from_names:
         findings += _parts_of_names(facts, known)
+    # Time and entities go first: a date or a customer may as well be unique in each row.
     for find in (people.find_time, people.find_entities, roles.find_identifiers):
         findings += find(facts, {*known, *(name for finding in findings for name in finding.columns)})
     return findings
@@ -150,6 +158,7 @@ def _some_feature_left(
     facts: Facts, target: TargetGuess, taken: Collection[str], findings: list[Finding]
 ) -> list[Finding]:
     """Without any feature there is nothing to learn from: then what says little is kept after all."""
+    # In the order in which something may still be learnt: constants say nothing at all.
     for kind in ("identifier", "time", "group", "constant"):
         if _features(facts, target, taken, findings):
             break
@@ -163,6 +172,7 @@ def _kept(finding: Finding) -> Finding:
 
 def _remarks(facts: Facts, target: TargetGuess, features: list[str], findings: list[Finding]) -> list[Finding]:
     """What a colleague would say of the columns that are used."""
+    # Nobody needs advice on columns that are left out anyway.
     unused = [name for name in facts.names if name not in features]
     but_target = [name for name in unused if name != target.name]
     identifiers = tuple(name for finding in findings if finding.kind == "identifier" for name in finding.columns)
@@ -174,11 +184,13 @@ def _remarks(facts: Facts, target: TargetGuess, features: list[str], findings: l
         *sentinels,
         *distributions.find_gaps(facts, unused),
         *distributions.find_near_constant(facts, unused),
+        # Of a regression, the target too: a limit there is a limit of what can be predicted.
         *distributions.find_capped(facts, [*(but_target if target.task == "regression" else unused), *doubtful]),
         *distributions.find_heavy_tails(facts, but_target if target.task == "regression" else unused),
         *people.find_sensitive(facts, unused),
         *distributions.find_codes(facts, unused),
     ]
+    # Of a hundred columns with heavy tails, a hundred sentences would hide all the others.
     for kind, statement in _TOGETHER.items():
         remarks = gathered(remarks, kind, statement)
     return remarks

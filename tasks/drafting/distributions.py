@@ -23,6 +23,7 @@ def find_near_constant(facts: Facts, skip: Collection[str]) -> list[Finding]:
     findings = []
     for name in facts.names:
         counts, num_present = facts.state(name).counts, facts.state(name).num_present
+        # With one value it is a constant, which has a finding of its own.
         if name in skip or not counts or len(counts) < 2:
             continue
         value, num_rows = max(counts.items(), key=lambda pair: pair[1])
@@ -52,6 +53,7 @@ def find_heavy_tails(facts: Facts, skip: Collection[str]) -> list[Finding]:
     findings = []
     for name in _amounts(facts, skip):
         values = facts.present(name)
+        # One infinity would make the skewness no number.
         skewness = values.filter(values.is_finite()).skew()
         if skewness is not None and abs(skewness) > _SKEWED:
             end, edge = ("largest", values.max()) if skewness > 0 else ("smallest", values.min())
@@ -77,6 +79,7 @@ def find_codes(facts: Facts, skip: Collection[str]) -> list[Finding]:
     names = [
         name
         for name in facts.names
+        # Two values are a flag, which says the same as a number and as a category.
         if name not in skip and facts.is_whole(name) and 3 <= facts.state(name).num_distinct <= 12
     ]
     if not names or facts.num_rows < FEWEST_ROWS:
@@ -100,6 +103,7 @@ def _most_frequent_near(values: pl.Series, high: float) -> int:
     """How often the commonest value of the upper tenth of the range stands there, but for the greatest itself."""
     low = _float(values.min()) if len(values) else high
     near = values.filter((values >= high - (high - low) / 10) & (values < high))
+    # Renamed, as polars fails on a column called `count`.
     return round(_float(near.alias("value").value_counts()["count"].max())) if len(near) else 0
 
 

@@ -73,8 +73,10 @@ def redraft(project: Project, name: str, *, write: bool = False) -> Redraft:
     """
     paths = project.pipeline(name)
     config = load_pipeline(project.params, name).ingest
+    # For its complaints alone: what is compared and written back is the JSON, with all that a person added.
     read_suite(paths.suite)
     kept = read_suite_json(paths.suite)
+    # Rows that were ingested are at hand, typed; a source may be a download or a database.
     if paths.raw.is_dir():
         drafted = draft_suite(name, read_dataset(paths.dataset), storage.read_parts(paths.raw))
     else:
@@ -103,10 +105,12 @@ def merge(kept: dict[str, Any], drafted: dict[str, Any], changes: Iterable[Chang
     taken = {change.key: change for change in changes if change.kind in ("new", "changed", "dropped")}
     entries = [_replaced(entry, taken.get(key_of(entry))) for entry in kept["expectations"]]
     entries += [change.drafted for change in taken.values() if change.kind == "new"]
+    # The older digest wins: only against it does an edit show as an edit.
     remembered = {**drafted["drafted"], **kept.get("drafted", {})}
     now = {key: digest for key, digest in drafted["drafted"].items() if key in taken}
     dropped = {key for key, change in taken.items() if change.kind == "dropped"}
     record = {key: digest for key, digest in {**remembered, **now}.items() if key not in dropped}
+    # An entry that was never drafted must not pass for a draft the next time.
     edited = {change.key for change in changes if change.kind == "edited"} - kept.get("drafted", {}).keys()
     return {
         **kept,
@@ -121,6 +125,7 @@ def _of_kept(
     """None where there is nothing to say: as drafted, or a person's own."""
     untouched = kept.get("drafted", {}).get(key) == digest_of(entry)
     if drafted is None:
+        # A person's own expectation stays without a word, unless its column went away.
         lost_column = not set(columns_of(entry.get("kwargs", {}))) <= columns
         if not lost_column and not untouched:
             return None
@@ -166,6 +171,7 @@ def _known_columns(entries: Iterable[Expectation]) -> set[str]:
 
 
 def _demanded(entry: Expectation) -> str:
+    # The key names these already.
     columns = ("column", "column_A", "column_B", "column_list")
     limits = [f"{key} {shown(value)}" for key, value in entry.get("kwargs", {}).items() if key not in columns]
     return f"{', '.join(limits) or 'no limits'}; {entry.get('severity', 'critical')}"

@@ -8,12 +8,14 @@ from typing import Literal
 
 from tasks.params.config import Role
 
+# In the order of weight, which `by_weight` takes from here; notes come last.
 Kind = Literal[
     "too_few_rows", "encoding", "leak", "one_hot_label", "group", "time", "few_in_class", "duplicates", "imbalance",
     "no_header", "ambiguous_dates", "sentinel", "mostly_empty", "capped", "heavy_tail", "near_constant", "sensitive",
     "missing", "identifier", "constant", "codes", "pattern", "given_split",
 ]  # fmt: skip
 _NOTES: frozenset[Kind] = frozenset({"missing", "identifier", "constant", "codes", "pattern", "given_split"})
+# Three sentences of one kind are still read.
 _MANY = 4
 _WEIGHTS: Mapping[str, int] = {kind: place for place, kind in enumerate(Kind.__args__)}  # type: ignore[attr-defined]
 
@@ -53,6 +55,7 @@ def listed(names: Iterable[str], most: int = 6) -> str:
 
 def plain(value: float) -> str:
     """A number as people write it: 1,159,414 and not 1.15941e+06."""
+    # Below, `g` writes six digits as they are; above, a float64 has no more whole digits to show.
     return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:g}"
 
 

@@ -15,14 +15,17 @@ _SUFFIXES = """
     .arrow .csv .data .feather .gz .ipc .json .jsonl .ndjson .parquet .pq .tab .tar .tgz .tsv .xls .xlsx .zip
     """
 _TABLE_SUFFIXES = frozenset(_SUFFIXES.split())
+# Enough lines to judge by, and one read of the disk.
 _HEAD = 1 << 16
 _SEPARATORS = "\t;|,"
+# Titles, empty lines and a footnote stand in tables as well.
 _ALIKE = 0.9
 _TRAIN_NAME = re.compile(r"(^|[_\-.])(train|training|data)($|[_\-.])", re.IGNORECASE)
 
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff"))
 MEDIA_SUFFIXES = IMAGE_SUFFIXES | {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3"}
 IDX_NAME = re.compile(r".*(images|labels)[-.]idx[1-4]-ubyte(\.gz)?")
+# A million of pictures need not be listed to know that they are pictures.
 _MOST_NAMES = 20_000
 _SIGN = re.compile(r"[_\-]")
 
@@ -39,6 +42,7 @@ class Tables:
 def tables_in(folder: Path) -> Tables:
     """Looks into each file of the folder. With files named as tables there, no others are taken for tables."""
     files = tuple(sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith((".", "_"))))
+    # `.data` is what UCI calls its tables, and others anything: such files are looked into.
     named = [file for file in files if file.suffix.lower() in _TABLE_SUFFIXES - {".data"}]
     tables = tuple(named or [file for file in files if not is_prose(file)])
     heads = [columns_of(table) for table in tables]
@@ -48,6 +52,7 @@ def tables_in(folder: Path) -> Tables:
 def test_beside(file: Path) -> Path | None:
     """A file beside it that by its name holds the test rows, and has the same columns: a.data and a.test."""
     for match in _TRAIN_NAME.finditer(file.name):
+        # File systems tell small letters from capital ones, and nobody else does.
         for word in ("test", "TEST", "Test"):
             other = file.with_name(f"{file.name[: match.start(2)]}{word}{file.name[match.end(2) :]}")
             if other != file and other.is_file() and _alike(columns_of(file), columns_of(other)):
@@ -76,8 +81,10 @@ def is_prose(file: Path) -> bool:
     with file.open("rb") as handle:
         head = handle.read(_HEAD)
     text = _decoded(head)
+    # JSON: rows, though they have no columns to count.
     if text is None or text.lstrip().startswith(("{", "[")):
         return False
+    # A head that was cut ends in half a line.
     lines = [line for line in text.splitlines()[: -1 if len(head) == _HEAD else None] if line.strip()]
     return len(lines) > 1 and not any(_in_columns(lines, mark) for mark in (*_SEPARATORS, None))
 
@@ -93,6 +100,7 @@ def _in_columns(lines: list[str], separator: str | None) -> bool:
     """Whether next to all lines have the same number of cells: two, or three where blanks part them."""
     counts = Counter(len(line.split(separator)) for line in lines)
     width, num_lines = counts.most_common(1)[0]
+    # Two words on each line are a sentence as often as a row.
     return width >= (2 if separator else 3) and num_lines >= _ALIKE * len(lines)
 
 
@@ -134,6 +142,7 @@ def names_in(place: Path) -> Names:
         return Names(inner=tuple(sorted(islice(_below(place), _MOST_NAMES))))
     from tasks.sources.packed import entries, is_packed
 
+    # A .gz holds one file, which is read as if it lay there itself.
     if not is_packed(place) or (place.suffix.lower() == ".gz" and ".tar" not in place.suffixes):
         return Names(inner=())
     return Names(inner=tuple(entry.name for entry in entries(place, os.fspath(place))[:_MOST_NAMES]))
@@ -148,6 +157,7 @@ def pattern_of(names: tuple[str, ...]) -> str | None:
     """A regular expression that cuts each name into parts at `_` or `-`; None when they are not alike."""
     stems = [PurePosixPath(name).stem for name in names]
     signs = Counter(tuple(_SIGN.findall(stem)) for stem in stems)
+    # Names cut otherwise than all others would have no label.
     if len(signs) != 1 or not min(signs):
         return None
     marks = min(signs)
@@ -159,6 +169,7 @@ def pattern_of(names: tuple[str, ...]) -> str | None:
 def _below(folder: Path) -> list[str]:
     names: list[str] = []
     for path, folders, files in os.walk(folder):
+        # In place: so os.walk leaves the others out, and goes in one order on every disk.
         folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
         names += [
             (Path(path) / name).relative_to(folder).as_posix() for name in files if not name.startswith((".", "_"))

@@ -19,6 +19,7 @@ from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
 from tasks.sources.base import Place, Source
 
+# Most signs for a missing value show by then, and the pass over all rows need not be made again.
 _FIRST_ROWS = 50_000
 _MOST_TRIED = 20
 """Damaged pictures at the start are for `validate` to say; so many of them in a row hide the size of the others."""
@@ -52,6 +53,7 @@ def inspect_source(pointed: Pointed, project: Project) -> Inspection:
     tokens, profiles = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
     if not profiles[0].num_rows:
         raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
+    # Taking one sign for missing may make a column one of numbers, among which others show.
     for _ in range(_MOST_PASSES):
         tokens = find_tokens(profiles[-1], tokens, is_table)
         block = _with_missing(block, tokens)
@@ -135,7 +137,9 @@ def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
 
 def _plan(profiled: SourceProfile, tokens: Tokens, rows: Source) -> ProfilePlan:
     """What the last pass spares the next: columns of words are not read as numbers, identifiers are not compared."""
+    # Without a number in a hundred values, reading them as numbers is lost time.
     words = [name for name, state in profiled.columns.items() if state.num_present > 100 and not state.num_numbers]
+    # Rows that are the same but for their number are the same row, entered twice.
     codes = [name for name in profiled.columns if profiled.num_rows > 20 and _names_rows(profiled, name)]
     return ProfilePlan(tokens=tokens, numbers=rows.numbers, words=words, identifiers={*codes, *rows.id_columns})
 
@@ -146,6 +150,7 @@ def _names_rows(profiled: SourceProfile, name: str) -> bool:
         return False
     survey = profiled.surveys[name]
     return survey.is_whole or not (
+        # Amounts and sentences may differ in each row and still be content.
         survey.is_number or profiled.sample[name].cast(pl.String).str.contains(r"\s").any() or survey.longest > 40
     )
 
@@ -163,6 +168,7 @@ def _side(rows: Source, media: list[str]) -> tuple[int, int] | None:
         try:
             with Image.open(BytesIO(content)) as image:
                 return image.height, image.width
+        # Damaged pictures are `validate`'s to set aside; here the next one tells as much.
         except (UnidentifiedImageError, OSError):
             continue
     return None

@@ -10,9 +10,11 @@ from tasks.drafting.findings import Finding, listed, share
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 
+# Of so many rows, 15 % for the test are one or two.
 _FEW_TO_SPLIT = 10
 TOO_FEW = 5
 """Of fewer rows, often none falls into train: such a class is taken out."""
+# The test then has seven rows, and one answer moves a score by 14 points.
 _FEWEST_ROWS = 50
 _RARE = 0.4
 """Of the share that a class would have if all had the same."""
@@ -25,6 +27,7 @@ def one_hot_label(facts: Facts) -> tuple[str, ...]:
         if not facts.is_number(name) or set(facts.state(name).counts or ()) - {0, 1, "0", "1", "0.0", "1.0"}:
             break
         last.insert(0, name)
+    # From the longest run on: columns of 0 and 1 before the label may be features.
     for start in range(len(last) - 2):
         ones = facts.sample[last[start:]].sum_horizontal()
         if len(ones) and bool((ones == 1).all()):
@@ -56,6 +59,7 @@ def find_rare_classes(facts: Facts, target: TargetGuess, counts: Mapping[str, in
         return []
     findings = []
     few = {name: count for name, count in counts.items() if count < _FEW_TO_SPLIT}
+    # Two classes must be left, or there is nothing to tell apart: then the rare ones are only warned of.
     set_aside = tuple(name for name, count in few.items() if count < TOO_FEW) if len(counts) - len(few) >= 2 else ()
     if few:
         then = f"; {listed(set_aside)} count as missing, so that `clean` sets these rows aside" if set_aside else ""
@@ -99,7 +103,9 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]
 
 def share_quarantined(facts: Facts, target: str, content: list[str], num_set_aside: int) -> float:
     """The share of rows that `clean` will take out: the same again in what is learnt from, or without a target."""
+    # The sample alone knows of rows that are the same in what is learnt from; all rows, of those the same as a whole.
     sample = facts.sample[content]
+    # With the target alone every row would be a repetition.
     num_again = sample.height - sample.n_unique() if len(content) > 1 else 0
     again = max(num_again / max(sample.height, 1), facts.profile.num_duplicates / max(facts.profile.num_compared, 1))
     return float(np.clip(again + (facts.state(target).num_missing + num_set_aside) / facts.num_rows, 0, 1))

@@ -21,10 +21,12 @@ _FEWEST_ROWS = 50
 _MOST_ADDED = 60
 """Columns of which every two are added: 1,770 pairs."""
 _NEARLY_PERFECT = 0.99
+# A cause may be written down, too, for a few rows of the other class.
 _SURE = 0.95
 _FEWEST_HITS = 5
 _MUCH = 0.5
 
+# With 10,000 rows in five folds, 125 rows a bin.
 _NUM_BINS = 64
 _NUM_FOLDS = 5
 _MOST_ROWS = 10_000
@@ -46,6 +48,7 @@ def find_leaks(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
     if target.task == "binary":
         certain += _marks_of_one_class(facts, target.name, features)
     leaking = {name for finding in certain for name in finding.columns}
+    # A model of suspected columns is still something; one without any is none.
     if leaking >= set(features):
         return [_with_warning_only(finding) for finding in certain]
     return certain + _suspected(facts, target, [name for name in features if name not in leaking])
@@ -61,6 +64,7 @@ def _sums(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
     for first, second in combinations([name for name in names if name not in same], 2):
         for sign, formula in ((1, f"{first} + {second}"), (-1, f"{first} - {second}"), (-2, f"{second} - {first}")):
             added = _added(values[first], values[second], sign)
+            # Nearly all pairs fail on the first rows: thousands of pairs cost next to nothing.
             if _equal(added[:200], wanted[:200]) and _equal(added, wanted):
                 findings.append(_certain((first, second), f"{formula} = {target} in every row"))
     return findings
@@ -87,6 +91,7 @@ def _relabelled(facts: Facts, target: TargetGuess, features: Sequence[str]) -> l
         if facts.is_media(name) or facts.is_free_text(name) or facts.state(name).num_distinct != num_classes:
             continue
         pairs = facts.sample[[target.name, name]].drop_nulls()
+        # As many pairs as classes: each value goes with one class, and each class with one value.
         num_pairs, each = pairs.n_unique(), (pairs[target.name].n_unique(), pairs[name].n_unique())
         if pairs.height >= _FEWEST_ROWS and num_pairs == min(each) > 1:
             findings.append(_certain((name,), f"{name} is {target.name} under other names, a value for each class"))
@@ -99,6 +104,7 @@ def _marks_of_one_class(facts: Facts, target: str, features: Sequence[str]) -> l
     counts = facts.sample[target].drop_nulls().alias("value").value_counts().sort("count", "value")
     if not names or counts.height != 2:
         return []
+    # A mark of the frequent class would be 1 nearly everywhere.
     rare = counts["value"][0]
     is_rare = (facts.sample[target] == rare).fill_null(value=False).to_numpy()
     marks = {name: facts.sample[name].cast(pl.Float64).fill_null(0).to_numpy() == 1 for name in names}
@@ -164,6 +170,7 @@ def single_scores(facts: Facts, target: TargetGuess, features: Sequence[str]) ->
     rows = facts.sample.filter(facts.sample[target.name].is_not_null()).head(_MOST_ROWS)
     if rows.height < _NUM_FOLDS * 10:
         return {}
+    # In turn and not at random: the same draft each time, also where rows are sorted by class.
     folds = np.arange(rows.height) % _NUM_FOLDS
     scores = {}
     for name in features[:_MOST_COLUMNS]:
@@ -180,8 +187,9 @@ def single_scores(facts: Facts, target: TargetGuess, features: Sequence[str]) ->
 def _bins(facts: Facts, values: pl.Series) -> Indices | None:
     """[N] the bin of each value; a missing one has its own. None for columns that cannot be cut so."""
     if facts.has_categories(values.name):
-        indices = _category_indices(values)
-        return indices if indices.max(initial=0) < _MOST_DISTINCT * len(values) else None
+        codes = _codes(values)
+        # A value of its own in nearly each row would predict its own row, and no other.
+        return codes if codes.max(initial=0) < _MOST_DISTINCT * len(values) else None
     if not facts.is_number(values.name):
         return None
     numbers = values.fill_null(float("nan")).to_numpy()
@@ -194,7 +202,8 @@ def _edges(finite: Floats) -> Floats:
     return np.unique(np.quantile(finite, np.linspace(0, 1, _NUM_BINS + 1)[1:-1]))
 
 
-def _category_indices(values: pl.Series) -> Indices:
+def _codes(values: pl.Series) -> Codes:
+    # A missing value is a value here: what is missing may tell the class.
     return values.cast(pl.String).fill_null("\0").rank("dense").cast(pl.Int64).to_numpy() - 1
 
 
@@ -213,6 +222,7 @@ def _classification(bins: Indices, classes: Indices, folds: Indices) -> tuple[fl
 def _regression(bins: Indices, rows: pl.DataFrame, name: str, target: str, folds: Indices, is_number: bool) -> float:
     """R² of each bin's mean, or of a straight line where that says more."""
     wanted = rows[target].to_numpy().astype(np.float64)
+    # R² is not defined for a target that never changes.
     if not np.isfinite(wanted).all() or np.ptp(wanted) == 0:
         return 0.0
     answers = np.empty_like(wanted)
@@ -220,9 +230,11 @@ def _regression(bins: Indices, rows: pl.DataFrame, name: str, target: str, folds
         learn, test = folds != fold, folds == fold
         sums = np.bincount(bins[learn], weights=wanted[learn], minlength=int(bins.max()) + 1)
         counts = np.bincount(bins[learn], minlength=int(bins.max()) + 1)
+        # A bin without a row to learn from answers what knowing nothing would.
         means = np.where(counts > 0, sums / np.maximum(counts, 1), wanted[learn].mean())
         answers[test] = means[bins[test]]
     by_bins = 1 - float(((wanted - answers) ** 2).sum() / ((wanted - wanted.mean()) ** 2).sum())
+    # Bins lose what lies within them: a column twice the target would score less than 1.
     return max(by_bins, _straight(rows[name].to_numpy(), wanted) if is_number else 0.0)
 
 
@@ -230,6 +242,7 @@ def _straight(values: NDArray[np.float64], wanted: Floats) -> float:
     both = np.isfinite(values)
     if both.mean() < 0.9 or np.ptp(values[both]) == 0 or np.ptp(wanted[both]) == 0:
         return 0.0
+    # Numbers near the largest float overflow when squared; such a column is no leak that can be shown.
     with np.errstate(over="ignore", invalid="ignore"):
         correlation = float(np.corrcoef(values[both], wanted[both])[0, 1])
     return correlation**2 if np.isfinite(correlation) else 0.0

@@ -39,6 +39,7 @@ class Pointed:
 
 def point(location: str, root: Path, query: str | None = None) -> Pointed:
     """The source that the words mean. Raises UserError when there is nothing, or several things to choose from."""
+    # By the scheme: a database's URL and that of a file look alike otherwise.
     if query is not None or re.match(r"(sqlite|postgresql|mysql|mariadb|mssql|oracle|duckdb)(\+\w+)?://", location):
         return _sql(location, query)
     if re.match(r"[a-z][a-z0-9+.-]+://", location):
@@ -46,6 +47,7 @@ def point(location: str, root: Path, query: str | None = None) -> Pointed:
     place = Path(location).expanduser()
     if place.is_dir():
         return _folder(place, location, root)
+    # Before patterns: the name of a file may hold brackets.
     if place.exists():
         return _file(place, root)
     if glob.has_magic(location):
@@ -78,6 +80,7 @@ def _sql(location: str, query: str | None) -> Pointed:
 
 
 def _masked(url: str) -> str:
+    # What is printed lands in logs; the password must not.
     return re.sub(r"://([^/@:]+):[^/@]*@", r"://\1:***@", url)
 
 
@@ -88,6 +91,7 @@ def _file(place: Path, root: Path) -> Pointed:
     names = names_in(place)
     if names.media:
         return _media(names, path)
+    # An archive of documents only: with a table among them, they would be its notes.
     if names.inner and all(name.endswith(".txt") for name in names.inner):
         return Pointed(source={"kind": "text", "path": path})
     if not names.inner and suffix_of(place.name) not in MEDIA_SUFFIXES and is_prose(place):
@@ -102,6 +106,7 @@ def _folder(place: Path, location: str, root: Path) -> Pointed:
     parts = {name.lower(): place / name for name in os.listdir(place) if (place / name).is_dir()}  # noqa: PTH208
     train, test = (next((parts[name] for name in known if name in parts), None) for known in (_TRAIN, _TEST))
     names = names_in(place)
+    # Files beside the two folders are a data set of their own, unless they are pictures.
     if train and test and (names.media or not names.top):
         inner = _folder(train, os.fspath(train), root)
         return Pointed(source=inner.source, test={"test_path": from_root(test, root)}, from_names=inner.from_names)
@@ -123,8 +128,10 @@ def _tables(place: Path, location: str, root: Path) -> Pointed:
     if not contents.tables:
         return Pointed(source={"kind": "text", "path": from_root(place, root)})
     for table in contents.tables:
+        # The other of the two is its test: proposed there, and not added to the rows.
         if len(contents.tables) == 2 and test_beside(table):
             return _file(table, root)
+    # The folder itself, so that a file that comes later belongs to it.
     if contents.is_one and len(contents.tables) == len(contents.files):
         return Pointed(source={"kind": "table", "path": from_root(place, root)})
     if len(contents.tables) == 1:
@@ -145,6 +152,7 @@ def _glob(location: str, root: Path) -> Pointed:
     files = [file for file in files if file.is_file()]
     if not files:
         raise UserError(f"{location}: no file matches; correct the pattern, or put the data there")
+    # Twenty tell what the others are, and thousands would take a while.
     kind = "text" if all(is_prose(file) for file in files[:20]) else "table"
     return Pointed(source={"kind": kind, "path": from_root(location, root)})
 
@@ -173,6 +181,7 @@ def _idx(folder: Path, name: str, root: Path) -> Pointed:
         raise UserError(f"{folder / name}: its images or labels are not beside it; put both into one folder")
     tests = sorted(other.name for other in folder.iterdir() if re.match(r"(t10k|test).*images.*idx3", other.name))
     test = _pair(folder, re.split("images", tests[0])[0], root) if tests and not tests[0].startswith(stem) else {}
+    # Images without labels, or labels alone, test nothing.
     if len(test) < 2:
         return Pointed(source={"kind": "idx", **pair})
     # The publisher's own test set, by its name: taken, as all who cite the set's scores do.

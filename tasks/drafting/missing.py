@@ -33,6 +33,7 @@ def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens
         if profile.dtypes[name] != pl.String:
             continue
         for cell in (*_among_numbers(state), *_among_words(state)):
+            # What is no value anywhere is best said once, for the whole source.
             if is_table and cell in _NONE_ANYWHERE:
                 everywhere.add(cell)
             else:
@@ -44,6 +45,7 @@ def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens
 
 def describe_tokens(tokens: Tokens, passes: Sequence[SourceProfile]) -> list[Finding]:
     """A sentence for each token. `passes`: the profiles in which they were still values."""
+    # The first pass saw all cells as they are; later ones have these as missing already.
     everywhere = {cell: tuple(passes[0].columns) for cell in tokens.everywhere}
     here: dict[str, tuple[str, ...]] = {}
     for name, cells in tokens.by_column.items():
@@ -68,12 +70,14 @@ def _among_numbers(state: ColumnStatistics) -> list[str]:
     """The cells of a column of numbers that are none; empty when they are anything but signs."""
     cells = state.non_numeric or {}
     known = [cell for cell in cells if cell.strip().lower() in _NONE_AMONG_NUMBERS]
+    # One number among words is a word that looks like one.
     if not cells or state.num_numbers < 2:
         return []
     if len(known) == len(cells):
         return known
     mostly = state.num_numbers >= _MOST_NUMBERS * state.num_present
     unknown = [cell for cell in cells if cell not in known]
+    # Twice at least: a sign comes again, a slip of the pen does not. A digit makes it a broken number.
     like_words = all(not re.search(r"\d", cell) and len(cell) <= 20 and cells[cell] > 1 for cell in unknown)
     return list(cells) if mostly and like_words and len(unknown) <= _MAX_UNKNOWN else []
 
@@ -83,6 +87,7 @@ def _among_words(state: ColumnStatistics) -> list[str]:
     counts = state.counts or {}
     signs = [sign for sign in _NONE_ANYWHERE if sign in counts]
     others = [str(cell) for cell in counts if cell not in _NONE_ANYWHERE]
+    # Codes of countries: `NA` is Namibia there.
     if others and all(re.fullmatch(r"[A-Z]{2}", cell) for cell in others):
         signs = [sign for sign in signs if sign != "NA"]
     return signs
@@ -109,9 +114,11 @@ def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> 
 def _sentinel(facts: Facts, name: str) -> Finding | None:
     extremes, values = facts.state(name).extremes, facts.present(name)
     for value, num_rows in ((extremes.low, extremes.num_low), (extremes.high, extremes.num_high)):
+        # A sign comes again; a single -999 is an outlier for `clean` to judge.
         if num_rows < max(3, facts.num_rows // 10_000) or not _SENTINELS.fullmatch(f"{value:.0f}") or value % 1:
             continue
         others = values.filter(values != value)
+        # With next to nothing else in the column there is no distance to judge by.
         if others.len() >= num_rows / 50 and _is_far(value, others):
             return Finding(
                 kind="sentinel",
@@ -127,6 +134,7 @@ def _is_far(value: float, others: pl.Series) -> bool:
     """Beyond all others by as much as nearly all of those are apart."""
     low, high = _quantile(others, 0.01), _quantile(others, 0.99)
     nearest = _float(others.min() if value < low else others.max())
+    # Next to counts from 0 it is not far away: there it must be the only one below 0, and the others must spread.
     if value == -1:
         return nearest >= 0 and high - low >= 10
     return abs(nearest - value) >= max(high - low, 1e-12) and (value < nearest) == (value < low)

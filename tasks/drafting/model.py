@@ -49,8 +49,10 @@ def choose_model(
     media = [name for name in features if facts.is_media(name)]
     is_rare = is_imbalanced(classes)
     normalize: Section = {}
+    # First: a network reads numbers and categories beside a picture, and nothing else here reads pictures.
     if media:
         reason, normalize, train = _network(facts, facts.types[media[0]], side)
+    # Trees split on one word at a time; a linear model weighs thousands at once.
     elif num_texts * 2 >= len(types):
         reason, train = (
             "mostly free text: a linear model on TF-IDF learns fast and well",
@@ -83,8 +85,10 @@ def _network(facts: Facts, kind: ColumnTypeName, side: tuple[int, int] | None) -
     normalize: Section = {}
     height, width = side or (1, _FRAMES)
     if side and max(side) > _LONGEST_SIDE:
+        # The longer side is what is bounded, so that pictures keep their proportions.
         height, width = (max(1, round(edge * _LONGEST_SIDE / max(side))) for edge in side)
         normalize = {"image": {"height": height, "width": width}}
+    # Bounded both ways: a few rows would else get thousands of epochs, and millions of rows none.
     epochs = min(30, max(5, round(_PIXELS_SEEN / (facts.num_rows * height * width))))
     train = {
         "kind": "torch",
@@ -116,13 +120,16 @@ def _trees(types: Sequence[str]) -> tuple[Section, Section]:
 
 def _evaluate(target: TargetGuess, classes: Mapping[str, int]) -> Section:
     """The rarer class is the one that is looked for."""
+    # One class of several is not more looked for than the others.
     if target.task != "binary" or len(classes) != 2:
         return {}
+    # Of two as frequent the later by name: `yes` after `no`, 1 after 0.
     return {"positive": min(sorted(classes, reverse=True), key=lambda name: classes[name])}
 
 
 def _gate(target: TargetGuess, is_rare: bool) -> dict[str, Any]:
     if target.task == "regression":
         return {"metric": "rmse", "gate": {"r2": {"min": 0.0}}, "gate_reason": "0 is what the mean alone scores"}
+    # Where classes are rare, accuracy is that of never naming them.
     metric = "roc_auc" if target.task == "binary" else "f1" if is_rare else "accuracy"
     return {"metric": metric, "gate": {"roc_auc": {"min": 0.5}}, "gate_reason": "0.5 is a toss of a coin"}

@@ -24,11 +24,14 @@ def with_block(path: Path, name: str, block: str) -> str:
     before = _blocks(path, text)
     if name in before:
         raise UserError(f"{path}: already has a pipeline {name}; give another name")
+    # An empty mapping has no column of names to follow.
     if not before:
         return _first_block(text, block)
+    # The file keeps one kind of line end: editors show a mixture as damage.
     newline = "\r\n" if "\r\n" in text else "\n"
     head = text if text.endswith("\n") else text + newline
     appended = head + indented(block, _column_of_names(text)).replace("\n", newline)
+    # Appending keeps every byte of the file; behind blocks in braces it makes no YAML.
     return appended if _is_right(appended, before, name) else _inserted(text, name, block)
 
 
@@ -53,7 +56,9 @@ def dumped(document: Any) -> str:
 
 
 def _text(path: Path) -> str:
+    # For its complaint, which names the line.
     read_yaml(path)
+    # Line ends as they are: Python would make one kind of them.
     with path.open(encoding="utf-8", newline="") as file:
         return file.read()
 
@@ -103,6 +108,7 @@ def _inserted(text: str, name: str, block: str) -> str:
     yaml = _round_trip()
     document = yaml.load(text)
     document["pipelines"][name] = yaml.load(block)[name]
+    # A block with comments cannot stand within braces.
     document["pipelines"].fa.set_block_style()
     return _text_of(document, yaml)
 

@@ -31,6 +31,7 @@ FEWEST_ENTITIES = 3
 _EPOCH = (6e8, 2.5e9)
 """Seconds since 1970 from 1989 to 2049."""
 _SEXES = (("male", "female"), ("m", "f"), ("man", "woman"), ("men", "women"))
+# A few late entries do not unmake a log.
 _IN_ORDER = 0.98
 
 
@@ -56,6 +57,7 @@ def _is_named_so(name: str) -> bool:
 
 def _holds_sexes(facts: Facts, name: str) -> bool:
     values = {str(value).strip().lower() for value in facts.state(name).counts or ()}
+    # With `other`, `unknown` and the like beside the two.
     return any({*pair} <= values and len(values) <= 5 for pair in _SEXES)
 
 
@@ -66,6 +68,7 @@ def find_entities(facts: Facts, skip: Collection[str]) -> list[Finding]:
     candidates = named or coded
     if not candidates:
         return []
+    # A named entity is taken as it comes; of mere codes the finest groups keep the most rows apart.
     best = max(candidates, key=lambda name: facts.state(name).num_distinct) if not named else candidates[0]
     return [group_finding(facts, best, [name for name in (*named, *coded) if name != best])]
 
@@ -87,6 +90,7 @@ def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
     candidates = [name for name in facts.names if name not in skip and _is_time(facts, name)]
     if not candidates:
         return []
+    # Rows that stand in its order speak louder than a name.
     best = max(candidates, key=lambda name: (_in_order(facts, name), bool(_TIME_WORDS & set(words(name)))))
     order = "and the rows stand in its order" if _in_order(facts, best) else "by its name and values"
     message = f"{best} says when a row came to be, {order}: left out as a feature."
@@ -109,17 +113,20 @@ def _is_repeated_id(facts: Facts, name: str) -> bool:
 
 def _repeats(facts: Facts, name: str) -> bool:
     state = facts.state(name)
+    # An amount repeats as well, and names nobody.
     fits = facts.of_type(name).dtype == pl.String or facts.is_whole(name)
     return fits and state.num_distinct >= FEWEST_ENTITIES and state.num_present >= 1.5 * state.num_distinct
 
 
 def _is_time(facts: Facts, name: str) -> bool:
     name_words = set(words(name))
+    # When a person was born says nothing of when the row was written.
     if name_words & _BIRTH_WORDS or facts.state(name).num_distinct < FEWEST_ENTITIES:
         return False
     if facts.is_time(name):
         return bool(name_words & _TIME_WORDS) or _in_order(facts, name)
     extremes = facts.state(name).extremes
+    # Some write milliseconds.
     is_epoch = any(_EPOCH[0] <= extremes.low / unit <= extremes.high / unit <= _EPOCH[1] for unit in (1, 1_000))
     return facts.is_whole(name) and bool(name_words & _TIME_WORDS) and is_epoch
 

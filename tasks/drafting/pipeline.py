@@ -24,6 +24,7 @@ from tasks.paths import Project
 if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline
 
+# It becomes the name of folders, DVC stages and MLflow's experiments, and all of these allow it.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -60,6 +61,7 @@ def init_pipeline(
     `test` names the test rows when they are files of their own; `query` says which rows of a database. Raises UserError
     when the name is taken or wrong, the source cannot be read, or there is nothing to predict.
     """
+    # First: reading the data may take an hour.
     _check_name(project, name)
     pointed = point(location, project.root, query)
     if test is not None:
@@ -68,6 +70,7 @@ def init_pipeline(
     decisions = decide(inspection, target, pointed.from_names)
     text = block_text(_draft(name, pointed, inspection, decisions))
     params = with_block(project.params, name, text)
+    # The text itself is checked, as it will be read: a block that fails would be a fault of ours.
     pipeline = check_pipeline(project.params, name, _parsed(text)[name])
     written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
     return DraftedPipeline(
@@ -93,6 +96,7 @@ def _check_name(project: Project, name: str) -> None:
 def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decisions) -> Draft:
     clean: dict[str, Any] = {}
     reason = ""
+    # Half of what `clean` lets go by default: one part may lose more than the whole, and the block must go through.
     if decisions.share_quarantined > 0.1:
         clean, reason = _clean(decisions.share_quarantined)
     return Draft(
@@ -116,6 +120,7 @@ def _clean(quarantined: float) -> tuple[dict[str, Any], str]:
             "duplicates": "keep",
             "max_quarantined": 0.5,
         }, f"{share(quarantined, 1)} repeat: that is how these data are"
+    # What is expected, and some room: it is an estimate from a sample.
     limit = round(min(0.9, 1.2 * quarantined + 0.1), 2)
     return {"max_quarantined": limit}, f"{share(quarantined, 1)} repeat an earlier row, or have no target"
 

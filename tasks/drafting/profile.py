@@ -72,12 +72,14 @@ def profile(parts: Iterable[pl.DataFrame], plan: ProfilePlan) -> SourceProfile:
     dtypes: dict[str, pl.DataType] = {}
     sample, again = RowSample(), DuplicateCounter(plan.identifiers)
     num_rows = 0
+    # Threads are enough: polars lets go of Python's lock.
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for part in prefetch(parts):
             rows = without_tokens(part, plan.tokens)
             dtypes.update(rows.schema)
             # By place: polars takes a name such as `*` for all columns.
             batches = [
+                # The same seed for a column in every batch, so that equal values have equal hashes.
                 ColumnBatch(values=values, seed=seed, before=columns.get(values.name), plan=plan)
                 for seed, values in enumerate(rows)
             ]
@@ -201,6 +203,7 @@ class Facts:
     def is_unique(self, name: str) -> bool:
         """Whether each row has a value of its own there, but for rows that stand there twice as a whole."""
         state, num_again = self.state(name), self.profile.num_duplicates
+        # Rows that were entered twice do not unmake an identifier; where most rows repeat, that is how the data are.
         few_again = num_again <= _MOST_AGAIN * self.profile.num_compared
         return state.is_unique or (few_again and state.is_exact and state.num_distinct + num_again >= state.num_present)
 

@@ -38,10 +38,12 @@ def find_constants(facts: Facts, skip: Collection[str]) -> list[Finding]:
     findings = []
     for name in facts.names:
         state = facts.state(name)
+        # Files are not counted by value.
         if name in skip or facts.is_media(name):
             continue
         if state.num_present < min(FEWEST_VALUES, facts.num_rows):
             message = f"{name} has a value in {state.num_present:,} of {facts.num_rows:,} rows: too few to learn from"
+        # With gaps, whether there is a value may itself tell something.
         elif state.num_distinct == 1 and not state.num_missing:
             message = f"{name} has the same value in all rows, {_shown(facts, name)}"
         else:
@@ -65,12 +67,14 @@ def _why_identifier(facts: Facts, name: str) -> str | None:
     if facts.num_rows < FEWEST_ROWS or not facts.is_unique(name) or not (dtype.is_numeric() or dtype == pl.String):
         return None
     if dtype.is_numeric():
+        # A measurement has a value of its own in each row, too.
         if not facts.is_whole(name):
             return None
         if _counts_up(facts, name):
             return f"counts the rows, {state.extremes.low:.0f} to {state.extremes.high:.0f}"
         return "names each row by a number of its own" if ID_WORDS & set(words(name)) else None
     values = facts.present(name).cast(pl.String)
+    # A hundred are proof enough; a pattern on every text takes long.
     if values.head(100).str.contains(f"^{_UUID.pattern}$").all():
         return "names each row by a UUID"
     is_code = not values.str.contains(r"\s").any() and bool((values.str.len_chars() <= _LONGEST_CODE).all())
@@ -81,6 +85,7 @@ def _why_identifier(facts: Facts, name: str) -> str | None:
 
 def _words_repeat(texts: pl.Series) -> bool:
     """Whether any word stands in two of the texts: of others, nothing can be learnt."""
+    # Of two signs and more: single letters repeat in any text.
     words = texts.str.to_lowercase().str.extract_all(r"\w\w+").list.unique().explode(empty_as_null=False)
     return words.n_unique() < len(words)
 
@@ -88,6 +93,7 @@ def _words_repeat(texts: pl.Series) -> bool:
 def _counts_up(facts: Facts, name: str) -> bool:
     """Whether the whole numbers lie side by side: as many as there are rows, with next to no gap."""
     extremes = facts.state(name).extremes
+    # Rows that were deleted leave gaps in a running number.
     return extremes.high - extremes.low + 1 <= 1.01 * facts.state(name).num_present
 
 

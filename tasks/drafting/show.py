@@ -22,6 +22,7 @@ _LONGEST_EXAMPLE, _LONGEST_EXAMPLES = 24, 50
 def show_draft(draft: DraftedPipeline, project: Project) -> None:
     """The whole page; after a dry run the block in place of the files that were written."""
     console = Console(highlight=False, soft_wrap=False)
+    # rich takes 80 columns for a file, and would cut the table.
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
     console.print(f"[bold]{escape(draft.name)}[/]  {escape(draft.summary)}\n")
@@ -30,6 +31,7 @@ def show_draft(draft: DraftedPipeline, project: Project) -> None:
     _show_findings(console, draft)
     if not draft.written:
         console.print("[bold]The block for params.yaml[/], not written as this is a dry run:\n")
+        # As text, or rich reads brackets as markup; unbroken, or the YAML cannot be copied.
         console.print(Text(draft.block), soft_wrap=True)
         return
     for path in draft.written:
@@ -47,6 +49,7 @@ def _columns(draft: DraftedPipeline) -> Table:
         table.add_column(head, min_width=9)
     for head in ("missing", "distinct"):
         table.add_column(head, justify="right", min_width=8)
+    # The last column may be cut: it is an example.
     table.add_column("such as", overflow="ellipsis", no_wrap=True)
     names = draft.facts.names
     for name in names[:_MOST_COLUMNS]:
@@ -73,6 +76,7 @@ def _cells(draft: DraftedPipeline, name: str) -> Sequence[str]:
 def _examples(draft: DraftedPipeline, name: str) -> Iterable[str]:
     if draft.facts.is_media(name):
         return ("bytes",)
+    # A few distinct ones of the first: all values would be looked through for three.
     values = draft.facts.profile.sample[name].drop_nulls().head(200).unique(maintain_order=True).head(3)
     return (_short(str(value), _LONGEST_EXAMPLE) for value in values)
 

@@ -64,6 +64,7 @@ class DuplicateCounter:
 
     def add(self, rows: pl.DataFrame) -> None:
         """Takes in a batch: a row's hash is the sum of those of its cells, as each column has its own seed."""
+        # Beyond, the first rows tell the share that repeats.
         if self.num_rows >= MAX_HASHED:
             return
         kept = [place for place, name in enumerate(rows.columns) if name not in self._identifiers]
@@ -102,6 +103,7 @@ class RowSample:
             return
         self._kept.append(_without_bytes(rows[chosen]).insert_column(0, pl.Series(_ROW, numbers[chosen])))
         self._num_kept += len(chosen)
+        # At twice the size: sorting at every batch would cost more than the rows that it saves.
         if self._num_kept > 2 * self._size:
             self._compact()
 
@@ -113,6 +115,7 @@ class RowSample:
     def _compact(self) -> None:
         if not self._kept:
             return
+        # Relaxed: of the files of one table, some may hold whole numbers where others hold fractions.
         together = pl.concat(self._kept, how="vertical_relaxed")
         num_bytes = together.estimated_size()
         if num_bytes > MAX_BYTES:
@@ -120,6 +123,7 @@ class RowSample:
         if together.height > self._size:
             keys = _hash(together[_ROW].to_numpy())
             order = np.argsort(keys)[: self._size]
+            # Rows above it can never come back, so later batches are cut down before they are kept.
             self._threshold = keys[order[-1]]
             together = together[order]
         self._kept, self._num_kept = [together], together.height

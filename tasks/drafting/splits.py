@@ -28,13 +28,16 @@ class SplitChoice:
 
 def choose_split(facts: Facts, source: Mapping[str, Any], findings: Sequence[Finding], num_rows: int) -> SplitChoice:
     """As the data say, else by group, else by time, else by hash. `num_rows`: about so many will be left by `clean`."""
+    # What the publisher gave apart is the test that others report on.
     if any(key.startswith("test_") for key in source):
         return SplitChoice(settings={"kind": "given", "validation": 0.15, "seed": 0})
     if given := _with_role(findings, "split"):
         return SplitChoice(settings={"kind": "given", "column": given, "validation": 0.15, "seed": 0})
+    # Before time: rows of one entity on both sides are a leak, an early test only a weaker one.
     if group := _with_role(findings, "group"):
         return _by_group(facts, group, num_rows)
     when = _with_role(findings, "time")
+    # A row without a time has no place in that order.
     if when and not facts.state(when).num_missing:
         return SplitChoice(settings={"kind": "time", **_SIZES}, reason=f"the latest rows by {when} are the test")
     return SplitChoice(settings={**_SIZES, "seed": 0})

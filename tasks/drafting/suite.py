@@ -44,6 +44,7 @@ def drafted_suite(project: Project, name: str, config: Ingest, profile: SourcePr
 
     rows = source(config.source, Place(root=project.root, downloads=project.downloads))
     surveys = {
+        # The surveys were made before the block set rare classes aside.
         column: replace(survey, distinct=survey.distinct and survey.distinct - _set_aside(column, config))
         for column, survey in profile.surveys.items()
     }
@@ -58,6 +59,7 @@ def _is_profiled(column: Column, profile: SourceProfile) -> bool:
     """Whether the profile of the column has all that drafting asks."""
     if column.role in WITHOUT_VALUES or not profile.columns[column.name].num_present:
         return True
+    # Extremes read in another format than the last one are not those of all rows.
     if column_type(column.type).dtype.is_temporal():
         times = profile.times.get(column.name)
         return times is not None and times.format == profile.surveys[column.name].format
@@ -94,6 +96,7 @@ def _times(times: Times | None) -> dict[str, str]:
 
 def _extremes(state: ColumnStatistics) -> dict[str, float]:
     low, high = state.extremes.low, state.extremes.high
+    # Without any number they are infinite, the wrong way round.
     return {"minimum": low, "maximum": high} if low <= high else {}
 
 
@@ -104,6 +107,7 @@ def _as_read(cell: Any, column: Column, survey: Survey, written: NumberFormat) -
     from tasks.drafting.column_statistics import as_numbers
 
     values = pl.Series([cell])
+    # As ingest has it, class 1.0 is class 1.
     if column.role == "target" and survey.is_whole and values.dtype == pl.String:
         numbers = as_numbers(values, written)
         assert numbers is not None

@@ -62,6 +62,7 @@ def given_target(facts: Facts, name: str, location: str) -> TargetGuess:
 def guess_target(facts: Facts, skip: Collection[str], location: str) -> TargetGuess:
     """The likeliest one by name, place and values. Raises UserError when none is likely."""
     scores = {name: _score(facts, name) for name in facts.names if name not in skip and _problem(facts, name) is None}
+    # Python's sort keeps the columns' order among equals: the same guess each time.
     ranked = sorted((name for name in scores if scores[name] > 0), key=lambda name: -scores[name])
     if not ranked:
         raise UserError(
@@ -80,6 +81,7 @@ def guess_target(facts: Facts, skip: Collection[str], location: str) -> TargetGu
 def first_part(facts: Facts, skip: Collection[str]) -> TargetGuess:
     """Of the parts of files' names, the first that names classes. Raises UserError when none does."""
     for name in facts.names:
+        # A third of the rows at most, so that each class has three: one a part.
         is_classes = name not in skip and _problem(facts, name) is None and task_of(facts, name) != "regression"
         if is_classes and facts.state(name).num_distinct <= min(_MAX_CLASSES, facts.num_rows / 3):
             why = "guessed: the first part of the files' names that repeats"
@@ -114,13 +116,16 @@ def _score(facts: Facts, name: str) -> float:
     name_words = set(words(name))
     num_distinct, is_last = facts.state(name).num_distinct, name == _last(facts)
     is_classes = task_of(facts, name) != "regression"
+    # A class of its own in every third row is an identifier in disguise.
     if is_classes and num_distinct > min(_MAX_CLASSES, max(2, facts.num_rows / 3)):
         return 0.0
+    # `birth_year` is a date, `churn_date` what is asked for.
     if name_words & ID_WORDS or (name_words & _PLACE_AND_TIME_WORDS and not name_words & (_LABEL_WORDS | _ASKED_FOR)):
         return 0.0
     score = (
         8.0 * bool(name_words & _LABEL_WORDS) + 5.0 * bool(name_words & _ASKED_FOR) + 3.0 * bool(name_words & _MEASURED)
     )
+    # Most tables have the target last, and most of the others have it first.
     score += 2.5 * is_last + 0.5 * (name == facts.names[0]) + 0.5 * (num_distinct == 2)
     # Of two alike the later one: results are written down last.
     return score + facts.names.index(name) / len(facts.names) * 0.4 + (0.1 if is_classes else 0.05)
@@ -151,6 +156,7 @@ class Classes:
 
 def classes_of(facts: Facts, target: TargetGuess) -> Classes:
     """The target's classes; none for a regression."""
+    # By the name that ingest gives the class: `1` and `1.0` are one.
     counts: dict[str, int] = {}
     cells: dict[str, tuple[str, ...]] = {}
     counted = facts.state(target.name).counts or {}

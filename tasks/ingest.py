@@ -46,6 +46,7 @@ def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Datas
     for _ in range(_MOST_PASSES):
         typing = Typing(config=config, rows=rows, plan=plan)
         try:
+            # Within: a plan that fails leaves no table behind, and the next pass writes in its place.
             with storage.table_writer(folder) as writer:
                 for part in prefetch(regroup(typing.parts(), config.rows_per_part)):
                     writer.append(part)

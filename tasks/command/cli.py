@@ -25,7 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     except KeyboardInterrupt:
+        # What stages did before stays, so this is no failure to explain with a traceback.
         print("interrupted; the next run goes on from here", file=sys.stderr)  # noqa: T201
+        # As shells have it: 128 and the number of the signal.
         return 130
 
 
@@ -57,9 +59,11 @@ def _run(options: argparse.Namespace) -> int:
 
         results = run_training(pipeline, **chosen)
     paths = project.pipeline(pipeline)
+    # After a run by Prefect as after a plain one: the server may be up again by now.
     _deliver(paths)
     outcome = _outcome(pipeline, results)
     if options.json:
+        # One line on standard output: programs read it, people read the other.
         print(json.dumps(outcome, ensure_ascii=False))  # noqa: T201
     else:
         from tasks.command.console import show_run
@@ -76,12 +80,14 @@ def _outcome(pipeline: str, results: Sequence[StageResult]) -> dict[str, Any]:
         "pipeline": pipeline,
         "stages": [result.as_dict() for result in results],
         "metrics": by_stage.get("evaluate", {}),
+        # A run that ended earlier registered nothing: null, and not a missing key.
         "model": registration and {key: registration[key] for key in ("name", "version", "aliases")},
     }
 
 
 def _deliver(paths: Paths) -> None:
     """Gives the tracking server what it missed while it was down."""
+    # Asked first: importing MLflow takes three seconds.
     if paths.undelivered.exists():
         from tasks.tracking.runs import deliver_waiting
 
@@ -133,6 +139,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
     checks = examine(Project(root=find_root()))
     show_checks([(check.name, check.finding, check.cure) for check in checks])
+    # As for any mistake that the user can mend, so that scripts may ask.
     return 2 if any(check.cure for check in checks) else 0
 
 
@@ -157,6 +164,7 @@ def _chosen(project: Project, name: str | None) -> str:
     if name is not None:
         return name
     names = pipeline_names(project.params)
+    # Running all would be a guess, and might take a day.
     if len(names) > 1:
         raise UserError(f"{project.params}: has {len(names)} pipelines; say which: {', '.join(names)}")
     return names[0]

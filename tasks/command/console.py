@@ -22,6 +22,7 @@ _STYLES = {"ran": "green", "restored": "cyan", "unchanged": "dim"}
 
 def _console() -> Console:
     console = Console(highlight=False, soft_wrap=True)
+    # rich takes 80 columns for a pipe, and would cut the reasons.
     if not console.is_terminal:
         console.width = PIPED_WIDTH
     return console
@@ -30,12 +31,14 @@ def _console() -> Console:
 def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, paths: Paths) -> None:
     """The table of stages, the model, and the commands that open the pages."""
     console = _console()
+    # A run without stages has none to be as wide as.
     width = max([0, *(len(result.report.figure) for result in results)])
     head = f"{'stage':11}{'outcome':11}{'seconds':>7}  {'':{width}}  why"
     console.print(Text(head, style="bold"), no_wrap=True, crop=True)
     for result in results:
         console.print(_stage_line(result, width), no_wrap=True, overflow="ellipsis")
     for result in results:
+        # Below the table: hints are sentences, and would break its lines.
         for hint in result.report.diagnostics:
             console.print(Text(f"{result.stage}: {hint}", style="yellow"))
     if model is None:
@@ -72,6 +75,7 @@ def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
             console.print(f"  {stage:10} [yellow]may follow[/]   from {waiting_for}")
         else:
             console.print(f"  {stage:10} [green]up to date[/]")
+        # The first stage that is out of date: all behind it may change or may come out the same.
         waiting_for = waiting_for or (stage if why else None)
 
 

@@ -63,6 +63,7 @@ def _versions(project: Project) -> Iterator[Check]:
     wrong = [] if needed else ["modelwright is not installed"]
     for name in sorted(needed):
         installed, wanted = installed_version(name), pinned.get(name, "in constraints.txt")
+        # A build tag such as +cpu says for which machine, and not which version.
         if installed is None or installed.split("+")[0] != wanted.split("+")[0]:
             wrong.append(f"{name} is {installed or 'missing'}, not {wanted}")
     if wrong:
@@ -76,6 +77,7 @@ def _requirements(distribution: str) -> set[str]:
         lines = metadata.requires(distribution) or []
     except metadata.PackageNotFoundError:
         return set()
+    # Extras are chosen by users: what nobody installed is not missing.
     return {_normal(re.split(r"[^A-Za-z0-9_.-]", line)[0]) for line in lines if "extra ==" not in line}
 
 
@@ -144,6 +146,7 @@ def _disk(project: Project) -> Iterator[Check]:
 
 
 def _telemetry(project: Project) -> Iterator[Check]:
+    # By what they mean and not as text: 0, false and no all switch it off.
     on = [name for name, value in TELEMETRY_OFF.items() if _is_true(os.environ.get(name, "")) != _is_true(value)]
     cure = f"unset {' '.join(on)}: the environment switches it on" if on else None
     yield Check("telemetry", f"on: {', '.join(on)}" if on else "off", cure)

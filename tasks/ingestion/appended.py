@@ -41,6 +41,7 @@ def write_pieces(
     dataset = describe(config, rows, surveys, digest)
     tables = [keeper.table(piece, plan_of(config, rows, surveys)) for piece in pieces]
     storage.join_tables(tables, folder)
+    # Last: what is kept for files that are still there must not go when a run breaks off.
     keeper.forget_others()
     return dataset
 
@@ -52,7 +53,9 @@ class _Keeper:
         self._config = config
         self._store = store
         self._used: set[Path] = set()
+        # Where the files lie says nothing of what they hold, and a new one must not make the old ones new.
         source = config.source.model_dump(exclude={"path", "validation_path", "test_path"})
+        # Of the columns' settings only these change cells; the others act when the plan is made.
         missing = {name: override.missing for name, override in config.columns.items()}
         # Separator and header are those of the first file.
         self._reading = [_code_digest(), source, missing, first]
@@ -87,6 +90,7 @@ class _Keeper:
 
     def _place(self, kind: str, *made_from: Any) -> Path:
         key = json.dumps([*self._reading, *made_from], sort_keys=True)
+        # 32 hexadecimal digits, 128 bits: no two keys meet, and names stay short.
         place = self._store / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
         self._used.add(place)
         return place

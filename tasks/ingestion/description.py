@@ -22,6 +22,7 @@ def describe(config: Ingest, rows: Source, surveys: Mapping[str, Survey], digest
     """The types and roles of all columns, and the task, from what the rows say and what the user does."""
     if not any(survey.num_rows for survey in surveys.values()):
         raise UserError(f"{rows.location}: has no rows, at most a header; put the data there, or correct ingest.source")
+    # Before types: a target that is not there has none.
     _check_names(config, rows, surveys)
     types = types_of(config, rows, surveys)
     target = config.target
@@ -79,6 +80,7 @@ def _check_names(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) ->
 def _role(name: str, config: Ingest, rows: Source) -> Role:
     if name == config.target:
         return "target"
+    # What the source made of its files is no user's column to give another role.
     if name == rows.split_column:
         return "split"
     override = config.columns.get(name)

@@ -51,6 +51,7 @@ class Survey:
         """All values are of one pair of words, such as yes and no."""
         if self.storage != "text":
             return self.storage == "boolean"
+        # Yes, YES and yes are one word: a few spellings of each are read, and no more.
         if self.distinct is None or len(self.distinct) > 2 * FEW_CATEGORIES or not self.num_present:
             return False
         words = {word.strip().lower() for word in self.distinct}
@@ -68,6 +69,7 @@ class Survey:
             return MAX_CATEGORIES + 1
         if not self.is_number:
             return len(self.distinct)
+        # A nan is not equal to itself: each would count.
         return len({number for cell in self.distinct if not math.isnan(number := float(cell))})
 
     @property
@@ -117,6 +119,7 @@ def merge(first: Survey, second: Survey) -> Survey:
     """What two parts say together."""
     distinct = first.distinct | second.distinct if first.distinct is not None and second.distinct is not None else None
     return Survey(
+        # Files of one table may be typed differently; what all of them can be is text.
         storage=first.storage if second.storage == first.storage else "text",
         num_rows=first.num_rows + second.num_rows,
         num_present=first.num_present + second.num_present,
@@ -176,6 +179,7 @@ def _is_whole(numbers: pl.Series) -> bool:
 
 def _as_timestamps(values: pl.Series, among: Collection[str]) -> tuple[frozenset[str], pl.Series | None]:
     """The formats that all values are written in, and the values read by the first of them."""
+    # Nearly every wrong format fails on the first values, so only the likely ones read all.
     likely = fitting_formats(values.head(_HEAD), among)
     read = {name: parse(values, name) for name in FORMATS if name in likely}
     fitting = {name: times for name, times in read.items() if times.null_count() == values.null_count()}
@@ -185,6 +189,7 @@ def _as_timestamps(values: pl.Series, among: Collection[str]) -> tuple[frozenset
 def _longest(present: pl.Series, *, is_number: bool) -> int:
     if present.dtype != pl.String or present.is_empty():
         return 0
+    # Digits are a byte each, and bytes are counted faster.
     longest = (present.str.len_bytes() if is_number else present.str.len_chars()).max()
     assert isinstance(longest, int)
     return longest
@@ -193,6 +198,7 @@ def _longest(present: pl.Series, *, is_number: bool) -> int:
 def _distinct(present: pl.Series) -> frozenset[str] | None:
     if present.dtype == pl.Binary:
         return frozenset()
+    # So most columns of text are done with after a few thousand values.
     if present.head(_HEAD).n_unique() > MAX_CATEGORIES:
         return None
     unique = present.unique()

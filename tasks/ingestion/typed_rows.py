@@ -83,6 +83,7 @@ class Typing:
 
     def check(self, plan: Plan) -> None:
         """Raises PlanChanged when all rows ask for another plan than the one that was followed."""
+        # By what changes values: text that turns out to be a category needs no second pass.
         if {name: reading.way for name, reading in plan.items()} != {
             name: reading.way for name, reading in self.plan.items()
         }:
@@ -92,6 +93,7 @@ class Typing:
         column_survey, read = survey_and_read(cells, self.surveys.get(cells.name), self.rows.numbers)
         reading = self.plan[cells.name]
         is_typed = read is not None and read.dtype == column_type(reading.type).dtype
+        # The survey read them already, in the same way: reading is most of the work.
         if read is not None and is_typed and reading.format in (None, column_survey.format):
             return column_survey, read
         return column_survey, _read(cells, read, reading, self.rows.numbers)
@@ -106,6 +108,7 @@ def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
 
 def _without(values: pl.Series, missing: tuple[str, ...]) -> pl.Series:
     if values.dtype.is_numeric():
+        # As numbers: -999 in params.yaml is -999.0 in the file.
         is_missing = values.is_in(pl.Series(missing).cast(pl.Float64, strict=False).cast(values.dtype, strict=False))
     elif values.dtype == pl.String:
         is_missing = values.is_in(list(missing))
@@ -134,6 +137,7 @@ def _read(cells: pl.Series, read: pl.Series | None, reading: ColumnReading, writ
         return parse(cells, reading.format)
     if column_type(reading.type).dtype.is_numeric() and cells.dtype == pl.String and written != NumberFormat():
         cells = plainly(cells, written.decimal, written.thousands)
+    # Through numbers, as the text may be 1, 1.0 or 1e0.
     if reading.whole:
         cells = column_type("number").cast(cells) if read is None else read
     return column_type(reading.type).cast(cells)

@@ -22,6 +22,7 @@ SOURCES: dict[str, Callable[[Any, Place], Source]] = {
     "folder": Folder,
     "text": Documents,
     "sql": Sql,
+    # What was fetched is read by another source, and a source may not know its siblings: it is handed the table.
     "url": lambda config, place: Url(config, place, read=source),
 }
 """What makes a source from its block and its place. The libraries that it needs are imported when it is read."""

@@ -24,15 +24,19 @@ from tasks.sources.unpacking import Slice, bomb, damage, guarded, most_unpacked
 Member = TypeVar("Member")
 Members = dict[str, Callable[[], BufferedReader]]
 
+# On Windows C:evil.txt lies outside of the folder, though it begins with no slash.
 _DRIVE = re.compile("[A-Za-z]:")
 
 PACKED_SUFFIXES = (".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".zst", ".7z", ".rar")
+# A tebibyte is more than anybody packs; names are read into memory, so a mebibyte has to do.
 _LARGEST_FILE, _LARGEST_NAME = 1 << 40, 1 << 20
 _LOCAL_MARK = b"PK\x03\x04"
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 """Of a file in a zip: its mark, and at the end how long its name and its extra field are."""
 
+# Bit 0 says that the content is encrypted, bit 6 that it is so strongly (APPNOTE 4.4.4).
 _ENCRYPTED = 0x41
+# What Python unpacks; others are refused by name, before a byte is read.
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
@@ -40,6 +44,7 @@ def zip_members(file: Path, shown: str) -> Members:
     """The visible files of a zip. Raises UserError at what is damaged, encrypted, unsafe, or a bomb."""
     limit = most_unpacked(file.stat().st_size)
     with damage(shown), zipfile.ZipFile(file) as archive:
+        # A folder is an entry as well, whose name ends so.
         members = [info for info in archive.infolist() if not info.filename.endswith("/")]
     # By what the archive says, before a byte is unpacked; the guard of each member counts what really comes.
     if sum(info.file_size for info in members) > limit:
@@ -60,6 +65,7 @@ def tar_members(file: Path, shown: str) -> Members:
     members = tar.members()
     named = _by_name(((member.name, member) for member in members), shown)
     for name, member in named.items():
+        # A link may lead out of the archive; a sparse file is not stored as it is read, so no slice of the tar is it.
         if not member.isreg() or member.issparse():
             raise UserError(f"{shown}: {name}: a link or a device, and no file; pack the files themselves")
     return {name: partial(tar.open, member, f"{shown}: {name}") for name, member in named.items()}
@@ -91,6 +97,7 @@ class _Tar:
         return listed
 
     def open(self, member: tarfile.TarInfo, shown: str) -> BufferedReader:
+        # A tar's member is stored as it is: its size in the header is all that may come.
         return guarded(_TarSlice(self, self._content.fileno(), member), shown, member.size)
 
 
@@ -99,6 +106,7 @@ class _Header(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        # Every header passes here, also those of long names, before their content is read.
         header = super().frombuf(buf, encoding, errors)
         is_file = header.type in tarfile.REGULAR_TYPES
         if not 0 <= header.size <= (_LARGEST_FILE if is_file else _LARGEST_NAME):
@@ -117,14 +125,17 @@ class _TarSlice(Slice):
 def _uncompressed(file: Path, shown: str) -> BinaryIO:
     """The tar from its start: the file itself, or the temporary copy."""
     handle = file.open("rb")
+    # By the content: a .tgz may have been unpacked on the way and kept its name.
     if handle.read(2) != b"\x1f\x8b":
         handle.seek(0)
         return handle
     handle.close()
     with ExitStack() as on_failure:
+        # Without a name: it goes when the last reader closes it, however the process ends.
         copy = on_failure.enter_context(tempfile.TemporaryFile())
         with damage(shown), guarded(gzip.open(file), shown, most_unpacked(file.stat().st_size)) as content:
             shutil.copyfileobj(content, copy)
+        # Open for the caller from here on.
         copy.seek(0)
         on_failure.pop_all()
     return copy
@@ -161,6 +172,7 @@ def _by_name(listed: Iterable[tuple[str, Member]], shown: str) -> dict[str, Memb
     named: dict[str, Member] = {}
     for given, member in listed:
         name = _safe_name(given, shown)
+        # What macOS packs beside each file begins so: __MACOSX/._name.
         if any(component.startswith((".", "_")) for component in name.split("/")):
             continue
         if name.lower().endswith(PACKED_SUFFIXES):
@@ -175,6 +187,7 @@ def _by_name(listed: Iterable[tuple[str, Member]], shown: str) -> dict[str, Memb
 
 def _safe_name(given: str, shown: str) -> str:
     """With `/` between folders, whatever system packed it; a byte that is no UTF-8 becomes a replacement sign."""
+    # Older Windows tools write backslashes, against the format.
     name = given.replace("\\", "/").encode(errors="surrogateescape").decode(errors="replace")
     if name.startswith("/") or _DRIVE.match(name) or ".." in name.split("/"):
         raise UserError(

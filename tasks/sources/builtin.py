@@ -28,6 +28,7 @@ _FILES: dict[BuiltinName, tuple[str, ...]] = {
     "wine": ("wine_data.csv",),
 }
 
+# Names of our own: scikit-learn calls each of them `target`.
 _TARGETS: dict[BuiltinName, tuple[str, ColumnTypeName]] = {
     "breast_cancer": ("diagnosis", "category"),
     "diabetes": ("progression", "number"),
@@ -71,6 +72,7 @@ class Builtin(Source):
         content = hashlib.sha256(self._name.encode())
         for name in _FILES[self._name]:
             packed = (_data_folder() / name).read_bytes()
+            # Packing anew changes the packed bytes, and none of the rows.
             content.update(gzip.decompress(packed) if name.endswith(".gz") else packed)
         return content.hexdigest()
 

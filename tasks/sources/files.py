@@ -17,6 +17,7 @@ def read_errors(shown: str) -> Iterator[None]:
     """Says a file that cannot be read as a UserError."""
     try:
         yield
+    # Files are listed first and read later: in between somebody may take one away.
     except FileNotFoundError:
         raise UserError(f"{shown}: the file went away while it was read; run again") from None
     except PermissionError as error:
@@ -44,6 +45,7 @@ def find_files(root: Path, location: str) -> list[Path]:
         # Before it is taken for a pattern: the name of a file may hold brackets.
         if place.exists():
             return [_regular(place, location)]
+    # A plain path that is not there gets a message of its own: it matches no pattern, and means none.
     if not glob.has_magic(location):
         raise UserError(f"{location}: there is no such file or folder; correct ingest.source, or put the data there")
     matches = [Path(match) for match in sorted(glob.glob(str(place), recursive=True))]  # noqa: PTH207 (absolute globs)
@@ -54,6 +56,7 @@ def find_files(root: Path, location: str) -> list[Path]:
 def fixed_part(root: Path, location: str) -> Path:
     """The file or folder that is named; of a glob, the folder that all its matches lie in."""
     place = root / Path(location).expanduser()
+    # A file that is added later to a folder of the glob changes the folder, which is what is watched.
     while glob.has_magic(str(place)) and not place.exists():
         place = place.parent
     return place
@@ -73,6 +76,7 @@ def digest_files(groups: Mapping[str, Iterable[Path]]) -> str:
     content = hashlib.sha256()
     for group, files in groups.items():
         paths = list(files)
+        # Below their common folder, so that a project may be moved.
         folder = os.path.commonpath([path.parent for path in paths])
         for path in paths:
             content.update(f"{group}\0{path.relative_to(folder).as_posix()}\0{_digest(path)}\n".encode())

@@ -38,6 +38,7 @@ _CONTENTS: dict[str, Content] = {
     ".opus": "audio",
     ".mp3": "audio",
 }
+# Thumbnails are small: 32 MiB of them would be a hundred thousand Python objects at once.
 _MAX_FILES = 1024
 _LARGEST = 1 << 30
 """A recording of hours; the whole of a file is one cell."""
@@ -58,6 +59,7 @@ class Folder(Source):
 
     @property
     def types(self) -> Mapping[str, ColumnTypeName]:
+        # What a file of labels or a pattern says may be numbers or dates: that is inferred.
         known: dict[str, ColumnTypeName] = {self._content: self._content}
         if not (self._config.labels or self._config.pattern):
             known[LABEL] = "category"
@@ -81,6 +83,7 @@ class Folder(Source):
                 yield frame.with_columns(pl.lit(split).alias(SPLIT)) if self.split_column else frame
 
     def digest(self) -> str:
+        # Another label is another content, though no picture changed.
         table = {"labels": [self._table]} if self._table else {}
         return digest_entries(self._groups | table)
 
@@ -107,6 +110,7 @@ class Folder(Source):
     def _table(self) -> Entry | None:
         if not self._config.labels:
             return None
+        # A glob of labels means the first match; none at all has been refused by then.
         [file] = find_files(self._root, self._config.labels)[:1]
         return plain_entry(file, self._config.labels, file.name)
 
@@ -142,6 +146,7 @@ class Folder(Source):
         if not self._table:
             return folder_labels(files, self.location)
         names = {entry.name for entry in files}
+        # Paths start below each folder, so train/1.png and test/1.png are both 1.png.
         if len(names) < len(files):
             raise UserError(
                 f"{self._table.shown}: a file of one name is in both path and test_path, so that a row could mean "
@@ -160,6 +165,7 @@ class Folder(Source):
 def _content_of(entry: Entry, chosen: Content | None) -> Content:
     """By the suffix; what is wanted when there is none."""
     suffix = PurePosixPath(entry.name).suffix.lower()
+    # Some sets are published without suffixes: then the user's word is all there is.
     content = chosen if chosen and not suffix else _CONTENTS.get(suffix)
     if content is None or (chosen and content != chosen):
         raise UserError(
@@ -171,6 +177,7 @@ def _content_of(entry: Entry, chosen: Content | None) -> Content:
 
 def _read(entry: Entry) -> bytes:
     with read_errors(entry.shown), entry.open() as handle:
+        # One byte more than is allowed tells that it is too large, whatever the disk says of its size.
         content = handle.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise UserError(f"{entry.shown}: larger than {_LARGEST >> 20:,} MiB, and a row holds a whole file; cut it up")

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 _NUMBERS = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The third byte of the file says what its numbers are; the fourth, in how many dimensions."""
 
+# Of small pictures; each becomes a PNG, an object of Python.
 _MAX_ITEMS = 8192
 _MAX_BYTES = 32 << 20
+# A damaged header may say any size: 256 MiB a picture is none.
 _LARGEST_IMAGE = 1 << 28
 
 
@@ -98,7 +100,9 @@ class _Numbers:
 
         for start in range(0, self.sizes[0], num_items):
             count = min(num_items, self.sizes[0] - start)
+            # Never more than a batch, whatever number of items the header claims.
             content = self.content.read(count * self.item_bytes)
+            # numpy would complain about a shape; the user needs to know where the file breaks off.
             if len(content) < count * self.item_bytes:
                 self._refuse(f"ends in number {start + len(content) // self.item_bytes + 1}")
             yield np.frombuffer(content, dtype=self.dtype).reshape(count, *self.sizes[1:])
@@ -116,6 +120,7 @@ def _frames(images: Entry, labels: Entry) -> Iterator[pl.DataFrame]:
     """Batches of images and labels, side by side."""
     import polars as pl
 
+    # Both stay open side by side for as long as batches are taken.
     with ExitStack() as files, read_errors(images.shown):
         pictures = _opened(images, files)
         numbers = _opened(labels, files)
@@ -142,6 +147,7 @@ def _opened(entry: Entry, files: ExitStack) -> _Numbers:
 
 
 def _check(images: _Numbers, labels: _Numbers) -> None:
+    # Where there is a dimension of colours, it is 1 or 3: grey, or RGB.
     colours = images.sizes[3:] in ((), (1,), (3,))
     if images.dtype != ">u1" or len(images.sizes) not in (3, 4) or not colours:
         raise UserError(
@@ -180,4 +186,5 @@ def _as_text(value: float) -> str | None:
     """Whole numbers without a fraction, whatever type they are stored in; what is no number is missing."""
     if math.isnan(value):
         return None
+    # Labels may be stored as float: class 3.0 is class 3.
     return str(int(value)) if math.isfinite(value) and value == int(value) else repr(value)

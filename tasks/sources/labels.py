@@ -16,6 +16,7 @@ from tasks.sources.tree import top_folder
 
 LABEL, FILE = "label", "file"
 
+# In the order of preference at a tie.
 _SEPARATORS = ",;\t|"
 _NUM_SHOWN = 3
 
@@ -48,6 +49,7 @@ def pattern_labels(files: Sequence[Entry], pattern: str, location: str) -> FileL
     compiled = re.compile(pattern)
     columns = tuple(compiled.groupindex)
     matches = {entry.name: compiled.search(entry.name) for entry in files}
+    # A name that the pattern does not fit has no label, and `clean` says so of its row.
     values = {name: match.group(*columns) for name, match in matches.items() if match}
     if not values:
         raise UserError(
@@ -63,6 +65,7 @@ def table_labels(table: Entry, files: Collection[str]) -> FileLabels:
     """
     rows = _rows(table)
     _, header = next(rows, (0, []))
+    # Written by hand, headers have blanks behind the commas.
     names = [name.strip() for name in header]
     if FILE not in names or len(set(names)) < len(names) or len(names) < 2:
         raise UserError(
@@ -81,6 +84,7 @@ def _rows(table: Entry) -> Iterator[tuple[int, list[str]]]:
     first = text.partition("\n")[0]
     # At a tie, as when the line has none of them, the comma.
     separator = max(_SEPARATORS, key=first.count)
+    # strict: a broken quote would swallow the files below it without a word.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for row in reader:
@@ -97,6 +101,7 @@ def _by_file(
     place = names.index(FILE)
     values: dict[str, tuple[str | None, ...]] = {}
     for line, row in rows:
+        # A cell too few would shift labels to other columns.
         if len(row) != len(names):
             raise UserError(f"{table.shown}:{line}: {len(row)} cells, the header has {len(names)}; mend that line")
         # Tables that are written on Windows have backslashes.

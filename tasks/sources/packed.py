@@ -22,10 +22,12 @@ from tasks.sources.unpacking import DAMAGE, damage, guarded, most_unpacked
 
 Form = Literal["plain", "gzip", "zip", "tar"]
 
+# Where POSIX has it; tars of the older form lack it, and go by their names.
 _TAR_MARK, _TAR_MARK_AT = b"ustar", 257
 _OFFICE = ("[Content_Types].xml", "mimetype")
 """The zip of an Excel or OpenDocument file holds one of these: it is a document, and no archive of files."""
 
+# A temporary file gets only a suffix that is safe on every disk; readers go by it.
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
@@ -65,6 +67,7 @@ def entries(file: Path, shown: str) -> list[Entry]:
                 opened = zip_members(file, shown)
             case "tar":
                 opened = tar_members(file, shown)
+            # Nothing to unpack: readers that map files into memory get the file itself.
             case "plain":
                 return [plain_entry(file, shown, file.name)]
     return [Entry(shown=f"{shown}: {name}", name=name, unpack=opened[name]) for name in sorted(opened)]
@@ -104,11 +107,14 @@ def digest_entries(groups: Mapping[str, Iterable[Entry]]) -> str:
 def _form(file: Path) -> Form:
     """gzip, zip, tar or plain; a .tar.gz is a tar."""
     with file.open("rb") as handle:
+        # A block of tar, which holds its mark.
         head = handle.read(512)
     if head.startswith(b"\x1f\x8b"):
+        # By what is inside: data.gz may be a tar, and many are.
         return "tar" if _is_tar(file.name.lower().removesuffix(".gz"), _gzip_head(file)) else "gzip"
     # The second begins an archive that holds nothing.
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        # Their own readers unpack them.
         return "plain" if _is_office(file) else "zip"
     return "tar" if _is_tar(file.name.lower(), head) else "plain"
 
@@ -122,6 +128,7 @@ def _gzip_head(file: Path) -> bytes:
     try:
         with gzip.open(file) as handle:
             return handle.read(512)
+    # Nothing is swallowed: reading it raises the same again, with the file's name.
     except (gzip.BadGzipFile, *DAMAGE):
         return b""
 
@@ -130,6 +137,7 @@ def _is_office(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return any(name in _OFFICE for name in archive.namelist())
+    # As an archive it is refused later, with what is wrong.
     except (NotImplementedError, *DAMAGE):
         return False
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
     from sqlalchemy import URL, Connection, CursorResult
 
+# Enough that a round trip to the server hardly counts.
 _BATCH = 2_000
 """Rows that are fetched at once, and that are in memory."""
 
@@ -46,11 +47,13 @@ class Sql(Source):
         self._url = parsed(config.url)
         query = " ".join(config.query.split())
         shown = query if len(query) <= _SHOWN else f"{query[:_SHOWN]}..."
+        # The URL holds no password: `parsed` refuses one that does.
         self.location = f"{config.url}: {shown}"
 
     def parts(self) -> Iterator[pl.DataFrame]:
         schema = {name: column_type(name, observed) for name, observed in self._kinds.items()}
         for columns, rows in self._batches():
+            # A value of another kind would be cast, or become missing, without a word.
             if columns != tuple(schema) or any(
                 observed - self._kinds[name] for name, observed in kinds(columns, rows).items()
             ):
@@ -65,6 +68,7 @@ class Sql(Source):
         content = hashlib.sha256()
         for number, (columns, rows) in enumerate(self._batches()):
             if number == 0:
+                # `ascii` has one spelling for each value on every machine, and keeps 1 and '1' apart.
                 content.update(ascii(columns).encode())
             for row in rows:
                 content.update(ascii(row).encode())
@@ -72,6 +76,7 @@ class Sql(Source):
 
     def watched(self) -> list[Path] | None:
         file = self._sqlite_file
+        # Nothing on this machine tells what a server has: it is asked each time.
         if file is None:
             return None
         journal = file.with_name(f"{file.name}-wal")
@@ -94,6 +99,7 @@ class Sql(Source):
             connection.execution_options(stream_results=True, no_parameters=True)
             result = connection.exec_driver_sql(self._config.query)
             columns = _column_names(result)
+            # A query without rows gives no batch, but its columns are wanted all the same.
             num_batches = 0
             for num_batches, batch in enumerate(result.yield_per(_BATCH).partitions(), 1):  # noqa: B007 (counted for what follows)
                 yield columns, plain_rows(columns, batch)
@@ -105,6 +111,7 @@ class Sql(Source):
         """A connection in a transaction that cannot write. Raises UserError when the database cannot be reached."""
         import sqlalchemy as sa
 
+        # Only here is the password in a URL, and nobody shows this one.
         engine = engine_for(self._reachable_url())
         try:
             with engine.connect() as connection:
@@ -118,6 +125,7 @@ class Sql(Source):
                 "in, ingest.source.url, and the variable that ingest.source.password_env names"
             ) from None
         finally:
+            # However the reading ends, no connection stays behind.
             engine.dispose()
 
     @contextmanager
@@ -143,6 +151,7 @@ class Sql(Source):
         if self._url.get_backend_name() != "sqlite":
             return None
         name = self._url.database
+        # A database in memory is empty, and a file: URI hides which file is to be watched.
         if not name or name == ":memory:" or name.startswith("file:"):
             raise UserError("ingest.source.url: names no SQLite file; write it as sqlite:///folder/shop.db")
         return self._root / Path(name).expanduser()
@@ -153,6 +162,7 @@ class Sql(Source):
         if file is not None:
             if not file.is_file():
                 raise UserError(f"{self.location}: there is no such file; correct ingest.source.url")
+            # SQLite would make an empty database of a path that is not there: it was looked at first.
             return self._url.set(database=str(file))
         variable = self._config.password_env
         if variable is None:

@@ -9,8 +9,10 @@ from tasks.errors import UserError
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
+# By itself, a server that does not answer is waited for until the system gives up, which takes minutes.
 _CONNECT_SECONDS = 10
 
+# As drivers call it in the part behind the question mark.
 _SECRETS = ("password", "passwd", "pwd")
 
 
@@ -24,11 +26,13 @@ def parsed(text: str) -> URL:
         raise UserError(
             "ingest.source.url: is no URL of a database; write it like postgresql://me@host/shop or sqlite:///shop.db"
         ) from None
+    # params.yaml is in git, and reports show the location.
     if url.password is not None or _holds_secret(url):
         raise UserError(
             "ingest.source.url: holds a password; take it out, put it into an environment variable and give "
             "that variable's name as ingest.source.password_env"
         )
+    # SQLAlchemy takes psycopg2 by default, which is not installed.
     return url.set(drivername="postgresql+psycopg") if url.drivername in ("postgresql", "postgres") else url
 
 
@@ -62,6 +66,7 @@ def forbid_writing(connection: Connection) -> None:
     """Read-only, and for PostgreSQL also in a transaction that the query itself might begin."""
     match connection.dialect.name:
         case "postgresql":
+            # The first holds for the transaction, the second for those that a query with COMMIT in it would begin.
             connection.execution_options(postgresql_readonly=True)
             connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         case "sqlite":

@@ -17,7 +17,9 @@ Cell = bool | int | float | datetime | bytes | str | None
 Kind = Literal["boolean", "whole", "long", "huge", "float", "datetime", "bytes", "text"]
 
 _AS_THEY_COME = frozenset({type(None), bool, int, str, bytes, datetime})
+# Beyond, not every whole number is a float64: such a column stays whole, or becomes text.
 _EXACT_AS_FLOAT = 2**53
+# MySQL's unsigned and DuckDB's huge integers go beyond what an Int64 holds.
 _FITS_64_BITS = range(-(2**63), 2**63)
 
 
@@ -28,12 +30,15 @@ def plain(value: Any) -> Cell:
     """
     match value:
         case datetime():
+            # A column has one zone at most, a database one for each value.
             return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+        # By the exact type: a subclass may print itself otherwise.
         case _ if type(value) in _AS_THEY_COME:
             known: Cell = value
             return known
         case float() | Decimal():
             return None if math.isnan(value) else float(value)
+        # After datetime, which is a date as well.
         case date():
             return datetime(value.year, value.month, value.day)
         case memoryview() | bytearray():
@@ -74,6 +79,7 @@ def column_type(name: str, observed: frozenset[Kind]) -> pl.DataType:
     """
     import polars as pl
 
+    # Narrowest first; `long` with fractions is text, as float64 would round it.
     types: dict[frozenset[Kind], pl.DataType] = {
         frozenset({"boolean"}): pl.Boolean(),
         frozenset({"whole", "long"}): pl.Int64(),
@@ -104,6 +110,7 @@ def frame(schema: Mapping[str, pl.DataType], rows: Sequence[Sequence[Cell]]) -> 
 def _series(name: str, kind: pl.DataType, values: Sequence[Cell]) -> pl.Series:
     import polars as pl
 
+    # polars would refuse a list of several kinds, or make missing what does not fit.
     return pl.Series(name, [_spelt(value) for value in values] if kind == pl.String() else values, dtype=kind)
 
 
@@ -113,6 +120,7 @@ def _spelt(value: Cell) -> str | None:
         case None | str():
             return value
         case bool():
+            # As in the other sources, and not Python's True.
             return "true" if value else "false"
         case _:
             return str(value)
@@ -124,6 +132,7 @@ def _kind(value: Cell) -> Kind:
             return "text"
         case bool():
             return "boolean"
+        # After bool, which is an int to Python.
         case int() if value not in _FITS_64_BITS:
             return "huge"
         case int():

@@ -73,6 +73,7 @@ class TableFiles(Source):
         from tasks.sources.formats.settings import find_settings
 
         settings = find_settings(self._first_text, self._config)
+        # The first file has settled all else, as the others are read like it.
         for listed in self._listed[1:]:
             # Only one of the files may have a comment, as a test file above its rows.
             if "comment" not in settings:
@@ -88,6 +89,7 @@ class TableFiles(Source):
     def _first_text(self) -> Text | None:
         """The first file, when it is CSV."""
         first = self._listed[0].entries[0]
+        # The other formats say themselves how they are written.
         if (self._chosen_format or file_format(first)) != "csv":
             return None
         from tasks.sources.formats.encoding import open_text
@@ -114,6 +116,7 @@ class TableFiles(Source):
         return [listed for split, location in self._locations.items() for listed in self._of_location(split, location)]
 
     def _of_location(self, split: str, location: str) -> list[_Listed]:
+        # Archives are looked into once: a tar that is packed as a whole is copied for it.
         by_file = {file: entries(file, shown_path(self._root, file)) for file in find_files(self._root, location)}
         all_entries = [entry for inner in by_file.values() for entry in inner]
         _, chosen = common_format(all_entries, location, self._chosen_format)
@@ -129,6 +132,7 @@ class TableFiles(Source):
             tables = []
             for entry in listed.entries:
                 table = self._open(entry, first)
+                # Before columns are compared: a name that stands twice makes that meaningless.
                 _check_names(table, self.split_column)
                 # The others are read like the first one, so that they have its columns.
                 first = first or table
@@ -217,8 +221,10 @@ class Piece(Source):
         import polars as pl
         import polars.selectors as cs
 
+        # Numbers that mean missing are said by column, in ingest.columns: here only text is looked at.
         cells = cs.string()
         if self._config.missing:
+            # `is_in` of a missing cell is missing, so what is missing stays so.
             frame = frame.with_columns(pl.when(~cells.is_in(self._config.missing)).then(cells))
         return frame.with_columns(pl.lit(self._listed.split).alias(SPLIT)) if self.split_column else frame
 
@@ -238,6 +244,7 @@ def _check_names(table: OpenedTable, split_column: str | None) -> None:
 
 
 def _check_same_columns(first: OpenedTable, table: OpenedTable) -> None:
+    # Without a header columns are called by their place: names would be compared that nobody gave.
     if len(first.columns) != len(table.columns) and not table.header:
         raise UserError(
             f"{table.shown}: its first row has {len(table.columns)} cells, "

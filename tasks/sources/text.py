@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Document = Literal["file", "line"]
 LabelledBy = Literal["folder", "stem", "suffix", "none"]
 
+# A document of 256 MiB is a file of lines that was taken for one text.
 _LARGEST = 1 << 28
 
 
@@ -80,6 +81,7 @@ class Documents(Source):
         """Whether subfolders hold all files. Raises UserError when they hold some, and nobody said what is meant."""
         files = self._groups["train"]
         num_inside = sum(top_folder(entry) is not None for entry in files)
+        # A wrong guess here would make a class of a folder, or a text of a list.
         if 0 < num_inside < len(files) and "auto" in (self._config.document, self._config.label):
             raise UserError(
                 f"{self.location}: {num_inside:,} of {len(files):,} files lie in subfolders, the others do not; "
@@ -98,6 +100,7 @@ class Documents(Source):
         setting, files = self._config.label, self._groups["train"]
         if setting == "none" or setting == "folder":
             return setting
+        # One file of lines has no other to be told from, so its name is no label.
         if setting == "auto" and (self._in_folders or self._document == "file" or len(files) == 1):
             return "folder" if self._in_folders else "none"
         if self._document == "file":
@@ -114,6 +117,7 @@ class Documents(Source):
                 yield entry.name, self._whole(entry), *label
                 return
             for line in open_text(entry, self._config.encoding).lines():
+                # Blank lines stand between documents, and are none.
                 if line.strip():
                     yield without_end(line), *label
 
@@ -144,6 +148,7 @@ class Documents(Source):
     def _likely(self) -> Guess | None:
         """The likeliest encoding of the documents that are no UTF-8, of all together: one may hold a word or two."""
         sample = b""
+        # Until there is enough: one document may have a single letter beyond ASCII.
         for entry in (entry for files in self._groups.values() for entry in files):
             with read_errors(entry.shown), entry.open() as handle:
                 content = handle.read(_LARGEST)
@@ -177,6 +182,7 @@ class Documents(Source):
 def _only_suffixes_differ(files: list[Entry]) -> bool:
     """As in rt-polarity.pos and rt-polarity.neg."""
     paths = [PurePosixPath(entry.name) for entry in files]
+    # Then the stem says the same of every file.
     return len({path.stem for path in paths}) == 1 and len({path.suffix for path in paths}) > 1
 
 

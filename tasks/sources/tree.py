@@ -35,6 +35,7 @@ def files_below(root: Path, location: str) -> list[Entry]:
         else:
             [file] = find_files(root, location)
             listed = _without_wrapper(entries(file, location)) if is_packed(file) else entries(file, location)
+    # A folder of hidden files alone.
     if not listed:
         raise UserError(f"{location}: the folder holds no files; put the data there, or correct the path")
     return _each_once(sorted(listed, key=lambda entry: entry.name))
@@ -81,6 +82,7 @@ def in_batches(
 def _walk(folder: Path, ancestors: tuple[Path, ...]) -> Iterator[Path]:
     """Links to folders are followed, and refused where they lead in a circle."""
     for path in folder.iterdir():
+        # As in `find_files`: what begins so is no data.
         if path.name.startswith((".", "_")):
             continue
         if path.is_file():
@@ -103,9 +105,11 @@ def _opened(files: Iterable[Path], base: Path, root: Path) -> list[Entry]:
         shown = _readable(file.relative_to(root) if file.is_relative_to(root) else file)
         if any(part.startswith((".", "_")) for part in name.parts):
             continue
+        # A .gz stands for one file; other archives are files that the source refuses.
         if file.suffix.lower() != ".gz":
             listed.append(plain_entry(file, shown, name.as_posix()))
             continue
+        # a/b.txt.gz holds a/b.txt: labels and patterns go by that.
         listed += [replace(entry, name=(name.parent / entry.name).as_posix()) for entry in entries(file, shown)]
     return listed
 
@@ -117,11 +121,13 @@ def _readable(path: Path) -> str:
 
 def _without_wrapper(listed: list[Entry]) -> list[Entry]:
     parents = [PurePosixPath(entry.name).parent.as_posix() for entry in listed]
+    # A zip of one folder has its name before every path, which would be the only class.
     wrapper = os.path.commonpath(parents)
     return [replace(entry, name=entry.name.removeprefix(f"{wrapper}/")) for entry in listed]
 
 
 def _each_once(listed: list[Entry]) -> list[Entry]:
+    # Sorted by name by now, so equal ones stand side by side: b.txt and b.txt.gz.
     for first, second in itertools.pairwise(listed):
         if first.name == second.name:
             raise UserError(f"{first.shown} and {second.shown} are both called {first.name}; rename one of them")

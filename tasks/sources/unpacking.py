@@ -18,10 +18,12 @@ from tasks.errors import UserError
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
+# A small file may well be all zeros; so much fits every disk and is no attack.
 _ALWAYS_ALLOWED = 256 << 20
 _MAX_RATIO = 200
 """Text and tables shrink to a tenth or a fiftieth; a bomb to a thousandth, which is deflate's limit."""
 
+# Each read goes through Python: sixteen times the default makes these few.
 _BUFFER = 1 << 17
 
 DAMAGE = (
@@ -114,9 +116,11 @@ class _Guarded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
+        # At each read: bytes may be damaged anywhere, long after the file was opened.
         with damage(self._shown):
             num_bytes = self._unpacked.readinto(memoryview(buffer))
         self._num_read += num_bytes
+        # Counted here, as an archive's own words on its size may be false.
         if self._num_read > self._limit:
             raise bomb(self._shown, self._limit)
         return num_bytes

@@ -22,6 +22,7 @@ from tasks.sources.fetch.fetching import Download, Fetched, known, write_errors
 if TYPE_CHECKING:
     import polars as pl
 
+# Signed links of S3, Azure and others carry theirs in the query.
 _SECRETS = ("token", "password", "secret", "signature", "api_key", "apikey", "sig")
 """How the names of a query's values end that are nobody else's business."""
 
@@ -39,6 +40,7 @@ class Url(Source):
     def __init__(self, config: UrlSource, place: Place, read: Callable[[SourceConfig, Place], Source]) -> None:
         self._config = config
         self._address = _checked(config.url)
+        # By the whole URL: two servers may have a data.csv each.
         self._folder = place.downloads / hashlib.sha256(config.url.encode()).hexdigest()[:16]
         self._read = read
         self.location = config.url
@@ -67,6 +69,7 @@ class Url(Source):
         return self._fetched.sha256
 
     def watched(self) -> list[Path] | None:
+        # With a digest, the copy that fits it is the content; without, only the server knows.
         return [self._file] if self._config.sha256 else None
 
     def settings(self) -> dict[str, Any]:
@@ -83,6 +86,7 @@ class Url(Source):
     @cached_property
     def _inner(self) -> Source:
         """The source that reads the copy, which is fetched first."""
+        # Fetches, as it is asked for the first time.
         assert self._fetched
         content = self._config.content or TableSource(kind="table", path=self._file.name)
         return self._read(content, Place(root=self._folder, downloads=self._folder))
@@ -97,6 +101,7 @@ class Url(Source):
         download = Download(url=config.url, file=self._file, sha256=config.sha256, size=config.size, token=token)
         with write_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
+            # Two pipelines of one source may run side by side.
             with FileLock(self._folder / ".lock"):
                 return self._up_to_date(download)
 
@@ -130,6 +135,7 @@ def _checked(url: str) -> SplitResult:
         address = urlsplit(url)
     except ValueError as error:
         raise UserError(f"ingest.source.url: is no URL ({error}); correct it") from None
+    # For other schemes, such as sftp and ftp, a user's name alone is no secret.
     user = address.username if address.scheme in ("http", "https") else None
     if user or address.password is not None or any(name.lower().endswith(_SECRETS) for name, _ in _query(address)):
         raise UserError(
@@ -159,6 +165,7 @@ def _file_name(address: SplitResult) -> str:
 def _token(variable: str) -> str:
     """Raises UserError, without showing it, when the variable is absent or cannot be a token."""
     token = os.environ.get(variable, "").strip()
+    # A line break in a header would end it; what is no ASCII cannot stand there.
     if not re.fullmatch(r"[!-~]+", token):
         state = "holds no token, which is letters, digits and signs without blanks" if token else "is not set"
         raise UserError(f"ingest.source.token_env: the environment variable {variable} {state}; set it to the token")

@@ -23,6 +23,7 @@ class Interrupted(Exception):  # noqa: N818 (no error yet: another attempt may d
 
 def persistently(work: Callable[[], Result], retries: int) -> Result:
     """The result of the first attempt that is not interrupted. Raises the last attempt's Interrupted."""
+    # The last attempt stands apart: what it raises is the caller's.
     for attempt in range(retries):
         try:
             return work()
@@ -34,4 +35,5 @@ def persistently(work: Callable[[], Result], retries: int) -> Result:
 def pause(attempt: int, asked_for: float | None = None) -> float:
     """Seconds before the next attempt: twice as many each time, with jitter to keep many clients apart."""
     grown = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0**attempt) * random.uniform(0.5, 1)
+    # A server may ask for an hour: the next run can wait so long, this one does not.
     return grown if asked_for is None else min(_LONGEST_PAUSE, max(asked_for, grown))

@@ -58,6 +58,7 @@ def known(download: Download) -> Fetched | None:
     if not (download.file.is_file() and download.record.is_file()):
         return None
     record = Fetched(**json.loads(download.record.read_text()))
+    # Size and time instead of a digest: that of gigabytes would be taken at every run.
     status = download.file.stat()
     untouched = (status.st_size, status.st_mtime_ns) == (record.size, record.modified_ns)
     fits = download.sha256 in (None, record.sha256) and download.size in (None, record.size)
@@ -75,6 +76,7 @@ def begun(download: Download) -> tuple[int, dict[str, str]]:
 def begin(download: Download, mark: Mapping[str, str]) -> None:
     """Before the first byte of a content is written; with an empty mark, the next attempt begins anew."""
     forget_part(download)
+    # Pieces of two contents cannot be told apart without one.
     if mark:
         _write_json(download.part_mark, mark)
 
@@ -83,6 +85,7 @@ def write(download: Download, chunks: Iterable[bytes]) -> None:
     """After what is there already. Raises UserError as soon as there is more than is wanted."""
     with download.part.open("ab") as part:
         for chunk in chunks:
+            # What is written counts, and not what a server says: it may never end.
             part.write(chunk)
             if download.size is not None and part.tell() > download.size:
                 forget_part(download)
@@ -99,6 +102,7 @@ def finish(download: Download, mark: dict[str, str], announced: int | None) -> F
     size = download.part.stat().st_size
     if announced is not None and size != announced:
         forget_part(download)
+        # A connection that breaks may look like the end of the file.
         raise Interrupted(f"{size} bytes came, and the server announced {announced}")
     with download.part.open("rb") as part:
         sha256 = hashlib.file_digest(part, "sha256").hexdigest()
@@ -144,6 +148,7 @@ def _check(download: Download, size: int, sha256: str) -> None:
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:
+    # Written aside and renamed: a crash leaves the old record or the new one, and no half.
     aside = path.with_name(f"{path.name}.{os.getpid()}")
     aside.write_text(json.dumps(content))
     aside.replace(path)

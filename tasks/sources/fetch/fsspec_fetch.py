@@ -30,14 +30,18 @@ def fetch_through_fsspec(download: Download, known: Fetched | None) -> Fetched:
     with _reading(download.url):
         files, path = _opened(download.url)
         files.invalidate_cache()
+        # fsspec keeps listings: without the cache put away, a changed file looks as before.
         about = files.info(path)
+        # Made from what the store says of the file, such as ETag, size and time.
         mark = {"key": str(files.ukey(path))}
     if about.get("type") == "directory":
         raise UserError(f"{download.url}: is a folder; give the address of one file")
     if known and known.mark == mark:
         return known
+    # Not every store can go on in the midst of a file: each attempt starts anew.
     begin(download, {})
     write(download, _chunks(download.url, files, path))
+    # Stores without versions may give the beginning of the old file and the end of the new.
     _check_unchanged(download.url, files, path, mark)
     return finish(download, mark, about.get("size"))
 
@@ -78,6 +82,7 @@ def _reading(url: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise UserError(f"{url}: there is no such file; correct ingest.source.url") from None
+    # Before the others: both are OSErrors or errors of ftplib, and no attempt will mend them.
     except (PermissionError, ftplib.error_perm) as error:
         raise UserError(f"{url}: may not be read ({error}); get the right to, or correct ingest.source.url") from None
     except _breaks() as error:
@@ -89,6 +94,7 @@ def _breaks() -> tuple[type[Exception], ...]:
     drivers = tuple(
         getattr(sys.modules[module], name)
         for module, names in _DRIVER_ERRORS.items()
+        # Importing them to name their errors would cost seconds, and most are not installed.
         if module in sys.modules
         for name in names
     )

@@ -39,10 +39,12 @@ def fetch_over_http(download: Download, known: Fetched | None) -> Fetched:
     # Not packed for the way: then the length that is announced is that of the file, and a piece of it is one.
     headers = {"User-Agent": "modelwright", "Accept-Encoding": "identity", **_conditions(download, known)}
     try:
+        # Streamed: a file may be larger than memory.
         with requests.get(
             download.url, headers=headers, auth=_authorised(download.token), stream=True, timeout=_TIMEOUTS
         ) as response:
             return _received(download, known, response)
+    # Before ConnectionError, of which it is a case: another attempt will not mend a certificate.
     except requests.exceptions.SSLError as error:
         raise UserError(
             f"{download.url}: its certificate is not accepted ({_message_of(error)}); correct the address, or name "
@@ -65,6 +67,7 @@ def _received(download: Download, known: Fetched | None, response: Response) -> 
     else:
         _refuse_failures(download, response)
         announced = _length(response)
+        # Without a length nobody can tell whether a piece was the last.
         begin(download, _mark(response) if announced is not None else {})
     write(download, _chunks(response))
     return finish(download, _mark(response), announced)
@@ -84,6 +87,7 @@ def _authorised(token: str | None) -> Callable[[PreparedRequest], PreparedReques
 def _conditions(download: Download, known: Fetched | None) -> dict[str, str]:
     """Headers that ask for nothing when nothing changed, and for the rest of what was begun, unless that changed."""
     headers = {}
+    # The ETag alone when there is one: a date has seconds, and a file may change twice in one.
     if known and "etag" in known.mark:
         headers["If-None-Match"] = known.mark["etag"]
     elif known and "last_modified" in known.mark:
@@ -101,6 +105,7 @@ def _resumed_length(download: Download, response: Response) -> int | None:
     size, before = begun(download)
     now = _mark(response)
     content_range = re.fullmatch(rf"bytes {size}-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+    # Some servers answer 206 with another piece, and caches with one of another version.
     if not content_range or any(before[name] != now[name] for name in before.keys() & now.keys()):
         forget_part(download)
         raise Interrupted("the server gave another piece of the file than it was asked for")
@@ -111,12 +116,14 @@ def _refuse_failures(download: Download, response: Response) -> None:
     code = response.status_code
     if code == 200:
         return
+    # A server may leave the reason out.
     answer = f"the server answers {code} {response.reason or ''}".rstrip()
     # What lies here is longer than the file is now.
     if code == 416 and download.part.exists():
         forget_part(download)
         raise Interrupted(answer)
     if code in _LATER or code >= 500:
+        # Asked to come back later: politely, and after as long as the server says.
         raise Interrupted(answer, pause=_retry_after(response.headers.get("Retry-After", "")))
     cure = _CURES.get(code, "open the address in a browser to see what it wants, and correct ingest.source.url")
     raise UserError(f"{download.url}: {answer}; {cure}")
@@ -124,6 +131,7 @@ def _refuse_failures(download: Download, response: Response) -> None:
 
 def _is_same(known: Fetched, response: Response) -> bool:
     """Whether the server, though it sends the whole file, sends what is here already."""
+    # Weak tags promise the same meaning, and not the same bytes.
     etag = response.headers.get("ETag", "W/")
     same = not etag.startswith("W/") and etag == known.mark.get("etag") and _length(response) == known.size
     return response.status_code == 200 and same
@@ -136,6 +144,7 @@ def _mark(response: Response) -> dict[str, str]:
 
 def _length(response: Response) -> int | None:
     """Bytes of the file; None when the server does not say, or packs the file for the way."""
+    # Then the length is that of the packed bytes, and requests gives unpacked ones.
     packed = response.headers.get("Content-Encoding", "identity") != "identity"
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdecimal() and not packed else None
@@ -153,6 +162,7 @@ def _retry_after(text: str) -> float | None:
         when = parsedate_to_datetime(text)
     except ValueError:
         return None
+    # HTTP dates are GMT, also where the zone is left out as -0000.
     zoned = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max(0.0, (zoned - datetime.now(UTC)).total_seconds())
 

@@ -44,6 +44,7 @@ def common_format(files: list[Entry], location: str, chosen: FileFormat | None) 
         return chosen, named or files
     kinds: dict[str, Entry] = {}
     for file in files:
+        # By names alone: opening a thousand files to see that they are alike takes minutes.
         kinds.setdefault(_by_name(file.name) or f"unknown suffix {_suffix(file.name)!r}", file)
     if len(kinds) > 1:
         examples = ", ".join(f"{kind} ({PurePosixPath(file.name).name})" for kind, file in sorted(kinds.items()))
@@ -64,6 +65,7 @@ def file_format(file: Entry) -> FileFormat:
     marked = next((kind for mark, kind in _MARKS.items() if head.startswith(mark)), None)
     if marked:
         return marked
+    # What begins with a brace could be CSV, too, but hardly anybody writes such a header.
     return "jsonl" if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
 
 

@@ -54,6 +54,7 @@ def separated(blocks: Iterable[bytes], separator: str, shown: str) -> Iterator[b
         num_cut = next((length for length in range(len(mark) - 1, 0, -1) if joined.endswith(mark[:length])), 0)
         rest = joined[len(joined) - num_cut :]
         yield joined[: len(joined) - num_cut].replace(mark, UNIT_SEPARATOR.encode())
+    # Bytes that only began like a separator are text of the last cell.
     yield rest
 
 
@@ -70,6 +71,7 @@ def row_blocks(blocks: Iterable[bytes], shown: str, *, quoted: bool) -> Iterator
             yield line, joined[:end]
             line += joined.count(b"\n", 0, end)
         rest = joined[end:]
+        # Whatever an open quote or a file without line ends is: memory stays that of a block.
         if len(rest) > LONGEST_ROW:
             if quoted:
                 raise OpenQuoteError(line)
@@ -85,6 +87,7 @@ def row_blocks(blocks: Iterable[bytes], shown: str, *, quoted: bool) -> Iterator
 
 def _last_row_end(block: bytes, *, quoted: bool) -> int:
     """The place after the last line feed that stands in no quotes; 0 when there is none."""
+    # From the end: the last line break is nearly always outside of quotes, and then nothing else is looked at.
     end = block.rfind(b"\n") + 1
     is_open = quoted and block.count(b'"', 0, end) % 2 == 1
     # Each step goes back behind a quote, until those before the end pair up.
@@ -122,6 +125,7 @@ class BlockLayout:
     def line_ends(self) -> Positions:
         """The line feeds, and the end of a last line without one."""
         ends = self._positions(_NEWLINE)
+        # Files often lack the line feed behind their last row.
         if len(self.signs) and self.signs[-1] != _NEWLINE:
             ends = np.append(ends, len(self.signs))
         return ends
@@ -144,6 +148,7 @@ class BlockLayout:
     def is_row(self) -> Mask:
         """Lines without any sign but their end are no rows, and neither are comments."""
         lengths = self.ends - self.starts
+        # On Windows a blank line holds a carriage return.
         blank: Mask = (lengths == 0) | ((lengths == 1) & (self._signs(self.starts) == _RETURN))
         if not self.comment:
             return ~blank
@@ -161,11 +166,13 @@ class BlockLayout:
         """The first row with another number of cells."""
         wrong = np.flatnonzero(self.widths != width)
         if len(wrong):
+            # Blank lines and comments have other widths and are no rows; most blocks have none of either.
             wrong = wrong[self.is_row[wrong]]
         return int(wrong[0]) if len(wrong) else None
 
     def first_misplaced_quote(self) -> int | None:
         """The first row with a quote that does not open at the start of a cell, or close at its end (RFC 4180)."""
+        # A doubled quote closes and opens at once: counted in turn, it needs no case of its own.
         opening, closing = self.quotes[0::2], self.quotes[1::2]
         places = np.concatenate([opening[~self._opens(opening)], closing[~self._closes(closing)]])
         rows = np.searchsorted(self.ends, places)
@@ -182,6 +189,7 @@ class BlockLayout:
 
     def rows_only(self) -> bytes:
         """The block without blank lines and comments, and without the spaces that pad cells."""
+        # The usual case costs no copy.
         if self.is_row.all() and not self.padded:
             return self.block
         keep = np.ones(len(self.signs), dtype=bool)
@@ -207,6 +215,7 @@ class BlockLayout:
 
     def _signs(self, places: Positions) -> NDArray[np.uint8]:
         """The bytes at these places; beyond either end of the block, line feeds."""
+        # Before the first and behind the last sign a row begins and ends, as at a line feed.
         inside = (places >= 0) & (places < len(self.signs))
         signs = self.signs[np.where(inside, places, 0)] if len(self.signs) else np.zeros(len(places), dtype=np.uint8)
         return np.where(inside, signs, np.uint8(_NEWLINE))

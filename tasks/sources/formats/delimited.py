@@ -39,6 +39,7 @@ class DelimitedFile:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows in batches. Raises UserError at a row with too few or too many cells."""
+        # The header may be all that the first block holds.
         to_skip = int(self.header)
         blocks = separated(self.text.blocks(), self.dialect.separator, self.text.shown)
         try:
@@ -64,6 +65,7 @@ class DelimitedFile:
             return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String))
         try:
             frame = self._parsed(block, layout.mark)
+        # Our check says where and what; when it finds nothing, polars' own words stand.
         except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
             self._check(line, layout)
             raise
@@ -83,9 +85,11 @@ class DelimitedFile:
         frame = pl.read_csv(
             block,
             has_header=False,
+            # Numbered: polars takes no two columns of one name, and names get a meaning only later.
             schema={f"column_{place}": pl.String for place in range(len(self.columns))},
             separator=mark,
             quote_char='"' if self.dialect.quoted else None,
+            # An empty cell and a missing one are not the same to everybody: ingest.source.missing decides.
             empty_string_is_null=False,
         )
         frame.columns = list(self.columns)
@@ -106,6 +110,7 @@ class DelimitedFile:
 
         polars would fill up rows that are too short without a word.
         """
+        # The first fault in the file is the one to mend: later ones may follow from it.
         ragged, misplaced = layout.first_of_other_width(len(self.columns)), layout.first_misplaced_quote()
         if misplaced is not None and (ragged is None or misplaced <= ragged):
             raise self._bad_quotes(line + layout.first_line(misplaced))
@@ -131,6 +136,7 @@ def open_delimited(entry: Entry, config: TableSource, like: object) -> Delimited
     """
     like = like if isinstance(like, DelimitedFile) else None
     text = open_text(entry, config.encoding, like.text.guess if like else None)
+    # What is called so is separated by tabs, however many commas its text holds.
     tab = "\t" if PurePosixPath(entry.name.lower()).suffix in _TABBED else None
     dialect = find_dialect(text, config, like.dialect.separator if like else tab)
     first = next(read_rows(text, dialect), None)
@@ -150,5 +156,6 @@ def _column_names(first: list[str], header: bool, config: TableSource, shown: st
                 "give a name for each column, in order"
             )
         return config.names
+    # Blanks around a name cannot be seen, and would have to be written in params.yaml.
     names = [cell.strip() for cell in first] if header else [""] * len(first)
     return tuple(name or f"column_{place}" for place, name in enumerate(names, 1))

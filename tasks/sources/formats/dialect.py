@@ -24,6 +24,7 @@ _MOST_LOOKED_AT = 1 << 26
 """Bytes. Quotes that contradict each other only later are said with their line when the rows are read."""
 
 NUM_SAMPLE_LINES = 1_000
+# Two blanks on each line are three words of a phrase.
 _LEAST_BLANKS = 3
 
 
@@ -44,6 +45,7 @@ class Dialect:
 def find_dialect(text: Text, config: TableSource, separator: str | None = None) -> Dialect:
     """What the user gives, and for the rest what the lines say."""
     sample = sample_lines(text, config.comment)
+    # What the user says, before what the file's name says, before what the lines say.
     separator = config.separator or separator or find_separator(sample)
     padded = _is_padded(sample, separator)
     quoted = config.quoting == "double"
@@ -62,6 +64,7 @@ def has_header(text: Text, dialect: Dialect, config: TableSource) -> bool:
     """Whether the first row names the columns: as given; not when names are given; else by how it looks."""
     if config.header is not None:
         return config.header
+    # Names are given to files that have none; one that has says header: true.
     if config.names is not None:
         return False
     rows = itertools.islice(read_rows(text, dialect), NUM_SAMPLE_LINES)
@@ -97,6 +100,7 @@ def _plain_rows(lines: Iterable[str], dialect: Dialect) -> Iterator[list[str]]:
 def find_separator(lines: list[str]) -> str:
     """The one that stands equally often in the most of these lines; a comma when none stands in the first."""
     plain = [line for line in lines if without_end(line)]
+    # Separators in quotes are none; but a lone quote would strip whole lines, so both readings are counted.
     stripped = [line for line in _QUOTED.sub("", "".join(plain)).splitlines() if line]
     shares = {mark: max(_agreement(plain, mark), _agreement(stripped, mark)) for mark in _SEPARATORS}
     best = max(_SEPARATORS, key=lambda mark: shares[mark])
@@ -122,6 +126,7 @@ def _agreement(lines: list[str], separator: str) -> float:
 def _is_padded(lines: list[str], separator: str) -> bool:
     """Whether a space follows each separator of these lines."""
     marks = sum(line.count(separator) for line in lines)
+    # Between blanks or tabs, blanks belong to nobody.
     return separator in ",;|" and marks > 0 and sum(line.count(f"{separator} ") for line in lines) == marks
 
 
@@ -129,7 +134,9 @@ def _is_header(rows: list[list[str]]) -> bool:
     """No numbers in the first row, and fewer than half of its cells come again below, in their column."""
     if not rows:
         return True
+    # Rows that repeat the first are the header again, as in files that were joined.
     first, below = rows[0], [row for row in rows[1:] if row != rows[0]]
+    # Hardly any column is called by a number.
     if any(_is_number(cell) for cell in first):
         return False
     columns = [{row[place] for row in below if place < len(row)} for place in range(len(first))]
@@ -156,6 +163,7 @@ def _is_quoted(text: Text, like: BlockLayout) -> bool:
     """
     plain = _try(text, replace(like, quoted=False))
     quoted = _try(text, replace(like, quoted=True))
+    # 0013 has the examples: two texts that begin and end with a quote, with rows between them.
     if plain.works and quoted.works:
         return not quoted.swallows or _all_wrapped(next(text.lines(), ""), like)
     return quoted.breaks_off or quoted.last_line > plain.last_line
@@ -184,6 +192,7 @@ def _try(text: Text, like: BlockLayout) -> _QuotingTrial:
             separated(text.blocks(), like.separator, text.shown), text.shown, quoted=like.quoted
         ):
             looked_at += len(block)
+            # Then both readings work, or neither: the end of a large file rarely tells more.
             if looked_at > _MOST_LOOKED_AT:
                 break
             layout = replace(like, block=block)

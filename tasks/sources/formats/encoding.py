@@ -52,6 +52,7 @@ class Text:
                 yield block.replace(b"\r", b"\n") if self.newline == "\r" else block
 
     def _decoded(self, content: io.BufferedIOBase) -> Iterator[bytes]:
+        # The usual case is passed on as it is: decoding and encoding again would take longer than reading.
         if self.encoding in ("utf-8", "utf-8-sig"):
             first = content.read(_BLOCK)
             yield first.removeprefix(codecs.BOM_UTF8) if self.encoding == "utf-8-sig" else first
@@ -61,6 +62,7 @@ class Text:
         decoder = codecs.getincrementaldecoder(self.encoding)()
         while block := content.read(_BLOCK):
             yield decoder.decode(block).encode()
+        # A letter may be cut by the end of a block; what is left over belongs to the last.
         yield decoder.decode(b"", final=True).encode()
 
 
@@ -72,6 +74,7 @@ def open_text(entry: Entry, given: str | None = None, like: Guess | None = None)
     """
     with entry.open() as handle:
         head = handle.read(4096)
+    # Their bytes would be taken for letters of some old encoding.
     if head.startswith(_ARCHIVES):
         raise UserError(
             f"{entry.shown}: a packed file (an archive, or a spreadsheet); unpack it, or save it as CSV or Parquet"
@@ -81,10 +84,12 @@ def open_text(entry: Entry, given: str | None = None, like: Guess | None = None)
         try:
             return _survey(entry, encoding)
         except UnicodeDecodeError:
+            # Only where nothing says what the encoding is may it be guessed.
             if given or encoding != "utf-8":
                 raise
         with entry.open() as handle:
             likely = guess(sample_of(handle))
+        # Files of one table come from one program, so a long one speaks for a short one.
         if like and like.is_sure and not (likely and likely.is_sure):
             likely = like
         return _survey_likely(entry, likely)
@@ -106,6 +111,7 @@ def decode(
                 raise
             best = likely() if likely else guess(sample_of(io.BytesIO(content)))
             text, encoding = _decoded_likely(content, best)
+    # Decoded rightly, no text holds NUL.
     if "\0" in text:
         raise UserError(f"{shown}: holds NUL bytes, so it is no text in {encoding}; take the file out, or mend it")
     return text
@@ -142,6 +148,7 @@ def _misfits(shown: str, given: str | None) -> Iterator[None]:
 def _encoding(head: bytes, given: str | None) -> str:
     """What is given, or marked; else UTF-8."""
     if given:
+        # A byte order mark would become part of the first column's name.
         return "utf-8-sig" if given.lower().replace("_", "-") in ("utf-8", "utf8") else given
     marked = next((encoding for mark, encoding in _BOMS if head.startswith(mark)), None)
     return marked or _unmarked_utf_16(head) or "utf-8"
@@ -177,6 +184,7 @@ def _unmarked_utf_16(head: bytes) -> str | None:
 
 def _survey(entry: Entry, encoding: str) -> Text:
     """Decodes the whole file, a chunk at a time. Raises UnicodeError where it is not in that encoding."""
+    # In the others, a byte below 128 may be half a letter.
     is_ascii_based = encoding in ("utf-8", "utf-8-sig", "cp1252")
     decoder = codecs.getincrementaldecoder(encoding)()
     has_quotes = has_newline = has_return = pending = False

@@ -13,6 +13,7 @@ from tasks.sources.packed import Entry, extracted
 if TYPE_CHECKING:
     import polars as pl
 
+# The sheet is in memory anyway: batches are for what comes behind.
 _BATCH = 65_536
 
 
@@ -38,6 +39,7 @@ class ExcelFile:
 
 def open_excel(entry: Entry, sheet: str | None) -> ExcelFile:
     """Looks for the sheet and its header. Raises UserError when the file is damaged or the sheet is not to be told."""
+    # Empty sheets come with every new workbook: one that alone has rows is meant.
     with_rows = {name: rows for name in _sheet_names(entry, sheet) if (rows := _rows(entry, name)).height}
     if not with_rows:
         raise UserError(f"{entry.shown}: the sheet is empty; put the data there, or give ingest.source.sheet")
@@ -47,6 +49,7 @@ def open_excel(entry: Entry, sheet: str | None) -> ExcelFile:
             "say which one is meant as ingest.source.sheet"
         )
     name, rows = next(iter(with_rows.items()))
+    # Columns without a title are common on sheets that people fill in.
     header = [cell.strip() if cell else "" for cell in rows.row(0)]
     columns = tuple(cell or f"column_{place}" for place, cell in enumerate(header, 1))
     return ExcelFile(entry=entry, sheet=name, columns=columns)
@@ -68,6 +71,7 @@ def _rows(entry: Entry, sheet: str) -> pl.DataFrame:
 
     with extracted(entry) as file, _damage(entry):
         rows: pl.DataFrame = _workbook(file, entry).load_sheet(sheet, header_row=None, dtypes="string").to_polars()
+    # Formatted cells without content make rows, too, down to where the formatting ends.
     return rows.filter(~pl.all_horizontal(pl.all().is_null())) if rows.width else rows
 
 

@@ -16,6 +16,7 @@ from tasks.sources.packed import Entry
 if TYPE_CHECKING:
     import polars as pl
 
+# Each cell is an object of Python until its batch is a table.
 _BATCH = 16_384
 _HALF_LETTER = re.compile("[\ud800-\udfff]")
 
@@ -45,6 +46,7 @@ class JsonLinesFile:
 def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
     """Reads the whole file once for its keys. Raises UserError at a line that is no object of plain values."""
     text = open_text(entry, encoding)
+    # A dictionary, and no set: keys stay in the order in which they come first.
     columns: dict[str, None] = {}
     for row in _rows(text):
         columns.update(dict.fromkeys(row))
@@ -61,9 +63,11 @@ def _rows(text: Text) -> Iterator[dict[str, str | None]]:
 
 def _row(line: str, shown: str) -> dict[str, str | None]:
     try:
+        # As text, digits and all: 1e400 and 0.10 are no floats that could be written back.
         content = json.loads(line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pairs)
     except json.JSONDecodeError as error:
         raise UserError(f"{shown}: not JSON ({error.msg} at column {error.colno}); write one object a line") from None
+    # Python's parser has its own limit, which a line of brackets reaches.
     except RecursionError:
         raise UserError(f"{shown}: nested too deep for a row; flatten it into keys of its own") from None
     if not isinstance(content, _Pairs):
@@ -95,6 +99,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
 
 
 def _plain(value: Any, shown: str) -> str | None:
+    # As JSON writes it.
     if isinstance(value, bool):
         return "true" if value else "false"
     if value is None or isinstance(value, str):

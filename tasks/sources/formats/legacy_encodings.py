@@ -134,6 +134,7 @@ def _foreign_lines(content: BinaryIO) -> Iterator[bytes]:
         num_read += len(chunk)
         *lines, pending = re.split(rb"[\r\n]", pending + chunk)
         yield from (line for line in lines if not line.isascii())
+        # A file without line ends would be kept in memory as one line.
         if len(pending) > MOST_SAMPLED:
             yield from () if pending.isascii() else (pending,)
             pending = b""
@@ -145,6 +146,7 @@ def _other_script(sample: bytes) -> tuple[str, bool] | None:
     """By charset-normalizer, where whole words are beyond ASCII."""
     runs = [len(run) for run in re.findall(rb"[\x80-\xff]+", sample)]
     in_long_runs = sum(length for length in runs if length >= _LONG_RUN)
+    # Latin script goes by alphabets: the library takes it for the wrong one (decision 0013).
     if in_long_runs < max(_LEAST_BYTES, _MOST_IN_LATIN * sum(runs)) or _is_damaged_utf_8(sample):
         return None
     from charset_normalizer import from_bytes
@@ -171,6 +173,7 @@ def _is_shift_jis(sample: bytes) -> bool:
 def _is_damaged_utf_8(sample: bytes) -> bool:
     """Whether most of the lines are UTF-8: then a few broken ones are no sign of another script."""
     lines = sample.split(b"\n")
+    # A file that was written by two programs is mostly one of them.
     return 2 * sum(is_utf_8(line) for line in lines) > len(lines)
 
 
@@ -186,6 +189,7 @@ def is_utf_8(line: bytes) -> bool:
 def _latin(sample: bytes) -> tuple[str, bool] | None:
     """Windows-1252 unless it leaves letters unexplained that one language of another encoding explains, all of them."""
     western, *others = [_fit(sample, encoding) for encoding in _ALPHABETS]
+    # One language has to explain the text as a whole: pieces of several explain anything.
     fits = [fit for fit in others if fit and fit.share <= _EXPLAINED]
     other = min(fits, key=lambda fit: len(fit.unexplained), default=None)
     if western is None:

@@ -37,6 +37,7 @@ class TypedFile:
         """The rows in batches; whatever is neither number, truth value, time nor bytes as text."""
         import polars as pl
 
+        # Damage shows where it lies, so also in the midst of the rows.
         with _damage(self.shown, self.format), extracted(self.entry) as file:
             rows = _scan(file, self.format)
             size = _BATCH_OF_BYTES if pl.Binary in rows.collect_schema().dtypes() else _BATCH
@@ -58,6 +59,7 @@ def _scan(file: Path, form: Literal["parquet", "arrow"]) -> pl.LazyFrame:
     import polars as pl
 
     if form == "parquet":
+        # A path may hold brackets or `a=b`, which polars would take for a pattern and a column.
         return pl.scan_parquet(file, glob=False, hive_partitioning=False)
     return pl.scan_ipc(file, glob=False, hive_partitioning=False)
 
@@ -87,6 +89,7 @@ def _plain(values: pl.Series, shown: str) -> pl.Series:
         )
     if values.dtype.is_float():
         return values.fill_nan(None)
+    # Numbers are float64 here; exact decimals would need a type of their own in every column's code.
     if values.dtype.is_decimal():
         return values.cast(pl.Float64)
     if values.dtype.is_numeric() or values.dtype in (pl.Binary, pl.String, pl.Boolean, pl.Date, pl.Datetime):

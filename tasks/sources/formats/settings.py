@@ -17,6 +17,7 @@ from tasks.sources.base import NumberFormat
 from tasks.sources.formats.dialect import Dialect, find_dialect, find_separator, has_header, read_rows, sample_lines
 from tasks.sources.formats.encoding import Text, without_end
 
+# What begins more than a fifth of the lines is data.
 _MOST_COMMENTS = 0.2
 _MARK = re.compile(r"[^\w\s\"'+.\-(\[{<]{1,2}")
 """How a comment may begin: with one or two signs that neither a word, a number nor a quoted cell begins with."""
@@ -56,6 +57,7 @@ def _comment(text: Text) -> str | None:
     """A mark that begins a few lines, each with another number of cells than the rows have, and no row."""
     lines = [line for line in sample_lines(text, None) if without_end(line)]
     marks = Counter(match.group() for line in lines if (match := _MARK.match(line)))
+    # Sorted: the same proposal for the same marks, whichever comes first.
     likely = sorted(mark for mark, count in marks.items() if count <= max(1, _MOST_COMMENTS * len(lines)))
     return next((mark for mark in likely if _sets_apart(mark, lines)), None)
 
@@ -67,6 +69,7 @@ def _sets_apart(mark: str, lines: Sequence[str]) -> bool:
     if not widths or not widths.most_common(1)[0][0]:
         return False
     usual = widths.most_common(1)[0][0]
+    # A line that begins with a mark and has the cells of a row is a row.
     return all(line.count(separator) != usual for line in lines if line.startswith(mark))
 
 
@@ -74,8 +77,10 @@ def _number_format(text: Text, dialect: Dialect, *, header: bool) -> NumberForma
     """The format in which the most columns hold numbers that they do not hold in the plain one."""
     rows = list(itertools.islice(read_rows(text, dialect), int(header), 1_000))
     columns = [[cell.strip() for cell in cells if cell.strip()] for cells in itertools.zip_longest(*rows, fillvalue="")]
+    # What reads as numbers already must not change: 1.234 is one number to some, another to others.
     columns = [cells for cells in columns if cells and not _are_numbers(cells, NumberFormat())]
     counts = {numbers: sum(_are_numbers(cells, numbers) for cells in columns) for numbers in _NUMBERS}
+    # `max` keeps the first of equals, which is the simplest.
     best = max(_NUMBERS, key=lambda numbers: counts[numbers])
     return best if counts[best] else NumberFormat()
 

@@ -142,10 +142,10 @@ def test_no_row_is_lost_and_the_first_of_equal_ones_stays_wherever_parts_are_cut
     with TemporaryDirectory() as folder:
         paths = prepared(Path(folder), cut(table(rows), places))
         numbers = clean.run(LENIENT, paths).numbers
-        kept, gone = storage.read_table(paths.clean), taken(paths)
-    assert numbers["num_rows_in"] == len(rows) == kept.height + gone.height
-    assert numbers["num_quarantined"] == gone.height
-    both = pl.concat([kept, gone.select(kept.columns)]).sort(pl.col("id").cast(pl.Int64))
+        kept, quarantined = storage.read_table(paths.clean), taken(paths)
+    assert numbers["num_rows_in"] == len(rows) == kept.height + quarantined.height
+    assert numbers["num_quarantined"] == quarantined.height
+    both = pl.concat([kept, quarantined.select(kept.columns)]).sort(pl.col("id").cast(pl.Int64))
     assert both.equals(table(rows))
     usable = [
         (str(number), row)
@@ -229,8 +229,8 @@ def test_outliers(tmp_path: Path, action: str) -> None:
     content = clean.run(Clean.model_validate(settings), paths).numbers
     assert content["num_quarantined"] == (action == "quarantine")
     assert content["num_flagged"] == (action == "flag")
-    found = storage.read_table(paths.flagged if action == "flag" else paths.quarantine("clean"))
-    assert found.select("id", "_rule").rows() == [("20", "outlier")]
+    outliers = storage.read_table(paths.flagged if action == "flag" else paths.quarantine("clean"))
+    assert outliers.select("id", "_rule").rows() == [("20", "outlier")]
     assert content["outliers"]["size"]["high"] < 100
 
 
@@ -278,9 +278,9 @@ def test_personal_data_are_dropped_masked_hashed_and_made_coarser(
     assert reports.clean(paths).figure.endswith("personal data in email, name")
     clean.run(Clean.model_validate(settings), paths)
     # Nothing that this stage leaves tells who it was: neither the rows that went, nor a report.
-    gone = taken(paths)
-    assert gone["age"].to_list() == [30.0]
-    assert gone["email"][0] == kept["email"][0] != "ann@example.org"
+    quarantined = taken(paths)
+    assert quarantined["age"].to_list() == [30.0]
+    assert quarantined["email"][0] == kept["email"][0] != "ann@example.org"
     for file in (*paths.clean.glob("*"), *paths.quarantine("clean").glob("*"), paths.cleaning_report, paths.cleaned):
         assert not any(word in file.read_bytes() for word in (b"example.org", b"Smith", b"Bonn"))
 
@@ -293,7 +293,7 @@ def test_a_hash_needs_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"columns": {"colur": {"max": 1}}}, "clean: there is no column colur; did you mean colour?"),
         ({"personal": {"k_anonymity": ["town"]}}, "clean: there is no column town"),
@@ -304,18 +304,18 @@ def test_a_hash_needs_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         ({"columns": {"colour": {"personal": "mask"}}}, "clean.columns.colour.personal: mask: colour is a feature"),
     ],
 )
-def test_rules_that_do_not_fit_a_column_are_refused(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+def test_rules_that_do_not_fit_a_column_are_refused(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
     paths = prepared(tmp_path, [table(GOOD)])
     with pytest.raises(UserError) as caught:
         clean.run(Clean.model_validate(settings), paths)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
     assert not paths.clean.exists()
 
 
 def test_the_same_rows_leave_the_same_bytes(tmp_path: Path) -> None:
-    found = []
+    contents = []
     for root in (tmp_path / "a", tmp_path / "b"):
         paths = prepared(root, [table(GOOD * 2)])
         clean.run(LENIENT, paths)
-        found.append({file.relative_to(root): file.read_bytes() for file in root.rglob("*") if file.is_file()})
-    assert found[0] == found[1]
+        contents.append({file.relative_to(root): file.read_bytes() for file in root.rglob("*") if file.is_file()})
+    assert contents[0] == contents[1]

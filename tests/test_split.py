@@ -90,13 +90,13 @@ def test_validation_rows_come_from_train_by_hash_when_none_are_given(tmp_path: P
     rows = table(300, ["train", "train", "test"])
     paths = prepared(tmp_path, cut(rows, [100]))
     split.run(GivenSplit(kind="given", column="part", validation=0.3), paths)
-    found = sides(paths)
+    parts = sides(paths)
     given_test = {name for name, part in zip(rows["id"], rows["part"], strict=True) if part == "test"}
-    assert {name for name, part in found.items() if part == "test"} == given_test
-    assert 30 < sum(part == "validation" for part in found.values()) < 90
+    assert {name for name, part in parts.items() if part == "test"} == given_test
+    assert 30 < sum(part == "validation" for part in parts.values()) < 90
     again = prepared(tmp_path / "again", cut(rows.reverse(), [40, 90]))
     split.run(GivenSplit(kind="given", column="part", validation=0.3), again)
-    assert sides(again) == found
+    assert sides(again) == parts
 
 
 def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "column", "said"),
+    ("parts", "column", "message"),
     [
         (
             ["train", "tset", "validation"],
@@ -122,8 +122,8 @@ def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
         (["test"], "part", "split: no row falls into train"),
     ],
 )
-def test_a_column_that_cannot_be_used(tmp_path: Path, parts: list[str | None], column: str, said: str) -> None:
-    assert refused(tmp_path, table(60, parts), GivenSplit(kind="given", column=column)).startswith(said)
+def test_a_column_that_cannot_be_used(tmp_path: Path, parts: list[str | None], column: str, message: str) -> None:
+    assert refused(tmp_path, table(60, parts), GivenSplit(kind="given", column=column)).startswith(message)
 
 
 def test_too_few_rows_for_three_parts(tmp_path: Path) -> None:
@@ -132,14 +132,14 @@ def test_too_few_rows_for_three_parts(tmp_path: Path) -> None:
 
 def test_a_class_that_train_would_not_know(tmp_path: Path) -> None:
     rows = table(60, ["train", "validation", "test"]).with_columns(label=pl.col("part") + pl.lit("ed"))
-    said = refused(tmp_path, rows, GivenSplit(kind="given", column="part"))
-    assert said.startswith("split: class 'tested' of label is missing from train; bring more rows of it")
+    message = refused(tmp_path, rows, GivenSplit(kind="given", column="part"))
+    assert message.startswith("split: class 'tested' of label is missing from train; bring more rows of it")
 
 
 def test_a_train_part_of_one_class(tmp_path: Path) -> None:
     rows = table(60, ["train", "validation", "test"]).with_columns(label=pl.lit("yes"))
-    said = refused(tmp_path, rows, GivenSplit(kind="given", column="part"))
-    assert said == "split: train holds one class of label only; bring rows of another class"
+    message = refused(tmp_path, rows, GivenSplit(kind="given", column="part"))
+    assert message == "split: train holds one class of label only; bring rows of another class"
 
 
 def test_regression_has_no_classes_to_miss(tmp_path: Path) -> None:
@@ -150,22 +150,22 @@ def test_regression_has_no_classes_to_miss(tmp_path: Path) -> None:
 
 
 def configured(kind: str, **more: Any) -> Split:
-    found: Split = TypeAdapter(Split).validate_python({"kind": kind, **more})
-    return found
+    chosen: Split = TypeAdapter(Split).validate_python({"kind": kind, **more})
+    return chosen
 
 
 @pytest.mark.parametrize("kind", ["hash", "group", "time"])
 @pytest.mark.parametrize("sizes", [{}, {"validation": 60, "test": 40}])
 def test_every_kind_loses_no_row_and_is_the_same_on_any_cut(tmp_path: Path, kind: str, sizes: dict[str, int]) -> None:
-    rows, found = many(400), []
+    rows, parts = many(400), []
     for number, places in enumerate(([], [100, 101, 350])):
         paths = prepared(tmp_path / str(number), cut(rows, places), GROUPED)
         report = split.run(configured(kind, **sizes), paths)
         assert report == reports.split(paths)
         together = pl.concat([storage.read_table(paths.split(part)) for part in PARTS])
         assert together.sort("x").equals(rows)
-        found.append(sides(paths))
-    assert found[0] == found[1]
+        parts.append(sides(paths))
+    assert parts[0] == parts[1]
     if sizes and kind == "hash":
         assert report.figure == "300 / 60 / 40 rows"
 
@@ -233,9 +233,9 @@ def test_folds_are_cut_from_every_class_alike(tmp_path: Path) -> None:
 
 
 def test_more_folds_than_groups_are_refused(tmp_path: Path) -> None:
-    said = refused(tmp_path, many(200, num_groups=9), configured("group", folds=20), columns=GROUPED)
-    assert said.startswith("split.folds: no row falls into fold ")
-    assert said.endswith(" of 20; make split.folds smaller, bring more groups, or try another split.seed")
+    message = refused(tmp_path, many(200, num_groups=9), configured("group", folds=20), columns=GROUPED)
+    assert message.startswith("split.folds: no row falls into fold ")
+    assert message.endswith(" of 20; make split.folds smaller, bring more groups, or try another split.seed")
 
 
 def test_one_fold_is_refused_and_time_has_none() -> None:
@@ -247,19 +247,19 @@ def test_one_fold_is_refused_and_time_has_none() -> None:
 
 def test_the_name_of_the_folds_is_taken(tmp_path: Path) -> None:
     rows = many(50).with_columns(_fold=pl.lit("x"))
-    said = refused(tmp_path, rows, HashSplit(), columns={**GROUPED, "_fold": ("category", "feature")})
-    assert said == "split: column _fold has the name that folds of cross validation have; rename it in the source"
+    message = refused(tmp_path, rows, HashSplit(), columns={**GROUPED, "_fold": ("category", "feature")})
+    assert message == "split: column _fold has the name that folds of cross validation have; rename it in the source"
 
 
 @pytest.mark.parametrize(
-    ("kind", "more", "said"),
+    ("kind", "more", "message"),
     [
         ("hash", {"test": 0.001}, "no row falls into test (40 rows in all); bring more rows, or change the shares"),
         ("group", {"test": 0.001}, "no row falls into test (40 rows in all); bring rows of more groups, write counts"),
     ],
 )
-def test_the_cure_of_an_empty_part_is_that_of_the_kind(tmp_path: Path, kind: str, more: Any, said: str) -> None:
-    assert said in refused(tmp_path, many(40), configured(kind, **more), columns=GROUPED)
+def test_the_cure_of_an_empty_part_is_that_of_the_kind(tmp_path: Path, kind: str, more: Any, message: str) -> None:
+    assert message in refused(tmp_path, many(40), configured(kind, **more), columns=GROUPED)
 
 
 @pytest.mark.parametrize(
@@ -270,14 +270,14 @@ def test_the_cure_of_an_empty_part_is_that_of_the_kind(tmp_path: Path, kind: str
     ],
 )
 def test_the_cure_of_a_class_that_train_lacks_is_that_of_the_kind(tmp_path: Path, kind: str, cure: str) -> None:
-    seen = prepared(tmp_path / "seen", [many(400)], GROUPED)
-    split.run(configured(kind), seen)
-    on_test = pl.col("id").is_in(storage.read_table(seen.split("test"))["id"].to_list())
+    complete = prepared(tmp_path / "complete", [many(400)], GROUPED)
+    split.run(configured(kind), complete)
+    on_test = pl.col("id").is_in(storage.read_table(complete.split("test"))["id"].to_list())
     # The class is no part of what these kinds go by, so that the same rows are the test again.
     rows = many(400).with_columns(label=pl.when(on_test).then(pl.lit("late")).otherwise("label"))
-    said = refused(tmp_path / "refused", rows, configured(kind), columns=GROUPED)
-    assert said.startswith("split: class 'late' of label is missing from train; ")
-    assert cure in said
+    message = refused(tmp_path / "refused", rows, configured(kind), columns=GROUPED)
+    assert message.startswith("split: class 'late' of label is missing from train; ")
+    assert cure in message
 
 
 def test_bike_sharing_is_cut_by_its_days(tmp_path: Path) -> None:

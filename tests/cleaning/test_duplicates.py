@@ -33,7 +33,7 @@ def table(rows: Sequence[Row]) -> pl.DataFrame:
     return frame.with_columns(numbers.alias("_row"), numbers.cast(pl.String).alias("id"))
 
 
-def found(rows: Sequence[Row], places: Sequence[int] = ()) -> tuple[list[int], list[int]]:
+def repeats(rows: Sequence[Row], places: Sequence[int] = ()) -> tuple[list[int], list[int]]:
     def parts() -> Iterator[pl.DataFrame]:
         yield from cut(table(rows), places)
 
@@ -62,7 +62,7 @@ def test_rows_that_repeat_and_rows_that_contradict() -> None:
         (-0.0, None, "a", "y"),
         (0.0, None, "a", "y"),
     ]
-    assert found(rows) == ([1, 6], [0, 2, 3])
+    assert repeats(rows) == ([1, 6], [0, 2, 3])
 
 
 def test_what_is_said_of_them() -> None:
@@ -76,17 +76,17 @@ def test_what_is_said_of_them() -> None:
 
 
 def test_a_table_without_rows() -> None:
-    assert found([]) == ([], [])
+    assert repeats([]) == ([], [])
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(rows=st.lists(ROWS, max_size=20), places=st.lists(st.integers(0, 20), max_size=3))
 def test_the_same_wherever_parts_are_cut(rows: list[Row], places: list[int]) -> None:
-    assert found(rows, places) == expected(rows)
+    assert repeats(rows, places) == expected(rows)
 
 
 @pytest.mark.parametrize("rows_at_once", [1, 3, 7])
 def test_the_same_however_much_is_sorted_at_once(monkeypatch: pytest.MonkeyPatch, rows_at_once: int) -> None:
     rows: list[Row] = [(float(n % 5), "red", "ab"[n % 2], "yn"[n % 3 == 0]) for n in range(40)]
     monkeypatch.setattr(duplicates, "_ROWS_AT_ONCE", rows_at_once)
-    assert found(rows, [11]) == expected(rows)
+    assert repeats(rows, [11]) == expected(rows)

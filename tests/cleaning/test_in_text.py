@@ -19,10 +19,10 @@ def written(values: Sequence[Any], places: Sequence[int] = ()) -> Any:
         for part in cut(rows, places):
             yield part.select(columns)
 
-    found = find_numbers_in_text(table, ["x"]).get("x")
-    if found is None:
+    written = find_numbers_in_text(table, ["x"]).get("x")
+    if written is None:
         return None
-    return "ambiguous" if found.ambiguous else found.how
+    return "ambiguous" if written.ambiguous else written.how
 
 
 @pytest.mark.parametrize(

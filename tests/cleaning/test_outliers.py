@@ -90,10 +90,10 @@ def test_the_cut_into_parts_does_not_matter(values: list[float | None], size: in
     whole, cut = in_parts(frame, 100), in_parts(frame, size)
     bounds = learn_bounds(whole, {"x": how})
     assert learn_bounds(cut, {"x": how}) == bounds
-    told = outside(whole, bounds)
-    assert outside(cut, bounds).equals(told)
-    assert told["score"].is_finite().all()
-    assert told["row"].is_sorted()
+    findings = outside(whole, bounds)
+    assert outside(cut, bounds).equals(findings)
+    assert findings["score"].is_finite().all()
+    assert findings["row"].is_sorted()
 
 
 def test_many_numbers_have_bounds_close_to_the_exact_ones_however_they_are_cut() -> None:
@@ -113,9 +113,9 @@ def test_a_row_is_found_once_for_the_number_that_is_farthest_out() -> None:
         "age": Bounds(low=0, high=90, spread=20, method="mad"),
         "none": None,
     }
-    told = outside(in_parts(frame, 2), bounds)
-    assert told.schema == pl.Schema(SCHEMA)
-    assert told.rows() == [
+    findings = outside(in_parts(frame, 2), bounds)
+    assert findings.schema == pl.Schema(SCHEMA)
+    assert findings.rows() == [
         (0, RULE, "age is -70, below 0 (mad)", 3.5),
         (1, RULE, "size is 1e+09, above 320 (iqr)", (1e9 - 320) / 10),
     ]
@@ -123,9 +123,9 @@ def test_a_row_is_found_once_for_the_number_that_is_farthest_out() -> None:
 
 def test_a_number_that_reads_like_its_bound_is_told_with_all_its_digits() -> None:
     bounds = {"x": Bounds(low=0, high=320, spread=1, method="iqr")}
-    told = outside(in_parts(numbered(x=[320.0, 320.00001, math.inf])), bounds)
-    assert told["reason"].to_list() == ["x is 320.00001, above 320 (iqr)", "x is inf, above 320 (iqr)"]
-    assert told["score"].is_finite().all()
+    findings = outside(in_parts(numbered(x=[320.0, 320.00001, math.inf])), bounds)
+    assert findings["reason"].to_list() == ["x is 320.00001, above 320 (iqr)", "x is inf, above 320 (iqr)"]
+    assert findings["score"].is_finite().all()
 
 
 def test_nothing_is_outside_without_bounds() -> None:

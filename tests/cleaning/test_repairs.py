@@ -41,26 +41,29 @@ def learnt(places: Sequence[int] = (), **settings: Any) -> dict[str, Column]:
 
 
 def test_by_default_only_the_form_is_put_right() -> None:
-    found = learnt()
-    assert found["size"].repair is None
-    assert found["when"].repair is None
-    assert found["colour"].repair == found["label"].repair == Repair(white_space="all", unicode="NFC")
-    assert (found["price"].type, found["price"].repair) == ("number", Repair(in_text=InText(before="$", thousands=",")))
+    learned = learnt()
+    assert learned["size"].repair is None
+    assert learned["when"].repair is None
+    assert learned["colour"].repair == learned["label"].repair == Repair(white_space="all", unicode="NFC")
+    assert (learned["price"].type, learned["price"].repair) == (
+        "number",
+        Repair(in_text=InText(before="$", thousands=",")),
+    )
 
 
 def test_words_stay_words_when_told() -> None:
-    found = learnt(number={"in_text": False}, text={"white_space": False, "unicode": "none"})
-    assert (found["price"].type, found["price"].repair) == ("text", None)
+    learned = learnt(number={"in_text": False}, text={"white_space": False, "unicode": "none"})
+    assert (learned["price"].type, learned["price"].repair) == ("text", None)
 
 
 @pytest.mark.parametrize("places", [[], [1], [2, 3]])
 def test_spellings_are_merged_and_rare_ones_renamed(places: list[int]) -> None:
-    found = learnt(places, category={"case": "merge", "rare": 0.3})
-    assert found["colour"].repair == Repair(
+    learned = learnt(places, category={"case": "merge", "rare": 0.3})
+    assert learned["colour"].repair == Repair(
         white_space="all", unicode="NFC", replace={"Red": "red"}, common=("red",), rare_name="(rare)"
     )
     # The target's classes are merged, and never rare.
-    assert found["label"].repair == Repair(white_space="all", unicode="NFC", replace={"a": "A"})
+    assert learned["label"].repair == Repair(white_space="all", unicode="NFC", replace={"a": "A"})
 
 
 def test_merged_spellings_are_the_most_frequent_and_of_equals_the_first() -> None:
@@ -74,12 +77,12 @@ def test_a_columns_own_rules() -> None:
         "colour": {"replace": {"Red ": "rot"}, "allowed": ["rot", "blue"]},
         "label": {"case": "lower"},
     }
-    found = learnt(columns=columns)
-    assert found["size"].repair == Repair(least=0, most=10, outside="clip")
-    assert found["colour"].repair == Repair(
+    learned = learnt(columns=columns)
+    assert learned["size"].repair == Repair(least=0, most=10, outside="clip")
+    assert learned["colour"].repair == Repair(
         white_space="all", unicode="NFC", replace={"Red": "rot"}, allowed=("rot", "blue")
     )
-    assert found["label"].repair == Repair(white_space="all", unicode="NFC", case="lower")
+    assert learned["label"].repair == Repair(white_space="all", unicode="NFC", case="lower")
 
 
 def test_what_makes_a_row_go_is_no_repair() -> None:
@@ -88,11 +91,11 @@ def test_what_makes_a_row_go_is_no_repair() -> None:
 
 @pytest.mark.parametrize("places", [[], [2], [1, 4]])
 def test_outliers_are_clipped_to_learnt_bounds(places: list[int]) -> None:
-    found = learnt(places, number={"outliers": {"method": "iqr", "action": "clip"}})
+    learned = learnt(places, number={"outliers": {"method": "iqr", "action": "clip"}})
     # Quartiles 2 and 4: fences 1.5 * 2 beyond them. The prices' are 6.5 and 256.75.
-    assert found["size"].repair == Repair(low=-1, high=7)
-    assert found["price"].repair is not None
-    assert (found["price"].repair.low, found["price"].repair.high) == (6.5 - 1.5 * 250.25, 256.75 + 1.5 * 250.25)
+    assert learned["size"].repair == Repair(low=-1, high=7)
+    assert learned["price"].repair is not None
+    assert (learned["price"].repair.low, learned["price"].repair.high) == (6.5 - 1.5 * 250.25, 256.75 + 1.5 * 250.25)
 
 
 def test_coarser_values() -> None:
@@ -101,7 +104,7 @@ def test_coarser_values() -> None:
         "when": {"personal": "generalise", "generalise": {"unit": "month"}},
         "colour": {"personal": "generalise", "generalise": {"keep": 2}},
     }
-    found = learnt(columns=columns)
-    assert found["size"].repair == Repair(width=10, most=90)
-    assert found["when"].repair == Repair(unit="month")
-    assert found["colour"].repair == Repair(white_space="all", unicode="NFC", keep=2)
+    learned = learnt(columns=columns)
+    assert learned["size"].repair == Repair(width=10, most=90)
+    assert learned["when"].repair == Repair(unit="month")
+    assert learned["colour"].repair == Repair(white_space="all", unicode="NFC", keep=2)

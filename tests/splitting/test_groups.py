@@ -23,9 +23,9 @@ def groups_on(rows: pl.DataFrame, sides: dict[str, str]) -> Counter[str]:
 
 def test_shares_are_those_of_the_groups() -> None:
     rows = many(4000, num_groups=2000)
-    found = groups_on(rows, assigned(group(validation=0.1, test=0.3), [rows]))
-    assert abs(found["test"] - 600) < 5 * (2000 * 0.3 * 0.7) ** 0.5
-    assert abs(found["validation"] - 200) < 5 * (2000 * 0.1 * 0.9) ** 0.5
+    parts = groups_on(rows, assigned(group(validation=0.1, test=0.3), [rows]))
+    assert abs(parts["test"] - 600) < 5 * (2000 * 0.3 * 0.7) ** 0.5
+    assert abs(parts["validation"] - 200) < 5 * (2000 * 0.1 * 0.9) ** 0.5
 
 
 def test_a_group_stays_where_it_is_when_it_grows_and_others_come() -> None:
@@ -40,8 +40,8 @@ def test_a_group_stays_where_it_is_when_it_grows_and_others_come() -> None:
 
 def test_counts_are_as_near_as_whole_groups_come() -> None:
     rows = many(400, num_groups=40)
-    found = list(assigned(group(validation=44, test=96), cut(rows, [150])).values())
-    assert (found.count("test"), found.count("validation")) == (100, 40)
+    parts = list(assigned(group(validation=44, test=96), cut(rows, [150])).values())
+    assert (parts.count("test"), parts.count("validation")) == (100, 40)
 
 
 def test_counts_leave_no_part_empty_with_few_groups() -> None:
@@ -51,8 +51,8 @@ def test_counts_leave_no_part_empty_with_few_groups() -> None:
 
 def test_rows_without_a_group_are_groups_of_their_own() -> None:
     rows = rows_of([(number, None, 0, "no") for number in range(300)])
-    found = Counter(assigned(group(test=0.3), [rows]).values())
-    assert 50 < found["test"] < 130
+    parts = Counter(assigned(group(test=0.3), [rows]).values())
+    assert 50 < parts["test"] < 130
     assert Counter(assigned(group(test=30, validation=50), [rows]).values()) == {
         "train": 220,
         "validation": 50,
@@ -70,7 +70,7 @@ def test_the_column_may_be_named_and_of_any_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "settings", "said"),
+    ("kinds", "settings", "message"),
     [
         ({"who": ("category", "id")}, {}, "split: no column has the role group; give one that role"),
         ({"part": ("category", "group")}, {}, "split: several columns have the role group: part, who; name the one"),
@@ -83,10 +83,10 @@ def test_the_column_may_be_named_and_of_any_type() -> None:
         ),
     ],
 )
-def test_a_column_that_is_of_no_use_is_refused(kinds: dict[str, Kind], settings: dict[str, str], said: str) -> None:
+def test_a_column_that_is_of_no_use_is_refused(kinds: dict[str, Kind], settings: dict[str, str], message: str) -> None:
     with pytest.raises(UserError) as caught:
         assigned(group(**settings), [many(30)], described({**COLUMNS, **kinds}))
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 def test_two_groups_cannot_be_three_parts() -> None:

@@ -42,8 +42,8 @@ def test_no_other_column_moves_a_row() -> None:
 def test_every_class_is_cut_in_the_same_shares(validation: float, test: float, seed: int) -> None:
     rows = many(6000, rare=10)
     sides = assigned(HashSplit(validation=validation, test=test, seed=seed), [rows])
-    found = rows.with_columns(side=pl.col("id").replace_strict(sides))
-    for _, of_class in found.group_by("label"):
+    parts = rows.with_columns(side=pl.col("id").replace_strict(sides))
+    for _, of_class in parts.group_by("label"):
         for side, share in (("validation", validation), ("test", test)):
             num = of_class.height
             # Five standard deviations of a binomial: once in a million.
@@ -53,8 +53,8 @@ def test_every_class_is_cut_in_the_same_shares(validation: float, test: float, s
 def test_counts_are_cut_from_each_class_by_its_share() -> None:
     rows = many(1000, rare=10)
     sides = assigned(HashSplit(validation=100, test=200), cut(rows, [333]))
-    found = rows.with_columns(side=pl.col("id").replace_strict(sides)).group_by("label", "side").len()
-    assert {(label, side): num for label, side, num in found.iter_rows()} == {
+    parts = rows.with_columns(side=pl.col("id").replace_strict(sides)).group_by("label", "side").len()
+    assert {(label, side): num for label, side, num in parts.iter_rows()} == {
         ("no", "train"): 630,
         ("no", "validation"): 90,
         ("no", "test"): 180,
@@ -67,14 +67,14 @@ def test_counts_are_cut_from_each_class_by_its_share() -> None:
 def test_a_regression_has_no_classes_to_take_from() -> None:
     kinds = {"id": ("category", "id"), "who": ("category", "feature"), "x": ("number", "target")}
     dataset = described(kinds, task="regression")  # type: ignore[arg-type]
-    found = list(assigned(HashSplit(validation=10, test=0.1), [ROWS], dataset).values())
-    assert (found.count("validation"), found.count("test")) == (10, 30)
+    parts = list(assigned(HashSplit(validation=10, test=0.1), [ROWS], dataset).values())
+    assert (parts.count("validation"), parts.count("test")) == (10, 30)
 
 
 def test_identical_rows_move_a_count_rather_than_part() -> None:
     rows = rows_of([(number // 10, "a", 0, "no") for number in range(100)])
-    found = list(assigned(HashSplit(validation=16, test=14), [rows]).values())
-    assert (found.count("test"), found.count("validation")) == (10, 20)
+    parts = list(assigned(HashSplit(validation=16, test=14), [rows]).values())
+    assert (parts.count("test"), parts.count("validation")) == (10, 20)
 
 
 def test_counts_that_leave_nothing_to_train_on_are_refused() -> None:
@@ -86,7 +86,7 @@ def test_counts_that_leave_nothing_to_train_on_are_refused() -> None:
 @given(counts=st.lists(st.integers(1, 10_000), min_size=1, max_size=8), share=st.floats(0, 1))
 def test_quotas_add_up_and_are_off_by_less_than_a_row(counts: list[int], share: float) -> None:
     total = int(share * sum(counts))
-    found = quotas(np.array(counts), total)
-    assert found.sum() == total
-    assert (found <= counts).all()
-    assert (np.abs(found - total * np.array(counts) / sum(counts)) < 1).all()
+    shares = quotas(np.array(counts), total)
+    assert shares.sum() == total
+    assert (shares <= counts).all()
+    assert (np.abs(shares - total * np.array(counts) / sum(counts)) < 1).all()

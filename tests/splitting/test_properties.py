@@ -28,8 +28,8 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def config(name: str, **more: Any) -> Split:
-    found: Split = TypeAdapter(Split).validate_python({**KINDS[name], **more})
-    return found
+    chosen: Split = TypeAdapter(Split).validate_python({**KINDS[name], **more})
+    return chosen
 
 
 def sides(name: str, parts: list[pl.DataFrame]) -> dict[str, str]:
@@ -47,20 +47,20 @@ def sides(name: str, parts: list[pl.DataFrame]) -> dict[str, str]:
 def test_neither_order_nor_cut_moves_a_row_and_identical_ones_stay_together(
     name: str, rows: pl.DataFrame, places: list[int], seed: int
 ) -> None:
-    found = sides(name, [rows])
-    assert len(found) == rows.height
-    assert set(found.values()) <= {"train", "validation", "test"}
+    parts = sides(name, [rows])
+    assert len(parts) == rows.height
+    assert set(parts.values()) <= {"train", "validation", "test"}
     shuffled = rows[random.Random(seed).sample(range(rows.height), rows.height)]
-    assert sides(name, cut(shuffled, places)) == found
-    assert set(sides_of(rows, found, CONTENT)) == {1}
+    assert sides(name, cut(shuffled, places)) == parts
+    assert set(sides_of(rows, parts, CONTENT)) == {1}
 
 
 @pytest.mark.parametrize("name", ["group", "group, counts"])
 @settings(derandomize=True, max_examples=25, deadline=None)
 @given(rows=tables)
 def test_no_group_is_on_two_sides(name: str, rows: pl.DataFrame) -> None:
-    found = sides(name, [rows])
-    assert set(sides_of(rows.drop_nulls("who"), found, ["who"])) <= {1}
+    parts = sides(name, [rows])
+    assert set(sides_of(rows.drop_nulls("who"), parts, ["who"])) <= {1}
 
 
 @pytest.mark.parametrize("name", ["time", "time, counts"])
@@ -69,9 +69,9 @@ def test_no_group_is_on_two_sides(name: str, rows: pl.DataFrame) -> None:
 def test_no_row_of_train_is_later_than_one_of_validation_nor_that_than_one_of_the_test(
     name: str, rows: pl.DataFrame
 ) -> None:
-    found = sides(name, [rows])
+    parts = sides(name, [rows])
     days = {
-        side: rows.filter(pl.col("id").replace_strict(found, return_dtype=pl.String) == side)["when"]
+        side: rows.filter(pl.col("id").replace_strict(parts, return_dtype=pl.String) == side)["when"]
         for side in ("train", "validation", "test")
     }
     assert all(len(of_side) for of_side in days.values())
@@ -83,5 +83,5 @@ def test_no_row_of_train_is_later_than_one_of_validation_nor_that_than_one_of_th
 @given(rows=tables, test=st.integers(1, 5), validation=st.integers(1, 5))
 def test_counts_are_exact_when_all_rows_differ(rows: pl.DataFrame, test: int, validation: int) -> None:
     different = rows.with_columns(x=pl.int_range(pl.len()).cast(pl.Float64))
-    found = list(assigned(config("hash, counts", test=test, validation=validation), [different]).values())
-    assert (found.count("test"), found.count("validation")) == (test, validation)
+    parts = list(assigned(config("hash, counts", test=test, validation=validation), [different]).values())
+    assert (parts.count("test"), parts.count("validation")) == (test, validation)

@@ -45,7 +45,7 @@ def test_before_1970_is_earlier_still() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kinds", "settings", "said"),
+    ("kinds", "settings", "message"),
     [
         ({"when": ("timestamp", "feature")}, {}, "split: no column has the role time; give one that role"),
         (
@@ -62,10 +62,10 @@ def test_before_1970_is_earlier_still() -> None:
         ({}, {"column": "wen"}, "split.column: there is no column wen; did you mean when?"),
     ],
 )
-def test_a_column_that_is_of_no_use_is_refused(kinds: dict[str, Kind], settings: dict[str, str], said: str) -> None:
+def test_a_column_that_is_of_no_use_is_refused(kinds: dict[str, Kind], settings: dict[str, str], message: str) -> None:
     with pytest.raises(UserError) as caught:
         assigned(time(**settings), [many(30)], described({**COLUMNS, **kinds}))
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize(("name", "value"), [("when", None), ("x", None), ("x", float("nan"))])

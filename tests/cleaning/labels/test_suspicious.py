@@ -54,10 +54,10 @@ def flipped(labels: list[str], share: float = 0.05) -> tuple[list[str], NDArray[
     return [following[label] if flip else label for label, flip in zip(labels, wrong, strict=True)], wrong
 
 
-def shares(found: Findings, wrong: NDArray[np.bool_]) -> tuple[float, float]:
+def shares(findings: Findings, wrong: NDArray[np.bool_]) -> tuple[float, float]:
     """Precision and recall."""
-    right = int(wrong[found["row"].to_numpy()].sum())
-    return right / max(1, found.height), right / int(wrong.sum())
+    right = int(wrong[findings["row"].to_numpy()].sum())
+    return right / max(1, findings.height), right / int(wrong.sum())
 
 
 def numbers_and_categories(num_rows: int = 500) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
@@ -79,22 +79,22 @@ TABLE = dataset(width="number", noise="number", colour="category")
 
 def test_flipped_labels_of_a_table_are_found() -> None:
     frame, wrong = numbers_and_categories()
-    found = suspicious_labels(in_parts(frame, 250), TABLE, CleanLabels())
-    precision, recall = shares(found, wrong)
+    findings = suspicious_labels(in_parts(frame, 250), TABLE, CleanLabels())
+    precision, recall = shares(findings, wrong)
     assert precision > 0.85
     assert recall > 0.65
-    assert found.schema == pl.Schema(SCHEMA)
-    assert found["rule"].unique().to_list() == [RULE]
-    assert found["row"].is_sorted()
-    assert found["score"].is_between(0.5, 1).all()
+    assert findings.schema == pl.Schema(SCHEMA)
+    assert findings["rule"].unique().to_list() == [RULE]
+    assert findings["row"].is_sorted()
+    assert findings["score"].is_between(0.5, 1).all()
 
 
 def test_the_reason_says_who_says_what() -> None:
     frame, wrong = numbers_and_categories()
-    found = suspicious_labels(in_parts(frame, 500), TABLE, THREE)
-    row = next(row for row in found["row"] if wrong[row])
+    findings = suspicious_labels(in_parts(frame, 500), TABLE, THREE)
+    row = next(row for row in findings["row"] if wrong[row])
     pattern = rf"^kind says {frame['kind'][row]}, models that have not seen the row say class \d \(\d+\.\d %\)$"
-    assert found.filter(pl.col("row") == row)["reason"].str.contains(pattern).all()
+    assert findings.filter(pl.col("row") == row)["reason"].str.contains(pattern).all()
 
 
 @pytest.mark.parametrize("size", [37, 499])
@@ -108,19 +108,19 @@ def test_the_cut_into_parts_does_not_matter(size: int) -> None:
 def test_the_cut_does_not_matter_when_models_learn_from_some_of_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tasks.cleaning.labels.suspicious.MOST_ROWS", 200)
     frame, wrong = numbers_and_categories()
-    found = suspicious_labels(in_parts(frame, 41), TABLE, THREE)
-    assert found.equals(suspicious_labels(in_parts(frame, 500), TABLE, THREE))
-    assert shares(found, wrong)[1] > 0.6
+    findings = suspicious_labels(in_parts(frame, 41), TABLE, THREE)
+    assert findings.equals(suspicious_labels(in_parts(frame, 500), TABLE, THREE))
+    assert shares(findings, wrong)[1] > 0.6
 
 
 def test_the_order_of_rows_and_the_number_of_threads_do_not_matter() -> None:
     frame, _ = numbers_and_categories()
-    found = suspicious_labels(in_parts(frame, 500), TABLE, THREE)
+    findings = suspicious_labels(in_parts(frame, 500), TABLE, THREE)
     shuffled = frame.sample(fraction=1, shuffle=True, seed=3)
     with threadpool_limits(1):
         again = suspicious_labels(in_parts(shuffled, 500), TABLE, THREE)
-    assert again.drop("score").equals(found.drop("score"))
-    assert again["score"].to_list() == pytest.approx(found["score"].to_list())
+    assert again.drop("score").equals(findings.drop("score"))
+    assert again["score"].to_list() == pytest.approx(findings["score"].to_list())
 
 
 def test_flipped_labels_of_texts_are_found() -> None:
@@ -134,11 +134,11 @@ def test_flipped_labels_of_texts_are_found() -> None:
     texts = [" ".join(drawn.choice(words[label].split(), 6)) for label in labels]
     given, wrong = flipped(labels)
     frame = numbered({"text": texts, "kind": given})
-    found = suspicious_labels(in_parts(frame, 90), dataset(text="text"), THREE)
-    precision, recall = shares(found, wrong)
+    findings = suspicious_labels(in_parts(frame, 90), dataset(text="text"), THREE)
+    precision, recall = shares(findings, wrong)
     assert precision > 0.9
     assert recall > 0.7
-    assert found.equals(suspicious_labels(in_parts(frame, 300), dataset(text="text"), THREE))
+    assert findings.equals(suspicious_labels(in_parts(frame, 300), dataset(text="text"), THREE))
 
 
 def test_flipped_labels_of_images_are_found() -> None:
@@ -146,9 +146,9 @@ def test_flipped_labels_of_images_are_found() -> None:
     labels = [("left", "right")[number] for number in drawn.integers(0, 2, 200)]
     given, wrong = flipped(labels)
     frame = numbered({"scan": [picture(drawn, label) for label in labels], "kind": given})
-    found = suspicious_labels(in_parts(frame, 64), dataset(scan="image"), THREE)
-    assert min(shares(found, wrong)) > 0.8
-    assert found.equals(suspicious_labels(in_parts(frame, 200), dataset(scan="image"), THREE))
+    findings = suspicious_labels(in_parts(frame, 64), dataset(scan="image"), THREE)
+    assert min(shares(findings, wrong)) > 0.8
+    assert findings.equals(suspicious_labels(in_parts(frame, 200), dataset(scan="image"), THREE))
 
 
 def picture(drawn: np.random.Generator, bright: str) -> bytes:
@@ -165,8 +165,8 @@ def test_flipped_labels_of_sounds_are_found() -> None:
     labels = [("high", "low")[number] for number in drawn.integers(0, 2, 120)]
     given, wrong = flipped(labels)
     frame = numbered({"call": [tone(drawn, label) for label in labels], "kind": given})
-    found = suspicious_labels(in_parts(frame, 50), dataset(call="audio"), THREE)
-    precision, recall = shares(found, wrong)
+    findings = suspicious_labels(in_parts(frame, 50), dataset(call="audio"), THREE)
+    precision, recall = shares(findings, wrong)
     assert precision > 0.9
     assert recall > 0.5
 
@@ -183,8 +183,8 @@ def test_rows_with_the_same_features_are_judged_by_models_that_saw_none_of_them(
     first = frame.drop(ROW)
     twins = first.with_columns(pl.lit("class 0").alias("kind")).filter(first["kind"] == "class 2")
     both = pl.concat([first, twins.head(20)]).with_row_index(ROW).with_columns(pl.col(ROW).cast(pl.Int64))
-    found = suspicious_labels(in_parts(both, 400), TABLE, THREE)
-    assert found.filter(pl.col("row") >= 300).height >= 12
+    findings = suspicious_labels(in_parts(both, 400), TABLE, THREE)
+    assert findings.filter(pl.col("row") >= 300).height >= 12
 
 
 def test_a_class_with_fewer_rows_than_folds_is_neither_suspicious_nor_suspected() -> None:
@@ -192,10 +192,10 @@ def test_a_class_with_fewer_rows_than_folds_is_neither_suspicious_nor_suspected(
     rare = frame.with_columns(
         pl.when(pl.col(ROW).is_in([3, 50, 200])).then(pl.lit("rare")).otherwise("kind").alias("kind")
     )
-    found = suspicious_labels(in_parts(rare, 300), TABLE, CleanLabels(folds=4))
-    assert not found.is_empty()
-    assert not set(found["row"]) & {3, 50, 200}
-    assert not found["reason"].str.contains("rare").any()
+    findings = suspicious_labels(in_parts(rare, 300), TABLE, CleanLabels(folds=4))
+    assert not findings.is_empty()
+    assert not set(findings["row"]) & {3, 50, 200}
+    assert not findings["reason"].str.contains("rare").any()
 
 
 @pytest.mark.parametrize("labels", [[], ["a"] * 40, ["a"] * 39 + ["b"], [None] * 40])
@@ -209,8 +209,8 @@ def test_features_that_say_nothing_are_no_reason_to_stop() -> None:
     frame, _ = numbers_and_categories(90)
     empty = frame.with_columns(pl.lit(None, dtype=pl.String).alias("note"), pl.lit(np.inf).alias("noise"))
     kinds = {**TABLE.model_dump()["columns"][0], "name": "note", "type": "text"}
-    told = TABLE.model_copy(update={"columns": (*TABLE.columns, Column.model_validate(kinds))})
-    suspicious_labels(in_parts(empty, 40), told, THREE)
+    converted = TABLE.model_copy(update={"columns": (*TABLE.columns, Column.model_validate(kinds))})
+    suspicious_labels(in_parts(empty, 40), converted, THREE)
     nothing = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias("x")).select(ROW, "x", "kind")
     assert suspicious_labels(in_parts(nothing, 40), dataset(x="number"), THREE).is_empty()
 

@@ -62,10 +62,10 @@ def test_it_finds_what_comparing_all_pairs_finds(
     with pieces(few, most_pairs):
         near = near_earlier(hashes, distance)
     assert near.rows.tolist() == expected(hashes, distance)
-    gone = set(near.rows.tolist())
+    dropped = set(near.rows.tolist())
     for row, other, bits in zip(near.rows.tolist(), near.others.tolist(), near.bits.tolist(), strict=True):
         assert other < row
-        assert other not in gone
+        assert other not in dropped
         assert bits == differing(hashes[row], hashes[other]) <= distance
 
 

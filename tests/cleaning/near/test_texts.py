@@ -28,7 +28,7 @@ def in_parts(frame: pl.DataFrame, size: int) -> Parts:
     return lambda: (frame.slice(start, size) for start in range(0, max(frame.height, 1), size))
 
 
-def found(texts: list[str | None], similarity: float = 0.8, size: int = 100) -> Findings:
+def near(texts: list[str | None], similarity: float = 0.8, size: int = 100) -> Findings:
     return near_texts(in_parts(numbered(text=texts), size), ["text"], similarity)
 
 
@@ -46,25 +46,25 @@ def exact(one: str, other: str) -> float:
 def test_the_later_of_two_near_texts_is_found() -> None:
     words = sentence(1)
     changed = [*words[:-1], "changed"]
-    told = found([" ".join(words), "nothing of the kind", " ".join(changed)])
-    assert told.schema == pl.Schema(SCHEMA)
+    findings = near([" ".join(words), "nothing of the kind", " ".join(changed)])
+    assert findings.schema == pl.Schema(SCHEMA)
     alike = exact(" ".join(words), " ".join(changed))
-    assert told.rows() == [
+    assert findings.rows() == [
         (2, RULE, f"text is nearly the text of row 0 (similarity {alike:.2f})", pytest.approx(alike))
     ]
 
 
 def test_case_and_the_width_of_white_space_make_no_difference() -> None:
-    assert found(["Call  me\tNOW, please", " call me now, please\n"], similarity=1)["row"].to_list() == [1]
+    assert near(["Call  me\tNOW, please", " call me now, please\n"], similarity=1)["row"].to_list() == [1]
 
 
 def test_short_texts_are_compared_as_a_whole() -> None:
-    assert found(["ok", "OK ", "no", "o", "ok!"], similarity=0.5)["row"].to_list() == [1]
+    assert near(["ok", "OK ", "no", "o", "ok!"], similarity=0.5)["row"].to_list() == [1]
 
 
 def test_missing_and_blank_texts_are_not_judged() -> None:
-    assert found([None, None, "", " ", "\n"]).is_empty()
-    assert found([]).is_empty()
+    assert near([None, None, "", " ", "\n"]).is_empty()
+    assert near([]).is_empty()
 
 
 def test_rows_are_compared_with_rows_that_stay() -> None:
@@ -75,7 +75,7 @@ def test_rows_are_compared_with_rows_that_stay() -> None:
     assert exact(chain[0], chain[1]) >= limit
     assert exact(chain[1], chain[2]) >= limit
     assert exact(chain[0], chain[2]) < limit
-    assert found(list(chain), limit)["row"].to_list() == [1]
+    assert near(list(chain), limit)["row"].to_list() == [1]
 
 
 def test_the_most_similar_row_is_named() -> None:
@@ -83,15 +83,15 @@ def test_the_most_similar_row_is_named() -> None:
     texts = [" ".join([*words[:36], *sentence(6, 4)]), " ".join([*sentence(7, 2), *words[2:]]), " ".join(words)]
     assert 0.8 < exact(texts[2], texts[0]) < exact(texts[2], texts[1])
     assert exact(texts[0], texts[1]) < 0.8
-    assert found(list(texts), 0.8).select("row", pl.col("reason").str.contains("row 1 ")).rows() == [(2, True)]
+    assert near(list(texts), 0.8).select("row", pl.col("reason").str.contains("row 1 ")).rows() == [(2, True)]
 
 
 def test_all_columns_must_be_near() -> None:
     body, other = " ".join(sentence(8)), " ".join(sentence(9))
     frame = numbered(title=["a title", "a title", "a title", None], body=[body, other, body, body])
-    told = near_texts(in_parts(frame, 2), ["title", "body"], 0.9)
-    assert told["row"].to_list() == [2]
-    assert told["reason"].to_list() == ["title and body are nearly the texts of row 0 (similarity 1.00)"]
+    findings = near_texts(in_parts(frame, 2), ["title", "body"], 0.9)
+    assert findings["row"].to_list() == [2]
+    assert findings["reason"].to_list() == ["title and body are nearly the texts of row 0 (similarity 1.00)"]
 
 
 def test_the_same_words_in_another_column_are_no_duplicate() -> None:
@@ -112,7 +112,7 @@ def families(draw: st.DrawFn) -> list[str | None]:
 @INVARIANT
 @given(families(), st.integers(1, 12), st.sampled_from([0.5, 0.8, 0.95, 1.0]))
 def test_the_cut_into_parts_does_not_matter(texts: list[str | None], size: int, similarity: float) -> None:
-    assert found(texts, similarity, size).equals(found(texts, similarity))
+    assert near(texts, similarity, size).equals(near(texts, similarity))
 
 
 @INVARIANT
@@ -120,12 +120,12 @@ def test_the_cut_into_parts_does_not_matter(texts: list[str | None], size: int, 
 def test_what_is_found_is_as_near_as_was_asked_for_to_a_row_that_stays(
     texts: list[str | None], similarity: float
 ) -> None:
-    told = found(texts, similarity)
-    gone = set(told["row"])
-    for row, reason, score in told.select("row", "reason", "score").rows():
+    findings = near(texts, similarity)
+    dropped = set(findings["row"])
+    for row, reason, score in findings.select("row", "reason", "score").rows():
         named = int(re.search(r"row (\d+) ", reason)[1])  # type: ignore[index]
         assert named < row
-        assert named not in gone
+        assert named not in dropped
         assert score >= similarity
 
 
@@ -176,9 +176,9 @@ def test_keys_of_bands_never_change() -> None:
 def test_spam_has_near_duplicates_and_their_names_are_right() -> None:
     lines = (shared("sms-spam") / "SMSSpamCollection").read_text(encoding="utf-8").splitlines()
     texts: list[str | None] = [line.split("\t", 1)[1] for line in lines]
-    told = found(texts, 0.9, size=1000)
-    assert 400 < told.height < 520
-    for reason, score, row in told.select("reason", "score", "row").head(50).rows():
+    findings = near(texts, 0.9, size=1000)
+    assert 400 < findings.height < 520
+    for reason, score, row in findings.select("reason", "score", "row").head(50).rows():
         named = int(re.search(r"row (\d+) ", reason)[1])  # type: ignore[index]
         sets = shingles(pl.Series([texts[row], texts[named]]))
         assert jaccard(sets.of_text(0), [sets.of_text(1)])[0] == score >= 0.9

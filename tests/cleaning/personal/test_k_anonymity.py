@@ -40,8 +40,8 @@ def test_no_rows_have_no_group() -> None:
 
 def test_columns_may_have_any_name_and_type() -> None:
     rows = pl.DataFrame({'a "b"': [True, True, None], "size": [datetime(2020, 1, 1)] * 3, "c0": ["", "", None]})
-    found = k_anonymity(lambda: iter([rows]), ['a "b"', "size", "c0"])
-    assert (found["k"], found["num_groups"]) == (1, 2)
+    summary = k_anonymity(lambda: iter([rows]), ['a "b"', "size", "c0"])
+    assert (summary["k"], summary["num_groups"]) == (1, 2)
 
 
 @given(PEOPLE, st.lists(st.integers(0, 30), max_size=3))
@@ -50,9 +50,9 @@ def test_it_is_what_counting_all_rows_says_on_any_cut(
     rows: list[tuple[str | None, float | None]], places: list[int]
 ) -> None:
     parts = cut(table(rows), places)
-    found = k_anonymity(lambda: iter(parts), ["zip", "age"])
+    summary = k_anonymity(lambda: iter(parts), ["zip", "age"])
     sizes = Counter((zip_, str(age)) for zip_, age in rows).values()
-    assert found["k"] == min(sizes, default=0)
-    assert found["num_groups"] == len(sizes)
-    assert found["rows_below"] == {str(n): sum(size for size in sizes if size < n) for n in (2, 5, 10)}
-    assert found == k_anonymity(lambda: iter([table(rows)]), ["zip", "age"])
+    assert summary["k"] == min(sizes, default=0)
+    assert summary["num_groups"] == len(sizes)
+    assert summary["rows_below"] == {str(n): sum(size for size in sizes if size < n) for n in (2, 5, 10)}
+    assert summary == k_anonymity(lambda: iter([table(rows)]), ["zip", "age"])

@@ -45,13 +45,13 @@ def column_of(name: str, values: pl.Series) -> Column:
     return Column(name=name, type=kind, role="feature")
 
 
-def found_in(rows: pl.DataFrame, parts: Sequence[pl.DataFrame] | None = None) -> list[PersonalColumn]:
+def personal_in(rows: pl.DataFrame, parts: Sequence[pl.DataFrame] | None = None) -> list[PersonalColumn]:
     columns = [column_of(name, rows[name]) for name in rows.columns]
     return personal_columns(functools.reduce(merge, (look(part, columns) for part in parts or [rows])))
 
 
-def found(name: str, values: Sequence[object]) -> list[PersonalColumn]:
-    return found_in(pl.DataFrame({name: values}, strict=False))
+def personal(name: str, values: Sequence[object]) -> list[PersonalColumn]:
+    return personal_in(pl.DataFrame({name: values}, strict=False))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def found(name: str, values: Sequence[object]) -> list[PersonalColumn]:
     ],
 )
 def test_clear_values_need_no_name(kind: str, values: Sequence[object]) -> None:
-    (only,) = found("x7", [*values, None])
+    (only,) = personal("x7", [*values, None])
     assert (only.column, only.kind, only.contains) == ("x7", kind, False)
     assert only.share >= 0.8
 
@@ -99,12 +99,12 @@ def test_clear_values_need_no_name(kind: str, values: Sequence[object]) -> None:
     ],
 )
 def test_a_name_makes_plain_values_enough(name: str, kind: str, values: Sequence[object]) -> None:
-    assert [column.kind for column in found(name, values)] == [kind]
+    assert [column.kind for column in personal(name, values)] == [kind]
 
 
 @pytest.mark.parametrize("values", [["030 1234567", "0171/1234567"], [2125550123, 2125550124], ["5 Elm", "Elm 5"]])
 def test_plain_values_without_a_name_are_nothing(values: Sequence[object]) -> None:
-    assert not found("x7", values * 4)
+    assert not personal("x7", values * 4)
 
 
 def harmless() -> dict[str, list[object]]:
@@ -152,7 +152,7 @@ def harmless() -> dict[str, list[object]]:
 
 
 def test_what_is_nobodys_is_not_found() -> None:
-    assert found_in(pl.DataFrame(harmless(), strict=False)) == []
+    assert personal_in(pl.DataFrame(harmless(), strict=False)) == []
 
 
 @pytest.mark.parametrize("as_text", [False, True])
@@ -163,20 +163,20 @@ def test_plain_whole_numbers_are_nobodys(width: int, as_text: bool) -> None:
     drawn = [dice.randrange(low, 10 * low) for _ in range(3_000)]
     rows = pl.DataFrame({"drawn": drawn, "x7": range(3 * low, 3 * low + 3_000), "order_no": drawn[:5] * 600})
     rows = rows.cast(pl.String if as_text else pl.Float64)
-    assert found_in(rows) == []
-    assert found_in(rows.head(5)) == []
+    assert personal_in(rows) == []
+    assert personal_in(rows.head(5)) == []
 
 
 @pytest.mark.parametrize(
     "text", ["+44 20 7946 0958", "+49 30 1234567", "+33 1 23 45 67 89", "+86 138 0013 8000", "+91 98765 43210"]
 )
 def test_phones_with_a_countrys_code_are_those_of_its_plan(text: str) -> None:
-    assert [column.kind for column in found("phone", [text])] == ["phone"]
+    assert [column.kind for column in personal("phone", [text])] == ["phone"]
 
 
 @pytest.mark.parametrize("text", ["+1 123 456 7890", "+44 1 2345678", "+999 20 7946 0958", "+33 99 12 34"])
 def test_phones_outside_of_a_countrys_plan_are_none(text: str) -> None:
-    assert found("phone", [text]) == []
+    assert personal("phone", [text]) == []
 
 
 def test_free_text_is_searched_for_what_it_contains() -> None:
@@ -187,7 +187,7 @@ def test_free_text_is_searched_for_what_it_contains() -> None:
         "to AT61 1904 3002 3457 3201 AS AGREED BY ALL",
         "4111 1111 1111 1112",
     ]
-    in_it = {column.kind: column for column in found("note", notes)}
+    in_it = {column.kind: column for column in personal("note", notes)}
     assert {kind: (column.share, column.contains) for kind, column in in_it.items()} == {
         "email": (0.02, True),
         "phone": (0.01, True),
@@ -199,7 +199,7 @@ def test_free_text_is_searched_for_what_it_contains() -> None:
 
 
 def test_some_emails_among_other_things_are_told() -> None:
-    (only,) = found("contact", [*EMAILS[:2], "none", "post", "fax", "letter", "nobody", "unknown"])
+    (only,) = personal("contact", [*EMAILS[:2], "none", "post", "fax", "letter", "nobody", "unknown"])
     assert (only.kind, only.contains, only.share) == ("email", True, 0.25)
 
 
@@ -212,7 +212,7 @@ def test_no_value_stands_in_what_is_reported() -> None:
         "e": CARDS,
         "phone": [2125550123 + n for n in range(6)],
     }
-    columns = found_in(pl.DataFrame(rows))
+    columns = personal_in(pl.DataFrame(rows))
     assert len(columns) == len(rows)
     shown = [example for column in columns for example in column.examples]
     assert all(shown)
@@ -220,13 +220,13 @@ def test_no_value_stands_in_what_is_reported() -> None:
 
 
 def test_one_number_that_is_not_whole_makes_a_column_none() -> None:
-    assert found("card", [float(card) for card in CARDS])
-    assert found("card", [*map(float, CARDS), 0.5]) == []
+    assert personal("card", [float(card) for card in CARDS])
+    assert personal("card", [*map(float, CARDS), 0.5]) == []
 
 
 def test_missing_blank_and_no_values_say_nothing() -> None:
-    assert found_in(pl.DataFrame({"email": [None, "", "  "], "phone": [None, None, None]}, strict=False)) == []
-    assert found_in(pl.DataFrame(schema={"email": pl.String, "card": pl.Float64})) == []
+    assert personal_in(pl.DataFrame({"email": [None, "", "  "], "phone": [None, None, None]}, strict=False)) == []
+    assert personal_in(pl.DataFrame(schema={"email": pl.String, "card": pl.Float64})) == []
 
 
 def test_other_types_are_not_looked_at() -> None:
@@ -239,7 +239,7 @@ def test_of_many_values_some_are_looked_at_and_shares_are_about_right() -> None:
     mails = pl.DataFrame({"who": [f"p{n}@example.org" if n % 5 else f"p{n}" for n in range(size)]})
     (sample,) = look(mails, [Column(name="who", type="text", role="feature")])
     assert sample.values.height == SAMPLE
-    (only,) = found_in(mails)
+    (only,) = personal_in(mails)
     assert abs(only.share - 0.8) < 0.03
 
 
@@ -256,13 +256,13 @@ def test_order_and_cut_of_the_rows_do_not_matter(order: list[int], places: list[
         strict=False,
     )
     turned = pl.concat([rows[100 * place : 100 * (place + 1)] for place in order])
-    found = found_in(rows)
-    assert [(column.column, column.kind) for column in found] == [
+    columns = personal_in(rows)
+    assert [(column.column, column.kind) for column in columns] == [
         ("mail", "email"),
         ("cell", "phone"),
         ("note", "phone"),
     ]
-    assert found_in(turned, cut(turned, places)) == found
+    assert personal_in(turned, cut(turned, places)) == columns
 
 
 SIGNS = "019٣AKSZ\u212a\u017f +-.@()x,\n"
@@ -272,13 +272,13 @@ SAID = ["x7", "national id", "codice fiscale", "dni", "nir", "phone", "card", "i
 @given(st.lists(st.none() | st.text(SIGNS, max_size=20) | st.text(max_size=20), max_size=6), st.sampled_from(SAID))
 @settings(derandomize=True, deadline=None, max_examples=60)
 def test_any_text_can_be_judged(values: list[str | None], name: str) -> None:
-    columns = found_in(pl.DataFrame({name: pl.Series(values, dtype=pl.String)}))
+    columns = personal_in(pl.DataFrame({name: pl.Series(values, dtype=pl.String)}))
     assert all(0 < column.share <= 1 for column in columns)
 
 
 @pytest.mark.parametrize("text", ["٢٣٤٥٦٧٨٩٠١٢٣", "RSSMRA85T10A562\u017f", "\u212aSSMRA85T10A562S"])
 def test_signs_that_only_fold_to_ascii_are_in_no_number(text: str) -> None:
-    assert found("national id", [text]) == []
+    assert personal("national id", [text]) == []
 
 
 @pytest.mark.parametrize(
@@ -311,18 +311,18 @@ def read(path: Path, separator: str, *, header: bool) -> pl.DataFrame:
 )
 def test_no_false_alarm_on_real_tables(file: str, separator: str, header: bool, as_text: bool) -> None:
     rows = read(shared(file), separator, header=header)
-    assert found_in(rows.cast(pl.String) if as_text else rows) == []
+    assert personal_in(rows.cast(pl.String) if as_text else rows) == []
 
 
 @pytest.mark.parametrize("file", ["movies.csv", "tags.csv"])
 def test_films_are_not_people(file: str) -> None:
-    assert found_in(pl.read_csv(shared("movielens-small") / file)) == []
+    assert personal_in(pl.read_csv(shared("movielens-small") / file)) == []
 
 
 def test_text_messages_contain_phone_numbers() -> None:
-    found = found_in(read(shared("sms-spam/SMSSpamCollection"), "\t", header=False))
-    assert [(column.column, column.kind, column.contains) for column in found] == [
+    columns = personal_in(read(shared("sms-spam/SMSSpamCollection"), "\t", header=False))
+    assert [(column.column, column.kind, column.contains) for column in columns] == [
         ("column_1", "email", True),
         ("column_1", "phone", True),
     ]
-    assert found[1].share == pytest.approx(0.07, abs=0.02)
+    assert columns[1].share == pytest.approx(0.07, abs=0.02)

@@ -23,7 +23,7 @@ def by_time(config: TimeSplit, dataset: Dataset, read: Read) -> Assign:
     Raises UserError when the column is missing or of another type, a row has no instant, or all rows have the same few.
     """
     column = time_column(config, dataset)
-    values = np.concatenate([_known(rows[column.name]) for rows in read([column.name])])
+    values = np.concatenate([_known(column, rows[column.name]) for rows in read([column.name])])
     _check_all_known(column, len(values), read)
     instants, counts = np.unique(values, return_counts=True)
     if len(instants) < 3:
@@ -35,26 +35,29 @@ def by_time(config: TimeSplit, dataset: Dataset, read: Read) -> Assign:
     test_from, held_out_from = instants[-first], instants[-second]
 
     def assign(rows: pl.DataFrame) -> pl.Series:
-        when = _known(rows[column.name])
+        when = _known(column, rows[column.name])
         return named(when >= test_from, when >= held_out_from)
 
     return assign
 
 
 def time_column(config: TimeSplit, dataset: Dataset) -> Column:
-    """The column that says when: a timestamp or a number."""
-    column = split_column(config.column, "time", dataset)
-    if column.type not in ("timestamp", "number"):
+    """The column that says when."""
+    return split_column(config.column, "time", dataset)
+
+
+def _known(column: Column, values: pl.Series) -> NDArray[Any]:
+    """The instants that are there, as whole microseconds since 1970 or as the numbers that they are.
+
+    Raises UserError for a column whose values have no order in time.
+    """
+    if not (values.dtype.is_temporal() or values.dtype.is_numeric()):
         raise UserError(
             f"split.column: column {column.name} is of type {column.type}, which has no order in time; "
             f"set ingest.columns.{column.name}.type to timestamp or number, or name another column"
         )
-    return column
-
-
-def _known(values: pl.Series) -> NDArray[Any]:
-    """The instants that are there, as whole microseconds since 1970 or as the numbers that they are."""
     present = values.drop_nulls()
+    # A NaN is later than any number in numpy's order: such rows would make up the test.
     return (present.drop_nans() if present.dtype.is_float() else present.to_physical()).to_numpy()
 
 

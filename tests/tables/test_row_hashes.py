@@ -85,9 +85,9 @@ def test_neither_the_order_of_columns_nor_the_other_rows_matter(
 @settings(derandomize=True, max_examples=25, deadline=None)
 @given(rows=ROWS)
 def test_rows_are_the_same_when_and_only_when_their_values_are(rows: list[tuple[object, ...]]) -> None:
-    found = hashes(frame(rows))
-    for first, row in zip(found, rows, strict=True):
-        for second, other in zip(found, rows, strict=True):
+    all_hashes = hashes(frame(rows))
+    for first, row in zip(all_hashes, rows, strict=True):
+        for second, other in zip(all_hashes, rows, strict=True):
             assert (first == second) == (row == other)
 
 

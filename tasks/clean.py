@@ -30,18 +30,22 @@ def run(config: Clean, paths: Paths) -> Report:
     Raises UserError when settings do not fit the columns, GateError when more rows would go than `max_quarantined`.
     """
     dataset = read_dataset(paths.dataset)
+    # Before any row is read: a wrong name must not cost a run.
     check_settings(config, dataset)
     guard = Guard.of(config, dataset)
     repairing, written = learn_repairs(partial(storage.read_parts, paths.valid), dataset, config)
     rows = RowsUnderRepair(paths.valid, repairing, config)
     judged = judge(rows, config)
+    # No rule over the whole table may have been asked for, so that nobody has read the rows yet.
     rows.find_faults()
     tally, watch = CleaningCounts(), Watch(enabled=config.personal.report)
     write_rows(RowSorter(rows, judged, guard, config), tally, watch, paths)
+    # Only now are the classes that are left known.
     write_dataset(paths.cleaned, guard.without_dropped(with_task(repairing, tally.classes)))
     facts = judged.facts | watch.facts(guard) | guard.facts | _k_anonymity(rows, config)
     facts |= {"not_read": _ambiguous(written)}
     files.write_json(paths.cleaning_report, tally.as_dict() | facts)
+    # Last, so that quarantine and report are there to be looked at when the gate says no.
     _check_share(tally, config, paths)
     return reports.clean(paths)
 
@@ -61,6 +65,7 @@ def _ambiguous(written: dict[str, Written]) -> dict[str, str]:
 
 
 def _check_share(tally: CleaningCounts, config: Clean, paths: Paths) -> None:
+    # A table without rows has no share.
     share = tally.num_quarantined / max(tally.num_rows_in, 1)
     if share > config.max_quarantined or tally.num_quarantined == tally.num_rows_in:
         raise GateError(

@@ -25,13 +25,17 @@ class Changed:
 
 def changes(before: pl.Series, after: pl.Series, *, tell: bool) -> Changed:
     """Compares a column before and after; without `tell` there are no examples."""
+    # A column without a repair is handed on as it is: comparing its values would find nothing.
     if after is before:
         return Changed(before.name, 0, [])
+    # Numbers in text have become numbers: two dtypes can only be compared as text.
     as_text = before.dtype != after.dtype
+    # A value that was and still is missing has not changed, and null != null is null in polars.
     changed = (before.cast(pl.String) if as_text else before).ne_missing(after.cast(pl.String) if as_text else after)
     if not tell or not changed.any():
         return Changed(before.name, int(changed.sum()), [])
     pairs = pl.DataFrame({"before": before, "after": after}).filter(changed)
+    # In the order of the rows: the set of examples must be the same in every run.
     new = pairs.unique(maintain_order=True).head(NUM_EXAMPLES).with_columns(pl.all().cast(pl.String))
     return Changed(before.name, int(changed.sum()), new.to_dicts())
 
@@ -62,6 +66,7 @@ class CleaningCounts:
         self._flagged.add(flagged)
         for new in changed:
             old = self._changed.get(new.column, Changed(new.column, 0, []))
+            # Parts come in their order, so that the first examples are the same however many threads there are.
             examples = [*old.examples, *(pair for pair in new.examples if pair not in old.examples)]
             self._changed[new.column] = Changed(new.column, old.count + new.count, examples[:NUM_EXAMPLES])
 
@@ -94,9 +99,11 @@ class _ByRule:
             name = str(rule)
             self.counts[name] += rows.height
             examples = self._examples.setdefault(name, [])
+            # Most parts come after the examples are complete: then their reasons need no search for new ones.
             if len(examples) < NUM_EXAMPLES:
                 new = rows[REASON].unique(maintain_order=True).head(NUM_EXAMPLES).to_list()
                 examples += [reason for reason in new if reason not in examples][: NUM_EXAMPLES - len(examples)]
 
     def as_dict(self, name: str) -> dict[str, Any]:
+        # Sorted, so that the report does not change its order with the rows.
         return {rule: {name: count, "examples": self._examples[rule]} for rule, count in sorted(self.counts.items())}

@@ -44,11 +44,13 @@ def find_repeats(parts: Parts, dataset: Dataset) -> RepeatedRows:
     features = [column.name for column in dataset.features]
     target = dataset.target.name
     others = [name for name in dataset.content_names if name not in features and name != target]
+    # On disk, so that memory stays flat: 40 bytes a row are 40 GB for a thousand million rows.
     with tempfile.TemporaryFile() as file:
         num_rows = 0
         for records in parallel_map(lambda part: _records(part, features, others, target), parts()):
             file.write(records.tobytes())
             num_rows += len(records)
+        # zip of no ranges has nothing to take apart.
         if num_rows == 0:
             return RepeatedRows(empty_findings(), empty_findings())
         again, against = zip(*(_repeated(some) for some in _ranges(file, num_rows)), strict=True)
@@ -60,6 +62,7 @@ def find_repeats(parts: Parts, dataset: Dataset) -> RepeatedRows:
 
 def _records(part: pl.DataFrame, features: list[str], others: list[str], target: str) -> NDArray[np.void]:
     records = np.empty(part.height, dtype=_RECORD)
+    # Two sums with different salts are 128 bits: 64 would agree by chance in tables of some thousand million rows.
     records["features"], records["features_2"] = cell_sums(part, features, ["", "again"])
     records["others"] = cell_sums(part, others, [""])[0]
     records["target"] = cell_sums(part, [target], [""])[0]
@@ -69,13 +72,16 @@ def _records(part: pl.DataFrame, features: list[str], others: list[str], target:
 
 def _ranges(file: IO[bytes], num_rows: int) -> Iterator[NDArray[np.void]]:
     """The records in groups that keep equal features together, each small enough to sort in memory."""
+    # Rounded up: a range holds about as many rows as are sorted at a time, or fewer.
     num_ranges = -(-num_rows // _ROWS_AT_ONCE)
     for number in range(num_ranges):
+        # By the hash of the features alone: rows that conflict share it, and must be in one range.
         yield np.concatenate([some[some["features"] % num_ranges == number] for some in _chunks(file)])
 
 
 def _chunks(file: IO[bytes]) -> Iterator[NDArray[np.void]]:
     """The records as they were written; read, not mapped, as pages of a mapped file count as memory."""
+    # Every range reads the file from its start.
     file.seek(0)
     while content := file.read(_ROWS_IN_A_CHUNK * _RECORD.itemsize):
         yield np.frombuffer(content, dtype=_RECORD)
@@ -85,11 +91,14 @@ def _repeated(records: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.
     """The numbers of rows that repeat an earlier one, and of those among the rest that contradict another."""
     alike = _shares_its_key(records["features"])
     records = records[alike]
+    # The last name sorts first: rows of equal features stand together, and the earliest row of equal ones comes first.
     order = np.lexsort([records[name] for name in ("row", "others", "target", "features_2", "features")])
     records = records[order]
     again = _as_the_one_before(records, ("features", "features_2", "target", "others"))
+    # Conflicts are sought among what is left, or a duplicate would be reported twice.
     left = records[~again]
     same_features = _as_the_one_before(left, ("features", "features_2"))
+    # Each row that differs from the one before in its features begins a group.
     group = np.cumsum(~same_features)
     other_target = same_features & ~_as_the_one_before(left, ("features", "features_2", "target"))
     contradicted = np.isin(group, group[other_target])
@@ -102,6 +111,7 @@ def _shares_its_key(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
     repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(repeated):
         return np.zeros(len(keys), dtype=np.bool_)
+    # searchsorted answers one past the end for keys above all repeated ones.
     place = np.minimum(np.searchsorted(repeated, keys), len(repeated) - 1)
     alike: NDArray[np.bool_] = repeated[place] == keys
     return alike
@@ -109,6 +119,7 @@ def _shares_its_key(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
 
 def _as_the_one_before(records: NDArray[np.void], names: tuple[str, ...]) -> NDArray[np.bool_]:
     same = np.ones(len(records), dtype=np.bool_)
+    # The first row has none before it; a slice, as there may be no row at all.
     same[:1] = False
     for name in names:
         same[1:] &= records[name][1:] == records[name][:-1]

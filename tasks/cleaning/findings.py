@@ -32,6 +32,7 @@ def findings_of(
     rows: pl.Series, rule: str, reasons: pl.Series | Sequence[str], scores: pl.Series | Sequence[float] | None = None
 ) -> Findings:
     """The rows of these numbers, each found by `rule` for its own reason."""
+    # The dtype is given: of missing scores alone polars would make a column of type Null.
     given = pl.Series("score", scores if scores is not None else [None] * len(rows), dtype=pl.Float64)
     columns = [
         rows.cast(pl.Int64).alias("row"),
@@ -39,4 +40,5 @@ def findings_of(
         pl.Series("reason", reasons, dtype=pl.String),
         given,
     ]
+    # Rules find rows in any order, and what they leave must not depend on it.
     return pl.DataFrame(columns).sort("row")

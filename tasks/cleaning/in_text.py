@@ -51,6 +51,7 @@ def find_numbers_in_text(table: Table, columns: Sequence[str]) -> dict[str, Writ
     """The columns whose values are all numbers of one format with the same currency or unit around them."""
     left = {name: _NumberStyle() for name in columns}
     for part in table(columns) if columns else ():
+        # Columns that no longer fit are given up at once: reading goes on for the others only.
         left = {name: candidate for name, candidate in left.items() if _still_fits(candidate, part[name])}
         if not left:
             break
@@ -63,6 +64,7 @@ def _still_fits(candidate: _NumberStyle, values: pl.Series) -> bool:
     present = values.drop_nulls()
     if present.is_empty():
         return True
+    # The first value names the currency or unit, which all others must share.
     if candidate.first is None:
         candidate.first = str(present[0])
         candidate.fitting = _formats(candidate.first)
@@ -76,13 +78,16 @@ def _still_fits(candidate: _NumberStyle, values: pl.Series) -> bool:
 
 def _formats(value: str) -> list[InText]:
     before, after = _affixes(value)
+    # An unknown affix may be part of a code, such as A11, whose letters mean something.
     known = before in ("", *_CURRENCIES) and after in ("", *_CURRENCIES, *_UNITS)
+    # Numbers without anything around them are read by ingest already.
     if not known or not (before or after):
         return []
     return [InText(before=before, after=after, decimal=decimal, thousands=apart) for decimal, apart in _FORMATS]
 
 
 def _affixes(value: str) -> tuple[str, str]:
+    # A sign may stand before the currency or behind it: -$5 and $-5.
     match = re.fullmatch(r"\s*[+-]?\s*([^\d+\-.,\s]*)\s*[+-]?[\d.,' ]*\d\s*([^\d\s]*)\s*", value)
     return (match[1], match[2]) if match else ("", "")
 
@@ -91,6 +96,7 @@ def _fits(values: pl.Series, how: InText) -> bool:
     """Whether every value that is there is written so, with what stands around it."""
     present = values.drop_nulls()
     around = present.str.contains(how.before, literal=True) & present.str.contains(how.after, literal=True)
+    # The affix is asked for here, as `numbers_in_text` also takes plain numbers: rows to answer may have lost it.
     return bool(around.all()) and numbers_in_text(present, how).null_count() == 0
 
 
@@ -98,6 +104,7 @@ def _decided(candidate: _NumberStyle) -> Written:
     """The first that fits. Where 1,200 may be read as 1.2 as well, only the currency's own custom can decide."""
     fitting = candidate.fitting
     point = [how for how in fitting if how.decimal == "."]
+    # Without any separator all formats read the same number, so that nothing is ambiguous.
     either = candidate.has_separators and 0 < len(point) < len(fitting)
     custom = {fitting[0].before, fitting[0].after} & _COMMA_SETS_THOUSANDS_APART
     return Written(point[0] if custom and point else fitting[0], ambiguous=either and not custom)

@@ -64,6 +64,7 @@ def learn_bounds(parts: Parts, columns: Mapping[str, Outliers]) -> dict[str, Bou
     for part in parts():
         for name in columns:
             values = part[name]
+            # Infinite numbers have no distance to a bound, and their rows go as unusable in any case.
             histograms[name] = merged(histograms[name], histogram(values.filter(values.is_finite()).to_numpy()))
     return {name: _bounds(histograms[name], settings) for name, settings in columns.items()}
 
@@ -84,6 +85,7 @@ def _bounds(numbers: Histogram, settings: Outliers) -> Bounds | None:
     match settings.method:
         case "iqr":
             low, high = (float(quartile) for quartile in numbers.quantiles(np.array([0.25, 0.75])))
+            # Only a factor of None means the default: the settings refuse 0.
             spread, reach = high - low, settings.factor or _IQR_FACTOR
         case "mad":
             low = high = numbers.quantile(0.5)
@@ -91,8 +93,10 @@ def _bounds(numbers: Histogram, settings: Outliers) -> Bounds | None:
         case _:
             raise AssertionError(f"{settings.method} has no bounds")
     low, high = low - reach * spread, high + reach * spread
+    # Without spread every other number would be an outlier; and JSON has no infinite numbers.
     if spread == 0 or not all(map(math.isfinite, (low, high, spread))):
         return None
+    # Sums over parts cut elsewhere differ in the last bits, and bounds stand in reports and recipes.
     rounded = (round_significant(value) for value in (low, high, spread))
     return Bounds(**dict(zip(("low", "high", "spread"), rounded, strict=True)), method=settings.method)
 
@@ -101,11 +105,14 @@ def _mad(numbers: Histogram, median: float) -> float:
     """The median distance from the median."""
     values, counts = numbers.weighted_values()
     with np.errstate(over="ignore"):
+        # The distance of two finite doubles can be beyond the largest one, and is infinite then.
         distances = np.abs(values - median)
     order = np.argsort(distances, kind="stable")
     ends = np.cumsum(counts[order])
+    # The two middle places, which are one and the same where the count is odd.
     middle = np.array([(numbers.count - 1) // 2, numbers.count // 2])
     low, high = distances[order][np.searchsorted(ends, middle, side="right")]
+    # Halved first: the sum of two large doubles could overflow.
     return float(low / 2 + high / 2)
 
 
@@ -114,6 +121,7 @@ def _outside(part: pl.DataFrame, bounds: Mapping[str, Bounds]) -> Findings:
     numbers = np.stack([_numbers(part[name], one) for name, one in bounds.items()], axis=1)
     beyond = np.stack([_beyond(numbers[:, place], one) for place, one in enumerate(bounds.values())], axis=1)
     rows = np.flatnonzero((beyond > 0).any(axis=1))
+    # One finding a row: of several columns that one which is farthest out.
     farthest = np.argmax(beyond[rows], axis=1)
     names = list(bounds)
     extremes = [
@@ -133,11 +141,13 @@ def _beyond(numbers: NDArray[np.float64], bounds: Bounds) -> NDArray[np.float64]
     """How far beyond its bound each number is [N], in spreads; 0 or less when it is not."""
     with np.errstate(over="ignore"):
         distance = np.maximum(bounds.low - numbers, numbers - bounds.high) / bounds.spread
+    # Of an infinite number too: scores are sorted and compared.
     return distance.clip(max=sys.float_info.max)
 
 
 def _reason(name: str, value: float, bounds: Bounds) -> str:
     side, bound = ("above", bounds.high) if value > bounds.high else ("below", bounds.low)
+    # Six digits are easier to read, but must not make a number look like the bound that it is beyond.
     short, limit = f"{value:g}", f"{bound:g}"
     return f"{name} is {short if short != limit else repr(value)}, {side} {limit} ({bounds.method})"
 
@@ -150,12 +160,14 @@ def isolated(parts: Parts, columns: Sequence[str], settings: Outliers) -> Findin
     hash; a missing number becomes the column's median among them. Memory: these rows, a part, and 16 bytes a row.
     """
     known = _learning_rows(parts, columns)
+    # Without rows or columns there is no forest to fit.
     if known is None or known.is_empty():
         return empty_findings()
     medians = {name: _median(known[name]) for name in columns}
     forest = _forest(_matrix(known, medians), settings.seed)
     scored = [(part[ROW].to_numpy(), _scores(forest, _matrix(part, medians))) for part in parts()]
     rows, scores = (np.concatenate(values) for values in zip(*scored, strict=True))
+    # Above and not at the limit: of rows that tie there, none is better a finding than another.
     chosen = scores > _limit(scores, settings.share)
     reasons = [
         f"numbers stand apart from those of other rows (isolation forest, {score:.2f})" for score in scores[chosen]
@@ -168,6 +180,7 @@ def _learning_rows(parts: Parts, columns: Sequence[str]) -> pl.DataFrame | None:
         return None
     sample = StableSample(MOST_ROWS)
     for part in parts():
+        # A salt of its own, so that the sample does not follow the hash by which `split` cuts.
         rows = part.select(columns).with_columns(row_hashes(part, columns, "isolation_forest").alias(HASH))
         sample.add(sample.wanted(rows))
     return sample.rows()
@@ -175,6 +188,7 @@ def _learning_rows(parts: Parts, columns: Sequence[str]) -> pl.DataFrame | None:
 
 def _median(values: pl.Series) -> float:
     median = values.fill_nan(None).median()
+    # polars answers None for the median of no number.
     return float(median) if isinstance(median, (int, float)) else 0.0
 
 
@@ -187,11 +201,13 @@ def _matrix(rows: pl.DataFrame, medians: dict[str, float]) -> NDArray[np.float32
 def _forest(known: NDArray[np.float32], seed: int) -> Any:
     from sklearn.ensemble import IsolationForest
 
+    # Rows of a sample are sorted by hash, so that the forest is the same for any order of the table.
     return IsolationForest(random_state=seed).fit(known)
 
 
 def _scores(forest: Any, rows: NDArray[np.float32]) -> NDArray[np.float64]:
     """[N]; of no rows, none."""
+    # scikit-learn refuses to score no rows.
     if not len(rows):
         return np.empty(0)
     return np.asarray(np.round(-forest.score_samples(rows), _DECIMALS))
@@ -199,5 +215,6 @@ def _scores(forest: Any, rows: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _limit(scores: NDArray[np.float64], share: float) -> float:
     """The score that no more than this share of the rows surpass."""
+    # Rounded before it is cut: 0.29 * 100 is 28.999999999999996.
     num_most = int(round(share * len(scores), 6))
     return float(np.partition(scores, len(scores) - 1 - num_most)[len(scores) - 1 - num_most])

@@ -24,7 +24,9 @@ def learn_repairs(table: Table, dataset: Dataset, config: Clean) -> tuple[Datase
     """
     written = _numbers_in_text(table, dataset, config)
     columns = [_first_repair(column, config, written.get(column.name)) for column in dataset.columns]
+    # Spellings are counted after the first repair, or white space would make categories of their own.
     columns = _with_categories(table, columns, config)
+    # Bounds come last: numbers in text have become numbers by now, and impossible ones are out.
     columns = _with_bounds(table, columns, config)
     return dataset.model_copy(update={"columns": tuple(columns)}), written
 
@@ -40,6 +42,7 @@ def _numbers_in_text(table: Table, dataset: Dataset, config: Clean) -> dict[str,
 
 def _first_repair(column: Column, config: Clean, written: Written | None) -> Column:
     """What the settings alone say."""
+    # An ambiguous column stays text: to guess would make 1200 of 1.2 without a word.
     if written is not None and not written.ambiguous:
         return column.model_copy(update={"type": "number", "repair": Repair(in_text=written.how)})
     own = of_column(config, column)
@@ -57,6 +60,7 @@ def _with_categories(table: Table, columns: list[Column], config: Clean) -> list
     """Adds spellings to merge and categories that are common enough, where that is asked for."""
     merging = {c.name for c in columns if _case(c, config) == "merge"}
     rare = {c.name: share for c in columns if (share := _rare(c, config)) > 0}
+    # Reading the table once more is only worth it for columns that ask for it.
     wanted = [column for column in columns if column.name in merging or column.name in rare]
     if not wanted:
         return columns
@@ -76,6 +80,7 @@ def _case(column: Column, config: Clean) -> str:
 
 
 def _rare(column: Column, config: Clean) -> float:
+    # The target keeps its rare classes: `rare_name` would be a class of its own to predict.
     if not has_setting(column, "rare") or column.role != "feature":
         return 0.0
     own = of_column(config, column).rare
@@ -92,8 +97,12 @@ def _counted(column: Column, counts: Counter[str], merges: bool, rare: float, co
     update: dict[str, Any] = {}
     if merges:
         same = merged_spellings(counts)
+        # What the user replaces by a spelling that is merged becomes the merged one: `replace` is done once,
+        # not in a chain.
         replace = {old: same.get(new, new) for old, new in repair.replace.items()} | same
+        # Sorted: the recipe is a file, and its bytes must not depend on the order of rows.
         update["replace"] = dict(sorted(replace.items()))
+        # Rare is counted after merging: two spellings may be common only together.
         counts = _renamed(counts, same)
     if rare > 0:
         total = counts.total()
@@ -105,7 +114,9 @@ def _counted(column: Column, counts: Counter[str], merges: bool, rare: float, co
 def merged_spellings(counts: Mapping[str, int]) -> dict[str, str]:
     """Spellings that differ in case alone, each with the most frequent of them; of equals the first in order."""
     spellings: dict[str, list[str]] = {}
+    # Sorted, so that of spellings that are equally frequent the first in order is chosen.
     for name in sorted(counts):
+        # casefold and not lower: it also makes STRASSE and straße one.
         spellings.setdefault(name.casefold(), []).append(name)
     chosen = {key: max(names, key=lambda name: counts[name]) for key, names in spellings.items()}
     return {name: chosen[key] for key, names in spellings.items() for name in names if name != chosen[key]}
@@ -127,6 +138,7 @@ def _with_bounds(table: Table, columns: list[Column], config: Clean) -> list[Col
 
     def parts() -> Iterator[pl.DataFrame]:
         for part in table(list(clipped)):
+            # Bounds are learnt from repaired numbers, as those are what will be clipped.
             yield part.select(repaired(part[name], repairs[name]) for name in clipped)
 
     bounds = learn_bounds(parts, clipped)
@@ -137,5 +149,6 @@ def _clipped(column: Column, bounds: Bounds | None) -> Column:
     if bounds is None:
         return column
     repair = column.repair or Repair()
+    # Coarse like the values: a clipped one must be none that generalising would change again.
     low, high = (down_to(bound, repair.width) for bound in (bounds.low, bounds.high))
     return column.model_copy(update={"repair": repair.model_copy(update={"low": low, "high": high})})

@@ -15,6 +15,7 @@ from tasks.tables.quarantine import add_findings, no_findings
 def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFrame:
     """Rule and reason for each row that must go, as tasks.tables.quarantine keeps them; `rows` are repaired."""
     target = dataset.target.name
+    # First of all rules: a row without a target is of no use, whatever else is wrong with it.
     no_target = pl.when(rows[target].is_null()).then(pl.lit(f"{target} is missing"))
     findings = add_findings(no_findings(rows.height), "missing_target", rows.select(no_target).to_series())
     for column in (*dataset.features, dataset.target):
@@ -22,6 +23,7 @@ def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataF
         reasons = column_type(column.type).faults(values, of_type(config, column))
         findings = add_findings(findings, f"unusable_{column.type}", reasons)
         own = config.columns.get(column.name)
+        # Otherwise impossible values were made missing or clipped when values were put right.
         if own is not None and own.outside == "quarantine":
             findings = add_findings(findings, "impossible", _impossible(values, own))
     return findings
@@ -31,6 +33,7 @@ def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFr
     """Rule and reason for each row that stays and should be looked at, such as one with a blank image."""
     findings = no_findings(rows.height)
     for column in dataset.features:
+        # Most types flag nothing: a column of missing reasons a part would only cost time.
         if type(column_type(column.type)).flags is ColumnType.flags:
             continue
         reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
@@ -41,6 +44,7 @@ def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFr
 def _impossible(values: pl.Series, own: CleanColumn) -> pl.Series:
     name = values.name
     shown = pl.col(name).cast(pl.String)
+    # Given as String: of nothing but missing reasons polars would make a column of type Null.
     reason = pl.lit(None, dtype=pl.String)
     if values.dtype.is_numeric():
         if own.min is not None:

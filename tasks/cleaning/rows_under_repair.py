@@ -34,6 +34,7 @@ class RowsUnderRepair:
     def parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """The rows that are left, part by part, with `ROW`; all columns, or those that are named."""
         if len(self._faults) < len(self.files):
+            # The first rule that reads the rows pays for the rules of single rows: the table is read once less.
             yield from self._parts_with_new_faults()
             return
         for number, rows in enumerate(parallel_map(partial(self._repaired, columns), self.files)):
@@ -51,9 +52,11 @@ class RowsUnderRepair:
                 pass
 
     def _parts_with_new_faults(self) -> Iterator[pl.DataFrame]:
+        # Anew, as a reader before may have stopped half-way.
         self._starts, self._faults = [0], []
         for rows, faults in parallel_map(self._examined, self.files):
             self._faults.append(_moved(faults, self._starts[-1]))
+            # parallel_map keeps the order of the parts, so that each starts where the one before ends.
             self._starts.append(self._starts[-1] + rows.height)
             yield self._left(len(self._faults) - 1, rows)
 
@@ -65,6 +68,7 @@ class RowsUnderRepair:
         return repaired_rows(storage.read_part(file, columns), self.dataset)
 
     def _left(self, number: int, rows: pl.DataFrame) -> pl.DataFrame:
+        # Numbers are those of the whole table: rules name rows by them, and they must not shift when rows go.
         numbered = rows.with_columns(pl.Series(ROW, self._numbers(number), dtype=pl.Int64))
         return numbered.filter(self.taken_out(number)[RULE].is_null())
 
@@ -81,6 +85,7 @@ class RowsUnderRepair:
         start, stop = self._starts[number], self._starts[number + 1]
         here = findings.filter(pl.col("row").is_between(start, stop, closed="left"))
         every = pl.DataFrame({"row": self._numbers(number)}, schema={"row": pl.Int64})
+        # The left order is kept: what is aligned is put beside the rows by place.
         joined = every.join(here, on="row", how="left", maintain_order="left")
         return joined.select(pl.col("rule").alias(RULE), pl.col("reason").alias(REASON), "score")
 
@@ -94,6 +99,7 @@ class RowsUnderRepair:
 
 def repaired_rows(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """The columns of the data set, each put right."""
+    # Columns in the order of the data set, whatever the order in which they were asked for.
     kept = [column for column in dataset.columns if column.name in rows.columns]
     return pl.DataFrame([repaired(rows[column.name], column.repair) for column in kept])
 
@@ -106,6 +112,7 @@ def _sparse(findings: pl.DataFrame) -> Findings:
             "row": with_numbers["row"].cast(pl.Int64),
             "rule": with_numbers[RULE],
             "reason": with_numbers[REASON],
+            # Rules of single rows have no score, but the column must have its dtype to be joined with those that do.
             "score": pl.Series([None] * with_numbers.height, dtype=pl.Float64),
         }
     )

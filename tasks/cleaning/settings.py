@@ -13,6 +13,7 @@ from tasks.tables.dataset import Column, Dataset
 
 def of_type(config: Clean, column: Column) -> Config | None:
     """The section for columns of this type; none where there is nothing to set."""
+    # A section of `clean` bears the name of its type.
     settings = getattr(config, column.type, None)
     assert settings is None or isinstance(settings, Config)
     return settings
@@ -46,6 +47,7 @@ def check_settings(config: Clean, dataset: Dataset) -> None:
         if name not in columns:
             raise UserError(f"clean: there is no column {name}{did_you_mean(name, columns)}; correct the name")
     for name in config.personal.k_anonymity:
+        # Files can only be counted as equal bytes, and nobody is looked up by these.
         if column_type(columns[name].type).is_media:
             raise UserError(f"clean.personal.k_anonymity: {name} is of type {columns[name].type}; leave it out")
     for name, own in config.columns.items():

@@ -48,15 +48,19 @@ class RowSorter:
         repaired, raw = self.rows.part(number)
         findings = self.rows.taken_out(number)
         good, _ = split_rows(repaired, findings, "clean")
+        # Quarantine holds rows as they came, so that somebody can see what was wrong in the source.
         _, taken = split_rows(self.guard.as_it_came(raw, repaired), findings, "clean")
+        # Last of all: rules need the values that are dropped, masked or hashed on the way out.
         kept = self.guard.protected(good)
         columns = self.rows.dataset.columns
         return SortedPart(
             num_rows=raw.height,
+            # An unchanged part is copied as a file: no Parquet is written anew. One without rows has nothing to copy.
             kept=None if raw.height and kept.equals(raw) else kept,
             taken=self.guard.protected(taken),
             flagged=self.guard.protected(self._flagged(number, repaired, findings)),
             changed=[
+                # Examples of private columns would carry personal data into the report.
                 changes(raw[column.name], repaired[column.name], tell=column.name not in self.guard.private)
                 for column in columns
                 if column.repair is not None
@@ -72,6 +76,7 @@ class RowSorter:
     def _flagged(self, number: int, repaired: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
         """Copies of the rows that stay and should be looked at, a line for each rule that found one."""
         one_row = self.rows.find(number, find_flags(repaired, self.rows.dataset, self.config))
+        # A row that goes needs no flag: it stands in quarantine with its reason.
         is_kept = taken[RULE].is_null()
         lines = []
         for flags in (one_row, *self.judged.flagged):
@@ -79,6 +84,7 @@ class RowSorter:
             line = repaired.with_columns(
                 pl.lit("clean").alias(STAGE), aligned[RULE], aligned[REASON], aligned["score"].alias("_score")
             )
+            # A row can have several flags, each of them a line.
             lines.append(line.filter(aligned[RULE].is_not_null() & is_kept))
         return pl.concat(lines)
 
@@ -91,6 +97,7 @@ def write_rows(sorter: RowSorter, tally: CleaningCounts, watch: Watch, paths: Pa
         storage.table_writer(paths.quarantine("clean")) as quarantine,
         storage.table_writer(paths.flagged) as flagged,
     ):
+        # Sorted side by side and written in order, so that the tables have the same bytes each time.
         for file, part in zip(part_files, parallel_map(sorter.sort, range(len(part_files))), strict=True):
             tally.add(part.num_rows, part.taken, part.flagged, part.changed)
             tally.classes |= part.classes
@@ -107,4 +114,5 @@ def with_task(dataset: Dataset, classes: set[str]) -> Dataset:
     """The data set with the task that is left: spellings of two classes may have been made one."""
     if dataset.task == "regression":
         return dataset
+    # Two classes are binary: trainers and metrics ask the task, and not the classes.
     return dataset.model_copy(update={"task": "multiclass" if len(classes) > 2 else "binary"})

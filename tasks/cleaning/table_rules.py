@@ -46,7 +46,9 @@ def judge(rows: RowsUnderRepair, config: Clean) -> Judged:
 
 
 def _repeats(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
+    # Numbers differ for rows with equal features as a matter of course; only classes contradict each other.
     conflicts: Action = config.conflicts if rows.dataset.task != "regression" else "keep"
+    # Not to look spares reading the table.
     if config.duplicates == "keep" and conflicts == "keep":
         return
     repeats = find_repeats(rows.parts, rows.dataset)
@@ -68,12 +70,14 @@ def _outliers(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
     settings = outlier_settings(rows.dataset.columns, config)
     looked = {name: own for name, own in settings.items() if own.action != "clip"}
     if looked:
+        # Bounds first, for all columns in one reading: the actions only differ in what becomes of the rows.
         bounds = learn_bounds(rows.parts, looked)
         actions: tuple[Action, ...] = ("flag", "quarantine")
         for action in actions:
             chosen = {name: bounds[name] for name, own in looked.items() if own.action == action and bounds[name]}
             if chosen:
                 judged.add(rows, outside(rows.parts, chosen), action)
+        # Columns without bounds stand there too, as null: a reader sees that they were looked at.
         judged.facts["outliers"] = {name: None if b is None else asdict(b) for name, b in bounds.items()}
     numbers = [column.name for column in rows.dataset.features if has_setting(column, "outliers")]
     if config.number.outliers.method == "isolation_forest" and numbers:

@@ -17,6 +17,7 @@ def parsed(values: pl.Series, decimal: str = ".", thousands: str | None = None) 
     num_missing = values.null_count()
     plain = values if decimal == "." and thousands is None else plainly(values, decimal, thousands)
     numbers = plain.cast(pl.Float64, strict=False)
+    # Blanks are only cut away when reading failed: most columns have none, and copying all text costs time.
     if numbers.null_count() > num_missing:
         plain = plain.str.strip_chars()
         numbers = plain.cast(pl.Float64, strict=False)
@@ -26,10 +27,12 @@ def parsed(values: pl.Series, decimal: str = ".", thousands: str | None = None) 
 def plainly(values: pl.Series, decimal: str, thousands: str | None) -> pl.Series:
     """Numbers of that format with a decimal point and nothing else; what is not written so becomes missing."""
     group = re.escape(thousands) if thousands else ""
+    # Groups of three digits exactly: 1,20 must not be read as 120.
     whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)" if thousands else r"\d+"
     point = re.escape(decimal)
     written = values.str.strip_chars()
     fits = written.str.contains(rf"^[+-]?(?:{whole}(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?$")
+    # Cut out after the match: only then is it known that they stand where they must.
     if thousands:
         written = written.str.replace_all(thousands, "", literal=True)
     return written.str.replace(decimal, ".", literal=True).set(~fits, None)
@@ -38,6 +41,7 @@ def plainly(values: pl.Series, decimal: str, thousands: str | None) -> pl.Series
 def _has_leading_zeros(text: pl.Series, numbers: pl.Series) -> bool:
     """Looks for the beginnings first: the pattern takes six times as long on every value."""
     lowest = numbers.min()
+    # -0.5 begins with -0, and only columns with such numbers need to be asked for it.
     has_minus = isinstance(lowest, float) and lowest <= 0
     signs = ("0", "+0", "-0") if has_minus else ("0", "+0")
     begins = pl.any_horizontal(pl.col(text.name).str.starts_with(sign) for sign in signs)

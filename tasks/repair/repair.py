@@ -74,6 +74,7 @@ def repaired(values: pl.Series, repair: Repair | None) -> pl.Series:
     """The values put right, [N]; numbers in text become Float64, everything else keeps its type."""
     if repair is None:
         return values
+    # A row to answer may bring the number as a number: then there is no text to read.
     if repair.in_text is not None and values.dtype == pl.String:
         values = numbers_in_text(values, repair.in_text)
     if values.dtype == pl.String:
@@ -96,6 +97,7 @@ def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:
     A plain number counts as well: the row that is to be answered may have lost its unit.
     """
     bare = values.str.strip_chars().str.replace(r"^([+-])\s*", "${1}")
+    # The sign may stand before the currency: it is taken off, and put back in front of the digits.
     sign = bare.str.extract(r"^([+-])").fill_null("")
     rest = bare.str.strip_prefix("-").str.strip_prefix("+").str.strip_prefix(written.before).str.strip_chars()
     rest = rest.str.strip_suffix(written.after).str.strip_chars()
@@ -103,17 +105,20 @@ def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:
 
 
 def _text_repaired(values: pl.Series, repair: Repair) -> pl.Series:
+    # Changes of case stay with polars: Python may follow another version of Unicode.
     if len(values) <= FEW and repair.case == "keep":
         return pl.Series(values.name, _few_repaired(values.to_list(), repair), dtype=pl.String)
     distinct = values.unique()
     if len(distinct) > len(values) * _MOST_DISTINCT:
         return _each_repaired(values, repair)
     right = _each_repaired(distinct, repair)
+    # Only changed values are put in place: in most columns these are few, or none.
     changed = right.ne_missing(distinct)
     return values.replace(distinct.filter(changed), right.filter(changed)) if changed.any() else values
 
 
 def _each_repaired(values: pl.Series, repair: Repair) -> pl.Series:
+    # Form first: replacements and categories are compared with values in this form.
     values = _form_repaired(values, repair)
     if repair.keep is not None:
         values = values.str.slice(0, repair.keep)
@@ -122,6 +127,7 @@ def _each_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     if repair.allowed is not None:
         values = values.set(~values.is_in(list(repair.allowed)), None)
     if repair.common is not None:
+        # `rare_name` itself is common: repairing twice must be repairing once.
         values = values.set(~values.is_in([*repair.common, repair.rare_name]), repair.rare_name)
     return values
 
@@ -130,6 +136,7 @@ def _form_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     values = _in_form(values, repair.unicode)
     match repair.case:
         case "lower":
+            # Once more, as another case may be in another form: İ becomes i and a dot.
             values = _in_form(values.str.to_lowercase(), repair.unicode)
         case "upper":
             values = _in_form(values.str.to_uppercase(), repair.unicode)
@@ -144,6 +151,7 @@ def _form_repaired(values: pl.Series, repair: Repair) -> pl.Series:
 
 def _in_form(values: pl.Series, form: UnicodeForm) -> pl.Series:
     """Distinct values one by one, as polars knows no forms; most stay as they are."""
+    # As many bytes as characters are ASCII alone, which is the same in every form.
     if form == "none" or (values.str.len_bytes() == values.str.len_chars()).all():
         return values
     distinct = values.unique().drop_nulls().to_list()
@@ -153,6 +161,7 @@ def _in_form(values: pl.Series, form: UnicodeForm) -> pl.Series:
 
 def _numbers_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     if repair.width is not None:
+        # Coarse before the bounds: these are coarse themselves, and a value must not be judged by digits that go.
         values = (values / repair.width).floor() * repair.width
     if repair.outside == "clip":
         values = values.clip(repair.least, repair.most)
@@ -161,6 +170,7 @@ def _numbers_repaired(values: pl.Series, repair: Repair) -> pl.Series:
             values = values.set((values < repair.least).fill_null(value=False), None)
         if repair.most is not None:
             values = values.set((values > repair.most).fill_null(value=False), None)
+    # After what is possible: bounds of outliers were learnt from what is left by that.
     return values.clip(repair.low, repair.high)
 
 
@@ -177,6 +187,7 @@ def _one_repaired(value: str, repair: Repair) -> str | None:
     if repair.white_space != "keep":
         value = value.strip(_WHITE_SPACE)
     if repair.white_space == "all":
+        # Only the characters that Unicode calls white space: Python would split at four more.
         value = " ".join(filter(None, value.translate(_TO_BLANKS).split(" ")))
     if repair.keep is not None:
         value = value[: repair.keep]

@@ -30,6 +30,7 @@ def positions(rows: pl.DataFrame, columns: Sequence[str], salt: str) -> NDArray[
 
 def named(is_test: NDArray[np.bool_], is_held_out: NDArray[np.bool_]) -> pl.Series:
     """Parts by name: the test, validation where a row is held out but not for the test, and else train."""
+    # The test first: what is below its cut is below that of validation too.
     places = np.where(is_test, PARTS.index("test"), np.where(is_held_out, PARTS.index("validation"), 0))
     return pl.Series("part", PARTS, dtype=pl.String).gather(places)
 
@@ -49,6 +50,7 @@ def sizes(config: SizedSplit, num_rows: int) -> tuple[int, int]:
 
     Raises UserError when none would be left to train on.
     """
+    # A size of 1 and more is a count, as 1.0 of the rows would leave none to train on.
     test, validation = (size if size >= 1 else size * num_rows for size in (config.test, config.validation))
     if round(test) + round(validation) >= num_rows:
         raise UserError(
@@ -64,7 +66,9 @@ def nearest_cuts(counts: NDArray[np.int64], test: int, validation: int) -> tuple
     `counts`: rows of each unit, [U >= 3], such as a group or an instant, which is never cut. Each total is as near to
     what is wanted as can be, the smaller of two as near, and each part has a unit at least.
     """
+    # argmin takes the first of equal distances, which is the smaller part.
     totals = np.concatenate([[0], np.cumsum(counts)])
+    # At least one unit for each of the three parts: the last place that a cut can have leaves two behind it.
     first = int(np.clip(np.abs(totals - test).argmin(), 1, len(counts) - 2))
     second = int(np.abs(totals - totals[first] - validation).argmin())
     return first, int(np.clip(second, first + 1, len(counts) - 1))
@@ -79,6 +83,7 @@ def split_column(name: str | None, role: Role, dataset: Dataset) -> Column:
         raise UserError(
             f"split.column: there is no column {name}{did_you_mean(name, known)}; name one that the data have"
         )
+    # A part that goes by the answer would have other answers than the rest.
     if known[name].role == "target":
         raise UserError(f"split.column: column {name} is the target, which no split can go by; name another column")
     return known[name]

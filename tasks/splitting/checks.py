@@ -33,6 +33,7 @@ def check_parts(
     num_rows: Mapping[Part, int], counts: Mapping[Part, Counter[str]], dataset: Dataset, config: Split
 ) -> None:
     """Raises UserError when a part is empty, a class is missing from train, or there is nothing to tell apart."""
+    # Before classes: an empty part has none, and needs another cure.
     for part in PARTS:
         if num_rows[part] == 0:
             raise UserError(
@@ -44,11 +45,13 @@ def check_parts(
 
 def _check_classes(counts: Mapping[Part, Counter[str]], target: str, kind: str) -> None:
     for class_name, num_in_all in sorted(sum(counts.values(), Counter[str]()).items()):
+        # Asked over all parts, as no seed can help such a class.
         if num_in_all == 1:
             raise UserError(
                 f"split: class {class_name!r} of {target} has one row only, which cannot be both learnt "
                 "from and tested on; bring more rows of it, or take it out of the source"
             )
+    # Sorted, so that the message names the same class in every run.
     for class_name in sorted(set(counts["validation"]) | set(counts["test"])):
         if class_name not in counts["train"]:
             raise UserError(

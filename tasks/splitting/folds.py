@@ -29,6 +29,7 @@ def with_folds(rows: pl.DataFrame, config: Split, dataset: Dataset) -> pl.DataFr
     in expectation, and identical rows and rows of one group are in one fold.
     """
     if isinstance(config, GroupSplit) and config.folds:
+        # A group is in one fold for the same reason that it is in one part.
         places = group_positions(rows, group_column(config, dataset), dataset, f"fold {config.seed}")
     elif isinstance(config, HashSplit | GivenSplit) and config.folds:
         places = positions(rows, dataset.content_names, f"fold {config.seed}")
@@ -50,5 +51,6 @@ def check_folds(num_rows: list[int], config: Split) -> None:
 
 def of_made_rows(folds: NDArray[np.int8]) -> NDArray[np.int8]:
     """What stands in `_fold` of rows that are made from rows of these folds, [N]."""
+    # A copy of a copy keeps the fold of the row that it came from.
     made: NDArray[np.int8] = np.where(folds >= 0, -1 - folds, folds).astype(np.int8)
     return made

@@ -31,6 +31,7 @@ def by_given(config: GivenSplit, dataset: Dataset, read: Read) -> Assign:
     """
     column = split_column(config.column, "split", dataset)
     refuse_feature(column, "split")
+    # One at a time: reading ends with the first part that names validation rows.
     given = (_parts_named(rows[column.name]) for rows in read([column.name]))
     if any((parts == "validation").any() for parts in given) or not config.validation:
         return lambda rows: _parts_named(rows[column.name])
@@ -41,13 +42,16 @@ def _carved(config: GivenSplit, dataset: Dataset, rows: pl.DataFrame) -> pl.Seri
     """Parts as given, with that share of the train rows for validation."""
     parts = _parts_named(rows[config.column])
     places = positions(rows, dataset.content_names, str(config.seed))
+    # Test rows are never touched: the source has said which ones they are.
     moves = (parts == "train") & pl.Series(np.less(places, config.validation))
     return parts.zip_with(~moves, pl.repeat("validation", rows.height, eager=True))
 
 
 def _parts_named(values: pl.Series) -> pl.Series:
     """What a given column says as the names of parts. Raises UserError for a value that names none."""
+    # A source may write Test or TEST with a blank behind it.
     given = values.cast(pl.String).str.strip_chars().str.to_lowercase()
+    # is_in answers null for a missing value, which names no part either.
     unknown = values.filter(~given.is_in(list(_SPELLINGS)).fill_null(value=False))
     if len(unknown):
         shown = "nothing" if unknown[0] is None else repr(unknown[0])

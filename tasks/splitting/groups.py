@@ -38,6 +38,7 @@ def group_positions(rows: pl.DataFrame, name: str, dataset: Dataset, salt: str) 
     hashes = row_hashes(rows, [name], salt)
     is_missing = rows[name].is_null()
     if is_missing.any():
+        # All rows without a group would else be one group, and as one go to one side.
         hashes = hashes.zip_with(~is_missing, row_hashes(rows, dataset.content_names, salt))
     return unit_interval(hashes).to_numpy()
 
@@ -45,6 +46,7 @@ def group_positions(rows: pl.DataFrame, name: str, dataset: Dataset, salt: str) 
 def _exact_cuts(config: GroupSplit, name: str, dataset: Dataset, read: Read) -> tuple[float, float]:
     """The positions below which groups are for the test, and below which they are held out."""
     places, counts = _counted(config, name, dataset, read)
+    # A part without a group would be empty.
     if len(places) < 3:
         raise UserError(
             f"split.column: column {name} has {len(places)} groups, and three parts need three; "
@@ -58,11 +60,14 @@ def _counted(
     config: GroupSplit, name: str, dataset: Dataset, read: Read
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Each group's position in order, and its rows; holds 16 bytes for each group of each part."""
+    # Only rows without a group need their content: else a single column is read.
     all_known = not any(rows[name].null_count() for rows in read([name]))
+    # The group may be part of the content, and a column is read once.
     columns = [name] if all_known else list(dict.fromkeys([name, *dataset.content_names]))
     salt = str(config.seed)
     counted = [np.unique(group_positions(rows, name, dataset, salt), return_counts=True) for rows in read(columns)]
     places, which = np.unique(np.concatenate([places for places, _ in counted]), return_inverse=True)
     counts = np.zeros(len(places), dtype=np.int64)
+    # A group may have rows in several parts, and += would count one of them.
     np.add.at(counts, which, np.concatenate([counts for _, counts in counted]))
     return places, counts

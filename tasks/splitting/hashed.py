@@ -27,6 +27,7 @@ def by_hash(config: HashSplit, dataset: Dataset, read: Read) -> Assign:
     Identical rows have one hash, and so one part.
     """
     salt, names = str(config.seed), dataset.content_names
+    # Shares need no second reading: a row alone tells its part.
     if not has_counts(config):
         held_out = config.test + config.validation
         return lambda rows: below(positions(rows, names, salt), config.test, held_out)
@@ -51,13 +52,16 @@ def exact_cuts(config: HashSplit, dataset: Dataset, read: Read) -> Cuts:
     positions_of: dict[str, list[NDArray[np.float64]]] = {}
     for rows in read(dataset.content_names):
         places = pl.DataFrame({"place": positions(rows, dataset.content_names, str(config.seed))})
+        # Classes apart, as each gives its own quota.
         by_class = places.with_columns(_classes(rows, dataset).alias("class")).partition_by("class", as_dict=True)
         for (name,), of_class in by_class.items():
             positions_of.setdefault(name, []).append(of_class["place"].to_numpy())
+    # Sorted by name: of equal remainders the first class counts, in whatever order rows come.
     ordered = {name: np.sort(np.concatenate(positions_of[name])) for name in sorted(positions_of)}
     counts = np.array([len(places) for places in ordered.values()], dtype=np.int64)
     num_test, num_validation = sizes(config, int(counts.sum()))
     test = quotas(counts, num_test)
+    # Of what the test has left, so that no class gives more than it has.
     held_out = test + quotas(counts - test, num_validation)
     return {
         name: (_cut(places, int(first)), _cut(places, int(second)))
@@ -71,6 +75,7 @@ def quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
     Of equal remainders the first class's counts. No class gives more rows than it has when `total` is not above them.
     """
     whole, remainders = np.divmod(total * counts, counts.sum())
+    # Stable: of equal remainders the first class comes first.
     by_remainder = np.argsort(-remainders, kind="stable")
     whole[by_remainder[: total - int(whole.sum())]] += 1
     return whole
@@ -78,8 +83,10 @@ def quotas(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
 
 def _cut(places: NDArray[np.float64], quota: int) -> float:
     """The position with `quota` of the sorted ones below it, or the nearest number of them where some are equal."""
+    # Positions are below 1, so that all of them are below the cut.
     if quota == len(places):
         return 1.0
+    # Equal positions are identical rows, which stay together: the cut moves before or behind them.
     first, after = (int(np.searchsorted(places, places[quota], side)) for side in ("left", "right"))
     nearest = first if quota - first <= after - quota else after
     return float(places[nearest]) if nearest < len(places) else 1.0

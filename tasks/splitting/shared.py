@@ -21,11 +21,13 @@ Hashes = Mapping[Part, Sequence[NDArray[np.uint64]]]
 def may_share(config: Split, dataset: Dataset) -> bool:
     """Whether identical rows can be on two sides: as the data say, or by a column that is no part of their content."""
     match config:
+        # Identical rows have one hash, and so one part.
         case HashSplit():
             return False
         case GivenSplit():
             return True
         case GroupSplit():
+            # Identical rows have the same group where it is part of what is compared.
             return group_column(config, dataset) not in dataset.content_names
         case _:
             return time_column(config, dataset).name not in dataset.content_names
@@ -38,6 +40,7 @@ def content_hashes(rows: pl.DataFrame, dataset: Dataset) -> NDArray[np.uint64]:
 
 def num_shared(hashes: Hashes) -> dict[str, int]:
     """How many rows of validation and of the test stand in train too; 8 bytes a row of `content_hashes` are held."""
+    # Hashes are only kept where rows can be on two sides.
     if not hashes["train"]:
         return {"validation": 0, "test": 0}
     learnt = np.unique(np.concatenate(hashes["train"]))

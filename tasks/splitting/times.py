@@ -26,11 +26,13 @@ def by_time(config: TimeSplit, dataset: Dataset, read: Read) -> Assign:
     values = np.concatenate([_known(column, rows[column.name]) for rows in read([column.name])])
     _check_all_known(column, len(values), read)
     instants, counts = np.unique(values, return_counts=True)
+    # An instant is never cut, so that each part needs one of its own.
     if len(instants) < 3:
         raise UserError(
             f"split.column: column {column.name} has {len(instants)} different values, and three parts need three; "
             "bring rows of other times, or split another way, such as `split: {kind: hash}`"
         )
+    # Turned round: the latest instants are taken first.
     first, second = nearest_cuts(counts[::-1], *sizes(config, len(values)))
     test_from, held_out_from = instants[-first], instants[-second]
 
@@ -62,6 +64,7 @@ def _known(column: Column, values: pl.Series) -> NDArray[Any]:
 
 
 def _check_all_known(column: Column, num_known: int, read: Read) -> None:
+    # Counted anew: `_known` has dropped the missing ones, and the message says how many rows there are.
     num_missing = sum(rows.height for rows in read([column.name])) - num_known
     if num_missing:
         raise UserError(

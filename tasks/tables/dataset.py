@@ -63,5 +63,6 @@ def read_dataset(path: Path) -> Dataset:
 def write_dataset(path: Path, dataset: Dataset) -> None:
     """dataset.json or cleaned.json, without what is as it always is."""
     content = dataset.model_dump(mode="json", exclude={"columns"})
+    # Defaults are left out: most columns have no repair, and a repair sets few of its fields.
     columns = [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns]
     files.write_json(path, {"columns": columns, **content})

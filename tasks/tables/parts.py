@@ -26,11 +26,13 @@ def regroup(
         rest = part
         while rest.height:
             count = _fitting(sizes, rows_per_part - num_rows, bytes_per_part - num_bytes)
+            # A single row that is too large is a part by itself: it cannot be cut.
             if not (count or num_rows):
                 count = 1
             pending.append(rest.head(count))
             num_rows, num_bytes = num_rows + count, num_bytes + int(sizes[:count].sum())
             rest, sizes = rest.slice(count), sizes[count:]
+            # Rows that are left did not fit: the part is full by its bytes, or by its rows.
             if rest.height or num_rows == rows_per_part:
                 yield pl.concat(pending)
                 pending, num_rows, num_bytes = [], 0, 0
@@ -48,6 +50,7 @@ def _sizes(part: pl.DataFrame) -> NDArray[np.int64]:
     """The bytes of text and the like in each row."""
     sizes = np.zeros(part.height, dtype=np.int64)
     for values in part:
+        # Numbers and times take eight bytes each: rows_per_part bounds those.
         if values.dtype == pl.String:
             sizes += values.str.len_bytes().fill_null(0).to_numpy()
         elif values.dtype == pl.Binary:

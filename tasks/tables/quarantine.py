@@ -9,12 +9,14 @@ STAGE, RULE, REASON = "_stage", "_rule", "_reason"
 
 def no_findings(num_rows: int) -> pl.DataFrame:
     """No findings yet: a rule and a reason for each row, both missing."""
+    # The dtype is given: of missing values alone polars would make a column of type Null.
     missing = pl.repeat(None, num_rows, dtype=pl.String, eager=True)
     return pl.DataFrame({RULE: missing, REASON: missing})
 
 
 def add_findings(findings: pl.DataFrame, rule: str, reasons: pl.Series) -> pl.DataFrame:
     """Adds one rule's reasons; a row that another rule has a finding for keeps that one."""
+    # The first rule counts: one row is one line in quarantine, whatever else is wrong with it.
     new = findings[RULE].is_null() & reasons.is_not_null()
     return findings.with_columns(
         pl.when(new).then(pl.lit(rule)).otherwise(RULE).alias(RULE),

@@ -32,9 +32,11 @@ def cell_sums(rows: pl.DataFrame, columns: Sequence[str], salts: Sequence[str]) 
     because its definition never changes. Nothing here needs to resist an attack.
     """
     sums = np.zeros((len(salts), rows.height), dtype=np.uint64)
+    # Sorted, so that the order of columns in the source makes no row another one.
     for place, name in enumerate(sorted(columns)):
         keys = _keys(rows[name])
         for total, salt in zip(sums, salts, strict=True):
+            # The place of the column is in the offset: the same value in two columns must not be the same cell.
             total += mixed(keys + _digest(f"{place}|{salt}".encode()))
     return sums
 
@@ -52,6 +54,7 @@ def _keys(values: pl.Series) -> NDArray[np.uint64]:
             # A negative zero is equal to zero, and adding zero makes it one.
             keys = (values.fill_null(0.0).to_numpy() + 0.0).view(np.uint64).copy()
         case pl.Boolean:
+            # A missing value gets a key of its own below; here it only must not fail.
             keys = values.fill_null(value=False).cast(pl.UInt64).to_numpy().copy()
         case pl.Datetime():
             keys = values.to_physical().fill_null(0).to_numpy().view(np.uint64).copy()
@@ -60,6 +63,7 @@ def _keys(values: pl.Series) -> NDArray[np.uint64]:
         case _:
             keys = _text_keys(values.cast(pl.String))
     if values.null_count():
+        # Missing is a value like any other, and unlike an empty text, a zero and false.
         keys[values.is_null().to_numpy()] = GOLDEN_RATIO
     return keys
 
@@ -67,6 +71,7 @@ def _keys(values: pl.Series) -> NDArray[np.uint64]:
 def _text_keys(values: pl.Series) -> NDArray[np.uint64]:
     """Texts that come often are hashed once; what a missing one gets is replaced by the caller."""
     present = values.fill_null("")
+    # MD5 is a call of Python for each text: most columns of categories have few.
     distinct = present.unique()
     if len(distinct) > len(values) * _MOST_DISTINCT:
         return _digests(present)

@@ -38,6 +38,7 @@ class TableWriter:
 
     def append(self, part: pl.DataFrame) -> None:
         """Writes one part; an empty one only counts when the table has no other."""
+        # A part without rows would be a file that every reader opens for nothing.
         if part.is_empty():
             self._empty = part
             return
@@ -46,6 +47,7 @@ class TableWriter:
 
     def copy(self, file: Path, num_rows: int) -> None:
         """Takes over a part that another table has already, of which nothing has changed."""
+        # An empty part must not be copied: `append` decides when one counts.
         assert num_rows
         shutil.copyfile(file, self._next_file())
         self.num_rows += num_rows
@@ -66,6 +68,7 @@ class TableWriter:
 
     def _next_file(self) -> Path:
         self._num_parts += 1
+        # Five digits, so that parts sort by name in their order.
         return self._folder / f"part-{self._num_parts - 1:05d}.parquet"
 
 
@@ -97,6 +100,7 @@ def write_parts(folder: Path, parts: Iterable[pl.DataFrame]) -> int:
 
 def part_files(folder: Path) -> list[Path]:
     """The table's parts in order."""
+    # A glob answers in the order of the file system.
     files = sorted(folder.glob("part-*.parquet"))
     if not files:
         raise UserError(f"{folder}: there is no table here; run the stage that makes it (`modelwright run`)")
@@ -122,6 +126,7 @@ def column_names(folder: Path) -> list[str]:
     import polars as pl
 
     first = part_files(folder)[0]
+    # Every part has the same columns.
     with _damage_named(first):
         return list(pl.read_parquet_schema(first))
 
@@ -151,6 +156,7 @@ def copy_table(source: Path, target: Path) -> int:
     with files.aside(target) as draft:
         draft.mkdir()
         for file in part_files(source):
+            # Copied and not linked: a stage owns its outputs, which DVC may replace by links into its cache.
             shutil.copyfile(file, draft / file.name)
     return count_rows(target)
 
@@ -160,6 +166,7 @@ def join_tables(sources: Sequence[Path], target: Path) -> None:
     with_rows = [source for source in sources if count_rows(source)]
     with files.aside(target) as draft:
         draft.mkdir()
+        # A table without rows is one empty part, which is only needed when there is nothing else.
         parts = [file for source in with_rows or sources[:1] for file in part_files(source)]
         for number, file in enumerate(parts):
             shutil.copyfile(file, draft / f"part-{number:05d}.parquet")

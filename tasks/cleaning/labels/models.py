@@ -37,6 +37,7 @@ class FeatureEncoder:
     def matrix(self, rows: pl.DataFrame) -> Any:
         """[N, K] float64: a scipy csr_matrix when a feature is sparse, and dense otherwise."""
         slices = [self._encoded(rows.slice(start, _SLICE)) for start in range(0, rows.height, _SLICE)]
+        # One sparse block makes the whole matrix sparse: dense, the columns of text would not fit into memory.
         if all(isinstance(one, np.ndarray) for one in slices):
             return np.vstack(slices).astype(np.float64)
         from scipy.sparse import vstack
@@ -49,6 +50,7 @@ class FeatureEncoder:
             name: column_type(encoding.type).transform(rows[name], encoding)
             for name, encoding in self.encodings.items()
         }
+        # The task is of no importance here: only the inputs are read.
         spec = Spec(fields=fields, task="multiclass", classes=())
         return as_matrix(spec, ModelInput(blocks=blocks, num_rows=rows.height))
 
@@ -71,6 +73,7 @@ class ClassModel:
 
     def probabilities(self, matrix: Any, num_classes: int) -> NDArray[np.float64]:
         """[N, num_classes]: 0 for classes that the model never saw."""
+        # The model only knows the classes of its own folds; the columns are those of all.
         probabilities = np.zeros((matrix.shape[0], num_classes))
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
         return probabilities
@@ -86,6 +89,7 @@ def fit_classes(matrix: Any, classes: NDArray[np.int64], *, linear: bool, seed: 
     from threadpoolctl import threadpool_limits
 
     num_classes = len(np.unique(classes))
+    # A classifier of scikit-learn refuses a single class, and a matrix without columns.
     if num_classes < 2 or not matrix.shape[1]:
         return None
     with threadpool_limits(1, user_api="blas"), warnings.catch_warnings():
@@ -103,6 +107,7 @@ def _logistic() -> Any:
 def _trees(num_classes: int, seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
+    # Two classes need one tree a round, more of them a tree each.
     rounds = _MOST_TREES // num_classes if num_classes > 2 else _MOST_ROUNDS
     return HistGradientBoostingClassifier(
         max_iter=max(_FEWEST_ROUNDS, min(_MOST_ROUNDS, rounds)),

@@ -46,7 +46,9 @@ def suspicious_labels(parts: Parts, dataset: Dataset, settings: CleanLabels) -> 
     """
     assert dataset.task != "regression", "there are no classes to suspect"
     counts, sample = _survey(parts, dataset, settings)
+    # Below that a fold may lack the class, and its model would never know it.
     judged = sorted(label for label, count in counts.items() if count >= settings.folds)
+    # To suspect a label takes a second class that it could be.
     if len(judged) < 2 or not dataset.features:
         return empty_findings()
     judges = _judges(sample, dataset, sorted(counts), settings)
@@ -69,6 +71,7 @@ class _Judges:
         self, rows: pl.DataFrame, folds: NDArray[np.int64], given: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """[N, K], each row by the model of its fold; what no model can judge is what it is said to be."""
+        # A row that no model judges is given its own class for certain, and so is never suspicious.
         probabilities = np.eye(len(self.classes))[given]
         for fold, model in enumerate(self.models):
             own = np.flatnonzero(folds == fold)
@@ -83,6 +86,7 @@ def _survey(parts: Parts, dataset: Dataset, settings: CleanLabels) -> tuple[Coun
     Of each fold its share: all but one of them make up a model's rows.
     """
     counts: Counter[str] = Counter()
+    # A sample a fold, and not one for all: then each model has its rows whatever the sizes of folds.
     samples = [StableSample(MOST_ROWS // (settings.folds - 1)) for _ in range(settings.folds)]
     for part in parts():
         rows = _hashed(part, dataset, _salt(settings))
@@ -95,8 +99,10 @@ def _survey(parts: Parts, dataset: Dataset, settings: CleanLabels) -> tuple[Coun
 
 def _judges(sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], settings: CleanLabels) -> _Judges:
     learnt = pl.concat(sample)
+    # One encoder for all folds: it looks at no label.
     encoder = learn_encoder(learnt, _types(dataset))
     matrix = encoder.matrix(learnt)
+    # Numbers are those of all classes, so that models of all folds mean the same by them.
     numbers = class_numbers(learnt[dataset.target.name], classes)
     fold_of = np.repeat(np.arange(len(sample)), [rows.height for rows in sample])
     others = [np.flatnonzero(fold_of != fold) for fold in range(len(sample))]
@@ -132,6 +138,7 @@ def _confident(
     thresholds = [probabilities[given == number, number].mean() if fit else np.inf for number, fit in enumerate(judged)]
     claims = (probabilities >= np.array(thresholds)) & (probabilities > own[:, None]) & np.array(judged)[given][:, None]
     suspects = np.flatnonzero(claims.any(axis=1))
+    # Only among the classes that claim the row: the most probable of all may be below its threshold.
     likeliest = np.where(claims[suspects], probabilities[suspects], -1).argmax(axis=1)
     reasons = [
         f"{target} says {classes[given[row]]}, models that have not seen the row say {classes[other]} "
@@ -148,11 +155,13 @@ def _salt(settings: CleanLabels) -> str:
 def _hashed(part: pl.DataFrame, dataset: Dataset, salt: str) -> pl.DataFrame:
     """Row number, features, class as text, and the features' hash; rows without a class are left out."""
     features, target = [column.name for column in dataset.features], dataset.target.name
+    # Classes as text, as they are named everywhere: a boolean target would else need numbers of its own.
     rows = part.select(ROW, *features, pl.col(target).cast(pl.String)).drop_nulls(target)
     return rows.with_columns(row_hashes(rows, features, salt).alias(HASH))
 
 
 def _folds(rows: pl.DataFrame, num_folds: int) -> NDArray[np.int64]:
+    # By the same hash that samples go by, so that a row is in one fold in both readings of the table.
     return (unit_interval(rows[HASH]) * num_folds).cast(pl.Int64).to_numpy()
 
 

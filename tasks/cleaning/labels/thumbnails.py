@@ -20,6 +20,7 @@ def thumbnails(values: pl.Series, type_name: ColumnTypeName) -> pl.Series:
     of_type = column_type(type_name)
     pictures = (of_type.thumbnail(content, SIDE) for content in values)
     black = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    # PNG loses nothing, and as encoded files the pictures are a column like any other.
     return pl.Series(values.name, [_png(black if one is None else one) for one in pictures], dtype=pl.Binary)
 
 

@@ -44,9 +44,11 @@ def near_earlier(hashes: Hashes, distance: int) -> Near:
     Of several such rows any may be named, always the same one. Memory: 80 bytes a row and column.
     """
     flat = hashes.reshape(len(hashes), hashes.shape[1] * hashes.shape[2])
+    # Equal hashes are one: a picture that stands a million times is searched for once.
     _, first, group = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     search = _Search(hashes, distance)
     if distance:
+        # Sorted, as a row is compared with those before it.
         search.staying(np.sort(first))
     # Rows of one hash share their fate, but that the first of them stays when no other is near.
     representative = first[group.reshape(-1)]
@@ -81,9 +83,11 @@ class _Search:
     def _staying_of_few(self, rows: Numbers) -> Numbers:
         hashes = self._hashes[rows]
         bits = _differing(hashes[:, None], hashes[None])
+        # Below the diagonal: only earlier rows count, and none is near to itself.
         near = np.tril(bits <= self._distance, -1)
         kept = np.ones(len(rows), dtype=np.bool_)
         for number in np.flatnonzero(near.any(axis=1)):
+            # Only rows that stay count: a chain must not carry a finding from one end to the other.
             candidates = np.flatnonzero(near[number] & kept)
             if len(candidates):
                 nearest = candidates[bits[number, candidates].argmin()]
@@ -93,11 +97,14 @@ class _Search:
 
     def _not_near(self, rows: Numbers, known: Numbers) -> Numbers:
         """Those of the rows that are near to none of the known ones."""
+        # One band more than bits may differ, so that one band at least agrees (pigeonhole).
         for band in range(self._distance + 1):
             keys = self._keys(known, band)
             order = np.argsort(keys, kind="stable")
+            # Bits and number in one integer, so that the least of them is the nearest row, and of those the first.
             for asked, best in self._matches(rows, band, keys[order], known[order]):
                 self.other[asked], self.bits[asked] = best % len(self.other), best // len(self.other)
+            # A row that was found by one band is not looked up by the others.
             rows = rows[self.other[rows] < 0]
         return rows
 
@@ -110,6 +117,7 @@ class _Search:
         start: Numbers = np.searchsorted(keys, own, side="left")
         count: Numbers = np.searchsorted(keys, own, side="right") - start
         rows, start, count = rows[count > 0], start[count > 0], count[count > 0]
+        # A band that many rows share would make pairs beyond all memory.
         chunk = np.cumsum(count) // _MOST_PAIRS
         for here in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(chunk)) + 1):
             best = self._nearest(rows[here], start[here], count[here], known)
@@ -131,8 +139,10 @@ class _Search:
         start, end = (num_bits * number // (self._distance + 1) for number in (band, band + 1))
         word, skipped = divmod(start, _WORD)
         keys: Keys = self._hashes[rows, 0, word] >> np.uint64(skipped)
+        # A band may begin in one word and end in the next.
         if end > (word + 1) * _WORD and skipped:
             keys |= self._hashes[rows, 0, word + 1] << np.uint64(_WORD - skipped)
+        # A band wider than a word is told apart well enough by 64 of its bits.
         keys &= np.uint64((1 << min(end - start, _WORD)) - 1)
         return keys
 

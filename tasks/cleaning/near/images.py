@@ -44,6 +44,7 @@ _CHUNK = 1_024
 
 def image_hashes(values: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
     """Hashes of encoded images, [N, 4], and whether an image has one, [N]: blank or unreadable ones have no form."""
+    # Unreadable images stay black, and so are blank: they have no hash.
     small = np.zeros((len(values), _SIDE, _SIDE), dtype=np.uint8)
     frame = Frame(_SIDE, _SIDE, channels=1)
 
@@ -53,6 +54,7 @@ def image_hashes(values: pl.Series) -> tuple[NDArray[np.uint64], NDArray[np.bool
             small[number] = drawn[0]
 
     pixels.for_each(values, put)
+    # In chunks: as float64, 100,000 pictures at once would be 800 MB.
     chunks = [small[start : start + _CHUNK] for start in range(0, len(small), _CHUNK)]
     hashes = np.concatenate([np.zeros((0, NUM_BITS // 64), dtype=np.uint64), *map(hashes_of_pixels, chunks)])
     return hashes, small.min(axis=(1, 2)) != small.max(axis=(1, 2))
@@ -62,6 +64,7 @@ def hashes_of_pixels(small: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """[N, 4] of grey pixels [N, 32, 32]."""
     cosines = _cosines()
     coefficients = (cosines @ small.astype(np.float64) @ cosines.T).reshape(len(small), NUM_BITS)
+    # The median and not zero: half of the bits are set in every picture, so that hashes differ as much as they can.
     bits = coefficients > np.median(coefficients, axis=1, keepdims=True)
     return np.packbits(bits.take(_ORDER, axis=1), axis=1).view(np.uint64)
 
@@ -90,6 +93,7 @@ def near_images(parts: Parts, columns: Sequence[str], distance: int) -> Findings
     each = [_hashed(part, columns) for part in parts()]
     rows = pl.concat([pl.Series([], dtype=pl.Int64), *(numbers for numbers, _ in each)])
     hashes = np.concatenate([np.zeros((0, len(columns), NUM_BITS // 64), dtype=np.uint64), *(own for _, own in each)])
+    # The parts are held twice otherwise.
     del each
     near = near_earlier(hashes, distance)
     what = _what(columns)
@@ -104,6 +108,7 @@ def near_images(parts: Parts, columns: Sequence[str], distance: int) -> Findings
 def _hashed(part: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.Series, Hashes]:
     """Numbers and hashes [N, columns, 4] of the rows whose images all have one."""
     each = [image_hashes(part[column]) for column in columns]
+    # A row without an image in one of the columns cannot be near in every column.
     judged = np.all([has_one for _, has_one in each], axis=0)
     hashes = np.stack([hashes for hashes, _ in each], axis=1)[judged]
     return part[ROW].cast(pl.Int64).filter(pl.Series(judged, dtype=pl.Boolean)), hashes

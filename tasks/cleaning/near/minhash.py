@@ -44,11 +44,13 @@ class BandFiles:
         """Gives a number, over all bands, to each key that two rows or more have; in place of the keys."""
         for file in self._files:
             file.seek(0)
+            # One band at a time is in memory.
             keys = np.frombuffer(file.read(), dtype=np.uint64)
             buckets, num_new = _buckets(keys, self.num_buckets)
             assert self.num_buckets + num_new < 2**31, "buckets are numbered with 32 bits"
             self.num_buckets += num_new
             file.seek(0)
+            # The numbers of buckets take half the room of the keys that they replace.
             file.truncate()
             file.write(buckets.data)
             file.seek(0)
@@ -70,6 +72,7 @@ def _buckets(keys: NDArray[np.uint64], first: int) -> tuple[NDArray[np.int32], i
     """Each row's bucket [N], numbered from `first` in the order of their keys; and how many there are."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
+    # Cut to the number of keys, as there may be none.
     as_before = np.concatenate([[False], ordered[1:] == ordered[:-1]])[: len(keys)]
     shared = as_before | np.concatenate([as_before[1:], [False]])[: len(keys)]
     numbers = np.cumsum(shared & ~as_before) + (first - 1)
@@ -105,6 +108,7 @@ class Banding:
 
 def banding(similarity: float) -> Banding:
     """The longest bands that still find texts of this similarity: the longer they are, the fewer others share one."""
+    # Longest bands first, as fewer chance neighbours share them.
     choices = [Banding(NUM_PERMUTATIONS // num_rows, num_rows) for num_rows in range(NUM_PERMUTATIONS, 0, -1)]
     return next(choice for choice in choices if choice.probability(similarity) >= _RECALL)
 
@@ -139,6 +143,7 @@ def band_keys(least: NDArray[np.uint32], how: Banding) -> NDArray[np.uint64]:
 def _minima(hashes: NDArray[np.uint32], starts: NDArray[np.int64]) -> NDArray[np.uint32]:
     """[128, n] for the n texts that begin at `starts`, none of them empty."""
     least = np.empty((NUM_PERMUTATIONS, len(starts)), dtype=np.uint32)
+    # One array for all permutations: it stays in the cache.
     permuted = np.empty_like(hashes)
     for number, (factor, offset) in enumerate(zip(*_permutations(), strict=True)):
         np.multiply(hashes, factor, out=permuted)
@@ -152,10 +157,12 @@ def _permutations() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """Factors and offsets, [128] each; PCG64's raw stream is fixed for ever (NEP 19)."""
     raw = np.random.PCG64(_SEED).random_raw(2 * NUM_PERMUTATIONS) >> np.uint64(32)
     factors, offsets = raw.astype(np.uint32).reshape(2, NUM_PERMUTATIONS)
+    # Odd factors have an inverse modulo 2^32: no two hashes become one.
     return factors | np.uint32(1), offsets
 
 
 def _chunks(starts: NDArray[np.int64], num_hashes: int) -> list[tuple[int, int]]:
     """Runs of whole texts [first, last) that begin within one chunk of hashes; a long text is a run by itself."""
+    # A long text spans several chunks, whose edges are then one.
     edges = np.unique(np.searchsorted(starts, np.arange(0, num_hashes + _CHUNK, _CHUNK)))
     return list(pairwise(edges.tolist()))

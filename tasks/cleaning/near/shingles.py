@@ -45,6 +45,7 @@ def shingles(texts: pl.Series, column: int = 0) -> Shingles:
     """The shingles of each text [N]; the same characters in another column are another shingle."""
     plain = _plain(texts)
     lengths = plain.str.len_chars().to_numpy().astype(np.int64)
+    # UTF-32 gives each character four bytes, so that numpy can cut shingles of all texts at once.
     letters = np.frombuffer("".join(plain.to_list()).encode("utf-32-le"), dtype=np.uint32)
     hashes = _hashes(letters, column)
     return Shingles(hashes[_within_a_text(lengths, len(hashes))], np.maximum(lengths - LENGTH + 1, 0))
@@ -56,9 +57,11 @@ def jaccard(one: NDArray[np.uint64], others: list[NDArray[np.uint64]]) -> NDArra
     Sets are ascending hashes. Two empty sets are alike.
     """
     sizes = np.array([len(other) for other in others])
+    # Every shingle with the set that it is of, so that one search counts them for all sets.
     owner = np.repeat(np.arange(len(others)), sizes)
     shared = np.bincount(owner[_in(np.concatenate(others), one)], minlength=len(others))
     either = len(one) + sizes - shared
+    # The maximum only keeps numpy from dividing by zero where the answer is 1 anyway.
     return np.where(either == 0, 1.0, shared / np.maximum(either, 1))
 
 
@@ -66,12 +69,14 @@ def _plain(texts: pl.Series) -> pl.Series:
     """Lower case, white space as single blanks, none at the ends, and zeros behind texts shorter than a shingle."""
     plain = texts.fill_null("").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
     padded = plain.str.pad_end(LENGTH, "\0")
+    # An empty text stays empty: it has no shingle, and is like nothing.
     return padded.zip_with(plain != "", plain)
 
 
 def _hashes(letters: NDArray[np.uint32], column: int) -> NDArray[np.uint64]:
     """A hash of the shingle that begins at each letter [M - 4]: multilinear, then mixed as in MurmurHash3's end."""
     num_shingles = max(len(letters) - LENGTH + 1, 0)
+    # The column is part of the hash, so that columns of one row share no shingles.
     hashes = np.full(num_shingles, np.uint64(column), dtype=np.uint64)
     for offset, factor in enumerate(_factors()):
         hashes += letters[offset : offset + num_shingles].astype(np.uint64) * factor
@@ -92,6 +97,7 @@ def _factors() -> NDArray[np.uint64]:
 def _within_a_text(lengths: NDArray[np.int64], num_hashes: int) -> NDArray[np.bool_]:
     """Which of the hashes are of one text alone: the last four letters of a text begin none."""
     within = np.ones(num_hashes, dtype=np.bool_)
+    # Empty texts have no letters that a shingle could run into.
     ends = np.cumsum(lengths[lengths > 0])[:-1]
     for offset in range(1, LENGTH):
         within[ends - offset] = False
@@ -99,6 +105,7 @@ def _within_a_text(lengths: NDArray[np.int64], num_hashes: int) -> NDArray[np.bo
 
 
 def _in(values: NDArray[np.uint64], ascending: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    # The clip below needs one place at least.
     if not len(ascending):
         return np.zeros(len(values), dtype=np.bool_)
     places = np.searchsorted(ascending, values).clip(max=len(ascending) - 1)

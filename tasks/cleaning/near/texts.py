@@ -45,7 +45,9 @@ def near_texts(parts: Parts, columns: Sequence[str], similarity: float) -> Findi
     with band_files(how.num_bands) as bands:
         for part in parts():
             each = [shingles(part[column], number) for number, column in enumerate(columns)]
+            # The shingles of all columns as one set: a row is looked up once, and then compared column by column.
             least = np.minimum.reduce([signatures(one) for one in each])
+            # Rows without any text would all share their bands.
             bands.append(band_keys(least, how)[:, _with_text(each)])
         bands.sort_into_buckets()
         with _staying(bands.num_buckets, len(columns)) as staying:
@@ -87,6 +89,7 @@ class _Staying:
         for number in numbers:
             file.seek(ends[number])
             contents.append(np.frombuffer(file.read(ends[number + 1] - ends[number]), dtype=np.uint64))
+        # Back to the end: the file is written to by the next row that stays.
         file.seek(0, 2)
         return contents
 
@@ -102,6 +105,7 @@ class _Staying:
 @contextmanager
 def _staying(num_buckets: int, num_columns: int) -> Iterator[_Staying]:
     with ExitStack() as opened:
+        # Without a buffer of Python, which would be thrown away at every jump from writing to reading.
         yield _Staying(num_buckets, [opened.enter_context(TemporaryFile(buffering=0)) for _ in range(num_columns)])
 
 
@@ -114,11 +118,13 @@ def _judged(
     numbers = np.flatnonzero(_with_text(each))
     rows = part[ROW].to_list()
     matches: list[tuple[int, int, float]] = []
+    # Most rows share no band with another, and are never compared.
     for place in np.flatnonzero((buckets != ALONE).any(axis=0)):
         own = [int(bucket) for bucket in buckets[:, place] if bucket != ALONE]
         number = int(numbers[place])
         texts = [one.of_text(number) for one in each]
         nearest = _nearest(texts, own, staying)
+        # Bands only propose: the exact similarity decides.
         if nearest is not None and nearest[1] >= similarity:
             matches.append((rows[number], *nearest))
         else:
@@ -140,6 +146,7 @@ def _nearest(
         return None
     alike = [jaccard(text, staying.texts(candidates, column)) for column, text in enumerate(texts)]
     least = np.minimum.reduce(alike)
+    # argmax takes the first of equal ones, and candidates ascend.
     best = int(np.argmax(least))
     return staying.rows[candidates[best]], float(least[best])
 

@@ -32,6 +32,7 @@ def compact(text: str) -> str:
 def is_card(text: str) -> bool:
     """Whether it is a payment card's number: 13 to 19 digits, a known issuer's first digits and length, Luhn's sum."""
     digits = compact(text)
+    # Length and issuer first: of all numbers of 16 digits a tenth has the right sum by chance.
     if not (digits.isdigit() and _CARD_LENGTHS[0] <= len(digits) <= _CARD_LENGTHS[1]):
         return False
     known = any(
@@ -54,6 +55,7 @@ def is_iban(text: str) -> bool:
     """
     from stdnum import iban
 
+    # `check_country` asks for national check digits.
     return iban.is_valid(compact(text), check_country=False)
 
 

@@ -43,6 +43,7 @@ def k_anonymity(parts: Parts, columns: Sequence[str]) -> dict[str, Any]:
 def _database(folder: Path) -> DuckDBPyConnection:
     import duckdb
 
+    # Limits of its own: DuckDB would take four fifths of the machine, and load extensions from the network.
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": _MEMORY,
         "temp_directory": str(folder),
@@ -53,14 +54,18 @@ def _database(folder: Path) -> DuckDBPyConnection:
 
 def _add(database: DuckDBPyConnection, rows: pl.DataFrame) -> None:
     """Appends the groups of one part, each with its rows; columns are known by their places."""
+    # User names for columns may hold quotes, or differ in case alone, which SQL takes for the same.
     named = rows.rename({name: f"c{place}" for place, name in enumerate(rows.columns)})
     database.register("part", named.group_by(named.columns).len(_SIZE).to_arrow())
+    # The first part gives the table its columns.
     database.execute("CREATE TABLE IF NOT EXISTS parts AS SELECT * FROM part LIMIT 0")
     database.execute("INSERT INTO parts SELECT * FROM part")
+    # DuckDB would else keep the part in memory.
     database.unregister("part")
 
 
 def _summary(database: DuckDBPyConnection, columns: Sequence[str]) -> dict[str, Any]:
+    # No part came, so that there is no table to ask.
     if not database.execute("FROM information_schema.tables WHERE table_name = 'parts'").fetchall():
         return {"k": 0, "num_groups": 0, "rows_below": {str(limit): 0 for limit in _LIMITS}, "smallest": []}
     places = ", ".join(f"c{place}" for place in range(len(columns)))
@@ -68,6 +73,7 @@ def _summary(database: DuckDBPyConnection, columns: Sequence[str]) -> dict[str, 
     below = ", ".join(f"coalesce(sum({_SIZE}) FILTER ({_SIZE} < {limit}), 0)::BIGINT" for limit in _LIMITS)
     select = f"SELECT coalesce(min({_SIZE}), 0), count(*), {below} FROM groups"
     ((k, num_groups, *rows_below),) = database.execute(select).fetchall()
+    # Ordered by the values too: of groups of one size the same are shown in every run.
     order = f"SELECT {places} FROM groups ORDER BY {_SIZE}, {places} LIMIT {_NUM_EXAMPLES}"
     return {
         "k": k,
@@ -79,6 +85,7 @@ def _summary(database: DuckDBPyConnection, columns: Sequence[str]) -> dict[str, 
 
 def _examples(groups: pl.DataFrame, columns: Sequence[str]) -> list[str]:
     """`zip 00000, sex x` for each group."""
+    # No value stands in a report.
     shown = [masked(column).fill_null("(missing)") for column in groups.iter_columns()]
     return [
         ", ".join(f"{name} {text}" for name, text in zip(columns, texts, strict=True))

@@ -107,7 +107,9 @@ def _look(values: pl.Series) -> PersonalSample:
     is_numeric = values.dtype.is_numeric()
     present = values.drop_nulls()
     if is_numeric:
+        # A NaN is a missing number as well, and says nothing.
         present = present.cast(pl.Float64).drop_nans()
+        # One broken number is enough: a column of measures may well be whole in most rows.
         if not (present.floor() == present).all():
             return PersonalSample(values.name, is_numeric, _EMPTY, is_open=False)
     return PersonalSample(values.name, is_numeric, _smallest(present), is_open=True)
@@ -115,14 +117,17 @@ def _look(values: pl.Series) -> PersonalSample:
 
 def _smallest(values: pl.Series) -> pl.DataFrame:
     """The different values with the `SAMPLE` smallest hashes, as text."""
+    # A value counts once: one that stands in every second row must not decide by itself.
     distinct = values.unique().alias("value").to_frame()
     chosen = smallest(distinct.with_columns(row_hashes(distinct, ["value"]).alias(HASH)), SAMPLE)
     return chosen.select(HASH, CategoryColumn().cast(chosen["value"]).str.slice(0, _LONGEST))
 
 
 def _merged(one: PersonalSample, other: PersonalSample) -> PersonalSample:
+    # A part with a number that is not whole speaks for the whole column.
     if not (one.is_open and other.is_open):
         return PersonalSample(one.name, one.is_numeric, _EMPTY, is_open=False)
+    # The same value has the same hash in both parts.
     both = pl.concat([one.values, other.values]).unique()
     return PersonalSample(one.name, one.is_numeric, smallest(both, SAMPLE), is_open=True)
 
@@ -132,6 +137,7 @@ def _judged(sample: PersonalSample) -> Iterator[PersonalColumn]:
     values = values.filter(values != "")
     if values.is_empty():
         return
+    # Whole values first: in a column of e-mails nobody needs to hear that each contains one.
     whole = _whole(sample, values)
     if whole is not None:
         yield whole
@@ -150,6 +156,7 @@ def _whole(sample: PersonalSample, values: pl.Series) -> PersonalColumn | None:
 def _possible(sample: PersonalSample) -> list[Kind]:
     if not sample.is_numeric:
         return list(KINDS)
+    # No other kind is made of digits alone.
     return [kind for kind in KINDS if kind.kind in ("phone", "card", "national_number")]
 
 
@@ -158,11 +165,13 @@ def _fit(
 ) -> tuple[tuple[bool, float], PersonalColumn] | None:
     named = kind.word in supported or (kind.kind == "national_number" and "national_number" in supported)
     if named and sample.is_numeric and kind.digits is not None:
+        # A number that was read as one has lost its zeros in front.
         values = values.str.zfill(kind.digits)
     pattern = kind.pattern if named else kind.alone
     if pattern is None:
         return None
     share, valid = kind.share(values, pattern)
+    # With the name on its side a kind needs fewer values: no number of them, and a smaller share.
     enough = share >= kind.named_share if named else share >= kind.alone_share and len(valid) >= kind.fewest
     if valid.is_empty() or not enough:
         return None

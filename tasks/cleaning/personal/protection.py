@@ -35,6 +35,7 @@ class Guard:
         """Raises UserError when a column is to be hashed and the environment has no key."""
         names = [column.name for column in dataset.columns if column.name in config.columns]
         how = {name: own for name in names if (own := config.columns[name].personal) is not None}
+        # Asked for before any work: a run must not fail at its end for want of a key.
         key = hash_key(config.personal.hash_key) if "hash" in how.values() else None
         return cls(how=how, key=key)
 
@@ -54,12 +55,14 @@ class Guard:
                 case "hash":
                     assert self.key is not None
                     rows = rows.with_columns(hashed(rows[name], self.key))
+                # The recipe must do it to rows to answer as well, so that it is a repair.
                 case "generalise":
                     pass
         return rows
 
     def as_it_came(self, raw: pl.DataFrame, repaired: pl.DataFrame) -> pl.DataFrame:
         """The raw rows, but for columns whose values must not be kept as fine as they came."""
+        # Quarantine must not hold what the user asked to make coarser.
         return raw.with_columns(repaired[name] for name, how in self.how.items() if how == "generalise")
 
     def without_dropped(self, dataset: Dataset) -> Dataset:
@@ -89,8 +92,10 @@ def hashed(values: pl.Series, key: bytes) -> pl.Series:
     which value it was by trying all of them, as one can with a hash alone. Whole numbers are hashed without `.0`.
     """
     text = CategoryColumn().cast(values)
+    # HMAC is done once a distinct value, as it is a call of Python each.
     distinct = text.drop_nulls().unique()
     digests = [hmac.digest(key, value.encode(), "sha256").hex() for value in distinct.to_list()]
+    # The dtype is given: of no value at all polars would guess another.
     return text.replace_strict(distinct, pl.Series(digests, dtype=pl.String), return_dtype=pl.String)
 
 

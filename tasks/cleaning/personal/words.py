@@ -151,13 +151,16 @@ def kinds_by_name(name: str) -> frozenset[str]:
         kinds.add("own_name")
     if tokens & (_ANYBODY | _NAMES):
         kinds.add("name")
+    # `company_name` and `product_name` name no person.
     if tokens & _THINGS:
         kinds -= {"own_name", "name"}
+    # `phone_model` and `address_count` speak of something about the thing.
     return frozenset(kinds - _LOOSE if tokens & _ABOUTS else kinds)
 
 
 def names_a_person(text: str) -> bool:
     """Whether a title or a frequent given name is one of the words."""
+    # San Jose and Port Elizabeth would pass for persons.
     left = _PLACE.sub("", folded(text).lower())
     return any(word in GIVEN_NAMES or word in _TITLES for word in _TOKENS.findall(left))
 
@@ -166,5 +169,6 @@ def folded(text: str) -> str:
     """Letters without accents, so that a list needs one spelling."""
     if text.isascii():
         return text
+    # ß has no form without it, unlike letters with accents.
     apart = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
     return "".join(sign for sign in apart if not unicodedata.combining(sign))

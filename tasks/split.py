@@ -79,7 +79,9 @@ def _chosen(rows: pl.DataFrame, parts: pl.Series) -> dict[Part, pl.DataFrame]:
 
 def _count(tally: SplitCounts, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset) -> None:
     if dataset.task != "regression":
-        tally.classes[part].update(dict(rows[dataset.target.name].value_counts().iter_rows()))
+        # Under another name, as polars refuses to count a column that is called `count`.
+        classes = rows[dataset.target.name].alias("value").value_counts()
+        tally.classes[part].update(dict(classes.iter_rows()))
     # 8 bytes a row are only spent where identical rows can be on two sides.
     if may_share(config, dataset):
         tally.hashes[part].append(content_hashes(rows, dataset))

@@ -187,9 +187,9 @@ def single_scores(facts: Facts, target: TargetGuess, features: Sequence[str]) ->
 def _bins(facts: Facts, values: pl.Series) -> Indices | None:
     """[N] the bin of each value; a missing one has its own. None for columns that cannot be cut so."""
     if facts.has_categories(values.name):
-        codes = _codes(values)
+        indices = _category_indices(values)
         # A value of its own in nearly each row would predict its own row, and no other.
-        return codes if codes.max(initial=0) < _MOST_DISTINCT * len(values) else None
+        return indices if indices.max(initial=0) < _MOST_DISTINCT * len(values) else None
     if not facts.is_number(values.name):
         return None
     numbers = values.fill_null(float("nan")).to_numpy()
@@ -202,7 +202,7 @@ def _edges(finite: Floats) -> Floats:
     return np.unique(np.quantile(finite, np.linspace(0, 1, _NUM_BINS + 1)[1:-1]))
 
 
-def _codes(values: pl.Series) -> Codes:
+def _category_indices(values: pl.Series) -> Indices:
     # A missing value is a value here: what is missing may tell the class.
     return values.cast(pl.String).fill_null("\0").rank("dense").cast(pl.Int64).to_numpy() - 1
 

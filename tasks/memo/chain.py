@@ -145,8 +145,7 @@ def run_plain(
 ) -> list[StageResult]:
     """The stages from `first` to `last` in order, without Prefect."""
     stages = stages_between(first, last)
-    runner = StageRunner(project, pipeline, force=force)
-    return [runner.run(stage) for stage in stages]
+    return [*map(StageRunner(project, pipeline, force=force).run, stages)]
 
 
 def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:

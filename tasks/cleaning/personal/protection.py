@@ -81,8 +81,7 @@ def masked(values: pl.Series) -> pl.Series:
 
     Marks that belong to a letter (accents that stand by themselves, vowel signs) go with it.
     """
-    text = CategoryColumn().cast(values)
-    return text.str.replace_all(r"\p{L}\p{M}*", "x").str.replace_all(r"\p{N}", "0")
+    return CategoryColumn().cast(values).str.replace_all(r"\p{L}\p{M}*", "x").str.replace_all(r"\p{N}", "0")
 
 
 def hashed(values: pl.Series, key: bytes) -> pl.Series:

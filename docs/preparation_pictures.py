@@ -66,7 +66,7 @@ def augmentation() -> bytes:
         paths = Project(root=Path(folder)).pipeline("drawings")
         write_dataset(paths.cleaned, Dataset(columns=columns, task="binary", num_rows=8, source=source))
         for part in PARTS:
-            storage.write_parts(paths.split(part), [rows])
+            storage.write_parts(paths.clean(part), [rows])
         normalize.run(Normalize.model_validate({"text": {"min_documents": 1}}), paths)
         augment.run(config, paths)
         return paths.augmentation_picture.read_bytes()

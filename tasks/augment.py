@@ -25,7 +25,7 @@ from tasks.tables import storage
 
 
 def run(config: Augment, paths: Paths) -> Report:
-    """Reads normalized/train/, recipe.json and split/train/; leaves augmented/, augmentation.json, augmentation.png.
+    """Reads normalized/train/, recipe.json and clean/train/; leaves augmented/, augmentation.json, augmentation.png.
 
     Rows are changed while training, on the batch and on the device, anew in every epoch: augmentation.json tells the
     trainer how, and augmented/ holds the rows as they are. With `copies`, changed rows are written down instead, and
@@ -67,7 +67,7 @@ def _balancing(changes: Changes, counts: NDArray[np.int64], parts: Iterable[pl.D
 def _windows(changes: Changes, paths: Paths, raw: list[str] | None = None) -> Iterator[Window]:
     """The training rows, encoded, and where they are changed or shown as they came in, raw too."""
     columns = changes.raw_columns if raw is None else raw
-    raw_parts = storage.read_parts(paths.split("train"), columns) if columns else None
+    raw_parts = storage.read_parts(paths.clean("train"), columns) if columns else None
     return windows(changes, storage.read_parts(paths.normalized("train")), raw_parts)
 
 

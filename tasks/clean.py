@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from tasks import files, reports
@@ -20,33 +21,36 @@ from tasks.errors import GateError
 from tasks.params.clean import Clean
 from tasks.paths import Paths
 from tasks.reports import Report
+from tasks.splitting.checks import check_classes
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset, write_dataset
 
 
 def run(config: Clean, paths: Paths) -> Report:
-    """Reads valid/ and dataset.json; leaves clean/, cleaned.json, quarantine/clean/, flagged/ and cleaning.json.
+    """Reads split/ and dataset.json; leaves clean/, cleaned.json, quarantine/clean/, flagged/ and cleaning.json.
 
-    Raises UserError when settings do not fit the columns, GateError when more rows would go than `max_quarantined`.
+    What is learnt, is learnt from training rows, and done to all. Raises UserError when settings do not fit the columns
+    or a part lacks a class, GateError when more rows would go than `max_quarantined`.
     """
     dataset = read_dataset(paths.dataset)
     # Before any row is read: a wrong name must not cost a run.
     check_settings(config, dataset)
     guard = Guard.of(config, dataset)
-    repairing, written = learn_repairs(partial(storage.read_parts, paths.valid), dataset, config)
-    rows = RowsUnderRepair(paths.valid, repairing, config)
+    repairing, written = learn_repairs(partial(storage.read_parts, paths.split("train")), dataset, config)
+    rows = RowsUnderRepair(paths.split, repairing, config)
     judged = judge(rows, config)
-    # No rule over the whole table may have been asked for, so that nobody has read the rows yet.
-    rows.find_faults()
     tally, watch = CleaningCounts(), Watch(enabled=config.personal.report)
     write_rows(RowSorter(rows, judged, guard, config), tally, watch, paths)
     # Only now are the classes that are left known.
-    write_dataset(paths.cleaned, guard.without_dropped(with_task(repairing, tally.classes)))
+    cleaned = guard.without_dropped(with_task(repairing, chain(*tally.classes.values())))
+    write_dataset(paths.cleaned, cleaned)
     facts = judged.facts | watch.facts(guard) | guard.facts | _k_anonymity(rows, config)
     facts |= {"not_read": _ambiguous(written)}
     files.write_json(paths.cleaning_report, tally.as_dict() | facts)
     # Last, so that quarantine and report are there to be looked at when the gate says no.
     _check_share(tally, config, paths)
+    if dataset.task != "regression":
+        check_classes(tally.classes, dataset.target.name, files.read_json(paths.split_report)["kind"])
     return reports.clean(paths)
 
 
@@ -67,6 +71,11 @@ def _ambiguous(written: dict[str, Written]) -> dict[str, str]:
 def _check_share(tally: CleaningCounts, config: Clean, paths: Paths) -> None:
     # A table without rows has no share.
     share = tally.num_quarantined / max(tally.num_rows_in, 1)
+    if tally.emptied:
+        raise GateError(
+            f"clean: no row of {tally.emptied[0]} is left ({tally.by_rule}); look at them in "
+            f"{paths.relative(paths.quarantine('clean'))}, then mend the source, or split otherwise"
+        )
     if share > config.max_quarantined or tally.num_quarantined == tally.num_rows_in:
         raise GateError(
             f"clean: {tally.num_quarantined:,} of {tally.num_rows_in:,} rows would go ({share:.1%}; {tally.by_rule}), "

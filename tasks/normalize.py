@@ -21,7 +21,7 @@ from tasks.tracking.models import model_folder
 
 
 def run(config: Normalize, paths: Paths) -> Report:
-    """Reads split/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
+    """Reads clean/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
 
     Training rows keep the fold that split gave them. Raises UserError when a column cannot be encoded.
     """
@@ -30,11 +30,11 @@ def run(config: Normalize, paths: Paths) -> Report:
     # Fetched first: a network that is not there is said before any row is read.
     networks = {column: model_folder(paths.project, one.source, one.setting) for column, one in references.items()}
     folds = _folds(config, dataset, paths)
-    learnt = learn(storage.read_parts(paths.split("train")), dataset, config, folds)
+    learnt = learn(storage.read_parts(paths.clean("train")), dataset, config, folds)
     learnt = replace(learnt, recipe=_kept(learnt.recipe, references, networks, paths))
     for part in PARTS:
         of_rows = folds if part == "train" else None
-        encoded = encode_parts(storage.read_parts(paths.split(part)), learnt, of_rows, kept=(FOLD,))
+        encoded = encode_parts(storage.read_parts(paths.clean(part)), learnt, of_rows, kept=(FOLD,))
         storage.write_parts(paths.normalized(part), encoded)
     return reports.normalize(paths)
 
@@ -57,6 +57,6 @@ def _folds(config: Normalize, dataset: Dataset, paths: Paths) -> list[Folds] | N
     count = num_folds(dataset, config)
     if not count:
         return None
-    there = set(storage.column_names(paths.split("train")))
+    there = set(storage.column_names(paths.clean("train")))
     columns = [name for name in dataset.content_names if name in there]
-    return row_folds(storage.read_parts(paths.split("train"), columns), columns, count)
+    return row_folds(storage.read_parts(paths.clean("train"), columns), columns, count)

@@ -10,7 +10,7 @@ from tasks.errors import UserError
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
-STAGES = ("ingest", "validate", "clean", "split", "normalize", "augment", "train", "evaluate", "register")
+STAGES = ("ingest", "validate", "split", "clean", "normalize", "augment", "train", "evaluate", "register")
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -120,9 +120,11 @@ class Paths:
     def quarantine(self, stage: str) -> Path:
         return self.data / "quarantine" / stage
 
-    @property
-    def clean(self) -> Path:
-        return self.data / "clean"
+    def split(self, part: Part) -> Path:
+        return self.data / "split" / part
+
+    def clean(self, part: Part) -> Path:
+        return self.data / "clean" / part
 
     @property
     def cleaned(self) -> Path:
@@ -133,9 +135,6 @@ class Paths:
     def flagged(self) -> Path:
         """Copies of rows that clean kept and that somebody should look at."""
         return self.data / "flagged"
-
-    def split(self, part: Part) -> Path:
-        return self.data / "split" / part
 
     @property
     def recipe(self) -> Path:

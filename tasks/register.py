@@ -37,7 +37,7 @@ def run(config: Register, paths: Paths) -> Report:
     record = files.read_json(paths.run)
     content = _passport(paths, record, metrics)
     files.write_json(paths.passport, content)
-    sample = next(storage.read_parts(paths.split("test")))
+    sample = next(storage.read_parts(paths.clean("test")))
     candidate = VersionCandidate(metrics=metrics, verdict=verdict, passport=content, sample=sample, record=record)
     registration = register_version(config, paths, candidate)
     files.write_json(paths.registration, registration.model_dump(mode="json"))
@@ -60,8 +60,8 @@ def _passport(paths: Paths, record: dict[str, Any], metrics: dict[str, float]) -
         rows={
             "ingest": dataset.num_rows,
             "validate": _rows(files.read_json(paths.validation_report)),
-            "clean": _rows(files.read_json(paths.cleaning_report)),
             "split": files.read_json(paths.split_report)["num_rows"],
+            "clean": _rows(files.read_json(paths.cleaning_report)),
         },
         metrics=metrics,
         requirements=(*requirements(paths.model), *libraries),

@@ -64,6 +64,9 @@ def clean(paths: Paths) -> Report:
     unprotected = [entry["column"] for entry in content.get("personal", []) if entry["treatment"] == "none"]
     figures = [_kept(content)]
     figures += [f"{content['num_flagged']:,} flagged"] if content.get("num_flagged") else []
+    leaks = sum(rule["num_quarantined"] for name, rule in content["rules"].items() if name.startswith("leaked_"))
+    figures += [f"{leaks:,} leaks into train stopped"] if leaks else []
+    figures += [f"{content['num_alike']:,} rows alike under other ids"] if content.get("num_alike") else []
     if unprotected:
         figures += [f"personal data in {', '.join(unprotected[:3])}{' ...' if len(unprotected) > 3 else ''}"]
     return Report(stage="clean", figure=", ".join(figures), numbers=content)
@@ -145,5 +148,5 @@ def _kept(counts: dict[str, Any]) -> str:
 
 BY_STAGE: dict[str, Callable[[Paths], Report]] = {
     report.__name__: report
-    for report in (ingest, validate, clean, split, normalize, augment, train, evaluate, register)
+    for report in (ingest, validate, split, clean, normalize, augment, train, evaluate, register)
 }

@@ -21,6 +21,7 @@ from tasks.reports import Report
 from tasks.splitting import assigner
 from tasks.splitting.checks import check_parts
 from tasks.splitting.folds import FOLD, check_folds, num_folds, with_folds
+from tasks.splitting.key import split_key
 from tasks.splitting.shared import content_hashes, may_share, num_shared
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
@@ -35,33 +36,42 @@ class SplitCounts:
     """
 
     classes: dict[Part, Counter[str]] = field(default_factory=lambda: {part: Counter() for part in PARTS})
+    with_target: Counter[Part] = field(default_factory=Counter)
     folds: Counter[int] = field(default_factory=Counter)
     hashes: dict[Part, list[NDArray[np.uint64]]] = field(default_factory=lambda: {part: [] for part in PARTS})
 
 
 def run(config: Split, paths: Paths) -> Report:
-    """Reads clean/ and cleaned.json; leaves split/{train,validation,test}/ and split.json.
+    """Reads valid/ and dataset.json; leaves split/{train,validation,test}/ and split.json.
 
-    Raises UserError when a part would be empty, a class is missing from train, or a column of the split is of no use.
+    Raises UserError when a part would be empty, or a column of the split is of no use. Whether each part has what it
+    needs of each class is known when clean has merged spellings; here it is told.
     """
-    dataset = read_dataset(paths.cleaned)
+    dataset, read = read_dataset(paths.dataset), partial(storage.read_parts, paths.valid)
     # The column of folds would replace one of the user without a word.
     _check_names(dataset)
-    assign = assigner(config, dataset, partial(storage.read_parts, paths.clean))
+    key = split_key(config, dataset, read)
+    assign = assigner(config, dataset, key, read)
     tally = SplitCounts()
     with _part_writers(paths) as writers:
-        for chosen in parallel_map(lambda rows: _chosen(rows, assign(rows)), storage.read_parts(paths.clean)):
+        for chosen in parallel_map(lambda rows: _chosen(rows, assign(rows)), read(None)):
             for part in PARTS:
-                _count(tally, part, chosen[part], config, dataset)
-                writers[part].append(_with_bookkeeping(tally, part, chosen[part], config, dataset))
+                _count(tally, part, chosen[part], dataset)
+                # 8 bytes a row are only spent where rows of one content can be on two sides.
+                if may_share(config, dataset, key):
+                    tally.hashes[part].append(content_hashes(chosen[part], dataset))
+                # Folds are for training rows: validation and test are never learnt from.
+                rows = with_folds(chosen[part], config, dataset, key) if part == "train" else chosen[part]
+                tally.folds.update(rows[FOLD].to_list() if FOLD in rows.columns else [])
+                writers[part].append(rows)
         num_rows = {part: writers[part].num_rows for part in PARTS}
         folds = [tally.folds[number] for number in range(num_folds(config))]
         # Within the block: on a failure no part is left behind.
-        check_parts(num_rows, tally.classes, dataset, config)
+        check_parts(tally.with_target, config.kind)
         check_folds(folds, config)
     classes = {part: dict(sorted(tally.classes[part].items())) for part in PARTS}
-    content = {"num_rows": num_rows, "classes": classes, "num_shared": num_shared(tally.hashes), "folds": folds}
-    files.write_json(paths.split_report, content)
+    content = {"kind": config.kind, "key": key.names, "num_rows": num_rows, "classes": classes, "folds": folds}
+    files.write_json(paths.split_report, content | {"num_shared": num_shared(tally.hashes)})
     return reports.split(paths)
 
 
@@ -77,26 +87,12 @@ def _chosen(rows: pl.DataFrame, parts: pl.Series) -> dict[Part, pl.DataFrame]:
     return {part: rows.filter(parts == part) for part in PARTS}
 
 
-def _count(tally: SplitCounts, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset) -> None:
+def _count(tally: SplitCounts, part: Part, rows: pl.DataFrame, dataset: Dataset) -> None:
+    targets = rows[dataset.target.name].drop_nulls()
+    tally.with_target[part] += len(targets)
     if dataset.task != "regression":
         # Under another name, as polars refuses to count a column that is called `count`.
-        classes = rows[dataset.target.name].alias("value").value_counts()
-        tally.classes[part].update(dict(classes.iter_rows()))
-    # 8 bytes a row are only spent where identical rows can be on two sides.
-    if may_share(config, dataset):
-        tally.hashes[part].append(content_hashes(rows, dataset))
-
-
-def _with_bookkeeping(
-    tally: SplitCounts, part: Part, rows: pl.DataFrame, config: Split, dataset: Dataset
-) -> pl.DataFrame:
-    """The rows as they are written: those of train with their folds, which are counted."""
-    # Folds are for training rows: validation and test are never learnt from.
-    if part != "train" or not num_folds(config):
-        return rows
-    rows = with_folds(rows, config, dataset)
-    tally.folds.update(dict(rows[FOLD].value_counts().iter_rows()))
-    return rows
+        tally.classes[part].update(dict(targets.value_counts(name="num_rows").iter_rows()))
 
 
 def _check_names(dataset: Dataset) -> None:

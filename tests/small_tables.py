@@ -11,9 +11,11 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from tasks import files
 from tasks.params.config import ColumnTypeName, Role, Task
 from tasks.paths import Paths, Project
 from tasks.sources.base import Place
+from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 
 Kind = tuple[ColumnTypeName, Role]
@@ -33,6 +35,19 @@ def cut(rows: pl.DataFrame, places: Iterable[int]) -> list[pl.DataFrame]:
     """The same rows in parts; `places` are row numbers to cut before."""
     ends = [0, *sorted(place % (rows.height + 1) for place in places), rows.height]
     return [rows[start:stop] for start, stop in pairwise(ends)]
+
+
+def write_split(
+    paths: Paths,
+    train: Sequence[pl.DataFrame],
+    validation: pl.DataFrame | None = None,
+    test: pl.DataFrame | None = None,
+) -> None:
+    """What split would have left of these rows; parts that are not given have none."""
+    storage.write_parts(paths.split("train"), train)
+    storage.write_parts(paths.split("validation"), [train[0].clear() if validation is None else validation])
+    storage.write_parts(paths.split("test"), [train[0].clear() if test is None else test])
+    files.write_json(paths.split_report, {"kind": "hash"})
 
 
 def pipeline_in(root: Path) -> Paths:

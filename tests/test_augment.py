@@ -75,7 +75,7 @@ def prepared(
         write_dataset(description, described(kinds, "regression" if kinds["label"][0] == "number" else "binary"))
     kept = [*columns, *({FOLD} & {*rows.columns})]
     for part in PARTS:
-        storage.write_parts(paths.split(part), cut(rows.select(kept), places))
+        storage.write_parts(paths.clean(part), cut(rows.select(kept), places))
     normalize.run(Normalize.model_validate(settings), paths)
     return paths
 

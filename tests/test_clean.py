@@ -17,7 +17,7 @@ from tasks.params.config import Task
 from tasks.paths import Paths
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset, write_dataset
-from tests.small_tables import Kind, cut, described, image, pipeline_in
+from tests.small_tables import Kind, cut, described, image, pipeline_in, write_split
 
 COLUMNS: dict[str, Kind] = {
     "id": ("category", "id"),
@@ -41,12 +41,18 @@ def table(rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame([(str(number), *row) for number, row in enumerate(rows)], schema=SCHEMA, orient="row")
 
 
+@pytest.fixture(autouse=True)
+def _tables_too_small_to_be_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each part must have of each class is tested in tests/splitting/test_checks.py and tests/cleaning."""
+    monkeypatch.setattr(clean, "check_classes", lambda *_: None)
+
+
 def prepared(
     root: Path, parts: Sequence[pl.DataFrame], columns: dict[str, Kind] = COLUMNS, task: Task = "binary"
 ) -> Paths:
     paths = pipeline_in(root)
     write_dataset(paths.dataset, described(columns, task))
-    storage.write_parts(paths.valid, parts)
+    write_split(paths, parts)
     return paths
 
 
@@ -55,7 +61,7 @@ def taken(paths: Paths) -> pl.DataFrame:
 
 
 def kept_ids(paths: Paths) -> list[str]:
-    return storage.read_table(paths.clean)["id"].to_list()
+    return storage.read_table(paths.clean("train"))["id"].to_list()
 
 
 GOOD: list[Row] = [(1.0, "good", "red", "no"), (2.0, "bad", None, "yes"), (None, "good", "red", "no")]
@@ -69,7 +75,8 @@ def test_each_bad_row_goes_with_its_rule_and_reason(tmp_path: Path) -> None:
         (1.0, None, "red", "no"),
         (1.0, "good", "red", "no"),
     ]
-    paths = prepared(tmp_path, [table(GOOD + bad)])
+    rows = table(GOOD + bad).with_columns(id=pl.col("id").replace({"7": "0"}))
+    paths = prepared(tmp_path, [rows])
     report = clean.run(LENIENT, paths)
     assert report == reports.clean(paths)
     assert report.figure == "3 rows, 5 quarantined"
@@ -79,7 +86,7 @@ def test_each_bad_row_goes_with_its_rule_and_reason(tmp_path: Path) -> None:
         ("4", "clean", "unusable_number", "size is infinite"),
         ("5", "clean", "unusable_text", "note is blank"),
         ("6", "clean", "unusable_text", "note is blank"),
-        ("7", "clean", "duplicate", "the same values stand in an earlier row"),
+        ("0", "clean", "duplicate", "the same values stand in an earlier row"),
     ]
     assert report.numbers["rules"]["unusable_text"] == {"num_quarantined": 2, "examples": ["note is blank"]}
 
@@ -91,7 +98,7 @@ def test_pictures_that_cannot_be_decoded_go(tmp_path: Path) -> None:
     rows = pl.DataFrame({"scan": contents, "label": ["a", "b"] * 3}, schema={"scan": pl.Binary, "label": pl.String})
     paths = prepared(tmp_path, [rows], columns)
     clean.run(LENIENT, paths)
-    assert storage.read_table(paths.clean)["scan"].to_list() == [good, contents[-1]]
+    assert storage.read_table(paths.clean("train"))["scan"].to_list() == [good, contents[-1]]
     assert taken(paths)["_reason"].to_list() == [
         "scan cannot be decoded as an image (45 bytes)",
         "scan cannot be decoded as an image (0 bytes)",
@@ -100,16 +107,18 @@ def test_pictures_that_cannot_be_decoded_go(tmp_path: Path) -> None:
     ]
 
 
-def test_only_features_and_target_make_a_duplicate(tmp_path: Path) -> None:
-    columns: dict[str, Kind] = {**COLUMNS, "part": ("category", "split"), "when": ("category", "time")}
-    rows = table([GOOD[0]] * 3).with_columns(part=pl.Series(["train", "test", "test"]), when=pl.Series(["1", "1", "2"]))
+def test_only_rows_that_are_equal_in_every_column_are_one_event(tmp_path: Path) -> None:
+    columns: dict[str, Kind] = {**COLUMNS, "when": ("category", "time")}
+    rows = table([GOOD[0]] * 4).with_columns(id=pl.Series(["0", "0", "0", "3"]), when=pl.Series(["1", "1", "2", "1"]))
     paths = prepared(tmp_path, [rows], columns)
-    clean.run(LENIENT, paths)
-    assert kept_ids(paths) == ["0", "2"]
+    report = clean.run(LENIENT, paths)
+    assert kept_ids(paths) == ["0", "0", "3"]
+    assert report.numbers["num_alike"] == 2
+    assert "2 rows alike under other ids" in report.figure
 
 
 def test_duplicates_may_stay(tmp_path: Path) -> None:
-    paths = prepared(tmp_path, [table(GOOD * 2)])
+    paths = prepared(tmp_path, [table(GOOD * 2).with_columns(id=pl.lit("0"))])
     assert clean.run(Clean(duplicates="keep"), paths).figure == "6 rows, 0 quarantined"
 
 
@@ -121,7 +130,9 @@ def test_a_clean_table_leaves_an_empty_quarantine(tmp_path: Path) -> None:
 
 
 def test_more_bad_rows_than_allowed_stop_the_run_and_can_be_looked_at(tmp_path: Path) -> None:
-    paths = prepared(tmp_path, [table([*GOOD, GOOD[0], (1.0, "", "red", "no")])])
+    paths = prepared(
+        tmp_path, [table([*GOOD, GOOD[0], (1.0, "", "red", "no")]).with_columns(id=pl.col("id").replace({"3": "0"}))]
+    )
     with pytest.raises(GateError) as caught:
         clean.run(Clean(max_quarantined=0.3), paths)
     assert caught.value.exit_code == 3
@@ -139,21 +150,17 @@ def test_no_row_is_lost_and_the_first_of_equal_ones_stays_wherever_parts_are_cut
     rows: list[Row], places: list[int]
 ) -> None:
     rows = [*GOOD, *rows]
+    # Without ids, rows of the same values are one event.
+    columns = {name: kind for name, kind in COLUMNS.items() if name != "id"}
     with TemporaryDirectory() as folder:
-        paths = prepared(Path(folder), cut(table(rows), places))
+        paths = prepared(Path(folder), cut(table(rows).drop("id"), places), columns)
         numbers = clean.run(LENIENT, paths).numbers
-        kept, quarantined = storage.read_table(paths.clean), taken(paths)
-    assert numbers["num_rows_in"] == len(rows) == kept.height + quarantined.height
-    assert numbers["num_quarantined"] == quarantined.height
-    both = pl.concat([kept, quarantined.select(kept.columns)]).sort(pl.col("id").cast(pl.Int64))
-    assert both.equals(table(rows))
-    usable = [
-        (str(number), row)
-        for number, row in enumerate(rows)
-        if row[3] is not None and row[0] != float("inf") and (row[1] or "").strip()
-    ]
-    first = {row: number for number, row in reversed(usable)}
-    assert kept["id"].to_list() == sorted(first.values(), key=int)
+        kept, gone = storage.read_table(paths.clean("train")), taken(paths)
+    assert numbers["num_rows_in"] == len(rows) == kept.height + gone.height
+    assert numbers["num_quarantined"] == gone.height
+    assert sorted(map(repr, [*kept.rows(), *gone.select(kept.columns).rows()])) == sorted(map(repr, rows))
+    usable = [row for row in rows if row[3] is not None and row[0] != float("inf") and (row[1] or "").strip()]
+    assert kept.rows() == list(dict.fromkeys(usable))
 
 
 def test_rows_that_contradict_each_other_are_flagged(tmp_path: Path) -> None:
@@ -173,7 +180,7 @@ def test_rows_that_contradict_each_other_are_flagged(tmp_path: Path) -> None:
 
 def test_values_are_put_right_before_rows_are_compared(tmp_path: Path) -> None:
     rows: list[Row] = [(1.0, "good", "red", "no"), (1.0, "good ", " red", "no "), (2.0, "bad", "blue", "yes")]
-    paths = prepared(tmp_path, [table(rows)])
+    paths = prepared(tmp_path, [table(rows).with_columns(id=pl.Series(["0", "0", "2"]))])
     content = clean.run(LENIENT, paths).numbers
     assert kept_ids(paths) == ["0", "2"]
     # What goes to quarantine is as it came.
@@ -193,14 +200,14 @@ def test_spellings_of_two_classes_made_one_leave_a_binary_task(tmp_path: Path) -
     assert read_dataset(paths.cleaned).task == "multiclass"
     clean.run(Clean.model_validate({"columns": {"label": {"replace": {"no.": "no"}}}}), paths)
     assert read_dataset(paths.cleaned).task == "binary"
-    assert storage.read_table(paths.clean)["label"].to_list() == ["no", "no", "yes"]
+    assert storage.read_table(paths.clean("train"))["label"].to_list() == ["no", "no", "yes"]
 
 
 def test_numbers_in_text_become_numbers(tmp_path: Path) -> None:
     rows = table(GOOD).with_columns(colour=pl.Series(["$5", "$1,200", None]))
     paths = prepared(tmp_path, [rows])
     clean.run(LENIENT, paths)
-    assert storage.read_table(paths.clean)["colour"].to_list() == [5.0, 1200.0, None]
+    assert storage.read_table(paths.clean("train"))["colour"].to_list() == [5.0, 1200.0, None]
     colour = next(c for c in read_dataset(paths.cleaned).columns if c.name == "colour")
     assert colour.type == "number"
 
@@ -209,8 +216,8 @@ def test_impossible_values(tmp_path: Path) -> None:
     paths = prepared(tmp_path, [table(GOOD)])
     bounded = {"size": {"max": 1.5}, "colour": {"allowed": ["blue"]}}
     clean.run(Clean.model_validate({"columns": bounded}), paths)
-    assert storage.read_table(paths.clean)["size"].to_list() == [1.0, None, None]
-    assert storage.read_table(paths.clean)["colour"].to_list() == [None, None, None]
+    assert storage.read_table(paths.clean("train"))["size"].to_list() == [1.0, None, None]
+    assert storage.read_table(paths.clean("train"))["colour"].to_list() == [None, None, None]
     strict = {name: rules | {"outside": "quarantine"} for name, rules in bounded.items()}
     with pytest.raises(GateError):
         clean.run(Clean.model_validate({"columns": strict, "max_quarantined": 0.99}), paths)
@@ -265,7 +272,7 @@ def test_personal_data_are_dropped_masked_hashed_and_made_coarser(
     }
     settings = {"columns": columns, "max_quarantined": 0.5, "personal": {"k_anonymity": ["age"]}}
     content = clean.run(Clean.model_validate(settings), paths).numbers
-    kept = storage.read_table(paths.clean)
+    kept = storage.read_table(paths.clean("train"))
     assert kept.columns == ["email", "name", "age", "label"]
     assert kept["name"].to_list() == ["xxx xxxxx", "xxx xxxxx"]
     assert kept["age"].to_list() == [30.0, 40.0]
@@ -281,7 +288,12 @@ def test_personal_data_are_dropped_masked_hashed_and_made_coarser(
     quarantined = taken(paths)
     assert quarantined["age"].to_list() == [30.0]
     assert quarantined["email"][0] == kept["email"][0] != "ann@example.org"
-    for file in (*paths.clean.glob("*"), *paths.quarantine("clean").glob("*"), paths.cleaning_report, paths.cleaned):
+    for file in (
+        *paths.clean("train").glob("*"),
+        *paths.quarantine("clean").glob("*"),
+        paths.cleaning_report,
+        paths.cleaned,
+    ):
         assert not any(word in file.read_bytes() for word in (b"example.org", b"Smith", b"Bonn"))
 
 
@@ -309,13 +321,13 @@ def test_rules_that_do_not_fit_a_column_are_refused(tmp_path: Path, settings: di
     with pytest.raises(UserError) as caught:
         clean.run(Clean.model_validate(settings), paths)
     assert str(caught.value).startswith(message)
-    assert not paths.clean.exists()
+    assert not paths.clean("train").exists()
 
 
 def test_the_same_rows_leave_the_same_bytes(tmp_path: Path) -> None:
     contents = []
     for root in (tmp_path / "a", tmp_path / "b"):
-        paths = prepared(root, [table(GOOD * 2)])
+        paths = prepared(root, [table(GOOD * 2).with_columns(id=pl.lit("0"))])
         clean.run(LENIENT, paths)
         contents.append({file.relative_to(root): file.read_bytes() for file in root.rglob("*") if file.is_file()})
     assert contents[0] == contents[1]

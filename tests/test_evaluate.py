@@ -55,16 +55,16 @@ def prepared(root: Path, *, regression: bool) -> Paths:
     num_rows = {"train": 120, "validation": 40, "test": NUM_TEST}
     for seed, part in enumerate(PARTS):
         frame = rows(num_rows[part], seed, regression=regression)
-        storage.write_parts(paths.split(part), frame.iter_slices(15))
+        storage.write_parts(paths.clean(part), frame.iter_slices(15))
     files.write_json(paths.validation_report, {"num_rows": 203, "num_quarantined": 2, "expectations": [{}, {}]})
     cleaning = {
         "num_rows_in": 201,
         "num_rows_out": 200,
         "num_quarantined": 1,
         "rules": {"duplicate": {"num_quarantined": 1}},
+        "num_rows": num_rows,
     }
     files.write_json(paths.cleaning_report, cleaning)
-    files.write_json(paths.split_report, {"num_rows": num_rows})
     normalize.run(Normalize(), paths)
     augment.run(Augment(), paths)
     fit(paths, regression=regression)
@@ -117,7 +117,7 @@ def test_classes_are_judged_on_the_test_rows(classified: Paths) -> None:
     assert list(metrics) == ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"]
     assert report.figure.startswith("accuracy 0.")
     assert len(lines) == NUM_TEST
-    assert [line["actual"] for line in lines] == list(storage.read_table(classified.split("test"))["target"])
+    assert [line["actual"] for line in lines] == list(storage.read_table(classified.clean("test"))["target"])
     right = [line["actual"] == line["predicted"] for line in lines]
     assert metrics["accuracy"] == round(np.mean(right), 6)
     assert all(0.5 <= float(line["probability"]) <= 1 for line in lines)
@@ -180,7 +180,7 @@ def test_a_model_that_cannot_be_loaded_is_said(damaged: Paths) -> None:
 
 
 def test_raw_and_normalized_rows_must_be_the_same(damaged: Paths) -> None:
-    storage.write_parts(damaged.split("test"), [storage.read_table(damaged.split("test")).head(30)])
+    storage.write_parts(damaged.clean("test"), [storage.read_table(damaged.clean("test")).head(30)])
     with pytest.raises(
         UserError, match="has 30 rows and data/demo/normalized/test 40; run `modelwright run demo --from"
     ):

@@ -67,7 +67,7 @@ def train_eyes(mixed: Paths, epochs: int) -> None:
     for path in (eyes.dataset, eyes.cleaned):
         write_dataset(path, Dataset(**{**dict(dataset), "columns": columns}))
     for part in ("train", "validation", "test"):
-        storage.write_parts(eyes.split(part), storage.read_parts(mixed.split(part), ["scan", "label"]))
+        storage.write_parts(eyes.clean(part), storage.read_parts(mixed.clean(part), ["scan", "label"]))
     normalize.run(Normalize(), eyes)
     augment.run(Augment(), eyes)
     network = {"kind": "cnn", "channels": [4], "hidden": 8}
@@ -151,7 +151,7 @@ def test_the_served_model_embeds_too_in_a_clean_process(kind: str, paths: Paths,
     from mlflow.models import Model
 
     train.run(CONFIGS[kind], paths)
-    recipe, sample = read_recipe(paths.recipe), storage.read_table(paths.split("test"))
+    recipe, sample = read_recipe(paths.recipe), storage.read_table(paths.clean("test"))
     offline = evaluate.predict_test_rows(read_recipe(paths.model / "recipe.json"), paths).y_score
     np.testing.assert_array_equal(load(paths.model, recipe.spec()).predict(recipe.encode(sample)), offline)
     with package.packaged(paths.model, sample, Model()) as folder:
@@ -253,6 +253,6 @@ def test_refuses_to_change_pictures_that_are_embedded(change: Any, paths: Paths)
 def test_a_network_that_is_of_no_use_is_said_before_a_row_is_read(
     settings: Normalize, message: str, own_copy: Paths
 ) -> None:
-    shutil.rmtree(own_copy.split("train"))
+    shutil.rmtree(own_copy.clean("train"))
     with pytest.raises(UserError, match=rf"^{message}"):
         normalize.run(settings, own_copy)

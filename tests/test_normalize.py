@@ -59,7 +59,7 @@ def prepared(
     paths = pipeline_in(root)
     write_dataset(paths.cleaned, described(columns, **more))
     for part in PARTS:
-        storage.write_parts(paths.split(part), sets[part])
+        storage.write_parts(paths.clean(part), sets[part])
     return paths
 
 

@@ -30,8 +30,8 @@ FILES: dict[str, tuple[Callable[[Paths], Path], Any]] = {
             "drift": [{"sentence": "age is new"}],
         },
     ),
-    "clean": (lambda paths: paths.cleaning_report, KEPT),
     "split": (lambda paths: paths.split_report, {"num_rows": {"train": 1257, "validation": 270, "test": 270}}),
+    "clean": (lambda paths: paths.cleaning_report, KEPT),
     "normalize": (lambda paths: paths.recipe, {"features": [{}], "num_inputs": 6400}),
     "augment": (
         lambda paths: paths.augmentation_report,
@@ -50,8 +50,8 @@ FILES: dict[str, tuple[Callable[[Paths], Path], Any]] = {
 FIGURES = {
     "ingest": "1,797 rows, 2 columns",
     "validate": "1,797 rows, 0 quarantined, 2 warnings",
-    "clean": "1,790 rows, 7 quarantined",
     "split": "1,257 / 270 / 270 rows",
+    "clean": "1,790 rows, 7 quarantined",
     "normalize": "1 column, 6,400 inputs",
     "augment": "rotate, shift on the batch",
     "train": "30 epochs",

@@ -72,7 +72,7 @@ def prepared(root: Path) -> Paths:
     for path in (paths.dataset, paths.cleaned):
         write_dataset(path, dataset)
     for seed, (part, num_rows) in enumerate({"train": 60, "validation": 30, "test": 30}.items()):
-        storage.write_parts(paths.split(part), [rows(num_rows, seed)])
+        storage.write_parts(paths.clean(part), [rows(num_rows, seed)])
     pipeline = load_pipeline(root / "params.yaml", "mixed")
     normalize.run(pipeline.normalize, paths)
     augment.run(pipeline.augment, paths)
@@ -88,11 +88,13 @@ def trained(root: Path) -> Paths:
 
 
 def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
-    """What validate, clean, split and evaluate leave beside the tables."""
+    """What validate, split, clean and evaluate leave beside the tables."""
     files.write_json(paths.metrics, metrics)
     files.write_json(paths.validation_report, {"num_rows": 120, "num_quarantined": 0})
-    files.write_json(paths.cleaning_report, {"num_rows_in": 120, "num_rows_out": 120, "num_quarantined": 0})
-    files.write_json(paths.split_report, {"num_rows": {"train": 60, "validation": 30, "test": 30}})
+    num_rows = {"train": 60, "validation": 30, "test": 30}
+    files.write_json(paths.split_report, {"num_rows": num_rows})
+    cleaning = {"num_rows_in": 120, "num_rows_out": 120, "num_quarantined": 0, "num_rows": num_rows}
+    files.write_json(paths.cleaning_report, cleaning)
     files.write_text(paths.report_page, "<!doctype html>")
     files.write_bytes(paths.plots / "confusion.png", png(np.zeros((2, 2), dtype=np.uint8)))
 

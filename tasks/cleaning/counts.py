@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.paths import PARTS, Part
 from tasks.tables.quarantine import REASON, RULE
 
 NUM_EXAMPLES = 3
@@ -44,11 +45,21 @@ class CleaningCounts:
     """What each rule took out, flagged and changed, over all parts."""
 
     def __init__(self) -> None:
-        self.num_rows_in = 0
-        self.classes: set[str] = set()
+        self.num_rows = dict.fromkeys(PARTS, 0)
+        self._num_rows_in = dict.fromkeys(PARTS, 0)
+        self.classes: dict[Part, Counter[str]] = {part: Counter() for part in PARTS}
         self._quarantined = _ByRule()
         self._flagged = _ByRule()
         self._changed: dict[str, Changed] = {}
+
+    @property
+    def num_rows_in(self) -> int:
+        return sum(self._num_rows_in.values())
+
+    @property
+    def emptied(self) -> list[Part]:
+        """Parts of which no row is left."""
+        return [part for part in PARTS if self._num_rows_in[part] and not self.num_rows[part]]
 
     @property
     def num_quarantined(self) -> int:
@@ -59,9 +70,12 @@ class CleaningCounts:
         """How many rows each rule took out, in words."""
         return ", ".join(f"{rule} {count:,}" for rule, count in sorted(self._quarantined.counts.items()))
 
-    def add(self, num_rows: int, taken: pl.DataFrame, flagged: pl.DataFrame, changed: Sequence[Changed]) -> None:
-        """One more part, in its turn: the first reasons and values are the examples."""
-        self.num_rows_in += num_rows
+    def add(
+        self, part: Part, num_rows: int, taken: pl.DataFrame, flagged: pl.DataFrame, changed: Sequence[Changed]
+    ) -> None:
+        """More rows of one part, in their turn: the first reasons and values are the examples."""
+        self.num_rows[part] += num_rows - taken.height
+        self._num_rows_in[part] += num_rows
         self._quarantined.add(taken)
         self._flagged.add(flagged)
         for new in changed:
@@ -80,6 +94,7 @@ class CleaningCounts:
         return {
             "num_rows_in": self.num_rows_in,
             "num_rows_out": self.num_rows_in - self.num_quarantined,
+            "num_rows": self.num_rows,
             "num_quarantined": self.num_quarantined,
             "num_flagged": self._flagged.counts.total(),
             "num_changed": sum(column["num_changed"] for column in changed.values()),

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
+from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, empty_findings, findings_of
 from tasks.parallel import parallel_map
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import cell_sums
@@ -28,35 +28,45 @@ A duplicate agrees in all 256 bits: two different rows of a thousand million wou
 """
 
 
+_LEARNT = ("features", "features_2", "target")
+
+
 @dataclass(frozen=True)
 class RepeatedRows:
-    """Rows that repeat an earlier one, and rows that contradict another one."""
+    """Rows that repeat an earlier one in every column, and rows that contradict another one.
+
+    `num_alike`: rows that repeat an earlier one in all but the columns that are not learnt from, such as ids: events of
+    their own, as far as anybody can tell.
+    """
 
     duplicates: Findings
     conflicts: Findings
+    num_alike: int = 0
 
 
-def find_repeats(parts: Parts, dataset: Dataset) -> RepeatedRows:
-    """Rows with the same content as an earlier row; among the others all with the same features and another target.
+def find_repeats(parts: Parts, dataset: Dataset, starts: PartStarts = ALL_TRAIN) -> RepeatedRows:
+    """Rows that are equal to an earlier one in every column; among the others all with the same features and another
+    target, which are looked for among training rows alone, and for the rows that are judged on among all.
 
     The hashes lie in a file, 40 bytes a row, and are sorted a range at a time: memory stays flat as rows grow.
     """
-    features = [column.name for column in dataset.features]
-    target = dataset.target.name
-    others = [name for name in dataset.content_names if name not in features and name != target]
+    features, target = [column.name for column in dataset.features], dataset.target.name
+    others = [column.name for column in dataset.columns if column.name != target and column.name not in features]
     # On disk, so that memory stays flat: 40 bytes a row are 40 GB for a thousand million rows.
     with tempfile.TemporaryFile() as file:
         num_rows = 0
         for records in parallel_map(lambda part: _records(part, features, others, target), parts()):
             file.write(records.tobytes())
             num_rows += len(records)
-        # zip of no ranges has nothing to take apart.
-        if num_rows == 0:
-            return RepeatedRows(empty_findings(), empty_findings())
-        again, against = zip(*(_repeated(some) for some in _ranges(file, num_rows)), strict=True)
+        ranges = [_repeated(some, starts.train) for some in _ranges(file, num_rows)]
+    # zip of no ranges has nothing to take apart.
+    if not ranges:
+        return RepeatedRows(empty_findings(), empty_findings())
+    again, against, num_alike = zip(*ranges, strict=True)
     return RepeatedRows(
         _findings(again, "duplicate", "the same values stand in an earlier row"),
         _findings(against, "conflict", f"rows with the same features have another {target}"),
+        sum(num_alike),
     )
 
 
@@ -87,8 +97,9 @@ def _chunks(file: IO[bytes]) -> Iterator[NDArray[np.void]]:
         yield np.frombuffer(content, dtype=_RECORD)
 
 
-def _repeated(records: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The numbers of rows that repeat an earlier one, and of those among the rest that contradict another."""
+def _repeated(records: NDArray[np.void], first_of_train: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """The numbers of rows that repeat an earlier one, and of those among the rest that contradict another; and how many
+    of the rest differ from the one before in nothing that is learnt."""
     alike = _shares_its_key(records["features"])
     records = records[alike]
     # The last name sorts first: rows of equal features stand together, and the earliest row of equal ones comes first.
@@ -97,12 +108,20 @@ def _repeated(records: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.
     again = _as_the_one_before(records, ("features", "features_2", "target", "others"))
     # Conflicts are sought among what is left, or a duplicate would be reported twice.
     left = records[~again]
-    same_features = _as_the_one_before(left, ("features", "features_2"))
+    # What a training row says must not depend on targets of rows that are judged on.
+    learnt = left[left["row"] >= first_of_train]
+    judged = left[_is_contradicted(left) & (left["row"] < first_of_train)]
+    contradicted = np.concatenate([judged["row"], learnt["row"][_is_contradicted(learnt)]])
+    return records["row"][again], contradicted, int(_as_the_one_before(left, _LEARNT).sum())
+
+
+def _is_contradicted(records: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which of the sorted records stand beside one with the same features and another target, [N]."""
+    same_features = _as_the_one_before(records, ("features", "features_2"))
     # Each row that differs from the one before in its features begins a group.
     group = np.cumsum(~same_features)
-    other_target = same_features & ~_as_the_one_before(left, ("features", "features_2", "target"))
-    contradicted = np.isin(group, group[other_target])
-    return records["row"][again], left["row"][contradicted]
+    other_target = same_features & ~_as_the_one_before(records, _LEARNT)
+    return np.isin(group, group[other_target])
 
 
 def _shares_its_key(keys: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
+from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, empty_findings, findings_of
 from tasks.columns.base import round_significant
 from tasks.columns.quantiles import Histogram, histogram, merged
 from tasks.params.clean import Outliers
@@ -152,14 +152,16 @@ def _reason(name: str, value: float, bounds: Bounds) -> str:
     return f"{name} is {short if short != limit else repr(value)}, {side} {limit} ({bounds.method})"
 
 
-def isolated(parts: Parts, columns: Sequence[str], settings: Outliers) -> Findings:
-    """The share of the rows that stand out most, by all their numbers; of rows that tie at the limit, none.
+def isolated(parts: Parts, columns: Sequence[str], settings: Outliers, starts: PartStarts = ALL_TRAIN) -> Findings:
+    """The share of the training rows that stand out most, by all their numbers; of rows that tie at the limit, none.
+    Of the rows that are judged on, those that stand out as much.
 
-    A row's score is s(x) of an isolation forest (Liu, Ting and Zhou, 2008), in (0, 1): near 1 for rows that random cuts
-    soon leave alone, 0.5 and less for others. The forest learns from up to `MOST_ROWS` rows, those with the smallest
-    hash; a missing number becomes the column's median among them. Memory: these rows, a part, and 16 bytes a row.
+    A row's score is s(x) of an isolation forest (Liu, Ting and Zhou, 2008), in (0, 1): near 1 for rows that random
+    cuts soon leave alone, 0.5 and less for others. The forest learns from up to `MOST_ROWS` training rows, those
+    with the smallest hash; a missing number becomes the column's median among them. Memory: these rows, a part, and
+    16 bytes a row.
     """
-    known = _learning_rows(parts, columns)
+    known = _learning_rows(parts, columns, starts.train)
     # Without rows or columns there is no forest to fit.
     if known is None or known.is_empty():
         return empty_findings()
@@ -168,18 +170,19 @@ def isolated(parts: Parts, columns: Sequence[str], settings: Outliers) -> Findin
     scored = [(part[ROW].to_numpy(), _scores(forest, _matrix(part, medians))) for part in parts()]
     rows, scores = (np.concatenate(values) for values in zip(*scored, strict=True))
     # Above and not at the limit: of rows that tie there, none is better a finding than another.
-    chosen = scores > _limit(scores, settings.share)
+    chosen = scores > _limit(scores[rows >= starts.train], settings.share)
     reasons = [
         f"numbers stand apart from those of other rows (isolation forest, {score:.2f})" for score in scores[chosen]
     ]
     return findings_of(pl.Series(rows[chosen]), RULE, reasons, scores[chosen].tolist())
 
 
-def _learning_rows(parts: Parts, columns: Sequence[str]) -> pl.DataFrame | None:
+def _learning_rows(parts: Parts, columns: Sequence[str], first_of_train: int) -> pl.DataFrame | None:
     if not columns:
         return None
     sample = StableSample(MOST_ROWS)
-    for part in parts():
+    for whole in parts():
+        part = whole.filter(pl.col(ROW) >= first_of_train)
         # A salt of its own, so that the sample does not follow the hash by which `split` cuts.
         rows = part.select(columns).with_columns(row_hashes(part, columns, "isolation_forest").alias(HASH))
         sample.add(sample.wanted(rows))

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from tasks.cleaning.settings import of_type
 from tasks.columns import column_type
 from tasks.columns.base import ColumnType
 from tasks.params.clean import Clean, CleanColumn
-from tasks.tables.dataset import Dataset
+from tasks.tables.dataset import Column, Dataset
 from tasks.tables.quarantine import add_findings, no_findings
 
 
-def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFrame:
-    """Rule and reason for each row that must go, as tasks.tables.quarantine keeps them; `rows` are repaired."""
+def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean, *, is_train: bool) -> pl.DataFrame:
+    """Rule and reason for each row that must go, as tasks.tables.quarantine keeps them; `rows` are repaired.
+
+    A row without a target, or with one that is impossible, has no answer to learn or to judge by; one that cannot be
+    decoded has nothing to ask. A feature beyond its bounds is what the world may bring: such rows are not learnt from.
+    """
     target = dataset.target.name
     # First of all rules: a row without a target is of no use, whatever else is wrong with it.
     no_target = pl.when(rows[target].is_null()).then(pl.lit(f"{target} is missing"))
@@ -22,22 +28,31 @@ def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataF
         values = rows[column.name]
         reasons = column_type(column.type).faults(values, of_type(config, column))
         findings = add_findings(findings, f"unusable_{column.type}", reasons)
-        own = config.columns.get(column.name)
-        # Otherwise impossible values were made missing or clipped when values were put right.
-        if own is not None and own.outside == "quarantine":
-            findings = add_findings(findings, "impossible", _impossible(values, own))
-    return findings
+    if is_train:
+        return _with_impossible(findings, rows, (*dataset.features, dataset.target), config)
+    return _with_impossible(findings, rows, (dataset.target,), config)
 
 
 def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFrame:
     """Rule and reason for each row that stays and should be looked at, such as one with a blank image."""
-    findings = no_findings(rows.height)
+    findings = _with_impossible(no_findings(rows.height), rows, dataset.features, config)
     for column in dataset.features:
         # Most types flag nothing: a column of missing reasons a part would only cost time.
         if type(column_type(column.type)).flags is ColumnType.flags:
             continue
         reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
         findings = add_findings(findings, f"doubtful_{column.type}", reasons)
+    return findings
+
+
+def _with_impossible(
+    findings: pl.DataFrame, rows: pl.DataFrame, columns: Iterable[Column], config: Clean
+) -> pl.DataFrame:
+    """Adds the rows that a column's own bounds call impossible, where such rows are to go."""
+    for column in columns:
+        own = config.columns.get(column.name)
+        if own is not None and own.outside == "quarantine":
+            findings = add_findings(findings, "impossible", _impossible(rows[column.name], own))
     return findings
 
 

@@ -1,8 +1,8 @@
-"""The valid rows, repaired, less those that a rule has taken out: what each rule reads, and what is left at the end."""
+"""The rows of all parts, repaired, less those that a rule has taken out: what each rule reads, and what is left."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Findings, empty_findings
+from tasks.cleaning.findings import ROW, Findings, PartStarts, empty_findings
 from tasks.cleaning.row_rules import find_faults
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
+from tasks.paths import PARTS, Part
 from tasks.repair.repair import repaired
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
@@ -21,11 +22,16 @@ from tasks.tables.quarantine import REASON, RULE
 
 
 class RowsUnderRepair:
-    """One table under repair. What is found in it is kept as row numbers; rows are read again where needed."""
+    """Three tables under repair, numbered as one: test, validation, train, as `PartStarts` has them.
 
-    def __init__(self, folder: Path, dataset: Dataset, config: Clean) -> None:
+    What is found in them is kept as row numbers; rows are read again where needed.
+    """
+
+    def __init__(self, folders: Callable[[Part], Path], dataset: Dataset, config: Clean) -> None:
         self.dataset = dataset
-        self.files = storage.part_files(folder)
+        of_part = {part: storage.part_files(folders(part)) for part in reversed(PARTS)}
+        self.files = [file for files in of_part.values() for file in files]
+        self.part_of = [part for part, files in of_part.items() for _ in files]
         self._config = config
         self._starts: list[int] = [0]
         self._faults: list[Findings] = []
@@ -41,9 +47,21 @@ class RowsUnderRepair:
             yield self._left(number, rows)
 
     def part(self, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """One part put right, and as it came."""
+        """One part put right, and as it came; this with its folds, where it has any."""
         raw = storage.read_part(self.files[number])
         return repaired_rows(raw, self.dataset), raw
+
+    def training_parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """As `parts`, of the rows that are learnt from."""
+        first = self.starts.train
+        return (part.filter(pl.col(ROW) >= first) for part in self.parts(columns))
+
+    @property
+    def starts(self) -> PartStarts:
+        """Where the rows of each part begin; `find_faults` must have counted them."""
+        assert len(self._starts) == len(self.files) + 1
+        validation, train = (self._starts[self.part_of.index(part)] for part in ("validation", "train"))
+        return PartStarts(validation=validation, train=train)
 
     def find_faults(self) -> None:
         """Looks at every part once, unless a rule has read them all before."""
@@ -54,15 +72,16 @@ class RowsUnderRepair:
     def _parts_with_new_faults(self) -> Iterator[pl.DataFrame]:
         # Anew, as a reader before may have stopped half-way.
         self._starts, self._faults = [0], []
-        for rows, faults in parallel_map(self._examined, self.files):
+        for rows, faults in parallel_map(self._examined, range(len(self.files))):
             self._faults.append(_moved(faults, self._starts[-1]))
             # parallel_map keeps the order of the parts, so that each starts where the one before ends.
             self._starts.append(self._starts[-1] + rows.height)
             yield self._left(len(self._faults) - 1, rows)
 
-    def _examined(self, file: Path) -> tuple[pl.DataFrame, Findings]:
-        rows = self._repaired(None, file)
-        return rows, _sparse(find_faults(rows, self.dataset, self._config))
+    def _examined(self, number: int) -> tuple[pl.DataFrame, Findings]:
+        rows = self._repaired(None, self.files[number])
+        is_train = self.part_of[number] == "train"
+        return rows, _sparse(find_faults(rows, self.dataset, self._config, is_train=is_train))
 
     def _repaired(self, columns: Sequence[str] | None, file: Path) -> pl.DataFrame:
         return repaired_rows(storage.read_part(file, columns), self.dataset)

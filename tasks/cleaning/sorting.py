@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,6 +17,7 @@ from tasks.cleaning.table_rules import Judged
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
 from tasks.paths import Paths
+from tasks.splitting.folds import FOLD
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
 from tasks.tables.quarantine import REASON, RULE, STAGE, split_rows
@@ -31,7 +33,7 @@ class SortedPart:
     flagged: pl.DataFrame
     changed: Sequence[Changed]
     looks: PersonalSamples
-    classes: frozenset[str]
+    classes: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,21 @@ class RowSorter:
 
     def sort(self, number: int) -> SortedPart:
         """One part's rows."""
-        repaired, raw = self.rows.part(number)
+        repaired, split = self.rows.part(number)
+        # The folds of cross validation are bookkeeping: they go on with the rows that stay, and nowhere else.
+        raw, folds = split.drop(FOLD, strict=False), [split[FOLD]] if FOLD in split.columns else []
         findings = self.rows.taken_out(number)
         good, _ = split_rows(repaired, findings, "clean")
         # Quarantine holds rows as they came, so that somebody can see what was wrong in the source.
         _, taken = split_rows(self.guard.as_it_came(raw, repaired), findings, "clean")
+        is_kept = findings[RULE].is_null()
         # Last of all: rules need the values that are dropped, masked or hashed on the way out.
-        kept = self.guard.protected(good)
+        kept = self.guard.protected(good).with_columns(fold.filter(is_kept) for fold in folds)
         columns = self.rows.dataset.columns
         return SortedPart(
             num_rows=raw.height,
             # An unchanged part is copied as a file: no Parquet is written anew. One without rows has nothing to copy.
-            kept=None if raw.height and kept.equals(raw) else kept,
+            kept=None if split.height and kept.equals(split) else kept,
             taken=self.guard.protected(taken),
             flagged=self.guard.protected(self._flagged(number, repaired, findings)),
             changed=[
@@ -69,9 +74,11 @@ class RowSorter:
             looks=look(repaired, columns) if self.config.personal.report else (),
         )
 
-    def _classes(self, good: pl.DataFrame) -> frozenset[str]:
+    def _classes(self, good: pl.DataFrame) -> Counter[str]:
         dataset = self.rows.dataset
-        return frozenset() if dataset.task == "regression" else frozenset(good[dataset.target.name].unique())
+        if dataset.task == "regression":
+            return Counter()
+        return Counter(dict(good[dataset.target.name].value_counts(name="num_rows").iter_rows()))
 
     def _flagged(self, number: int, repaired: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
         """Copies of the rows that stay and should be looked at, a line for each rule that found one."""
@@ -93,14 +100,19 @@ def write_rows(sorter: RowSorter, tally: CleaningCounts, watch: Watch, paths: Pa
     """Each part: the rows that stay, those that go, and copies of those to look at; counted and watched on the way."""
     part_files = sorter.rows.files
     with (
-        storage.table_writer(paths.clean) as kept,
+        storage.table_writer(paths.clean("train")) as train,
+        storage.table_writer(paths.clean("validation")) as validation,
+        storage.table_writer(paths.clean("test")) as test,
         storage.table_writer(paths.quarantine("clean")) as quarantine,
         storage.table_writer(paths.flagged) as flagged,
     ):
+        kept_rows = {"train": train, "validation": validation, "test": test}
         # Sorted side by side and written in order, so that the tables have the same bytes each time.
-        for file, part in zip(part_files, parallel_map(sorter.sort, range(len(part_files))), strict=True):
-            tally.add(part.num_rows, part.taken, part.flagged, part.changed)
-            tally.classes |= part.classes
+        sorted_parts = parallel_map(sorter.sort, range(len(part_files)))
+        for file, name, part in zip(part_files, sorter.rows.part_of, sorted_parts, strict=True):
+            tally.add(name, part.num_rows, part.taken, part.flagged, part.changed)
+            tally.classes[name].update(part.classes)
+            kept = kept_rows[name]
             watch.add(part.looks)
             quarantine.append(part.taken)
             flagged.append(part.flagged)
@@ -110,9 +122,9 @@ def write_rows(sorter: RowSorter, tally: CleaningCounts, watch: Watch, paths: Pa
                 kept.append(part.kept)
 
 
-def with_task(dataset: Dataset, classes: set[str]) -> Dataset:
+def with_task(dataset: Dataset, classes: Iterable[str]) -> Dataset:
     """The data set with the task that is left: spellings of two classes may have been made one."""
     if dataset.task == "regression":
         return dataset
     # Two classes are binary: trainers and metrics ask the task, and not the classes.
-    return dataset.model_copy(update={"task": "multiclass" if len(classes) > 2 else "binary"})
+    return dataset.model_copy(update={"task": "multiclass" if len(set(classes)) > 2 else "binary"})

@@ -82,8 +82,8 @@ def block_text(draft: Draft) -> str:
         *_target(draft.target),
         *_columns(draft),
         "  validate: {}",
+        *_split(draft.split),
         *beside(f"  clean: {flow(draft.clean)}", draft.clean_reason),
-        *beside(f"  split: {flow(draft.split.settings)}", draft.split.reason),
         f"  normalize: {flow(choice.normalize)}",
         "  augment: {}",
         *beside("  train:", choice.reason),
@@ -94,6 +94,26 @@ def block_text(draft: Draft) -> str:
         *beside(f"    gate: {flow(choice.gate)}", f"{choice.gate_reason}: raise it to what you need"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _split(choice: SplitChoice) -> list[str]:
+    """On one line, but for a key of many columns."""
+    line = f"  split: {flow(choice.settings)}"
+    if len(line) <= WIDTH or "key" not in choice.settings:
+        return beside(line, choice.reason)
+    settings = [f"    {name}: {flow(value)}" for name, value in choice.settings.items() if name != "key"]
+    return [*beside("  split:", choice.reason), *settings, *_wrapped("    key: [", choice.settings["key"])]
+
+
+def _wrapped(start: str, names: Sequence[str]) -> list[str]:
+    """A list over several lines, cut between names: a blank within a name is its own."""
+    lines = [start]
+    for number, name in enumerate(names):
+        item = f"{scalar(name)}{', ' if number < len(names) - 1 else ']'}"
+        if len(lines[-1]) + len(item.rstrip()) > WIDTH:
+            lines.append("      ")
+        lines[-1] += item
+    return [line.rstrip() for line in lines]
 
 
 def indented(text: str, columns: int) -> str:

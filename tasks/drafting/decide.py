@@ -14,7 +14,7 @@ from tasks.drafting.leaks import find_leaks
 from tasks.drafting.missing import find_sentinels
 from tasks.drafting.model import ModelChoice, choose_model, one_picture
 from tasks.drafting.profile import Facts
-from tasks.drafting.splits import SplitChoice, choose_split, with_consequences
+from tasks.drafting.splits import SplitChoice, Splittable, choose_split, with_consequences
 from tasks.drafting.target import Classes, TargetGuess, classes_of, first_part, given_target, guess_target
 
 _TOGETHER: dict[Kind, str] = {
@@ -70,9 +70,14 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     target = _task_without(target, classes, rare)
     left = {name: count for name, count in classes.counts.items() if not _is_set_aside(name, classes, rare)}
     num_set_aside = sum(classes.counts.values()) - sum(left.values())
-    content = _content(facts, target, features, findings)
-    share_quarantined = labels.share_quarantined(facts, target.name, content, num_set_aside)
-    split = choose_split(facts, inspection.source, findings, round(facts.num_rows * (1 - share_quarantined)))
+    key = _key(facts, target, features, taken, findings)
+    share_quarantined = labels.share_quarantined(facts, target.name, key, num_set_aside)
+    rows = Splittable(
+        num_rows=round(facts.num_rows * (1 - share_quarantined)),
+        classes=left if target.task != "regression" else {},
+        key=key,
+    )
+    split = choose_split(facts, inspection.source, findings, rows)
     return Decisions(
         target=target,
         features=tuple(features),
@@ -84,19 +89,22 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     )
 
 
+def _key(
+    facts: Facts, target: TargetGuess, features: list[str], taken: Mapping[str, str], findings: list[Finding]
+) -> tuple[str, ...]:
+    """What tells rows apart now, and will whatever columns come: pictures and sounds, or the id, or all there is."""
+    media = tuple(name for name in features if facts.is_media(name))
+    # Before ids: a picture is the same under every name.
+    ids = [name for name, role in taken.items() if role == "id"]
+    ids += [finding.columns[0] for finding in findings if finding.kind == "identifier" and finding.role == "id"]
+    kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
+    return media or tuple(ids[:1]) or (*features, *kept, target.name)
+
+
 def _task_without(target: TargetGuess, classes: Classes, rare: list[Finding]) -> TargetGuess:
     """Of three classes, when one is set aside, two are left."""
     num_left = sum(not _is_set_aside(name, classes, rare) for name in classes.counts)
     return replace(target, task="binary") if target.task == "multiclass" and num_left == 2 else target
-
-
-def _content(facts: Facts, target: TargetGuess, features: list[str], findings: list[Finding]) -> list[str]:
-    """The columns that make a row what it is, as `clean` compares rows; none where the sample has not all of them."""
-    # The sample has only the sizes of files: two of one size may be two pictures.
-    if any(facts.is_media(name) for name in features):
-        return []
-    kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
-    return [*features, *kept, target.name]
 
 
 def _target(

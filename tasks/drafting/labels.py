@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -101,13 +101,14 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]
     return [Finding(kind="duplicates", columns=(), message=message)]
 
 
-def share_quarantined(facts: Facts, target: str, content: list[str], num_set_aside: int) -> float:
-    """The share of rows that `clean` will take out: the same again in what is learnt from, or without a target."""
-    # The sample alone knows of rows that are the same in what is learnt from; all rows, of those the same as a whole.
-    sample = facts.sample[content]
-    # With the target alone every row would be a repetition.
-    num_again = sample.height - sample.n_unique() if len(content) > 1 else 0
-    again = max(num_again / max(sample.height, 1), facts.profile.num_duplicates / max(facts.profile.num_compared, 1))
+def share_quarantined(facts: Facts, target: str, key: Sequence[str], num_set_aside: int) -> float:
+    """The share of rows that `clean` will take out: written down twice, ids and all, or without a target.
+
+    `key`: what tells rows apart. Where that is an id, rows that are the same but for it are events of their own; where
+    it is a picture, the sample, which has the sizes of files only, cannot tell.
+    """
+    profile = facts.profile
+    again = profile.num_duplicates / max(profile.num_compared, 1) if target in key else 0.0
     return float(np.clip(again + (facts.state(target).num_missing + num_set_aside) / facts.num_rows, 0, 1))
 
 

@@ -13,6 +13,9 @@ _SIZES = {"validation": 0.15, "test": 0.15}
 _FEW_GROUPS = 40
 """With 40 groups, 0.15 of them by hash leave a part empty in 3 of 1,000 cases (2 * 0.85 ** 40); counts never do."""
 
+_FEW_OF_A_CLASS = 40
+"""With 40 rows of a class, shares by hash leave it out of a part in 3 of 1,000 cases, as with groups."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitChoice:
@@ -26,21 +29,31 @@ class SplitChoice:
         return str(self.settings.get("kind", "hash"))
 
 
-def choose_split(facts: Facts, source: Mapping[str, Any], findings: Sequence[Finding], num_rows: int) -> SplitChoice:
-    """As the data say, else by group, else by time, else by hash. `num_rows`: about so many will be left by `clean`."""
+@dataclass(frozen=True, kw_only=True)
+class Splittable:
+    """What a split is chosen by: `num_rows` and the rows of each class that can be used, and what tells rows apart."""
+
+    num_rows: int
+    classes: Mapping[str, int]
+    key: tuple[str, ...]
+
+
+def choose_split(facts: Facts, source: Mapping[str, Any], findings: Sequence[Finding], rows: Splittable) -> SplitChoice:
+    """As the data say, else by group, else by time, else by hash of the key."""
+    given = {"validation": 0.15, "seed": 0, "key": rows.key}
     # What the publisher gave apart is the test that others report on.
     if any(key.startswith("test_") for key in source):
-        return SplitChoice(settings={"kind": "given", "validation": 0.15, "seed": 0})
-    if given := _with_role(findings, "split"):
-        return SplitChoice(settings={"kind": "given", "column": given, "validation": 0.15, "seed": 0})
+        return SplitChoice(settings={"kind": "given", **given})
+    if column := _with_role(findings, "split"):
+        return SplitChoice(settings={"kind": "given", "column": column, **given})
     # Before time: rows of one entity on both sides are a leak, an early test only a weaker one.
     if group := _with_role(findings, "group"):
-        return _by_group(facts, group, num_rows)
+        return _by_group(facts, group, rows.num_rows)
     when = _with_role(findings, "time")
     # A row without a time has no place in that order.
     if when and not facts.state(when).num_missing:
         return SplitChoice(settings={"kind": "time", **_SIZES}, reason=f"the latest rows by {when} are the test")
-    return SplitChoice(settings={**_SIZES, "seed": 0})
+    return _by_hash(rows)
 
 
 def with_consequences(findings: Iterable[Finding], choice: SplitChoice, facts: Facts) -> list[Finding]:
@@ -56,13 +69,24 @@ def with_consequences(findings: Iterable[Finding], choice: SplitChoice, facts: F
     ]
 
 
+def _by_hash(rows: Splittable) -> SplitChoice:
+    if not rows.classes or min(rows.classes.values()) >= _FEW_OF_A_CLASS:
+        return SplitChoice(settings={**_SIZES, "seed": 0, "key": rows.key})
+    rarest = min(rows.classes, key=lambda name: rows.classes[name])
+    why = f"of {rarest} there are {rows.classes[rarest]:,} rows: counts give some of each class to each part"
+    return SplitChoice(settings={**_counts(rows.num_rows), "seed": 0, "key": rows.key}, reason=why)
+
+
+def _counts(num_rows: int) -> dict[str, int]:
+    return {name: max(1, round(share * num_rows)) for name, share in _SIZES.items()}
+
+
 def _by_group(facts: Facts, group: str, num_rows: int) -> SplitChoice:
     reason = f"rows of one {group} stay together"
     if facts.state(group).num_distinct >= _FEW_GROUPS:
         return SplitChoice(settings={"kind": "group", **_SIZES, "seed": 0}, reason=reason)
-    counts = {name: max(1, round(share * num_rows)) for name, share in _SIZES.items()}
     why = f"{reason}; so few groups are cut by counts of rows, the nearest that whole groups make"
-    return SplitChoice(settings={"kind": "group", **counts, "seed": 0}, reason=why)
+    return SplitChoice(settings={"kind": "group", **_counts(num_rows), "seed": 0}, reason=why)
 
 
 def _of_group(choice: SplitChoice) -> str:

@@ -45,9 +45,7 @@ def page_of(
 
 def stations(paths: Paths, dataset: Dataset) -> list[Station]:
     """How many rows every stage let through, and what it set aside."""
-    validation, cleaning, split = map(
-        files.read_json, (paths.validation_report, paths.cleaning_report, paths.split_report)
-    )
+    validation, cleaning = files.read_json(paths.validation_report), files.read_json(paths.cleaning_report)
     valid = validation["num_rows"] - validation["num_quarantined"]
     checked = (_quarantined(validation["num_quarantined"]), f"{len(validation['expectations']):,} expectations")
     rules = [f"{rule['num_quarantined']:,} {name.replace('_', ' ')}" for name, rule in cleaning["rules"].items()]
@@ -57,18 +55,18 @@ def stations(paths: Paths, dataset: Dataset) -> list[Station]:
         Station(
             name="clean", num_rows=cleaning["num_rows_out"], notes=(_quarantined(cleaning["num_quarantined"]), *rules)
         ),
-        *(Station(name=part, num_rows=split["num_rows"][part]) for part in PARTS),
+        *(Station(name=part, num_rows=cleaning["num_rows"][part]) for part in PARTS),
     ]
 
 
 def raw_rows(paths: Paths, row_numbers: Sequence[int], num_rows: int) -> dict[int, dict[str, Any]]:
     """The test rows with these numbers as they came in, a part in memory at a time.
 
-    Raises UserError when split/test/ has not the rows that normalized/test/ has, `num_rows`.
+    Raises UserError when clean/test/ has not the rows that normalized/test/ has, `num_rows`.
     """
     rows: dict[int, dict[str, Any]] = {}
     start = 0
-    for part in storage.read_parts(paths.split("test")):
+    for part in storage.read_parts(paths.clean("test")):
         for row in row_numbers:
             if start <= row < start + part.height:
                 rows[row] = part.row(row - start, named=True)
@@ -76,7 +74,7 @@ def raw_rows(paths: Paths, row_numbers: Sequence[int], num_rows: int) -> dict[in
     # Rows are matched by their number alone, so both tables must have the same ones.
     if start != num_rows:
         raise UserError(
-            f"{paths.relative(paths.split('test'))} has {start:,} rows and {paths.relative(paths.normalized('test'))} "
+            f"{paths.relative(paths.clean('test'))} has {start:,} rows and {paths.relative(paths.normalized('test'))} "
             f"{num_rows:,}; run `modelwright run {paths.pipeline} --from normalize`"
         )
     return rows

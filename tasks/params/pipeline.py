@@ -30,8 +30,8 @@ class Pipeline(Config):
     ingest: Ingest
     # pydantic's models have attributes of these names, hence the underscores here and below.
     validate_: Validate = Field(alias="validate")
-    clean: Clean
     split: Split
+    clean: Clean
     normalize: Normalize
     augment: Augment
     train: Train

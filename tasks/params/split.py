@@ -22,6 +22,19 @@ Folds = Annotated[int, Field(ge=0, le=100), AfterValidator(_two_at_least)]
 _FOLDS = "k folds over the train rows, for cross validation: their numbers stand in `_fold`; 0 is none"
 
 
+class KeyedSplit(Config):
+    """What splits by a hash have in common: a row's part depends on its key alone."""
+
+    key: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="columns whose values decide a row's part, so that no new row or column moves it; when not given: "
+        "images and sounds, or else ids, or else all features and the target",
+    )
+    seed: int = Field(0, ge=0, description="another seed is another split")
+    folds: Folds = Field(0, description=_FOLDS)
+
+
 class SizedSplit(Config):
     """What splits that cut the rows themselves have in common."""
 
@@ -39,31 +52,27 @@ class SizedSplit(Config):
         return self
 
 
-class HashSplit(SizedSplit):
-    """Stratified by a stable hash of the row: a row never moves to another part when data grows (shares, not counts).
+class HashSplit(KeyedSplit, SizedSplit):
+    """By a stable hash of the row's key: a row never moves to another part when data grows (shares, not counts).
 
     Shares hold for each class in expectation; counts are exact, and each class gets its share of them. Identical rows
     stay together, which can move a count by some rows.
     """
 
     kind: Literal["hash"] = "hash"
-    seed: int = Field(0, ge=0, description="another seed is another split")
-    folds: Folds = Field(0, description=_FOLDS)
 
 
-class GroupSplit(SizedSplit):
+class GroupSplit(KeyedSplit, SizedSplit):
     """Rows of one group stay together: by a stable hash of the group's name, so that a group never moves.
 
     Shares are those of the groups, in expectation. Counts are of rows, as near as whole groups come, and no part is
-    empty: better where groups are few. A row without a group is one of its own.
+    empty: better where groups are few. A row without a group is one of its own, by its key.
     """
 
     kind: Literal["group"]
     column: str | None = Field(
         None, description="names each row's group; the column with the role group when not given"
     )
-    seed: int = Field(0, ge=0, description="another seed is another split")
-    folds: Folds = Field(0, description=_FOLDS)
 
 
 class TimeSplit(SizedSplit):
@@ -78,7 +87,7 @@ class TimeSplit(SizedSplit):
     )
 
 
-class GivenSplit(Config):
+class GivenSplit(KeyedSplit):
     """The data say it: a column that holds train, validation or test. Separate test files make such a column."""
 
     kind: Literal["given"]
@@ -86,10 +95,10 @@ class GivenSplit(Config):
         "split", description="names each row's part; give a column of your own the role split in ingest.columns"
     )
     validation: Share = Field(
-        0.15, description="share of the train rows that goes to validation, by hash, when the data bring no such rows"
+        0.15,
+        description="share of the train rows that goes to validation, by a hash of the key, when the data bring no "
+        "such rows",
     )
-    seed: int = Field(0, ge=0, description="another seed is another share of the train rows")
-    folds: Folds = Field(0, description=_FOLDS)
 
 
 Split = Annotated[HashSplit | GroupSplit | TimeSplit | GivenSplit, Field(discriminator="kind")]

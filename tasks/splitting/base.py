@@ -14,18 +14,12 @@ from tasks.params.config import Role
 from tasks.params.split import SizedSplit
 from tasks.paths import PARTS
 from tasks.tables.dataset import Column, Dataset
-from tasks.tables.row_hashes import row_hashes, unit_interval
 
 Read = Callable[[Sequence[str] | None], Iterator[pl.DataFrame]]
 """Reads the rows once more, a part at a time: all columns, or those that are named."""
 
 Assign = Callable[[pl.DataFrame], pl.Series]
 """Each row's part, [N] of "train", "validation" or "test"."""
-
-
-def positions(rows: pl.DataFrame, columns: Sequence[str], salt: str) -> NDArray[np.float64]:
-    """A number in [0, 1) for each row, [N]: uniform, and from these columns' values and the salt alone."""
-    return unit_interval(row_hashes(rows, columns, salt)).to_numpy()
 
 
 def named(is_test: NDArray[np.bool_], is_held_out: NDArray[np.bool_]) -> pl.Series:

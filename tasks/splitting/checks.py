@@ -1,4 +1,4 @@
-"""What a split must not leave behind: an empty part, or a class that train does not know."""
+"""What a split must not leave behind: an empty part, or a class that a part would have to know."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from tasks.errors import UserError
-from tasks.params.split import Split
 from tasks.paths import PARTS, Part
-from tasks.tables.dataset import Dataset
 
 _EMPTY: Mapping[str, str] = {
     "hash": "bring more rows, or change the shares or the seed under split",
@@ -19,44 +17,47 @@ _EMPTY: Mapping[str, str] = {
 }
 """What to do when a part has no row, by kind."""
 
-_UNKNOWN: Mapping[str, str] = {
-    "hash": "bring more rows of it, take it out of the source, or try another split.seed",
-    "group": "bring more groups with it, take it out of the source, or try another split.seed",
-    "time": "it came up late: make split.validation and split.test smaller, take it out of the source, or split "
-    "another way, such as `split: {kind: hash}`",
-    "given": "bring more rows of it, take it out of the source, or correct the column that names the parts",
+_LACKING: Mapping[str, str] = {
+    "hash": "write counts of rows in place of shares, so that each class has rows in each part "
+    "(`split: {{validation: {validation}, test: {test}}}`), or bring more rows of it",
+    "group": "bring more groups with it, or try another split.seed",
+    "time": "make split.validation or split.test larger where they lack it and smaller where train does, or split "
+    "another way, such as `split: {{kind: hash}}`",
+    "given": "bring more rows of it, or correct the column that names the parts",
 }
-"""What to do when train has no row of a class, by kind."""
+"""What to do when a part has no row of a class, by kind."""
 
 
-def check_parts(
-    num_rows: Mapping[Part, int], counts: Mapping[Part, Counter[str]], dataset: Dataset, config: Split
-) -> None:
-    """Raises UserError when a part is empty, a class is missing from train, or there is nothing to tell apart."""
+def check_parts(num_rows: Mapping[Part, int], kind: str) -> None:
+    """Raises UserError when a part is empty; `num_rows` are those that have a target."""
     # Before classes: an empty part has none, and needs another cure.
     for part in PARTS:
         if num_rows[part] == 0:
-            raise UserError(
-                f"split: no row falls into {part} ({sum(num_rows.values()):,} rows in all); {_EMPTY[config.kind]}"
-            )
-    if dataset.task != "regression":
-        _check_classes(counts, dataset.target.name, config.kind)
+            raise UserError(f"split: no row falls into {part} ({sum(num_rows.values()):,} rows in all); {_EMPTY[kind]}")
 
 
-def _check_classes(counts: Mapping[Part, Counter[str]], target: str, kind: str) -> None:
-    for class_name, num_in_all in sorted(sum(counts.values(), Counter[str]()).items()):
+def check_classes(counts: Mapping[Part, Counter[str]], target: str, kind: str) -> None:
+    """Refuses parts by which classes cannot be learnt or told apart; `counts` are rows of each class in each part.
+
+    Raises UserError when a class has one row only, when it is missing from train, and when one of two classes is
+    missing from any part: most metrics of two classes are undefined there, while those of many get by without one.
+    """
+    in_all = sum(counts.values(), Counter[str]())
+    for class_name, num_rows in sorted(in_all.items()):
         # Asked over all parts, as no seed can help such a class.
-        if num_in_all == 1:
+        if num_rows == 1:
             raise UserError(
-                f"split: class {class_name!r} of {target} has one row only, which cannot be both learnt "
-                "from and tested on; bring more rows of it, or take it out of the source"
+                f"split: class {class_name!r} of {target} has one row only, which cannot be both learnt from and "
+                f"tested on; bring more rows of it, take it out of the source, or merge it with another class: "
+                f"clean.columns.{target}.replace"
             )
-    # Sorted, so that the message names the same class in every run.
-    for class_name in sorted(set(counts["validation"]) | set(counts["test"])):
-        if class_name not in counts["train"]:
+    if len(in_all) < 2:
+        raise UserError(f"split: there is one class of {target} only; bring rows of another class")
+    for part in PARTS if len(in_all) == 2 else PARTS[:1]:
+        # Sorted, so that the message names the same class in every run.
+        for class_name in sorted(in_all.keys() - counts[part].keys()) if counts[part] else []:
+            sizes = {name: max(counts[name].total(), 1) for name in PARTS}
             raise UserError(
-                f"split: class {class_name!r} of {target} is missing from train; {_UNKNOWN[kind]}; where it is another "
-                f"spelling of a class, write clean.columns.{target}.replace"
+                f"split: class {class_name!r} of {target} is missing from {part}; {_LACKING[kind].format(**sizes)}; "
+                f"where it is another spelling of a class, write clean.columns.{target}.replace"
             )
-    if len(counts["train"]) < 2:
-        raise UserError(f"split: train holds one class of {target} only; bring rows of another class")

@@ -7,9 +7,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.errors import UserError
-from tasks.params.split import GivenSplit, GroupSplit, HashSplit, Split
-from tasks.splitting.base import positions
+from tasks.params.split import GroupSplit, KeyedSplit, Split
 from tasks.splitting.groups import group_column, group_positions
+from tasks.splitting.key import Key
 from tasks.tables.dataset import Dataset
 
 FOLD = "_fold"
@@ -19,20 +19,20 @@ where that fold is not judged on, and never judged on itself. Missing for one th
 
 def num_folds(config: Split) -> int:
     """How many folds there are; none in time, where no fold may be learnt from what came after it."""
-    return config.folds if isinstance(config, HashSplit | GroupSplit | GivenSplit) else 0
+    return config.folds if isinstance(config, KeyedSplit) else 0
 
 
-def with_folds(rows: pl.DataFrame, config: Split, dataset: Dataset) -> pl.DataFrame:
+def with_folds(rows: pl.DataFrame, config: Split, dataset: Dataset, key: Key) -> pl.DataFrame:
     """Training rows with the column `_fold`, Int8 in [0, k); as they are without folds.
 
     By a hash with a salt of its own, so that folds do not follow the positions that the parts were cut by: stratified
-    in expectation, and identical rows and rows of one group are in one fold.
+    in expectation, and rows of one key and rows of one group are in one fold.
     """
     if isinstance(config, GroupSplit) and config.folds:
         # A group is in one fold for the same reason that it is in one part.
-        places = group_positions(rows, group_column(config, dataset), dataset, f"fold {config.seed}")
-    elif isinstance(config, HashSplit | GivenSplit) and config.folds:
-        places = positions(rows, dataset.content_names, f"fold {config.seed}")
+        places = group_positions(rows, group_column(config, dataset), key, f"fold {config.seed}")
+    elif isinstance(config, KeyedSplit) and config.folds:
+        places = key.positions(rows, f"fold {config.seed}")
     else:
         return rows
     numbers = np.floor(places * config.folds).astype(np.int8)

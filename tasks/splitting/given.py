@@ -10,7 +10,8 @@ import polars as pl
 from tasks.errors import UserError
 from tasks.params.split import GivenSplit
 from tasks.paths import Part
-from tasks.splitting.base import Assign, Read, positions, refuse_feature, split_column
+from tasks.splitting.base import Assign, Read, refuse_feature, split_column
+from tasks.splitting.key import Key
 from tasks.tables.dataset import Dataset
 
 _SPELLINGS: dict[str, Part] = {
@@ -24,8 +25,8 @@ _SPELLINGS: dict[str, Part] = {
 """How a given column may name the parts, in lower case."""
 
 
-def by_given(config: GivenSplit, dataset: Dataset, read: Read) -> Assign:
-    """Each row's part as the column says; where it names no validation rows, a share of the train rows, by hash.
+def by_given(config: GivenSplit, dataset: Dataset, key: Key, read: Read) -> Assign:
+    """Each row's part as the column says; where it names no validation rows, a share of the train rows, by their key.
 
     Raises UserError when the column is missing or a feature, or a value names no part.
     """
@@ -35,13 +36,13 @@ def by_given(config: GivenSplit, dataset: Dataset, read: Read) -> Assign:
     given = (_parts_named(rows[column.name]) for rows in read([column.name]))
     if any((parts == "validation").any() for parts in given) or not config.validation:
         return lambda rows: _parts_named(rows[column.name])
-    return partial(_carved, config, dataset)
+    return partial(_carved, config, key)
 
 
-def _carved(config: GivenSplit, dataset: Dataset, rows: pl.DataFrame) -> pl.Series:
+def _carved(config: GivenSplit, key: Key, rows: pl.DataFrame) -> pl.Series:
     """Parts as given, with that share of the train rows for validation."""
     parts = _parts_named(rows[config.column])
-    places = positions(rows, dataset.content_names, str(config.seed))
+    places = key.positions(rows, str(config.seed))
     # Test rows are never touched: the source has said which ones they are.
     moves = (parts == "train") & pl.Series(np.less(places, config.validation))
     return parts.zip_with(~moves, pl.repeat("validation", rows.height, eager=True))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tasks.params.split import GivenSplit, GroupSplit, HashSplit, Split
 from tasks.paths import Part
 from tasks.splitting.groups import group_column
+from tasks.splitting.key import Key
 from tasks.splitting.times import time_column
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import row_hashes
@@ -18,12 +19,12 @@ from tasks.tables.row_hashes import row_hashes
 Hashes = Mapping[Part, Sequence[NDArray[np.uint64]]]
 
 
-def may_share(config: Split, dataset: Dataset) -> bool:
-    """Whether identical rows can be on two sides: as the data say, or by a column that is no part of their content."""
+def may_share(config: Split, dataset: Dataset, key: Key) -> bool:
+    """Whether rows of one content can be on two sides: as the data say, or by a column that is no part of it."""
     match config:
         # Identical rows have one hash, and so one part.
         case HashSplit():
-            return False
+            return not set(key.names) <= set(dataset.content_names)
         case GivenSplit():
             return True
         case GroupSplit():

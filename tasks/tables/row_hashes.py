@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 GOLDEN_RATIO = 0x9E3779B97F4A7C15
 """2**64 divided by the golden ratio, as SplitMix64 has it; it also stands for a missing value."""
 
+Keys = Callable[[pl.Series], NDArray[np.uint64]]
+"""64 bits for each cell of a column, [N]: equal for equal values, whatever equal is to mean."""
+
 _MOST_DISTINCT = 0.5
 """Share of distinct texts from which on it takes less time to hash every one of them."""
 
@@ -19,36 +22,8 @@ _POSITION_BITS = 52
 """Of a hash that become a number in [0, 1): what a float64 holds exactly."""
 
 
-def row_hashes(rows: pl.DataFrame, columns: Sequence[str], salt: str = "") -> pl.Series:
-    """64 bits of each row's values in the given columns, [N] UInt64; the columns' order does not matter."""
-    return pl.Series("hash", mixed(cell_sums(rows, columns, [salt])[0]))
-
-
-def cell_sums(rows: pl.DataFrame, columns: Sequence[str], salts: Sequence[str]) -> NDArray[np.uint64]:
-    """For each salt the sum over the columns of a hash of each cell, [len(salts), N]; rows are equal when all sums are.
-
-    Sums, so that what some columns add can be told from what all do. Cells are mixed by the last step of SplitMix64
-    (Steele, Lea and Flood, OOPSLA 2014), each column with an offset of its own; text and bytes by MD5 before that,
-    because its definition never changes. Nothing here needs to resist an attack.
-    """
-    sums = np.zeros((len(salts), rows.height), dtype=np.uint64)
-    # Sorted, so that the order of columns in the source makes no row another one.
-    for place, name in enumerate(sorted(columns)):
-        keys = _keys(rows[name])
-        for total, salt in zip(sums, salts, strict=True):
-            # The place of the column is in the offset: the same value in two columns must not be the same cell.
-            total += mixed(keys + _digest(f"{place}|{salt}".encode()))
-    return sums
-
-
-def unit_interval(hashes: pl.Series) -> pl.Series:
-    """Hashes as numbers in [0, 1)."""
-    whole = hashes.to_numpy() >> np.uint64(64 - _POSITION_BITS)
-    return pl.Series("position", whole / 2.0**_POSITION_BITS)
-
-
-def _keys(values: pl.Series) -> NDArray[np.uint64]:
-    """64 bits for each cell, [N]: equal for equal values."""
+def typed_keys(values: pl.Series) -> NDArray[np.uint64]:
+    """64 bits for each cell, [N]: equal for equal values of one type."""
     match values.dtype:
         case pl.Float64:
             # A negative zero is equal to zero, and adding zero makes it one.
@@ -61,22 +36,52 @@ def _keys(values: pl.Series) -> NDArray[np.uint64]:
         case pl.Binary:
             keys = np.array([_digest(content or b"") for content in values], dtype=np.uint64)
         case _:
-            keys = _text_keys(values.cast(pl.String))
+            return text_keys(values.cast(pl.String))
     if values.null_count():
         # Missing is a value like any other, and unlike an empty text, a zero and false.
         keys[values.is_null().to_numpy()] = GOLDEN_RATIO
     return keys
 
 
-def _text_keys(values: pl.Series) -> NDArray[np.uint64]:
-    """Texts that come often are hashed once; what a missing one gets is replaced by the caller."""
+def row_hashes(rows: pl.DataFrame, columns: Sequence[str], salt: str = "", keys: Keys = typed_keys) -> pl.Series:
+    """64 bits of each row's values in the given columns, [N] UInt64; the columns' order does not matter."""
+    return pl.Series("hash", mixed(cell_sums(rows, columns, [salt], keys)[0]))
+
+
+def cell_sums(
+    rows: pl.DataFrame, columns: Sequence[str], salts: Sequence[str], keys: Keys = typed_keys
+) -> NDArray[np.uint64]:
+    """For each salt the sum over the columns of a hash of each cell, [len(salts), N]; rows are equal when all sums are.
+
+    Sums, so that what some columns add can be told from what all do. Cells are mixed by the last step of SplitMix64
+    (Steele, Lea and Flood, OOPSLA 2014), each column with an offset by its name, so that no other column matters; text
+    and bytes by MD5 before that, because its definition never changes. Nothing here needs to resist an attack.
+    """
+    sums = np.zeros((len(salts), rows.height), dtype=np.uint64)
+    for name in sorted(columns):
+        cells = keys(rows[name])
+        for total, salt in zip(sums, salts, strict=True):
+            total += mixed(cells + _digest(f"{name}|{salt}".encode()))
+    return sums
+
+
+def unit_interval(hashes: pl.Series) -> pl.Series:
+    """Hashes as numbers in [0, 1)."""
+    whole = hashes.to_numpy() >> np.uint64(64 - _POSITION_BITS)
+    return pl.Series("position", whole / 2.0**_POSITION_BITS)
+
+
+def text_keys(values: pl.Series) -> NDArray[np.uint64]:
+    """64 bits for each text, [N]; a missing one has those of GOLDEN_RATIO. Texts that come often are hashed once."""
     present = values.fill_null("")
     # MD5 is a call of Python for each text: most columns of categories have few.
     distinct = present.unique()
     if len(distinct) > len(values) * _MOST_DISTINCT:
-        return _digests(present)
-    indices = present.cast(pl.Enum(distinct)).to_physical().to_numpy()
-    keys: NDArray[np.uint64] = _digests(distinct)[indices]
+        keys = _digests(present)
+    else:
+        keys = _digests(distinct)[present.cast(pl.Enum(distinct)).to_physical().to_numpy()]
+    if values.null_count():
+        keys[values.is_null().to_numpy()] = GOLDEN_RATIO
     return keys
 
 

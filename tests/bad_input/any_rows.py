@@ -190,4 +190,4 @@ def configs(draw: st.DrawFn, table: Table, cleans: st.SearchStrategy[Clean] = CL
     named = {name for name in ("image", "text", "audio", "number", "category") if getattr(changes, name) is not None}
     if not named <= types and not careless:
         changes = Augment()
-    return draw(cleans), TypeAdapter(Split).validate_python(settings), draw(NORMALIZES), changes
+    return TypeAdapter(Split).validate_python(settings), draw(cleans), draw(NORMALIZES), changes

@@ -64,8 +64,8 @@ def test_the_command_ends_with_one_line_and_leaves_no_data(root: Path, name: str
 
 
 def test_too_many_broken_pictures_are_a_gate_that_says_no(root: Path) -> None:
-    for number in range(10):
-        picture = huge_png() + bytes(number) if number < 2 else image([[number, 255], [7, 9]])
+    for number in range(40):
+        picture = huge_png() + bytes(number) if number < 10 else image([[number, 255], [7, 9]])
         path = root / "pictures" / "ab"[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture)
@@ -73,5 +73,5 @@ def test_too_many_broken_pictures_are_a_gate_that_says_no(root: Path) -> None:
     draft_suites(Project(root=root))
     done = modelwright(root, "run", "p", "--plain", "--to", "clean", check=False)
     assert done.returncode == 3, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("error: clean: 2 of 10 rows would go (20.0%; unusable_image 2)")
+    assert done.stderr.splitlines()[-1].startswith("error: clean: 10 of 40 rows would go (25.0%; unusable_image 10)")
     assert "Traceback" not in done.stderr

@@ -44,7 +44,7 @@ def through(root: Path, table: Table, parts: Sequence[pl.DataFrame], config: Any
     paths = pipeline_in(root)
     write_dataset(paths.dataset, table.dataset)
     storage.write_parts(paths.valid, parts)
-    stages = {"clean": clean, "split": split, "normalize": normalize, "augment": augment}
+    stages = {"split": split, "clean": clean, "normalize": normalize, "augment": augment}
     for (name, stage), settings_of in zip(stages.items(), config, strict=True):
         try:
             stage.run(settings_of, paths)
@@ -59,13 +59,13 @@ def through(root: Path, table: Table, parts: Sequence[pl.DataFrame], config: Any
 
 def conserved(paths: Paths, stage: str, num_rows: int) -> None:
     """Rows in = rows out + rows quarantined; training rows may only become more by augmentation."""
-    kept, gone = storage.count_rows(paths.clean), storage.count_rows(paths.quarantine("clean"))
-    assert kept + gone == num_rows
-    if stage in ("split", "normalize", "augment"):
-        assert sum(storage.count_rows(paths.split(part)) for part in PARTS) == kept
+    assert sum(storage.count_rows(paths.split(part)) for part in PARTS) == num_rows
+    if stage in ("clean", "normalize", "augment"):
+        kept = sum(storage.count_rows(paths.clean(part)) for part in PARTS)
+        assert kept + storage.count_rows(paths.quarantine("clean")) == num_rows
     if stage in ("normalize", "augment"):
         for part in PARTS:
-            assert storage.count_rows(paths.normalized(part)) == storage.count_rows(paths.split(part))
+            assert storage.count_rows(paths.normalized(part)) == storage.count_rows(paths.clean(part))
     if stage == "augment":
         assert storage.count_rows(paths.augmented) >= storage.count_rows(paths.normalized("train"))
 
@@ -77,12 +77,13 @@ def left(paths: Paths, stage: str) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     ids = [column.name for column in read_dataset(paths.dataset).columns if column.role == "id"]
-    if stage != "clean":
-        found["clean"] = storage.read_table(paths.clean).drop(ids, strict=False)
-        found["cleaned"] = files.read_json(paths.cleaned)
-    if stage not in ("clean", "split"):
+    if stage != "split":
         for part in PARTS:
-            found[part] = storage.read_table(paths.split(part)).drop(ids, strict=False)
+            found[f"split {part}"] = storage.read_table(paths.split(part)).drop(ids, strict=False)
+    if stage not in ("split", "clean"):
+        found["cleaned"] = files.read_json(paths.cleaned)
+        for part in PARTS:
+            found[part] = storage.read_table(paths.clean(part)).drop(ids, strict=False)
     if stage in ("augment", "done"):
         found["recipe"] = files.read_json(paths.recipe)
         for part in PARTS:
@@ -143,10 +144,10 @@ def test_ten_thousand_categories(tmp_path: Path, encode: str) -> None:
             "number": ("category", "id"),
         }
     )
-    config = (Clean(), HashSplit(), Normalize.model_validate({"category": {"encode": encode}}), Augment())
+    config = (HashSplit(), Clean(), Normalize.model_validate({"category": {"encode": encode}}), Augment())
     outcome, found = through(tmp_path, Table(dataset, rows), cut(rows, [7_000]), config)
     assert outcome == ("augment", "")
-    assert len(found["clean"]) == 20_000
+    assert sum(len(found[part]) for part in PARTS) == 20_000
 
 
 @pytest.mark.parametrize("kind", ["number", "category", "boolean", "text", "timestamp", "image", "audio"])
@@ -169,7 +170,7 @@ def test_a_column_without_any_value_is_named(tmp_path: Path, kind: Any, num_rows
             "number": ("category", "id"),
         }
     )
-    config = (Clean(duplicates="keep", max_quarantined=0.99), HashSplit(validation=3, test=3), Normalize(), Augment())
+    config = (HashSplit(validation=3, test=3), Clean(duplicates="keep", max_quarantined=0.99), Normalize(), Augment())
     (stage, said), _ = through(tmp_path, Table(dataset, rows), [rows], config)
     assert stage in ("clean", "split", "normalize")
     assert re.search(r"\bx\b|_image|_audio|_text", said) or num_rows == 1
@@ -197,7 +198,7 @@ def finished(root: Path) -> Paths:
         }
     )
     clean_config = Clean.model_validate({"category": {"case": "lower"}})
-    outcome, _ = through(root, Table(dataset, rows), [rows], (clean_config, HashSplit(), Normalize(), Augment()))
+    outcome, _ = through(root, Table(dataset, rows), [rows], (HashSplit(), clean_config, Normalize(), Augment()))
     assert outcome == ("augment", "")
     return pipeline_in(root)
 

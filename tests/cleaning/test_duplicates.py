@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.cleaning import duplicates
-from tasks.cleaning.duplicates import find_repeats
+from tasks.cleaning.duplicates import RepeatedRows, find_repeats
+from tasks.cleaning.findings import PartStarts
 from tests.small_tables import Kind, cut, described
 
 COLUMNS: dict[str, Kind] = {
-    "id": ("category", "id"),
     "size": ("number", "feature"),
     "colour": ("category", "feature"),
     "shop": ("category", "group"),
@@ -29,8 +29,7 @@ ROWS = st.tuples(
 
 def table(rows: Sequence[Row]) -> pl.DataFrame:
     frame = pl.DataFrame(rows, schema=SCHEMA, orient="row")
-    numbers = pl.Series(range(len(rows)), dtype=pl.Int64)
-    return frame.with_columns(numbers.alias("_row"), numbers.cast(pl.String).alias("id"))
+    return frame.with_columns(pl.Series("_row", range(len(rows)), dtype=pl.Int64))
 
 
 def repeats(rows: Sequence[Row], places: Sequence[int] = ()) -> tuple[list[int], list[int]]:
@@ -73,6 +72,27 @@ def test_what_is_said_of_them() -> None:
     assert repeats.duplicates.rows() == [(1, "duplicate", "the same values stand in an earlier row", None)]
     reason = "rows with the same features have another label"
     assert repeats.conflicts.rows() == [(0, "conflict", reason, None), (2, "conflict", reason, None)]
+
+
+def with_ids(ids: Sequence[str], rows: Sequence[Row]) -> RepeatedRows:
+    frame = table(rows).with_columns(id=pl.Series(ids))
+    return find_repeats(lambda: iter([frame]), described({**COLUMNS, "id": ("category", "id")}))
+
+
+def test_rows_with_ids_of_their_own_are_events_of_their_own_and_counted() -> None:
+    rows: list[Row] = [(1.0, "red", "a", "y")] * 4 + [(2.0, "red", "a", "y")]
+    repeats = with_ids(["7", "7", "8", "9", "9"], rows)
+    assert repeats.duplicates["row"].to_list() == [1]
+    # Rows 2 and 3 say what row 0 says, under other ids.
+    assert repeats.num_alike == 2
+
+
+def test_training_rows_contradict_each_other_and_not_those_that_are_judged_on() -> None:
+    rows: list[Row] = [(1.0, "red", "a", "y"), (2.0, "red", "a", "n"), (1.0, "red", "a", "n"), (2.0, "red", "a", "n")]
+    frame = table([*rows, (3.0, "red", "a", "y"), (3.0, "red", "a", "n")])
+    repeats = find_repeats(lambda: iter([frame]), DATASET, PartStarts(validation=1, train=2))
+    # Row 0 is of the test, and row 2, which contradicts it, is of train: only row 0 is told.
+    assert repeats.conflicts["row"].to_list() == [0, 4, 5]
 
 
 def test_a_table_without_rows() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -33,7 +34,7 @@ from tasks.recipe.learning import learn
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, write_dataset
 from tests.projects import REPOSITORY
-from tests.small_tables import Kind, described, pipeline_in
+from tests.small_tables import Kind, described, pipeline_in, write_split
 
 PAGE = (REPOSITORY / "docs" / "preparation.md").read_text(encoding="utf-8")
 EXAMPLE = re.compile(r"```yaml\n(?P<settings>(?:clean|normalize):.*?)```\n\n(?P<table>(?:\|[^\n]*\n)+)", re.DOTALL)
@@ -79,18 +80,25 @@ EXAMPLES = [example(match) for match in EXAMPLE.finditer(PAGE)]
 
 def after_clean(shown: Example, root: Path) -> list[str]:
     paths = pipeline_in(root)
-    numbered = shown.rows.with_columns(pl.Series("number", range(shown.rows.height)).cast(pl.String))
+    # Rows that are equal have one id, as only rows that are equal in every column are one event.
+    rows = shown.rows.rows()
+    first = [str(rows.index(row)) for row in rows]
+    numbered = shown.rows.with_columns(pl.Series("number", first))
     write_dataset(paths.dataset, described({**shown.columns, "number": ("category", "id")}))
-    storage.write_parts(paths.valid, [numbered])
+    write_split(paths, [numbered])
     settings = {"duplicates": "keep", "conflicts": "keep", "max_quarantined": 0.99, **shown.settings}
-    clean.run(Clean.model_validate(settings), paths)
-    kept, gone = storage.read_table(paths.clean), storage.read_table(paths.quarantine("clean"))
+    with patch.object(clean, "check_classes"):
+        clean.run(Clean.model_validate(settings), paths)
+    kept, gone = storage.read_table(paths.clean("train")), storage.read_table(paths.quarantine("clean"))
     flagged = storage.read_table(paths.flagged)
     name = next(iter(shown.columns))
-    found = {number: _shown(kept, name, row) for row, number in enumerate(kept["number"])}
-    found |= {number: f"{found[number]} *{rule}*" for number, rule in flagged.select("number", "_rule").rows()}
-    found |= {number: f"*{rule}*" for number, rule in gone.select("number", "_rule").rows()}
-    return [found[str(number)] for number in range(len(shown.results))]
+    left = {number: _shown(kept, name, row) for row, number in enumerate(kept["number"])}
+    left |= {number: f"{left[number]} *{rule}*" for number, rule in flagged.select("number", "_rule").rows()}
+    taken = {number: f"*{rule}*" for number, rule in gone.select("number", "_rule").rows()}
+    return [
+        left[number] if number in left and int(number) == row else taken[number] if number in taken else left[number]
+        for row, number in enumerate(first)
+    ]
 
 
 def _shown(rows: pl.DataFrame, name: str, row: int) -> str:

@@ -110,7 +110,7 @@ def test_a_suite_that_is_there_is_kept(tmp_path: Path) -> None:
 def test_test_rows_of_their_own_make_a_given_split(tmp_path: Path) -> None:
     noise(seed=1).write_csv(tmp_path / "later.csv")
     init(tmp_path, noise(), test=str(tmp_path / "later.csv"), dry_run=False)
-    assert "split: {kind: given, validation: 0.15, seed: 0}" in (tmp_path / "params.yaml").read_text()
+    assert "split: {kind: given, validation: 0.15, seed: 0, key: [" in (tmp_path / "params.yaml").read_text()
     assert ingested(Project(root=tmp_path)).num_rows == 2 * NUM_ROWS
 
 

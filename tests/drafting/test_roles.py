@@ -81,7 +81,7 @@ def test_whole_numbers_with_few_values_may_be_codes(tmp_path: Path) -> None:
 def test_a_column_that_says_train_and_test_is_the_split(tmp_path: Path) -> None:
     draft = init(tmp_path, with_column("fold", ["train", "train", "test"] * 200))
     assert columns_of_kind(draft, "given_split") == ["fold"]
-    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0}" in draft.block
+    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0, key: [" in draft.block
 
 
 def test_the_only_feature_is_kept_whatever_it_is(tmp_path: Path) -> None:

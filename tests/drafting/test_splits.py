@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from tasks.params.file import load_params
+from tasks.params.split import HashSplit
 from tests.drafting.small_tables import NUM_ROWS, init, noise, of_kind
 
 NUMBERS = range(NUM_ROWS)
@@ -43,7 +46,7 @@ def test_a_group_goes_before_time_and_that_is_said(tmp_path: Path) -> None:
 def test_time_with_gaps_says_nothing_of_some_rows(tmp_path: Path) -> None:
     gaps = pl.Series("timestamp", [None if number % 50 == 0 else SECONDS[number] for number in NUMBERS])
     draft = init(tmp_path, noise().insert_column(0, gaps))
-    assert "split: {validation: 0.15, test: 0.15, seed: 0}" in draft.block
+    assert "split: {validation: 0.15, test: 0.15, seed: 0, key: [" in draft.block
     assert "It is missing in 12 rows, so that the split goes by a hash" in of_kind(draft, "time")[0].message
 
 
@@ -51,7 +54,7 @@ def test_time_with_gaps_says_nothing_of_some_rows(tmp_path: Path) -> None:
 def test_what_the_data_say_goes_before_all(tmp_path: Path, other: pl.Series) -> None:
     fold = pl.Series("fold", ["train", "train", "test"] * 200)
     draft = init(tmp_path, noise().with_columns(other, fold))
-    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0}" in draft.block
+    assert "split: {kind: given, column: fold, validation: 0.15, seed: 0, key: [" in draft.block
     finding = (of_kind(draft, "time") + of_kind(draft, "group"))[0]
     assert "The data say which rows are for the test" in finding.message
 
@@ -60,5 +63,31 @@ def test_a_group_that_is_kept_as_the_only_feature_splits_nothing(tmp_path: Path)
     rows = pl.DataFrame({"patient_id": people(100), "outcome": ["a", "b", "a"] * 200})
     draft = init(tmp_path, rows)
     assert draft.decisions.features == ("patient_id",)
-    assert "split: {validation: 0.15, test: 0.15, seed: 0}" in draft.block
+    assert "split: {validation: 0.15, test: 0.15, seed: 0, key: [patient_id, outcome]}" in draft.block
     assert "stay together" not in of_kind(draft, "group")[0].message
+
+
+def test_the_key_is_the_id_or_the_columns_there_are(tmp_path: Path) -> None:
+    rows = noise()
+    draft = init(tmp_path, rows)
+    assert draft.decisions.split.settings["key"] == tuple(rows.columns)
+    draft = init(tmp_path, rows.with_columns(order_id=pl.Series([f"A{number:05}" for number in NUMBERS])))
+    assert draft.decisions.split.settings["key"] == ("order_id",)
+
+
+def test_a_key_of_many_columns_is_read_as_it_is_written(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(3)
+    names = [f"a  name of (some) length, {number}" for number in range(12)]
+    rows = pl.DataFrame({name: drawn.normal(size=300) for name in names}).with_columns(kind=pl.Series(["a", "b"] * 150))
+    init(tmp_path, rows, dry_run=False)
+    assert all(len(line) <= 120 for line in (tmp_path / "params.yaml").read_text().splitlines() if "name of" in line)
+    pipeline = load_params(tmp_path / "params.yaml").pipelines["mine"]
+    assert isinstance(pipeline.split, HashSplit)
+    assert pipeline.split.key == tuple(rows.columns)
+
+
+def test_a_class_of_few_rows_is_cut_by_counts(tmp_path: Path) -> None:
+    rows = noise().with_columns(outcome=pl.Series(["rare" if number % 50 == 0 else "common" for number in NUMBERS]))
+    draft = init(tmp_path, rows, target="outcome")
+    assert "validation: 90, test: 90, seed: 0" in draft.block
+    assert "of rare there are 12 rows: counts give some of each class to each part" in draft.block

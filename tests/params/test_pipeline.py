@@ -171,8 +171,8 @@ def test_a_missing_section_says_whether_it_may_be_empty() -> None:
     for section in ("split", "clean", "train"):
         del without[section]
     assert complaint(without).splitlines() == [
-        "params.yaml: pipelines.churn.clean is missing; add it (`clean: {}` takes its defaults)",
         "params.yaml: pipelines.churn.split is missing; add it (`split: {}` takes its defaults)",
+        "params.yaml: pipelines.churn.clean is missing; add it (`clean: {}` takes its defaults)",
         "params.yaml: pipelines.churn.train is missing; add it",
     ]
 

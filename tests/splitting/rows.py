@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.params.split import Split
 from tasks.splitting import assigner
+from tasks.splitting.key import split_key
 from tasks.tables.dataset import Dataset
 from tests.small_tables import Kind, described
 
@@ -56,7 +57,7 @@ def assigned(config: Split, parts: Sequence[pl.DataFrame], dataset: Dataset = DA
     def read(columns: Sequence[str] | None) -> Iterator[pl.DataFrame]:
         return (part if columns is None else part.select(columns) for part in parts)
 
-    assign = assigner(config, dataset, read)
+    assign = assigner(config, dataset, split_key(config, dataset, read), read)
     return {name: side for part in parts for name, side in zip(part["id"], assign(part), strict=True)}
 
 

@@ -73,8 +73,8 @@ def test_a_regression_has_no_classes_to_take_from() -> None:
 
 def test_identical_rows_move_a_count_rather_than_part() -> None:
     rows = rows_of([(number // 10, "a", 0, "no") for number in range(100)])
-    parts = list(assigned(HashSplit(validation=16, test=14), [rows]).values())
-    assert (parts.count("test"), parts.count("validation")) == (10, 20)
+    found = list(assigned(HashSplit(validation=16, test=14, key=("x",)), [rows]).values())
+    assert (found.count("test"), found.count("validation")) == (10, 20)
 
 
 def test_counts_that_leave_nothing_to_train_on_are_refused() -> None:

@@ -7,14 +7,14 @@ at least the probability that, on average, it gives to the rows that are said to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
+from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, empty_findings, findings_of
 from tasks.cleaning.labels.models import ClassModel, FeatureEncoder, class_numbers, fit_classes, learn_encoder
 from tasks.cleaning.labels.thumbnails import thumbnails
 from tasks.columns import column_type
@@ -33,29 +33,35 @@ _DECIMALS = 9
 """To which probabilities are rounded: the last bits depend on where in a batch a row stands."""
 
 
-def suspicious_labels(parts: Parts, dataset: Dataset, settings: CleanLabels) -> Findings:
+def suspicious_labels(
+    parts: Parts, dataset: Dataset, settings: CleanLabels, starts: PartStarts = ALL_TRAIN
+) -> Findings:
     """Rows of another class, by models of the other folds: some class has at least its average probability among rows
     that are given it, and more than the class that the row is given.
 
     The score is 1 - the probability of the given class. Folds go by a stable hash of the features, so that equal rows
     are in one fold. Only for classes, not for regression. Classes with fewer rows than folds are neither suspicious
-    nor suspected. Boosted trees judge numbers and categories, logistic regression judges text, images and sounds (as
-    pictures of 16 by 16); each learns from `MOST_ROWS` rows at most, those with the smallest hash.
+    nor suspected. All is learnt from training rows; rows that are judged on are looked at by the mean of the models,
+    none of which has seen them. Boosted trees judge numbers and categories, logistic regression judges text, images and
+    sounds (as pictures of 16 by 16); each learns from `MOST_ROWS` rows at most, those with the smallest hash.
 
     Memory: the rows that are learnt from, their matrix, a part, and 8 bytes a row and class.
     """
     assert dataset.task != "regression", "there are no classes to suspect"
-    counts, sample = _survey(parts, dataset, settings)
+    counts, sample = _survey(lambda: _of_train(parts, starts), dataset, settings)
     # Below that a fold may lack the class, and its model would never know it.
     judged = sorted(label for label, count in counts.items() if count >= settings.folds)
     # To suspect a label takes a second class that it could be.
     if len(judged) < 2 or not dataset.features:
         return empty_findings()
-    judges = _judges(sample, dataset, sorted(counts), settings)
-    rows, given, probabilities = _out_of_fold(parts, dataset, judges)
-    return _confident(
-        rows, given, probabilities, judges.classes, [label in judged for label in judges.classes], dataset.target.name
-    )
+    judges = _judges(sample, dataset, sorted(counts), settings, starts.train)
+    rows, given, probabilities = _probabilities(parts, dataset, judges)
+    thresholds = _thresholds(given, probabilities, rows >= starts.train, [label in judged for label in judges.classes])
+    return _confident(rows, given, probabilities, thresholds, judges.classes, dataset.target.name)
+
+
+def _of_train(parts: Parts, starts: PartStarts) -> Iterator[pl.DataFrame]:
+    return (part.filter(pl.col(ROW) >= starts.train) for part in parts())
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +72,27 @@ class _Judges:
     classes: list[str]
     models: Sequence[ClassModel | None]
     salt: str
+    first_of_train: int
 
     def probabilities(
         self, rows: pl.DataFrame, folds: NDArray[np.int64], given: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """[N, K], each row by the model of its fold; what no model can judge is what it is said to be."""
+        """[N, K], each training row by the model of its fold, others by the mean of all models.
+
+        What no model can judge is what it is said to be.
+        """
         # A row that no model judges is given its own class for certain, and so is never suspicious.
         probabilities = np.eye(len(self.classes))[given]
+        is_learnt = rows[ROW].to_numpy() >= self.first_of_train
         for fold, model in enumerate(self.models):
-            own = np.flatnonzero(folds == fold)
+            own = np.flatnonzero(is_learnt & (folds == fold))
             if model is not None and len(own):
                 probabilities[own] = model.probabilities(self.encoder.matrix(rows[own]), len(self.classes))
+        models = [model for model in self.models if model is not None]
+        others = np.flatnonzero(~is_learnt)
+        if models and len(others):
+            matrix = self.encoder.matrix(rows[others])
+            probabilities[others] = np.mean([one.probabilities(matrix, len(self.classes)) for one in models], axis=0)
         return np.asarray(probabilities.round(_DECIMALS))
 
 
@@ -97,7 +113,9 @@ def _survey(parts: Parts, dataset: Dataset, settings: CleanLabels) -> tuple[Coun
     return counts, [kept for kept in (sample.rows() for sample in samples) if kept is not None]
 
 
-def _judges(sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], settings: CleanLabels) -> _Judges:
+def _judges(
+    sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], settings: CleanLabels, first_of_train: int
+) -> _Judges:
     learnt = pl.concat(sample)
     # One encoder for all folds: it looks at no label.
     encoder = learn_encoder(learnt, _types(dataset))
@@ -107,16 +125,18 @@ def _judges(sample: list[pl.DataFrame], dataset: Dataset, classes: list[str], se
     fold_of = np.repeat(np.arange(len(sample)), [rows.height for rows in sample])
     others = [np.flatnonzero(fold_of != fold) for fold in range(len(sample))]
     models = [fit_classes(matrix[rows], numbers[rows], linear=encoder.linear, seed=settings.seed) for rows in others]
-    return _Judges(encoder, classes, models, _salt(settings))
+    return _Judges(encoder, classes, models, _salt(settings), first_of_train)
 
 
-def _out_of_fold(
+def _probabilities(
     parts: Parts, dataset: Dataset, judges: _Judges
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Row numbers [N], the classes that they are given [N], and the probabilities of all classes [N, K]."""
     rows, given, probabilities = [], [], []
     for part in parts():
         hashed = _hashed(part, dataset, judges.salt)
+        # A class that train does not know can be neither confirmed nor doubted.
+        hashed = hashed.filter(pl.col(dataset.target.name).is_in(judges.classes))
         numbers = class_numbers(hashed[dataset.target.name], judges.classes)
         rows.append(hashed[ROW].to_numpy())
         given.append(numbers)
@@ -128,15 +148,15 @@ def _confident(
     rows: NDArray[np.int64],
     given: NDArray[np.int64],
     probabilities: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
     classes: Sequence[str],
-    judged: Sequence[bool],
     target: str,
 ) -> Findings:
     """The rows that some other class claims, with the likeliest of such classes."""
     every_row = np.arange(len(rows))
     own = probabilities[every_row, given]
-    thresholds = [probabilities[given == number, number].mean() if fit else np.inf for number, fit in enumerate(judged)]
-    claims = (probabilities >= np.array(thresholds)) & (probabilities > own[:, None]) & np.array(judged)[given][:, None]
+    is_judged = np.isfinite(thresholds)
+    claims = (probabilities >= thresholds) & (probabilities > own[:, None]) & is_judged[given][:, None]
     suspects = np.flatnonzero(claims.any(axis=1))
     # Only among the classes that claim the row: the most probable of all may be below its threshold.
     likeliest = np.where(claims[suspects], probabilities[suspects], -1).argmax(axis=1)
@@ -146,6 +166,17 @@ def _confident(
         for row, other in zip(suspects, likeliest, strict=True)
     ]
     return findings_of(pl.Series(rows[suspects]), RULE, reasons, (1 - own[suspects]).round(_DECIMALS).tolist())
+
+
+def _thresholds(
+    given: NDArray[np.int64], probabilities: NDArray[np.float64], is_learnt: NDArray[np.bool_], judged: Sequence[bool]
+) -> NDArray[np.float64]:
+    """From which probability on a class is claimed, [K]: its mean among the training rows that are given it."""
+    means = [
+        probabilities[is_learnt & (given == number), number].mean() if is_known else np.inf
+        for number, is_known in enumerate(judged)
+    ]
+    return np.array(means)
 
 
 def _salt(settings: CleanLabels) -> str:

@@ -38,8 +38,10 @@ class Near:
     bits: Numbers
 
 
-def near_earlier(hashes: Hashes, distance: int) -> Near:
-    """Each row that differs from an earlier row which stays in at most `distance` bits in every column goes.
+def near_earlier(hashes: Hashes, distance: int, num_fixed: int = 0) -> Near:
+    """Each row that differs from an earlier row which stays in at most `distance` bits in every column.
+
+    The first `num_fixed` rows stay all the same, so that later ones are compared with every one of them.
 
     Of several such rows any may be named, always the same one. Memory: 80 bytes a row and column.
     """
@@ -48,8 +50,12 @@ def near_earlier(hashes: Hashes, distance: int) -> Near:
     _, first, group = np.unique(flat, axis=0, return_index=True, return_inverse=True)
     search = _Search(hashes, distance)
     if distance:
+        first_of_each = np.sort(first)
+        num_first = int(np.searchsorted(first_of_each, num_fixed))
+        fixed, others_of_each = first_of_each[:num_first], first_of_each[num_first:]
         # Sorted, as a row is compared with those before it.
-        search.staying(np.sort(first))
+        search.staying(fixed)
+        search.staying(search.not_near(others_of_each, fixed))
     # Rows of one hash share their fate, but that the first of them stays when no other is near.
     representative = first[group.reshape(-1)]
     repeated = representative != np.arange(len(hashes))
@@ -78,7 +84,7 @@ class _Search:
             return self._staying_of_few(rows)
         middle = len(rows) // 2
         before = self.staying(rows[:middle])
-        return np.concatenate([before, self.staying(self._not_near(rows[middle:], before))])
+        return np.concatenate([before, self.staying(self.not_near(rows[middle:], before))])
 
     def _staying_of_few(self, rows: Numbers) -> Numbers:
         hashes = self._hashes[rows]
@@ -95,7 +101,7 @@ class _Search:
                 self.other[rows[number]], self.bits[rows[number]] = rows[nearest], bits[number, nearest]
         return rows[kept]
 
-    def _not_near(self, rows: Numbers, known: Numbers) -> Numbers:
+    def not_near(self, rows: Numbers, known: Numbers) -> Numbers:
         """Those of the rows that are near to none of the known ones."""
         # One band more than bits may differ, so that one band at least agrees (pigeonhole).
         for band in range(self._distance + 1):

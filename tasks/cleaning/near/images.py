@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Findings, Parts, findings_of
+from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, findings_of
 from tasks.cleaning.near.hashes import Hashes, near_earlier
 from tasks.columns.image import pixels
 from tasks.columns.image.pixels import Frame
@@ -81,28 +81,32 @@ def _cosines() -> NDArray[np.float64]:
 
 
 RULE = "near_duplicate_image"
+LEAK = "leaked_image"
+"""The rule for a row that is learnt from and near one that is judged on."""
 
 
-def near_images(parts: Parts, columns: Sequence[str], distance: int) -> Findings:
+def near_images(parts: Parts, columns: Sequence[str], distance: int, starts: PartStarts = ALL_TRAIN) -> Findings:
     """Rows whose images differ in at most `distance` of 256 bits from those of an earlier row, in every column.
 
-    The earlier row stays, and only rows that stay are compared with: of a chain a ~ b ~ c, c stays where it is not near
-    a. Rows with a blank image, or one that cannot be read, are not judged: they have no form to compare. The score is
-    the share of bits that agree, in the column where it is least. Memory: a part, and 120 bytes a row and column.
+    The earlier row stays, and only rows that stay are compared with: of a chain a ~ b ~ c, c stays where it is not
+    near a; but rows that are judged on stay in any case. Rows with a blank image, or one that cannot be read, are
+    not judged: they have no form to compare. The score is the share of bits that agree, in the column where it is
+    least. Memory: a part, and 120 bytes a row and column.
     """
     each = [_hashed(part, columns) for part in parts()]
     rows = pl.concat([pl.Series([], dtype=pl.Int64), *(numbers for numbers, _ in each)])
     hashes = np.concatenate([np.zeros((0, len(columns), NUM_BITS // 64), dtype=np.uint64), *(own for _, own in each)])
     # The parts are held twice otherwise.
     del each
-    near = near_earlier(hashes, distance)
+    near = near_earlier(hashes, distance, int((rows < starts.train).sum()))
     what = _what(columns)
-    others = rows.gather(near.others)
+    found, others = rows.gather(near.rows), rows.gather(near.others)
     reasons = [
-        f"{what} of row {other} ({bits} of {NUM_BITS} bits differ)"
+        f"{what} of {starts.name(other)} ({bits} of {NUM_BITS} bits differ)"
         for other, bits in zip(others, near.bits, strict=True)
     ]
-    return findings_of(rows.gather(near.rows), RULE, reasons, pl.Series(1 - near.bits / NUM_BITS))
+    rules = [LEAK if starts.is_leak(row, other) else RULE for row, other in zip(found, others, strict=True)]
+    return findings_of(found, rules, reasons, pl.Series(1 - near.bits / NUM_BITS))
 
 
 def _hashed(part: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.Series, Hashes]:

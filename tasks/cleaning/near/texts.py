@@ -18,11 +18,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ROW, Findings, Parts, empty_findings, findings_of
+from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, empty_findings, findings_of
 from tasks.cleaning.near.minhash import ALONE, BandFiles, band_files, band_keys, banding, signatures
 from tasks.cleaning.near.shingles import Shingles, jaccard, shingles
 
 RULE = "near_duplicate_text"
+LEAK = "leaked_text"
+"""The rule for a row that is learnt from and near one that is judged on."""
 
 MOST_COMPARED = 64
 """Rows of one bucket that a row is compared with, the latest that stay: thousands of texts from one template, each a
@@ -31,12 +33,13 @@ bit less alike than was asked for, would take the square of their number."""
 _END = -1
 
 
-def near_texts(parts: Parts, columns: Sequence[str], similarity: float) -> Findings:
+def near_texts(parts: Parts, columns: Sequence[str], similarity: float, starts: PartStarts = ALL_TRAIN) -> Findings:
     """Rows whose texts are as alike as `similarity` (Jaccard's index) to those of an earlier row, in every column.
 
-    The earlier row stays, and only rows that stay are compared with: of a chain a ~ b ~ c, c stays where it is not like
-    a. A missing text is an empty one; rows without any text are not judged. The score is the similarity (in the column
-    where it is least) to the row that the reason names, the most similar.
+    The earlier row stays, and only rows that stay are compared with: of a chain a ~ b ~ c, c stays where it is not
+    like a; but rows that are judged on stay in any case. A missing text is an empty one; rows without any text are
+    not judged. The score is the similarity (in the column where it is least) to the row that the reason names, the
+    most similar.
 
     Memory: a part; 24 bytes a row while a band is sorted; and of rows that share a band, 8 bytes a band, besides 4 a
     bucket. Keys of bands (8 bytes a band and row) and shingles of rows that are compared are in temporary files.
@@ -51,7 +54,7 @@ def near_texts(parts: Parts, columns: Sequence[str], similarity: float) -> Findi
             bands.append(band_keys(least, how)[:, _with_text(each)])
         bands.sort_into_buckets()
         with _staying(bands.num_buckets, len(columns)) as staying:
-            findings = [_judged(part, columns, similarity, bands, staying) for part in parts()]
+            findings = [_judged(part, columns, similarity, bands, staying, starts) for part in parts()]
     return pl.concat([empty_findings(), *findings])
 
 
@@ -110,7 +113,12 @@ def _staying(num_buckets: int, num_columns: int) -> Iterator[_Staying]:
 
 
 def _judged(
-    part: pl.DataFrame, columns: Sequence[str], similarity: float, bands: BandFiles, staying: _Staying
+    part: pl.DataFrame,
+    columns: Sequence[str],
+    similarity: float,
+    bands: BandFiles,
+    staying: _Staying,
+    starts: PartStarts,
 ) -> Findings:
     """What is found among a part's rows, all earlier rows having been judged; bands are read on."""
     each = [shingles(part[column], number) for number, column in enumerate(columns)]
@@ -127,9 +135,9 @@ def _judged(
         # Bands only propose: the exact similarity decides.
         if nearest is not None and nearest[1] >= similarity:
             matches.append((rows[number], *nearest))
-        else:
+        if nearest is None or nearest[1] < similarity or rows[number] < starts.train:
             staying.add(rows[number], texts, own)
-    return _findings(matches, columns)
+    return _findings(matches, columns, starts)
 
 
 def _with_text(each: Sequence[Shingles]) -> NDArray[np.bool_]:
@@ -151,8 +159,9 @@ def _nearest(
     return staying.rows[candidates[best]], float(least[best])
 
 
-def _findings(matches: Sequence[tuple[int, int, float]], columns: Sequence[str]) -> Findings:
+def _findings(matches: Sequence[tuple[int, int, float]], columns: Sequence[str], starts: PartStarts) -> Findings:
     what = f"{columns[0]} is nearly the text" if len(columns) == 1 else f"{' and '.join(columns)} are nearly the texts"
-    reasons = [f"{what} of row {other} (similarity {alike:.2f})" for _, other, alike in matches]
+    reasons = [f"{what} of {starts.name(other)} (similarity {alike:.2f})" for _, other, alike in matches]
     rows = pl.Series([row for row, _, _ in matches], dtype=pl.Int64)
-    return findings_of(rows, RULE, reasons, [alike for _, _, alike in matches])
+    rules = [LEAK if starts.is_leak(row, other) else RULE for row, other, _ in matches]
+    return findings_of(rows, rules, reasons, [alike for _, _, alike in matches])

@@ -57,7 +57,7 @@ def changed_wav(content: bytes, settings: AugmentAudio, random: np.random.Genera
     from scipy.io import wavfile
 
     clip = decode(content)
-    assert clip is not None, "split/ holds sounds that can be decoded"
+    assert clip is not None, "clean/ holds sounds that can be decoded"
     changed = io.BytesIO()
     wavfile.write(changed, clip.rate, changed_samples(clip, settings, random))
     return changed.getvalue()

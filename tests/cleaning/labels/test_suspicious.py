@@ -143,7 +143,7 @@ def test_flipped_labels_of_texts_are_found() -> None:
 
 def test_flipped_labels_of_images_are_found() -> None:
     drawn = np.random.default_rng(2)
-    labels = [("left", "right")[number] for number in drawn.integers(0, 2, 200)]
+    labels = [("left", "right")[number] for number in drawn.integers(0, 2, 400)]
     given, wrong = flipped(labels)
     frame = numbered({"scan": [picture(drawn, label) for label in labels], "kind": given})
     findings = suspicious_labels(in_parts(frame, 64), dataset(scan="image"), THREE)

@@ -95,3 +95,17 @@ def test_many_rows_of_one_picture_go_at_once() -> None:
     near = near_earlier(np.zeros((200_000, 1, 4), dtype=np.uint64), 12)
     assert len(near.rows) == 199_999
     assert not near.others.any()
+
+
+@settings(derandomize=True, max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), num_fixed=st.integers(0, 60), distance=st.integers(0, 12))
+def test_rows_that_stay_in_any_case_are_all_compared_with(seed: int, num_fixed: int, distance: int) -> None:
+    hashes = clusters(60, 1, 6, 10, seed)
+    near = near_earlier(hashes, distance, num_fixed)
+    staying, told = list(range(num_fixed)), expected(hashes[:num_fixed], distance)
+    for row in range(num_fixed, 60):
+        if all(differing(hashes[row], hashes[other]) > distance for other in staying):
+            staying.append(row)
+        else:
+            told.append(row)
+    assert near.rows.tolist() == told

@@ -1,0 +1,140 @@
+"""What decides a row's part: the values of its key, whatever their type, and whatever other columns there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.errors import UserError, did_you_mean
+from tasks.params.split import Split, TimeSplit
+from tasks.splitting.base import Read
+from tasks.tables.dataset import Dataset
+from tasks.tables.row_hashes import row_hashes, text_keys, typed_keys, unit_interval
+
+_TELLING = 0.5
+"""Least share of distinct ids among the rows: columns with fewer hold something else, such as one value for all."""
+
+_WORDS = {"true": 1.0, "yes": 1.0, "y": 1.0, "t": 1.0, "false": 0.0, "no": 0.0, "n": 0.0, "f": 0.0}
+"""How a boolean may stand in a column that is read as text."""
+
+_LONG_WHOLE_NUMBER = r"^[+-]?\d{16,}$"
+"""A number that a float64 may not hold exactly, such as an order's: it stays the text that it is."""
+
+_INSTANT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
+_INSTANT_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+
+
+@dataclass(frozen=True)
+class Key:
+    """The columns that decide a row's part, and those that do where all of these are missing."""
+
+    names: tuple[str, ...]
+    content: tuple[str, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns that are read for it."""
+        return list(dict.fromkeys([*self.names, *self.content]))
+
+    def hashes(self, rows: pl.DataFrame, salt: str) -> pl.Series:
+        """64 bits of each row's key, [N]."""
+        hashes = key_hashes(rows, self.names, salt)
+        is_missing = rows.select(pl.all_horizontal(pl.col(self.names).is_null())).to_series()
+        if not is_missing.any():
+            return hashes
+        # All rows without a key would else have one, and go to one part.
+        return hashes.zip_with(~is_missing, key_hashes(rows, self.content, salt))
+
+    def positions(self, rows: pl.DataFrame, salt: str) -> NDArray[np.float64]:
+        """A number in [0, 1) for each row, [N]: uniform, and from the key's values and the salt alone."""
+        return unit_interval(self.hashes(rows, salt)).to_numpy()
+
+
+def split_key(config: Split, dataset: Dataset, read: Read) -> Key:
+    """What decides a row's part: the columns that `split.key` names.
+
+    Without them the columns of bytes, since a picture is the same under every name; or else the ids, where they tell
+    rows apart; or else all that makes a row what it is, which a new column changes. Raises UserError for a column that
+    is not there.
+    """
+    content = tuple(dataset.content_names)
+    if isinstance(config, TimeSplit):
+        return Key(content, content)
+    if config.key is None:
+        return Key(_contents(dataset, read) or _ids(dataset, read) or content, content)
+    known = [column.name for column in dataset.columns]
+    for name in config.key:
+        if name not in known:
+            raise UserError(
+                f"split.key: there is no column {name}{did_you_mean(name, known)}; name columns that the data have"
+            )
+    return Key(config.key, content)
+
+
+def key_hashes(rows: pl.DataFrame, columns: Sequence[str], salt: str) -> pl.Series:
+    """64 bits of these columns' values, [N]. A value counts as it is written: 7, 7.0 and `07` are one."""
+    return row_hashes(rows, columns, salt, written_keys)
+
+
+def written_keys(values: pl.Series) -> NDArray[np.uint64]:
+    """64 bits for each cell, [N], the same for a number, a boolean or an instant and for the text that says it."""
+    if values.dtype == pl.Boolean:
+        return typed_keys(values.cast(pl.Float64))
+    if values.dtype != pl.String:
+        return typed_keys(values)
+    # A text that comes often is read once.
+    distinct = values.unique()
+    keys = _keys_of_texts(distinct)
+    index = values.to_frame("text").join(
+        pl.DataFrame({"text": distinct, "index": np.arange(len(distinct))}),
+        on="text",
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )["index"]
+    chosen: NDArray[np.uint64] = keys[index.to_numpy()]
+    return chosen
+
+
+def _keys_of_texts(texts: pl.Series) -> NDArray[np.uint64]:
+    keys = text_keys(texts)
+    plain = texts.str.strip_chars()
+    for parsed in (_as_numbers(plain), _as_instants(plain)):
+        is_parsed = parsed.is_not_null().to_numpy()
+        keys[is_parsed] = typed_keys(parsed)[is_parsed]
+    return keys
+
+
+def _as_numbers(texts: pl.Series) -> pl.Series:
+    """Numbers and booleans that are written as text; missing where there is none."""
+    numbers = texts.str.to_lowercase().replace_strict(_WORDS, default=None, return_dtype=pl.Float64)
+    parsed = texts.cast(pl.Float64, strict=False)
+    # "nan" and "inf" are words here: no column of numbers holds them.
+    is_number = parsed.is_finite() & ~texts.str.contains(_LONG_WHOLE_NUMBER)
+    return numbers.zip_with(~is_number.fill_null(value=False), parsed)
+
+
+def _as_instants(texts: pl.Series) -> pl.Series:
+    """Instants as ISO 8601 has them; missing where there is none."""
+    found = pl.when(pl.col("text").str.contains(_INSTANT)).then(pl.col("text").str.replace("T", " "))
+    parsed = [found.str.to_datetime(pattern, time_unit="us", strict=False) for pattern in _INSTANT_FORMATS]
+    return texts.to_frame("text").select(pl.coalesce(parsed)).to_series()
+
+
+def _contents(dataset: Dataset, read: Read) -> tuple[str, ...]:
+    first = next(iter(read(None)), None)
+    if first is None:
+        return ()
+    return tuple(column.name for column in dataset.features if first.schema[column.name] == pl.Binary)
+
+
+def _ids(dataset: Dataset, read: Read) -> tuple[str, ...]:
+    ids = tuple(column.name for column in dataset.columns if column.role == "id")
+    if not ids:
+        return ()
+    hashes = np.concatenate([key_hashes(rows, ids, "").to_numpy() for rows in read(ids)])
+    return ids if len(np.unique(hashes)) >= _TELLING * len(hashes) else ()

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tasks.errors import UserError
+from tasks.paths import Part
+from tasks.splitting.checks import check_classes, check_parts
+
+NO, YES = {"no": 70}, {"yes": 7}
+
+
+def counts(train: dict[str, int], validation: dict[str, int], test: dict[str, int]) -> dict[Part, Counter[str]]:
+    return {"train": Counter(train), "validation": Counter(validation), "test": Counter(test)}
+
+
+def refusal(of: dict[Part, Counter[str]], kind: str = "hash") -> str:
+    with pytest.raises(UserError) as caught:
+        check_classes(of, "label", kind)
+    return str(caught.value)
+
+
+def test_parts_with_both_classes_pass() -> None:
+    check_classes(counts(NO | YES, NO | YES, NO | YES), "label", "hash")
+
+
+@pytest.mark.parametrize("lacking", ["train", "validation", "test"])
+def test_one_of_two_classes_is_in_every_part(lacking: str) -> None:
+    parts = {part: NO | (YES if part != lacking else {}) for part in ("train", "validation", "test")}
+    message = refusal(counts(**parts))
+    assert message.startswith(
+        f"split: class 'yes' of label is missing from {lacking}; write counts of rows in place of"
+    )
+    assert "where it is another spelling of a class, write clean.columns.label.replace" in message
+
+
+def test_of_many_classes_train_has_all_and_the_test_need_not() -> None:
+    check_classes(counts(NO | YES | {"perhaps": 2}, NO | YES, NO | YES), "label", "hash")
+    assert "class 'perhaps' of label is missing from train" in refusal(
+        counts(NO | YES, NO | YES, NO | YES | {"perhaps": 2})
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "cure"),
+    [
+        ("hash", "`split: {validation: 77, test: 70}`"),
+        ("group", "bring more groups with it, or try another split.seed"),
+        ("time", "such as `split: {kind: hash}`"),
+        ("given", "correct the column that names the parts"),
+    ],
+)
+def test_the_cure_is_that_of_the_kind(kind: str, cure: str) -> None:
+    assert cure in refusal(counts(NO | YES, NO | YES, NO), kind)
+
+
+def test_a_class_of_one_row() -> None:
+    message = refusal(counts(NO | {"yes": 1}, NO, NO))
+    assert message.startswith("split: class 'yes' of label has one row only, which cannot be both learnt from and")
+
+
+def test_one_class_only() -> None:
+    assert refusal(counts(NO, NO, NO)) == "split: there is one class of label only; bring rows of another class"
+
+
+def test_an_empty_part() -> None:
+    with pytest.raises(UserError, match=r"split: no row falls into test \(12 rows in all\); bring more rows"):
+        check_parts({"train": 10, "validation": 2, "test": 0}, "hash")

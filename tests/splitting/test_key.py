@@ -1,0 +1,141 @@
+"""A row's part depends on its key alone: rows, columns, types, roles and categories may change around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.errors import UserError
+from tasks.params.split import GroupSplit, HashSplit
+from tasks.splitting.hashed import spread
+from tasks.splitting.key import key_hashes, split_key, written_keys
+from tests.small_tables import Kind, described
+from tests.splitting.rows import COLUMNS, DATASET, assigned, many, tables
+
+KEYED = HashSplit(key=("x", "who"), validation=0.3, test=0.3)
+
+
+def read_of(rows: pl.DataFrame) -> Any:
+    def read(columns: Sequence[str] | None) -> Iterator[pl.DataFrame]:
+        yield rows if columns is None else rows.select(columns)
+
+    return read
+
+
+def test_ids_that_tell_rows_apart_are_the_key() -> None:
+    rows = many(60)
+    assert split_key(HashSplit(), DATASET, read_of(rows)).names == ("id",)
+    assert split_key(HashSplit(key=("x",)), DATASET, read_of(rows)).names == ("x",)
+
+
+def test_what_is_left_out_as_an_id_and_is_the_same_everywhere_is_no_key() -> None:
+    rows = many(60).with_columns(id=pl.lit("all"))
+    assert split_key(HashSplit(), DATASET, read_of(rows)).names == (
+        "x",
+        "who",
+        "when",
+        "label",
+    )
+
+
+def test_a_picture_is_the_same_under_every_name() -> None:
+    columns: dict[str, Kind] = {
+        "path": ("category", "id"),
+        "scan": ("image", "feature"),
+        "label": ("category", "target"),
+    }
+    rows = pl.DataFrame({"path": ["a", "b"], "scan": [b"same", b"same"], "kind": ["x", "y"]})
+    assert split_key(HashSplit(), described(columns), read_of(rows)).names == ("scan",)
+
+
+def test_rows_without_a_key_are_rows_of_their_own() -> None:
+    rows = many(300).with_columns(id=pl.when(pl.col("x") < 200).then(None).otherwise("id"))
+    parts = assigned(HashSplit(key=("id",), test=0.3), [rows.with_columns(id=pl.int_range(pl.len()).cast(pl.String))])
+    key = split_key(HashSplit(key=("id",)), DATASET, read_of(rows))
+    assert len(np.unique(key.positions(rows, "0"))) == 300
+    assert len(set(parts.values())) == 3
+
+
+def test_a_key_that_is_not_there() -> None:
+    with pytest.raises(UserError, match=r"split.key: there is no column wo; did you mean who\?"):
+        split_key(HashSplit(key=("wo",)), DATASET, read_of(many(9)))
+
+
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=tables, more=tables, with_ids=st.booleans())
+def test_no_new_row_column_or_category_moves_anybody(rows: pl.DataFrame, more: pl.DataFrame, with_ids: bool) -> None:
+    config = HashSplit(validation=0.3, test=0.3) if with_ids else KEYED
+    before = assigned(config, [rows])
+    strange = more.with_columns(id=pl.col("id") + "new", label=pl.lit("never seen"), who=pl.lit("new"))
+    wider = pl.concat([strange, rows]).with_columns(aaa=pl.lit("new column"), zzz=pl.lit(1.0))
+    dataset = described({**COLUMNS, "aaa": ("category", "feature"), "zzz": ("number", "id")})
+    if with_ids:
+        dataset = described({**COLUMNS, "aaa": ("category", "feature"), "zzz": ("number", "feature")})
+    assert assigned(config, [wider], dataset).items() >= before.items()
+
+
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=tables)
+def test_another_type_or_role_of_a_column_moves_nobody(rows: pl.DataFrame) -> None:
+    before = assigned(KEYED, [rows])
+    as_text = rows.with_columns(x=pl.col("x").cast(pl.Int64).cast(pl.String))
+    other = described(
+        {**COLUMNS, "x": ("category", "feature"), "label": ("category", "feature"), "who": ("text", "target")}
+    )
+    assert assigned(KEYED, [as_text], other) == before
+
+
+def test_the_group_may_change_its_type() -> None:
+    numbers = many(200).with_columns(who=pl.col("who").str.slice(1).cast(pl.Float64))
+    texts = numbers.with_columns(who=pl.col("who").cast(pl.Int64).cast(pl.String))
+    config = GroupSplit(kind="group")
+    assert assigned(config, [numbers]) == assigned(config, [texts])
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        (pl.Series([7.0, -0.5, 0.1, 1e22, None]), pl.Series(["7", "-0.50", ".1", "1e22", None])),
+        (pl.Series([True, False, None]), pl.Series(["Yes", "n", None])),
+        (pl.Series([True, False, None]), pl.Series([1.0, 0.0, None])),
+        (
+            pl.Series([datetime(2024, 2, 29), datetime(2024, 2, 29, 12, 30, 1)]),
+            pl.Series(["2024-02-29", "2024-02-29T12:30:01"]),
+        ),
+    ],
+)
+def test_a_value_counts_as_it_is_written(typed: pl.Series, written: pl.Series) -> None:
+    assert (written_keys(typed.rename("a")) == written_keys(written.rename("a"))).all()
+
+
+def test_long_whole_numbers_and_words_are_told_apart() -> None:
+    texts = ["9007199254740993", "9007199254740992", "nan", "inf", "", "-", "1_0", "10", None]
+    assert len(np.unique(written_keys(pl.Series("a", texts)))) == len(texts)
+
+
+def test_a_key_is_the_same_for_ever() -> None:
+    rows = pl.DataFrame({"name": ["a", None], "size": [1.5, 2.0]})
+    assert key_hashes(rows, ["name", "size"], "0").to_list() == [1_295_342_589_280_683_109, 13_727_561_232_574_316_223]
+
+
+@settings(derandomize=True, max_examples=100, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 50), min_size=1, max_size=8),
+    total=st.integers(1, 60),
+)
+def test_rows_are_spread_over_the_classes(counts: list[int], total: int) -> None:
+    most = np.maximum(np.array(counts) - 2, 0)
+    wanted = np.bincount(np.arange(min(total, sum(counts))) % len(counts), minlength=len(counts))
+    rows = spread(wanted, most)
+    assert (rows <= most).all()
+    assert (rows >= 0).all()
+    assert rows.sum() == min(wanted.sum(), most.sum())
+    if wanted.sum() >= len(counts):
+        assert (rows[most > 0] > 0).all()

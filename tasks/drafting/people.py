@@ -28,6 +28,8 @@ _BIRTH_WORDS = frozenset("birth birthdate birthday born dob".split())  # noqa: S
 
 FEWEST_ENTITIES = 3
 """As many as there are parts, none of which may be without one."""
+_FEW_ENTITIES = 20
+"""From as many on, a word that repeats is rather a name than a kind."""
 _EPOCH = (6e8, 2.5e9)
 """Seconds since 1970 from 1989 to 2049."""
 _SEXES = (("male", "female"), ("m", "f"), ("man", "woman"), ("men", "women"))
@@ -70,6 +72,8 @@ def find_entities(facts: Facts, skip: Collection[str]) -> list[Finding]:
         return []
     # A named entity is taken as it comes; of mere codes the finest groups keep the most rows apart.
     best = max(candidates, key=lambda name: facts.state(name).num_distinct) if not named else candidates[0]
+    if _may_be_kinds(facts, best):
+        return [_doubtful_group(facts, best)]
     return [group_finding(facts, best, [name for name in (*named, *coded) if name != best])]
 
 
@@ -83,6 +87,22 @@ def group_finding(facts: Facts, name: str, others: Collection[str] = ()) -> Find
         f"each: left out as a feature.{also}"
     )
     return Finding(kind="group", columns=(name,), message=message, role="group")
+
+
+def _doubtful_group(facts: Facts, name: str) -> Finding:
+    values = listed(sorted(str(value) for value in facts.state(name).counts or ()))
+    message = (
+        f"{name} may say whose rows these are, but with {facts.state(name).num_distinct} values ({values}) it is taken "
+        "for a feature; where rows of one of them belong together, give it the role group."
+    )
+    return Finding(kind="group", columns=(name,), message=message, proposal="role: group")
+
+
+def _may_be_kinds(facts: Facts, name: str) -> bool:
+    """Few words without a number, under a name that speaks of no id: kinds of devices rather than devices."""
+    values = [str(value) for value in facts.state(name).counts or ()]
+    is_few = 0 < len(values) < _FEW_ENTITIES
+    return is_few and not ID_WORDS & set(words(name)) and not any(sign.isdigit() for value in values for sign in value)
 
 
 def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:

@@ -90,3 +90,24 @@ def test_columns_without_names_are_told(tmp_path: Path) -> None:
     noise().write_csv(file, include_header=False)
     draft = init_pipeline(project_in(tmp_path), "mine", str(file), dry_run=True)
     assert "called column_1, column_2, column_3, column_4" in of_kind(draft, "no_header")[0].message
+
+
+def test_kinds_of_devices_are_a_feature_and_may_be_a_group(tmp_path: Path) -> None:
+    kinds = pl.Series("device", [("mobile", "desktop", "tablet")[number % 3] for number in NUMBERS])
+    draft = init(tmp_path, noise().insert_column(0, kinds))
+    assert draft.decisions.role("device") == "feature"
+    assert "split: {validation: 0.15" in draft.block
+    (finding,) = of_kind(draft, "group")
+    assert finding.message.startswith(
+        "device may say whose rows these are, but with 3 values (desktop, mobile, tablet)"
+    )
+    assert "role: group" in draft.block
+
+
+@pytest.mark.parametrize(
+    "names", [["D1", "D2", "D3"], [f"device {'abcdefghijklmnopqrstuvwxyz'[n]}" for n in range(24)]]
+)
+def test_numbered_devices_and_many_names_are_groups(tmp_path: Path, names: list[str]) -> None:
+    devices = pl.Series("device", [names[number % len(names)] for number in NUMBERS])
+    draft = init(tmp_path, noise().insert_column(0, devices))
+    assert draft.decisions.role("device") == "group"

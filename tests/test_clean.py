@@ -56,6 +56,15 @@ def prepared(
     return paths
 
 
+def trimmed(row: Row) -> Row:
+    """As clean leaves it: text has no blanks at its ends."""
+    return (row[0], row[1].strip() if row[1] is not None else None, *row[2:])
+
+
+def has_a_value(row: Row) -> bool:
+    return row[0] is not None or bool((row[1] or "").strip()) or row[2] is not None
+
+
 def taken(paths: Paths) -> pl.DataFrame:
     return storage.read_table(paths.quarantine("clean"))
 
@@ -71,8 +80,8 @@ def test_each_bad_row_goes_with_its_rule_and_reason(tmp_path: Path) -> None:
     bad: list[Row] = [
         (1.0, "good", "red", None),
         (float("-inf"), "bad", "red", "no"),
-        (1.0, " \n ", "red", "no"),
-        (1.0, None, "red", "no"),
+        (None, " \n ", None, "no"),
+        (None, None, None, "no"),
         (1.0, "good", "red", "no"),
     ]
     rows = table(GOOD + bad).with_columns(id=pl.col("id").replace({"7": "0"}))
@@ -84,11 +93,11 @@ def test_each_bad_row_goes_with_its_rule_and_reason(tmp_path: Path) -> None:
     assert taken(paths).select("id", "_stage", "_rule", "_reason").rows() == [
         ("3", "clean", "missing_target", "label is missing"),
         ("4", "clean", "unusable_number", "size is infinite"),
-        ("5", "clean", "unusable_text", "note is blank"),
-        ("6", "clean", "unusable_text", "note is blank"),
+        ("5", "clean", "nothing_present", "no feature has a value"),
+        ("6", "clean", "nothing_present", "no feature has a value"),
         ("0", "clean", "duplicate", "the same values stand in an earlier row"),
     ]
-    assert report.numbers["rules"]["unusable_text"] == {"num_quarantined": 2, "examples": ["note is blank"]}
+    assert report.numbers["rules"]["nothing_present"]["num_quarantined"] == 2
 
 
 def test_pictures_that_cannot_be_decoded_go(tmp_path: Path) -> None:
@@ -131,13 +140,13 @@ def test_a_clean_table_leaves_an_empty_quarantine(tmp_path: Path) -> None:
 
 def test_more_bad_rows_than_allowed_stop_the_run_and_can_be_looked_at(tmp_path: Path) -> None:
     paths = prepared(
-        tmp_path, [table([*GOOD, GOOD[0], (1.0, "", "red", "no")]).with_columns(id=pl.col("id").replace({"3": "0"}))]
+        tmp_path, [table([*GOOD, GOOD[0], (None, "", None, "no")]).with_columns(id=pl.col("id").replace({"3": "0"}))]
     )
     with pytest.raises(GateError) as caught:
         clean.run(Clean(max_quarantined=0.3), paths)
     assert caught.value.exit_code == 3
     assert str(caught.value) == (
-        "clean: 2 of 5 rows would go (40.0%; duplicate 1, unusable_text 1), more than clean.max_quarantined = 30.0%; "
+        "clean: 2 of 5 rows would go (40.0%; duplicate 1, nothing_present 1), more than clean.max_quarantined = 30.0%; "
         "look at them in data/p/quarantine/clean, then mend the source or raise the limit"
     )
     assert taken(paths).height == 2
@@ -158,8 +167,10 @@ def test_no_row_is_lost_and_the_first_of_equal_ones_stays_wherever_parts_are_cut
         kept, gone = storage.read_table(paths.clean("train")), taken(paths)
     assert numbers["num_rows_in"] == len(rows) == kept.height + gone.height
     assert numbers["num_quarantined"] == gone.height
-    assert sorted(map(repr, [*kept.rows(), *gone.select(kept.columns).rows()])) == sorted(map(repr, rows))
-    usable = [row for row in rows if row[3] is not None and row[0] != float("inf") and (row[1] or "").strip()]
+    assert sorted(map(repr, map(trimmed, [*kept.rows(), *gone.select(kept.columns).rows()]))) == sorted(
+        map(repr, map(trimmed, rows))
+    )
+    usable = [trimmed(row) for row in rows if row[3] is not None and row[0] != float("inf") and has_a_value(row)]
     assert kept.rows() == list(dict.fromkeys(usable))
 
 

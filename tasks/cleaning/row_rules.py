@@ -28,6 +28,7 @@ def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean, *, is_train
         values = rows[column.name]
         reasons = column_type(column.type).faults(values, of_type(config, column))
         findings = add_findings(findings, f"unusable_{column.type}", reasons)
+    findings = add_findings(findings, "nothing_present", _nothing_present(rows, dataset))
     if is_train:
         return _with_impossible(findings, rows, (*dataset.features, dataset.target), config)
     return _with_impossible(findings, rows, (dataset.target,), config)
@@ -43,6 +44,16 @@ def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFr
         reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
         findings = add_findings(findings, f"doubtful_{column.type}", reasons)
     return findings
+
+
+def _nothing_present(rows: pl.DataFrame, dataset: Dataset) -> pl.Series:
+    """A missing value is a value to learn from, as long as another feature has one."""
+    present = [column_type(column.type).is_present(rows[column.name]).alias(column.name) for column in dataset.features]
+    if not present:
+        return pl.repeat(None, rows.height, dtype=pl.String, eager=True)
+    what = f"{dataset.features[0].name} is missing" if len(present) == 1 else "no feature has a value"
+    nothing = pl.when(~pl.any_horizontal(pl.all())).then(pl.lit(what))
+    return pl.DataFrame(present).select(nothing.alias("reason")).to_series()
 
 
 def _with_impossible(

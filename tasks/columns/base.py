@@ -168,6 +168,10 @@ class ColumnType(Generic[State, Settings, Encoded]):
         """Why a row must go, as text; missing where the value is fine. `settings`: the type's section of `clean`."""
         return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
 
+    def is_present(self, values: pl.Series) -> pl.Series:
+        """Whether there is anything to learn from, [N]: a row in which no feature has that is of no use."""
+        return values.is_not_null()
+
     def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         """Why a row that stays should be looked at, as text; missing where there is no reason."""
         return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)

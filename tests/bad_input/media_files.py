@@ -204,7 +204,7 @@ LABELS: dict[str, Broken] = {
     ),
     "a document without words": Broken(
         documents({"a/1.txt": b"one", "a/2.txt": b"two", "b/3.txt": b"three", "a/broken.txt": b""}),
-        Quarantined("unusable_text", "text is blank"),
+        Quarantined("nothing_present", "text is missing"),
         "label",
     ),
 }

@@ -81,7 +81,7 @@ def category(**settings: Any) -> Case:
 
 def text(**settings: Any) -> Case:
     never_seen = ["Unerhört!", "🎉", "x" * 10_000, "", None]
-    return Case("text", NormalizeText(min_documents=1, **settings), WORDS, never_seen, pl.Series([1.5]), ["", " \t\n"])
+    return Case("text", NormalizeText(min_documents=1, **settings), WORDS, never_seen, pl.Series([1.5]))
 
 
 def images(**settings: Any) -> Case:

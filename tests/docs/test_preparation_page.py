@@ -83,8 +83,11 @@ def after_clean(shown: Example, root: Path) -> list[str]:
     # Rows that are equal have one id, as only rows that are equal in every column are one event.
     rows = shown.rows.rows()
     first = [str(rows.index(row)) for row in rows]
-    numbered = shown.rows.with_columns(pl.Series("number", first))
-    write_dataset(paths.dataset, described({**shown.columns, "number": ("category", "id")}))
+    # Another feature has a value, so that a missing one is no reason to go.
+    numbered = shown.rows.with_columns(pl.Series("number", first), other=pl.lit(1.0))
+    write_dataset(
+        paths.dataset, described({**shown.columns, "other": ("number", "feature"), "number": ("category", "id")})
+    )
     write_split(paths, [numbered])
     settings = {"duplicates": "keep", "conflicts": "keep", "max_quarantined": 0.99, **shown.settings}
     with patch.object(clean, "check_classes"):

@@ -116,10 +116,8 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
             expectation("column_value_lengths_to_be_between", "critical", column=column, max_value=limit),
         ]
 
-    def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
-        blank = values.fill_null("").str.strip_chars().str.len_chars() == 0
-        reason = pl.when(pl.col("blank")).then(pl.lit(f"{values.name} is blank"))
-        return pl.DataFrame({"blank": blank}).select(reason.alias(values.name)).to_series()
+    def is_present(self, values: pl.Series) -> pl.Series:
+        return values.fill_null("").str.strip_chars().str.len_chars() > 0
 
     def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
         assert isinstance(settings, CleanText)

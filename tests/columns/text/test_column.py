@@ -47,9 +47,10 @@ def test_too_few_documents_for_any_term() -> None:
         learnt(["one", "two"], min_documents=2)
 
 
-def test_blank_text_is_at_fault() -> None:
-    reasons = TEXT.faults(pl.Series("note", ["x", "", " \t\n", None, "\u00a0"], dtype=pl.String))
-    assert reasons.to_list() == [None, *["note is blank"] * 4]
+def test_blank_text_is_a_missing_value_and_no_fault() -> None:
+    notes = pl.Series("note", ["x", "", " \t\n", None, "\u00a0"], dtype=pl.String)
+    assert TEXT.is_present(notes).to_list() == [True, False, False, False, False]
+    assert TEXT.faults(notes).to_list() == [None] * 5
 
 
 def test_a_text_without_a_known_word_has_no_entry() -> None:

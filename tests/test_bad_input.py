@@ -116,7 +116,7 @@ def test_a_mistake_gets_one_message(project: Project, mistake: str, capsys: pyte
     break_it, said = MISTAKES[mistake]
     break_it(project)
     pipeline = {"unknown key": "masses", "wrong type": "scans"}.get(mistake, "notes")
-    code, message = run(capsys, pipeline, "--to", "split")
+    code, message = run(capsys, pipeline, "--to", "clean")
     assert code == 2
     assert message.startswith("error: ")
     assert message.count("error: ") == 1
@@ -148,7 +148,7 @@ def test_a_gate_is_no_mistake(project: Project, capsys: pytest.CaptureFixture[st
 def test_a_disk_that_fills_up(
     project: Project, stage: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {"clean": "validate", "normalize": "split", "train": "augment", "evaluate": "train"}[stage]
+    before = {"clean": "split", "normalize": "clean", "train": "augment", "evaluate": "train"}[stage]
     assert run(capsys, "masses", "--to", before)[0] == 0
     kept = files_below(project.root / "data")
 

@@ -112,7 +112,7 @@ def test_normalized_rows_hold_what_the_network_finds_in_their_pixels(own_copy: P
 
     eyes = own_copy.project.pipeline("eyes")
     network = load(eyes.model, read_recipe(eyes.recipe).spec()).network.eval()
-    pixels = read_recipe(eyes.recipe).encode(storage.read_table(own_copy.split("test"))).blocks["scan"]
+    pixels = read_recipe(eyes.recipe).encode(storage.read_table(own_copy.clean("test"))).blocks["scan"]
     with torch.inference_mode():
         features = network.features({"scan": torch.from_numpy(pixels)}).numpy()
     normalize.run(config(), own_copy)
@@ -215,7 +215,7 @@ def test_a_network_reads_an_embedding_like_numbers(own_copy: Paths) -> None:
     content = {"kind": "torch", "network": {"kind": "mlp", "hidden": [8]}, "epochs": 3, "device": "cpu"}
     train.run(TorchTrain.model_validate_json(json.dumps(content)), own_copy)
     recipe = read_recipe(own_copy.model / "recipe.json")
-    answers = load(own_copy.model, recipe.spec()).predict(recipe.encode(storage.read_table(own_copy.split("test"))))
+    answers = load(own_copy.model, recipe.spec()).predict(recipe.encode(storage.read_table(own_copy.clean("test"))))
     np.testing.assert_array_equal(answers, evaluate.predict_test_rows(recipe, own_copy).y_score)
 
 

@@ -120,8 +120,8 @@ def _as_numbers(texts: pl.Series) -> pl.Series:
 
 def _as_instants(texts: pl.Series) -> pl.Series:
     """Instants as ISO 8601 has them; missing where there is none."""
-    found = pl.when(pl.col("text").str.contains(_INSTANT)).then(pl.col("text").str.replace("T", " "))
-    parsed = [found.str.to_datetime(pattern, time_unit="us", strict=False) for pattern in _INSTANT_FORMATS]
+    written = pl.when(pl.col("text").str.contains(_INSTANT)).then(pl.col("text").str.replace("T", " "))
+    parsed = [written.str.to_datetime(pattern, time_unit="us", strict=False) for pattern in _INSTANT_FORMATS]
     return texts.to_frame("text").select(pl.coalesce(parsed)).to_series()
 
 

@@ -78,7 +78,7 @@ def test_a_stage_opens_and_writes_what_is_declared(
     assert not before.keys() - after.keys()
     if pipeline == "scans":  # the one with images, where all there is to read is read
         # Raw training rows are read for copies of text and sounds alone, which change before they are encoded.
-        unread = {f"data/{pipeline}/split/train"} if stage == "augment" else set()
+        unread = {f"data/{pipeline}/clean/train"} if stage == "augment" else set()
         assert read == data_deps - unread
     else:
         assert read <= data_deps

@@ -29,8 +29,8 @@ sys.addaudithook(kill)
 FIRST_WRITTEN = {
     "ingest": "data/notes/raw",
     "validate": "data/notes/valid",
-    "clean": "data/notes/clean",
     "split": "data/notes/split/train",
+    "clean": "data/notes/clean/train",
     "normalize": "data/notes/normalized/train",
     "augment": "data/notes/augmented",
     "train": "models/notes",

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
@@ -52,6 +52,7 @@ def headed(rows: list[list[str]]) -> list[list[str]]:
     return [["first", "second", "third", "fourth"][: len(rows[0])], *rows]
 
 
+@settings(deadline=None)
 @given(tables(CELLS | st.text(st.sampled_from('"",;\t|\r\n a1'), max_size=8)), SEPARATORS)
 def test_cells_in_quotes_come_back_whatever_they_hold(rows: list[list[str]], separator: str) -> None:
     table = read(written(headed(rows), quoting=csv.QUOTE_ALL, delimiter=separator))
@@ -59,6 +60,7 @@ def test_cells_in_quotes_come_back_whatever_they_hold(rows: list[list[str]], sep
     assert table.columns == headed(rows)[0]
 
 
+@settings(deadline=None)
 @given(tables(CELLS_ON_A_LINE | TRICKY), SEPARATORS)
 def test_cells_in_quotes_where_need_be_come_back(rows: list[list[str]], separator: str) -> None:
     # A name among the cells is the sign of a table without names.
@@ -67,6 +69,7 @@ def test_cells_in_quotes_where_need_be_come_back(rows: list[list[str]], separato
     assert [list(row) for row in table.rows()] == rows
 
 
+@settings(deadline=None)
 @given(tables(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n\t"), max_size=8)))
 def test_cells_come_back_as_they_are_where_quotes_are_signs(rows: list[list[str]]) -> None:
     content = "\n".join("\t".join(row) for row in headed(rows)) + "\n"

@@ -100,13 +100,13 @@ def near_images(parts: Parts, columns: Sequence[str], distance: int, starts: Par
     del each
     near = near_earlier(hashes, distance, int((rows < starts.train).sum()))
     what = _what(columns)
-    found, others = rows.gather(near.rows), rows.gather(near.others)
+    judged, others = rows.gather(near.rows), rows.gather(near.others)
     reasons = [
         f"{what} of {starts.name(other)} ({bits} of {NUM_BITS} bits differ)"
         for other, bits in zip(others, near.bits, strict=True)
     ]
-    rules = [LEAK if starts.is_leak(row, other) else RULE for row, other in zip(found, others, strict=True)]
-    return findings_of(found, rules, reasons, pl.Series(1 - near.bits / NUM_BITS))
+    rules = [LEAK if starts.is_leak(row, other) else RULE for row, other in zip(judged, others, strict=True)]
+    return findings_of(judged, rules, reasons, pl.Series(1 - near.bits / NUM_BITS))
 
 
 def _hashed(part: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.Series, Hashes]:

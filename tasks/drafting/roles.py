@@ -21,6 +21,8 @@ FEWEST_ROWS = 20
 FEWEST_VALUES = 10
 """A column with fewer values than this in all rows may have none among those to learn from."""
 _LONGEST_CODE = 40
+_MOST_REPEATS = 0.01
+"""Share of values that may have been entered twice: groups repeat in most rows."""
 
 
 def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
@@ -64,8 +66,10 @@ def find_split(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 def _why_identifier(facts: Facts, name: str) -> str | None:
     state, dtype = facts.state(name), facts.of_type(name).dtype
-    if facts.num_rows < FEWEST_ROWS or not facts.is_unique(name) or not (dtype.is_numeric() or dtype == pl.String):
+    if facts.num_rows < FEWEST_ROWS or not (dtype.is_numeric() or dtype == pl.String):
         return None
+    if not facts.is_unique(name):
+        return _why_nearly_unique(facts, name) if dtype == pl.String else None
     if dtype.is_numeric():
         # A measurement has a value of its own in each row, too.
         if not facts.is_whole(name):
@@ -81,6 +85,19 @@ def _why_identifier(facts: Facts, name: str) -> str | None:
     if is_code:
         return f"has another value in each row, such as {values[0]}"
     return None if _words_repeat(values) else f"has words of its own in each row, such as {_shown(facts, name)}"
+
+
+def _why_nearly_unique(facts: Facts, name: str) -> str | None:
+    """A code with next to no repeat was entered twice by mistake: it names rows, and is no text to learn from."""
+    state = facts.state(name)
+    num_again = state.num_present - state.num_distinct
+    if not state.is_exact or not 0 < num_again <= _MOST_REPEATS * state.num_present:
+        return None
+    values = facts.present(name).cast(pl.String)
+    if not values.str.contains(rf"^\S{{1,{_LONGEST_CODE}}}$").all() or not values.str.contains(r"\d").all():
+        return None
+    times = "one value stands" if num_again == 1 else f"{num_again:,} values stand"
+    return f"has a code of its own in nearly each row, such as {values[0]}; {times} there before"
 
 
 def _words_repeat(texts: pl.Series) -> bool:

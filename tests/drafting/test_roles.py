@@ -88,3 +88,15 @@ def test_the_only_feature_is_kept_whatever_it_is(tmp_path: Path) -> None:
     draft = init(tmp_path, pl.DataFrame({"row": NUMBERS, "outcome": ["a", "b"] * 300}))
     assert draft.decisions.features == ("row",)
     assert "kept all the same" in of_kind(draft, "identifier")[0].message
+
+
+@pytest.mark.parametrize(("num_again", "is_id"), [(1, True), (6, True), (60, False)])
+def test_a_code_that_hardly_ever_repeats_is_an_id(tmp_path: Path, num_again: int, is_id: bool) -> None:
+    # The second `num_again` rows have the codes of the first.
+    numbers = [number - num_again if num_again <= number < 2 * num_again else number for number in NUMBERS]
+    codes = [f"C{10_000 + number}" for number in numbers]
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("customer_code", codes)))
+    assert (draft.decisions.role("customer_code") == "id") == is_id
+    if num_again == 1:
+        (finding,) = of_kind(draft, "identifier")
+        assert finding.message.endswith("such as C10000; one value stands there before.")

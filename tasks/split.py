@@ -25,7 +25,10 @@ from tasks.splitting.key import split_key
 from tasks.splitting.shared import content_hashes, may_share, num_shared
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
+from tasks.tables.quarantine import REASON, RULE, STAGE
 from tasks.tables.storage import TableWriter
+
+_OF_QUARANTINE = "a column of the quarantine has, which would replace it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +99,14 @@ def _count(tally: SplitCounts, part: Part, rows: pl.DataFrame, dataset: Dataset)
 
 
 def _check_names(dataset: Dataset) -> None:
-    if any(column.name == FOLD for column in dataset.columns):
-        raise UserError(
-            f"split: column {FOLD} has the name that folds of cross validation have; rename it in the source"
-        )
+    taken = {
+        FOLD: "folds of cross validation have",
+        STAGE: _OF_QUARANTINE,
+        RULE: _OF_QUARANTINE,
+        REASON: _OF_QUARANTINE,
+    }
+    for column in dataset.columns:
+        if column.name in taken:
+            raise UserError(
+                f"split: column {column.name} has the name that {taken[column.name]}; rename it in the source"
+            )

@@ -22,12 +22,22 @@ Folds = Annotated[int, Field(ge=0, le=100), AfterValidator(_two_at_least)]
 _FOLDS = "k folds over the train rows, for cross validation: their numbers stand in `_fold`; 0 is none"
 
 
+def _columns_once(key: tuple[str, ...]) -> tuple[str, ...]:
+    if not key:
+        raise ValueError("an empty key tells no rows apart; name columns, or leave key out")
+    if len(set(key)) < len(key):
+        raise ValueError(f"key names {next(name for name in key if key.count(name) > 1)} twice; name each column once")
+    return key
+
+
+Key = Annotated[tuple[str, ...], AfterValidator(_columns_once)]
+
+
 class KeyedSplit(Config):
     """What splits by a hash have in common: a row's part depends on its key alone."""
 
-    key: tuple[str, ...] | None = Field(
+    key: Key | None = Field(
         None,
-        min_length=1,
         description="columns whose values decide a row's part, so that no new row or column moves it; when not given: "
         "images and sounds, or else ids, or else all features and the target",
     )

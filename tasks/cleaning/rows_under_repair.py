@@ -33,16 +33,12 @@ class RowsUnderRepair:
         self.files = [file for files in of_part.values() for file in files]
         self.part_of = [part for part, files in of_part.items() for _ in files]
         self._config = config
-        self._starts: list[int] = [0]
+        self._starts = [0]
         self._faults: list[Findings] = []
         self._dropped: Findings = empty_findings()
 
     def parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """The rows that are left, part by part, with `ROW`; all columns, or those that are named."""
-        if len(self._faults) < len(self.files):
-            # The first rule that reads the rows pays for the rules of single rows: the table is read once less.
-            yield from self._parts_with_new_faults()
-            return
         for number, rows in enumerate(parallel_map(partial(self._repaired, columns), self.files)):
             yield self._left(number, rows)
 
@@ -64,24 +60,16 @@ class RowsUnderRepair:
         return PartStarts(validation=validation, train=train)
 
     def find_faults(self) -> None:
-        """Looks at every part once, unless a rule has read them all before."""
-        if len(self._faults) < len(self.files):
-            for _ in self._parts_with_new_faults():
-                pass
-
-    def _parts_with_new_faults(self) -> Iterator[pl.DataFrame]:
-        # Anew, as a reader before may have stopped half-way.
-        self._starts, self._faults = [0], []
-        for rows, faults in parallel_map(self._examined, range(len(self.files))):
+        """Looks at every part once, before any rule over the tables: these must know where each part begins."""
+        for num_rows, faults in parallel_map(self._examined, range(len(self.files))):
             self._faults.append(_moved(faults, self._starts[-1]))
             # parallel_map keeps the order of the parts, so that each starts where the one before ends.
-            self._starts.append(self._starts[-1] + rows.height)
-            yield self._left(len(self._faults) - 1, rows)
+            self._starts.append(self._starts[-1] + num_rows)
 
-    def _examined(self, number: int) -> tuple[pl.DataFrame, Findings]:
+    def _examined(self, number: int) -> tuple[int, Findings]:
         rows = self._repaired(None, self.files[number])
         is_train = self.part_of[number] == "train"
-        return rows, _sparse(find_faults(rows, self.dataset, self._config, is_train=is_train))
+        return rows.height, _sparse(find_faults(rows, self.dataset, self._config, is_train=is_train))
 
     def _repaired(self, columns: Sequence[str] | None, file: Path) -> pl.DataFrame:
         return repaired_rows(storage.read_part(file, columns), self.dataset)

@@ -109,7 +109,7 @@ def _network() -> nn.Module:
 
 def _in_two_processes(work: Callable[[Workers], dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     multiprocessing.spawn(_process, (work, folder), nprocs=2)
-    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
 def _process(rank: int, work: Callable[[Workers], dict[str, Any]], folder: Path) -> None:

@@ -33,12 +33,14 @@ class CleanCategory(Config):
     case: Literal["keep", "lower", "upper", "merge"] = Field(
         "keep", description="merge: spellings that differ in case alone become the most frequent of them"
     )
-    rare: Share = Field(0.0, description="features: categories with a smaller share of the rows become `rare_name`")
+    rare: Share = Field(
+        0.0, description="features: categories with a smaller share of the training rows become `rare_name`"
+    )
     rare_name: str = Field("(rare)", min_length=1, description="what rare categories become")
 
 
 class Outliers(Config):
-    """Numbers far from the others of their column, by rules that are learnt from all rows and not from the target."""
+    """Numbers far from the others of their column, by rules learnt from training rows, and not from the target."""
 
     method: Literal["none", "iqr", "mad", "isolation_forest"] = Field(
         "none", description="iqr, mad: column by column; isolation_forest: rows, by all numbers together"
@@ -88,7 +90,7 @@ class CleanAudio(Config):
 
 
 class NearDuplicates(Config):
-    """Rows whose images or texts are nearly the same as those of an earlier row."""
+    """Rows whose images or texts are nearly those of an earlier row; rows of test and validation come first."""
 
     image: Action = Field("keep", description="by perceptual hash (256 bits of the picture's form)")
     image_distance: int = Field(12, ge=0, le=24, description="bits in which the hashes may differ, of 256")
@@ -101,7 +103,9 @@ class NearDuplicates(Config):
 class CleanLabels(Config):
     """Rows whose class looks wrong: models that have not seen a row are sure that it is another (out-of-fold)."""
 
-    suspicious: Action = Field("keep", description="flag tells them with a score; quarantine takes them out")
+    suspicious: Action = Field(
+        "keep", description="flag tells them with a score; quarantine takes training rows out and flags others"
+    )
     folds: int = Field(5, ge=2, le=20, description="each row is judged by a model of the other folds")
     seed: int = Field(0, ge=0, description="of the folds and the models")
 
@@ -168,9 +172,13 @@ class CleanColumn(Config):
 class Clean(Config):
     """What is repaired and which rows are taken out. Each of them goes to quarantine with its reason."""
 
-    duplicates: Literal["quarantine", "keep"] = Field("quarantine", description="exact duplicates after the first")
+    duplicates: Literal["quarantine", "keep"] = Field(
+        "quarantine", description="rows equal in every column, ids included, after the first; in every part"
+    )
     conflicts: Action = Field(
-        "flag", description="rows with the same features and another target (classes only): all of them"
+        "flag",
+        description="rows with the same features and another target (classes only): all of them; quarantine is for "
+        "training rows",
     )
     near_duplicates: NearDuplicates = NearDuplicates()
     text: CleanText = CleanText()

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import io
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,19 +53,18 @@ class Builtin(Source):
 
     @property
     def types(self) -> Mapping[str, ColumnTypeName]:
-        return {name: "image" if name == "image" else "number" for name in self._features()} | dict(
+        return {name: "image" if name == "image" else "number" for name in self._features} | dict(
             [_TARGETS[self._name]]
         )
 
     def parts(self) -> Iterator[pl.DataFrame]:
         import polars as pl
 
-        bunch = _load(self._name)
-        target = pl.Series(_TARGETS[self._name][0], _target_values(bunch))
+        target = pl.Series(_TARGETS[self._name][0], _target_values(self._bunch))
         if self._name == "digits":
-            features = pl.DataFrame({"image": [_as_png(pixels) for pixels in bunch.images]})
+            features = pl.DataFrame({"image": [_as_png(pixels) for pixels in self._bunch.images]})
         else:
-            features = pl.DataFrame(bunch.data, schema=self._features())
+            features = pl.DataFrame(self._bunch.data, schema=self._features)
         yield features.with_columns(target)
 
     def digest(self) -> str:
@@ -79,8 +79,14 @@ class Builtin(Source):
     def watched(self) -> list[Path]:
         return []
 
+    @property
     def _features(self) -> list[str]:
-        return ["image"] if self._name == "digits" else [str(name) for name in _load(self._name).feature_names]
+        return ["image"] if self._name == "digits" else [str(name) for name in self._bunch.feature_names]
+
+    @cached_property
+    def _bunch(self) -> Any:
+        # Parsed once: `types` is asked for every column, and scikit-learn parses the file each time.
+        return _load(self._name)
 
 
 def _data_folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
+from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, did_you_mean
 from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project, find_root
@@ -12,6 +13,7 @@ from tasks.paths import STAGES, Project, find_root
 
 def main(arguments: list[str]) -> int:
     """Runs the stage and says its figure. Returns the exit code."""
+    collect_old_objects_rarely()
     try:
         stage, pipeline = _parsed(arguments)
         project = Project(root=find_root())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError
 from tasks.paths import STAGES, Paths, Project, find_root
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one subcommand. Returns the exit code: 0, 2 for a user's mistake, 3 for a gate that said no."""
     options = _parser().parse_args(arguments)
+    collect_old_objects_rarely()
     try:
         return int(options.command(options))
     except UserError as error:

@@ -82,7 +82,7 @@ class _MemoizedStages:
         self._paths = paths
         # Files are noted before they are read: one that is edited from now on must look changed to the next run.
         file = paths.project.params
-        noted = snapshot.take(paths, [file])
+        noted = snapshot.take(paths.project.root, [file])
         # Read once: what the stages are given is what the lock says of them.
         blocks = pipelines_in(file)
         self._params = check_pipeline(file, paths.pipeline, block_in(file, blocks, paths.pipeline))
@@ -93,7 +93,7 @@ class _MemoizedStages:
         # A source that nothing on this machine tells of has to be asked in every run.
         self._source_is_local = watched is not None
         self._roots: set[str | Path] = {*self._memo.inputs(), *(watched or ())}
-        self._entries = {**snapshot.take(paths, self._roots), **noted}
+        self._entries = {**snapshot.take(paths.project.root, self._roots), **noted}
         self._performed: list[str] = []
 
     def perform(self, stage: str, *, force: bool) -> tuple[Outcome, Reasons]:
@@ -125,13 +125,13 @@ class _MemoizedStages:
         if stage == "validate":  # which writes down what it accepted
             left.add(self._paths.accepted)
         self._roots |= left
-        self._entries.update(snapshot.take(self._paths, left))
+        self._entries.update(snapshot.take(self._paths.project.root, left))
         self._performed.append(stage)
         if tuple(self._performed) == STAGES and self._source_is_local:
             lock = self._paths.project.lock
             self._roots.add(lock)
-            self._entries.update(snapshot.take(self._paths, [lock]))
-            if snapshot.take(self._paths, self._roots) == self._entries:
+            self._entries.update(snapshot.take(self._paths.project.root, [lock]))
+            if snapshot.take(self._paths.project.root, self._roots) == self._entries:
                 snapshot.remember(self._paths, self._roots, self._entries, self._memo.cache)
 
     def _source_news(self) -> Reasons:

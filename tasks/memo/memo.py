@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tasks.errors import UserError
 from tasks.files import storage_errors, write_text
 from tasks.memo.lockfile import with_entry
+from tasks.memo.snapshot import Entries, take
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES
 
@@ -43,6 +44,7 @@ class Memo:
             # Loaded once for all nine stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
             self._stages = ProjectFile(self._repo, str(root / "dvc.yaml")).stages
         self._loaded: dict[str, Stage] = {}
+        self._hashed: dict[str, tuple[Entries, Any]] = {}
         self._root = root
         self._pipeline = pipeline
         self._params = read_yaml(root / "params.yaml") if params is None else params
@@ -97,8 +99,17 @@ class Memo:
                     # The values that the stage is given, parsed once: DVC would read the file again after the stage,
                     # which somebody may have edited by then.
                     dep.read_params = partial(self._values, dep.params)
+                else:
+                    dep._build = partial(self._hash_once, dep.def_path, dep._build)
             self._loaded[stage_name] = stage
         return self._loaded[stage_name]
+
+    def _hash_once(self, path: str, build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What DVC's `_build` says of a dependency; DVC itself walks the same code for each stage that reads it."""
+        entries = take(self._root, [path])
+        if path not in self._hashed or self._hashed[path][0] != entries:
+            self._hashed[path] = entries, build(*args, **kwargs)
+        return self._hashed[path][1]
 
     def _values(self, names: Iterable[str], **_: object) -> dict[str, Any]:
         """Parameters by their dotted names, as DVC's own read_params gives them; a missing one is left out."""
@@ -115,8 +126,12 @@ class Memo:
     def _locked(self) -> Iterator[None]:
         from dvc.repo import lock_repo
 
+        config = self._repo.config
         with _dvc_errors(), storage_errors(self._root), lock_repo(self._repo), self._repo.scm_context(quiet=True):
+            # DVC drops its settings whenever it locks or unlocks, and parses them again: 15 ms, three times a stage.
+            self._repo.__dict__["config"] = config
             yield
+        self._repo.__dict__["config"] = config
 
     @contextmanager
     def _reserved(self, stage: Stage) -> Iterator[None]:

@@ -21,11 +21,11 @@ _IGNORED = "__pycache__"
 """As in .dvcignore: what Python leaves beside code."""
 
 
-def take(paths: Paths, roots: Iterable[str | Path]) -> Entries:
-    """The files at and below the roots; a relative root starts at the project's."""
+def take(folder: Path, roots: Iterable[str | Path]) -> Entries:
+    """The files at and below the roots; a relative root starts at the folder, which is the project's."""
     entries: dict[str, list[int]] = {}
     for root in roots:
-        _add(entries, paths.project.root / root)
+        _add(entries, folder / root)
     return entries
 
 
@@ -43,7 +43,7 @@ def holds(paths: Paths) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     # Without the cache, nothing that lies there could be restored: DVC must say so.
-    return Path(content["cache"]).is_dir() and take(paths, content["roots"]) == content["entries"]
+    return Path(content["cache"]).is_dir() and take(paths.project.root, content["roots"]) == content["entries"]
 
 
 def _add(entries: dict[str, list[int]], path: Path) -> None:

@@ -182,3 +182,13 @@ def test_the_lock_has_the_parameters_that_the_stage_was_given(project: Project) 
     assert Memo(project.root, "masses").reasons("split") == ("split.seed (not set) -> 7",)
     project.params.write_text(original)
     assert Memo(project.root, "masses").reasons("split") == ()
+
+
+def test_code_that_is_edited_between_two_stages_is_hashed_anew(project: Project) -> None:
+    """A folder that many stages read is hashed once, and again when a file in it stands otherwise."""
+    outcomes(project)
+    memo = Memo(project.root, "masses")
+    assert memo.reasons("split") == memo.reasons("clean") == ()
+    code = project.root / "tasks" / "tables" / "parts.py"
+    code.write_text(code.read_text() + "# edited\n")
+    assert memo.reasons("clean") == ("tasks/tables changed",)

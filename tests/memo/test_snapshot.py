@@ -76,7 +76,9 @@ def test_whatever_changes_it_does_not_hold(done: Project, change: str) -> None:
         saved.rename(done.root)
         paths = done.pipeline("notes")
         content = json.loads(paths.snapshot.read_text())
-        snapshot.remember(paths, content["roots"], snapshot.take(paths, content["roots"]), Path(content["cache"]))
+        snapshot.remember(
+            paths, content["roots"], snapshot.take(paths.project.root, content["roots"]), Path(content["cache"])
+        )
 
 
 def test_what_python_leaves_beside_code_is_no_change(done: Project) -> None:

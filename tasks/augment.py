@@ -21,6 +21,7 @@ from tasks.params.augment import Augment
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
+from tasks.splitting.folds import in_each_fold
 from tasks.tables import storage
 
 
@@ -29,8 +30,17 @@ def run(config: Augment, paths: Paths) -> Report:
 
     Rows are changed while training, on the batch and on the device, anew in every epoch: augmentation.json tells the
     trainer how, and augmented/ holds the rows as they are. With `copies`, changed rows are written down instead, and
-    with `balance`, rows of the rare classes. Raises UserError when a change does not fit the columns or the target.
+    with `balance`, rows of the rare classes. So in each fold of cross validation (folds/augment/), without a picture.
+    Raises UserError when a change does not fit the columns or the target.
     """
+    changes = _augment(config, paths)
+    files.write_bytes(paths.augmentation_picture, _picture(changes, paths))
+    in_each_fold(paths, "normalize", "augment", lambda fold: _augment(config, fold))
+    return reports.augment(paths)
+
+
+def _augment(config: Augment, paths: Paths) -> Changes:
+    """The rows of one training, and the record of what is done to them."""
     recipe = read_recipe(paths.recipe)
     check_settings(config, recipe)
     changes = Changes(config=config, recipe=recipe, number_stds=number_stds(config, recipe, paths))
@@ -38,8 +48,7 @@ def run(config: Augment, paths: Paths) -> Report:
     counts = class_counts(storage.read_parts(paths.normalized("train"), [recipe.target.name]), recipe)
     num_rows = _write_rows(changes, counts, paths)
     files.write_json(paths.augmentation_report, augmentation_record(changes, counts, num_rows_in, num_rows))
-    files.write_bytes(paths.augmentation_picture, _picture(changes, paths))
-    return reports.augment(paths)
+    return changes
 
 
 def _write_rows(changes: Changes, counts: NDArray[np.int64], paths: Paths) -> int:

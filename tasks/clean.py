@@ -17,24 +17,44 @@ from tasks.cleaning.rows_under_repair import RowsUnderRepair
 from tasks.cleaning.settings import check_settings
 from tasks.cleaning.sorting import RowSorter, with_task, write_rows
 from tasks.cleaning.table_rules import judge
-from tasks.errors import GateError
+from tasks.errors import GateError, UserError
 from tasks.params.clean import Clean
-from tasks.paths import Paths
+from tasks.paths import FoldPaths, Paths
 from tasks.reports import Report
-from tasks.splitting.checks import check_classes
+from tasks.splitting.checks import check_classes, check_fold
+from tasks.splitting.folds import in_each_fold
 from tasks.tables import storage
-from tasks.tables.dataset import read_dataset, write_dataset
+from tasks.tables.dataset import Dataset, read_dataset, write_dataset
 
 
 def run(config: Clean, paths: Paths) -> Report:
     """Reads split/ and dataset.json; leaves clean/, cleaned.json, quarantine/clean/, flagged/ and cleaning.json.
 
-    What is learnt, is learnt from training rows, and done to all. Raises UserError when settings do not fit the columns
-    or a part lacks a class, GateError when more rows would go than `max_quarantined`.
+    What is learnt, is learnt from training rows, and done to all; in each fold of cross validation anew (folds/clean/).
+    Raises UserError when settings do not fit the columns or a part lacks a class, GateError when more rows would go
+    than `max_quarantined`.
     """
     dataset = read_dataset(paths.dataset)
     # Before any row is read: a wrong name must not cost a run.
     check_settings(config, dataset)
+    tally = _clean(config, paths, dataset)
+    # Last, so that quarantine and report are there to be looked at when the gate says no.
+    _check_share(tally, config, paths)
+    if dataset.task != "regression":
+        check_classes(tally.classes, dataset.target.name, files.read_json(paths.split_report)["kind"])
+    in_each_fold(paths, "split", "clean", lambda fold: _clean_fold(config, fold, dataset))
+    return reports.clean(paths)
+
+
+def _clean_fold(config: Clean, fold: FoldPaths, dataset: Dataset) -> None:
+    tally = _clean(config, fold, dataset)
+    if tally.emptied:
+        raise UserError(f"no row of {tally.emptied[0]} is left ({tally.by_rule}); make split.folds smaller")
+    check_fold(tally.classes, dataset.target.name)
+
+
+def _clean(config: Clean, paths: Paths, dataset: Dataset) -> CleaningCounts:
+    """All of it for one training and the rows that it is judged on."""
     guard = Guard.of(config, dataset)
     repairing, written = learn_repairs(partial(storage.read_parts, paths.split("train")), dataset, config)
     rows = RowsUnderRepair(paths.split, repairing, config)
@@ -47,11 +67,7 @@ def run(config: Clean, paths: Paths) -> Report:
     facts = judged.facts | watch.facts(guard) | guard.facts | _k_anonymity(rows, config)
     facts |= {"not_read": _ambiguous(written)}
     files.write_json(paths.cleaning_report, tally.as_dict() | facts)
-    # Last, so that quarantine and report are there to be looked at when the gate says no.
-    _check_share(tally, config, paths)
-    if dataset.task != "regression":
-        check_classes(tally.classes, dataset.target.name, files.read_json(paths.split_report)["kind"])
-    return reports.clean(paths)
+    return tally
 
 
 def _k_anonymity(rows: RowsUnderRepair, config: Clean) -> dict[str, Any]:

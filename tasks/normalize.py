@@ -14,7 +14,7 @@ from tasks.recipe.learning import Folds, NetworkReference, learn, network_refere
 from tasks.recipe.out_of_fold import row_folds
 from tasks.recipe.recipe import Recipe, read_recipe, write_recipe
 from tasks.reports import Report
-from tasks.splitting.folds import FOLD
+from tasks.splitting.folds import in_each_fold
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
 from tasks.tracking.models import model_folder
@@ -23,8 +23,15 @@ from tasks.tracking.models import model_folder
 def run(config: Normalize, paths: Paths) -> Report:
     """Reads clean/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
 
-    Training rows keep the fold that split gave them. Raises UserError when a column cannot be encoded.
+    And the same of each fold of cross validation (folds/normalize/). Raises UserError when a column cannot be encoded.
     """
+    _normalize(config, paths)
+    in_each_fold(paths, "clean", "normalize", lambda fold: _normalize(config, fold))
+    return reports.normalize(paths)
+
+
+def _normalize(config: Normalize, paths: Paths) -> None:
+    """All of it for one training and the rows that it is judged on."""
     dataset = read_dataset(paths.cleaned)
     references = network_references(dataset, config)
     # Fetched first: a network that is not there is said before any row is read.
@@ -34,9 +41,9 @@ def run(config: Normalize, paths: Paths) -> Report:
     learnt = replace(learnt, recipe=_kept(learnt.recipe, references, networks, paths))
     for part in PARTS:
         of_rows = folds if part == "train" else None
-        encoded = encode_parts(storage.read_parts(paths.clean(part)), learnt, of_rows, kept=(FOLD,))
-        storage.write_parts(paths.normalized(part), encoded)
-    return reports.normalize(paths)
+        storage.write_parts(
+            paths.normalized(part), encode_parts(storage.read_parts(paths.clean(part)), learnt, of_rows)
+        )
 
 
 def _kept(

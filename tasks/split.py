@@ -15,20 +15,18 @@ from numpy.typing import NDArray
 from tasks import files, reports
 from tasks.errors import UserError
 from tasks.parallel import parallel_map
-from tasks.params.split import Split
+from tasks.params.split import KeyedSplit, Split
 from tasks.paths import PARTS, Part, Paths
 from tasks.reports import Report
 from tasks.splitting import assigner
 from tasks.splitting.checks import check_parts
-from tasks.splitting.folds import FOLD, check_folds, num_folds, with_folds
+from tasks.splitting.folds import check_folds, fold_numbers, fold_writer, num_folds
 from tasks.splitting.key import split_key
 from tasks.splitting.shared import content_hashes, may_share, num_shared
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
 from tasks.tables.quarantine import REASON, RULE, STAGE
 from tasks.tables.storage import TableWriter
-
-_OF_QUARANTINE = "a column of the quarantine has, which would replace it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,41 +38,39 @@ class SplitCounts:
 
     classes: dict[Part, Counter[str]] = field(default_factory=lambda: {part: Counter() for part in PARTS})
     with_target: Counter[Part] = field(default_factory=Counter)
-    folds: Counter[int] = field(default_factory=Counter)
     hashes: dict[Part, list[NDArray[np.uint64]]] = field(default_factory=lambda: {part: [] for part in PARTS})
 
 
 def run(config: Split, paths: Paths) -> Report:
-    """Reads valid/ and dataset.json; leaves split/{train,validation,test}/ and split.json.
+    """Reads valid/ and dataset.json; leaves split/{train,validation,test}/, folds/split/ and split.json.
 
     Raises UserError when a part would be empty, or a column of the split is of no use. Whether each part has what it
     needs of each class is known when clean has merged spellings; here it is told.
     """
     dataset, read = read_dataset(paths.dataset), partial(storage.read_parts, paths.valid)
-    # The column of folds would replace one of the user without a word.
     _check_names(dataset)
     key = split_key(config, dataset, read)
     assign = assigner(config, dataset, key, read)
     tally = SplitCounts()
-    with _part_writers(paths) as writers:
+    with _part_writers(paths) as writers, fold_writer(paths, num_folds(config)) as fold_tables:
         for chosen in parallel_map(lambda rows: _chosen(rows, assign(rows)), read(None)):
             for part in PARTS:
                 _count(tally, part, chosen[part], dataset)
                 # 8 bytes a row are only spent where rows of one content can be on two sides.
                 if may_share(config, dataset, key):
                     tally.hashes[part].append(content_hashes(chosen[part], dataset))
-                # Folds are for training rows: validation and test are never learnt from.
-                rows = with_folds(chosen[part], config, dataset, key) if part == "train" else chosen[part]
-                tally.folds.update(rows[FOLD].to_list() if FOLD in rows.columns else [])
-                writers[part].append(rows)
+                writers[part].append(chosen[part])
+            # Folds are of training rows: validation and test are never learnt from.
+            if isinstance(config, KeyedSplit) and config.folds:
+                fold_tables.append(chosen["train"], fold_numbers(chosen["train"], config, dataset, key))
         num_rows = {part: writers[part].num_rows for part in PARTS}
-        folds = [tally.folds[number] for number in range(num_folds(config))]
         # Within the block: on a failure no part is left behind.
         check_parts(tally.with_target, config.kind)
-        check_folds(folds, config)
+        check_folds(fold_tables.num_rows, config)
     classes = {part: dict(sorted(tally.classes[part].items())) for part in PARTS}
-    content = {"kind": config.kind, "key": key.names, "num_rows": num_rows, "classes": classes, "folds": folds}
-    files.write_json(paths.split_report, content | {"num_shared": num_shared(tally.hashes)})
+    content = {"kind": config.kind, "key": key.names, "num_rows": num_rows, "classes": classes}
+    shared = {"folds": fold_tables.num_rows, "num_shared": num_shared(tally.hashes)}
+    files.write_json(paths.split_report, content | shared)
     return reports.split(paths)
 
 
@@ -99,14 +95,10 @@ def _count(tally: SplitCounts, part: Part, rows: pl.DataFrame, dataset: Dataset)
 
 
 def _check_names(dataset: Dataset) -> None:
-    taken = {
-        FOLD: "folds of cross validation have",
-        STAGE: _OF_QUARANTINE,
-        RULE: _OF_QUARANTINE,
-        REASON: _OF_QUARANTINE,
-    }
-    for column in dataset.columns:
-        if column.name in taken:
-            raise UserError(
-                f"split: column {column.name} has the name that {taken[column.name]}; rename it in the source"
-            )
+    # Its own columns would replace one of the user without a word.
+    taken = {STAGE, RULE, REASON} & {column.name for column in dataset.columns}
+    if taken:
+        raise UserError(
+            f"split: column {min(taken)} has the name that a column of the quarantine has, which would replace it; "
+            f"rename it in the source"
+        )

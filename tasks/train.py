@@ -18,7 +18,7 @@ from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job
 from tasks.trainers.diagnostics import diagnose
 from tasks.trainers.listener import Listener
-from tasks.training.cross_validation import cross_validate, read_folds
+from tasks.training.cross_validation import cross_validate
 from tasks.training.job import read_job
 from tasks.training.listeners import History, watching
 from tasks.training.result import run_record, validation_metrics, write_model
@@ -37,8 +37,7 @@ def run(config: Train, paths: Paths) -> Report:
         job = read_job(config, paths, recipe, listeners)
         fitted = _fit(config, paths, job)
         metrics = validation_metrics(job.spec, fitted, job.validation)
-        folds = read_folds(paths.augmented, job.spec, recipe.target.name)
-        cross_validation = None if folds is None else cross_validate(job, folds, lambda one: fit(one, config))
+        cross_validation = cross_validate(config, paths, lambda of_fold: fit(of_fold, config))
         digest = write_model(paths, fitted)
         files.write_text(paths.history, history.as_csv())
         rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}

@@ -20,7 +20,7 @@ pipelines:
     ingest: {source: {kind: builtin, name: digits}, target: digit, rows_per_part: 700}
     validate: {}
     clean: {}
-    split: {}
+    split: {folds: 2}
     normalize: {}
     augment: {image: {rotate: 5, shift: 0.05}}
     train: {kind: torch, network: {kind: cnn, channels: [8], hidden: 16}, epochs: 2, learning_rate: 0.01}

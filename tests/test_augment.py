@@ -17,7 +17,6 @@ from tasks.params.augment import Augment
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
 from tasks.recipe.recipe import read_recipe
-from tasks.splitting.folds import FOLD
 from tasks.tables import storage
 from tasks.tables.dataset import write_dataset
 from tests.small_tables import Kind, cut, described, image, pipeline_in
@@ -73,9 +72,8 @@ def prepared(
     kinds = {name: COLUMNS[name] for name in columns}
     for description in (paths.dataset, paths.cleaned):
         write_dataset(description, described(kinds, "regression" if kinds["label"][0] == "number" else "binary"))
-    kept = [*columns, *({FOLD} & {*rows.columns})]
     for part in PARTS:
-        storage.write_parts(paths.clean(part), cut(rows.select(kept), places))
+        storage.write_parts(paths.clean(part), cut(rows.select(columns), places))
     normalize.run(Normalize.model_validate(settings), paths)
     return paths
 
@@ -265,16 +263,3 @@ def test_classes_are_filled_up_to_the_largest(balance: str, copies: int, tmp_pat
     now = {"a": {"before": 7, "after": 7 * (copies + 1)}, "b": {"before": 3, "after": 7 * (copies + 1)}}
     assert report.numbers["classes"] == now
     assert report.figure.endswith(f"{balance} up to the largest class, {14 * (copies + 1)} rows")
-
-
-def test_made_rows_say_which_fold_they_are_made_from(tmp_path: Path) -> None:
-    folds = pl.Series(FOLD, [0, 1] * 5, dtype=pl.Int8)
-    paths = prepared(tmp_path, ("age", "label"), rows=ROWS.with_columns(folds))
-    train = pl.concat(storage.read_parts(paths.normalized("train")))
-    storage.write_parts(paths.normalized("train"), [train.with_columns(folds)])
-    augment.run(config(number={"jitter": 0.1}, copies=1, balance="repeat"), paths)
-    found = storage.read_table(paths.augmented)[FOLD]
-    assert found[:10].to_list() == folds.to_list()
-    assert found[10:20].to_list() == [-1, -2] * 5
-    assert (found[20:] < 0).all()
-    assert found.dtype == pl.Int8

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks import normalize, reports
+from tasks import files, normalize, reports
 from tasks.errors import UserError
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Part, Paths
 from tasks.recipe import encoded_parts
 from tasks.recipe.recipe import Recipe, read_recipe
+from tasks.splitting.folds import fold_paths
 from tasks.tables import storage
-from tasks.tables.dataset import write_dataset
+from tasks.tables.dataset import read_dataset, write_dataset
 from tests.small_tables import Kind, cut, described, image, pipeline_in
 
 COLUMNS: dict[str, Kind] = {
@@ -231,13 +232,20 @@ def test_settings_for_no_feature_or_another_type_are_refused(
     assert str(caught.value).startswith(said)
 
 
-def test_training_rows_keep_the_fold_that_split_gave_them(tmp_path: Path) -> None:
-    folds = pl.Series("_fold", [number % 3 for number in range(24)], dtype=pl.Int8)
-    paths = normalized(
-        tmp_path, train=[SETS["train"][:10].with_columns(folds[:10]), SETS["train"][10:].with_columns(folds[10:])]
-    )
-    assert storage.read_table(paths.normalized("train"))["_fold"].equals(folds)
-    assert "_fold" not in storage.read_table(paths.normalized("test")).columns
+def test_each_fold_has_a_recipe_of_its_own_rows(tmp_path: Path) -> None:
+    paths = prepared(tmp_path, {part: [table] for part, table in SETS.items()})
+    for number, table in enumerate((SETS["train"][:10], SETS["train"][10:])):
+        fold = paths.fold(number)
+        write_dataset(fold.cleaned, read_dataset(paths.cleaned))
+        for part in PARTS:
+            storage.write_parts(fold.clean(part), [table])
+    files.write_json(paths.folds("clean") / "folds.json", {"num_folds": 2})
+    normalize.run(STANDARD, paths)
+    normalize.run(STANDARD, alone := prepared(tmp_path / "alone", {part: [SETS["train"][10:]] for part in PARTS}))
+    first, second = fold_paths(paths, "normalize")
+    assert second.recipe.read_bytes() == alone.recipe.read_bytes()
+    assert first.recipe.read_bytes() != second.recipe.read_bytes() != paths.recipe.read_bytes()
+    assert storage.count_rows(second.normalized("train")) == 14
 
 
 def test_many_pictures_are_encoded_and_written_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from tasks import files, reports, split
 from tasks.errors import UserError
 from tasks.params.split import GivenSplit, HashSplit, Split
 from tasks.paths import PARTS, Part, Paths
+from tasks.splitting.folds import fold_paths
 from tasks.tables import storage
 from tasks.tables.dataset import write_dataset
 from tests.shared_data import shared
@@ -210,24 +211,36 @@ def test_train_rows_have_folds(tmp_path: Path, kind: str, more: dict[str, str]) 
     report = split.run(configured(kind, folds=4, **more), paths)
     assert sides(paths) == sides(plain)
     train = storage.read_table(paths.split("train"))
-    assert (train["_fold"].dtype, sorted(train["_fold"].unique())) == (pl.Int8, [0, 1, 2, 3])
-    assert train.drop("_fold").equals(storage.read_table(plain.split("train")))
-    assert all("_fold" not in storage.column_names(paths.split(part)) for part in ("validation", "test"))
-    counts = files.read_json(paths.split_report)["folds"]
-    assert counts == [train.filter(_fold=number).height for number in range(4)]
-    together = ["who"] if kind == "group" else ["x"]
-    assert set(train.group_by(together).agg(pl.col("_fold").n_unique())["_fold"]) == {1}
+    assert train.equals(storage.read_table(plain.split("train")))
+    tested = [storage.read_table(paths.fold(number).split("test")) for number in range(4)]
+    learnt = [storage.read_table(paths.fold(number).split("train")) for number in range(4)]
+    # Each training row is tested on in one fold, and learnt from in all others.
+    assert pl.concat(tested).sort("x", "id").equals(train.sort("x", "id"))
+    for test_rows, learnt_rows in zip(tested, learnt, strict=True):
+        assert pl.concat([test_rows, learnt_rows]).sort("x", "id").equals(train.sort("x", "id"))
+    assert files.read_json(paths.split_report)["folds"] == [rows.height for rows in tested]
+    together = "who" if kind == "group" else "x"
+    assert sum(rows[together].n_unique() for rows in tested) == train[together].n_unique()
     assert report.figure.endswith(" rows, 4 folds")
+
+
+def test_fewer_folds_leave_nothing_of_more(tmp_path: Path) -> None:
+    paths = prepared(tmp_path, [many(400)], GROUPED)
+    for count in (4, 2, 0):
+        split.run(configured("hash", folds=count), paths)
+        assert [fold.number for fold in fold_paths(paths, "split")] == list(range(count))
+        assert sorted(file.name for file in paths.folds("split").iterdir()) == [*map(str, range(count)), "folds.json"]
 
 
 def test_folds_are_cut_from_every_class_alike(tmp_path: Path) -> None:
     paths = prepared(tmp_path, [many(6000, rare=10)], GROUPED)
     split.run(configured("hash", folds=5), paths)
-    train = storage.read_table(paths.split("train"))
-    for _, of_class in train.group_by("label"):
-        for number in range(5):
-            num = of_class.height
-            assert abs(of_class.filter(_fold=number).height - num / 5) < 5 * (num * 0.2 * 0.8) ** 0.5
+    num_rows = storage.read_table(paths.split("train"))["label"].value_counts(name="num_rows")
+    for number in range(5):
+        of_fold = storage.read_table(paths.fold(number).split("test"))
+        for name, count in num_rows.rows():
+            share = of_fold.filter(label=name).height
+            assert abs(share - count / 5) < 5 * (count * 0.2 * 0.8) ** 0.5
 
 
 def test_more_folds_than_groups_are_refused(tmp_path: Path) -> None:
@@ -257,12 +270,6 @@ def test_the_names_of_the_quarantine_are_taken(tmp_path: Path, name: str) -> Non
 def test_a_key_names_columns_and_each_once(key: list[str], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         configured("hash", key=key)
-
-
-def test_the_name_of_the_folds_is_taken(tmp_path: Path) -> None:
-    rows = many(50).with_columns(_fold=pl.lit("x"))
-    message = refused(tmp_path, rows, HashSplit(), columns={**GROUPED, "_fold": ("category", "feature")})
-    assert message == "split: column _fold has the name that folds of cross validation have; rename it in the source"
 
 
 @pytest.mark.parametrize(

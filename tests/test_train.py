@@ -224,11 +224,13 @@ def test_folds_are_a_training_each_and_change_no_model(config: Train, paths: Pat
     files.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     train.run(config, paths)
     alone = produced(paths)
-    parts = [
-        part.with_columns(_fold=pl.int_range(pl.len(), dtype=pl.Int8) % 3)
-        for part in list(storage.read_parts(paths.augmented))
-    ]
-    storage.write_parts(paths.augmented, parts)
+    for fold in map(paths.fold, range(3)):
+        storage.write_parts(fold.augmented, [normalized(60, fold.number)])
+        storage.write_parts(fold.normalized("validation"), [normalized(30, 2)])
+        storage.write_parts(fold.normalized("test"), [normalized(30, 10 + fold.number)])
+        files.write_json(fold.augmentation_report, files.read_json(paths.augmentation_report))
+        write_recipe(fold.recipe, read_recipe(paths.recipe))
+    files.write_json(paths.folds("augment") / "folds.json", {"num_folds": 3})
     report = train.run(config, paths)
     record = files.read_json(paths.run)
     found = record["cross_validation"]

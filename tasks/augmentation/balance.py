@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.augmentation.folds import as_made, folds_of
 from tasks.columns.draws import random_for
 from tasks.errors import UserError
 from tasks.model_input.block_columns import from_series, to_series
@@ -48,7 +47,7 @@ def repeats(
         classes = part[recipe.target.name].to_numpy()
         rows = np.repeat(np.arange(part.height), rounds[classes] + (_ordinals(classes, num_before) < rest[classes]))
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            yield as_made(part[rows[start : start + _ROWS_AT_ONCE]], recipe)
+            yield part[rows[start : start + _ROWS_AT_ONCE]]
         num_before += np.bincount(classes, minlength=len(counts))
 
 
@@ -59,8 +58,8 @@ def smote(
 
     Chawla, Bowyer, Hall and Kegelmeyer 2002 (JAIR 16, 321-357). Numbers are interpolated; of categories, booleans and
     indicators the new row has what most of those neighbours have, and two rows that differ in one are as far apart by
-    it as the median standard deviation of the numbers (SMOTE-NC, their section 6.1). Rows of different folds are no
-    neighbours. Holds the first 100,000 rows of each rare class. Raises UserError for a class of a single row.
+    it as the median standard deviation of the numbers (SMOTE-NC, their section 6.1). Holds the first 100,000 rows of
+    each rare class. Raises UserError for a class of a single row.
     """
     held = _rows_of(parts, recipe, wanted)
     for number, rows in held.items():
@@ -77,16 +76,15 @@ def _between_rows(
     rows: pl.DataFrame, recipe: Recipe, wanted: int, neighbours: int, random: np.random.Generator
 ) -> Iterator[pl.DataFrame]:
     table = _as_table(rows, recipe)
-    bases, near = _neighbourhoods(_points(table), folds_of(rows, recipe), neighbours)
+    near = _nearest(_points(table), min(neighbours, rows.height - 1))
     common = _most_common(table.fixed, near)
     for start in range(0, wanted, _ROWS_AT_ONCE):
         # Rows in turn, so that none is used more than once more often than another.
-        chosen = np.arange(start, min(start + _ROWS_AT_ONCE, wanted)) % len(bases)
-        other = near[chosen, random.integers(near.shape[1], size=len(chosen))]
-        step = random.random(len(chosen))[:, None]
-        base = bases[chosen]
+        base = np.arange(start, min(start + _ROWS_AT_ONCE, wanted)) % rows.height
+        other = near[base, random.integers(near.shape[1], size=len(base))]
+        step = random.random(len(base))[:, None]
         made = table.numbers[base] + step * (table.numbers[other] - table.numbers[base])
-        yield _as_rows(rows, recipe, _EncodedRows(made, common[chosen]), base, other)
+        yield _as_rows(rows[base], recipe, _EncodedRows(made, common[base]))
 
 
 @dataclass(frozen=True)
@@ -109,21 +107,19 @@ def _as_table(rows: pl.DataFrame, recipe: Recipe) -> _EncodedRows:
     return _EncodedRows(np.hstack(numbers), np.hstack(fixed))
 
 
-def _as_rows(
-    rows: pl.DataFrame, recipe: Recipe, table: _EncodedRows, base: NDArray[np.int64], other: NDArray[np.int64]
-) -> pl.DataFrame:
-    """The made inputs as rows of the normalized table; what is no input comes from the base row."""
+def _as_rows(base: pl.DataFrame, recipe: Recipe, table: _EncodedRows) -> pl.DataFrame:
+    """The made inputs as rows of the normalized table; what is no input comes from the base rows."""
     # Inputs of all columns lie side by side, in the order of the features.
     made, number, start = [], 0, 0
     for feature in recipe.features:
         column = feature.encoding.field(feature.name)
         between = _is_between(feature, column)
-        block = np.empty((len(base), len(between)), dtype=np.float32)
+        block = np.empty((base.height, len(between)), dtype=np.float32)
         block[:, between] = table.numbers[:, number : (number := number + int(between.sum()))]
         block[:, ~between] = table.fixed[:, start : (start := start + int((~between).sum()))]
         values = block[:, 0].astype(np.int32) if column.kind == "category_index" else block
         made.append(to_series(feature.name, column, values))
-    return as_made(rows[base].with_columns(made), recipe, other=folds_of(rows[other], recipe))
+    return base.with_columns(made)
 
 
 def _is_between(feature: Feature, column: Field) -> NDArray[np.bool_]:
@@ -146,20 +142,6 @@ def _points(table: _EncodedRows) -> Floats:
             # Two rows that differ are apart in two of these inputs.
             points.append(np.eye(len(categories))[indices] * median / math.sqrt(2))
     return np.hstack(points)
-
-
-def _neighbourhoods(
-    points: Floats, folds: NDArray[np.int64], neighbours: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows that have neighbours in their own fold [M], and the numbers of those [M, k]; k is the same for all."""
-    groups = [rows for fold in np.unique(folds) if len(rows := np.flatnonzero(folds == fold)) > 1]
-    # Where every row is alone in its fold any two are neighbours; `as_made` then puts the new row into no fold.
-    groups = groups or [np.arange(len(points))]
-    count = min(neighbours, min(map(len, groups)) - 1)
-    near = [rows[_nearest(points[rows], count)] for rows in groups]
-    bases = np.concatenate(groups)
-    order = np.argsort(bases)
-    return bases[order], np.concatenate(near)[order]
 
 
 def _nearest(points: Floats, count: int) -> NDArray[np.int64]:

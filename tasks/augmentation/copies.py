@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.augmentation.folds import as_made
 from tasks.augmentation.settings import SECTIONS, given_sections
 from tasks.columns import column_type
 from tasks.columns.audio.column import AudioEncoding
@@ -84,7 +83,7 @@ def with_copies(changes: Changes, rows: Iterable[Window]) -> Iterator[pl.DataFra
     for window in rows:
         yield window.encoded
         for copy in range(1, changes.config.copies + 1):
-            yield as_made(copied(changes, window, copy), changes.recipe)
+            yield copied(changes, window, copy)
 
 
 def copied(changes: Changes, window: Window, copy: int) -> pl.DataFrame:

@@ -43,7 +43,7 @@ class RowsUnderRepair:
             yield self._left(number, rows)
 
     def part(self, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """One part put right, and as it came; this with its folds, where it has any."""
+        """One part put right, and as it came."""
         raw = storage.read_part(self.files[number])
         return repaired_rows(raw, self.dataset), raw
 

@@ -17,7 +17,6 @@ from tasks.cleaning.table_rules import Judged
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
 from tasks.paths import Paths
-from tasks.splitting.folds import FOLD
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
 from tasks.tables.quarantine import REASON, RULE, STAGE, split_rows
@@ -47,21 +46,18 @@ class RowSorter:
 
     def sort(self, number: int) -> SortedPart:
         """One part's rows."""
-        repaired, split = self.rows.part(number)
-        # The folds of cross validation are bookkeeping: they go on with the rows that stay, and nowhere else.
-        raw, folds = split.drop(FOLD, strict=False), [split[FOLD]] if FOLD in split.columns else []
+        repaired, raw = self.rows.part(number)
         findings = self.rows.taken_out(number)
         good, _ = split_rows(repaired, findings, "clean")
         # Quarantine holds rows as they came, so that somebody can see what was wrong in the source.
         _, taken = split_rows(self.guard.as_it_came(raw, repaired), findings, "clean")
-        is_kept = findings[RULE].is_null()
         # Last of all: rules need the values that are dropped, masked or hashed on the way out.
-        kept = self.guard.protected(good).with_columns(fold.filter(is_kept) for fold in folds)
+        kept = self.guard.protected(good)
         columns = self.rows.dataset.columns
         return SortedPart(
             num_rows=raw.height,
             # An unchanged part is copied as a file: no Parquet is written anew. One without rows has nothing to copy.
-            kept=None if split.height and kept.equals(split) else kept,
+            kept=None if raw.height and kept.equals(raw) else kept,
             taken=self.guard.protected(taken),
             flagged=self.guard.protected(self._flagged(number, repaired, findings)),
             changed=[

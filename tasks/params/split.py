@@ -19,7 +19,7 @@ def _two_at_least(folds: int) -> int:
 
 
 Folds = Annotated[int, Field(ge=0, le=100), AfterValidator(_two_at_least)]
-_FOLDS = "k folds over the train rows, for cross validation: their numbers stand in `_fold`; 0 is none"
+_FOLDS = "k folds over the train rows, for cross validation: all from clean to train once more for each; 0 is none"
 
 
 def _columns_once(key: tuple[str, ...]) -> tuple[str, ...]:

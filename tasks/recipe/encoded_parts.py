@@ -18,24 +18,23 @@ _PIECE_BYTES = 1 << 26
 
 
 def encode_parts(
-    parts: Iterable[pl.DataFrame], learnt: Learnt, folds: Sequence[Folds] | None = None, kept: Sequence[str] = ()
+    parts: Iterable[pl.DataFrame], learnt: Learnt, folds: Sequence[Folds] | None = None
 ) -> Iterator[pl.DataFrame]:
     """Raw rows as normalized ones, in parts that are as large or smaller; several are made side by side.
 
-    `folds` are those of the rows of each part, for encodings that look at the target. Columns in `kept` come along as
-    they are, where they are there.
+    `folds` are those of the rows of each part, for encodings that look at the target.
     """
     num_rows = max(1, _PIECE_BYTES // _row_bytes(learnt.recipe))
-    return parallel_map(lambda piece: _encoded(*piece, learnt, kept), _pieces(parts, folds, num_rows))
+    return parallel_map(lambda piece: _encoded(*piece, learnt), _pieces(parts, folds, num_rows))
 
 
-def _encoded(rows: pl.DataFrame, folds: Folds | None, learnt: Learnt, kept: Sequence[str]) -> pl.DataFrame:
-    """A column a field, the encoded target, and what is kept."""
+def _encoded(rows: pl.DataFrame, folds: Folds | None, learnt: Learnt) -> pl.DataFrame:
+    """A column a field, and the encoded target."""
     recipe = learnt.recipe
     inputs = learnt.encode(rows, folds)
     series = [to_series(field.name, field, inputs.blocks[field.name]) for field in recipe.spec().fields]
     target = pl.Series(recipe.target.name, recipe.encode_target(rows))
-    return pl.DataFrame([*series, target, *(rows[name] for name in kept if name in rows.columns)])
+    return pl.DataFrame([*series, target])
 
 
 def _pieces(

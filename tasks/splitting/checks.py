@@ -36,6 +36,16 @@ def check_parts(num_rows: Mapping[Part, int], kind: str) -> None:
             raise UserError(f"split: no row falls into {part} ({sum(num_rows.values()):,} rows in all); {_EMPTY[kind]}")
 
 
+def check_fold(counts: Mapping[Part, Counter[str]], target: str) -> None:
+    """Refuses a fold whose training rows lack a class; `counts` are as below. Raises UserError."""
+    lacking = sorted(sum(counts.values(), Counter[str]()).keys() - counts["train"].keys())
+    if lacking:
+        raise UserError(
+            f"class {lacking[0]!r} of {target} is missing from the other folds; make split.folds smaller, bring more "
+            f"rows of it, or merge it with another class: clean.columns.{target}.replace"
+        )
+
+
 def check_classes(counts: Mapping[Part, Counter[str]], target: str, kind: str) -> None:
     """Refuses parts by which classes cannot be learnt or told apart; `counts` are rows of each class in each part.
 

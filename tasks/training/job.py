@@ -39,8 +39,8 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
     settings = trainer_settings(augmentation)
     return Job(
         spec=spec,
-        train=_examples(config, spec, target, paths.augmented),
-        validation=_examples(config, spec, target, paths.normalized("validation")),
+        train=read_examples(config, spec, target, paths.augmented),
+        validation=read_examples(config, spec, target, paths.normalized("validation")),
         augmentations=recipe.augmentations(settings, augmentation.get("std", {})),
         mix=settings.mix,
         listeners=listeners,
@@ -49,7 +49,8 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
     )
 
 
-def _examples(config: Train, spec: Spec, target: str, folder: Path) -> Examples | StoredExamples:
+def read_examples(config: Train, spec: Spec, target: str, folder: Path) -> Examples | StoredExamples:
+    """The rows of a normalized table, in memory; or where they lie, when a network may not hold so many."""
     stored = StoredExamples(spec=spec, target=target, files=tuple(storage.part_files(folder)))
     # Only the torch trainer learns from rows where they lie; the others hold all of them anyway.
     if isinstance(config, TorchTrain) and stored.num_bytes > config.max_memory_mib * 2**20:

@@ -17,7 +17,6 @@ from tasks.columns.number.column import NumberEncoding
 from tasks.errors import UserError
 from tasks.model_input.block_columns import from_series, to_series
 from tasks.recipe.recipe import Feature, Recipe, Target
-from tasks.splitting.folds import FOLD
 from tests.small_tables import cut
 
 FEATURES = (
@@ -32,7 +31,7 @@ RECIPE = Recipe(
 )
 
 
-def table(labels: list[int], seed: int = 0, folds: list[int] | None = None) -> pl.DataFrame:
+def table(labels: list[int], seed: int = 0) -> pl.DataFrame:
     random = np.random.default_rng(seed)
     count = len(labels)
     blocks = {
@@ -44,8 +43,7 @@ def table(labels: list[int], seed: int = 0, folds: list[int] | None = None) -> p
     }
     fields = RECIPE.spec().fields
     series = [to_series(field.name, field, blocks[field.name].astype(blocks[field.name].dtype)) for field in fields]
-    rows = pl.DataFrame([*series, pl.Series("label", labels, dtype=pl.Int64)])
-    return rows if folds is None else rows.with_columns(pl.Series(FOLD, folds, dtype=pl.Int8))
+    return pl.DataFrame([*series, pl.Series("label", labels, dtype=pl.Int64)])
 
 
 def matrix(rows: pl.DataFrame) -> np.ndarray:
@@ -132,17 +130,3 @@ def test_equal_rows_are_neighbours_too() -> None:
 def test_a_single_row_has_no_neighbour() -> None:
     with pytest.raises(UserError, match=r"class 'b' has one training row.*use balance: repeat"):
         made_by_smote(table([0, 0, 0, 1]))
-
-
-def test_rows_of_two_folds_are_not_put_together() -> None:
-    rows = table([0] * 30 + [1] * 10, folds=[0, 1] * 20)
-    made = made_by_smote(rows)
-    assert set(made[FOLD].to_list()) == {-1, -2}
-    own = matrix(rows)[:, [0, 2]]
-    for point, fold in zip(matrix(made)[:, [0, 2]], made[FOLD].to_list(), strict=True):
-        there = own[30:][(np.arange(10) % 2) == -1 - fold]
-        to_ends = np.linalg.norm(there - point, axis=1)
-        between = np.linalg.norm(there[:, None] - there[None], axis=2)
-        assert np.abs(to_ends[:, None] + to_ends[None] - between).min() < 1e-5
-    lonely = made_by_smote(table([0] * 4 + [1] * 2, folds=[0, 1] * 3))
-    assert lonely[FOLD].null_count() == lonely.height == 2

@@ -167,14 +167,6 @@ def test_suspicious_labels_go_from_train_and_are_told_elsewhere(tmp_path: Path) 
     assert [kept(paths, part).height for part in ("validation", "test")] == [200, 200]
 
 
-def test_folds_go_on_with_the_rows_that_stay(tmp_path: Path) -> None:
-    folds = pl.Series("_fold", [number % 3 for number in range(40)], dtype=pl.Int8)
-    train = rows("train", 40, _fold=folds, label=pl.Series([None] + ["no", "yes"] * 19 + ["no"]))
-    paths = cleaned(tmp_path, {}, train=train)
-    assert kept(paths, "train")["_fold"].to_list() == folds.to_list()[1:]
-    assert "_fold" not in storage.read_table(paths.quarantine("clean")).columns
-
-
 def test_a_part_of_which_nothing_is_left(tmp_path: Path) -> None:
     with pytest.raises(GateError, match="clean: no row of test is left"):
         cleaned(tmp_path, {}, test=rows("test", 40, label=pl.lit(None, dtype=pl.String)))

@@ -78,7 +78,8 @@ def test_a_stage_opens_and_writes_what_is_declared(
     assert not before.keys() - after.keys()
     if pipeline == "scans":  # the one with images, where all there is to read is read
         # Raw training rows are read for copies of text and sounds alone, which change before they are encoded.
-        unread = {f"data/{pipeline}/clean/train"} if stage == "augment" else set()
+        raw = {f"data/{pipeline}/clean/train", f"data/{pipeline}/folds/clean"}
+        unread = raw if stage == "augment" else set()
         assert read == data_deps - unread
     else:
         assert read <= data_deps

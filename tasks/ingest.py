@@ -49,7 +49,7 @@ def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Datas
             # Within: a plan that fails leaves no table behind, and the next pass writes in its place.
             with storage.table_writer(folder) as writer:
                 for part in prefetch(regroup(typing.parts(), config.rows_per_part)):
-                    writer.append(part)
+                    writer.append(part, typing.origins.take(part.height))
                 dataset = describe(config, rows, typing.surveys, digest)
                 plan = plan_of(config, rows, typing.surveys)
                 typing.check(plan)

@@ -16,6 +16,7 @@ from tasks.paths import Paths, Project
 from tasks.sources.formats import delimited
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
+from tasks.tables.origins import read_origins
 
 SMS_SPAM = Path(__file__).resolve().parents[2] / "shared" / "data" / "sms-spam" / "SMSSpamCollection"
 
@@ -88,7 +89,11 @@ def test_two_runs_leave_the_same_bytes(tmp_path: Path) -> None:
 
     first = files(tmp_path / "first")
     assert first == files(tmp_path / "second")
-    assert [name for name in sorted(first) if "raw" in name] == [f"data/p/raw/part-0000{n}.parquet" for n in range(3)]
+    parts = [name for name in sorted(first) if "raw" in name]
+    assert parts == [
+        f"data/p/raw/{file}"
+        for file in (*(f"origins-0000{n}.json" for n in range(3)), *(f"part-0000{n}.parquet" for n in range(3)))
+    ]
 
 
 def test_types_are_those_of_all_parts(tmp_path: Path) -> None:
@@ -150,14 +155,16 @@ def test_only_files_that_are_new_are_read_where_files_are_only_added(
     folder = tmp_path / "days"
     folder.mkdir()
     read: list[str] = []
-    frames = delimited.DelimitedFile.frames
-    monkeypatch.setattr(delimited.DelimitedFile, "frames", lambda self: read.append(self.shown) or frames(self))
+    frames = delimited.DelimitedFile.numbered_frames
+    monkeypatch.setattr(
+        delimited.DelimitedFile, "numbered_frames", lambda self: read.append(self.shown) or frames(self)
+    )
     for day, rows in enumerate(("1,a\n2,b\n3,a\n", "4,b\n", "5,a\n6,b\n")):
         (folder / f"{day}.csv").write_text("x,y\n" + rows)
         read.clear()
         table = run(tmp_path / "grown")
         assert {Path(name).name for name in read} == {f"{day}.csv"}
-    assert len(table) == 4
+    assert len([name for name in table if name.endswith(".parquet")]) == 4
     assert run(tmp_path / "at_once") == table
     (folder / "3.csv").write_text("x,y\nmany,a\n")
     run(tmp_path / "grown")
@@ -233,7 +240,6 @@ def test_test_rows_from_files_of_their_own_get_a_split(tmp_path: Path) -> None:
         ("x,y\n1,\n2,\n", {}, "column y has no value in any row"),
         ("x,y\n1,a\n2,a\n", {}, "the same value in all rows"),
         ("x,y\n1,1\n2,1.0\n", {}, "the same value in all rows"),
-        ("x,y\n1,a\n2,b\n3,c\n", {"task": "binary"}, "has 3 classes"),
         ("x,y\n1,a\n2,b\n", {"task": "regression"}, "are no numbers"),
         ("x,y\n1,0.5\n2,0.25\n", {"columns": {"z": {"role": "id"}}}, "no column z"),
         ("x,y\n1,a\n2,b\n", {"columns": {"x": {"role": "target"}}}, "no other column, has that role"),
@@ -248,6 +254,70 @@ def test_refuses_what_cannot_be_learnt_from(tmp_path: Path, content: str, more: 
     with pytest.raises(UserError, match=message.replace("?", r"\?")):
         from_csv(tmp_path, content, **more)
     assert not [file for file in (tmp_path / "data").rglob("*") if file.is_file()]
+
+
+def unread_cells(paths: Paths) -> list[tuple[str, str, str]]:
+    """The place, the column and the cell of each that could not be read."""
+    cells = []
+    for file in storage.part_files(paths.raw):
+        origins = read_origins(file)
+        assert origins is not None
+        cells += [(origins.place(cell.row).rsplit("/", 1)[-1], cell.column, cell.cell) for cell in origins.unread]
+    return cells
+
+
+PINNED = {
+    "age": {"type": "number"},
+    "when": {"type": "timestamp", "format": "%Y-%m-%d"},
+    "paid": {"type": "boolean"},
+    "y": {"type": "category"},
+}
+GOOD = [f"{n % 50},2025-03-{n % 28 + 1:02},{'yes' if n % 3 else 'no'},{'ab'[n % 2]}" for n in range(60)]
+
+
+def test_a_cell_that_is_none_of_a_given_type_keeps_its_place_and_changes_no_type(tmp_path: Path) -> None:
+    bad = [
+        "n/a,2025-01-01,no,a",
+        "7,2025-13-45,no,b",
+        "8,2025-01-01,perhaps,b",
+        "9,2025-01-01,no,c",
+        " ,,NaN,",
+        "NaN,,,a",
+    ]
+    rows = [*GOOD[:30], "", *bad[:3], *GOOD[30:], *bad[3:]]
+    paths = from_csv(tmp_path, "age,when,paid,y\n" + "\n".join(rows) + "\n", columns=PINNED, task="binary")
+    # A blank line is one of the file all the same.
+    assert unread_cells(paths) == [
+        ("data.csv:33", "age", "n/a"),
+        ("data.csv:34", "when", "2025-13-45"),
+        ("data.csv:35", "paid", "perhaps"),
+        ("data.csv:67", "paid", "NaN"),
+    ]
+    assert column_types(paths) == {"age": "number", "when": "timestamp", "paid": "boolean", "y": "category"}
+    assert storage.count_rows(paths.raw) == len(rows) - 1
+
+
+def test_bad_cells_are_found_in_whichever_file_is_new(tmp_path: Path) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    header = "age,when,paid,y\n"
+    (folder / "1.csv").write_text(header + "\n".join(GOOD) + "\n")
+    source = {"kind": "table", "path": str(folder), "append": True}
+    settings = {"columns": PINNED, "task": "binary", "rows_per_part": 25}
+    ingested(tmp_path / "grown", source, "y", **settings)
+    (folder / "2.csv").write_text(header + "\n".join([*GOOD[:30], "old,2025-01-01,no,a"]) + "\n")
+    paths = ingested(tmp_path / "grown", source, "y", **settings)
+    assert unread_cells(paths) == [("2.csv:32", "age", "old")]
+    assert column_types(paths)["age"] == "number"
+
+
+def test_rows_of_files_without_lines_are_numbered(tmp_path: Path) -> None:
+    pl.DataFrame({"age": [*map(str, range(20)), "old"], "y": ["a", "b", "a"] * 7}).write_parquet(
+        tmp_path / "data.parquet"
+    )
+    source = {"kind": "table", "path": str(tmp_path / "data.parquet")}
+    paths = ingested(tmp_path, source, "y", columns={"age": {"type": "number"}})
+    assert unread_cells(paths) == [("data.parquet, row 21", "age", "old")]
 
 
 def test_refused_rows_leave_the_earlier_table_alone(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tasks.cleaning.personal.protection import Guard
 from tasks.cleaning.row_rules import find_flags
 from tasks.cleaning.rows_under_repair import RowsUnderRepair
 from tasks.cleaning.table_rules import Judged
+from tasks.errors import UserError
 from tasks.parallel import parallel_map
 from tasks.params.clean import Clean
 from tasks.paths import Paths
@@ -119,8 +120,18 @@ def write_rows(sorter: RowSorter, tally: CleaningCounts, watch: Watch, paths: Pa
 
 
 def with_task(dataset: Dataset, classes: Iterable[str]) -> Dataset:
-    """The data set with the task that is left: spellings of two classes may have been made one."""
+    """The data set with the task that is left: spellings of two classes may have been made one.
+
+    Raises UserError when params.yaml says binary, and more classes are left.
+    """
     if dataset.task == "regression":
         return dataset
+    left = sorted(set(classes))
+    # Only by now have validate and clean set aside what is no class.
+    if dataset.task == "binary" and len(left) > 2:
+        raise UserError(
+            f"clean: ingest.task is binary, and {dataset.target.name} has {len(left)} classes: {', '.join(left[:10])}; "
+            "set ingest.task to multiclass, or let the suite set the others aside: expect_column_values_to_be_in_set"
+        )
     # Two classes are binary: trainers and metrics ask the task, and not the classes.
-    return dataset.model_copy(update={"task": "multiclass" if len(set(classes)) > 2 else "binary"})
+    return dataset.model_copy(update={"task": "multiclass" if len(left) > 2 else "binary"})

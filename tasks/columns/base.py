@@ -156,6 +156,11 @@ class ColumnType(Generic[State, Settings, Encoded]):
         """Values as they came, as `dtype`; a value that does not fit becomes missing."""
         return values.cast(self.dtype, strict=False)
 
+    def is_unread(self, cells: pl.Series, values: pl.Series) -> pl.Series:
+        """Where a cell is no value of this type, [N]; `values`: the cells as they were read. Blanks say nothing."""
+        unread = cells.is_not_null() & values.is_null()
+        return unread & (cells.str.strip_chars() != "") if cells.dtype == pl.String else unread
+
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         """Expectations to start a suite with, drafted from values that were seen."""
         raise NotImplementedError

@@ -19,8 +19,8 @@ from pydantic import TypeAdapter
 from tasks import files
 from tasks.digests import folder_digest
 from tasks.ingestion.description import describe
-from tasks.ingestion.survey import Survey, merge, survey_parts
-from tasks.ingestion.typed_rows import Plan, Typing, plan_of, without_missing
+from tasks.ingestion.survey import Survey, merge
+from tasks.ingestion.typed_rows import Plan, Typing, plan_of, survey_column, without_missing
 from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
 from tasks.tables import storage
@@ -39,8 +39,8 @@ def write_pieces(
     keeper = _Keeper(config, store, pieces[0].digest())
     surveys = keeper.surveyed(pieces)
     dataset = describe(config, rows, surveys, digest)
-    tables = [keeper.table(piece, plan_of(config, rows, surveys)) for piece in pieces]
-    storage.join_tables(tables, folder)
+    plan = plan_of(config, rows, surveys)
+    storage.join_tables({piece.location: keeper.table(piece, plan) for piece in pieces}, folder)
     # Last: what is kept for files that are still there must not go when a run breaks off.
     keeper.forget_others()
     return dataset
@@ -55,10 +55,12 @@ class _Keeper:
         self._used: set[Path] = set()
         # Where the files lie says nothing of what they hold, and a new one must not make the old ones new.
         source = config.source.model_dump(exclude={"path", "validation_path", "test_path"})
-        # Of the columns' settings only these change cells; the others act when the plan is made.
-        missing = {name: override.missing for name, override in config.columns.items()}
+        # Of the columns' settings only these change cells, or what they say; the others act when the plan is made.
+        settings = {
+            name: (override.missing, override.type, override.format) for name, override in config.columns.items()
+        }
         # Separator and header are those of the first file.
-        self._reading = [_code_digest(), source, missing, first]
+        self._reading = [_code_digest(), source, settings, first]
 
     def surveyed(self, pieces: Sequence[Source]) -> dict[str, Survey]:
         """What all rows are, from the surveys of the files."""
@@ -70,8 +72,10 @@ class _Keeper:
         readings = {name: dataclasses.asdict(reading) for name, reading in plan.items()}
         kept = self._place("table", piece.digest(), readings, self._config.rows_per_part)
         if not kept.exists():
-            typed = Typing(config=self._config, rows=piece, plan=plan).parts()
-            storage.write_parts(kept, regroup(typed, self._config.rows_per_part))
+            typing = Typing(config=self._config, rows=piece, plan=plan)
+            with storage.table_writer(kept) as writer:
+                for part in regroup(typing.parts(), self._config.rows_per_part):
+                    writer.append(part, typing.origins.take(part.height))
         return kept
 
     def forget_others(self) -> None:
@@ -83,8 +87,12 @@ class _Keeper:
     def _survey(self, piece: Source) -> dict[str, Survey]:
         kept = self._place("survey", piece.digest())
         if not kept.exists():
-            parts = (without_missing(part, self._config) for part in piece.parts())
-            surveys = survey_parts(parts, piece.numbers)
+            surveys: dict[str, Survey] = {}
+            for part in piece.parts():
+                for cells in without_missing(part, self._config):
+                    known = surveys.get(cells.name)
+                    of_part = survey_column(cells, known, self._config, piece.numbers)
+                    surveys[cells.name] = merge(known, of_part) if known else of_part
             files.write_json(kept, _SURVEYS.dump_python(dict(surveys), mode="json"))
         return _SURVEYS.validate_python(files.read_json(kept))
 

@@ -92,6 +92,8 @@ def _role(name: str, config: Ingest, rows: Source) -> Role:
 def _task(config: Ingest, target_type: ColumnTypeName, survey: Survey) -> Task:
     """What kind of answer the target asks for. Raises UserError when the target says nothing, or not that."""
     where = f"ingest.target: column {config.target}"
+    if survey.num_present == 0 and survey.num_unread:
+        raise UserError(f"{where} holds values that are no numbers; correct ingest.source.missing, or the task")
     if survey.num_present == 0:
         raise UserError(f"{where} has no value in any row; choose another target, or correct ingest.source.missing")
     if survey.num_distinct < 2:
@@ -104,7 +106,7 @@ def _task(config: Ingest, target_type: ColumnTypeName, survey: Survey) -> Task:
         raise UserError(
             f"{where} holds too many or too long values to be classes; choose another target, or task: regression"
         )
-    return _classification(where, config, survey.num_distinct)
+    return _classification(config, survey.num_distinct)
 
 
 def _is_regression(config: Ingest, inferred: ColumnTypeName, survey: Survey) -> bool:
@@ -126,9 +128,8 @@ def _regression(where: str, survey: Survey) -> Task:
     return "regression"
 
 
-def _classification(where: str, config: Ingest, num_classes: int) -> Task:
-    if config.task == "binary" and num_classes != 2:
-        raise UserError(f"{where} has {num_classes} classes, and ingest.task is binary; set it to multiclass or auto")
-    if config.task == "multiclass":
-        return "multiclass"
+def _classification(config: Ingest, num_classes: int) -> Task:
+    # More classes than two may be cells of a few rows, which the suite sets aside: clean knows what is left.
+    if config.task != "auto":
+        return "multiclass" if config.task == "multiclass" else "binary"
     return "binary" if num_classes == 2 else "multiclass"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -41,6 +41,8 @@ class Survey:
     longest: int
     """Characters of the longest value; of numbers, bytes."""
     distinct: frozenset[str] | None
+    num_unread: int = 0
+    """Cells that are no values of the type that the user gave; they count as missing."""
 
     @property
     def is_bytes(self) -> bool:
@@ -130,18 +132,8 @@ def merge(first: Survey, second: Survey) -> Survey:
         could_be=first.could_be & second.could_be,
         longest=max(first.longest, second.longest),
         distinct=distinct if distinct is not None and len(distinct) <= MAX_CATEGORIES else None,
+        num_unread=first.num_unread + second.num_unread,
     )
-
-
-def survey_parts(parts: Iterable[pl.DataFrame], numbers: NumberFormat | None = None) -> Mapping[str, Survey]:
-    """Every column of a table, one part in memory at a time."""
-    surveys: dict[str, Survey] = {}
-    for part in parts:
-        for values in part:
-            known = surveys.get(values.name)
-            of_part = survey(values, known, numbers)
-            surveys[values.name] = merge(known, of_part) if known else of_part
-    return surveys
 
 
 def _storage(dtype: pl.DataType) -> Storage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -18,6 +18,7 @@ from tasks.params.config import ColumnTypeName
 from tasks.params.ingest import Ingest
 from tasks.repair.number_text import plainly
 from tasks.sources.base import NumberFormat, Source
+from tasks.tables.origins import OriginLog, UnreadCell
 
 
 class PlanChanged(Exception):  # noqa: N818 (no error: the rows are read again)
@@ -35,6 +36,9 @@ class ColumnReading:
     whole: bool
     """Whole numbers lose their `.0`: class 1 is class 1."""
 
+    is_given: bool = False
+    """Whether the user says of what type the column is: then a cell that does not fit is a bad one."""
+
     @property
     def way(self) -> tuple[object, ...]:
         """What readings that leave the same values have in common: text and categories are read alike."""
@@ -50,7 +54,7 @@ def first_plan(config: Ingest, rows: Source) -> Plan:
     if first is None:
         return {}
     cells = without_missing(first, config)
-    return plan_of(config, rows, {values.name: survey(values, None, rows.numbers) for values in cells})
+    return plan_of(config, rows, {values.name: survey_column(values, None, config, rows.numbers) for values in cells})
 
 
 def plan_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> Plan:
@@ -67,19 +71,22 @@ class Typing:
     rows: Source
     plan: Plan
     surveys: dict[str, Survey] = field(default_factory=dict)
+    origins: OriginLog = field(default_factory=OriginLog)
+    """Where the rows stand, and their cells that could not be read: to be taken as the rows are."""
 
     def parts(self) -> Iterator[pl.DataFrame]:
         """The rows in batches, typed as planned; columns side by side, on all cores."""
         # Threads are enough: polars lets go of Python's lock.
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            for part in prefetch(self.rows.parts()):
+            for part, origins in prefetch(self.rows.located_parts()):
                 cells = without_missing(part, self.config)
                 typed = list(pool.map(self._column, cells))
                 # All columns of a part are read before any survey is merged: the threads read what nobody writes.
-                for column_survey, values in typed:
-                    known = self.surveys.get(values.name)
-                    self.surveys[values.name] = merge(known, column_survey) if known else column_survey
-                yield pl.DataFrame([values for _, values in typed])
+                for column in typed:
+                    known = self.surveys.get(column.values.name)
+                    self.surveys[column.values.name] = merge(known, column.survey) if known else column.survey
+                self.origins.add(origins, [cell for column in typed for cell in column.unread])
+                yield pl.DataFrame([column.values for column in typed])
 
     def check(self, plan: Plan) -> None:
         """Raises PlanChanged when all rows ask for another plan than the one that was followed."""
@@ -89,14 +96,42 @@ class Typing:
         }:
             raise PlanChanged
 
-    def _column(self, cells: pl.Series) -> tuple[Survey, pl.Series]:
-        column_survey, read = survey_and_read(cells, self.surveys.get(cells.name), self.rows.numbers)
-        reading = self.plan[cells.name]
-        is_typed = read is not None and read.dtype == column_type(reading.type).dtype
-        # The survey read them already, in the same way: reading is most of the work.
-        if read is not None and is_typed and reading.format in (None, column_survey.format):
-            return column_survey, read
-        return column_survey, _read(cells, read, reading, self.rows.numbers)
+    def _column(self, cells: pl.Series) -> ColumnRead:
+        return read_column(cells, self.plan[cells.name], self.surveys.get(cells.name), self.rows.numbers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnRead:
+    """One column of a batch: what its cells are, its values, and the cells that are none of its type."""
+
+    survey: Survey
+    values: pl.Series
+    unread: tuple[UnreadCell, ...] = ()
+
+
+def read_column(cells: pl.Series, reading: ColumnReading, known: Survey | None, numbers: NumberFormat) -> ColumnRead:
+    """The cells as `reading` says. Where the user gave the type, cells that do not fit it say nothing of the column."""
+    column_survey, read = survey_and_read(cells, known, numbers)
+    is_typed = read is not None and read.dtype == column_type(reading.type).dtype
+    # The survey read them already, in the same way: reading is most of the work.
+    if read is not None and is_typed and reading.format in (None, column_survey.format):
+        return ColumnRead(survey=column_survey, values=read)
+    values = _read(cells, read, reading, numbers)
+    if not reading.is_given or values.null_count() == cells.null_count():
+        return ColumnRead(survey=column_survey, values=values)
+    is_unread = column_type(reading.type).is_unread(cells, values)
+    unread = tuple(
+        UnreadCell(row=row, column=cells.name, cell=str(cells[row])) for row in is_unread.arg_true().to_list()
+    )
+    # One bad cell among numbers would else make them words, and the next plan another one.
+    column_survey = survey(cells.set(is_unread, None), known, numbers)
+    return ColumnRead(survey=replace(column_survey, num_unread=len(unread)), values=values, unread=unread)
+
+
+def survey_column(cells: pl.Series, known: Survey | None, config: Ingest, numbers: NumberFormat) -> Survey:
+    """What the cells of a column say, but for those that do not fit the type that the user gave."""
+    reading = given_reading(cells.name, config)
+    return read_column(cells, reading, known, numbers).survey if reading else survey(cells, known, numbers)
 
 
 def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
@@ -128,7 +163,19 @@ def _reading(name: str, chosen: ColumnTypeName, config: Ingest, column_survey: S
         and not column_type(chosen).dtype.is_numeric()
         and is_text
         and column_survey.is_whole,
+        is_given=given_reading(name, config) is not None,
     )
+
+
+def given_reading(name: str, config: Ingest) -> ColumnReading | None:
+    """How params.yaml alone says that the column is read; the type of a target follows from the task."""
+    override = config.columns.get(name)
+    chosen = override.type if override else None
+    if name == config.target and config.task != "auto":
+        chosen = "number" if config.task == "regression" else "category"
+    if chosen is None:
+        return None
+    return ColumnReading(type=chosen, format=override.format if override else None, whole=False, is_given=True)
 
 
 def _read(cells: pl.Series, read: pl.Series | None, reading: ColumnReading, written: NumberFormat) -> pl.Series:

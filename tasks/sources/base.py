@@ -12,6 +12,8 @@ from tasks.params.config import ColumnTypeName
 if TYPE_CHECKING:
     import polars as pl
 
+    from tasks.tables.origins import RowOrigins
+
 SPLIT = "split"
 """The column that says train, validation or test when these come as files of their own."""
 
@@ -96,6 +98,13 @@ class Source:
         batch, however many rows there are. Raises UserError when the source cannot be read.
         """
         raise NotImplementedError
+
+    def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
+        """`parts`, each with where its rows stand: by their numbers, of a source that has no lines."""
+        from tasks.tables.origins import RowOrigins, numbered
+
+        for part, numbers in numbered(self.parts()):
+            yield part, RowOrigins(file=self.location, numbers=numbers, in_lines=False)
 
     def digest(self) -> str:
         """SHA-256 of the content, as hexadecimal digits: changes when, and only when, the content does."""

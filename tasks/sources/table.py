@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tasks.sources.formats.excel import ExcelFile
     from tasks.sources.formats.json_lines import JsonLinesFile
     from tasks.sources.formats.parquet import TypedFile
+    from tasks.tables.origins import RowOrigins
 
     OpenedTable = DelimitedFile | JsonLinesFile | TypedFile | ExcelFile
 
@@ -56,6 +57,10 @@ class TableFiles(Source):
     def parts(self) -> Iterator[pl.DataFrame]:
         for piece in self._pieces:
             yield from piece.parts()
+
+    def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
+        for piece in self._pieces:
+            yield from piece.located_parts()
 
     def pieces(self) -> list[Source]:
         return list(self._pieces) if self._config.append else []
@@ -207,11 +212,17 @@ class Piece(Source):
         return self._whole.numbers
 
     def parts(self) -> Iterator[pl.DataFrame]:
+        return (part for part, _ in self.located_parts())
+
+    def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
+        from tasks.tables.origins import RowOrigins
+
         for table in self._tables:
             with read_errors(table.shown):
-                for frame in table.frames():
+                for frame, numbers in table.numbered_frames():
+                    origins = RowOrigins(file=table.shown, numbers=numbers, in_lines=table.in_lines)
                     # Other files may have the columns in another order.
-                    yield self._finished(frame[list(self._columns)])
+                    yield self._finished(frame[list(self._columns)]), origins
 
     def digest(self) -> str:
         return digest_files({self._listed.split: [self._listed.file]})

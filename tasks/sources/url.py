@@ -22,6 +22,8 @@ from tasks.sources.fetch.fetching import Download, Fetched, known, write_errors
 if TYPE_CHECKING:
     import polars as pl
 
+    from tasks.tables.origins import RowOrigins
+
 # Signed links of S3, Azure and others carry theirs in the query.
 _SECRETS = ("token", "password", "secret", "signature", "api_key", "apikey", "sig")
 """How the names of a query's values end that are nobody else's business."""
@@ -63,6 +65,9 @@ class Url(Source):
 
     def parts(self) -> Iterator[pl.DataFrame]:
         return self._inner.parts()
+
+    def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
+        return self._inner.located_parts()
 
     def digest(self) -> str:
         """SHA-256 of the file as it was fetched."""

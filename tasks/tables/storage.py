@@ -8,13 +8,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks import files
 from tasks.errors import UserError
+from tasks.tables.origins import PartOrigins, copy_origins, write_origins
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,13 +37,15 @@ class TableWriter:
         self._num_parts = 0
         self._empty: pl.DataFrame | None = None
 
-    def append(self, part: pl.DataFrame) -> None:
-        """Writes one part; an empty one only counts when the table has no other."""
+    def append(self, part: pl.DataFrame, origins: PartOrigins | None = None) -> None:
+        """Writes one part, and beside it where its rows come from; an empty one only counts when there is no other."""
         # A part without rows would be a file that every reader opens for nothing.
         if part.is_empty():
             self._empty = part
             return
-        self._write(part)
+        file = self._write(part)
+        if origins is not None:
+            write_origins(file, origins)
         self.num_rows += part.height
 
     def copy(self, file: Path, num_rows: int) -> None:
@@ -57,14 +60,16 @@ class TableWriter:
         if self._num_parts == 0 and self._empty is not None:
             self._write(self._empty)
 
-    def _write(self, part: pl.DataFrame) -> None:
+    def _write(self, part: pl.DataFrame) -> Path:
+        file = self._next_file()
         part.write_parquet(
-            self._next_file(),
+            file,
             compression="zstd",
             compression_level=_LEVEL,
             row_group_size=ROW_GROUP,
             statistics=True,
         )
+        return file
 
     def _next_file(self) -> Path:
         self._num_parts += 1
@@ -161,15 +166,21 @@ def copy_table(source: Path, target: Path) -> int:
     return count_rows(target)
 
 
-def join_tables(sources: Sequence[Path], target: Path) -> None:
-    """The parts of several tables as one table, in order; of tables without rows only when none has any."""
-    with_rows = [source for source in sources if count_rows(source)]
+def join_tables(sources: Mapping[str, Path], target: Path) -> None:
+    """The parts of several tables as one table, in order; of tables without rows only when none has any.
+
+    `sources` are by the file that each came from, as it is called now.
+    """
+    with_rows = [(name, source) for name, source in sources.items() if count_rows(source)]
     with files.aside(target) as draft:
         draft.mkdir()
         # A table without rows is one empty part, which is only needed when there is nothing else.
-        parts = [file for source in with_rows or sources[:1] for file in part_files(source)]
-        for number, file in enumerate(parts):
-            shutil.copyfile(file, draft / f"part-{number:05d}.parquet")
+        chosen = with_rows or list(sources.items())[:1]
+        parts = [(name, file) for name, source in chosen for file in part_files(source)]
+        for number, (name, file) in enumerate(parts):
+            copied = draft / f"part-{number:05d}.parquet"
+            shutil.copyfile(file, copied)
+            copy_origins(file, copied, name)
 
 
 def read_csv(path: Path) -> pl.DataFrame:

@@ -20,7 +20,8 @@ from tasks.sources.formats import encoding
 from tasks.sources.formats.delimited import open_delimited
 from tasks.sources.packed import plain_entry
 
-Rows = list[list[str]]
+Rows = list[tuple[int, list[str]]]
+"""Each with the number of its first line."""
 
 TEXTS = st.text(st.sampled_from('",;\t|\r\n a1é'), min_size=1, max_size=60)
 LINES = st.lists(
@@ -40,7 +41,11 @@ def found(text: str, *, quoted: bool) -> Rows | str:
         try:
             opened = open_delimited(plain_entry(file, "data.csv", "data.csv"), config, None)
             unpadded = replace(opened, dialect=replace(opened.dialect, padded=False))
-            return [list(row) for frame in unpadded.frames() for row in frame.rows()]
+            return [
+                (int(number), list(row))
+                for frame, numbers in unpadded.numbered_frames()
+                for number, row in zip(numbers, frame.rows(), strict=True)
+            ]
         except UserError as error:
             return str(error)
 
@@ -52,13 +57,15 @@ def lines_of(text: str) -> list[str]:
     return [re.sub("\r(?!\n?$)", "\0", line) if end == "\n" else line.replace("\r", "\n") for line in lines]
 
 
-def expected(text: str, *, quoted: bool) -> Iterator[tuple[int, list[str]]]:
-    """Rows that are not blank, each with the number of its last line. Raises csv.Error where there is none."""
+def expected(text: str, *, quoted: bool) -> Iterator[tuple[int, int, list[str]]]:
+    """Rows that are not blank, each with its first and its last line. Raises csv.Error where there is none."""
     quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.reader(lines_of(text), strict=True, quoting=quoting)
+    first = 1
     for row in reader:
         if row:
-            yield reader.line_num, [cell.replace("\0", "\r") for cell in row]
+            yield first, reader.line_num, [cell.replace("\0", "\r") for cell in row]
+        first = reader.line_num + 1
 
 
 def same(text: str, *, quoted: bool) -> None:
@@ -69,16 +76,16 @@ def same(text: str, *, quoted: bool) -> None:
     except csv.Error:
         assert isinstance(rows, str)
         return
-    width = len(reference[0][1]) if reference else 0
-    ragged = next((line for line, row in reference if len(row) != width), None)
+    width = len(reference[0][2]) if reference else 0
+    ragged = next((line for _, line, row in reference if len(row) != width), None)
     if ragged is not None:
         assert isinstance(rows, str)
         assert '"' in text or rows.startswith(f"data.csv:{ragged}: ")
     elif not isinstance(rows, str):
         # Where no line feed ends a line, carriage returns may, and one within a cell may come as either.
         ends_by_return = "\n" not in text
-        read = [[cell.replace("\r", "\n") for cell in row] if ends_by_return else row for row in rows]
-        assert read == [row for _, row in reference]
+        read = [(line, [cell.replace("\r", "\n") for cell in row] if ends_by_return else row) for line, row in rows]
+        assert read == [(line, row) for line, _, row in reference]
     else:
         assert "quotes do not wrap whole cells" in rows or not reference
 

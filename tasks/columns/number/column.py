@@ -105,6 +105,11 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         few = len(numbers) <= FEW and np.count_nonzero(np.isnan(numbers.to_numpy())) == numbers.null_count()
         return numbers if few else numbers.fill_nan(None)
 
+    def is_unread(self, cells: pl.Series, values: pl.Series) -> pl.Series:
+        """NaN is a number that is missing."""
+        unread = super().is_unread(cells, values)
+        return unread & (cells.str.strip_chars().str.to_lowercase() != "nan") if cells.dtype == pl.String else unread
+
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         finite = values.filter(values.is_finite())
         drafted = []

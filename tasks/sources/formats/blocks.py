@@ -158,6 +158,12 @@ class BlockLayout:
         return np.logical_not(blank | comment)
 
     @cached_property
+    def row_lines(self) -> Positions:
+        """How many lines of the block stand before each row, blank lines and comments left out."""
+        rows = np.flatnonzero(self.is_row)
+        return np.searchsorted(self.line_ends, self.starts[rows]) if self.swallows else rows
+
+    @cached_property
     def widths(self) -> Positions:
         """The number of cells of each row."""
         return np.diff(np.searchsorted(self._separators, self.ends), prepend=0) + 1

@@ -6,9 +6,10 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.errors import UserError
 from tasks.params.sources import TableSource
@@ -32,6 +33,7 @@ class DelimitedFile:
     dialect: Dialect
     header: bool
     columns: tuple[str, ...]
+    in_lines: ClassVar[bool] = True
 
     @property
     def shown(self) -> str:
@@ -39,30 +41,37 @@ class DelimitedFile:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows in batches. Raises UserError at a row with too few or too many cells."""
+        return (frame for frame, _ in self.numbered_frames())
+
+    def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
+        """`frames`, each with the numbers of its rows' first lines."""
         # The header may be all that the first block holds.
         to_skip = int(self.header)
         blocks = separated(self.text.blocks(), self.dialect.separator, self.text.shown)
         try:
             for line, block in row_blocks(blocks, self.text.shown, quoted=self.dialect.quoted):
-                frame = self._frame(line, block)
-                yield from frame.slice(to_skip).iter_slices(_BATCH)
+                frame, numbers = self._frame(line, block)
+                for start in range(to_skip, frame.height, _BATCH):
+                    yield frame.slice(start, _BATCH), numbers[start : start + _BATCH]
                 to_skip = max(0, to_skip - frame.height)
         except OpenQuoteError as error:
             raise self._bad_quotes(error.line) from None
 
-    def _frame(self, line: int, block: bytes) -> pl.DataFrame:
-        """A block's rows; `line` is the number of its first one."""
+    def _frame(self, line: int, block: bytes) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+        """A block's rows, and the numbers of their lines; `line` is that of its first one."""
         import polars as pl
 
         layout = BlockLayout(**vars(self.dialect), block=block)
+        numbers = None
         if not self._is_plain(layout):
             self._check(line, layout)
+            numbers = line + layout.row_lines
             block = layout.rows_only()
         # One sign is looked for ten times as fast as two.
         if b"\r" in block and b"\r" + layout.mark.encode() in block:
             block = replace(layout, block=block).with_returns_kept()
         if not block:
-            return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String))
+            return pl.DataFrame(schema=dict.fromkeys(self.columns, pl.String)), np.empty(0, dtype=np.int64)
         try:
             frame = self._parsed(block, layout.mark)
         # Our check says where and what; when it finds nothing, polars' own words stand.
@@ -74,7 +83,7 @@ class DelimitedFile:
         if self.text.newline == "\r" and layout.quoted:
             # They were carriage returns in the file, which holds no line feed: those in quotes are again.
             frame = frame.with_columns(pl.all().str.replace_all("\n", "\r", literal=True))
-        return frame
+        return frame, np.arange(line, line + frame.height) if numbers is None else numbers
 
     def _parsed(self, block: bytes, mark: str) -> pl.DataFrame:
         import polars as pl

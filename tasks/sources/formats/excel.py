@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import UserError, did_you_mean
 from tasks.sources.packed import Entry, extracted
+from tasks.tables.origins import numbered
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
 # The sheet is in memory anyway: batches are for what comes behind.
 _BATCH = 65_536
@@ -25,6 +28,7 @@ class ExcelFile:
     sheet: str
     columns: tuple[str, ...]
     header: ClassVar[bool] = True
+    in_lines: ClassVar[bool] = False
 
     @property
     def shown(self) -> str:
@@ -35,6 +39,10 @@ class ExcelFile:
         rows = _rows(self.entry, self.sheet)
         rows.columns = list(self.columns)
         yield from rows.slice(1).iter_slices(_BATCH)
+
+    def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
+        """`frames`, each with the numbers of its rows."""
+        return numbered(self.frames())
 
 
 def open_excel(entry: Entry, sheet: str | None) -> ExcelFile:

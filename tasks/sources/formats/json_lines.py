@@ -14,7 +14,9 @@ from tasks.sources.formats.encoding import Text, open_text
 from tasks.sources.packed import Entry
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
 # Each cell is an object of Python until its batch is a table.
 _BATCH = 16_384
@@ -28,19 +30,22 @@ class JsonLinesFile:
     text: Text
     columns: tuple[str, ...]
     header: ClassVar[bool] = True
+    in_lines: ClassVar[bool] = True
 
     @property
     def shown(self) -> str:
         return self.text.shown
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows in batches; a key that a line lacks is missing there."""
+    def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
+        """The rows in batches, each with the numbers of its lines; a key that a line lacks is missing there."""
+        import numpy as np
         import polars as pl
 
         rows = _rows(self.text)
         schema = dict.fromkeys(self.columns, pl.String)
         while batch := list(itertools.islice(rows, _BATCH)):
-            yield pl.DataFrame({name: [row.get(name) for row in batch] for name in self.columns}, schema=schema)
+            cells = {name: [row.get(name) for _, row in batch] for name in self.columns}
+            yield pl.DataFrame(cells, schema=schema), np.array([number for number, _ in batch])
 
 
 def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
@@ -48,17 +53,18 @@ def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
     text = open_text(entry, encoding)
     # A dictionary, and no set: keys stay in the order in which they come first.
     columns: dict[str, None] = {}
-    for row in _rows(text):
+    for _, row in _rows(text):
         columns.update(dict.fromkeys(row))
     if not columns:
         raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
     return JsonLinesFile(text=text, columns=tuple(columns))
 
 
-def _rows(text: Text) -> Iterator[dict[str, str | None]]:
+def _rows(text: Text) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Each row with the number of its line."""
     for number, line in enumerate(text.lines(), 1):
         if line.strip():
-            yield _row(line, f"{text.shown}:{number}")
+            yield number, _row(line, f"{text.shown}:{number}")
 
 
 def _row(line: str, shown: str) -> dict[str, str | None]:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tasks.errors import UserError
 from tasks.sources.packed import Entry, extracted
+from tasks.tables.origins import numbered
 
 if TYPE_CHECKING:
+    import numpy as np
     import polars as pl
+    from numpy.typing import NDArray
 
 _BATCH, _BATCH_OF_BYTES = 16_384, 256
 """Rows at a time; fewer of images and the like, which are large."""
@@ -28,6 +31,7 @@ class TypedFile:
     format: Literal["parquet", "arrow"]
     columns: tuple[str, ...]
     header: ClassVar[bool] = True
+    in_lines: ClassVar[bool] = False
 
     @property
     def shown(self) -> str:
@@ -43,6 +47,10 @@ class TypedFile:
             size = _BATCH_OF_BYTES if pl.Binary in rows.collect_schema().dtypes() else _BATCH
             for frame in rows.collect_batches(chunk_size=size, lazy=True):
                 yield frame.select(_plain(column, self.shown) for column in frame)
+
+    def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
+        """`frames`, each with the numbers of its rows."""
+        return numbered(self.frames())
 
 
 def open_typed(entry: Entry, form: Literal["parquet", "arrow"]) -> TypedFile:

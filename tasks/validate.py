@@ -19,13 +19,15 @@ from tasks.paths import Paths
 from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
+from tasks.tables.origins import read_origins
 from tasks.tables.quarantine import split_rows
 from tasks.validation.accepted import read_accepted, write_accepted
 from tasks.validation.data_profile import ProfileState
 from tasks.validation.drift import drift
 from tasks.validation.expectations import Suite, check_columns, read_suite
-from tasks.validation.findings import ExpectationResult, RowCounts, reasons, summarize
+from tasks.validation.findings import ExpectationResult, RowCounts, reasons, summarize, with_places
 from tasks.validation.telling import quiet_judge, refusal_message, write_pages
+from tasks.validation.unread import UnreadTally
 from tasks.validation.whole_columns import WholeColumns
 
 
@@ -42,8 +44,10 @@ def run(config: Validate, paths: Paths) -> Report:
         from tasks.validation.gx.pages import render_pages
 
         profile = ProfileState(dataset)
-        findings, result, counts = _examine(suite, paths, profile)
-        content = summarize(findings, counts, config, paths.relative(paths.quarantine("validate")))
+        unread = UnreadTally(dataset)
+        findings, result, counts = _examine(suite, paths, profile, unread)
+        quarantine = paths.relative(paths.quarantine("validate"))
+        content = summarize(findings, counts, config, quarantine, unread.entries(counts))
         content["drift"] = drift(config.drift, profile.profile(), accepted)
         pages = render_pages(result, content, findings, paths.pipeline)
     files.write_json(paths.validation_report, content)
@@ -55,7 +59,9 @@ def run(config: Validate, paths: Paths) -> Report:
     return reports.validate(paths)
 
 
-def _examine(suite: Suite, paths: Paths, profile: ProfileState) -> tuple[list[ExpectationResult], Any, RowCounts]:
+def _examine(
+    suite: Suite, paths: Paths, profile: ProfileState, unread: UnreadTally
+) -> tuple[list[ExpectationResult], Any, RowCounts]:
     """A finding per rule, the result as a whole, and the rows; valid/ and quarantine are written."""
     from tasks.validation.gx.examination import Examination
 
@@ -65,12 +71,12 @@ def _examine(suite: Suite, paths: Paths, profile: ProfileState) -> tuple[list[Ex
         closing(WholeColumns(Path(folder))) as columns,
     ):
         examination = Examination(paths.raw, suite, str(paths.suite), columns)
-        counts = _sort_rows(examination, paths, profile)
+        counts = _sort_rows(examination, paths, profile, unread)
         findings, result = examination.verdict()
     return findings, result, counts
 
 
-def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCounts:
+def _sort_rows(examination: Any, paths: Paths, profile: ProfileState, unread: UnreadTally) -> RowCounts:
     """Writes each row to valid/ or, with its reason, to the quarantine; the profile is of all that came in."""
     with (
         storage.table_writer(paths.valid) as valid,
@@ -78,7 +84,11 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState) -> RowCoun
         write_behind() as later,
     ):
         for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
-            kept, quarantined = split_rows(part, reasons(failing, part), "validate")
+            origins = read_origins(file)
+            cells = origins.unread if origins else ()
+            unread.add(cells)
+            failures = reasons(failing, part, unread.reasons(part.height, cells))
+            kept, quarantined = split_rows(part, with_places(failures, origins), "validate")
             # A part that loses no row is copied as a file, which is faster than writing it anew.
             if quarantined.is_empty() and part.height:
                 valid.copy(file, part.height)

@@ -16,6 +16,7 @@ from tasks.params.validate import Validate
 from tasks.paths import Paths, Project
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord, read_dataset, write_dataset
+from tasks.tables.origins import PartOrigins, Run, UnreadCell, write_origins
 from tasks.validation.accepted import read_accepted
 from tasks.validation.gx.pages import PAGES
 
@@ -96,6 +97,47 @@ def test_rows_that_fail_go_to_quarantine_with_rule_and_value(prepare: Prepare) -
     ]
     assert taken(paths).drop("_stage", "_rule", "_reason").equals(ROWS[[1, 2]])
     assert storage.read_table(paths.valid).equals(ROWS[[0, 3, 4, 5, 6, 7, 8, 9]])
+
+
+def with_origins(paths: Paths, *cells: UnreadCell) -> None:
+    """As ingest leaves them: the first part has ten lines of a file, from the second on, and these cells."""
+    first, second = storage.part_files(paths.raw)
+    for part, number, unread in ((first, 2, cells), (second, 8, ())):
+        run = Run(row=0, file="rows.csv", number=number, in_lines=True)
+        write_origins(part, PartOrigins(runs=(run,), unread=unread))
+
+
+def test_a_cell_that_could_not_be_read_is_one_row_in_quarantine_with_its_place(prepare: Prepare) -> None:
+    paths = prepare(AGE, PHOTO)
+    cells = [UnreadCell(row=row, column="age", cell=cell) for row, cell in ((2, "n/a"), (4, "n/a"), (5, "x" * 200))]
+    with_origins(paths, *cells)
+    assert validate.run(LENIENT, paths).numbers["num_quarantined"] == 4
+    assert taken(paths).select("_rule", "_reason").rows() == [
+        ("expect_column_values_to_not_be_null(photo)", "rows.csv:3: photo is missing"),
+        ("ingest.columns.age.type", "rows.csv:4: age is 'n/a', which is no number"),
+        ("ingest.columns.age.type", "rows.csv:6: age is 'n/a', which is no number"),
+        ("ingest.columns.age.type", f"rows.csv:7: age is '{'x' * 79}…', which is no number"),
+    ]
+    [entry] = files.read_json(paths.validation_report)["unread"]
+    assert (entry["column"], entry["num_unexpected"], entry["share"]) == ("age", 3, 0.3)
+    assert entry["examples"] == ["n/a", "x" * 79 + "…"]
+    assert "ingest.columns.age.type" in (paths.data_docs / "index.html").read_text()
+
+
+def test_too_many_such_cells_refuse_the_run_and_name_the_setting(prepare: Prepare) -> None:
+    paths = prepare(AGE)
+    with_origins(paths, *(UnreadCell(row=row, column="age", cell="n/a") for row in range(3)))
+    with pytest.raises(
+        GateError, match=r"ingest\.columns\.age\.type 3 \(such as n/a\).* in params\.yaml where that is wrong"
+    ):
+        validate.run(Validate(), paths)
+
+
+def test_a_new_column_refuses_the_run_and_the_advice_names_the_command(prepare: Prepare) -> None:
+    old = [name for name in ROWS.columns if name != "plan"]
+    paths = prepare({"type": "expect_table_columns_to_match_set", "kwargs": {"column_set": old}})
+    with pytest.raises(GateError, match="`modelwright expect churn --write` takes them over"):
+        validate.run(Validate(), paths)
 
 
 def test_nothing_fails_and_the_quarantine_is_an_empty_table(prepare: Prepare) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +16,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.params.validate import Validate
-from tasks.tables.quarantine import add_findings, no_findings
+from tasks.tables.origins import PartOrigins
+from tasks.tables.quarantine import REASON, add_findings, no_findings
 from tasks.validation.expectations import Rule
 
 NUM_EXAMPLES = 5
 NUM_SAMPLED = 20
 """Different bad values that Data Docs show for an expectation: as many as Great Expectations shows by default."""
 
+_RULES_NAMED = 3
 LONGEST_SHOWN = 80
 """Characters of a value in reports: enough to know it again, and a long text leaves the page readable."""
 
@@ -68,9 +71,12 @@ class ExpectationResult:
         return None if self.tally is None else self.tally.num_rows
 
 
-def reasons(failing: Failing, part: pl.DataFrame) -> pl.DataFrame:
-    """Per row, the first critical rule that it fails and why (`_rule`, `_reason`); missing where it may pass."""
-    failures = no_findings(part.height)
+def reasons(failing: Failing, part: pl.DataFrame, known: pl.DataFrame | None = None) -> pl.DataFrame:
+    """Per row, the first critical rule that it fails and why (`_rule`, `_reason`); missing where it may pass.
+
+    What is `known` against a row already comes first.
+    """
+    failures = no_findings(part.height) if known is None else known
     for rule, rows in failing:
         if rule.severity == "critical" and len(rows):
             why: list[str | None] = [None] * part.height
@@ -78,6 +84,15 @@ def reasons(failing: Failing, part: pl.DataFrame) -> pl.DataFrame:
                 why[row] = _reason(rule, values)
             failures = add_findings(failures, rule.label, pl.Series(why, dtype=pl.String))
     return failures
+
+
+def with_places(failures: pl.DataFrame, origins: PartOrigins | None) -> pl.DataFrame:
+    """Each reason behind the place of its row in the source, such as `members.csv:302`."""
+    if origins is None:
+        return failures
+    why = failures[REASON].to_list()
+    placed = [None if reason is None else f"{origins.place(row)}: {reason}" for row, reason in enumerate(why)]
+    return failures.with_columns(pl.Series(REASON, placed, dtype=pl.String))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +108,19 @@ class RowCounts:
 
 
 def summarize(
-    findings: list[ExpectationResult], counts: RowCounts, config: Validate, quarantine: str
+    findings: list[ExpectationResult],
+    counts: RowCounts,
+    config: Validate,
+    quarantine: str,
+    unread: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
-    """The content of validation.json; `quarantine` is where the rows lie that failed."""
+    """The content of validation.json; `quarantine` is where the rows lie that failed, `unread` what no type fits."""
     refusals = [_why_refused(finding, counts) for finding in findings if _refuses(finding)]
     if counts.num_quarantined > config.max_quarantined * counts.num_rows:
         refusals.append(
             f"{counts.num_quarantined:,} of {counts.num_rows:,} rows ({counts.share(counts.num_quarantined):.1%}) fail "
-            f"critical expectations, more than validate.max_quarantined allows ({config.max_quarantined:.1%})"
+            f"critical expectations, more than validate.max_quarantined allows ({config.max_quarantined:.1%}): "
+            f"{_by_rule(findings, unread)}"
         )
     return {
         "success": not refusals,
@@ -110,8 +130,23 @@ def summarize(
         "max_quarantined": config.max_quarantined,
         "quarantine": quarantine,
         "refusals": refusals,
+        "unread": list(unread),
         "expectations": [_entry(finding, counts) for finding in findings],
     }
+
+
+def _by_rule(findings: list[ExpectationResult], unread: Sequence[dict[str, Any]]) -> str:
+    """What most of the rows fail, with the first of the values."""
+    counted = [(entry["num_unexpected"], entry["type"], entry["examples"]) for entry in unread]
+    counted += [
+        (finding.tally.num_rows, finding.rule.label, _examples(finding))
+        for finding in findings
+        if finding.tally is not None and finding.tally.num_rows and finding.rule.severity == "critical"
+    ]
+    counted.sort(key=lambda rule: -rule[0])
+    named = [f"{label} {num_rows:,} (such as {examples[0]})" for num_rows, label, examples in counted[:_RULES_NAMED]]
+    more = len(counted) - len(named)
+    return ", ".join(named) + (f" and {more} more rules" if more else "")
 
 
 def shown(value: Any) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 from tasks import files
 from tasks.paths import Paths
 
+_OF_COLUMNS = ("expect_table_columns_to_match_set", "expect_table_columns_to_match_ordered_list")
+
 
 @contextmanager
 def quiet_judge() -> Iterator[None]:
@@ -41,6 +43,17 @@ def refusal_message(content: dict[str, Any], paths: Paths) -> str:
     return (
         f"validate: {paths.pipeline}: the data may not pass: {'; '.join(content['refusals'])}. "
         f"{content['num_quarantined']:,} rows, each with its reason, are in {content['quarantine']}, the findings in "
-        f"{paths.relative(paths.data_docs / 'index.html')}; "
-        f"mend the data, or {paths.relative(paths.suite)} where it asks too much"
+        f"{paths.relative(paths.data_docs / 'index.html')}; {_advice(content, paths)}"
     )
+
+
+def _advice(content: dict[str, Any], paths: Paths) -> str:
+    failed = [entry["type"] for entry in content["expectations"] if not entry["success"]]
+    if any(name in _OF_COLUMNS for name in failed):
+        return (
+            f"where the columns are right, `modelwright expect {paths.pipeline} --write` takes them over into "
+            f"{paths.relative(paths.suite)}; else mend the data"
+        )
+    types = [f"{entry['type']} ({entry['limits']['type']})" for entry in content["unread"]]
+    of_types = f", or {' and '.join(types)} in params.yaml where that is wrong" if types else ""
+    return f"mend the data, or {paths.relative(paths.suite)} where it asks too much{of_types}"

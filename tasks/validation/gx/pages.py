@@ -56,7 +56,7 @@ def _page_summary(content: dict[str, Any]) -> dict[str, Any]:
     sentence = (
         f"{content['num_rows']:,} rows, {content['num_quarantined']:,} of them quarantined in {content['quarantine']}."
     )
-    failed = [entry for entry in content["expectations"] if not entry["success"]]
+    failed = [*content["unread"], *(entry for entry in content["expectations"] if not entry["success"])]
     return {**content, "sentence": sentence, "failed": failed}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -259,6 +261,18 @@ def looks_whole(values: pl.Series) -> bool:
 def round_significant(value: float) -> float:
     """Rounded to 12 significant digits: sums over parts cut elsewhere differ in the last bits, and bytes must not."""
     return float(f"{value:.12g}")
+
+
+def round_outwards(low: float, high: float) -> tuple[float, float]:
+    """Bounds with 12 significant digits that shut out nothing between `low` and `high`."""
+    return _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING)
+
+
+def _rounded(value: float, rounding: str) -> float:
+    if not math.isfinite(value):
+        return value
+    # By the shortest digits that read back as the same number: 0.1 stays 0.1, though its exact value is above.
+    return float(Context(prec=12, rounding=rounding).create_decimal(repr(value)))
 
 
 def expectation(kind: str, severity: str, **kwargs: Any) -> Expectation:

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from tasks.columns import column_type
 from tasks.errors import UserError
+from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tasks.validation.expectations import check_columns, draft_suite, read_suite
+from tasks.validation.gx.examination import Examination
 from tasks.validation.suite_file import KNOWN_TYPES
+from tasks.validation.whole_columns import WholeColumns
 
 
 def dataset(task: str = "binary", **columns: tuple[str, str]) -> Dataset:
@@ -78,6 +87,41 @@ def test_a_regression_target_is_checked_by_its_range() -> None:
 
 def test_the_same_data_draft_the_same_suite_however_they_are_cut() -> None:
     assert draft_suite("churn", CHURN, [ROWS]) == draft_suite("churn", CHURN, [ROWS[:1], ROWS[1:]])
+
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "number": st.floats(allow_nan=False, allow_infinity=False) | st.integers(10**12, 10**12 + 2).map(float),
+    "timestamp": st.datetimes(min_value=datetime(1700, 1, 1), max_value=datetime(2200, 1, 1)),
+    "category": st.text(max_size=3),
+    "text": st.text(max_size=30),
+    "boolean": st.booleans(),
+}
+TABLES = st.lists(
+    st.tuples(*(st.none() | values for values in VALUES.values()), st.sampled_from(["no", "yes"])),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=TABLES)
+@example(rows=[(20230301181139.0, None, None, None, None, "no")] * 3)
+@pytest.mark.filterwarnings("ignore")
+def test_a_drafted_suite_passes_on_the_rows_it_was_drafted_from(rows: list[tuple[Any, ...]]) -> None:
+    columns = {name: (name, "feature") for name in VALUES} | {"y": ("category", "target")}
+    schema = {name: column_type(kind).dtype for name, (kind, _) in columns.items()}  # type: ignore[arg-type]
+    table = pl.DataFrame(rows, schema=schema, orient="row")
+    with TemporaryDirectory() as folder:
+        storage.write_parts(Path(folder) / "raw", [table])
+        file = write(Path(folder) / "drafted.json", draft_suite("mine", dataset(**columns), [table]))
+        with closing(WholeColumns(Path(folder))) as whole:
+            examination = Examination(Path(folder) / "raw", read_suite(file), "drafted.json", whole)
+            list(examination.parts())
+            findings, _ = examination.verdict()
+    # Texts are said to be present though some are missing: that only warns.
+    assert [
+        finding.rule.label for finding in findings if not finding.success and finding.rule.severity == "critical"
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from tasks.columns.base import (
     ValueSummary,
     expectation,
     looks_whole,
-    round_significant,
+    round_outwards,
 )
 from tasks.columns.moments import factor_and_offset
 from tasks.columns.number.power_transforms import PowerTransform, TransformName
@@ -111,13 +111,14 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return unread & (cells.str.strip_chars().str.to_lowercase() != "nan") if cells.dtype == pl.String else unread
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
+        """No range of a single value: it says nothing of how far the next may be."""
         finite = values.filter(values.is_finite())
         drafted = []
-        if len(finite):
+        if finite.n_unique() > 1:
             low, high = float(finite.min()), float(finite.max())  # type: ignore[arg-type]
             # Each is halved before the difference is taken: the whole range may be more than a double holds.
             slack = high * _DRAFTED_MARGIN - low * _DRAFTED_MARGIN
-            bounds = {"min_value": round_significant(low - slack), "max_value": round_significant(high + slack)}
+            bounds = dict(zip(("min_value", "max_value"), round_outwards(low - slack, high + slack), strict=True))
             # A suite is JSON, which has no infinity.
             if all(map(math.isfinite, bounds.values())):
                 drafted.append(expectation("column_values_to_be_between", "critical", column=column, **bounds))

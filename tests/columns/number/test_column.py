@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.preprocessing import PowerTransformer, QuantileTransformer, RobustScaler
@@ -93,6 +93,22 @@ def test_a_drafted_range_reaches_beyond_what_was_seen() -> None:
     assert present["type"] == "expect_column_values_to_not_be_null"
     (between,) = NUMBER.expect("x", pl.Series("x", [10.0, None, float("inf"), 20.0]))
     assert between["kwargs"] == {"column": "x", "min_value": 5.0, "max_value": 25.0}
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
+@example([20230301181139.0, 20230301181140.0])
+@example([20230301181139.0, 20230301181139.5])
+@example([0.1, 0.1 + 2**-55])
+@example([-5e-324, 5e-324])
+def test_a_drafted_range_never_shuts_out_what_it_was_drafted_from(values: list[float]) -> None:
+    for between in NUMBER.expect("x", pl.Series("x", [*values, None])):
+        limits = between["kwargs"]
+        assert limits["min_value"] <= min(values) <= max(values) <= limits["max_value"]
+        assert len(f"{abs(limits['max_value']):e}".split("e")[0]) <= 14
+
+
+def test_a_single_value_has_no_range() -> None:
+    assert NUMBER.expect("x", pl.Series("x", [20230301181139.0, None, 20230301181139.0])) == []
 
 
 def test_a_range_too_wide_for_a_float_is_not_drafted() -> None:

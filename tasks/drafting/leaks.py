@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -10,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.drafting.findings import Finding, listed, share
+from tasks.drafting.partial_leaks import find_partial_leaks
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 
@@ -47,11 +49,16 @@ def find_leaks(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
         certain = _relabelled(facts, target, features)
     if target.task == "binary":
         certain += _marks_of_one_class(facts, target.name, features)
+    known = {name for finding in certain for name in finding.columns}
+    partial = find_partial_leaks(facts, target, [name for name in features if name not in known])
+    certain += [finding for finding in partial if finding.role]
     leaking = {name for finding in certain for name in finding.columns}
     # A model of suspected columns is still something; one without any is none.
     if leaking >= set(features):
         return [_with_warning_only(finding) for finding in certain]
-    return certain + _suspected(facts, target, [name for name in features if name not in leaking])
+    doubtful = [finding for finding in partial if not finding.role]
+    others = [name for name in features if not any(name in finding.columns for finding in certain + doubtful)]
+    return certain + doubtful + _suspected(facts, target, others)
 
 
 def _sums(facts: Facts, target: str, features: Sequence[str]) -> list[Finding]:
@@ -150,7 +157,7 @@ def _certain(columns: tuple[str, ...], statement: str) -> Finding:
 
 
 def _with_warning_only(finding: Finding) -> Finding:
-    message = finding.message.replace("left out, or there is nothing to learn", "kept, as there is no other column")
+    message = re.sub(r": left out, .*", ": kept, as there is no other column.", finding.message)
     return Finding(kind="leak", columns=finding.columns, message=message)
 
 

@@ -205,6 +205,8 @@ class Facts:
         state, num_again = self.state(name), self.profile.num_duplicates
         # Rows that were entered twice do not unmake an identifier; where most rows repeat, that is how the data are.
         few_again = num_again <= _MOST_AGAIN * self.profile.num_compared
+        # Of a column that is mostly missing, all repeats may stand in the few rows with a value.
+        few_again = few_again and state.num_distinct >= (1 - _MOST_AGAIN) * state.num_present
         return state.is_unique or (few_again and state.is_exact and state.num_distinct + num_again >= state.num_present)
 
     def is_whole(self, name: str) -> bool:

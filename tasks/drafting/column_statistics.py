@@ -54,6 +54,8 @@ class ColumnStatistics:
     """Of each value as it is written; None beyond MAX_COUNTED of them."""
     non_numeric: Mapping[str, int] | None = field(default_factory=dict)
     """Of each cell that is no number; None when they are many, as in a column of words."""
+    off_format: Mapping[str, int] | None = field(default_factory=dict)
+    """Of each cell that is not written as the column's dates are; None when they are many."""
     sketch: Sketch = field(default_factory=Sketch)
 
     @property
@@ -77,9 +79,12 @@ class ColumnStatistics:
         return self.num_present > 0 and self.num_distinct >= (1 - slack) * self.num_present
 
 
-def grow(state: ColumnStatistics, values: pl.Series, numbers: pl.Series | None, seed: int) -> ColumnStatistics:
+def grow(
+    state: ColumnStatistics, values: pl.Series, numbers: pl.Series | None, seed: int, times: pl.Series | None = None
+) -> ColumnStatistics:
     """With one batch more; `numbers` are the same values as numbers, None for a column of words or bytes.
 
+    `times` are the same values as the column's dates, None where it has none.
     Values that are counted need no sketch yet; those that are not are hashed with that seed.
     """
     # Files are never looked at by value: counting them would keep them in memory.
@@ -90,7 +95,8 @@ def grow(state: ColumnStatistics, values: pl.Series, numbers: pl.Series | None, 
         num_numbers=state.num_numbers + (0 if numbers is None else len(numbers) - numbers.null_count()),
         extremes=state.extremes if numbers is None else state.extremes.merge(_extremes(numbers)),
         counts=counts,
-        non_numeric=_count_non_numeric(state.non_numeric, values, numbers),
+        non_numeric=_count_others(state.non_numeric, values, numbers),
+        off_format=_count_others(state.off_format, values, times),
         sketch=state.sketch if counts is not None else _sketched(state, values, seed),
     )
 
@@ -126,17 +132,18 @@ def _extremes(numbers: pl.Series) -> Extremes:
     return Extremes(low=low, high=high, num_low=int((finite == low).sum()), num_high=int((finite == high).sum()))
 
 
-def _count_non_numeric(
-    non_numeric: Mapping[str, int] | None, values: pl.Series, numbers: pl.Series | None
+def _count_others(
+    counts: Mapping[str, int] | None, values: pl.Series, read: pl.Series | None
 ) -> Mapping[str, int] | None:
-    if non_numeric is None or numbers is None or values.dtype != pl.String:
+    """Of each cell that could not be read; None when they are many."""
+    if counts is None or read is None or values.dtype != pl.String:
         return None
-    cells = values.filter(numbers.is_null() & values.is_not_null())
+    cells = values.filter(read.is_null() & values.is_not_null())
     if cells.is_empty():
-        return non_numeric
+        return counts
     if cells.head(_HEAD).n_unique() > _MAX_NON_NUMERIC:
         return None
-    total = Counter(non_numeric)
+    total = Counter(counts)
     # Renamed, as polars fails on a column called `count`.
     batch = cells.alias("value").value_counts()
     total.update(dict(zip(*(column.to_list() for column in batch.get_columns()), strict=True)))

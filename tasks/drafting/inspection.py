@@ -13,6 +13,7 @@ from tasks.columns.timestamp.formats import ambiguous
 from tasks.drafting.findings import Finding
 from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
+from tasks.drafting.nearly import likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
@@ -66,7 +67,7 @@ def inspect_source(pointed: Pointed, project: Project) -> Inspection:
         source=block,
         location=rows.location,
         facts=facts(profiles[-1], types, rows.numbers),
-        findings=(*doubts, *describe_tokens(tokens, profiles), *_about_cells(block, profiles[-1], types)),
+        findings=(*doubts, *describe_tokens(tokens, profiles, rows), *_about_cells(block, profiles[-1], types)),
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
         side=_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
@@ -141,7 +142,13 @@ def _plan(profiled: SourceProfile, tokens: Tokens, rows: Source) -> ProfilePlan:
     words = [name for name, state in profiled.columns.items() if state.num_present > 100 and not state.num_numbers]
     # Rows that are the same but for their number are the same row, entered twice.
     codes = [name for name in profiled.columns if profiled.num_rows > 20 and _names_rows(profiled, name)]
-    return ProfilePlan(tokens=tokens, numbers=rows.numbers, words=words, identifiers={*codes, *rows.id_columns})
+    return ProfilePlan(
+        tokens=tokens,
+        numbers=rows.numbers,
+        words=words,
+        formats=likely_formats(profiled),
+        identifiers={*codes, *rows.id_columns},
+    )
 
 
 def _names_rows(profiled: SourceProfile, name: str) -> bool:

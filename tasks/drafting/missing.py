@@ -10,7 +10,9 @@ import polars as pl
 
 from tasks.drafting.column_statistics import ColumnStatistics
 from tasks.drafting.findings import Finding, listed, plain
+from tasks.drafting.nearly import Strays, describe_strays, first_places, stray_cells
 from tasks.drafting.profile import Facts, SourceProfile, Tokens
+from tasks.sources.base import Source
 
 _NONE = """
     ? na n/a #n/a <na> null nan none nil - -- . .. * x missing unknown unk undefined n.a. nd n.d. #value! #ref! #div/0!
@@ -20,8 +22,6 @@ _NONE_AMONG_NUMBERS = frozenset(_NONE.split()) | {"", "not available", "not appl
 _NONE_ANYWHERE = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "NaN", "nan")
 """What hardly ever means anything else, among words too. `None` and `-` do: an answer, a range, a bill of nothing."""
 
-_MOST_NUMBERS = 0.9
-_MAX_UNKNOWN = 3
 _SENTINELS = re.compile(r"-1|-?(9{2,}|[12]00|88+|77+)|-9")
 """Whole numbers that people write where there is none."""
 
@@ -32,7 +32,7 @@ def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens
     for name, state in profile.columns.items():
         if profile.dtypes[name] != pl.String:
             continue
-        for cell in (*_among_numbers(state), *_among_words(state)):
+        for cell in (*_among_numbers(state), *_among_words(state), *stray_cells(profile, name)):
             # What is no value anywhere is best said once, for the whole source.
             if is_table and cell in _NONE_ANYWHERE:
                 everywhere.add(cell)
@@ -43,17 +43,39 @@ def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens
     )
 
 
-def describe_tokens(tokens: Tokens, passes: Sequence[SourceProfile]) -> list[Finding]:
+def describe_tokens(tokens: Tokens, passes: Sequence[SourceProfile], rows: Source) -> list[Finding]:
     """A sentence for each token. `passes`: the profiles in which they were still values."""
     # The first pass saw all cells as they are; later ones have these as missing already.
     everywhere = {cell: tuple(passes[0].columns) for cell in tokens.everywhere}
-    here: dict[str, tuple[str, ...]] = {}
+    signs: dict[str, tuple[str, ...]] = {}
+    others: dict[str, list[str]] = {}
     for name, cells in tokens.by_column.items():
-        here.update({cell: (*here.get(cell, ()), name) for cell in cells})
+        for cell in cells:
+            if is_sign(cell):
+                signs[cell] = (*signs.get(cell, ()), name)
+            else:
+                others.setdefault(name, []).append(cell)
     return [
         *(_finding(cell, _counts(passes, cell, names), ()) for cell, names in everywhere.items()),
-        *(_finding(cell, _counts(passes, cell, names), (cell,)) for cell, names in here.items()),
+        *(_finding(cell, _counts(passes, cell, names), (cell,)) for cell, names in signs.items()),
+        *_strays(others, passes, rows),
     ]
+
+
+def _strays(cells: Mapping[str, Sequence[str]], passes: Sequence[SourceProfile], rows: Source) -> list[Finding]:
+    """What is told of cells that nobody writes for a missing value: where they stand, too."""
+    places = first_places(rows, cells) if cells else {}
+    strays = []
+    for name in cells:
+        counts = {cell: _counts(passes, cell, (name,)).get(name, 1) for cell in places[name]}
+        last = passes[-1]
+        # By the last pass they count as missing.
+        num_present = last.columns[name].num_present + sum(counts.values())
+        is_number = last.surveys[name].is_number
+        strays.append(
+            Strays(column=name, cells=counts, places=places[name], num_present=num_present, is_number=is_number)
+        )
+    return describe_strays(strays)
 
 
 def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
@@ -67,19 +89,15 @@ def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
 
 
 def _among_numbers(state: ColumnStatistics) -> list[str]:
-    """The cells of a column of numbers that are none; empty when they are anything but signs."""
+    """The well-known signs in a column of numbers; empty when it holds other words too, unless they are few."""
     cells = state.non_numeric or {}
-    known = [cell for cell in cells if cell.strip().lower() in _NONE_AMONG_NUMBERS]
     # One number among words is a word that looks like one.
-    if not cells or state.num_numbers < 2:
-        return []
-    if len(known) == len(cells):
-        return known
-    mostly = state.num_numbers >= _MOST_NUMBERS * state.num_present
-    unknown = [cell for cell in cells if cell not in known]
-    # Twice at least: a sign comes again, a slip of the pen does not. A digit makes it a broken number.
-    like_words = all(not re.search(r"\d", cell) and len(cell) <= 20 and cells[cell] > 1 for cell in unknown)
-    return list(cells) if mostly and like_words and len(unknown) <= _MAX_UNKNOWN else []
+    return list(cells) if cells and state.num_numbers >= 2 and all(map(is_sign, cells)) else []
+
+
+def is_sign(cell: str) -> bool:
+    """Whether people write this for a value that is not there."""
+    return cell.strip().lower() in _NONE_AMONG_NUMBERS
 
 
 def _among_words(state: ColumnStatistics) -> list[str]:
@@ -100,9 +118,8 @@ def _counts(passes: Sequence[SourceProfile], cell: str, names: Sequence[str]) ->
 
 
 def _count(state: ColumnStatistics, cell: str) -> int:
-    if state.counts is not None:
-        return state.counts.get(cell, 0)
-    return (state.non_numeric or {}).get(cell, 0)
+    counted = (state.counts, state.non_numeric, state.off_format)
+    return max(counts.get(cell, 0) for counts in counted if counts is not None) if any(counted) else 0
 
 
 def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> Finding:

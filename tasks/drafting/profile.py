@@ -13,7 +13,7 @@ import polars as pl
 
 from tasks.columns import column_type
 from tasks.columns.base import ColumnType
-from tasks.columns.timestamp.formats import in_utc
+from tasks.columns.timestamp.formats import in_utc, parse
 from tasks.drafting.column_statistics import ColumnStatistics, as_numbers, grow
 from tasks.drafting.sketches import DuplicateCounter, RowSample
 from tasks.ingestion.survey import Survey, merge, survey_and_read
@@ -58,11 +58,13 @@ class SourceProfile:
 
 @dataclass(frozen=True, kw_only=True)
 class ProfilePlan:
-    """What a first look spares the pass: `words` are columns without numbers, `identifiers` tell equal rows apart."""
+    """What a first look tells the pass: `words` are columns without numbers, `formats` how dates are written that are
+    nearly all of a column, `identifiers` tell equal rows apart."""
 
     tokens: Tokens = field(default_factory=Tokens)
     numbers: NumberFormat = field(default_factory=NumberFormat)
     words: Collection[str] = ()
+    formats: Mapping[str, str] = field(default_factory=dict)
     identifiers: Collection[str] = ()
 
 
@@ -125,8 +127,13 @@ def _with_batch(batch: ColumnBatch) -> ColumnSummary:
     numbers, times = (read, None) if here.is_number else (None, read)
     if numbers is None and values.name not in plan.words:
         numbers = as_numbers(values, plan.numbers)
+    written = plan.formats.get(values.name)
+    dates = None
+    if written and values.dtype == pl.String:
+        # The survey has read them, unless a cell of this batch or an earlier one is no date.
+        dates = times if times is not None and here.format == written else parse(values, written)
     return ColumnSummary(
-        state=grow(before.state if before else ColumnStatistics(), values, numbers, batch.seed),
+        state=grow(before.state if before else ColumnStatistics(), values, numbers, batch.seed, dates),
         times=_with_times(before.times if before else None, times, here.format),
         survey=merge(before.survey, here) if before else here,
     )

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def place_of(file: str, number: int, *, in_lines: bool) -> str:
+    """A line or a row of a file, as messages name it."""
+    return f"{file}:{number}" if in_lines else f"{file}, row {number}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class RowOrigins:
     """Where a batch's rows stand: [N] numbers from 1 in `file`, of lines or, where a file has none, of rows."""
@@ -28,6 +33,10 @@ class RowOrigins:
     file: str
     numbers: NDArray[np.int64]
     in_lines: bool
+
+    def place(self, row: int) -> str:
+        """Such as `members.csv:302`, or `sales.parquet, row 301`."""
+        return place_of(self.file, int(self.numbers[row]), in_lines=self.in_lines)
 
     def cut(self, first: int, end: int | None = None) -> RowOrigins:
         """Of the rows from `first` on, up to `end`."""
@@ -61,11 +70,10 @@ class PartOrigins:
     unread: tuple[UnreadCell, ...] = ()
 
     def place(self, row: int) -> str:
-        """Such as `members.csv:302`, or `sales.parquet, row 301`."""
+        """As `RowOrigins.place` has it."""
         # Texts of many lines make a run of nearly each row.
         run = self.runs[bisect_right(self.runs, row, key=lambda run: run.row) - 1]
-        number = run.number + row - run.row
-        return f"{run.file}:{number}" if run.in_lines else f"{run.file}, row {number}"
+        return place_of(run.file, run.number + row - run.row, in_lines=run.in_lines)
 
 
 def numbered(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:

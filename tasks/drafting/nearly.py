@@ -1,0 +1,168 @@
+"""Columns that are nearly numbers or dates: their few other cells count as missing, and are told with their lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from tasks.columns.timestamp.formats import FORMATS, parse
+from tasks.drafting.column_statistics import as_numbers
+from tasks.drafting.findings import Finding, Kind, listed
+from tasks.drafting.profile import SourceProfile
+from tasks.sources.base import NumberFormat, Source
+
+_NEARLY_ALL = 0.9
+_FEWEST = 10
+"""Numbers or dates below which a column is rather one of words."""
+_MOST_STRAYS = 10
+"""Different cells: of more, a list in params.yaml says nothing any more."""
+_HEAD = 200
+_LONGEST_DATE = 40
+_SEVERAL = 2
+"""Columns whose strays stand in one line, before that line is a header or one of units."""
+
+
+def likely_formats(profile: SourceProfile) -> Mapping[str, str]:
+    """How the dates of columns are written that hold hardly anything else."""
+    formats = {}
+    for name, survey in profile.surveys.items():
+        written = survey.format or (None if survey.is_number else _nearest_format(profile.sample[name]))
+        if survey.storage == "text" and written:
+            formats[name] = written
+    return formats
+
+
+def stray_cells(profile: SourceProfile, name: str) -> dict[str, int]:
+    """The cells of a column of numbers or dates that are neither, with the rows of each; none where these are many."""
+    state = profile.columns[name]
+    if state.num_numbers >= _NEARLY_ALL * state.num_present:
+        strays, num_others = dict(state.non_numeric or {}), state.num_numbers
+        if _are_codes(profile.sample[name], strays):
+            return {}
+    else:
+        strays = dict(state.off_format or {}) or _off_format(profile.sample[name])
+        num_others = state.num_present - sum(strays.values())
+    is_few = num_others >= _FEWEST and num_others >= _NEARLY_ALL * state.num_present
+    return strays if is_few and len(strays) <= _MOST_STRAYS else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strays:
+    """What is told of one column: its cells with their rows, and where each stands first."""
+
+    column: str
+    cells: Mapping[str, int]
+    places: Mapping[str, str]
+    num_present: int
+    is_number: bool
+
+    @property
+    def first_place(self) -> str:
+        return next(iter(self.places.values()), "")
+
+
+def describe_strays(strays: Iterable[Strays]) -> list[Finding]:
+    """A finding for each column, but one for a line that has strays in several: a second header, or units."""
+    by_line: dict[str, list[Strays]] = {}
+    others: list[Strays] = []
+    for of_column in strays:
+        is_single = sum(of_column.cells.values()) == 1
+        (by_line.setdefault(of_column.first_place, []) if is_single else others).append(of_column)
+    findings = []
+    for place, together in by_line.items():
+        if len(together) >= _SEVERAL and place:
+            findings += [_of_line(place, together), *map(_as_missing, together)]
+        else:
+            others += together
+    return findings + [_of_column(of_column) for of_column in others]
+
+
+def first_places(rows: Source, cells: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
+    """Where each of the cells stands first, by column; reads until all have been met."""
+    left = {name: set(of_column) for name, of_column in cells.items()}
+    places: dict[str, dict[str, str]] = {name: {} for name in cells}
+    for part, origins in rows.located_parts():
+        for name, wanted in left.items():
+            values = part[name].cast(pl.String)
+            for row in values.is_in(list(wanted)).fill_null(value=False).arg_true().to_list():
+                if values[row] in wanted:
+                    places[name][values[row]] = origins.place(row)
+                    wanted.discard(values[row])
+        if not any(left.values()):
+            break
+    return places
+
+
+def _of_column(strays: Strays) -> Finding:
+    kind: Kind = "nearly_numbers" if strays.is_number else "nearly_dates"
+    right = "number" if strays.is_number else "timestamp"
+    num_right = strays.num_present - sum(strays.cells.values())
+    cells = listed(
+        f"`{cell}` ({count:,} row{'' if count == 1 else 's'}, first {strays.places[cell]})"
+        for cell, count in strays.cells.items()
+    )
+    name = strays.column
+    message = (
+        f"{name} is a {right} in {num_right:,} of {strays.num_present:,} rows; the others hold {cells}: they count as "
+        f"missing. Write {name}: {{type: {right}}} to set such rows aside instead, or {name}: {{type: category}} to read "
+        "all cells as words."
+    )
+    return Finding(kind=kind, columns=(strays.column,), message=message, missing=tuple(strays.cells))
+
+
+def _of_line(place: str, together: list[Strays]) -> Finding:
+    cells = listed(f"{strays.column} `{next(iter(strays.cells))}`" for strays in together)
+    message = (
+        f"{place} has no values in columns of numbers or dates: {cells}. Is it a second header, or one of units? These "
+        "cells count as missing; better take the line out of the source."
+    )
+    columns = tuple(strays.column for strays in together)
+    return Finding(kind="second_header", columns=columns, message=message)
+
+
+def _as_missing(strays: Strays) -> Finding:
+    cells = tuple(strays.cells)
+    message = f"{listed(f'`{cell}`' for cell in cells)} counts as missing in {strays.column}."
+    return Finding(kind="missing", columns=(strays.column,), message=message, missing=cells)
+
+
+def _are_codes(values: pl.Series, strays: Mapping[str, int]) -> bool:
+    """Whether letters belong to what seem to be numbers: 85123 and 85123A, 0012 and A012."""
+    numbers = as_numbers(values, NumberFormat())
+    if numbers is None or not strays:
+        return False
+    written = values.filter(numbers.is_not_null()).str.strip_chars()
+    if written.str.contains(r"^[+-]?0\d").any():
+        return True
+    # Of one length, as codes are, and the strays with letters and digits and nothing else.
+    lengths = written.str.len_chars().unique()
+    is_like = all(re.fullmatch(r"(?=.*\d)[A-Za-z0-9]+", cell.strip()) for cell in strays)
+    return is_like and len(lengths) == 1 and written.str.contains(r"^\d{3,}$").all()
+
+
+def _nearest_format(values: pl.Series) -> str | None:
+    """The format that nearly all of the first values are written in."""
+    head = values.drop_nulls().head(_HEAD)
+    is_likely = len(head) >= _FEWEST and head.dtype == pl.String
+    # Seventy formats are tried: on columns of words that would be lost time.
+    if not is_likely or head.str.contains(r"^\s*\w{1,9}\W").mean() < _NEARLY_ALL or _longest(head) > _LONGEST_DATE:  # type: ignore[operator]
+        return None
+    best = min(FORMATS, key=lambda written: parse(head, written).null_count())
+    return best if parse(head, best).null_count() <= (1 - _NEARLY_ALL) * len(head) else None
+
+
+def _longest(values: pl.Series) -> float:
+    # Of nine in ten: a stray may be a sentence.
+    return float(values.str.len_chars().quantile(_NEARLY_ALL) or 0)
+
+
+def _off_format(values: pl.Series) -> dict[str, int]:
+    """What is not written as nearly all of the sample is."""
+    written = _nearest_format(values)
+    if written is None:
+        return {}
+    cells = values.filter(values.is_not_null() & parse(values, written).is_null())
+    return dict(cells.alias("value").value_counts().sort("count", "value", descending=[True, False]).iter_rows())

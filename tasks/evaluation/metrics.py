@@ -61,13 +61,14 @@ def classification_metrics(
         raise UserError(
             f"evaluate: roc_auc is undefined: all {len(y_true)} test rows are of the class {only!r}; {_LARGER_TEST}"
         )
-    # Single-precision probabilities sum to 1 only roughly, and log_loss warns of that.
+    # Single-precision probabilities sum to 1 only roughly, and log_loss warns of that. For that alone: a division may
+    # break ties, or make some, which are the model's own.
     normalized = y_score.astype(np.float64) / y_score.sum(axis=1, keepdims=True, dtype=np.float64)
-    y_pred = normalized.argmax(axis=1)
+    y_pred = y_score.argmax(axis=1)
     return {
         "accuracy": float(accuracy_score(y_true, y_pred)),
         **_precision_recall_f1(y_true, y_pred, average, positive_class),
-        "roc_auc": _roc_auc(y_true, normalized, positive_class),
+        "roc_auc": _roc_auc(y_true, y_score, positive_class),
         "log_loss": float(log_loss(y_true, normalized, labels=np.arange(len(classes)))),
     }
 

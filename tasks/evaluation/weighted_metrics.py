@@ -1,0 +1,135 @@
+"""Each metric as a function of the rows' weights: what is needed of the answers is worked out once, and asked often.
+
+A bootstrap asks for a metric thousands of times, of the same answers and other counts of the rows; scikit-learn would
+sort and check them every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.params.config import Metric
+
+Floats = NDArray[np.float64]
+OfWeights = Callable[[Floats], float]
+"""The metric of rows of these weights [N], NaN where it is undefined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What was true [N], as class numbers or values, and what was answered: probabilities [N, K], or values [N].
+
+    `positive` is the class of two that precision, recall, F1 and ROC-AUC are of; of more, these are means over classes.
+    """
+
+    y_true: NDArray[Any]
+    y_score: Floats
+    average: Literal["macro", "weighted"] = "macro"
+    positive: int | None = None
+
+
+def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:
+    """The metric by scikit-learn's definition, with its `sample_weight` as the one argument that is left."""
+    match metric:
+        case "accuracy":
+            return _mean_of(answers.y_score.argmax(axis=1) == answers.y_true)
+        case "log_loss":
+            return _mean_of(_log_losses(answers))
+        case "precision" | "recall" | "f1":
+            return _of_confusion(metric, answers)
+        case "roc_auc":
+            return _roc_auc(answers)
+        case "mae":
+            return _mean_of(np.abs(answers.y_true - answers.y_score))
+        case "rmse":
+            mse = _mean_of(np.square(answers.y_true - answers.y_score))
+            return lambda weights: float(np.sqrt(mse(weights)))
+        case "r2":
+            return _r2(answers)
+
+
+def _mean_of(values: NDArray[Any]) -> OfWeights:
+    values = values.astype(np.float64)
+    return lambda weights: _sum(weights, values) / float(weights.sum())
+
+
+def _sum(weights: Floats, values: Floats) -> float:
+    """The weighted sum, in numpy's own order: a library's product of vectors depends on the number of threads."""
+    return float((weights * values).sum())
+
+
+def _log_losses(answers: Answers) -> Floats:
+    """-log p of the class that came true, p as scikit-learn has it: summing to 1, and never quite 0."""
+    own = answers.y_score[np.arange(len(answers.y_true)), answers.y_true] / answers.y_score.sum(axis=1)
+    return np.asarray(-np.log(np.clip(own, np.finfo(np.float64).eps, 1.0)))
+
+
+def _of_confusion(metric: Literal["precision", "recall", "f1"], answers: Answers) -> OfWeights:
+    y_true, y_pred = answers.y_true, answers.y_score.argmax(axis=1)
+    num_classes, is_right = answers.y_score.shape[1], y_pred == y_true
+
+    def value(weights: Floats) -> float:
+        right = np.bincount(y_true[is_right], weights[is_right], num_classes)
+        true, answered = np.bincount(y_true, weights, num_classes), np.bincount(y_pred, weights, num_classes)
+        whole = {"precision": answered, "recall": true, "f1": (true + answered) / 2}[metric]
+        # What has no rows to be measured on counts as 0, as in metrics.json.
+        of_class = np.divide(right, whole, out=np.zeros(num_classes), where=whole > 0)
+        if answers.positive is not None:
+            return float(of_class[answers.positive])
+        there: Floats = (true + answered > 0).astype(np.float64)
+        shares = there if answers.average == "macro" else true.astype(np.float64)
+        return _sum(shares, of_class) / float(shares.sum())
+
+    return value
+
+
+def _roc_auc(answers: Answers) -> OfWeights:
+    numbers = np.unique(answers.y_true) if answers.positive is None else [answers.positive]
+    areas = [_area(answers.y_true == number, answers.y_score[:, number]) for number in numbers]
+
+    def value(weights: Floats) -> float:
+        of_class = np.array([area(weights) for area in areas])
+        # A resample may lack a class, which then has no curve; without any there is no figure.
+        defined = of_class[~np.isnan(of_class)]
+        return float(defined.mean()) if len(defined) else float("nan")
+
+    return value
+
+
+def _area(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeights:
+    """The share of pairs of a positive and a negative row that are ranked rightly, ties half: the area under the curve
+    (Hanley and McNeil, 1982), in one pass over rows that are sorted once."""
+    order = np.argsort(scores, kind="stable")
+    ranked, positive = scores[order], is_positive[order]
+    # Of each positive row how many rows are below it, and how many are not above it.
+    below = np.searchsorted(ranked, ranked[positive], side="left")
+    not_above = np.searchsorted(ranked, ranked[positive], side="right")
+    places, is_negative = order[positive], (~positive).astype(np.float64)
+    num_before = np.zeros(len(order) + 1)
+
+    def value(weights: Floats) -> float:
+        np.cumsum(weights[order] * is_negative, out=num_before[1:])
+        of_positive = weights[places]
+        num_pairs = of_positive.sum() * num_before[-1]
+        rightly = _sum(of_positive, (num_before[below] + num_before[not_above]) / 2)
+        return rightly / float(num_pairs) if num_pairs else float("nan")
+
+    return value
+
+
+def _r2(answers: Answers) -> OfWeights:
+    # Off the mean first: of large numbers that differ little the squares would keep no digit of the difference.
+    centered = answers.y_true - answers.y_true.mean()
+    squared = np.square(centered)
+    unexplained = np.square(answers.y_true - answers.y_score)
+
+    def value(weights: Floats) -> float:
+        total = _sum(weights, squared) - _sum(weights, centered) ** 2 / float(weights.sum())
+        return 1 - _sum(weights, unexplained) / total if total > 0 else float("nan")
+
+    return value

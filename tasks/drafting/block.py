@@ -54,13 +54,19 @@ class Draft:
     findings: Sequence[Finding]
     choice: ModelChoice
     split: SplitChoice
+    pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Type and format of the columns by name."""
     clean: Mapping[str, Any] = field(default_factory=dict)
     clean_reason: str = ""
 
     @property
     def settings(self) -> dict[str, dict[str, Any]]:
         """What `ingest.columns` says of each column."""
+        # A target is of the type that its task asks for.
         settings: dict[str, dict[str, Any]] = {}
+        for name, pin in self.pins.items():
+            if name != self.target.name:
+                settings[name] = dict(pin)
         for finding in self.findings:
             for name in finding.columns:
                 if finding.role:
@@ -153,30 +159,50 @@ def _target(target: TargetGuess) -> list[str]:
 
 
 def _columns(draft: Draft) -> list[str]:
-    """Settings with their reasons; proposals as comments. Without any setting all of it is a comment."""
+    """Reasons as comments, then the settings, with proposals beside them. Without any setting all is a comment."""
     settings = draft.settings
-    lines: list[str] = []
-    for finding in by_weight(draft.findings):
-        lines += _reasons(finding, settings)
-    if not lines:
+    findings = by_weight(draft.findings)
+    lines = [line for finding in findings for line in _reason(finding)]
+    # Columns that nothing is set of, such as those of a source that knows its types.
+    bare: dict[str, dict[str, Any]] = {
+        name: {} for finding in findings if finding.proposal for name in finding.columns if name not in settings
+    }
+    lines += [
+        f"      {'# ' if settings else ''}{_entry(name, proposal)}" for name, proposal in _proposed(bare, findings)
+    ]
+    if not (lines or settings):
         return []
     if not settings:
         return ["    # columns: # what you agree with, to be switched on", *("    # " + line[4:] for line in lines)]
-    return ["    columns:", *lines, *_entries(settings)]
-
-
-def _reasons(finding: Finding, settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    if not (finding.role or finding.missing or finding.proposal):
-        return []
-    # Without settings the caller makes a comment of the whole section, and this line with it.
-    mark = "# " if settings else ""
-    proposed = [f"      {mark}{scalar(name)}: {{{finding.proposal}}}" for name in finding.columns if finding.proposal]
-    return [*comment(finding.message, 6), *proposed]
-
-
-def _entries(settings: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    proposed = dict(_proposed(settings, findings))
     for name, values in settings.items():
-        yield f"      {scalar(name)}: {flow(values)}"
+        lines += beside(f"      {_entry(name, values)}", f"or {flow(proposed[name])}" if name in proposed else "")
+    return ["    columns:", *lines]
+
+
+def _reason(finding: Finding) -> list[str]:
+    return comment(finding.message, 6) if finding.role or finding.missing or finding.proposal else []
+
+
+def _proposed(
+    settings: Mapping[str, Mapping[str, Any]], findings: Sequence[Finding]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The columns that something is proposed for: their settings, with all that is."""
+    for name, values in settings.items():
+        proposals = [finding.proposal for finding in findings if finding.proposal and name in finding.columns]
+        if proposals:
+            yield name, {**values, **_parsed("{" + ", ".join(proposals) + "}")}
+
+
+def _entry(name: str, values: Mapping[str, Any]) -> str:
+    return f"{scalar(name)}: {flow(values)}"
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+
+    content: dict[str, Any] = YAML(typ="safe").load(text)
+    return content
 
 
 def flow(value: Any) -> str:

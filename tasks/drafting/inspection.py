@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -40,6 +40,8 @@ class Inspection:
     split_column: str | None
     side: tuple[int, int] | None
     """Height and width of the first image."""
+    pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Type and format of the columns by name, where the source does not say them itself."""
 
 
 def inspect_source(pointed: Pointed, project: Project) -> Inspection:
@@ -71,7 +73,22 @@ def inspect_source(pointed: Pointed, project: Project) -> Inspection:
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
         side=_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
+        pins=_pins(rows, profiles[-1], types),
     )
+
+
+def _pins(
+    rows: Source, profiled: SourceProfile, types: Mapping[str, ColumnTypeName]
+) -> Mapping[str, Mapping[str, str]]:
+    """What each column was found to be: from then on a cell that does not fit is a bad one, and changes no type."""
+    pins = {}
+    for name, kind in types.items():
+        survey = profiled.surveys[name]
+        # An empty column looks like anything; what the source knows or adds it says anew in every run.
+        if survey.num_present and name not in rows.types and name not in rows.id_columns:
+            is_written = column_type(kind).dtype.is_temporal() and survey.format is not None
+            pins[name] = {"type": kind, **({"format": str(survey.format)} if is_written else {})}
+    return pins
 
 
 def _about_cells(

@@ -106,6 +106,7 @@ def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decis
         test=pointed.test,
         target=decisions.target,
         findings=decisions.findings,
+        pins=inspection.pins,
         choice=decisions.choice,
         clean=clean,
         clean_reason=reason,

@@ -60,7 +60,7 @@ def test_a_column_that_predicts_almost_perfectly_is_only_suspected(tmp_path: Pat
     assert columns_of_kind(draft, "leak") == ["hint"]
     assert "alone predicts outcome almost perfectly" in of_kind(draft, "leak")[0].message
     assert "hint" in draft.decisions.features
-    assert "# hint: {role: id}" in draft.block or "#   hint: {role: id}" in draft.block
+    assert "hint: {type: number} # or {type: number, role: id}" in draft.block
 
 
 def test_a_good_feature_is_no_leak(tmp_path: Path) -> None:

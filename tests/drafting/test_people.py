@@ -22,7 +22,7 @@ def test_sensitive_attributes_are_known_by_name_and_stay_features(tmp_path: Path
     draft = init(tmp_path, noise().insert_column(0, pl.Series(name, [f"kind {number % 3}" for number in NUMBERS])))
     assert columns_of_kind(draft, "sensitive") == [name]
     assert name in draft.decisions.features
-    assert "{role: sensitive}" in draft.block
+    assert "role: sensitive}" in draft.block
 
 
 def test_the_sexes_are_known_by_their_values(tmp_path: Path) -> None:

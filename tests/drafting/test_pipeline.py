@@ -75,6 +75,35 @@ def test_roles_types_and_missing_values_of_the_block_are_those_of_the_data(tmp_p
     assert pl.read_parquet(tmp_path / "data/mine/raw/*.parquet")["grade"].null_count() == NUM_ROWS // 40
 
 
+def test_the_type_and_the_format_of_every_column_are_pinned(tmp_path: Path) -> None:
+    rows = noise().with_columns(
+        seen=pl.Series([f"{1 + number % 28:02d}.03.2021" for number in range(NUM_ROWS)]),
+        empty=pl.Series([None] * NUM_ROWS, dtype=pl.String),
+    )
+    init(tmp_path, rows, target="outcome", dry_run=False)
+    columns = load_pipeline(Project(root=tmp_path).params, "mine").ingest.columns
+    pins = {name: (column.type, column.format) for name, column in columns.items()}
+    # An empty column may turn out to be anything; the target is of the type that its task asks for.
+    assert pins == {
+        "width": ("number", None),
+        "height": ("number", None),
+        "shape": ("category", None),
+        "seen": ("timestamp", "%d.%m.%Y"),
+        "empty": (None, None),
+    }
+
+
+def test_what_is_proposed_can_be_put_in_the_place_of_what_stands_there(tmp_path: Path) -> None:
+    width = pl.when(pl.int_range(pl.len()) % 20 == 0).then(-999.0).otherwise("width")
+    draft = init(tmp_path, noise().with_columns(width=width), target="outcome", dry_run=False)
+    [line] = [line for line in draft.block.splitlines() if line.strip().startswith("width:")]
+    settings, _, proposal = line.strip().removeprefix("width: ").partition(" # or ")
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace(f"width: {settings}", f"width: {proposal}"))
+    ingested(Project(root=tmp_path))
+    assert pl.read_parquet(tmp_path / "data/mine/raw/*.parquet")["width"].null_count() == NUM_ROWS // 20
+
+
 def test_a_rare_class_that_is_set_aside_leaves_a_block_that_ingest_reads(tmp_path: Path) -> None:
     outcome = pl.Series("outcome", [["a", "b"][number % 2] for number in range(NUM_ROWS - 3)] + ["c"] * 3)
     init(tmp_path, noise().with_columns(outcome), dry_run=False)

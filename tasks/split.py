@@ -13,7 +13,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks import files, reports
-from tasks.errors import UserError
 from tasks.parallel import parallel_map
 from tasks.params.split import KeyedSplit, Split
 from tasks.paths import PARTS, Part, Paths
@@ -25,7 +24,6 @@ from tasks.splitting.key import split_key
 from tasks.splitting.shared import content_hashes, may_share, num_shared
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
-from tasks.tables.quarantine import REASON, RULE, STAGE
 from tasks.tables.storage import TableWriter
 
 
@@ -48,7 +46,6 @@ def run(config: Split, paths: Paths) -> Report:
     needs of each class is known when clean has merged spellings; here it is told.
     """
     dataset, read = read_dataset(paths.dataset), partial(storage.read_parts, paths.valid)
-    _check_names(dataset)
     key = split_key(config, dataset, read)
     assign = assigner(config, dataset, key, read)
     tally = SplitCounts()
@@ -92,13 +89,3 @@ def _count(tally: SplitCounts, part: Part, rows: pl.DataFrame, dataset: Dataset)
     if dataset.task != "regression":
         # Under another name, as polars refuses to count a column that is called `count`.
         tally.classes[part].update(dict(targets.value_counts(name="num_rows").iter_rows()))
-
-
-def _check_names(dataset: Dataset) -> None:
-    # Its own columns would replace one of the user without a word.
-    taken = {STAGE, RULE, REASON} & {column.name for column in dataset.columns}
-    if taken:
-        raise UserError(
-            f"split: column {min(taken)} has the name that a column of the quarantine has, which would replace it; "
-            f"rename it in the source"
-        )

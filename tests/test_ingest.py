@@ -17,6 +17,7 @@ from tasks.sources.formats import delimited
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.tables.origins import read_origins
+from tasks.tables.quarantine import OWN_COLUMNS
 
 SMS_SPAM = Path(__file__).resolve().parents[2] / "shared" / "data" / "sms-spam" / "SMSSpamCollection"
 
@@ -246,6 +247,7 @@ def test_test_rows_from_files_of_their_own_get_a_split(tmp_path: Path) -> None:
         ("x,y\n1,a\n2,b\n", {"columns": {"y": {"role": "id"}}}, "no other column, has that role"),
         ("x,y\n1,a\n2,b\n", {"columns": {"x": {"type": "image"}}}, "no bytes, which the type image needs"),
         ("x,y\n1,a\n2,b\n", {"columns": {"x": {"role": "id"}}}, "no column is a feature"),
+        *((f"{name},y\n1,a\n2,b\n", {}, f"column {name} has the name that a column") for name in OWN_COLUMNS),
         ("x,y\n" + "".join(f"{n},word {n}\n" for n in range(1001)), {}, "too many or too long values to be classes"),
         ("1,a\n2,b\n", {}, "set ingest.source.header to true"),
     ],

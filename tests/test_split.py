@@ -257,13 +257,6 @@ def test_one_fold_is_refused_and_time_has_none() -> None:
         configured("time", folds=5)
 
 
-@pytest.mark.parametrize("name", ["_stage", "_rule", "_reason"])
-def test_the_names_of_the_quarantine_are_taken(tmp_path: Path, name: str) -> None:
-    rows = many(50).with_columns(pl.lit("x").alias(name))
-    message = refused(tmp_path, rows, HashSplit(), columns={**GROUPED, name: ("category", "feature")})
-    assert message.startswith(f"split: column {name} has the name that a column of the quarantine has, which would")
-
-
 @pytest.mark.parametrize(
     ("key", "message"), [([], "an empty key tells no rows apart"), (["x", "x"], "key names x twice")]
 )

@@ -20,7 +20,7 @@ from tasks.params.clean import Clean
 from tasks.paths import Paths
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
-from tasks.tables.quarantine import REASON, RULE, STAGE, split_rows
+from tasks.tables.quarantine import REASON, RULE, SCORE, STAGE, split_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +86,7 @@ class RowSorter:
         for flags in (one_row, *self.judged.flagged):
             aligned = self.rows.aligned(number, flags)
             line = repaired.with_columns(
-                pl.lit("clean").alias(STAGE), aligned[RULE], aligned[REASON], aligned["score"].alias("_score")
+                pl.lit("clean").alias(STAGE), aligned[RULE], aligned[REASON], aligned["score"].alias(SCORE)
             )
             # A row can have several flags, each of them a line.
             lines.append(line.filter(aligned[RULE].is_not_null() & is_kept))

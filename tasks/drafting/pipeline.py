@@ -18,6 +18,7 @@ from tasks.drafting.params_text import check_name_is_free, with_block
 from tasks.drafting.profile import Facts, SourceProfile
 from tasks.drafting.suite import drafted_suite
 from tasks.errors import UserError
+from tasks.ingestion.description import check_own_names
 from tasks.params.file import check_pipeline
 from tasks.paths import Project
 
@@ -67,6 +68,7 @@ def init_pipeline(
     if test is not None:
         pointed = with_test(pointed, test, project.root)
     inspection = inspect_source(pointed, project)
+    check_own_names(inspection.facts.profile.columns, location)
     decisions = decide(inspection, target, pointed.from_names)
     text = block_text(_draft(name, pointed, inspection, decisions))
     params = with_block(project.params, name, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tasks.columns import TYPE_NAMES, column_type, inferred_type
 from tasks.errors import UserError, did_you_mean
@@ -11,6 +11,7 @@ from tasks.params.config import ColumnTypeName, Role, Task
 from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
 from tasks.tables.dataset import Column, Dataset, SourceRecord
+from tasks.tables.quarantine import OWN_COLUMNS
 
 FEW_CLASSES = 20
 """A target of at most so many distinct whole numbers names classes, unless the user says otherwise."""
@@ -69,12 +70,23 @@ def _check_names(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) ->
         raise UserError(
             f"ingest.columns: {rows.location} has no column {unknown}{did_you_mean(unknown, surveys)}; correct it"
         )
+    check_own_names(surveys, rows.location)
     for name, override in config.columns.items():
         if override.role and (name == config.target) != (override.role == "target"):
             raise UserError(
                 f"ingest.columns.{name}.role: {override.role}, but ingest.target is {config.target}; "
                 "the target, and no other column, has that role: correct one of the two"
             )
+
+
+def check_own_names(names: Iterable[str], location: str) -> None:
+    """Refuses a column that the quarantine's own would replace without a word. Raises UserError."""
+    taken = sorted({*OWN_COLUMNS} & {*names})
+    if taken:
+        raise UserError(
+            f"{location}: column {taken[0]} has the name that a column of the quarantine has, which would replace it; "
+            "rename it in the source"
+        )
 
 
 def _role(name: str, config: Ingest, rows: Source) -> Role:

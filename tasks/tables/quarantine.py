@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-STAGE, RULE, REASON = "_stage", "_rule", "_reason"
+STAGE, RULE, REASON, SCORE = "_stage", "_rule", "_reason", "_score"
+OWN_COLUMNS = (STAGE, RULE, REASON, SCORE)
+"""What stands beside a row's own columns in quarantine and among flagged rows; none of a source may be called so."""
 
 
 def no_findings(num_rows: int) -> pl.DataFrame:

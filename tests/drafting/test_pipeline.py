@@ -169,6 +169,7 @@ def test_a_name_that_is_taken_is_refused_before_anything_is_read(tmp_path: Path)
         ("ragged.csv", b"a,b,target\n1,2,x\n1,2\n1,2,3,4\n"),
         ("one.csv", b"target\nx\ny\n"),
         ("same.csv", b"a,target\n1,x\n2,x\n"),
+        ("rule.csv", b"a,_rule,target\n1,p,x\n2,q,y\n"),
     ],
 )
 def test_what_cannot_be_used_is_said_and_nothing_is_written(tmp_path: Path, name: str, content: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import ingest
+from tasks import files, ingest
 from tasks.errors import UserError
 from tasks.params.ingest import Ingest
 from tasks.paths import Paths, Project
@@ -133,6 +133,34 @@ def test_a_timestamp_is_read_as_the_user_says(tmp_path: Path) -> None:
     ]
 
 
+def test_how_each_column_is_written_stands_in_the_description(tmp_path: Path) -> None:
+    source = {"kind": "table", "path": "rows.csv", "decimal": ",", "thousands": ".", "missing": ["", "?"]}
+    (tmp_path / "rows.csv").write_text("price;day;town;y\n1.972,76;31.01.2024;Ulm;1\n-9,5;01.02.2024;x;2\n3;?;?;3,5\n")
+    paths = ingested(tmp_path, source, "y", columns={"price": {"missing": ["-9,5"]}, "town": {"missing": ["x", "?"]}})
+    dialects = {column["name"]: column.get("dialect", {}) for column in files.read_json(paths.dataset)["columns"]}
+    numbers = {"decimal": ",", "thousands": "."}
+    assert dialects == {
+        "price": {"missing": ["", "?", "-9,5"], **numbers},
+        "day": {"missing": ["", "?"], "format": "%d.%m.%Y"},
+        "town": {"missing": ["", "?", "x"]},
+        "y": {"missing": ["", "?"], **numbers},
+    }
+    assert storage.read_table(paths.raw).rows()[1:] == [
+        (None, datetime(2024, 2, 1), None, 2.0),
+        (3.0, None, None, 3.5),
+    ]
+
+
+def test_a_source_of_typed_or_plain_cells_has_no_dialect_to_tell(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [1, None, -9], "day": [datetime(2024, 1, 31)] * 3, "y": ["a", "b", "a"]})
+    frame.write_parquet(tmp_path / "rows.parquet")
+    source = {"kind": "table", "path": "rows.parquet"}
+    paths = ingested(tmp_path, source, "y", columns={"x": {"missing": ["-9"]}})
+    dialects = [column.get("dialect") for column in files.read_json(paths.dataset)["columns"]]
+    assert dialects == [{"missing": ["", "-9"]}, None, None]
+    assert storage.read_table(paths.raw)["x"].to_list() == [1.0, None, None]
+
+
 def test_numbers_are_read_in_the_format_given(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("x;name;y\n1.234,5;1,5;7,25\n-2;two;8,5\n;1,5;9\n")
     source = {"kind": "table", "path": "data.csv", "decimal": ",", "thousands": "."}
@@ -226,7 +254,7 @@ def test_test_rows_from_files_of_their_own_get_a_split(tmp_path: Path) -> None:
     source = {"kind": "table", "path": "train.csv", "validation_path": "valid.csv", "test_path": "test.csv"}
     paths = ingested(tmp_path, source, "y")
     assert storage.read_table(paths.raw)["split"].to_list() == ["train", "train", "validation", "test", "test"]
-    assert read_dataset(paths.dataset).columns[-1].model_dump(exclude_none=True) == {
+    assert read_dataset(paths.dataset).columns[-1].model_dump(exclude_defaults=True) == {
         "name": "split",
         "type": "category",
         "role": "split",

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tasks.model_input.inputs import Block, Field
 from tasks.params.config import ColumnTypeName, Config
 from tasks.repair.repair import Repair
+from tasks.tables.dialect import ColumnDialect
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -134,6 +135,9 @@ class ColumnType(Generic[State, Settings, Encoded]):
     has_many_inputs: ClassVar[bool] = False
     """Whether a value has more inputs than boosted trees can look through in time."""
 
+    missing_words: ClassVar[frozenset[str]] = frozenset()
+    """How programs write a missing value where it must be text: what a caller of the served model may give for one."""
+
     clean_settings: ClassVar[frozenset[str]] = frozenset()
     """The settings of `clean.columns.NAME` that mean something for such a column."""
 
@@ -163,6 +167,18 @@ class ColumnType(Generic[State, Settings, Encoded]):
         unread = cells.is_not_null() & values.is_null()
         return unread & (cells.str.strip_chars() != "") if cells.dtype == pl.String else unread
 
+    def read(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
+        """Cells as the source writes them, as `dtype`; what is not written so becomes missing."""
+        return self.cast(cells)
+
+    def read_served(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
+        """Text that callers of the served model gave, as `dtype`: as the source writes it, and where the source never
+        writes so, as programs do; what is neither becomes missing.
+
+        Each cell by itself: an answer must not depend on what else is asked.
+        """
+        return self.read(cells, dialect)
+
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         """Expectations to start a suite with, drafted from values that were seen."""
         raise NotImplementedError
@@ -191,16 +207,16 @@ class ColumnType(Generic[State, Settings, Encoded]):
         """A media file as a picture, [H, W] or [H, W, 3] with at most `side` pixels a side; None: it cannot be read."""
         raise NotImplementedError
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        """What the signature of the served model promises of a value, by MLflow's name; None: nothing.
+    def served_value(self, value: Any, encoding: Encoded, dialect: ColumnDialect) -> Any:
+        """A typed value that a caller of the served model gave, as it is at rest; None when it is none of this type.
 
-        MLflow refuses whole numbers where it was promised doubles or strings, and pandas reads a column without
-        fractions as whole numbers: of a column whose `sample` looks so nothing is promised, and the model checks it.
+        Text is no typed value: `read_served` reads it, unless the column is one of files, whose bytes may come
+        as base64. Raises UserError where there is more to say of a value than what to give.
         """
         raise NotImplementedError
 
-    def served_value(self, value: Any) -> Any:
-        """A value that a caller of the served model gave, as it is at rest. Raises UserError that says what to give."""
+    def accepts(self, dialect: ColumnDialect) -> str:
+        """What a caller of the served model may give, in words: an end to "give ..."."""
         raise NotImplementedError
 
     def fit(self, values: pl.Series, settings: Settings) -> State:
@@ -249,13 +265,6 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def augment_raw(self, value: Any, settings: Config, random: np.random.Generator) -> Any:
         """A raw value changed at random, as the first of `augment_parts` says."""
         return value
-
-
-def looks_whole(values: pl.Series) -> bool:
-    """Whether pandas would read these values, or numbers in text, as whole numbers."""
-    # Words become missing here, and the lengths below then differ.
-    numbers = values.cast(pl.Float64, strict=False).drop_nulls()
-    return len(numbers) == len(values.drop_nulls()) and bool((numbers % 1 == 0).all())
 
 
 def round_significant(value: float) -> float:

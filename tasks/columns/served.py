@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,16 +14,15 @@ import numpy as np
 from tasks.errors import UserError
 
 
-def served_text(value: Any) -> str:
-    """Whole numbers lose their `.0`, as they do when a table is read."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+def served_text(value: Any) -> str | None:
+    """A number or a truth value as a table would write it; None for all else, which has no one writing."""
     # JSON and tables write truth values in small letters, Python does not.
-    if isinstance(value, bool | int | float | np.generic):
-        return str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
-    raise UserError(f"{type(value).__name__} is no text; give a string")
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    if not isinstance(value, Real | Decimal):
+        return None
+    # Whole numbers lose their `.0`, as they do when a table is read.
+    return str(math.trunc(value)) if value % 1 == 0 else str(value)
 
 
 def served_bytes(value: bytes | bytearray | memoryview | str) -> bytes:

@@ -6,7 +6,6 @@ table is the same, byte for byte, whether all files were read at once or one a d
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from tasks import files
 from tasks.digests import folder_digest
 from tasks.ingestion.description import describe
 from tasks.ingestion.survey import Survey, merge
-from tasks.ingestion.typed_rows import Plan, Typing, plan_of, survey_column, without_missing
+from tasks.ingestion.typed_rows import ColumnReading, Plan, Typing, plan_of, survey_column, without_missing
 from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
 from tasks.tables import storage
@@ -28,6 +27,7 @@ from tasks.tables.dataset import Dataset
 from tasks.tables.parts import regroup
 
 _SURVEYS = TypeAdapter(dict[str, Survey])
+_PLAN = TypeAdapter(dict[str, ColumnReading])
 
 _CODE = ("columns", "ingestion", "repair", "sources", "tables")
 
@@ -69,7 +69,7 @@ class _Keeper:
 
     def table(self, piece: Source, plan: Plan) -> Path:
         """The file's rows as typed parts."""
-        readings = {name: dataclasses.asdict(reading) for name, reading in plan.items()}
+        readings = _PLAN.dump_python(dict(plan), mode="json")
         kept = self._place("table", piece.digest(), readings, self._config.rows_per_part)
         if not kept.exists():
             typing = Typing(config=self._config, rows=piece, plan=plan)

@@ -9,8 +9,9 @@ from tasks.errors import UserError, did_you_mean
 from tasks.ingestion.survey import Survey
 from tasks.params.config import ColumnTypeName, Role, Task
 from tasks.params.ingest import Ingest
-from tasks.sources.base import Source
+from tasks.sources.base import NumberFormat, Source
 from tasks.tables.dataset import Column, Dataset, SourceRecord
+from tasks.tables.dialect import ColumnDialect
 from tasks.tables.quarantine import OWN_COLUMNS
 
 FEW_CLASSES = 20
@@ -28,7 +29,15 @@ def describe(config: Ingest, rows: Source, surveys: Mapping[str, Survey], digest
     types = types_of(config, rows, surveys)
     target = config.target
     task = _task(config, types[target], surveys[target])
-    columns = tuple(Column(name=name, type=types[name], role=_role(name, config, rows)) for name in surveys)
+    columns = tuple(
+        Column(
+            name=name,
+            type=types[name],
+            role=_role(name, config, rows),
+            dialect=dialect_of(name, types[name], config, rows, survey),
+        )
+        for name, survey in surveys.items()
+    )
     if not any(column.role == "feature" for column in columns):
         raise UserError(
             f"{rows.location}: no column is a feature, so there is nothing to learn from; correct ingest.columns"
@@ -46,6 +55,22 @@ def types_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> dic
             "number" if _is_regression(config, types[config.target], surveys[config.target]) else "category"
         )
     return types
+
+
+def dialect_of(name: str, chosen: ColumnTypeName, config: Ingest, rows: Source, survey: Survey) -> ColumnDialect:
+    """How the cells of a column are written: what the user says, and what was found out for all rows."""
+    override, dtype = config.columns.get(name), column_type(chosen).dtype
+    own, given = (override.missing or (), override.format) if override else ((), None)
+    is_text = survey.storage == "text"
+    # Of cells that the source has typed, only the column's own marks count.
+    missing = (*rows.missing, *(mark for mark in own if mark not in rows.missing)) if is_text else ("", *own)
+    numbers = rows.numbers if is_text and dtype.is_numeric() else NumberFormat()
+    return ColumnDialect(
+        missing=missing,
+        decimal=numbers.decimal,
+        thousands=numbers.thousands,
+        format=(given or survey.format) if dtype.is_temporal() and (is_text or given) else None,
+    )
 
 
 def _type_of(name: str, config: Ingest, rows: Source, survey: Survey) -> ColumnTypeName:

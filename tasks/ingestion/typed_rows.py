@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from tasks.columns import column_type
-from tasks.columns.timestamp.formats import parse
-from tasks.ingestion.description import types_of
+from tasks.ingestion.description import dialect_of, types_of
 from tasks.ingestion.survey import Survey, merge, survey, survey_and_read
 from tasks.parallel import prefetch
 from tasks.params.config import ColumnTypeName
 from tasks.params.ingest import Ingest
-from tasks.repair.number_text import plainly
 from tasks.sources.base import NumberFormat, Source
+from tasks.tables.dialect import ColumnDialect
 from tasks.tables.origins import OriginLog, UnreadCell
 
 
@@ -30,9 +29,7 @@ class ColumnReading:
     """How the cells of one column become values of `type`."""
 
     type: ColumnTypeName
-    format: str | None
-    """Of timestamps in text."""
-
+    dialect: ColumnDialect
     whole: bool
     """Whole numbers lose their `.0`: class 1 is class 1."""
 
@@ -42,7 +39,7 @@ class ColumnReading:
     @property
     def way(self) -> tuple[object, ...]:
         """What readings that leave the same values have in common: text and categories are read alike."""
-        return (column_type(self.type).dtype, self.format, self.whole)
+        return (column_type(self.type).dtype, self.dialect.format, self.whole)
 
 
 Plan = Mapping[str, ColumnReading]
@@ -60,7 +57,7 @@ def first_plan(config: Ingest, rows: Source) -> Plan:
 def plan_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> Plan:
     """From what all rows say, or the first of them."""
     types = types_of(config, rows, surveys)
-    return {name: _reading(name, types[name], config, surveys[name]) for name in surveys}
+    return {name: _reading(name, types[name], config, rows, surveys[name]) for name in surveys}
 
 
 @dataclass(kw_only=True)
@@ -114,9 +111,9 @@ def read_column(cells: pl.Series, reading: ColumnReading, known: Survey | None, 
     column_survey, read = survey_and_read(cells, known, numbers)
     is_typed = read is not None and read.dtype == column_type(reading.type).dtype
     # The survey read them already, in the same way: reading is most of the work.
-    if read is not None and is_typed and reading.format in (None, column_survey.format):
+    if read is not None and is_typed and reading.dialect.format in (None, column_survey.format):
         return ColumnRead(survey=column_survey, values=read)
-    values = _read(cells, read, reading, numbers)
+    values = _read(cells, read, reading)
     if not reading.is_given or values.null_count() == cells.null_count():
         return ColumnRead(survey=column_survey, values=values)
     is_unread = column_type(reading.type).is_unread(cells, values)
@@ -130,44 +127,34 @@ def read_column(cells: pl.Series, reading: ColumnReading, known: Survey | None, 
 
 def survey_column(cells: pl.Series, known: Survey | None, config: Ingest, numbers: NumberFormat) -> Survey:
     """What the cells of a column say, but for those that do not fit the type that the user gave."""
-    reading = given_reading(cells.name, config)
+    reading = given_reading(cells.name, config, numbers)
     return read_column(cells, reading, known, numbers).survey if reading else survey(cells, known, numbers)
 
 
 def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
     """Cells that stand for a missing value in their column alone, as missing."""
     sentinels = {name: override.missing for name, override in config.columns.items() if override.missing}
-    changed = [_without(part[name], missing) for name, missing in sentinels.items() if name in part.columns]
+    changed = [
+        ColumnDialect(missing=missing).without_missing(part[name])
+        for name, missing in sentinels.items()
+        if name in part.columns
+    ]
     return part.with_columns(changed) if changed else part
 
 
-def _without(values: pl.Series, missing: tuple[str, ...]) -> pl.Series:
-    if values.dtype.is_numeric():
-        # As numbers: -999 in params.yaml is -999.0 in the file.
-        is_missing = values.is_in(pl.Series(missing).cast(pl.Float64, strict=False).cast(values.dtype, strict=False))
-    elif values.dtype == pl.String:
-        is_missing = values.is_in(list(missing))
-    else:
-        return values
-    return values.set(is_missing, None)
-
-
-def _reading(name: str, chosen: ColumnTypeName, config: Ingest, column_survey: Survey) -> ColumnReading:
-    override = config.columns.get(name)
-    given = override.format if override else None
-    is_text, dtype = column_survey.storage == "text", column_type(chosen).dtype
+def _reading(name: str, chosen: ColumnTypeName, config: Ingest, rows: Source, column_survey: Survey) -> ColumnReading:
     return ColumnReading(
         type=chosen,
-        format=(given or column_survey.format) if dtype.is_temporal() and (is_text or given) else None,
+        dialect=dialect_of(name, chosen, config, rows, column_survey),
         whole=name == config.target
         and not column_type(chosen).dtype.is_numeric()
-        and is_text
+        and column_survey.storage == "text"
         and column_survey.is_whole,
-        is_given=given_reading(name, config) is not None,
+        is_given=given_reading(name, config, rows.numbers) is not None,
     )
 
 
-def given_reading(name: str, config: Ingest) -> ColumnReading | None:
+def given_reading(name: str, config: Ingest, numbers: NumberFormat) -> ColumnReading | None:
     """How params.yaml alone says that the column is read; the type of a target follows from the task."""
     override = config.columns.get(name)
     chosen = override.type if override else None
@@ -175,16 +162,15 @@ def given_reading(name: str, config: Ingest) -> ColumnReading | None:
         chosen = "number" if config.task == "regression" else "category"
     if chosen is None:
         return None
-    return ColumnReading(type=chosen, format=override.format if override else None, whole=False, is_given=True)
+    written = ColumnDialect(
+        decimal=numbers.decimal, thousands=numbers.thousands, format=override.format if override else None
+    )
+    return ColumnReading(type=chosen, dialect=written, whole=False, is_given=True)
 
 
-def _read(cells: pl.Series, read: pl.Series | None, reading: ColumnReading, written: NumberFormat) -> pl.Series:
+def _read(cells: pl.Series, read: pl.Series | None, reading: ColumnReading) -> pl.Series:
     """The cells as values of their type; what does not fit is missing."""
-    if reading.format and cells.dtype not in (pl.Date, pl.Datetime):
-        return parse(cells, reading.format)
-    if column_type(reading.type).dtype.is_numeric() and cells.dtype == pl.String and written != NumberFormat():
-        cells = plainly(cells, written.decimal, written.thousands)
     # Through numbers, as the text may be 1, 1.0 or 1e0.
     if reading.whole:
         cells = column_type("number").cast(cells) if read is None else read
-    return column_type(reading.type).cast(cells)
+    return column_type(reading.type).read(cells, reading.dialect)

@@ -173,7 +173,12 @@ def _learnt(states: Mapping[_Learner, list[Any]], target: Target, with_folds: bo
 
 def _recipe(encodings: Mapping[_Learner, Any], target: Target) -> Recipe:
     features = tuple(
-        Feature(name=learner.column.name, encoding=encoding, repair=learner.column.repair)
+        Feature(
+            name=learner.column.name,
+            encoding=encoding,
+            dialect=learner.column.dialect,
+            repair=learner.column.repair,
+        )
         for learner, encoding in encodings.items()
     )
     num_inputs = sum(feature.encoding.field(feature.name).num_inputs for feature in features)

@@ -19,9 +19,10 @@ from tasks.columns.base import Encoding
 from tasks.errors import UserError
 from tasks.model_input.inputs import Augmentation, ModelInput, Spec
 from tasks.params.augment import Augment
-from tasks.params.config import ColumnTypeName, Config, Task
+from tasks.params.config import Config, Task
 from tasks.recipe.embedding import LIBRARIES, WEIGHTS, EmbeddingEncoding, StoredEncoders, column_encoding, no_weights
 from tasks.repair.repair import Repair, numbers_in_text, repaired
+from tasks.tables.dialect import ColumnDialect
 
 
 def _of_its_type(value: Any) -> Any:
@@ -46,13 +47,10 @@ class Feature(Config):
 
     name: str
     encoding: AnyEncoding
+    dialect: ColumnDialect = ColumnDialect()
+    """How the source writes the cells, and a caller a raw row's."""
     repair: Repair | None = None
     """What `clean` did to the values that the encoding was learnt from, and what is done to a raw row's."""
-
-    @property
-    def arrives_as(self) -> ColumnTypeName:
-        """The type of a raw row's value: numbers that were written as text come as text."""
-        return "text" if self.repair is not None and self.repair.in_text is not None else self.encoding.type
 
 
 class Target(Config):
@@ -146,10 +144,10 @@ def write_recipe(path: Path, recipe: Recipe, weights: bytes | None = None) -> No
             "type": feature.encoding.type,
             **feature.encoding.model_dump(mode="json", exclude_defaults=True),
         }
-        if feature.repair is None:
-            del shown["repair"]
-        else:
-            shown["repair"] = feature.repair.model_dump(mode="json", exclude_defaults=True)
+        for name, part in (("dialect", feature.dialect), ("repair", feature.repair)):
+            del shown[name]
+            if part is not None and part != type(part)():
+                shown[name] = part.model_dump(mode="json", exclude_defaults=True)
     files.write_json(path, content)
     files.write_bytes(path.with_name(WEIGHTS), no_weights() if weights is None else weights)
 
@@ -184,8 +182,10 @@ def _encode_column(values: pl.Series, feature: Feature) -> Any:
 
 def _put_right(values: pl.Series, feature: Feature) -> pl.Series:
     """Values as `clean` would leave them, of the type at rest; those that it has seen stay as they are."""
-    repair = feature.repair
-    if repair is not None and repair.in_text is not None and values.dtype == pl.String:
-        # Before the cast, to which `$1,200` is no number.
-        values = numbers_in_text(values, repair.in_text)
-    return repaired(column_type(feature.encoding.type).cast(values), repair)
+    repair, of_type = feature.repair, column_type(feature.encoding.type)
+    if values.dtype != pl.String:
+        return repaired(of_type.cast(values), repair)
+    if repair is not None and repair.in_text is not None:
+        # Not by the dialect, to which `$1,200` is no number.
+        return repaired(numbers_in_text(values, repair.in_text), repair)
+    return repaired(of_type.read(values, feature.dialect), repair)

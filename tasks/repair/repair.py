@@ -36,6 +36,11 @@ class InText(Config):
     decimal: Literal[".", ","] = "."
     thousands: str | None = None
 
+    @property
+    def example(self) -> str:
+        """A number written so, for people."""
+        return f"{self.before}1{self.thousands or ''}234{self.decimal}5 {self.after}".rstrip()
+
 
 class Repair(Config):
     """What is done to each value of a column, in this order; a field that is left out does nothing.

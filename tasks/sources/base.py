@@ -91,6 +91,11 @@ class Source:
         """How numbers are written in the source's text cells."""
         return NumberFormat()
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Text cells that `parts` gives as missing, in every column."""
+        return ()
+
     def parts(self) -> Iterator[pl.DataFrame]:
         """The rows in batches, the same ones every time: all with the same columns, in the same order.
 

@@ -54,6 +54,10 @@ class TableFiles(Source):
     def numbers(self) -> NumberFormat:
         return NumberFormat(decimal=self._config.decimal, thousands=self._config.thousands)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return self._config.missing
+
     def parts(self) -> Iterator[pl.DataFrame]:
         for piece in self._pieces:
             yield from piece.parts()
@@ -210,6 +214,10 @@ class Piece(Source):
     @property
     def numbers(self) -> NumberFormat:
         return self._whole.numbers
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return self._whole.missing
 
     def parts(self) -> Iterator[pl.DataFrame]:
         return (part for part, _ in self.located_parts())

@@ -63,6 +63,10 @@ class Url(Source):
     def numbers(self) -> NumberFormat:
         return self._inner.numbers
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return self._inner.missing
+
     def parts(self) -> Iterator[pl.DataFrame]:
         return self._inner.parts()
 

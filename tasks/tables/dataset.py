@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks import files
 from tasks.params.config import ColumnTypeName, Config, Role, Task
 from tasks.repair.repair import Repair
+from tasks.tables.dialect import ColumnDialect
 
 
 class Column(Config):
@@ -16,6 +17,8 @@ class Column(Config):
     name: str
     type: ColumnTypeName
     role: Role
+    dialect: ColumnDialect = ColumnDialect()
+    """How the source writes the cells."""
     repair: Repair | None = None
     """What `clean` does to each value; none before that."""
 

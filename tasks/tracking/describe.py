@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tasks.promotion.gate import GateRule, Verdict
+from tasks.recipe.raw_values import accepts
+from tasks.tables.dataset import Column
 
 _MANY = 12
 """A list longer than this is cut: the passport has all of it."""
@@ -20,7 +22,7 @@ def model(passport: Mapping[str, Any]) -> str:
     """The registered model: what it predicts, from what, and how it is used."""
     name, columns = passport["pipeline"], passport["columns"]
     target = next(column["name"] for column in columns if column["role"] == "target")
-    features = [f"`{column['name']}` ({column['type']})" for column in columns if column["role"] == "feature"]
+    features = [_feature(column) for column in columns if column["role"] == "feature"]
     return f"""Predicts `{target}`, {_TASKS[passport["task"]]}, from raw rows as they came in.
 
 ### Use
@@ -59,6 +61,13 @@ def version(passport: Mapping[str, Any], verdict: Verdict) -> str:
 
 The run's artifacts hold `passport.json`, `verdict.json` and `report.html`.
 """
+
+
+def _feature(column: Mapping[str, Any]) -> str:
+    """What the model takes for a column: its signature, which leaves that open, would not say it."""
+    described = Column.model_validate(column)
+    give = accepts(described.type, described.dialect, described.repair)
+    return f"`{described.name}` ({described.type}): {give}"
 
 
 def _rule(rule: GateRule) -> str:

@@ -49,7 +49,7 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator
             artifacts={"model": str(model_folder)},
             # Given, as MLflow would load the model once more to find them out.
             pip_requirements=requirements(recipe, (*trainers.requirements(model_folder), *recipe.libraries)),
-            signature=signature(recipe, sample),
+            signature=signature(recipe),
             input_example=example(recipe, sample),
         )
         yield folder
@@ -63,12 +63,12 @@ def requirements(recipe: Recipe, of_model: Iterable[str]) -> list[str]:
     return [_pinned(name) for name in sorted({*_ALWAYS, *of_columns, *of_model})]
 
 
-def signature(recipe: Recipe, sample: pl.DataFrame) -> ModelSignature:
+def signature(recipe: Recipe) -> ModelSignature:
     """Raw feature columns in; the prediction, and for classes their probabilities, out."""
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    inputs = [_input(feature, sample) for feature in recipe.features]
+    inputs = [_input(feature) for feature in recipe.features]
     classes = recipe.target.classes
     answer = ColSpec(DataType.string if classes else DataType.double, "prediction")
     probabilities = [ColSpec(DataType.double, f"probability_{name}") for name in classes]
@@ -83,19 +83,19 @@ def example(recipe: Recipe, sample: pl.DataFrame) -> Any:
     return pd.DataFrame({feature.name: rows[feature.name].to_list() for feature in recipe.features})
 
 
-def _input(feature: Feature, sample: pl.DataFrame) -> ColSpec:
-    """A column's type as MLflow enforces it before the model sees a row.
+def _input(feature: Feature) -> ColSpec:
+    """A column's type as MLflow enforces it before the model sees a row: of all but files, none.
 
-    Nothing is promised of numbers that may come with their unit, as text.
+    MLflow refuses whole numbers and text where it was promised doubles, a column of gaps where it was promised
+    strings, and reads 01.02.2023 as it thinks best where it was promised times. The model reads all of these, and
+    refuses what it cannot read with the column, the value and what to give.
     """
     from mlflow.types import ColSpec, DataType
     from mlflow.types.schema import AnyType
 
-    kind = feature.encoding.type
-    promised = column_type(kind).served_type(sample[feature.name]) if feature.arrives_as == kind else None
-    if promised is None:
-        return ColSpec(AnyType(), feature.name)  # type: ignore[no-untyped-call]
-    return ColSpec(DataType[promised], feature.name)
+    if column_type(feature.encoding.type).is_media:
+        return ColSpec(DataType.binary, feature.name)
+    return ColSpec(AnyType(), feature.name)  # type: ignore[no-untyped-call]
 
 
 def _pinned(name: str) -> str:

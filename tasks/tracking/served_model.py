@@ -18,8 +18,8 @@ from mlflow.pyfunc.model import PythonModel
 
 from tasks.columns import column_type
 from tasks.errors import UserError
+from tasks.recipe.raw_values import at_rest
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
-from tasks.repair.repair import InText, numbers_in_text
 from tasks.trainers import load
 
 
@@ -34,12 +34,13 @@ class ServedModel(PythonModel):
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """`prediction`, and for classes a column `probability_CLASS` each; a row for each row of `model_input`."""
+        frame = _in_rows(model_input)
         try:
-            answers = self._answers(raw_rows(model_input, self._recipe))
+            answers = self._answers(raw_rows(frame, self._recipe))
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         # The caller's own index, by which answers are joined to its rows.
-        return answer_frame(answers, self._recipe).set_index(model_input.index)
+        return answer_frame(answers, self._recipe).set_index(frame.index)
 
     def _answers(self, rows: pl.DataFrame) -> np.ndarray[Any, Any]:
         if rows.is_empty():  # which not every library takes
@@ -48,10 +49,8 @@ class ServedModel(PythonModel):
 
 
 def raw_rows(frame: pd.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    """The feature columns as they are at rest.
-
-    Raises UserError that names the column that is missing or of a wrong type.
-    """
+    """The feature columns as they are at rest. Raises UserError that names the column that is missing, or a value that
+    cannot be read, and what to give."""
     return pl.DataFrame([_raw_column(frame, feature) for feature in recipe.features])
 
 
@@ -66,32 +65,29 @@ def answer_frame(answers: np.ndarray[Any, Any], recipe: Recipe) -> pd.DataFrame:
 
 
 def _raw_column(frame: pd.DataFrame, feature: Feature) -> pl.Series:
-    name, repair, of_type = feature.name, feature.repair, column_type(feature.encoding.type)
+    name = feature.name
     if name not in frame.columns:
         raise UserError(f"column {name} is missing; the model was trained with it")
-    if of_type.dtype == pl.Float64 and pd.api.types.is_numeric_dtype(frame[name]):
+    if column_type(feature.encoding.type).dtype == pl.Float64 and pd.api.types.is_numeric_dtype(frame[name]):
         # The common case, without a Python object for each row.
-        return pl.Series(name, frame[name].to_numpy(dtype=np.float64, na_value=np.nan))
-    values = [None if _is_missing(value) else value for value in frame[name]]
-    if repair is not None and repair.in_text is not None:
-        values = [_number_in_text(value, repair.in_text) for value in values]
-    try:
-        at_rest = [None if value is None else of_type.served_value(value) for value in values]
-    except UserError as error:
-        raise UserError(f"column {name}: {error}") from None
-    return pl.Series(name, at_rest, dtype=of_type.dtype)
+        numbers = pl.Series(name, frame[name].to_numpy(dtype=np.float64, na_value=np.nan), nan_to_null=True)
+        return feature.dialect.without_missing(numbers)
+    return at_rest([None if _is_missing(value) else value for value in frame[name]], feature)
+
+
+def _in_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns of `inputs` that are all text: MLflow makes one row of them, whose cells are the columns."""
+    if len(frame) != 1 or not all(isinstance(cell, list) and _are_texts(cell) for cell in frame.iloc[0]):
+        return frame
+    return pd.DataFrame({name: frame[name].iloc[0] for name in frame.columns}, dtype=object)
+
+
+def _are_texts(cell: list[Any]) -> bool:
+    return all(isinstance(value, str) for value in cell)
 
 
 def _is_missing(value: Any) -> bool:
     return value is None or (not isinstance(value, bytes | str | list | np.ndarray) and bool(pd.isna(value)))
-
-
-def _number_in_text(value: Any, written: InText) -> Any:
-    """Text such as `$1,200` as its number; all else, and what is no such text, as it is."""
-    if not isinstance(value, str):
-        return value
-    number = numbers_in_text(pl.Series([value]), written)[0]
-    return value if number is None else number
 
 
 set_model(ServedModel())

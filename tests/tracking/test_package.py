@@ -46,13 +46,7 @@ def frame() -> pd.DataFrame:
 
 def test_the_signature_names_the_raw_columns(model):
     inputs = {column.name: str(column.type) for column in model.metadata.get_input_schema()}
-    assert inputs == {
-        "weight": "DataType.double",
-        "age": "Any",
-        "town": "DataType.string",
-        "note": "DataType.string",
-        "scan": "DataType.binary",
-    }
+    assert inputs == {**dict.fromkeys(("weight", "age", "town", "note"), "Any"), "scan": "DataType.binary"}
     assert model.metadata.get_output_schema().input_names() == ["prediction", "probability_no", "probability_yes"]
 
 
@@ -107,10 +101,11 @@ def test_the_same_answers_as_the_model_itself(project, model, frame):
         ({"age": ["old", "new", "a", "b"]}, "column age: 'old' is no number"),
         ({"weight": ["x", "y", "z", "w"]}, "weight"),
         ({"scan": [b"no image"] * 4}, "column scan .*no image"),
+        ({"scan": [None] * 4}, "column scan .*no image"),
         ({"scan": ["§"] * 4}, "column scan: .*base64"),
         ({"scan": [np.zeros(3)] * 4}, r"column scan: an array of shape \(3,\)"),
         ({"scan": [np.full((4, 4), 0.5)] * 4}, "whole numbers from 0 to 255"),
-        ({"note": [1, 2, 3, 4]}, "note"),
+        ({"note": [b"a"] * 4}, "column note: b'a' is no text; give text"),
     ],
 )
 def test_a_wrong_value_is_named(model, frame, change, message):

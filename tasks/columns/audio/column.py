@@ -19,6 +19,7 @@ from tasks.params.augment import AugmentAudio
 from tasks.params.clean import CleanAudio
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeAudio
+from tasks.tables.dialect import ColumnDialect
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -103,14 +104,12 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         clip = decode(content)
         return None if clip is None or not len(clip.samples) else thumbnail(clip, side)
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        return "binary"
-
-    def served_value(self, value: Any) -> bytes:
+    def served_value(self, value: Any, encoding: AudioEncoding, dialect: ColumnDialect) -> bytes | None:
         """The bytes of a sound file: as they are, or as base64 text."""
-        if isinstance(value, bytes | bytearray | memoryview | str):
-            return served_bytes(value)
-        raise UserError(f"{type(value).__name__} is no sound; give the bytes of a WAV, FLAC, OGG or MP3 file")
+        return served_bytes(value) if isinstance(value, bytes | bytearray | memoryview | str) else None
+
+    def accepts(self, dialect: ColumnDialect) -> str:
+        return "the bytes of a WAV, FLAC, OGG or MP3 file, also as base64 text"
 
     def fit(self, values: pl.Series, settings: NormalizeAudio) -> AudioState | None:
         clips = [(clip.rate, clip.seconds) for clip in map(decode, values) if clip and len(clip.samples)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +16,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.config import ColumnTypeName
 from tasks.params.normalize import NormalizeBoolean
+from tasks.tables.dialect import ColumnDialect
 
 PAIRS: tuple[tuple[str, str], ...] = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"))
 """How files write yes and no, in any case of letters; the words of one column are of one pair."""
@@ -85,19 +88,13 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
     def from_profile(self, value: Any) -> bool:
         return bool(value == "true")
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        """Nothing: truth values may come as words, or with gaps, both of which MLflow would refuse."""
-        return None
+    def served_value(self, value: Any, encoding: BooleanEncoding, dialect: ColumnDialect) -> bool | None:
+        """Truth values, and 1 and 0."""
+        is_boolean = isinstance(value, bool | np.bool_) or (isinstance(value, Real | Decimal) and value in (0, 1))
+        return bool(value) if is_boolean else None
 
-    def served_value(self, value: Any) -> bool:
-        """Truth values, the words that a table may hold, and 1 and 0."""
-        if isinstance(value, bool | np.bool_):
-            return bool(value)
-        if isinstance(value, str) and value.strip().lower() in WORDS:
-            return WORDS[value.strip().lower()]
-        if isinstance(value, int | float | np.number) and value in (0, 1):
-            return bool(value)
-        raise UserError(f"{value!r:.80} is neither yes nor no; give true or false")
+    def accepts(self, dialect: ColumnDialect) -> str:
+        return "true or false"
 
     def fit(self, values: pl.Series, settings: NormalizeBoolean) -> BooleanState:
         num_missing = values.null_count()

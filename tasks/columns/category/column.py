@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation, looks_whole
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
 from tasks.columns.category.encoding import CategoryEncoding, TargetTable, category_indices
 from tasks.columns.category.target import TargetState, TargetStatistics, scale_of, smoothed, target_state
 from tasks.columns.served import served_text
@@ -19,6 +19,7 @@ from tasks.params.clean import CleanCategory, CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeCategory
 from tasks.repair.repair import Repair, repaired
+from tasks.tables.dialect import ColumnDialect
 
 __all__ = ["FEW_CATEGORIES", "MAX_CATEGORIES", "MAX_LENGTH", "CategoryColumn", "CategoryEncoding"]
 
@@ -96,11 +97,15 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
             allowed = tuple(_in_form(value, form) for value in own.allowed)
         return form.model_copy(update={"replace": replace, "allowed": allowed, "keep": own.generalise.keep})
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        return None if looks_whole(sample) else "string"
+    def served_value(self, value: Any, encoding: CategoryEncoding, dialect: ColumnDialect) -> str | None:
+        """The category that is written as this number: tables that are read as numbers lose the zeros of 007."""
+        text = served_text(value)
+        if text is None or text in encoding.indices or isinstance(value, bool | np.bool_):
+            return text
+        return encoding.numbered.get(value, text)
 
-    def served_value(self, value: Any) -> str:
-        return served_text(value)
+    def accepts(self, dialect: ColumnDialect) -> str:
+        return "text"
 
     def fit(self, values: pl.Series, settings: NormalizeCategory) -> CategoryState:
         # Under another name, as polars refuses to count a column that is called `count`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection
 from functools import cached_property
 from typing import Literal
@@ -80,6 +81,14 @@ class CategoryEncoding(Encoding):
         indices: dict[str | None, int] = {value: index for index, value in enumerate(self.categories)}
         indices[None] = self._missing_index(indices)
         return indices
+
+    @cached_property
+    def numbered(self) -> dict[float, str]:
+        """The categories that are numbers in text, by their number; none where two are the same one."""
+        numbers = pl.Series(self.categories, dtype=pl.String).str.strip_chars().cast(pl.Float64, strict=False).to_list()
+        counts = Counter(numbers)
+        pairs = zip(numbers, self.categories, strict=True)
+        return {number: name for number, name in pairs if number is not None and counts[number] == 1}
 
     def _missing_index(self, indices: dict[str | None, int]) -> int:
         if self.missing:

@@ -22,6 +22,7 @@ from tasks.params.augment import AugmentImage
 from tasks.params.clean import CleanImage
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeImage
+from tasks.tables.dialect import ColumnDialect
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -110,11 +111,11 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         picture = pixels.decode(content)
         return None if picture is None else pixels.thumbnail(picture, side)
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        return "binary"
-
-    def served_value(self, value: Any) -> bytes:
+    def served_value(self, value: Any, encoding: ImageEncoding, dialect: ColumnDialect) -> bytes:
         return served_image(value)
+
+    def accepts(self, dialect: ColumnDialect) -> str:
+        return "the bytes of an image's file, also as base64 text, or its pixels"
 
     def fit(self, values: pl.Series, settings: NormalizeImage) -> ImageState | None:
         # Only as far as the first one that can be decoded: its size stands for all.

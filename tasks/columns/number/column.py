@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from functools import cached_property
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -20,7 +22,6 @@ from tasks.columns.base import (
     Statistic,
     ValueSummary,
     expectation,
-    looks_whole,
     round_outwards,
 )
 from tasks.columns.moments import factor_and_offset
@@ -32,7 +33,9 @@ from tasks.params.augment import AugmentNumber
 from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeNumber
+from tasks.repair.number_text import plainly
 from tasks.repair.repair import Repair, down_to
+from tasks.tables.dialect import ColumnDialect
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -80,6 +83,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
     encoding: ClassVar[type[Encoding]] = NumberEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes", "moments"})
     asks_values: ClassVar[bool] = False
+    missing_words: ClassVar[frozenset[str]] = frozenset({"nan", "NaN"})
     clean_settings: ClassVar[frozenset[str]] = frozenset({"min", "max", "outliers", "generalise.width"})
 
     def could_be(self, values: pl.Series) -> bool:
@@ -109,6 +113,16 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         """NaN is a number that is missing."""
         unread = super().is_unread(cells, values)
         return unread & (cells.str.strip_chars().str.to_lowercase() != "nan") if cells.dtype == pl.String else unread
+
+    def read(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
+        if cells.dtype == pl.String and not dialect.writes_plain_numbers:
+            cells = plainly(cells, dialect.decimal, dialect.thousands)
+        return self.cast(cells)
+
+    def read_served(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
+        """1234.5 as well, where the source would write 1234,5. What could be either is what the source would mean."""
+        numbers = self.read(cells, dialect)
+        return numbers if dialect.writes_plain_numbers else numbers.fill_null(self.cast(cells))
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         """No range of a single value: it says nothing of how far the next may be."""
@@ -140,16 +154,18 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         least, most = (None if value is None else down_to(value, width) for value in (own.min, own.max))
         return Repair(width=width, outside=own.outside, least=least, most=most)
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        return None if looks_whole(sample) else "double"
-
-    def served_value(self, value: Any) -> float:
-        if isinstance(value, bytes | list | np.ndarray):
-            raise UserError(f"{type(value).__name__} is no number; give a number")
+    def served_value(self, value: Any, encoding: NumberEncoding, dialect: ColumnDialect) -> float | None:
+        if not isinstance(value, Real | Decimal | np.bool_):
+            return None
         try:
             return float(value)
-        except (TypeError, ValueError):
-            raise UserError(f"{value!r:.80} is no number; give a number") from None
+        except OverflowError:  # a whole number of more than 308 digits
+            return None
+
+    def accepts(self, dialect: ColumnDialect) -> str:
+        if dialect.writes_plain_numbers:
+            return "a number"
+        return f"a number, or text such as 1{dialect.thousands or ''}234{dialect.decimal}5"
 
     def fit(self, values: pl.Series, settings: NormalizeNumber) -> NumberState:
         return number_state(values.drop_nulls().to_numpy(), values.null_count(), settings)

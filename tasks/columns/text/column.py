@@ -31,6 +31,7 @@ from tasks.params.clean import CleanColumn, CleanText
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeText
 from tasks.repair.repair import Repair
+from tasks.tables.dialect import ColumnDialect
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -128,11 +129,11 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
             keep=own.generalise.keep,
         )
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        return "string"
-
-    def served_value(self, value: Any) -> str:
+    def served_value(self, value: Any, encoding: TextEncoding, dialect: ColumnDialect) -> str | None:
         return served_text(value)
+
+    def accepts(self, dialect: ColumnDialect) -> str:
+        return "text"
 
     def fit(self, values: pl.Series, settings: NormalizeText) -> TextState:
         documents = values.fill_null("").to_list()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from numbers import Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -13,18 +14,31 @@ from numpy.typing import NDArray
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
 from tasks.columns.moments import Moments, factor_and_offset, moments
 from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
-from tasks.columns.timestamp.formats import FORMATS, ambiguous, best_format, fitting_formats, in_utc, parse, plain_times
+from tasks.columns.timestamp.formats import (
+    FORMATS,
+    ambiguous,
+    best_format,
+    fitting_formats,
+    in_utc,
+    iso_time,
+    parse,
+    plain_times,
+    shown,
+)
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeTimestamp, TimestampPart
 from tasks.repair.repair import Repair
+from tasks.tables.dialect import ColumnDialect
 
 __all__ = ["FORMATS", "TimestampColumn", "TimestampEncoding", "ambiguous", "fitting_formats", "parse"]
 
 _DRAFTED_MARGIN = 0.5
 """A drafted range begins half of what was seen before the first of it: older rows may be left-overs."""
+
+_EXAMPLE = datetime(2024, 1, 31, 23, 59)
 
 _FIRST_DAY = np.datetime64("0001-01-01T00:00:00", "us")
 
@@ -90,6 +104,7 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
     dtype: ClassVar[pl.DataType] = pl.Datetime("us")
     encoding: ClassVar[type[Encoding]] = TimestampEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes"})
+    missing_words: ClassVar[frozenset[str]] = frozenset({"NaT"})
     clean_settings: ClassVar[frozenset[str]] = frozenset({"generalise.unit"})
     asks_values: ClassVar[bool] = False
 
@@ -110,6 +125,16 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
             return in_utc(values)
         return pl.Series(values.name, [None] * len(values), dtype=self.dtype)
 
+    def read(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
+        return parse(cells, dialect.format) if dialect.format else self.cast(cells)
+
+    def read_served(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
+        """ISO 8601 as well; with a time zone it becomes UTC, without one it is of UTC. No other format is guessed."""
+        times = [None] * len(cells) if dialect.format is None else parse(cells, dialect.format).to_list()
+        pairs = zip(times, cells.to_list(), strict=True)
+        read = [iso_time(text) if time is None and text is not None else time for time, text in pairs]
+        return pl.Series(cells.name, read, dtype=self.dtype)
+
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         """No upper bound: tomorrow's rows are later than any that were seen."""
         drafted = []
@@ -128,20 +153,20 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
     def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
         return Repair(unit=own.generalise.unit)
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        return "datetime"
+    def served_value(self, value: Any, encoding: TimestampEncoding, dialect: ColumnDialect) -> datetime | None:
+        """Times as pandas or Python has them; with a time zone they become those of UTC, without one they are of UTC.
+        Numbers where the source writes times as numbers, and nowhere else: nothing says what they would count."""
+        if isinstance(value, Real) and not isinstance(value, bool) and dialect.format:
+            time: datetime | None = parse(pl.Series([value]), dialect.format)[0]
+            return time
+        if not isinstance(value, date | np.datetime64):
+            return None
+        return _in_utc(value)
 
-    def served_value(self, value: Any) -> datetime:
-        """Times as pandas or Python has them, or ISO 8601 text; with a time zone they become those of UTC, without
-        one they are of UTC."""
-        import pandas as pd
-
-        try:
-            time = pd.Timestamp(datetime.fromisoformat(value.strip()) if isinstance(value, str) else value)
-        except (ValueError, TypeError):
-            raise UserError(f"{value!r:.80} is no timestamp; give one such as 2024-01-31T23:59:00") from None
-        in_utc: datetime = (time.tz_convert(None) if time.tzinfo else time).floor("us").to_pydatetime()
-        return in_utc
+    def accepts(self, dialect: ColumnDialect) -> str:
+        plain = _EXAMPLE.isoformat()
+        written = shown(_EXAMPLE, dialect.format) if dialect.format else plain
+        return f"a time such as {plain}" + (f", or {written}" if written != plain else "")
 
     def fit(self, values: pl.Series, settings: NormalizeTimestamp) -> TimestampState:
         times = values.drop_nulls().to_numpy().view(np.int64)
@@ -173,6 +198,18 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
         # The last input is the indicator; without one this writes the 0 that stands there already.
         block[missing, -1] = encoding.indicator
         return block
+
+
+def _in_utc(value: date | np.datetime64) -> datetime | None:
+    import pandas as pd
+
+    try:
+        time = pd.Timestamp(value)
+        in_utc: datetime = (time.tz_convert(None) if time.tzinfo else time).floor("us").to_pydatetime()
+    # Beyond the years that pandas knows.
+    except (ValueError, OverflowError):
+        return None
+    return in_utc
 
 
 def _inputs(times: NDArray[np.datetime64], encoding: TimestampEncoding) -> NDArray[np.float32]:

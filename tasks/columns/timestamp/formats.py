@@ -140,6 +140,23 @@ def plain_times(values: pl.Series) -> pl.Series | None:
     return pl.Series(values.name, read, dtype=pl.Datetime("us"))
 
 
+def iso_time(text: str) -> datetime | None:
+    """Text in ISO 8601 as a time in UTC; None where it is no such time, or none that `parse` takes for one."""
+    try:
+        return _iso_time(text.strip())
+    except (ValueError, OverflowError):
+        return None
+
+
+def shown(time: datetime, written: str) -> str:
+    """The time in that format, for people."""
+    if written in EPOCHS:
+        return str(int(time.replace(tzinfo=UTC).timestamp() * 1_000_000 / EPOCHS[written]))
+    # The time has no zone to be written; it is of UTC.
+    chrono = _chrono(written).replace("%.f", "").replace("%#z", "+00:00")
+    return str(pl.Series([time]).dt.strftime(chrono)[0])
+
+
 def _iso_time(text: str) -> datetime:
     """In UTC. Raises ValueError or OverflowError where there is no such time, or none that `parse` takes for one."""
     time = datetime.fromisoformat(text)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic
 from tasks.model_input.inputs import Field
+from tasks.tables.dialect import ColumnDialect
 
 
 class LoudnessEncoding(Encoding):
@@ -32,11 +33,11 @@ class LoudnessColumn(ColumnType[int, Any, LoudnessEncoding]):
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         return []
 
-    def served_type(self, sample: pl.Series) -> str | None:
-        return "string"
-
-    def served_value(self, value: Any) -> str:
+    def served_value(self, value: Any, encoding: LoudnessEncoding, dialect: ColumnDialect) -> str:
         return str(value)
+
+    def accepts(self, dialect: ColumnDialect) -> str:
+        return "text"
 
     def fit(self, values: pl.Series, settings: Any) -> int:
         return len(values)

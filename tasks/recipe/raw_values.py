@@ -1,0 +1,71 @@
+"""What callers of a served model give for a column, text as the source writes it or typed values, as it is at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from tasks.columns import column_type
+from tasks.columns.base import ColumnType
+from tasks.errors import UserError
+from tasks.params.config import ColumnTypeName
+from tasks.recipe.recipe import Feature
+from tasks.repair.repair import Repair, numbers_in_text
+from tasks.tables.dialect import ColumnDialect
+
+
+def at_rest(values: Sequence[Any], feature: Feature) -> pl.Series:
+    """The values [N], each by itself; None is a missing one.
+
+    A number, a time or a truth value is taken for what it is; text is read as ingestion reads the source's cells, and,
+    where these are never written so, as programs write it. So `8.000` is 8000 where the source sets thousands apart by
+    points, but `6370.15` is what it says. Raises UserError that names the column, the value and what to give.
+    """
+    of_type = column_type(feature.encoding.type)
+    # The bytes of a file may come as base64, which is no cell of the source's.
+    texts = {} if of_type.is_media else {place: value for place, value in enumerate(values) if isinstance(value, str)}
+    typed = [None if place in texts else _typed(value, of_type, feature) for place, value in enumerate(values)]
+    column = feature.dialect.without_missing(pl.Series(feature.name, typed, dtype=of_type.dtype))
+    if not texts:
+        return column
+    read = _read(pl.Series(feature.name, texts.values(), dtype=pl.String), of_type, feature)
+    return read if len(texts) == len(values) else column.scatter(list(texts), read)
+
+
+def accepts(type_name: ColumnTypeName, dialect: ColumnDialect, repair: Repair | None) -> str:
+    """What a caller may give for a column, in words: an end to "give ..."."""
+    if repair is not None and repair.in_text is not None:
+        return f"a number, or text such as {repair.in_text.example}"
+    return column_type(type_name).accepts(dialect)
+
+
+def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> Any:
+    if value is None:
+        return None
+    try:
+        served = of_type.served_value(value, feature.encoding, feature.dialect)
+    except UserError as error:
+        raise UserError(f"column {feature.name}: {error}") from None
+    if served is None:
+        raise _refusal(value, of_type, feature)
+    return served
+
+
+def _read(texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature) -> pl.Series:
+    cells = feature.dialect.without_missing(texts)
+    if of_type.missing_words:
+        cells = cells.set(cells.is_in(list(of_type.missing_words)), None)
+    read = of_type.read_served(cells, feature.dialect)
+    if feature.repair is not None and feature.repair.in_text is not None:
+        read = numbers_in_text(cells, feature.repair.in_text).fill_null(read)
+    unread = cells.filter(read.is_null() & cells.is_not_null())
+    if len(unread):
+        raise _refusal(unread[0], of_type, feature)
+    return read
+
+
+def _refusal(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> UserError:
+    give = accepts(of_type.name, feature.dialect, feature.repair)
+    return UserError(f"column {feature.name}: {value!r:.80} is no {of_type.name}; give {give}")

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks.columns.base import Encoding
+from tasks.columns.boolean.column import BooleanEncoding
+from tasks.columns.category.encoding import CategoryEncoding
+from tasks.columns.number.column import NumberEncoding
+from tasks.columns.timestamp.column import TimestampEncoding
+from tasks.errors import UserError
+from tasks.recipe.raw_values import at_rest
+from tasks.recipe.recipe import Feature
+from tasks.repair.repair import InText, Repair
+from tasks.tables.dialect import ColumnDialect
+
+NUMBER = NumberEncoding(impute=0, factor=1, offset=0, indicator=False)
+TOWNS = CategoryEncoding(encode="one_hot", categories=("007", "1.5", "Ulm", "x"), missing=False)
+TIME = TimestampEncoding(parts=(), indicator=False)
+BOOLEAN = BooleanEncoding(impute=False, indicator=False)
+GERMAN = ColumnDialect(missing=("", "?", "-999"), decimal=",", thousands=".")
+NOON = datetime(2024, 1, 31, 12)
+
+
+def read(values: list[Any], encoding: Encoding, dialect: ColumnDialect | None = None, repair: Any = None) -> list[Any]:
+    feature = Feature(name="x", encoding=encoding, dialect=dialect or ColumnDialect(), repair=repair)
+    series = at_rest(values, feature)
+    assert (series.name, len(series)) == ("x", len(values))
+    alone = [at_rest([value], feature)[0] for value in values]
+    assert alone == series.to_list(), "a value is read the same whatever stands beside it"
+    return alone
+
+
+def test_numbers_and_texts_side_by_side() -> None:
+    values = ["8.000", 8_000, 8.5, Decimal("6370.15"), None, "6370.15", "1.972,76", " 12 ", True, "nan"]
+    expected = [8000.0, 8000.0, 8.5, 6370.15, None, 6370.15, 1972.76, 12.0, 1.0, None]
+    assert read(values, NUMBER, GERMAN) == expected
+
+
+def test_marks_of_a_missing_value_are_missing_as_text_and_as_numbers() -> None:
+    assert read(["?", "", "-999", -999, -999.0, "-999,0", -99], NUMBER, GERMAN) == [None] * 5 + [-999.0, -99.0]
+
+
+def test_numbers_with_a_unit() -> None:
+    repair = Repair(in_text=InText(after="%", decimal=","))
+    assert read(["10,8 %", "10,8", "10.8", 10.8, None], NUMBER, repair=repair) == [10.8] * 4 + [None]
+
+
+def test_categories_that_are_numbers() -> None:
+    values = ["Ulm", "7", 7, 7.0, "007", 1.5, 3, 3.0, False, Decimal("1.50"), None]
+    expected = ["Ulm", "7", "007", "007", "007", "1.5", "3", "3", "false", "1.5", None]
+    assert read(values, TOWNS) == expected
+
+
+def test_two_categories_of_one_number_are_not_told_apart_by_it() -> None:
+    towns = CategoryEncoding(encode="one_hot", categories=("07", "007"), missing=False)
+    assert read([7], towns) == ["7"]
+
+
+def test_times() -> None:
+    german = ColumnDialect(format="%d.%m.%Y %H:%M")
+    values = ["31.01.2024 12:00", "2024-01-31T13:00:00+01:00", "2024-01-31 12:00", NOON, NOON.date(), "NaT", None]
+    assert read(values, TIME, german) == [NOON] * 4 + [datetime(2024, 1, 31), None, None]
+    assert read(["20240131", 20240131, 20240131.0], TIME, ColumnDialect(format="%Y%m%d")) == [datetime(2024, 1, 31)] * 3
+    seconds = ColumnDialect(format="epoch seconds")
+    assert read(["1706702400", 1706702400, 1706702400.0], TIME, seconds) == [NOON] * 3
+
+
+def test_truth_values() -> None:
+    assert read([True, 1, 0.0, "Yes", "off", "1", None], BOOLEAN) == [True, True, False, True, False, True, None]
+
+
+@pytest.mark.parametrize(
+    ("value", "encoding", "dialect", "message"),
+    [
+        ("1.97,2", NUMBER, GERMAN, "column x: '1.97,2' is no number; give a number, or text such as 1.234,5"),
+        (b"1", NUMBER, None, "column x: b'1' is no number; give a number"),
+        (10**400, NUMBER, None, "is no number; give a number"),
+        (NOON, NUMBER, None, "is no number; give a number"),
+        ({"a": 1}, TOWNS, None, "column x: {'a': 1} is no category; give text"),
+        ("01/02/2024", TIME, None, "column x: '01/02/2024' is no timestamp; give a time such as 2024-01-31T23:59:00"),
+        (
+            "30.02.2024",
+            TIME,
+            ColumnDialect(format="%d.%m.%Y"),
+            "column x: '30.02.2024' is no timestamp; give a time such as 2024-01-31T23:59:00, or 31.01.2024",
+        ),
+        (1706702400, TIME, None, "column x: 1706702400 is no timestamp"),
+        (True, TIME, ColumnDialect(format="epoch seconds"), "such as 2024-01-31T23:59:00, or 1706745540"),
+        ("perhaps", BOOLEAN, None, "column x: 'perhaps' is no boolean; give true or false"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(
+    value: Any, encoding: Encoding, dialect: ColumnDialect | None, message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        at_rest([None, value], Feature(name="x", encoding=encoding, dialect=dialect or ColumnDialect()))
+    assert message in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+def test_a_recipe_of_before_reads_numbers_as_programs_write_them() -> None:
+    feature = Feature.model_validate({"name": "x", "encoding": NUMBER.model_dump()})
+    assert at_rest(["1.5", "", 2], feature).to_list() == [1.5, None, 2.0]
+    assert at_rest([], feature).dtype == pl.Float64

@@ -20,6 +20,7 @@ from tasks.columns import column_type
 from tasks.errors import UserError
 from tasks.recipe.raw_values import at_rest
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
+from tasks.tracking.csv_requests import take_over
 from tasks.trainers import load
 
 
@@ -31,6 +32,7 @@ class ServedModel(PythonModel):
         self._recipe = read_recipe(folder / "recipe.json")
         self._recipe.check_encoders()  # a damaged file is said when the server starts, not at its first request
         self._model = load(folder, self._recipe.spec())
+        take_over([feature.name for feature in self._recipe.features])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """`prediction`, and for classes a column `probability_CLASS` each; a row for each row of `model_input`."""

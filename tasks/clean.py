@@ -65,7 +65,7 @@ def _clean(config: Clean, paths: Paths, dataset: Dataset) -> CleaningCounts:
     cleaned = guard.without_dropped(with_task(repairing, chain(*tally.classes.values())))
     write_dataset(paths.cleaned, cleaned)
     facts = judged.facts | watch.facts(guard) | guard.facts | _k_anonymity(rows, config)
-    facts |= {"not_read": _ambiguous(written)}
+    facts |= {"not_read": _ambiguous(written), "test_rows_taken": rows.taken_from_test()}
     files.write_json(paths.cleaning_report, tally.as_dict() | facts)
     return tally
 

@@ -22,6 +22,7 @@ from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.trainers import load
 
+_ROWS_A_PART = 100_000
 _DIGITS = 6
 """Of a metric in metrics.json."""
 
@@ -29,7 +30,8 @@ _DIGITS = 6
 def run(config: Evaluate, paths: Paths) -> Report:
     """Reads the model, the test rows and what earlier stages said.
 
-    Leaves metrics.json, predictions.csv (a line a test row), plots/ and report.html.
+    Leaves metrics.json, predictions.csv (a line a test row), predicted/ (the same to the last digit), plots/ and
+    report.html.
     Raises UserError when the model cannot be loaded, its predictions are not finite, or a metric is undefined.
     """
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
@@ -41,6 +43,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     learning = learning_curves({column.name: column.cast(pl.Float64).to_numpy() for column in history})
     metrics = {name: round(value, _DIGITS) for name, value in evaluation.metrics.items()}
     page = page_of(paths, dataset, metrics, evaluation, learning)
+    storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_text(paths.predictions, evaluation.predictions.write_csv())
     write_plots(paths, [*learning, *evaluation.plots])
     files.write_text(paths.report_page, render(page))

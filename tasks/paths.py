@@ -153,6 +153,11 @@ class Paths:
         return self.project.root / "models" / self.pipeline
 
     @property
+    def predicted(self) -> Path:
+        """What the model answers to the test rows, to the last digit; predictions.csv is for people."""
+        return self.data / "predicted"
+
+    @property
     def validation_report(self) -> Path:
         return self.reports / "validation.json"
 

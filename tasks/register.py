@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tasks import files, reports
 from tasks.digests import file_digest
 from tasks.errors import GateError
+from tasks.evaluation.comparison import compare, judged_rows
+from tasks.evaluation.raw_test_rows import raw_test_rows
 from tasks.params.file import load_pipeline
+from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
 from tasks.paths import Paths
+from tasks.promotion.contest import (
+    NotComparableError,
+    Promotion,
+    champion_already,
+    contest,
+    first_version,
+    without_comparison,
+)
 from tasks.promotion.gate import Verdict, judge, value_of
-from tasks.promotion.passport import passport
+from tasks.promotion.passport import other_split, passport
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
+from tasks.tracking.champion import Champion, champion_answers, find_champion
 from tasks.tracking.registry import VersionCandidate, register_version
 from tasks.trainers import requirements
 
 
 def run(config: Register, paths: Paths) -> Report:
-    """Judges the model, and registers it when it passes.
+    """Judges the model, has the champion answer the same test rows, and registers a model that passes.
 
     Raises GateError with each rule that failed; verdict.json is written by then, and nothing is registered. Raises
     UserError when the registry cannot be reached.
@@ -34,22 +49,67 @@ def run(config: Register, paths: Paths) -> Report:
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     if not verdict.passed:
         raise GateError(_refusal(verdict, paths))
+    pipeline = load_pipeline(paths.project.params, paths.pipeline)
     record = files.read_json(paths.run)
-    content = _passport(paths, record, metrics)
+    content = _passport(paths, pipeline, record, metrics)
     files.write_json(paths.passport, content)
-    sample = next(storage.read_parts(paths.clean("test")))
-    candidate = VersionCandidate(metrics=metrics, verdict=verdict, passport=content, sample=sample, record=record)
-    registration = register_version(config, paths, candidate)
+    champion = find_champion(paths)
+    promotion = _promotion(config, paths, pipeline, metrics, champion, record["model"])
+    verdict = verdict.model_copy(update={"promotion": promotion})
+    files.write_json(paths.verdict, verdict.model_dump(mode="json"))
+    candidate = VersionCandidate(
+        metrics=metrics,
+        verdict=verdict,
+        promotion=promotion,
+        passport=content,
+        sample=next(storage.read_parts(paths.clean("test"))),
+        record=record,
+    )
+    registration = register_version(paths, candidate)
     files.write_json(paths.registration, registration.model_dump(mode="json"))
     return reports.register(paths)
 
 
-def _passport(paths: Paths, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
+def _promotion(
+    config: Register,
+    paths: Paths,
+    pipeline: Pipeline,
+    metrics: Mapping[str, float],
+    champion: Champion | None,
+    model: str,
+) -> Promotion:
+    """Whether the model becomes champion. What made a champion one is not decided again."""
+    value = metrics[config.metric]
+    if champion is None:
+        return first_version(config, value)
+    if champion.model == model:
+        return champion.promotion or champion_already(config, value, champion.version)
+    recorded = champion.metrics.get(config.metric)
+    try:
+        return _contest(config, paths, pipeline, champion)
+    except NotComparableError as reason:
+        return without_comparison(config, value, champion.version, recorded, str(reason))
+
+
+def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champion) -> Promotion:
+    dataset = read_dataset(paths.cleaned)
+    with tempfile.TemporaryDirectory() as scratch:
+        rows = Path(scratch) / "rows"
+        storage.write_parts(rows, raw_test_rows(paths, dataset.target.name))
+        answers = champion_answers(champion, rows, paths, config.champion_minutes)
+    classes = read_recipe(paths.model / paths.recipe.name).target.classes
+    comparison = compare(config.metric, judged_rows(paths, dataset, classes), answers, pipeline.evaluate)
+    note = other_split(champion.passport, pipeline)
+    comparison = comparison.model_copy(update={"notes": (*comparison.notes, *note)})
+    return contest(config, comparison, champion.version, champion.metrics.get(config.metric))
+
+
+def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
     dataset = read_dataset(paths.cleaned)
     libraries = read_recipe(paths.model / paths.recipe.name).libraries
     return passport(
         paths.pipeline,
-        pipeline=load_pipeline(paths.project.params, paths.pipeline),
+        pipeline=pipeline,
         dataset=dataset,
         digests={
             "data": dataset.source.digest,

@@ -69,7 +69,9 @@ def clean(paths: Paths) -> Report:
     figures += [f"{content['num_alike']:,} rows alike under other ids"] if content.get("num_alike") else []
     if unprotected:
         figures += [f"personal data in {', '.join(unprotected[:3])}{' ...' if len(unprotected) > 3 else ''}"]
-    return Report(stage="clean", figure=", ".join(figures), numbers=content)
+    # As many as there are test rows at worst: a list for register, and not for people.
+    numbers = {name: value for name, value in content.items() if name != "test_rows_taken"}
+    return Report(stage="clean", figure=", ".join(figures), numbers=numbers)
 
 
 def split(paths: Paths) -> Report:
@@ -131,15 +133,21 @@ def headline(metrics: dict[str, float]) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345."""
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}" if abs(value) > 1 else f"{value:.4f}"
+    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345, 1.234e-07."""
+    size = abs(value)
+    if size >= 10_000:
+        return f"{value:,.0f}"
+    # Shares have four decimals, so that they stand under each other; of what is smaller these would be zeros.
+    return f"{value:.4f}" if size == 0 or 0.001 <= size <= 1 else f"{value:.4g}"
 
 
 def register(paths: Paths) -> Report:
-    """The version, and its aliases."""
+    """The version with its aliases, and why it is champion or not."""
     content = files.read_json(paths.registration)
     figure = ", ".join([f"{content['name']} version {content['version']}", *content["aliases"]])
-    return Report(stage="register", figure=figure, numbers=content)
+    promotion = content["promotion"]
+    sentences = (promotion["sentence"], *promotion.get("notes", ()))
+    return Report(stage="register", figure=figure, numbers=content, diagnostics=sentences)
 
 
 def _kept(counts: dict[str, Any]) -> str:

@@ -19,10 +19,15 @@ from tasks.params.file import load_pipeline
 from tasks.params.register import Register
 from tasks.paths import Paths
 from tasks.reports import Report
+from tasks.tables import storage
 from tasks.tracking import store
+from tasks.tracking.champion import champion_answers
 from tests.trained import METRICS, elsewhere, evaluated, retrained, rows, trained
 
 pytestmark = pytest.mark.chain
+
+WEAK = 1e-6
+"""A penalty under which every row gets the same answer."""
 
 PREDICT = """
 import json, sys
@@ -143,29 +148,91 @@ def test_the_model_answers_without_this_repository_on_the_path(project, tmp_path
     assert index == [5, 6, 7, 8]
 
 
-def test_a_worse_version_is_challenger(project):
-    retrained(project, {"accuracy": 0.905, "log_loss": 0.2})
-    assert registered(project).figure == "mixed version 2, challenger"
+def test_a_worse_version_is_challenger_whatever_metrics_json_claims(project):
+    """Both are scored on the same rows: what the champion reached on other rows decides nothing."""
+    retrained(project, WEAK, {"accuracy": 0.99, "log_loss": 0.1})
+    report = registered(project)
+    assert report.figure == "mixed version 2, challenger"
     assert aliases(project) == {"champion": "1", "challenger": "2"}
+    promotion = report.numbers["promotion"]
+    assert (promotion["champion"], promotion["champion_recorded"], promotion["num_rows"]) == (1.0, 0.9, 30)
+    assert promotion["challenger"] < 0.8
+    assert promotion["low"] < promotion["gain"] < promotion["high"] < 0
+    assert "surely worse, so the champion stays" in promotion["sentence"]
     assert registered(project).figure == "mixed version 2, challenger"
+
+
+def test_the_decision_stands_in_the_verdict_the_report_and_the_registry(project):
+    promotion = json.loads(project.verdict.read_text())["promotion"]
+    assert promotion == json.loads(project.registration.read_text())["promotion"]
+    assert reports.register(project).diagnostics == (promotion["sentence"],)
+    version = store.connect(project.project).get_model_version("mixed", "2")
+    assert version.tags["modelwright.verdict"] == promotion["sentence"]
+    assert "surely worse, so the champion stays" in version.description
+
+
+def test_a_difference_that_is_not_sure_changes_nothing_unless_the_margin_allows_it(project):
+    retrained(project, 0.9)
+    report = registered(project)
+    assert report.figure == "mixed version 3, challenger"
+    assert report.numbers["promotion"]["low"] <= 0 <= report.numbers["promotion"]["high"]
+    assert "not surely better by more than the margin of 0.01" in report.numbers["promotion"]["sentence"]
+    allowing = config(project).model_copy(update={"margin": -0.05})
+    assert stage.run(allowing, project).figure == "mixed version 3, champion"
+    assert aliases(project) == {"champion": "3"}
 
 
 def test_a_better_version_takes_the_champions_place(project):
-    retrained(project, {"accuracy": 0.95, "log_loss": 0.2})
+    # As somebody does who goes back to an earlier version by hand.
+    store.connect(project.project).set_registered_model_alias("mixed", "champion", "2")
+    retrained(project, 0.8)
     report = registered(project)
-    assert report.figure == "mixed version 3, champion"
-    assert report.numbers["promotion"]["gain"] == pytest.approx(0.05)
-    assert aliases(project) == {"champion": "3"}
+    assert report.figure == "mixed version 4, champion"
+    promotion = report.numbers["promotion"]
+    assert promotion["champion_version"] == 2
+    assert promotion["low"] > 0.01
+    assert "surely better by more than 0.01, so it takes the champion's place" in promotion["sentence"]
+    assert aliases(project) == {"champion": "4"}
+    # What made it champion is not decided again.
     assert registered(project).numbers == report.numbers
 
 
-def test_a_champion_without_the_metric_stays(project):
-    client = store.connect(project.project)
-    client.delete_model_version_tag("mixed", "3", "test_accuracy")
-    retrained(project, {"accuracy": 0.99, "log_loss": 0.2})
+def test_a_champion_that_knows_other_columns_is_not_compared_and_the_advice_works(project):
+    split = storage.read_table(project.split("test"))
+    storage.write_parts(project.split("test"), [split.drop("town")])
+    retrained(project, 0.7)
     report = registered(project)
-    assert report.numbers["promotion"]["promoted"] is False
-    assert "without accuracy" in report.numbers["promotion"]["sentence"]
+    assert report.figure == "mixed version 5, challenger"
+    sentence = report.numbers["promotion"]["sentence"]
+    assert "version 4, was not compared on today's test rows (column town is missing; the model" in sentence
+    assert "set `register: not_comparable: promote`" in sentence
+    told = config(project).model_copy(update={"not_comparable": "promote"})
+    assert stage.run(told, project).figure == "mixed version 5, champion"
+    storage.write_parts(project.split("test"), [split])
+
+
+def test_a_champion_under_another_split_is_noted(project):
+    params = project.project.params
+    retrained(project, 0.6)
+    params.write_text(params.read_text().replace("split: {}", "split: {seed: 7}"))
+    (note,) = registered(project).numbers["promotion"]["notes"]
+    assert "trained under another split (split.seed 0 -> 7): it may have learnt some of today's test rows" in note
+    assert "trained under another split" in store.connect(project.project).get_model_version("mixed", "6").description
+
+
+def test_a_champion_that_was_made_meanwhile_is_not_replaced_unseen(project, monkeypatch):
+    retrained(project, 0.5)
+    allowing = config(project).model_copy(update={"margin": -1.0})
+
+    def meanwhile(*arguments):
+        store.connect(project.project).set_registered_model_alias("mixed", "champion", "1")
+        return champion_answers(*arguments)
+
+    monkeypatch.setattr(stage, "champion_answers", meanwhile)
+    with pytest.raises(UserError, match=r"version 1 became champion meanwhile.*run the stage again"):
+        stage.run(allowing, project)
+    monkeypatch.undo()
+    assert stage.run(allowing, project).figure == "mixed version 7, champion"
 
 
 def test_a_call_that_was_cut_off_goes_on_where_it_stopped(project):
@@ -173,8 +240,8 @@ def test_a_call_that_was_cut_off_goes_on_where_it_stopped(project):
     client = store.connect(project.project)
     experiment_id = client.get_experiment_by_name("mixed").experiment_id
     before = len(client.search_logged_models([experiment_id]))
-    client.delete_model_version("mixed", "4")
-    assert registered(project).numbers["version"] == 5
+    client.delete_model_version("mixed", "7")
+    assert registered(project).numbers["version"] == 8
     assert len(client.search_logged_models([experiment_id])) == before
 
 

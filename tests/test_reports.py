@@ -44,7 +44,7 @@ FILES: dict[str, tuple[Callable[[Paths], Path], Any]] = {
     "evaluate": (lambda paths: paths.metrics, {"accuracy": 0.99264, "f1": 0.99}),
     "register": (
         lambda paths: paths.registration,
-        {"name": "digits", "version": 3, "aliases": ["champion"]},
+        {"name": "digits", "version": 3, "aliases": ["champion"], "promotion": {"sentence": "surely better"}},
     ),
 }
 FIGURES = {
@@ -98,6 +98,15 @@ def test_other_figures(tmp_path: Path) -> None:
     assert reports.normalize(paths).figure == "2 columns, 2 inputs"
 
 
+def test_why_a_version_is_champion_or_not_is_a_sentence_of_its_own(tmp_path: Path) -> None:
+    paths = pipeline_in(tmp_path)
+    promotion = {"sentence": "no sure difference", "notes": ["another split"]}
+    files.write_json(
+        paths.registration, {"name": "digits", "version": 4, "aliases": ["challenger"], "promotion": promotion}
+    )
+    assert reports.register(paths).diagnostics == ("no sure difference", "another split")
+
+
 def test_reading_reports_imports_nothing_heavy() -> None:
     program = "import sys, tasks.reports; print(*{'polars', 'numpy', 'pydantic', 'torch', 'rich'} & set(sys.modules))"
     root = Path(__file__).parents[1]
@@ -107,7 +116,12 @@ def test_reading_reports_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     ("metrics", "sentence"),
-    [({"rmse": 44_690.4}, "rmse 44,690"), ({"rmse": 54.1349}, "rmse 54.13"), ({"accuracy": 0.99}, "accuracy 0.9900")],
+    [
+        ({"rmse": 44_690.4}, "rmse 44,690"),
+        ({"rmse": 54.1349}, "rmse 54.13"),
+        ({"rmse": 1.23456e-7}, "rmse 1.235e-07"),
+        ({"accuracy": 0.99}, "accuracy 0.9900"),
+    ],
 )
 def test_the_headline_reads_like_a_number(metrics: dict[str, float], sentence: str) -> None:
     assert reports.headline(metrics) == sentence

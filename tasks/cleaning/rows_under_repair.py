@@ -87,6 +87,11 @@ class RowsUnderRepair:
         """Rule and reason for each row of a part, missing for those that stay."""
         return self.aligned(number, pl.concat([self._faults[number], self._dropped]))
 
+    def taken_from_test(self) -> list[int]:
+        """The numbers of the test rows that went, from 0: whoever reads split/test/ later knows which are left."""
+        numbers = pl.concat([findings["row"] for findings in (*self._faults, self._dropped)])
+        return numbers.filter(numbers < self.starts.validation).unique().sort().to_list()
+
     def aligned(self, number: int, findings: Findings) -> pl.DataFrame:
         """Of the findings those of one part: rule, reason and score for each row, missing where there is none."""
         start, stop = self._starts[number], self._starts[number + 1]

@@ -42,6 +42,17 @@ class Predictions:
     y_true: NDArray[Any]
     y_score: NDArray[np.float64]
 
+    def as_table(self) -> pl.DataFrame:
+        """A row a test row, as it lies at rest: `actual`, a class number or a value, and `answer`."""
+        shape = self.y_score.shape[1:]
+        answers = pl.Series("answer", self.y_score, dtype=pl.Array(pl.Float64, shape) if shape else pl.Float64)
+        return pl.DataFrame([pl.Series("actual", self.y_true), answers])
+
+    @classmethod
+    def of_table(cls, rows: pl.DataFrame) -> Predictions:
+        """What `as_table` made."""
+        return cls(y_true=rows["actual"].to_numpy(), y_score=rows["answer"].to_numpy())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:

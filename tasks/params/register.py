@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
@@ -28,5 +30,13 @@ class Register(Config):
     gate: dict[Metric, Bound] = Field(
         default_factory=dict, description="bounds that a version must keep to be registered"
     )
-    metric: Metric = Field(description="what champion and challenger are compared by")
-    margin: float = Field(0.0, ge=0, description="how much better a challenger must be to become champion")
+    metric: Metric = Field(description="what champion and challenger are compared by, on the same test rows")
+    margin: float = Field(
+        0.0,
+        description="how much better a challenger must surely be: the whole 95 % interval of the difference must lie "
+        "above it; negative: how much worse it may be",
+    )
+    not_comparable: Literal["keep_champion", "promote"] = Field(
+        "keep_champion", description="what happens when the champion cannot answer today's test rows"
+    )
+    champion_minutes: float = Field(60.0, gt=0, description="how long the champion may take to answer the test rows")

@@ -6,7 +6,7 @@ It holds no times and no run ids: the same inputs give the same bytes.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,3 +44,19 @@ def passport(
         "python": platform.python_version(),
         "packages": package_versions({*PACKAGES, *requirements}),
     }
+
+
+def other_split(passport: Mapping[str, Any] | None, pipeline: Pipeline) -> tuple[str, ...]:
+    """A note where the version with this passport was split in another way than the pipeline is now; else nothing."""
+    if passport is None:
+        return ()
+    before, now = passport["parameters"]["split"], pipeline.split.model_dump(mode="json", by_alias=True)
+    # Folds are cut out of the training rows alone.
+    changed = [name for name in sorted({*before, *now} - {"folds"}) if before.get(name) != now.get(name)]
+    if not changed:
+        return ()
+    settings = ", ".join(f"split.{name} {before.get(name)} -> {now.get(name)}" for name in changed)
+    return (
+        f"the champion was trained under another split ({settings}): it may have learnt some of today's test rows, "
+        "which flatters it",
+    )

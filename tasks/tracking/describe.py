@@ -5,6 +5,7 @@ Lists and no tables: the pages draw a table's cells without any space between th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ def model(passport: Mapping[str, Any]) -> str:
     name, columns = passport["pipeline"], passport["columns"]
     target = next(column["name"] for column in columns if column["role"] == "target")
     features = [_feature(column) for column in columns if column["role"] == "feature"]
-    return f"""Predicts `{target}`, {_TASKS[passport["task"]]}, from raw rows as they came in.
+    return f"""Predicts {_as_code(target)}, {_TASKS[passport["task"]]}, from raw rows as they came in.
 
 ### Use
 
@@ -55,6 +56,10 @@ def version(passport: Mapping[str, Any], verdict: Verdict) -> str:
 
 {_list(map(_rule, verdict.rules)) if verdict.rules else "has no rules."}
 
+### Champion or challenger
+
+{_contest(verdict)}
+
 ### Where it came from
 
 {_list(_origin(passport))}
@@ -67,7 +72,26 @@ def _feature(column: Mapping[str, Any]) -> str:
     """What the model takes for a column: its signature, which leaves that open, would not say it."""
     described = Column.model_validate(column)
     give = accepts(described.type, described.dialect, described.repair)
-    return f"`{described.name}` ({described.type}): {give}"
+    return f"{_as_code(described.name)} ({described.type}): {_as_text(give)}"
+
+
+def _contest(verdict: Verdict) -> str:
+    promotion = verdict.promotion
+    return _list(map(_as_text, (promotion.sentence, *promotion.notes))) if promotion else "is not decided."
+
+
+def _as_text(text: str) -> str:
+    """Text that Markdown and HTML leave as it is: names of classes and columns come from files that anybody may have
+    made."""
+    escaped = re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", " ".join(text.split()))
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _as_code(text: str) -> str:
+    """Text between as many backticks as it needs, in which nothing means anything."""
+    text = " ".join(text.split())
+    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
 
 
 def _rule(rule: GateRule) -> str:
@@ -83,7 +107,7 @@ def _origin(passport: Mapping[str, Any]) -> list[str]:
     source, git, parts = passport["source"], passport["git"], passport["rows"]["split"]
     changed = ", with uncommitted changes" if git["modified"] else ""
     return [
-        f"data: {source['kind']} `{source['location']}`, digest `{source['digest']}`",
+        f"data: {source['kind']} {_as_code(source['location'])}, digest `{source['digest']}`",
         f"rows: {', '.join(f'{parts[part]:,} {part}' for part in parts)}",
         f"code: commit `{git['commit']}`{changed}" if git["commit"] else "code: no git commit",
         f"model: digest `{passport['digests']['model']}`",

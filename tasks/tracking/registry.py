@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tasks.errors import UserError
 from tasks.params.config import Config
-from tasks.params.register import Register
 from tasks.paths import Paths
-from tasks.promotion import gate
-from tasks.promotion.gate import Promotion, Verdict
+from tasks.promotion.contest import Promotion
+from tasks.promotion.gate import Verdict
 from tasks.tracking import describe, store
+from tasks.tracking.champion import CHAMPION, PROMOTION_TAG, promotion_tag
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import DATA_TAG, MODEL_TAG, PIPELINE_TAG, deliver
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Metric
     from mlflow.entities.model_registry import ModelVersion
 
-CHAMPION = "champion"
 CHALLENGER = "challenger"
 
 _COMMIT_TAG = "modelwright.commit"
-_PROMOTION_TAG = "modelwright.promotion"
+_VERDICT_TAG = "modelwright.verdict"
+"""The decision in one sentence, for people."""
 
 
 class Registration(Config):
@@ -48,6 +48,7 @@ class VersionCandidate:
 
     metrics: Mapping[str, float]
     verdict: Verdict
+    promotion: Promotion
     passport: Mapping[str, Any]
     sample: pl.DataFrame
     """Raw rows of the test part."""
@@ -59,7 +60,7 @@ class VersionCandidate:
         return str(self.record["model"])
 
 
-def register_version(config: Register, paths: Paths, candidate: VersionCandidate) -> Registration:
+def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
     """Registers the model once, however often it is called, and says which aliases it got.
 
     Raises UserError when the registry cannot be reached after retries; the next call goes on from there.
@@ -74,10 +75,13 @@ def register_version(config: Register, paths: Paths, candidate: VersionCandidate
         if version is None:
             version = _create_version(client, run_id, paths, candidate)
         _describe_version(client, version, candidate)
-        promotion = _decide(client, version, config, candidate.metrics)
-        aliases = _assign_aliases(client, version, promotion)
+        aliases = _assign_aliases(client, version, candidate.promotion)
     return Registration(
-        name=paths.pipeline, version=int(version.version), aliases=aliases, model=candidate.model, promotion=promotion
+        name=paths.pipeline,
+        version=int(version.version),
+        aliases=aliases,
+        model=candidate.model,
+        promotion=candidate.promotion,
     )
 
 
@@ -180,6 +184,7 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
     tags = {
         PIPELINE_TAG: version.name,
         DATA_TAG: candidate.passport["source"]["digest"],
+        _VERDICT_TAG: candidate.promotion.sentence,
         _COMMIT_TAG: candidate.passport["git"]["commit"] or "none",
         **{f"test_{name}": str(value) for name, value in candidate.metrics.items()},
     }
@@ -191,25 +196,13 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
         client.update_model_version(version.name, version.version, description)
 
 
-def _decide(client: MlflowClient, version: ModelVersion, config: Register, metrics: Mapping[str, float]) -> Promotion:
-    """Whether this version becomes champion. What made a champion one is not decided again."""
-    value = gate.value_of(metrics, config.metric, "metric")
-    champion = client.get_registered_model(version.name).aliases.get(CHAMPION)
-    if champion is None:
-        return gate.promotion(config.metric, config.margin, value, None)
-    if int(champion) == int(version.version) and _PROMOTION_TAG in version.tags:
-        return Promotion.model_validate(json.loads(version.tags[_PROMOTION_TAG]))
-    other = client.get_model_version(version.name, str(champion)).tags.get(f"test_{config.metric}")
-    if other is None:
-        return gate.not_comparable(config.metric, config.margin, value)
-    return gate.promotion(config.metric, config.margin, value, float(other))
-
-
 def _assign_aliases(client: MlflowClient, version: ModelVersion, promotion: Promotion) -> tuple[str, ...]:
     name, number = version.name, str(version.version)
-    # Before the aliases move: of a version that is champion the decision is read from here, and not made again.
-    client.set_model_version_tag(name, number, _PROMOTION_TAG, json.dumps(promotion.model_dump(mode="json")))
     before = client.get_registered_model(name).aliases
+    if promotion.promoted:
+        _check_champion(before.get(CHAMPION), number, promotion)
+    # Before the aliases move: of a version that is champion the decision is read from here, and not made again.
+    client.set_model_version_tag(name, number, PROMOTION_TAG, promotion_tag(promotion))
     if promotion.promoted:
         client.set_registered_model_alias(name, CHAMPION, number)
         if CHALLENGER in before:
@@ -218,3 +211,13 @@ def _assign_aliases(client: MlflowClient, version: ModelVersion, promotion: Prom
         client.set_registered_model_alias(name, CHALLENGER, number)
     after = client.get_registered_model(name).aliases
     return tuple(sorted(alias for alias, holder in after.items() if str(holder) == number))
+
+
+def _check_champion(holder: object, number: str, promotion: Promotion) -> None:
+    """Refuses to replace a champion that the version was not compared with: another run was faster."""
+    if holder is None or str(holder) in (number, str(promotion.champion_version)):
+        return
+    raise UserError(
+        f"register: version {holder} became champion meanwhile, and this one was not compared with it; run the stage "
+        "again: nothing is lost"
+    )

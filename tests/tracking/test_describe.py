@@ -1,7 +1,11 @@
+"""Names and values are text in what MLflow's pages show, whatever they hold."""
+
 from __future__ import annotations
 
 from typing import Any
 
+from tasks.promotion.contest import Promotion
+from tasks.promotion.gate import Verdict
 from tasks.tracking import describe
 
 COLUMNS: list[dict[str, Any]] = [
@@ -12,6 +16,40 @@ COLUMNS: list[dict[str, Any]] = [
     {"name": "customer", "type": "text", "role": "id"},
     {"name": "label", "type": "category", "role": "target"},
 ]
+PASSPORT = {
+    "pipeline": "shop",
+    "task": "binary",
+    "columns": [
+        {"name": "<img src=x>`x`", "type": "number", "role": "feature"},
+        {"name": "kind", "type": "category", "role": "target"},
+    ],
+    "parameters": {"train": {"kind": "sklearn"}},
+    "metrics": {"accuracy": 0.9},
+    "source": {"kind": "table", "location": "a`b.csv", "digest": "d"},
+    "git": {"modified": False, "commit": "c"},
+    "rows": {"split": {"train": 1, "validation": 2, "test": 3}},
+    "digests": {"model": "m"},
+}
+
+
+def decided(sentence: str, *notes: str) -> Verdict:
+    promotion = Promotion(promoted=True, metric="accuracy", margin=0.0, challenger=0.9, notes=notes, sentence=sentence)
+    return Verdict(passed=True, rules=(), promotion=promotion)
+
+
+def test_a_version_says_why_it_is_champion() -> None:
+    text = describe.version(PASSPORT, decided("surely better", "the champion does not know the class 'new'"))
+    assert "- surely better\n- the champion does not know the class 'new'\n" in text
+    assert "- data: table `` a`b.csv ``, digest `d`" in text
+
+
+def test_a_class_named_like_html_is_shown_as_it_is() -> None:
+    text = describe.version(PASSPORT, decided("ok", "the class '<script>*x*</script>\n# head'"))
+    assert r"'&lt;script&gt;\*x\*&lt;/script&gt; \# head'" in text
+
+
+def test_a_column_named_like_html_is_code() -> None:
+    assert "- `` <img src=x>`x` `` (number)" in describe.model(PASSPORT)
 
 
 def test_a_model_says_what_it_takes_for_each_column() -> None:

@@ -1,0 +1,125 @@
+"""Two versions on the same test rows: what the challenger answered and what the champion answers, made comparable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.evaluation.metrics import positive_number
+from tasks.evaluation.paired_bootstrap import group_numbers, paired_interval
+from tasks.evaluation.predictions import Predictions
+from tasks.evaluation.weighted_metrics import Answers, Floats, metric_of_weights
+from tasks.params.config import Metric
+from tasks.params.evaluate import Evaluate
+from tasks.params.register import LOWER_IS_BETTER
+from tasks.paths import Paths
+from tasks.promotion.contest import Comparison, NotComparableError
+from tasks.repair.repair import Repair, repaired
+from tasks.tables import storage
+from tasks.tables.dataset import Dataset
+
+_PROBABILITY = "probability_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedRows:
+    """The test rows and what the challenger answered to them. `classes` are its own, none for a number.
+
+    `groups` are the numbers of the rows' groups [N], where they have any; `repair` is what puts the target's values
+    right.
+    """
+
+    classes: tuple[str, ...]
+    predictions: Predictions
+    groups: NDArray[np.int64] | None = None
+    repair: Repair | None = None
+
+    @property
+    def weights(self) -> Floats:
+        return np.ones(len(self.predictions.y_true))
+
+
+def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> JudgedRows:
+    """The test rows as evaluate and clean left them."""
+    group = next((column.name for column in dataset.columns if column.role == "group"), None)
+    return JudgedRows(
+        classes=classes,
+        predictions=Predictions.of_table(storage.read_table(paths.predicted)),
+        groups=None if group is None else _groups(paths, group),
+        repair=dataset.target.repair,
+    )
+
+
+def _groups(paths: Paths, column: str) -> NDArray[np.int64]:
+    """The number of each row's group; rows whose group is missing are one group."""
+    values = pl.concat(storage.read_parts(paths.clean("test"), [column]))[column]
+    return group_numbers(values.cast(pl.String).fill_null("").to_numpy())
+
+
+def compare(metric: Metric, rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> Comparison:
+    """The metric of both and the interval of the gain; `champion` has the answers of its version, a row each.
+
+    Raises NotComparableError when it answers something else than is asked today, or when the rows tell nothing.
+    """
+    if champion.height != len(rows.predictions.y_true):
+        raise NotComparableError(f"it answered {champion.height:,} of {len(rows.predictions.y_true):,} rows")
+    ours, theirs, notes = _on_classes(rows, champion, config) if rows.classes else _on_numbers(rows, champion)
+    if not np.isfinite(theirs.y_score).all():
+        raise NotComparableError("its answers are not all finite numbers")
+    challenger, other = metric_of_weights(metric, ours), metric_of_weights(metric, theirs)
+    better, worse = (other, challenger) if metric in LOWER_IS_BETTER else (challenger, other)
+    interval = paired_interval(better, worse, rows.weights, rows.groups)
+    if interval is None:
+        raise NotComparableError("the test rows are of a single group, which tells nothing of others")
+    return Comparison(
+        challenger=challenger(rows.weights),
+        champion=other(rows.weights),
+        low=interval.low,
+        high=interval.high,
+        num_rows=champion.height,
+        num_groups=None if rows.groups is None else interval.num_units,
+        notes=notes,
+    )
+
+
+def _on_numbers(rows: JudgedRows, champion: pl.DataFrame) -> tuple[Answers, Answers, tuple[str, ...]]:
+    if champion["prediction"].dtype == pl.String:
+        raise NotComparableError("it answers with classes, and the target is a number now")
+    y_true = rows.predictions.y_true
+    scores = rows.predictions.y_score, champion["prediction"].cast(pl.Float64).to_numpy()
+    ours, theirs = (Answers(y_true=y_true, y_score=score) for score in scores)
+    return ours, theirs, ()
+
+
+def _on_classes(rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> tuple[Answers, Answers, tuple[str, ...]]:
+    """Both in today's classes, and behind them those that only the champion knows."""
+    columns = [name for name in champion.columns if name.startswith(_PROBABILITY)]
+    if not columns:
+        raise NotComparableError("it answers with a number, and the target has classes now")
+    # Spellings that today's clean makes one were perhaps two classes when the champion was trained.
+    written = pl.Series([name.removeprefix(_PROBABILITY) for name in columns], dtype=pl.String)
+    names = repaired(written, rows.repair).fill_null("").to_list()
+    classes = [*rows.classes, *dict.fromkeys(name for name in names if name not in rows.classes)]
+    scores = np.zeros((champion.height, len(classes)))
+    for name, column in zip(names, columns, strict=True):
+        scores[:, classes.index(name)] += champion[column].to_numpy()
+    own = rows.predictions.y_score
+    padded = np.hstack([own, np.zeros((len(own), len(classes) - own.shape[1]))])
+    positive = positive_number(rows.classes, config.positive)
+    ours, theirs = (
+        Answers(y_true=rows.predictions.y_true, y_score=score, average=config.average, positive=positive)
+        for score in (padded, scores)
+    )
+    return ours, theirs, _unknown_classes(rows, set(names))
+
+
+def _unknown_classes(rows: JudgedRows, known: set[str]) -> tuple[str, ...]:
+    counts = np.bincount(rows.predictions.y_true, minlength=len(rows.classes))
+    return tuple(
+        f"the champion does not know the class {name!r}, of which {count:,} test rows are"
+        for name, count in zip(rows.classes, counts, strict=True)
+        if name not in known and count
+    )

@@ -1,0 +1,148 @@
+"""Champion and challenger: whether a version takes the champion's place. Pure functions."""
+
+from __future__ import annotations
+
+from tasks.params.config import Config, Metric
+from tasks.params.register import LOWER_IS_BETTER, Register
+from tasks.reports import number
+
+
+class NotComparableError(Exception):
+    """The champion cannot be compared on today's test rows; the message says why."""
+
+
+class Comparison(Config):
+    """The metric of both versions on the same test rows, and the interval of how much better the challenger is.
+
+    `low` and `high` hold the gain with 95 % confidence, in the direction in which more is better. `num_groups` is how
+    many groups were drawn, where the rows have groups.
+    """
+
+    challenger: float
+    champion: float
+    low: float
+    high: float
+    num_rows: int
+    num_groups: int | None = None
+    notes: tuple[str, ...] = ()
+    """What a reader must know to trust it: classes that the champion does not know, rows that it may have learnt."""
+
+
+class Promotion(Config):
+    """Whether a version becomes champion, and why.
+
+    `champion` is what the champion reaches on the very rows that the `challenger` was judged on, and
+    `champion_recorded` what it reached on those of its own time, which decides nothing. `gain` is how much better the
+    challenger is, in the metric's unit; `low` and `high` are the ends of its 95 % interval.
+    """
+
+    promoted: bool
+    metric: Metric
+    margin: float
+    challenger: float
+    champion: float | None = None
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+    num_rows: int | None = None
+    num_groups: int | None = None
+    champion_version: int | None = None
+    champion_recorded: float | None = None
+    notes: tuple[str, ...] = ()
+    sentence: str
+
+
+def first_version(config: Register, challenger: float) -> Promotion:
+    """There is no champion yet: who passes the gate becomes one."""
+    sentence = f"the first version that passed the gate is champion, with {config.metric} {number(challenger)}"
+    return Promotion(
+        promoted=True, metric=config.metric, margin=config.margin, challenger=challenger, sentence=sentence
+    )
+
+
+def champion_already(config: Register, challenger: float, version: int) -> Promotion:
+    """The very model that is champion is registered once more."""
+    return Promotion(
+        promoted=True,
+        metric=config.metric,
+        margin=config.margin,
+        challenger=challenger,
+        champion_version=version,
+        sentence=f"this model is the champion already, as version {version}",
+    )
+
+
+def contest(config: Register, comparison: Comparison, version: int, recorded: float | None) -> Promotion:
+    """Whether the challenger is surely better than champion `version` by the margin: by the interval's lower end.
+
+    A margin of 0 asks for any difference that is sure, and one below 0 lets a challenger pass that is surely not worse
+    by more.
+    """
+    promoted = comparison.low > config.margin
+    better = -1 if config.metric in LOWER_IS_BETTER else 1
+    gain = better * (comparison.challenger - comparison.champion)
+    return Promotion(
+        promoted=promoted,
+        metric=config.metric,
+        margin=config.margin,
+        challenger=comparison.challenger,
+        champion=comparison.champion,
+        gain=gain,
+        low=comparison.low,
+        high=comparison.high,
+        num_rows=comparison.num_rows,
+        num_groups=comparison.num_groups,
+        champion_version=version,
+        champion_recorded=recorded,
+        notes=comparison.notes,
+        sentence=_sentence(config, comparison, gain, promoted=promoted),
+    )
+
+
+def without_comparison(
+    config: Register, challenger: float, version: int, recorded: float | None, reason: str
+) -> Promotion:
+    """The decision when champion `version` cannot be compared: what the settings say."""
+    promoted = config.not_comparable == "promote"
+    outcome = (
+        "it is replaced, as register.not_comparable is promote"
+        if promoted
+        else f"it keeps its place, and this one, with {config.metric} {number(challenger)}, is challenger; to replace "
+        "it all the same, set `register: not_comparable: promote` in params.yaml and run again"
+    )
+    return Promotion(
+        promoted=promoted,
+        metric=config.metric,
+        margin=config.margin,
+        challenger=challenger,
+        champion_version=version,
+        champion_recorded=recorded,
+        sentence=f"the champion, version {version}, was not compared on today's test rows ({reason}): {outcome}",
+    )
+
+
+def _sentence(config: Register, comparison: Comparison, gain: float, *, promoted: bool) -> str:
+    groups = f" of {comparison.num_groups:,} groups" if comparison.num_groups is not None else ""
+    figures = (
+        f"{config.metric} {number(comparison.challenger)} against the champion's {number(comparison.champion)} on the "
+        f"same {comparison.num_rows:,} test rows{groups}"
+    )
+    interval = f"95 % interval of the difference {_signed(comparison.low)} to {_signed(comparison.high)}"
+    return f"{figures}: {_signed(gain)} ({interval}), {_outcome(config.margin, comparison, promoted=promoted)}"
+
+
+def _outcome(margin: float, comparison: Comparison, *, promoted: bool) -> str:
+    if promoted:
+        sure = {1: f"surely better by more than {margin:g}", 0: "surely better", -1: f"surely not {-margin:g} worse"}
+        return f"{sure[(margin > 0) - (margin < 0)]}, so it takes the champion's place"
+    if comparison.high < 0:
+        return "surely worse, so the champion stays"
+    missing = f"not surely better by more than the margin of {margin:g}" if margin > 0 else "no sure difference"
+    if margin < 0:
+        missing = f"not surely within the margin of {-margin:g}"
+    return f"{missing}, so the champion stays"
+
+
+def _signed(value: float) -> str:
+    """A gain as a person reads it: + for better, - for worse."""
+    return f"{'+' if value > 0 else '-' if value < 0 else ''}{number(abs(value))}"

@@ -1,0 +1,166 @@
+"""The champion: which version it is, and what it answers to today's rows, in a process of its own with its own code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from tasks import files
+from tasks.paths import Paths, Project
+from tasks.promotion.contest import NotComparableError, Promotion
+from tasks.tracking import store
+from tasks.tracking.runs import MODEL_TAG
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION = "champion"
+PROMOTION_TAG = "modelwright.promotion"
+
+_PROCESS = Path(__file__).with_name("champion_process.py")
+_REASON_LENGTH = 300
+_GONE = "its files are gone from the store, or are no model"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Champion:
+    """The version that is live. `model` is the digest of its model, `passport` what it came from, where it has these;
+    `promotion` is why it became champion."""
+
+    version: int
+    source: str
+    model: str | None
+    metrics: Mapping[str, float]
+    passport: Mapping[str, Any] | None
+    promotion: Promotion | None
+
+
+def find_champion(paths: Paths) -> Champion | None:
+    """The champion among the pipeline's versions; None when there is none yet.
+
+    Raises UserError when the registry cannot be reached.
+    """
+    with store.reachable(paths.project):
+        client = store.connect(paths.project)
+        number = champion_number(client, paths.pipeline)
+        if number is None:
+            return None
+        version = client.get_model_version(paths.pipeline, str(number))
+        tags = version.tags
+        return Champion(
+            version=number,
+            source=str(version.source),
+            model=tags.get(MODEL_TAG),
+            metrics={name.removeprefix("test_"): float(tags[name]) for name in tags if name.startswith("test_")},
+            passport=_passport(client, version),
+            promotion=Promotion.model_validate_json(tags[PROMOTION_TAG]) if PROMOTION_TAG in tags else None,
+        )
+
+
+def champion_number(client: MlflowClient, name: str) -> int | None:
+    """The number of the version that bears the alias now; None when none does, or there is no such model."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        number = client.get_registered_model(name).aliases.get(CHAMPION)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
+    return None if number is None else int(number)
+
+
+def champion_answers(champion: Champion, rows: Path, paths: Paths, minutes: float) -> pl.DataFrame:
+    """What the champion answers to raw rows, a folder of parts: `prediction`, and `probability_CLASS` for classes.
+
+    Its own code does it, which MLflow keeps beside the model: modules of the same names are loaded once a process, so
+    that two versions in one process would both be answered by the first one's code. Raises NotComparableError when it
+    cannot be loaded or does not answer, UserError when the registry cannot be reached.
+    """
+    with tempfile.TemporaryDirectory() as scratch, _fetched(champion, paths.project, scratch) as model:
+        target = Path(scratch) / "answers.parquet"
+        _run([str(model), str(rows), str(target)], paths.project, minutes)
+        return pl.read_parquet(target)
+
+
+@contextmanager
+def _fetched(champion: Champion, project: Project, scratch: str) -> Iterator[Path]:
+    """The champion's folder as MLflow keeps it; a local store's own, else a copy for as long as it is needed."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    with store.reachable(project):
+        uri = store.connect(project).tracking_uri
+        local = champion.source.startswith(("file:", "/"))
+        try:
+            folder = download_artifacts(
+                artifact_uri=champion.source, dst_path=None if local else scratch, tracking_uri=uri
+            )
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise NotComparableError(_GONE) from error
+    if not (Path(folder) / "MLmodel").is_file():
+        raise NotComparableError(_GONE)
+    yield Path(folder)
+
+
+def _run(arguments: list[str], project: Project, minutes: float) -> None:
+    # -P keeps this folder, in which MLflow's names would be ours, off the path; PYTHONPATH stays, as a champion may
+    # need a package that lies there. What it says goes to a file: a pipe that nobody reads would stop it.
+    command = [sys.executable, "-P", "-W", "ignore", str(_PROCESS), *arguments]
+    with tempfile.TemporaryFile() as output:
+        try:
+            done = subprocess.run(
+                command, cwd=project.root, stdout=output, stderr=output, timeout=60 * minutes, env=_environment()
+            )
+        except subprocess.TimeoutExpired as error:
+            raise NotComparableError(f"no answer in {minutes:g} minutes, register.champion_minutes") from error
+        output.seek(0)
+        if done.returncode:
+            raise NotComparableError(_reason(done.returncode, output.read().decode(errors="replace")))
+
+
+def _environment() -> dict[str, str]:
+    # A model's folder is all that is asked for; MLflow must not make a store in the working directory.
+    return {**os.environ, "MLFLOW_TRACKING_URI": "file:///nowhere", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def _reason(returncode: int, output: str) -> str:
+    """The last line that was said, which of an error is its message."""
+    if returncode < 0:
+        return f"its process was killed by signal {-returncode}, perhaps for want of memory"
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    # The class that carries a message says nothing to whoever reads it.
+    message = lines[-1].removeprefix("mlflow.exceptions.MlflowException: ") if lines else "no message"
+    return message[:_REASON_LENGTH]
+
+
+def _passport(client: MlflowClient, version: ModelVersion) -> Mapping[str, Any] | None:
+    """The passport among the artifacts of the version's run; None when it is not there."""
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            path = client.download_artifacts(str(version.run_id), "passport.json", scratch)
+        except (MlflowException, OSError):
+            # It only adds a note: a champion without one is compared all the same.
+            return None
+        content = files.read_json(Path(path))
+    return content if isinstance(content, dict) else None
+
+
+def promotion_tag(promotion: Promotion) -> str:
+    """The decision as a version's tag."""
+    return json.dumps(promotion.model_dump(mode="json"))

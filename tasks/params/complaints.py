@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from tasks.errors import did_you_mean
 from tasks.params.config import Config
 from tasks.params.pipeline import Params
-from tasks.params.renamed import REPLACED
+from tasks.params.renamed import instead_of
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -27,7 +27,7 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
             case "extra_forbidden":
                 known = _known_keys(problem["loc"][:-1])
                 # The path in a block is that behind `pipelines.NAME.`.
-                instead = REPLACED.get(where.split(".", 2)[-1])
+                instead = instead_of(where.split(".", 2)[-1], known)
                 cure = f"; {instead}" if instead else did_you_mean(str(problem["loc"][-1]), known)
                 yield f"{path}: {where} is unknown{cure}"
             case "missing":

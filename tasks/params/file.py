@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 
 def load_params(path: Path) -> Params:
-    """All pipelines, checked. Raises UserError that names the key, what is wrong with it, and what to do."""
+    """All pipelines, checked. Raises UserError that names the key, what is wrong with it, and what to do.
+
+    Says nothing of settings under earlier names: who looks at all pipelines has a place of its own for them.
+    """
     from tasks.params.pipeline import Params
 
     content = pipelines_in(path)
-    return Params(pipelines={name: check_pipeline(path, name, block) for name, block in content.items()})
+    return Params(pipelines={name: _checked(path, name, block) for name, block in content.items()})
 
 
 def load_pipeline(path: Path, name: str) -> Pipeline:
@@ -43,13 +46,17 @@ def pipeline_names(path: Path) -> list[str]:
 
 def check_pipeline(path: Path, name: str, block: Any) -> Pipeline:
     """One block as a Pipeline, or a UserError with a line for each thing that is wrong in it."""
+    for setting, advice in outdated_in(block).items():
+        warn_once(path, name, setting, advice)
+    return _checked(path, name, block)
+
+
+def _checked(path: Path, name: str, block: Any) -> Pipeline:
     from pydantic import ValidationError
 
     from tasks.params.complaints import complaints
     from tasks.params.pipeline import Params
 
-    for setting, advice in outdated_in(block).items():
-        warn_once(path, name, setting, advice)
     try:
         return Params.model_validate({"pipelines": {name: with_new_names(block)}}).pipelines[name]
     except ValidationError as error:

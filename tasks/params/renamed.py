@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,21 +33,32 @@ REPLACED: dict[str, str] = {
 }
 """Settings that are gone, by their place in a pipeline's block, and what to write today."""
 
+_KIND = re.compile(r"\[\w+\]")
 _STEP = re.compile(r"^([^\[]+)(?:\[(\w+)\])?$")
 
 _logger = logging.getLogger(__name__)
 
 
+def instead_of(setting: str, known: Collection[str]) -> str | None:
+    """What to do about a setting that is unknown today, by its place in a pipeline's block; None when it never was one.
+
+    `known` are the settings of its section.
+    """
+    for path, name in RENAMED.items():
+        if _KIND.sub("", path) == setting and name in known:
+            return f"it is called {name} now, which stands there too; take the old one out"
+    return REPLACED.get(setting)
+
+
 def outdated_in(block: Any) -> dict[str, str]:
     """The settings of a pipeline's block that are of an earlier version, such as `train.held_mebibytes`, each with what
-    to do about it."""
+    to do about it; but for those that stand there under both names, which are refused."""
     advice = {path: f"it is called {name} now" for path, name in RENAMED.items()} | REMOVED
     return {".".join([*where, name]): advice[path] for path, where, name in _outdated(block)}
 
 
 def with_new_names(block: Any) -> Any:
-    """The block as it is written today. A setting that stands there under both names keeps the old one, too, so that it
-    is refused like any unknown setting."""
+    """The block as it is written today. A setting that stands there under both names keeps both, and is refused."""
     for path, where, name in list(_outdated(block)):
         block = _changed(block, where, name, RENAMED.get(path))
     return block
@@ -63,7 +74,7 @@ def _outdated(block: Any) -> Iterator[tuple[str, tuple[str, ...], str]]:
     for path in (*RENAMED, *REMOVED):
         *sections, name = path.split(".")
         for where, section in _sections(block, sections):
-            if name in section:
+            if name in section and RENAMED.get(path) not in section:
                 yield path, where, name
 
 
@@ -89,6 +100,4 @@ def _changed(block: Mapping[str, Any], where: tuple[str, ...], old: str, new: st
         return {**block, where[0]: _changed(block[where[0]], where[1:], old, new)}
     if new is None:
         return {key: value for key, value in block.items() if key != old}
-    if new in block:
-        return dict(block)
     return {new if key == old else key: value for key, value in block.items()}

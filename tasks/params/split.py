@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -92,6 +93,17 @@ class TimeSplit(SizedSplit):
     """
 
     kind: Literal["time"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_folds(cls, content: Any) -> Any:
+        if isinstance(content, Mapping) and "folds" in content:
+            raise ValueError(
+                "a split by time has no folds, as what came later would be learnt from; take `folds` out, or split by "
+                "kind: hash or group"
+            )
+        return content
+
     column: str | None = Field(
         None, description="says when, as timestamp or number; the column with the role time when not given"
     )

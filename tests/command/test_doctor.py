@@ -114,3 +114,11 @@ def test_telemetry_that_is_off_in_other_words_is_off(
 
 def test_importing_the_package_switches_telemetry_off() -> None:
     assert {name: os.environ.get(name) for name in TELEMETRY_OFF} == TELEMETRY_OFF
+
+
+def test_a_setting_under_its_earlier_name_is_said_once(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    text = project.params.read_text().replace("      kind: torch\n", "      kind: torch\n      held_mebibytes: 64\n", 1)
+    project.params.write_text(text)
+    findings = [check.finding for check in examine(project) if "held_mebibytes" in check.finding]
+    assert findings == ["pipelines.digits.train.held_mebibytes is of an earlier version"]
+    assert not [line for line in caplog.messages if "held_mebibytes" in line]

@@ -46,11 +46,19 @@ def test_a_setting_that_is_gone_is_refused_with_what_to_write_today(path: str, t
     assert str(caught.value) == f"{params}: pipelines.digits.{path} is unknown; {REPLACED[path]}"
 
 
-def test_both_names_are_refused(tmp_path: Path) -> None:
+def test_both_names_are_refused_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     params = tmp_path / "params.yaml"
-    params.write_text(OLD.replace("held_mebibytes: 64", "held_mebibytes: 64\n      max_memory_mib: 32"))
-    with pytest.raises(UserError, match=r"train.held_mebibytes is unknown"):
+    both = OLD.replace("held_mebibytes: 64", "held_mebibytes: 64\n      max_memory_mib: 32")
+    params.write_text(both)
+    with pytest.raises(UserError) as caught:
         load_pipeline(params, "digits")
+    assert str(caught.value) == (
+        f"{params}: pipelines.digits.train.held_mebibytes is unknown; it is called max_memory_mib now, which stands "
+        "there too; take the old one out"
+    )
+    assert not [line for line in caplog.messages if "held_mebibytes" in line]
+    params.write_text(both.replace("      held_mebibytes: 64\n", ""))
+    load_pipeline(params, "digits")
 
 
 def test_a_name_counts_only_in_a_section_of_its_kind() -> None:

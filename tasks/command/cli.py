@@ -121,7 +121,7 @@ def _init(options: argparse.Namespace) -> int:
     from tasks.drafting.show import show_draft
 
     project = Project(root=find_root())
-    given = {"test": options.test, "query": options.query, "dry_run": options.dry_run}
+    given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}
     show_draft(init_pipeline(project, options.name, options.source, options.target, **given), project)
     return 0
 
@@ -196,6 +196,14 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, 
             ),
             _argument("--test", metavar="PATH", help="the test rows, when they come apart from the others"),
             _argument("--query", metavar="SQL", help="the rows of a database: one SELECT"),
+            _argument(
+                "--set",
+                action="append",
+                default=[],
+                metavar="KEY=VALUE",
+                help="a setting of the source, such as header=true, skip_lines=2, sheet=May or missing=[n/a]; "
+                "may be given again; docs/parameters.md lists them",
+            ),
             _argument("--dry-run", action="store_true", help="print the block, and write nothing"),
         ),
     ),

@@ -20,6 +20,7 @@ _WHY_SETTINGS = {
     "separator": "found out: what stands between cells",
     "encoding": "found out from the bytes",
     "header": "whether the first line names the columns",
+    "skip_lines": "lines above the header that are no rows",
     "names": "the file names no columns: write better ones here",
     "quoting": "whether cells stand in double quotes",
     "comment": "lines that begin so are no rows",

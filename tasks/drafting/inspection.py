@@ -44,13 +44,17 @@ class Inspection:
     """Type and format of the columns by name, where the source does not say them itself."""
 
 
-def inspect_source(pointed: Pointed, project: Project) -> Inspection:
-    """Reads all rows. Raises UserError when they cannot be read, or there are none."""
+def inspect_source(pointed: Pointed, project: Project, target: str | None = None) -> Inspection:
+    """Reads all rows. Raises UserError when they cannot be read, or there are none.
+
+    A `target` that stands in the first line says that this line names the columns.
+    """
     place = Place(root=project.root, downloads=project.downloads)
     opened = _opened(pointed.source, place)
     # Before the block says the encoding, which then is no longer a guess.
     doubts = [Finding(kind="encoding", columns=(), message=doubt) for doubt in opened.doubts()]
     block = _with_settings(pointed.source, _settings(opened, _content(pointed.source)))
+    block = _with_header_naming(block, target, _content(pointed.source), place)
     opened = _opened(block, place)
     is_table = _content(block)["kind"] == "table"
     tokens, profiles = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
@@ -101,9 +105,16 @@ def _about_cells(
     ):
         names = ", ".join(profiled.columns)
         message = (
-            f"the first line names no columns, so they are called {names}; give better ones as ingest.source.names."
+            f"the first line names no columns, so they are called {names}; give better ones as ingest.source.names. "
+            "If it does name them, write header: true (`init --set header=true`)."
         )
         findings.append(Finding(kind="no_header", columns=(), message=message))
+    if num_above := _content(block).get("skip_lines"):
+        message = (
+            f"the first {num_above} lines stand above the names of the columns, as a title does, and are no rows; "
+            "if they are, write skip_lines: 0 (`init --set skip_lines=0`)."
+        )
+        findings.append(Finding(kind="title", columns=(), message=message))
     for name, kind in types.items():
         survey = profiled.surveys[name]
         if column_type(kind).dtype.is_temporal() and survey.storage == "text" and ambiguous(survey.formats):
@@ -140,6 +151,21 @@ def _settings(opened: Source, given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in opened.settings().items() if key not in given}
 
 
+def _with_header_naming(
+    block: dict[str, Any], target: str | None, given: Mapping[str, Any], place: Place
+) -> dict[str, Any]:
+    """With the first line as header, when it was taken for a row and the target stands in it."""
+    if target is None or "header" in given or _content(block).get("header") is not False:
+        return block
+    headed = _with_settings(block, {"header": True})
+    try:
+        first = next(_opened(headed, place).parts(), None)
+    # Such as a name that stands twice: as a header the line cannot be read.
+    except UserError:
+        return block
+    return headed if first is not None and target in first.columns else block
+
+
 def _first(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     num_rows = 0
     for part in parts:
@@ -150,7 +176,9 @@ def _first(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
-    return _with_settings(block, {"missing": ["", *tokens.everywhere]} if tokens.everywhere else {})
+    known = list(_content(block).get("missing", [""]))
+    cells = [*known, *(cell for cell in tokens.everywhere if cell not in known)]
+    return _with_settings(block, {"missing": cells} if tokens.everywhere else {})
 
 
 def _plan(profiled: SourceProfile, tokens: Tokens, rows: Source) -> ProfilePlan:

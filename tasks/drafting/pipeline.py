@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from tasks import files
 from tasks.drafting.block import Draft, block_text, indented
 from tasks.drafting.decide import Decisions, decide
 from tasks.drafting.findings import Finding, share
+from tasks.drafting.given_settings import advised, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
 from tasks.drafting.params_text import check_name_is_free, with_block
@@ -55,19 +56,25 @@ def init_pipeline(
     *,
     test: str | None = None,
     query: str | None = None,
+    settings: Sequence[str] = (),
     dry_run: bool = False,
 ) -> DraftedPipeline:
     """Looks at the data, and adds a commented block to params.yaml and a drafted suite to expectations/.
 
-    `test` names the test rows when they are files of their own; `query` says which rows of a database. Raises UserError
-    when the name is taken or wrong, the source cannot be read, or there is nothing to predict.
+    `test` names the test rows when they are files of their own; `query` says which rows of a database; `settings` are
+    KEY=VALUE, what the user says of how the source is written. Raises UserError when the name is taken or wrong, the
+    source cannot be read, or there is nothing to predict.
     """
     # First: reading the data may take an hour.
     _check_name(project, name)
     pointed = point(location, project.root, query)
     if test is not None:
         pointed = with_test(pointed, test, project.root)
-    inspection = inspect_source(pointed, project)
+    pointed = with_given(pointed, settings)
+    try:
+        inspection = inspect_source(pointed, project, target)
+    except UserError as error:
+        raise advised(error) from None
     check_own_names(inspection.facts.profile.columns, location)
     decisions = decide(inspection, target, pointed.from_names)
     text = block_text(_draft(name, pointed, inspection, decisions))

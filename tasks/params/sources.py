@@ -47,6 +47,7 @@ class TableSource(Config):
     header: bool | None = Field(
         None, description="CSV: whether the first line names the columns; found out when not given"
     )
+    skip_lines: int = Field(0, ge=0, description="CSV, Excel: lines above the header that are no rows, such as a title")
     names: tuple[str, ...] | None = Field(None, description="column names, in order, for a file without a header")
     comment: str | None = Field(
         None, min_length=1, max_length=8, description="CSV: lines that begin with this are no rows"

@@ -86,7 +86,7 @@ class TableFiles(Source):
         for listed in self._listed[1:]:
             # Only one of the files may have a comment, as a test file above its rows.
             if "comment" not in settings:
-                text = open_text(listed.entries[0], self._config.encoding)
+                text = open_text(listed.entries[0], self._config.encoding).skipping(self._config.skip_lines)
                 settings |= {key: value for key, value in find_settings(text, self._config).items() if key == "comment"}
         return settings
 
@@ -104,7 +104,7 @@ class TableFiles(Source):
         from tasks.sources.formats.encoding import open_text
 
         with read_errors(first.shown):
-            return open_text(first, self._config.encoding)
+            return open_text(first, self._config.encoding).skipping(self._config.skip_lines)
 
     @property
     def _chosen_format(self) -> FileFormat | None:

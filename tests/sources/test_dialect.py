@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tasks.errors import UserError
 from tasks.params.sources import TableSource
 from tasks.sources import source
+from tasks.sources.formats.line_starts import with_blank_lines, without_marks
 from tests.small_tables import place
 
 
@@ -174,3 +175,43 @@ def test_a_ragged_row_is_said_with_its_line(row: str, cells: str) -> None:
 
 def test_a_long_cell_is_no_mistake() -> None:
     assert read(f'a,b\n"{"x" * 200_000}",1\n')["a"].str.len_chars().item() == 200_000
+
+
+@pytest.mark.parametrize("first", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_excels_line_of_the_separator_is_no_row(first: str, end: str) -> None:
+    # The comma stands more often than the semicolon: only the first line tells.
+    table = read(end.join([first, "a;b", "1,2,3;x", "4,5,6;y"]) + end)
+    assert (table.columns, table.rows()) == (["a", "b"], [("1,2,3", "x"), ("4,5,6", "y")])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+def test_a_byte_order_mark_is_no_content_wherever_a_line_begins(encoding: str) -> None:
+    content = "\ufeff# by hand\n\ufeffa;b\n1;2\n\ufeff3;4\n\ufeff\ufeff5;\ufeff6\n"
+    table = read(content.encode(encoding), encoding=encoding, comment="#")
+    assert table.columns == ["a", "b"]
+    # In the midst of a line it is a sign like any other.
+    assert table.rows() == [("1", "2"), ("3", "4"), ("5", "\ufeff6")]
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_marks_are_taken_out_wherever_blocks_end(size: int) -> None:
+    content = "\ufeffa\n\ufeffb\n\n\ufeff\ufeffc\n\ufeff".encode()
+    blocks = [content[start : start + size] for start in range(0, len(content), size)]
+    assert b"".join(without_marks(blocks)) == b"a\nb\n\nc\n"
+    assert b"".join(with_blank_lines(blocks, 2)).startswith(b"\n\n\n")
+    assert b"".join(with_blank_lines(blocks, 9)) == b"\n" * 4
+
+
+def test_lines_above_the_header_are_skipped_and_lines_keep_their_numbers() -> None:
+    content = "Sales, by the office\nof May\na,b\n1,2\n3,4\n"
+    assert read(content, skip_lines=2).rows() == [("1", "2"), ("3", "4")]
+    assert refused(content + "5\n", skip_lines=2).startswith("data.csv:6: 1 cell,")
+
+
+def test_a_title_does_not_name_a_column() -> None:
+    content = "Sales of May,,\na,b,c\n1,2,3\n"
+    message = refused(content)
+    assert "the first row names 1 of 3 columns, as a title does" in message
+    assert read(content, skip_lines=1).columns == ["a", "b", "c"]
+    assert read(content, names=("x", "y", "z")).columns == ["x", "y", "z"]

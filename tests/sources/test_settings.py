@@ -68,6 +68,45 @@ def test_a_header_behind_a_mark_is_no_comment(tmp_path: Path) -> None:
     assert "comment" not in settings(tmp_path, "#1;2\n#2;3\n#3;4\n")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        # Texts that begin with the mark, one of them with commas of its own.
+        "text,label\n" + '"#sale, now",a\n"#new",b\n"well, yes",a\n' * 9,
+        # A cell of several lines.
+        'text,label\n"two lines\n# of one",a\n' + '"one",b\n' * 20,
+        # A row that lacks a cell is a fault to be said.
+        "text,label\n#one\n" + "two,b\n" * 20,
+        # Above the table as a note, and further down as a row.
+        "# made by hand\ntext,label\n" + "one,b\n" * 2_000 + "#two,a\n",
+    ],
+)
+def test_a_mark_that_begins_a_row_begins_no_comment(tmp_path: Path, content: str) -> None:
+    assert "comment" not in settings(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("above", "num_lines"),
+    [
+        ("Sales of May\n", 1),
+        ("Sales of May,,,\n,,,\n", 2),
+        ('"Sales, of May",,,\n\nby the office,,,\n', 3),
+        ("# made by hand\nSales\n", 2),
+        ("", 0),
+    ],
+)
+def test_lines_above_the_header_are_found(tmp_path: Path, above: str, num_lines: int) -> None:
+    rows = "".join(f"{number},{number % 7},b{number % 3},{number}.5\n" for number in range(40))
+    found = settings(tmp_path, f"{above}id,size,name,price\n{rows}")
+    assert (found.get("skip_lines", 0), found["header"], found["separator"]) == (num_lines, True, ",")
+    config = TableSource(kind="table", path="data.csv", skip_lines=num_lines)
+    assert pl.concat(source(config, place(tmp_path)).parts()).columns == ["id", "size", "name", "price"]
+
+
+def test_a_first_row_that_lacks_cells_is_no_title(tmp_path: Path) -> None:
+    assert "skip_lines" not in settings(tmp_path, "1,,\n" + "2,3,4\n" * 9)
+
+
 def test_blanks_separate_when_nothing_else_does(tmp_path: Path) -> None:
     assert settings(tmp_path, "A11 6 A34 1\nA12 48 A32 2\nA14 12 A34 1\n")["separator"] == " "
     assert settings(tmp_path, "Ann Bo\nCy Dee\n")["separator"] == ","

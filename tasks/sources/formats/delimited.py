@@ -16,6 +16,7 @@ from tasks.params.sources import TableSource
 from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
 from tasks.sources.formats.dialect import Dialect, find_dialect, has_header, read_rows
 from tasks.sources.formats.encoding import Text, open_text
+from tasks.sources.formats.titles import is_title
 from tasks.sources.packed import Entry
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ class DelimitedFile:
             raise UserError(
                 f"{self.text.shown}:{line + layout.last_line(ragged)}: {cells} cell{'s' if cells > 1 else ''}, "
                 f"where the first row has {len(self.columns)}; mend that line, "
-                "or give ingest.source.separator and ingest.source.quoting if they were not found out rightly"
+                "give ingest.source.skip_lines if the lines above are a title, ingest.source.comment if it is a note, "
+                "or ingest.source.separator and ingest.source.quoting if they were not found out rightly"
             )
 
     def _bad_quotes(self, line: int) -> UserError:
@@ -144,7 +146,7 @@ def open_delimited(entry: Entry, config: TableSource, like: object) -> Delimited
     Raises UserError when the file holds nothing, its names do not fit or are given twice, or it cannot be decoded.
     """
     like = like if isinstance(like, DelimitedFile) else None
-    text = open_text(entry, config.encoding, like.text.guess if like else None)
+    text = open_text(entry, config.encoding, like.text.guess if like else None).skipping(config.skip_lines)
     # What is called so is separated by tabs, however many commas its text holds.
     tab = "\t" if PurePosixPath(entry.name.lower()).suffix in _TABBED else None
     dialect = find_dialect(text, config, like.dialect.separator if like else tab)
@@ -165,6 +167,11 @@ def _column_names(first: list[str], header: bool, config: TableSource, shown: st
                 "give a name for each column, in order"
             )
         return config.names
+    if header and is_title(first):
+        raise UserError(
+            f"{shown}: the first row names 1 of {len(first)} columns, as a title does; give the number of lines above "
+            "the header as ingest.source.skip_lines, or the columns' names as ingest.source.names"
+        )
     # Blanks around a name cannot be seen, and would have to be written in params.yaml.
     names = [cell.strip() for cell in first] if header else [""] * len(first)
     return tuple(name or f"column_{place}" for place, name in enumerate(names, 1))

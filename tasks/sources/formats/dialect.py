@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from tasks.params.sources import TableSource
 from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
 from tasks.sources.formats.encoding import Text, without_end
+from tasks.sources.formats.header import names_columns
 
 _SEPARATORS = "\t;|,"
 """In the order of preference when several would do: a comma is the likeliest to stand in text."""
@@ -45,8 +46,8 @@ class Dialect:
 def find_dialect(text: Text, config: TableSource, separator: str | None = None) -> Dialect:
     """What the user gives, and for the rest what the lines say."""
     sample = sample_lines(text, config.comment)
-    # What the user says, before what the file's name says, before what the lines say.
-    separator = config.separator or separator or find_separator(sample)
+    # What the user says, before what the file itself or its name says, before what the lines say.
+    separator = config.separator or text.separator or separator or find_separator(sample)
     padded = _is_padded(sample, separator)
     quoted = config.quoting == "double"
     if config.quoting == "auto" and text.has_quotes:
@@ -68,7 +69,7 @@ def has_header(text: Text, dialect: Dialect, config: TableSource) -> bool:
     if config.names is not None:
         return False
     rows = itertools.islice(read_rows(text, dialect), NUM_SAMPLE_LINES)
-    return _is_header(list(rows))
+    return names_columns(list(rows))
 
 
 def read_rows(text: Text, dialect: Dialect) -> Iterator[list[str]]:
@@ -128,28 +129,6 @@ def _is_padded(lines: list[str], separator: str) -> bool:
     marks = sum(line.count(separator) for line in lines)
     # Between blanks or tabs, blanks belong to nobody.
     return separator in ",;|" and marks > 0 and sum(line.count(f"{separator} ") for line in lines) == marks
-
-
-def _is_header(rows: list[list[str]]) -> bool:
-    """No numbers in the first row, and fewer than half of its cells come again below, in their column."""
-    if not rows:
-        return True
-    # Rows that repeat the first are the header again, as in files that were joined.
-    first, below = rows[0], [row for row in rows[1:] if row != rows[0]]
-    # Hardly any column is called by a number.
-    if any(_is_number(cell) for cell in first):
-        return False
-    columns = [{row[place] for row in below if place < len(row)} for place in range(len(first))]
-    num_again = sum(cell in column for cell, column in zip(first, columns, strict=True) if cell)
-    return 2 * num_again < len(first)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_quoted(text: Text, like: BlockLayout) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import codecs
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tasks.errors import UserError
 from tasks.sources.formats.legacy_encodings import WINDOWS_1252, Guess, guess, is_utf_8, sample_of
+from tasks.sources.formats.line_starts import MARK, declared_separator, with_blank_lines, without_marks
 from tasks.sources.packed import Entry
 
 _CHUNK = 1 << 20
@@ -37,19 +39,32 @@ class Text:
     encoding: str
     newline: str
     has_quotes: bool
+    num_skipped: int = 0
+    """Lines at its beginning that are no rows: what the user says, and Excel's `sep=`."""
+    separator: str | None = None
+    """What `sep=` says."""
     guess: Guess | None = None
     """What speaks for the encoding, when neither the user, nor a mark, nor the bytes' being UTF-8 tells it."""
 
     def lines(self) -> Iterator[str]:
-        """Physical lines with their ends."""
+        """Physical lines with their ends, from the first that may be a row."""
         with self.entry.open() as content, io.TextIOWrapper(content, self.encoding, newline=self.newline) as handle:
-            yield from handle
+            for line in itertools.islice(handle, self.num_skipped, None):
+                yield line.lstrip(MARK) if line.startswith(MARK) else line
 
     def blocks(self) -> Iterator[bytes]:
         """The text as UTF-8 in blocks cut anywhere; a lone carriage return that ends lines is a line feed here."""
         with self.entry.open() as content:
-            for block in self._decoded(content):
-                yield block.replace(b"\r", b"\n") if self.newline == "\r" else block
+            decoded = self._decoded(content)
+            if self.newline == "\r":
+                decoded = (block.replace(b"\r", b"\n") for block in decoded)
+            yield from with_blank_lines(without_marks(decoded), self.num_skipped)
+
+    def skipping(self, num_lines: int) -> Text:
+        """The text without its first lines; a first line that only says the separator is skipped in any case."""
+        first = next(replace(self, num_skipped=0).lines(), "")
+        separator = declared_separator(first)
+        return replace(self, num_skipped=max(num_lines, int(separator is not None)), separator=separator)
 
     def _decoded(self, content: io.BufferedIOBase) -> Iterator[bytes]:
         # The usual case is passed on as it is: decoding and encoding again would take longer than reading.

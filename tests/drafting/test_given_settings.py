@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.drafting.given_settings import advised, with_given
+from tasks.drafting.location import Pointed
+from tasks.drafting.pipeline import DraftedPipeline, init_pipeline
+from tasks.errors import UserError
+from tasks.params.file import load_pipeline
+from tests.drafting.small_tables import project_in
+
+TABLE = Pointed(source={"kind": "table", "path": "rows.csv"})
+
+
+def init_file(root: Path, content: str, target: str | None = None, *settings: str) -> DraftedPipeline:
+    (root / "rows.csv").write_text(content)
+    return init_pipeline(project_in(root), "mine", str(root / "rows.csv"), target, settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("header=true", True),
+        ("skip_lines=2", 2),
+        ("sheet=May 2024", "May 2024"),
+        ("sheet=2024", "2024"),
+        ("comment=#", "#"),
+        ("separator=\\t", "\t"),
+        ("missing=n/a", ["n/a"]),
+        ('missing=["", "?"]', ["", "?"]),
+        ("source.names=[a, b]", ["a", "b"]),
+        ("decimal=,", ","),
+    ],
+)
+def test_any_setting_of_the_source_can_be_given(text: str, value: object) -> None:
+    key = text.split("=")[0].removeprefix("source.")
+    assert with_given(TABLE, [text]).source == {**TABLE.source, key: value}
+
+
+def test_settings_of_what_is_fetched_go_into_its_content() -> None:
+    url = Pointed(source={"kind": "url", "url": "https://x.org/a.csv", "content": {"kind": "table", "path": "a.csv"}})
+    source = with_given(url, ["header=false", "retries=1"]).source
+    assert (source["content"]["header"], source["retries"]) == (False, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("heder=true", "no setting heder; did you mean header"),
+        ("kind=text", "no setting kind"),
+        ("header", "write KEY=VALUE"),
+        ("header=perhaps", "valid boolean"),
+        ("separator=ab", "at most 1 character"),
+        ("skip_lines=-1", "greater than or equal to 0"),
+        ("thousands=.", "correct it"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_is_right(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        with_given(Pointed(source={**TABLE.source, "decimal": "."}), [text])
+
+
+def test_what_is_given_stands_in_the_block(tmp_path: Path) -> None:
+    content = "2019,yes\n2020,no\n" + "7,yes\n8,no\n" * 30
+    init_file(tmp_path, content, None, "header=true")
+    pipeline = load_pipeline(tmp_path / "params.yaml", "mine").ingest
+    assert (pipeline.source.model_dump()["header"], pipeline.target) == (True, "yes")
+
+
+def test_marks_that_are_given_are_kept_beside_those_that_are_found(tmp_path: Path) -> None:
+    content = "size,kind\n" + "1,a\nx,b\n2,a\n?,b\n" * 30
+    init_file(tmp_path, content, "kind", "missing=[x]")
+    assert load_pipeline(tmp_path / "params.yaml", "mine").ingest.source.model_dump()["missing"] == ("x", "?")
+
+
+def test_a_target_in_the_first_line_says_that_it_is_the_header(tmp_path: Path) -> None:
+    content = "5,3\n" + "".join(f"{number},{number % 2}\n" for number in range(60))
+    draft = init_file(tmp_path, content, "3")
+    assert (draft.facts.names, draft.decisions.target.name) == (("5", "3"), "3")
+
+
+def test_messages_of_init_name_what_can_be_given(tmp_path: Path) -> None:
+    content = "a,b,c\nx,y\n1,2,3\n"
+    with pytest.raises(UserError) as caught:
+        init_file(tmp_path, content, "c")
+    assert "--set skip_lines=VALUE or --set comment=VALUE" in str(caught.value)
+    # The advice works.
+    init_file(tmp_path, content + "1,5,6\n4,6,7\n" * 40, "c", "comment=x")
+
+
+def test_other_messages_stay_as_they_are() -> None:
+    error = UserError("rows.csv: has no rows")
+    assert advised(error) is error

@@ -24,7 +24,7 @@ from tasks.tables.quarantine import split_rows
 from tasks.validation.accepted import read_accepted, write_accepted
 from tasks.validation.data_profile import ProfileState
 from tasks.validation.drift import drift
-from tasks.validation.expectations import Suite, check_columns, read_suite
+from tasks.validation.expectations import Suite, check_columns, check_types, read_suite
 from tasks.validation.findings import ExpectationResult, RowCounts, reasons, summarize, with_places
 from tasks.validation.telling import quiet_judge, refusal_message, write_pages
 from tasks.validation.unread import UnreadTally
@@ -39,6 +39,7 @@ def run(config: Validate, paths: Paths) -> Report:
     """
     suite, dataset = read_suite(paths.suite), read_dataset(paths.dataset)
     check_columns(paths.suite, suite, [column.name for column in dataset.columns])
+    check_types(paths.suite, suite, dataset)
     accepted = read_accepted(paths.accepted)
     with quiet_judge():
         from tasks.validation.gx.pages import render_pages

@@ -130,7 +130,7 @@ def _expect(options: argparse.Namespace) -> int:
     from tasks.drafting.expect import redraft
 
     project = Project(root=find_root())
-    redrafted = redraft(project, _chosen(project, options.pipeline), write=options.write)
+    redrafted = redraft(project, _chosen(project, options.pipeline), write=options.write, retype=options.retype)
     print("\n".join(redrafted.lines()))  # noqa: T201
     return 0
 
@@ -239,6 +239,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, 
         (
             _ONE_PIPELINE,
             _argument("--write", action="store_true", help="take over what is new, and what nobody has edited"),
+            _argument("--retype", action="store_true", help="take over new types of columns too, which else stay"),
         ),
     ),
     "doctor": (_doctor, "check the installation, and say how to mend it", ()),

@@ -1,13 +1,14 @@
 """`modelwright expect NAME`: drafts a suite anew from the data, and says how it differs from the one that is kept.
 
 With `--write` it adds what is missing and updates what is still as it was drafted. An expectation that a person edited
-is never overwritten, and one that a person took out does not come back: the suite's `drafted` remembers both.
+is never overwritten, and one that a person took out does not come back: the suite's `drafted` remembers both. A column
+whose type is another one now keeps its expectations, unless `--retype` says that the new type is right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tasks import files
@@ -53,23 +54,35 @@ class Redraft:
     suite: str
     changes: tuple[Change, ...]
     written: bool
+    retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Columns whose type is another one now, with the old and the new: what is expected of them stays as it is."""
 
     def lines(self) -> list[str]:
         """For people: a line per difference, and what may be done."""
-        if not self.changes:
+        if not (self.changes or self.retyped):
             return [f"{self.suite}: as it would be drafted now"]
         open_ones = sum(change.kind in ("new", "changed", "dropped") for change in self.changes)
         lines = [f"  {change.sentence()}" for change in self.changes]
+        lines += [_of_type(column, *types) for column, types in self.retyped.items()]
         if self.written:
             return [f"wrote {self.suite}:", *lines]
         advice = "nothing was written; --write takes over what nobody edited" if open_ones else "nothing to take over"
         return [f"{self.suite} differs from what would be drafted now:", *lines, advice]
 
 
-def redraft(project: Project, name: str, *, write: bool = False) -> Redraft:
+def _of_type(column: str, before: str, now: str) -> str:
+    return (
+        f"  {column} was of type {before}, and is {now} in the data: its expectations stay. Where {before} is right, "
+        f"write ingest.columns.{column}.type: {before} in params.yaml, and cells that are none become rows in "
+        f"quarantine; where {now} is, give --retype"
+    )
+
+
+def redraft(project: Project, name: str, *, write: bool = False, retype: bool = False) -> Redraft:
     """Compares the pipeline's suite with a new draft, from data/NAME/raw where it is, else from the source.
 
-    Raises UserError when there is no such pipeline, no suite, or no data.
+    Rows with a cell that could not be read are left out, as they never pass. What is expected of a column whose type
+    is another one now changes only with `retype`. Raises UserError when there is no such pipeline, suite, or data.
     """
     paths = project.pipeline(name)
     config = load_pipeline(project.params, name).ingest
@@ -78,17 +91,40 @@ def redraft(project: Project, name: str, *, write: bool = False) -> Redraft:
     kept = read_suite_json(paths.suite)
     # Rows that were ingested are at hand, typed; a source may be a download or a database.
     if paths.raw.is_dir():
-        drafted = draft_suite(name, read_dataset(paths.dataset), storage.read_parts(paths.raw))
+        drafted = draft_suite(name, read_dataset(paths.dataset), storage.read_whole_rows(paths.raw))
     else:
         from tasks.drafting.suite import suite_of_source
 
         drafted = suite_of_source(project, name, config)
+    retyped = {} if retype else _retyped(kept, drafted)
+    drafted = _with_kept(kept, drafted, retyped)
     changes = differences(kept, drafted)
     merged = merge(kept, drafted, changes)
     written = write and merged != kept
     if written:
         files.write_json(paths.suite, merged)
-    return Redraft(suite=paths.relative(paths.suite), changes=tuple(changes), written=written)
+    return Redraft(suite=paths.relative(paths.suite), changes=tuple(changes), written=written, retyped=retyped)
+
+
+def _retyped(kept: dict[str, Any], drafted: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    before, now = kept.get("types", {}), drafted["types"]
+    return {name: (before[name], now[name]) for name in now if before.get(name, now[name]) != now[name]}
+
+
+def _with_kept(kept: dict[str, Any], drafted: dict[str, Any], columns: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """The draft with what is kept of these columns in place of its own."""
+
+    def is_about(entry: Expectation) -> bool:
+        return any(name in columns for name in columns_of(entry.get("kwargs", {})))
+
+    own = [entry for entry in drafted["expectations"] if not is_about(entry)]
+    return {
+        **drafted,
+        "types": drafted["types"] | {name: before for name, (before, _) in columns.items()},
+        "expectations": own + [entry for entry in kept["expectations"] if is_about(entry)],
+        # Else the next draft would take what is not here for taken out by a person.
+        "drafted": {key_of(entry): digest_of(entry) for entry in own},
+    }
 
 
 def differences(kept: dict[str, Any], drafted: dict[str, Any]) -> list[Change]:
@@ -114,6 +150,7 @@ def merge(kept: dict[str, Any], drafted: dict[str, Any], changes: Iterable[Chang
     edited = {change.key for change in changes if change.kind == "edited"} - kept.get("drafted", {}).keys()
     return {
         **kept,
+        "types": drafted["types"],
         "expectations": [entry for entry in entries if entry is not None],
         "drafted": {key: digest for key, digest in record.items() if key not in edited},
     }

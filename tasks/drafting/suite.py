@@ -30,7 +30,7 @@ def suite_of_source(project: Project, name: str, config: Ingest) -> dict[str, An
         table = Path(folder) / "raw"
         # The digest is the stage's to record; nothing of the suite depends on it.
         dataset = ingest.write_rows(config, rows, "", table)
-        return draft_suite(name, dataset, storage.read_parts(table))
+        return draft_suite(name, dataset, storage.read_whole_rows(table))
 
 
 def drafted_suite(project: Project, name: str, config: Ingest, profile: SourceProfile) -> dict[str, Any]:

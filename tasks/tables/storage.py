@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tasks import files
 from tasks.errors import UserError
-from tasks.tables.origins import PartOrigins, copy_origins, write_origins
+from tasks.tables.origins import PartOrigins, copy_origins, read_origins, write_origins
 
 if TYPE_CHECKING:
     import polars as pl
@@ -116,6 +116,16 @@ def read_parts(folder: Path, columns: Sequence[str] | None = None) -> Iterator[p
     """The table's parts in order, one in memory at a time; all columns, or those that are named."""
     for file in part_files(folder):
         yield read_part(file, columns)
+
+
+def read_whole_rows(folder: Path) -> Iterator[pl.DataFrame]:
+    """The table's parts without the rows that have a cell which could not be read."""
+    import polars as pl
+
+    for file in part_files(folder):
+        part, origins = read_part(file), read_origins(file)
+        unread = {cell.row for cell in origins.unread} if origins else set()
+        yield part.filter(~pl.int_range(pl.len()).is_in(list(unread))) if unread else part
 
 
 def read_part(file: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import polars as pl
 
-from tasks.columns import column_type
+from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import Expectation, expectation
 from tasks.errors import UserError, did_you_mean
+from tasks.params.config import ColumnTypeName
 from tasks.tables.dataset import Column, Dataset
 from tasks.validation.data_profile import NUM_CATEGORIES, WITHOUT_VALUES, ColumnProfile, DataProfile, profile_of
 from tasks.validation.suite_file import KNOWN_TYPES, read_suite_json
@@ -25,7 +26,7 @@ Severity = Literal["critical", "warning"]
 
 _KEYS = {"type": str, "kwargs": dict, "severity": str, "notes": str}
 _COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
-_SUITE_KEYS = ("name", "expectations", "drafted")
+_SUITE_KEYS = ("name", "types", "expectations", "drafted")
 _DIGEST_LENGTH = 12
 
 
@@ -61,6 +62,8 @@ class Suite:
 
     name: str
     rules: tuple[Rule, ...]
+    types: Mapping[str, str] = field(default_factory=dict)
+    """The columns' types when it was drafted; empty in one that was written by hand."""
 
 
 def draft_suite(name: str, dataset: Dataset, parts: Iterable[pl.DataFrame]) -> dict[str, Any]:
@@ -71,7 +74,8 @@ def draft_suite(name: str, dataset: Dataset, parts: Iterable[pl.DataFrame]) -> d
 def suite_of_profile(name: str, dataset: Dataset, profile: DataProfile) -> dict[str, Any]:
     """The same from a profile of the rows.
 
-    Its `drafted` keeps a digest of each expectation as it was drafted: what differs from it, a person has edited.
+    Its `drafted` keeps a digest of each expectation as it was drafted: what differs from it, a person has edited. Its
+    `types` are those that the columns had.
     """
     entries = [
         expectation("table_columns_to_match_set", "critical", column_set=[column.name for column in dataset.columns]),
@@ -80,7 +84,12 @@ def suite_of_profile(name: str, dataset: Dataset, profile: DataProfile) -> dict[
     for column in dataset.columns:
         if column.role not in WITHOUT_VALUES:
             entries += _draft_column(column, dataset, profile.columns[column.name])
-    return {"name": name, "expectations": entries, "drafted": {key_of(entry): digest_of(entry) for entry in entries}}
+    return {
+        "name": name,
+        "types": {column.name: column.type for column in dataset.columns},
+        "expectations": entries,
+        "drafted": {key_of(entry): digest_of(entry) for entry in entries},
+    }
 
 
 def key_of(entry: Expectation) -> str:
@@ -110,8 +119,11 @@ def read_suite(path: Path) -> Suite:
         raise UserError(f"{path}: {key} is unknown{did_you_mean(key, _SUITE_KEYS)}")
     if not isinstance(content.get("drafted", {}), dict):
         raise UserError(f"{path}: drafted must be an object, as `modelwright expect --write` writes it; take it out")
+    types = content.get("types", {})
+    if not isinstance(types, dict) or not set(types.values()) <= set(TYPE_NAMES):
+        raise UserError(f"{path}: types must name the type of each column ({', '.join(TYPE_NAMES)}); take it out")
     rules = tuple(_rule(path, number, entry) for number, entry in enumerate(content["expectations"], start=1))
-    return Suite(name=str(content.get("name", path.stem)), rules=rules)
+    return Suite(name=str(content.get("name", path.stem)), rules=rules, types=types)
 
 
 def check_columns(path: Path, suite: Suite, columns: Collection[str]) -> None:
@@ -124,6 +136,19 @@ def check_columns(path: Path, suite: Suite, columns: Collection[str]) -> None:
                     f"does not have{did_you_mean(column, columns)}; take the expectation out, name another column, "
                     "or mend the source"
                 )
+
+
+def check_types(path: Path, suite: Suite, dataset: Dataset) -> None:
+    """Raises UserError when a column's values are of another kind than those that the suite was drafted from."""
+    for column in dataset.columns:
+        before = cast(ColumnTypeName, suite.types.get(column.name, column.type))
+        # Text and categories are the same values: which of them a column is may change with the number of rows.
+        if column_type(before).dtype != column_type(column.type).dtype:
+            raise UserError(
+                f"{path}: {column.name} was of type {before}, and is {column.type} in these data; write "
+                f"ingest.columns.{column.name}.type: {before} in params.yaml, and cells that are none become rows in "
+                f"quarantine, or, where the new type is right, `modelwright expect {suite.name} --write --retype`"
+            )
 
 
 def _draft_column(column: Column, dataset: Dataset, profile: ColumnProfile) -> list[Expectation]:

@@ -12,6 +12,7 @@ from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.tables.origins import PartOrigins, Run, UnreadCell, write_origins
 from tasks.validation.expectations import draft_suite, read_suite
 
 AGE = "expect_column_values_to_be_between(age)"
@@ -60,8 +61,8 @@ def paths(tmp_path: Path) -> Paths:
     return arrived
 
 
-def expect(paths: Paths, *, write: bool = False) -> Redraft:
-    return redraft(paths.project, "churn", write=write)
+def expect(paths: Paths, *, write: bool = False, retype: bool = False) -> Redraft:
+    return redraft(paths.project, "churn", write=write, retype=retype)
 
 
 def kinds(redrafted: Redraft) -> dict[str, str]:
@@ -197,6 +198,42 @@ def test_a_suite_from_before_drafts_were_remembered_is_treated_as_edited(paths: 
         assert kept["kwargs"]["max_value"] == 80.0
         assert entry(paths, PLAN) is None
     assert entry(paths, "expect_column_values_to_be_between(size)") is not None
+
+
+def test_a_type_changes_only_when_that_is_asked_for(paths: Paths) -> None:
+    before = entry(paths, AGE)
+    arrive(paths, ROWS.with_columns(age=pl.Series(["20", "n/a", "60"]), plan=pl.Series(["a", "b", "c"])))
+    redrafted = expect(paths, write=True)
+    assert kinds(redrafted) == {PLAN: "changed"}
+    assert redrafted.retyped == {"age": ("number", "category")}
+    assert "write ingest.columns.age.type: number in params.yaml" in redrafted.lines()[-1]
+    assert entry(paths, AGE) == before
+    # And again: nothing of the new type has been remembered.
+    assert (expect(paths).changes, expect(paths, write=True).written) == ((), False)
+    of_age = "expect_column_values_to_be_in_set(age)"
+    assert kinds(expect(paths, write=True, retype=True)) == {
+        AGE: "dropped",
+        "expect_column_values_to_not_be_null(age)": "dropped",
+        of_age: "new",
+    }
+    assert entry(paths, of_age) is not None
+    assert expect(paths).lines() == ["expectations/churn.json: as it would be drafted now"]
+
+
+def test_what_a_person_expects_of_a_retyped_column_stays_that_persons(paths: Paths) -> None:
+    edit(paths, severity(AGE, "warning"))
+    arrive(paths, ROWS.with_columns(age=pl.Series(["20", "n/a", "60"])))
+    expect(paths, write=True)
+    arrive(paths, OLDER)
+    assert kinds(expect(paths, write=True)) == {AGE: "edited"}
+
+
+def test_rows_with_a_cell_that_could_not_be_read_say_nothing(paths: Paths) -> None:
+    arrive(paths, pl.concat([ROWS, ROWS[:1].with_columns(age=None, plan=pl.lit("z"))]))
+    run = Run(row=0, file="rows.csv", number=2, in_lines=True)
+    unread = UnreadCell(row=3, column="age", cell="n/a")
+    write_origins(storage.part_files(paths.raw)[0], PartOrigins(runs=(run,), unread=(unread,)))
+    assert expect(paths).changes == ()
 
 
 def test_without_data_the_source_is_read(paths: Paths) -> None:

@@ -16,7 +16,7 @@ from tasks.columns import column_type
 from tasks.errors import UserError
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord
-from tasks.validation.expectations import check_columns, draft_suite, read_suite
+from tasks.validation.expectations import check_columns, check_types, draft_suite, read_suite
 from tasks.validation.gx.examination import Examination
 from tasks.validation.suite_file import KNOWN_TYPES
 from tasks.validation.whole_columns import WholeColumns
@@ -124,6 +124,16 @@ def test_a_drafted_suite_passes_on_the_rows_it_was_drafted_from(rows: list[tuple
     ] == []
 
 
+def test_values_of_another_kind_than_at_the_draft_are_refused(tmp_path: Path) -> None:
+    suite = read_suite(write(tmp_path / "churn.json", draft_suite("churn", CHURN, [ROWS])))
+    check_types(tmp_path, suite, CHURN)
+    retyped = dataset(id=("number", "id"), age=("text", "feature"), left=("text", "target"))
+    with pytest.raises(UserError, match=r"age was of type number, and is text .* ingest\.columns\.age\.type: number"):
+        check_types(tmp_path, suite, retyped)
+    # Words are words, whether few or many.
+    check_types(tmp_path, suite, dataset(age=("number", "feature"), left=("text", "target"), new=("text", "feature")))
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -135,6 +145,7 @@ def test_a_drafted_suite_passes_on_the_rows_it_was_drafted_from(rows: list[tuple
         (suite_of(type="nonsense"), "nonsense is no expectation that is known; https://"),
         (suite_of(type="expect_column_to_exist", severty="critical"), "severty is unknown; did you mean severity?"),
         ({"expectations": [], "drafted": 3}, "drafted must be an object"),
+        ({"expectations": [], "types": {"age": "nmber"}}, "types must name the type of each column"),
         (suite_of(type="expect_column_to_exist", severity="fatal"), "write critical or warning"),
         (suite_of(type="expect_column_to_exist", kwargs=[]), "kwargs must be an object, not []"),
         (suite_of(kwargs={}), "expectation 1: must be an object such as"),

@@ -118,7 +118,7 @@ def _add(options: argparse.Namespace) -> int:
 
 def _init(options: argparse.Namespace) -> int:
     from tasks.drafting.pipeline import init_pipeline
-    from tasks.drafting.show import show_draft
+    from tasks.command.drafts import show_draft
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}

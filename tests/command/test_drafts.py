@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.drafting.show import show_draft
+from tasks.command.drafts import show_draft
 from tasks.paths import Project
 from tests.drafting.small_tables import NUM_ROWS, init, noise
 

@@ -6,7 +6,7 @@ import importlib
 import sys
 
 from tasks.environment import collect_old_objects_rarely
-from tasks.errors import UserError, did_you_mean
+from tasks.errors import UserError, did_you_mean, printable
 from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project, find_root
 
@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
-    print(f"{stage}: {report.figure}")  # noqa: T201
+    print(printable(f"{stage}: {report.figure}"))  # noqa: T201
     return 0
 
 

@@ -12,7 +12,7 @@ class UserError(Exception):
     exit_code = 2
 
     def __init__(self, message: str) -> None:
-        super().__init__(_without_control_signs(message))
+        super().__init__(printable(message))
 
 
 class GateError(UserError):
@@ -30,8 +30,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known are {', '.join(known)}" if known else ""
 
 
-def _without_control_signs(message: str) -> str:
-    """Names and cells come from files that anybody may have made: a terminal would obey their control signs."""
+def printable(message: str) -> str:
+    """The text with its control signs written out, but for line ends.
+
+    Names and cells come from files that anybody may have made: a terminal would obey what they hold.
+    """
     if message.isprintable():
         return message
     # `ascii` writes a sign as its escape, in quotes.

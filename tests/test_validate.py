@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -338,6 +339,17 @@ def test_data_docs_ask_for_nothing_from_outside(site: dict[str, str]) -> None:
         assert all(str(target).startswith(("#", "data:")) or target in site for target in targets)
         assert "default-src 'none'" in page
         assert "url(" not in page
+
+
+def test_a_column_named_like_html_is_text_in_data_docs(tmp_path: Path) -> None:
+    name = f"{MARKUP} $PATH ${{x}} <script>alert(1)</script>"
+    of_plan = {**PLAN, "kwargs": {**PLAN["kwargs"], "column": name}}
+    paths = prepared(tmp_path, of_plan, rows=ROWS.rename({"plan": name}))
+    validate.run(LENIENT, paths)
+    for file, _ in PAGES:
+        page = (paths.data_docs / file).read_text(encoding="utf-8")
+        assert not {"script", "img"} & {tag for tag, _ in Elements(page).found}
+        assert html.escape(name) in page
 
 
 def test_data_docs_hold_no_times_and_no_random_ids(site: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.environment import collect_old_objects_rarely
-from tasks.errors import UserError
+from tasks.errors import UserError, printable
 from tasks.paths import STAGES, Paths, Project, find_root
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from tasks.drafting.pipeline import init_pipeline
     from tasks.command.drafts import show_draft
+    from tasks.drafting.pipeline import init_pipeline
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}
@@ -131,7 +131,7 @@ def _expect(options: argparse.Namespace) -> int:
 
     project = Project(root=find_root())
     redrafted = redraft(project, _chosen(project, options.pipeline), write=options.write, retype=options.retype)
-    print("\n".join(redrafted.lines()))  # noqa: T201
+    print(printable("\n".join(redrafted.lines())))  # noqa: T201
     return 0
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.text import Text
 
+from tasks.errors import printable
 from tasks.paths import Paths
 
 if TYPE_CHECKING:
@@ -20,17 +22,24 @@ PIPED_WIDTH = 120
 _STYLES = {"ran": "green", "restored": "cyan", "unchanged": "dim"}
 
 
-def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=True)
-    # rich takes 80 columns for a pipe, and would cut the reasons.
-    if not console.is_terminal:
-        console.width = PIPED_WIDTH
-    return console
+class Terminal(Console):
+    """A console on which names and cells are text, whatever they hold: control signs are shown, and not obeyed."""
+
+    def __init__(self, *, soft_wrap: bool = True) -> None:
+        super().__init__(highlight=False, soft_wrap=soft_wrap)
+        # rich takes 80 columns for a pipe, and would cut the reasons.
+        if not self.is_terminal:
+            self.width = PIPED_WIDTH
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """All that is printed comes by here, as text with its style; rich's own control signs are segments apart."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(printable(segment.text), segment.style)
 
 
 def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, paths: Paths) -> None:
     """The table of stages, the model, and the commands that open the pages."""
-    console = _console()
+    console = Terminal()
     # A run without stages has none to be as wide as.
     width = max([0, *(len(result.report.figure) for result in results)])
     head = f"{'stage':11}{'outcome':11}{'seconds':>7}  {'':{width}}  why"
@@ -65,7 +74,7 @@ def _stage_line(result: StageResult, width: int) -> Text:
 
 def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
     """For each stage whether it is up to date, and why not."""
-    console = _console()
+    console = Terminal()
     console.print(f"[bold]{pipeline}[/]")
     waiting_for: str | None = None
     for stage, why in reasons.items():
@@ -81,7 +90,7 @@ def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
 
 def show_checks(checks: Sequence[tuple[str, str, str | None]]) -> None:
     """The doctor's findings: what was looked at, what was found, and how to mend it where it needs mending."""
-    console = _console()
+    console = Terminal()
     for name, finding, cure in checks:
         mark = "[green]ok  [/]" if cure is None else "[red]mend[/]"
         console.print(f"{mark} {name:14} {escape(finding)}")

@@ -9,11 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tasks.command.console import Terminal
 from tasks.drafting.findings import share
 from tasks.drafting.pipeline import DraftedPipeline
 from tasks.paths import Project
 
-_PIPED_WIDTH = 120
 _MOST_COLUMNS = 40
 _MOST_WARNINGS = 20
 _LONGEST_EXAMPLE, _LONGEST_EXAMPLES = 24, 50
@@ -21,10 +21,7 @@ _LONGEST_EXAMPLE, _LONGEST_EXAMPLES = 24, 50
 
 def show_draft(draft: DraftedPipeline, project: Project) -> None:
     """The whole page; after a dry run the block in place of the files that were written."""
-    console = Console(highlight=False, soft_wrap=False)
-    # rich takes 80 columns for a file, and would cut the table.
-    if not console.is_terminal:
-        console.width = _PIPED_WIDTH
+    console = Terminal(soft_wrap=False)
     console.print(f"[bold]{escape(draft.name)}[/]  {escape(draft.summary)}\n")
     console.print(_columns(draft))
     _show_choice(console, draft)

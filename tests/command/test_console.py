@@ -28,6 +28,16 @@ def result(stage: str, figure: str, why: tuple[str, ...] = ()) -> StageResult:
     return StageResult(stage=stage, outcome=outcome, seconds=1.25, why=why, report=Report(stage=stage, figure=figure))
 
 
+def test_what_a_stage_says_of_a_cell_is_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    reason = "source.path \x1b[31ma.csv -> \x9b2Jb.csv"
+    show_run([result("ingest", "class '\x1b[1m'", (reason,))], None, pipeline_in(tmp_path))
+    show_status("p", {"ingest": (reason,)})
+    show_checks([("params", reason, reason)])
+    printed = "\n".join(lines(capsys))
+    assert not {sign for sign in printed if not sign.isprintable()} - {"\n"}
+    assert printed.count(r"\x1b[31ma.csv -> \x9b2Jb.csv") == 4
+
+
 def test_a_run_is_a_line_a_stage_and_the_model(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     results = [result("ingest", "1,797 rows"), result("train", "30 epochs", ("never ran",))]
     show_run(results, {"name": "digits", "version": 3, "aliases": []}, pipeline_in(tmp_path))

@@ -27,6 +27,17 @@ def test_columns_choice_warnings_and_the_next_command(tmp_path: Path, capsys: py
     assert "modelwright run mine" in page
 
 
+def test_names_and_cells_are_text_on_the_console(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A terminal would move its cursor, or colour what follows, by what a file holds."""
+    rows = noise().insert_column(
+        0, pl.Series("\x1b[31mred", ["\x1b[2Jgone", "\x07bell", None, "[bold]"] * (NUM_ROWS // 4))
+    )
+    page = shown(tmp_path, capsys, rows, dry_run=True)
+    assert not {sign for sign in page if not sign.isprintable()} - {"\n"}
+    assert r"\x1b[31mred" in page
+    assert r"\x1b[2Jgone" in page
+
+
 def test_a_dry_run_shows_the_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = shown(tmp_path, capsys, noise())
     assert "not written as this is a dry run" in page

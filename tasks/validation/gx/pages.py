@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from great_expectations.core import ExpectationSuite
+from great_expectations.render.components import RenderedHeaderContent, RenderedStringTemplateContent
 from great_expectations.render.renderer.page_renderer import ExpectationSuitePageRenderer, ValidationResultsPageRenderer
 from great_expectations.render.view.view import DefaultJinjaPageView
 from jinja2 import ChoiceLoader, PackageLoader
@@ -47,9 +48,20 @@ def _render_page(view: Any, document: Any, pipeline: str, file: str, summary: di
     document.page_title = f"{pipeline}: data validation"
     # The last section of the results holds nothing but the run's time and the like.
     document.sections = [section for section in document.sections if section.section_name != "Run Info"]
+    _escape_headings(document)
     page = view.render(document, pages=PAGES, this_page=file, summary=summary)
     page = re.sub(r'href="(?:\.\./)+expectations/[^"]*"', 'href="suite.html"', page)
     return re.sub(r"[ \t]*\n(?:[ \t]*\n)*", "\n", page)
+
+
+def _escape_headings(document: Any) -> None:
+    """A section's heading is a column's name, which may hold HTML; Great Expectations escapes dollar signs alone."""
+    for block in (block for section in document.sections for block in section.content_blocks):
+        if isinstance(block, RenderedHeaderContent) and isinstance(block.header, RenderedStringTemplateContent):
+            template = block.header.string_template
+            # Doubled for a template that puts in values; headings put in none, and would show both.
+            name = template["template"].replace("$$", "$")
+            block.header.string_template = {**template, "template": html.escape(name)}
 
 
 def _page_summary(content: dict[str, Any]) -> dict[str, Any]:

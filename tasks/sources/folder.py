@@ -73,6 +73,10 @@ class Folder(Source):
     def id_columns(self) -> tuple[str, ...]:
         return (FILE,)
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return ("",) if self._config.labels else ()
+
     def parts(self) -> Iterator[pl.DataFrame]:
         import polars as pl
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mlflow.types import Schema
 
 _SEPARATORS = ",;\t|"
+_ABOVE_NAMES = re.compile(r"\A\ufeff?(sep=.\r?\n)?")
 
 
 class CsvRequests:
@@ -47,7 +49,10 @@ def take_over(names: Sequence[str]) -> None:
     """From now on, the server of this process reads CSV for the model with these columns as text."""
     from mlflow.pyfunc import scoring_server
 
-    current = scoring_server.parse_csv_input
+    current = getattr(scoring_server, "parse_csv_input", None)
+    # Another version of MLflow than the model asks for: better no CSV than no model.
+    if current is None:
+        return
     # Loaded once more, a model replaces itself.
     original = getattr(current, "of_mlflow", current)
     scoring_server.parse_csv_input = CsvRequests(names, original)
@@ -62,7 +67,8 @@ def cells(file: IO[str], names: Sequence[str]) -> pd.DataFrame:
 
     # Python's own limit of 128 KiB a cell is too small for pictures.
     csv.field_size_limit(2**31 - 1)
-    text = file.read().lstrip("\ufeff")
+    # A mark of byte order, and what Excel writes above the names for itself.
+    text = _ABOVE_NAMES.sub("", file.read())
     separator = max(_SEPARATORS, key=lambda mark: len(set(_header(_reader(text, mark))) & set(names)))
     reader = _reader(text, separator)
     header = _header(reader)

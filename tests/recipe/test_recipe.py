@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 import torch
 
+from tasks import files
 from tasks.columns.category.encoding import TargetTable
 from tasks.columns.number.column import NumberEncoding
 from tasks.errors import UserError
@@ -15,6 +16,8 @@ from tasks.params.augment import Augment, AugmentImage
 from tasks.params.normalize import Normalize
 from tasks.recipe.learning import learn
 from tasks.recipe.recipe import Recipe, read_recipe, write_recipe
+from tasks.tables.dataset import Column
+from tasks.tables.dialect import ColumnDialect
 from tests.small_tables import Kind, described, image
 from tests.sounds import tone
 
@@ -66,6 +69,28 @@ def test_a_recipe_of_before_is_read_by_the_names_it_had() -> None:
     assert NumberEncoding.model_validate(number).transform == "log"
     table = {"classes": [], "mean": 1.5, "deviation": 2.5, "values": [[0.0]]}
     assert TargetTable.model_validate(table).std == 2.5
+
+
+def test_a_recipe_reads_text_by_the_dialect_that_it_carries(tmp_path: Path) -> None:
+    columns = [
+        Column(name="price", type="number", role="feature", dialect=ColumnDialect(decimal=",", thousands=".")),
+        Column(name="day", type="timestamp", role="feature", dialect=ColumnDialect(format="%m/%d/%Y")),
+        Column(name="label", type="category", role="target"),
+    ]
+    rows = pl.DataFrame(
+        {"price": [1972.76, 8000.0], "day": [datetime(2024, 2, 1), datetime(2024, 1, 31)], "label": ["no", "yes"]}
+    )
+    dataset = described({}).model_copy(update={"columns": tuple(columns)})
+    write_recipe(tmp_path / "recipe.json", learn([rows], dataset, Normalize()).recipe)
+    content = files.read_json(tmp_path / "recipe.json")
+    assert [feature["dialect"] for feature in content["features"]] == [
+        {"decimal": ",", "thousands": "."},
+        {"format": "%m/%d/%Y"},
+    ]
+    recipe = read_recipe(tmp_path / "recipe.json")
+    written = pl.DataFrame({"price": ["1.972,76", "8.000"], "day": ["02/01/2024", "01/31/2024"]})
+    for name, block in recipe.encode(rows).blocks.items():
+        assert np.array_equal(recipe.encode(written).blocks[name], block)
 
 
 def test_the_spec_lists_fields_in_the_order_of_the_columns(recipe: Recipe) -> None:

@@ -101,6 +101,7 @@ def test_a_csv_file_gives_labels(tmp_path: Path, separator: str) -> None:
             ("x.png", b"x", None, None),
         ]
     assert source(tmp_path, labels="photos/labels.csv").types == {"image": "image"}
+    assert source(tmp_path, labels="photos/labels.csv").missing == ("",)
 
 
 def test_refuses_labels_that_do_not_fit(tmp_path: Path) -> None:

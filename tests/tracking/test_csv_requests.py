@@ -44,6 +44,11 @@ def test_the_separator_is_the_one_that_names_the_columns(mark: str) -> None:
     assert read(quoted) == [{"price": "1", "town": "Ulm, am; See", "other, and; more": "x"}]
 
 
+def test_what_excel_writes_above_the_names_is_left_out() -> None:
+    assert read("\ufeffsep=;\r\nprice;town\r\n1;Ulm\r\n") == [{"price": "1", "town": "Ulm"}]
+    assert list(cells(io.StringIO("sep=a,town\n1,Ulm\n"), ("sep=a", "town")).columns) == ["sep=a", "town"]
+
+
 def test_no_rows_and_nothing_at_all() -> None:
     assert list(cells(io.StringIO("price,town\n"), NAMES).columns) == ["price", "town"]
     assert cells(io.StringIO(""), NAMES).empty
@@ -69,6 +74,12 @@ def test_only_requests_to_this_model_are_read_so(server: Any) -> None:
     assert server.parse_csv_input.of_mlflow is before
     assert server.parse_csv_input(io.StringIO("price,town\n007,1\n"), own)["price"].tolist() == ["007"]
     assert server.parse_csv_input(io.StringIO("price,size\n007,1\n"), other)["price"].tolist() == [7.0]
+
+
+def test_a_server_that_reads_no_csv_serves_all_the_same(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(server, "parse_csv_input")
+    take_over(NAMES)
+    assert not hasattr(server, "parse_csv_input")
 
 
 def test_a_file_is_read_and_a_bad_one_is_the_callers_mistake(server: Any, tmp_path: Path) -> None:

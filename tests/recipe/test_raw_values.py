@@ -45,6 +45,13 @@ def test_marks_of_a_missing_value_are_missing_as_text_and_as_numbers() -> None:
     assert read(["?", "", "-999", -999, -999.0, "-999,0", -99], NUMBER, GERMAN) == [None] * 5 + [-999.0, -99.0]
 
 
+@pytest.mark.parametrize("encoding", [NUMBER, TIME, BOOLEAN])
+def test_an_empty_text_is_missing_where_it_can_mean_nothing_else(encoding: Encoding) -> None:
+    dialect = ColumnDialect(missing=("n.d.",))
+    assert read(["", " ", "n.d."], encoding, dialect) == [None] * 3
+    assert read(["", " ", "n.d."], TOWNS, dialect) == ["", " ", None]
+
+
 def test_numbers_with_a_unit() -> None:
     repair = Repair(in_text=InText(after="%", decimal=","))
     assert read(["10,8 %", "10,8", "10.8", 10.8, None], NUMBER, repair=repair) == [10.8] * 4 + [None]

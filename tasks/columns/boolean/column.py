@@ -57,6 +57,7 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
     encoding: ClassVar[type[Encoding]] = BooleanEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
     asks_values: ClassVar[bool] = False
+    missing_words: ClassVar[frozenset[str]] = frozenset({""})
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.String:

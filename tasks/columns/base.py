@@ -136,7 +136,8 @@ class ColumnType(Generic[State, Settings, Encoded]):
     """Whether a value has more inputs than boosted trees can look through in time."""
 
     missing_words: ClassVar[frozenset[str]] = frozenset()
-    """How programs write a missing value as text, besides the source's own marks: for callers of the served model."""
+    """How programs write a missing value as text, in small letters, besides the source's own marks: for callers of the
+    served model."""
 
     clean_settings: ClassVar[frozenset[str]] = frozenset()
     """The settings of `clean.columns.NAME` that mean something for such a column."""

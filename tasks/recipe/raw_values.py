@@ -56,7 +56,8 @@ def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> 
 def _read(texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature) -> pl.Series:
     cells = feature.dialect.without_missing(texts)
     if of_type.missing_words:
-        cells = cells.set(cells.str.strip_chars().is_in(list(of_type.missing_words)), None)
+        words = cells.str.strip_chars().str.to_lowercase()
+        cells = cells.set(words.is_in(list(of_type.missing_words)), None)
     read = of_type.read_served(cells, feature.dialect)
     if feature.repair is not None and feature.repair.in_text is not None:
         read = numbers_in_text(cells, feature.repair.in_text).fill_null(read)

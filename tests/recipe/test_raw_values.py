@@ -36,7 +36,7 @@ def read(values: list[Any], encoding: Encoding, dialect: ColumnDialect | None = 
 
 
 def test_numbers_and_texts_side_by_side() -> None:
-    values = ["8.000", 8_000, 8.5, Decimal("6370.15"), None, "6370.15", "1.972,76", " 12 ", True, "nan"]
+    values = ["8.000", 8_000, 8.5, Decimal("6370.15"), None, "6370.15", "1.972,76", " 12 ", True, "NAN"]
     expected = [8000.0, 8000.0, 8.5, 6370.15, None, 6370.15, 1972.76, 12.0, 1.0, None]
     assert read(values, NUMBER, GERMAN) == expected
 

@@ -83,7 +83,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
     encoding: ClassVar[type[Encoding]] = NumberEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes", "moments"})
     asks_values: ClassVar[bool] = False
-    missing_words: ClassVar[frozenset[str]] = frozenset({"", "nan", "NaN"})
+    missing_words: ClassVar[frozenset[str]] = frozenset({"", "nan"})
     clean_settings: ClassVar[frozenset[str]] = frozenset({"min", "max", "outliers", "generalise.width"})
 
     def could_be(self, values: pl.Series) -> bool:

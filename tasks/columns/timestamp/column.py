@@ -104,7 +104,7 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
     dtype: ClassVar[pl.DataType] = pl.Datetime("us")
     encoding: ClassVar[type[Encoding]] = TimestampEncoding
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"extremes"})
-    missing_words: ClassVar[frozenset[str]] = frozenset({"", "NaT"})
+    missing_words: ClassVar[frozenset[str]] = frozenset({"", "nat"})
     clean_settings: ClassVar[frozenset[str]] = frozenset({"generalise.unit"})
     asks_values: ClassVar[bool] = False
 

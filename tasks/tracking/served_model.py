@@ -20,7 +20,7 @@ from tasks.columns import column_type
 from tasks.errors import UserError
 from tasks.recipe.raw_values import at_rest
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
-from tasks.tracking.csv_requests import take_over
+from tasks.tracking.served_requests import take_over
 from tasks.trainers import load
 
 

@@ -455,9 +455,8 @@ def test_a_row_is_answered_the_same_whatever_stands_beside_it(
     np.testing.assert_array_equal(np.concatenate(alone), model.answers[:12])
 
 
-@pytest.mark.parametrize("way", ["frame", "split", "inputs", "csv"])
+@pytest.mark.parametrize("way", WAYS)
 def test_no_rows_are_answered_by_none(models: dict[str, Trained], way: str) -> None:
-    """A list of no records names no columns, and MLflow refuses it."""
     for model in models.values():
         assert len(WAYS[way](model.served, [], list(WRITINGS))) == 0
 

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.errors import UserError
-from tasks.tracking.csv_requests import cells, take_over
+from tasks.tracking.served_requests import cells, take_over
 
 NAMES = ("price", "town")
 
@@ -18,14 +17,16 @@ def read(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def server() -> Iterator[Any]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """MLflow's, as it is before any model is loaded."""
     from mlflow.pyfunc import scoring_server
 
-    before = scoring_server.parse_csv_input
-    # A model that another test has loaded in this process has taken over already.
-    scoring_server.parse_csv_input = getattr(before, "of_mlflow", before)
-    yield scoring_server
-    scoring_server.parse_csv_input = before
+    for place in ("parse_csv_input", "infer_and_parse_data"):
+        current = getattr(scoring_server, place)
+        while hasattr(current, "otherwise"):
+            current = current.otherwise
+        monkeypatch.setattr(scoring_server, place, current)
+    return scoring_server
 
 
 def test_cells_are_text_as_they_stand() -> None:
@@ -60,25 +61,49 @@ def test_a_line_of_another_width_is_named(line: str) -> None:
         read(f"price,town\n1,2\n{line}\n")
 
 
+def test_broken_quotes_are_named() -> None:
+    with pytest.raises(UserError, match=r"^CSV, line 2: cannot be read \(.*mend its quotes"):
+        read('price,town\n1,"Ulm" am See\n2,x\n')
+    with pytest.raises(UserError, match=r"^CSV, line 3: cannot be read"):
+        read('price,town\n1,"Ulm\n2,x')
+
+
 def test_a_cell_may_be_as_long_as_a_picture() -> None:
     assert read(f"price,town\n1,{'a' * 200_000}\n")[0]["town"] == "a" * 200_000
 
 
-def test_only_requests_to_this_model_are_read_so(server: Any) -> None:
+def test_each_model_of_a_process_reads_its_own_requests_and_no_others(server: Any) -> None:
     from mlflow.types import ColSpec, DataType, Schema
 
-    own, other = (Schema([ColSpec(DataType.double, name) for name in names]) for names in (NAMES, ("price", "size")))
+    def asked(*names: str) -> list[Any]:
+        schema = Schema([ColSpec(DataType.double, name) for name in names])
+        csv_text = f"{','.join(names)}\n{','.join('007' for _ in names)}\n"
+        return list(server.parse_csv_input(io.StringIO(csv_text), schema).iloc[0])
+
     before = server.parse_csv_input
+    for names in (NAMES, ("size",), ("size",)):
+        take_over(names)
+    assert server.parse_csv_input.otherwise.otherwise is before
+    assert asked(*NAMES) == ["007", "007"]
+    assert asked("size") == ["007"]
+    assert asked("price", "size") == [7.0, 7.0]
+
+
+@pytest.mark.parametrize("key", ["dataframe_records", "inputs", "instances"])
+def test_a_list_of_no_rows_has_the_columns_of_the_model(server: Any, key: str) -> None:
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    schema = Schema([ColSpec(AnyType(), name) for name in NAMES])
     take_over(NAMES)
-    take_over(NAMES)
-    assert server.parse_csv_input.of_mlflow is before
-    assert server.parse_csv_input(io.StringIO("price,town\n007,1\n"), own)["price"].tolist() == ["007"]
-    assert server.parse_csv_input(io.StringIO("price,size\n007,1\n"), other)["price"].tolist() == [7.0]
+    assert list(server.infer_and_parse_data({key: []}, schema).columns) == list(NAMES)
+    one = server.infer_and_parse_data({"dataframe_records": [{"price": "8.000", "town": None}]}, schema)
+    assert one.to_dict("records") == [{"price": "8.000", "town": None}]
 
 
 def test_a_server_that_reads_no_csv_serves_all_the_same(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(server, "parse_csv_input")
-    take_over(NAMES)
+    take_over(("other",))
     assert not hasattr(server, "parse_csv_input")
 
 

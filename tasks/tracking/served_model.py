@@ -70,7 +70,7 @@ def _raw_column(frame: pd.DataFrame, feature: Feature) -> pl.Series:
     name = feature.name
     if name not in frame.columns:
         raise UserError(f"column {name} is missing; the model was trained with it")
-    if column_type(feature.encoding.type).dtype == pl.Float64 and pd.api.types.is_numeric_dtype(frame[name]):
+    if column_type(feature.encoding.type).dtype == pl.Float64 and pd.api.types.is_any_real_numeric_dtype(frame[name]):
         # The common case, without a Python object for each row.
         numbers = pl.Series(name, frame[name].to_numpy(dtype=np.float64, na_value=np.nan), nan_to_null=True)
         return feature.dialect.without_missing(numbers)

@@ -100,6 +100,7 @@ def test_the_same_answers_as_the_model_itself(project, model, frame):
     [
         ({"age": ["old", "new", "a", "b"]}, "column age: 'old' is no number"),
         ({"weight": ["x", "y", "z", "w"]}, "weight"),
+        ({"weight": [1 + 1j] * 4}, r"column weight: \(1\+1j\) is no number"),
         ({"scan": [b"no image"] * 4}, "column scan .*no image"),
         ({"scan": [None] * 4}, "column scan .*no image"),
         ({"scan": ["§"] * 4}, "column scan: .*base64"),

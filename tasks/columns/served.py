@@ -13,13 +13,17 @@ import numpy as np
 
 from tasks.errors import UserError
 
+_LARGEST_EXACT = 2.0**53
+"""Up to here every whole number is a float64 of its own."""
+
 
 def served_text(value: Any) -> str | None:
     """A number or a truth value as a table would write it; None for all else, which has no one writing."""
     # JSON and tables write truth values in small letters, Python does not.
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
-    if not isinstance(value, Real | Decimal):
+    # A float has lost digits of such a number, as pandas' columns of whole numbers with gaps have: the name is another.
+    if not isinstance(value, Real | Decimal) or (isinstance(value, float) and abs(value) >= _LARGEST_EXACT):
         return None
     # Whole numbers lose their `.0`, as they do when a table is read.
     return str(math.trunc(value)) if value % 1 == 0 else str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -31,21 +32,20 @@ class ColumnDialect(Config):
             return cells.set(cells.is_in(list(self.missing)), None) if self.missing else cells
         if not cells.dtype.is_numeric():
             return cells
-        marks = self._missing_numbers
-        if cells.dtype.is_integer():
-            # As whole numbers: a mark of -999.5 must not take out -999.
-            marks = [int(mark) for mark in marks if mark.is_integer()]
-        if not marks:
-            return cells
-        of_dtype = pl.Series(marks).cast(cells.dtype, strict=False).drop_nulls()
-        return cells.set(cells.is_in(of_dtype.implode()), None)
-
-    @property
-    def _missing_numbers(self) -> list[float]:
         # Most columns have no mark but the empty cell, which is no number.
+        marks = self._missing_numbers(cells.dtype) if any(self.missing) else pl.Series()
+        return cells if marks.is_empty() else cells.set(cells.is_in(marks.implode()), None)
+
+    @cached_property
+    def _plain_marks(self) -> pl.Series:
+        """-999,5 is what the file would write for -999.5, but params.yaml may have it either way."""
         marks = pl.Series([mark for mark in self.missing if mark], dtype=pl.String)
-        if marks.is_empty():
-            return []
-        # -999 in params.yaml is -999.0 in the file; and -999,5 is what the file would write.
-        written = plainly(marks, self.decimal, self.thousands).cast(pl.Float64)
-        return written.fill_null(marks.cast(pl.Float64, strict=False)).drop_nulls().to_list()
+        return plainly(marks, self.decimal, self.thousands).fill_null(marks)
+
+    def _missing_numbers(self, dtype: pl.DataType) -> pl.Series:
+        numbers = self._plain_marks.cast(pl.Float64, strict=False)
+        if not dtype.is_integer():
+            return numbers.cast(dtype, strict=False).drop_nulls()
+        # Digit by digit where they are whole, as they may be larger than any float; and -999.5 must not become -999.
+        whole = numbers.set(numbers % 1 != 0, None).cast(dtype, strict=False)
+        return self._plain_marks.cast(dtype, strict=False).fill_null(whole).drop_nulls()

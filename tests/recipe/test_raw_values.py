@@ -63,6 +63,15 @@ def test_categories_that_are_numbers() -> None:
     assert read(values, TOWNS) == expected
 
 
+def test_a_whole_number_of_many_digits_names_its_own_category() -> None:
+    large = CategoryEncoding(encode="one_hot", categories=("9007199254740992", "9007199254740993"), missing=False)
+    assert read([2**53, 2**53 + 1, "9007199254740993"], large) == [
+        "9007199254740992",
+        "9007199254740993",
+        "9007199254740993",
+    ]
+
+
 def test_two_categories_of_one_number_are_not_told_apart_by_it() -> None:
     towns = CategoryEncoding(encode="one_hot", categories=("07", "007"), missing=False)
     assert read([7], towns) == ["7"]
@@ -88,6 +97,7 @@ def test_truth_values() -> None:
         (b"1", NUMBER, None, "column x: b'1' is no number; give a number"),
         (10**400, NUMBER, None, "is no number; give a number"),
         (NOON, NUMBER, None, "is no number; give a number"),
+        (float(2**53 + 2), TOWNS, None, "column x: 9007199254740994.0 is no category; give text"),
         ({"a": 1}, TOWNS, None, "column x: {'a': 1} is no category; give text"),
         ("01/02/2024", TIME, None, "column x: '01/02/2024' is no timestamp; give a time such as 2024-01-31T23:59:00"),
         (

@@ -23,8 +23,6 @@ from tasks.tables.dataset import read_dataset
 from tasks.trainers import load
 
 _ROWS_A_PART = 100_000
-_DIGITS = 6
-"""Of a metric in metrics.json."""
 
 
 def run(config: Evaluate, paths: Paths) -> Report:
@@ -41,13 +39,12 @@ def run(config: Evaluate, paths: Paths) -> Report:
     evaluation = evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions)
     history = storage.read_csv(paths.history)
     learning = learning_curves({column.name: column.cast(pl.Float64).to_numpy() for column in history})
-    metrics = {name: round(value, _DIGITS) for name, value in evaluation.metrics.items()}
-    page = page_of(paths, dataset, metrics, evaluation, learning)
+    page = page_of(paths, dataset, evaluation.metrics, evaluation, learning)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_text(paths.predictions, evaluation.predictions.write_csv())
     write_plots(paths, [*learning, *evaluation.plots])
     files.write_text(paths.report_page, render(page))
-    files.write_json(paths.metrics, metrics)
+    files.write_json(paths.metrics, evaluation.metrics)
     return reports.evaluate(paths)
 
 

@@ -22,7 +22,7 @@ def block(field: Field, num_rows: int, seed: int = 0) -> Block:
     random = np.random.default_rng(seed)
     match field.kind:
         case "dense":
-            return random.normal(size=(num_rows, *field.shape)).astype(np.float32)
+            return random.normal(size=(num_rows, *field.shape))
         case "image" | "audio":
             return random.integers(0, 256, (num_rows, *field.shape)).astype(np.uint8)
         case "category_index":

@@ -4,11 +4,13 @@ import csv
 import io
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
 from tasks import augment, evaluate, files, normalize, reports
 from tasks.errors import UserError
@@ -41,7 +43,9 @@ def rows(num_rows: int, seed: int, *, regression: bool) -> pl.DataFrame:
     return pl.DataFrame({"id": [f"row-{seed}-{n}" for n in range(num_rows)], "weight": weight}).with_columns(target)
 
 
-def prepared(root: Path, *, regression: bool) -> Paths:
+def prepared(
+    root: Path, *, regression: bool, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
+) -> Paths:
     """A project that has run up to and with evaluate, in parts of 15 rows."""
     paths = Project(root=root).pipeline("demo")
     columns = (
@@ -54,7 +58,7 @@ def prepared(root: Path, *, regression: bool) -> Paths:
     write_dataset(paths.cleaned, Dataset(columns=columns, task=task, num_rows=203, source=source))
     num_rows = {"train": 120, "validation": 40, "test": NUM_TEST}
     for seed, part in enumerate(PARTS):
-        frame = rows(num_rows[part], seed, regression=regression)
+        frame = change(rows(num_rows[part], seed, regression=regression))
         storage.write_parts(paths.clean(part), frame.iter_slices(15))
     files.write_json(paths.validation_report, {"num_rows": 203, "num_quarantined": 2, "expectations": [{}, {}]})
     cleaning = {
@@ -119,7 +123,7 @@ def test_classes_are_judged_on_the_test_rows(classified: Paths) -> None:
     assert len(lines) == NUM_TEST
     assert [line["actual"] for line in lines] == list(storage.read_table(classified.clean("test"))["target"])
     right = [line["actual"] == line["predicted"] for line in lines]
-    assert metrics["accuracy"] == round(np.mean(right), 6)
+    assert metrics["accuracy"] == np.mean(right)
     assert all(0.5 <= float(line["probability"]) <= 1 for line in lines)
 
 
@@ -205,3 +209,25 @@ def test_the_furthest_answers_come_first() -> None:
     evaluation = evaluate_regression(predictions)
     assert evaluation.worst == [1, 2, 0]
     assert evaluation.predictions.rows() == [(1.0, 1.0), (2.0, 5.0), (3.0, 2.0)]
+
+
+@pytest.mark.parametrize(("shift", "scale"), [(1e9, 1.0), (1e-7, 1e-9)])
+def test_numbers_of_any_size_score_as_scikit_learn_scores_them(tmp_path: Path, shift: float, scale: float) -> None:
+    """From the clean table to metrics.json: not a digit is lost of a target that single precision cannot tell apart."""
+
+    def moved(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(target=shift + scale * (pl.col("target") - 100) / 20)
+
+    paths = prepared(tmp_path, regression=True, change=moved)
+    predicted = storage.read_table(paths.predicted)
+    y_true, y_pred = storage.read_table(paths.clean("test"))["target"].to_numpy(), predicted["answer"].to_numpy()
+    assert predicted["actual"].to_list() == y_true.tolist()
+    metrics = json.loads(paths.metrics.read_text())
+    expected = {
+        "rmse": root_mean_squared_error(y_true, y_pred),
+        "mae": mean_absolute_error(y_true, y_pred),
+        "r2": r2_score(y_true, y_pred),
+    }
+    assert metrics == pytest.approx(expected, rel=1e-12)
+    assert metrics["r2"] > 0.9
+    assert float(predictions(paths)[0]["actual"]) == y_true[0]

@@ -114,7 +114,9 @@ def _as_rows(base: pl.DataFrame, recipe: Recipe, table: _EncodedRows) -> pl.Data
     for feature in recipe.features:
         column = feature.encoding.field(feature.name)
         between = _is_between(feature, column)
-        block = np.empty((base.height, len(between)), dtype=np.float32)
+        # As the rows beside them: a table's parts are all of one type.
+        like = from_series(column, base[feature.name][:0]).dtype
+        block = np.empty((base.height, len(between)), dtype=like)
         block[:, between] = table.numbers[:, number : (number := number + int(between.sum()))]
         block[:, ~between] = table.fixed[:, start : (start := start + int((~between).sum()))]
         values = block[:, 0].astype(np.int32) if column.kind == "category_index" else block

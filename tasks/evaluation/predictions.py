@@ -31,8 +31,6 @@ from tasks.params.evaluate import Evaluate
 from tasks.reports import number
 
 MOST_MISTAKES = 12
-_DIGITS = 6
-"""Of a probability in predictions.csv."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +83,7 @@ def evaluate_classification(classes: Sequence[str], predictions: Predictions, co
             {
                 "actual": names[y_true].tolist(),
                 "predicted": names[y_pred].tolist(),
-                "probability": confidence.round(_DIGITS),
+                "probability": confidence,
             }
         ),
         plots=[confusion_matrix(classes, counts), *_probability_plots(classes, predictions, positive)],
@@ -104,8 +102,7 @@ def evaluate_regression(predictions: Predictions) -> Evaluation:
     errors = np.abs(y_pred - y_true)
     return Evaluation(
         metrics=metrics,
-        # Nine digits are what a single-precision number holds.
-        predictions=pl.DataFrame({"actual": y_true, "predicted": y_pred}).with_columns(pl.all().round_sig_figs(9)),
+        predictions=pl.DataFrame({"actual": y_true, "predicted": y_pred}),
         plots=[predicted_against_actual(y_true, y_pred), residuals(y_true, y_pred)],
         worst=_first(np.arange(len(errors)), -errors),
         verdict=f"half of {len(y_true):,} test rows within {number(float(np.median(errors)))}",

@@ -31,7 +31,8 @@ def to_series(name: str, field: Field, block: Block) -> pl.Series:
         case "tokens":
             return _token_series(name, field, block)
         case "dense":
-            return pl.Series(name, block, dtype=pl.Array(pl.Float32, field.shape))
+            number = pl.Float64 if block.dtype == np.float64 else pl.Float32
+            return pl.Series(name, block, dtype=pl.Array(number, field.shape))
         case "image" | "audio":
             return _picture_series(name, field, block)
         case "sparse":
@@ -46,7 +47,7 @@ def from_series(field: Field, values: pl.Series) -> Block:
         case "tokens":
             return _token_block(field, values)
         case "dense":
-            return values.to_numpy().reshape(-1, *field.shape).astype(np.float32, copy=False)
+            return values.to_numpy().reshape(-1, *field.shape)
         case "image" | "audio":
             return _picture_block(field, values)
         case "sparse":

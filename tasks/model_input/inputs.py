@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 Block = Any
-"""dense: [N, K] float32; image, audio: [N, C, H, W] uint8; sparse: scipy csr_matrix [N, K] float32; category_index: [N]
-int32, each below K; tokens: [N, L] int32, filled up with 0."""
+"""dense: [N, K] float64, or float32 where a network made them or only 0 and 1 stand there; image, audio: [N, C, H, W]
+uint8; sparse: scipy csr_matrix [N, K] float32; category_index: [N] int32, each below K; tokens: [N, L] int32, filled up
+with 0."""
 
 FieldKind = Literal["dense", "image", "audio", "sparse", "category_index", "tokens"]
 
@@ -66,8 +67,9 @@ class Field:
         """Of one row of the block in memory; of a sparse one, whose rows differ, roughly."""
         if self.kind == "sparse":
             return _SPARSE_ROW_BYTES
-        # Pictures are uint8; float32 and int32, which all else is, take four.
-        return int(np.prod(self.row_shape)) * (1 if self.is_picture else 4)
+        # Numbers are float64, pictures uint8, and all else int32.
+        size = 8 if self.kind == "dense" else 1 if self.is_picture else 4
+        return int(np.prod(self.row_shape)) * size
 
     @property
     def is_picture(self) -> bool:
@@ -104,7 +106,7 @@ class ModelInput:
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:
-    """Encoded rows with their targets: [N] int64 class numbers, or [N] float32 values for regression.
+    """Encoded rows with their targets: [N] int64 class numbers, or [N] float64 values for regression.
 
     `example_parts.StoredExamples` are the same rows where they lie in files, with the same methods.
     """
@@ -135,14 +137,17 @@ class Examples:
 
 
 def as_matrix(spec: Spec, inputs: ModelInput) -> Any:
-    """All fields side by side, for estimators that read one matrix: [N, K] float32, sparse when any field is."""
+    """All fields side by side, for estimators that read one matrix: [N, K], sparse when any field is.
+
+    float64 when a block is: numbers that differ little are to stay apart.
+    """
     # One sparse field makes the whole matrix sparse: written out, it could fill the memory.
     sparse = any(map(_is_wide, spec.fields))
     blocks = [_flat(field, inputs.blocks[field.name], sparse) for field in spec.fields]
     if sparse:
         from scipy.sparse import hstack
 
-        return hstack(blocks, format="csr", dtype=np.float32)
+        return hstack(blocks, format="csr")
     return np.hstack(blocks) if blocks else np.zeros((inputs.num_rows, 0), dtype=np.float32)
 
 

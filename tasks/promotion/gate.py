@@ -22,9 +22,9 @@ class GateRule(Config):
     def sentence(self) -> str:
         """Such as `accuracy 0.9 is below the least that is allowed, 0.95`."""
         if self.min is not None and self.value < self.min:
-            return f"{self.metric} {self.value:g} is below the least that is allowed, {self.min:g}"
+            return f"{self.metric} {_apart(self.value, self.min)} is below the least that is allowed, {self.min:g}"
         if self.max is not None and self.value > self.max:
-            return f"{self.metric} {self.value:g} is above the most that is allowed, {self.max:g}"
+            return f"{self.metric} {_apart(self.value, self.max)} is above the most that is allowed, {self.max:g}"
         return f"{self.metric} {self.value:g} keeps its bounds"
 
 
@@ -54,6 +54,11 @@ def value_of(metrics: Mapping[str, float], metric: str, key: str) -> float:
             f"params.yaml: register.{key}: {metric} was not computed for this task{did_you_mean(metric, metrics)}"
         )
     return metrics[metric]
+
+
+def _apart(value: float, bound: float) -> str:
+    """The value in so many digits that it does not look like the bound."""
+    return f"{value:g}" if f"{value:g}" != f"{bound:g}" else repr(value)
 
 
 def _rule(metric: Metric, bound: Bound, value: float) -> GateRule:

@@ -110,10 +110,10 @@ class Recipe(Config):
         return {name: augmentation for name, augmentation in by_column.items() if augmentation is not None}
 
     def encode_target(self, rows: pl.DataFrame) -> NDArray[Any]:
-        """Class numbers [N] int64, or values [N] float32 for regression."""
+        """Class numbers [N] int64, or values [N] float64 for regression."""
         values = rows[self.target.name]
         if self.target.task == "regression":
-            return values.cast(pl.Float32).to_numpy()
+            return values.cast(pl.Float64).to_numpy()
         unknown = values.filter(~values.is_in(list(self.target.classes)))
         if len(unknown):
             raise UserError(f"column {self.target.name}: class {unknown[0]!r} is in no training row")

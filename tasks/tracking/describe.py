@@ -11,6 +11,7 @@ from typing import Any
 
 from tasks.promotion.gate import GateRule, Verdict
 from tasks.recipe.raw_values import accepts
+from tasks.reports import number
 from tasks.tables.dataset import Column
 
 _MANY = 12
@@ -45,7 +46,7 @@ The alias `champion` is the live version; `challenger` is one that asks to repla
 
 def version(passport: Mapping[str, Any], verdict: Verdict) -> str:
     """A version: how good it is, what the gate said, and what it came from."""
-    metrics = [f"{name}: **{value:.4f}**" for name, value in passport["metrics"].items()]
+    metrics = [f"{name}: **{number(value)}**" for name, value in passport["metrics"].items()]
     return f"""Predicts {_TASKS[passport["task"]]}; trained with {passport["parameters"]["train"]["kind"]}.
 
 ### On the test rows
@@ -100,7 +101,7 @@ def _rule(rule: GateRule) -> str:
         f"at most {rule.max:g}" if rule.max is not None else "",
     ]
     kept = "kept" if rule.passed else "**not kept**"
-    return f"{rule.metric} {' and '.join(bound for bound in bounds if bound)}: {kept}, it is {rule.value:.4f}"
+    return f"{rule.metric} {' and '.join(bound for bound in bounds if bound)}: {kept}, it is {number(rule.value)}"
 
 
 def _origin(passport: Mapping[str, Any]) -> list[str]:

@@ -28,11 +28,10 @@ def write_model(paths: Paths, fitted: Fitted) -> str:
 
 
 def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples | StoredExamples) -> dict[str, float]:
-    """How the model that was kept does on the validation rows, to six decimals."""
+    """How the model that was kept does on the validation rows."""
     # By the model that is kept, not from the history: its last epoch need not be its best.
     answers = [fitted.model.predict(part.inputs) for part in validation.parts()]
-    scores = score(spec, np.concatenate(answers), validation.targets())
-    return {name: round(value, 6) for name, value in scores.items()}
+    return score(spec, np.concatenate(answers), validation.targets())
 
 
 def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:

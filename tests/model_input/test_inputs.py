@@ -18,7 +18,7 @@ def test_bytes_become_numbers_channel_by_channel() -> None:
 def test_all_fields_side_by_side_have_a_label_each(num_rows: int) -> None:
     matrix = as_matrix(SPEC, inputs(num_rows))
     assert matrix.shape == (num_rows, 2 + 3 + 24 + 15 + 5) == (num_rows, len(input_labels(SPEC)))
-    assert matrix.dtype == np.float32
+    assert matrix.dtype == np.float64, "as the numbers in it are"
     assert input_labels(SPEC)[:3] == ["size", "size missing", "town=a"]
     assert input_labels(SPEC)[-1] == "e"
     expected = [

@@ -341,3 +341,22 @@ def test_refuses_a_damaged_model(case: Case, spoil: str, tmp_path: Path) -> None
 def test_refuses_a_folder_without_a_model(case: Case, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"model\.json: there is no such file"):
         trainer(case.config.kind).load(tmp_path, make_spec(case))
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.task == "regression"], ids=lambda case: case.name)
+@pytest.mark.parametrize(("shift", "scale"), [(1e9, 1.0), (1e-7, 1e-9), (-3e11, 1e4)])
+def test_numbers_of_any_size_are_learnt_as_others_are(case: Case, shift: float, scale: float) -> None:
+    """What is learnt of y is learnt of shift + scale * y: single precision would make all of the former one number."""
+    if scale != 1 and case.name in ("elastic-net", "elastic-net-text", "import-regression"):
+        pytest.skip("its penalty or its stopping has the unit of the target")
+
+    def r2(shift: float, scale: float) -> float:
+        parts = [replace(part, target=shift + scale * (part.target - 1000) / 100) for part in (train, validation)]
+        model = fit(case, Job(spec=make_spec(case), train=parts[0], validation=parts[1])).model
+        errors = model.predict(validation.inputs) - parts[1].target
+        return 1 - float(np.square(errors).mean() / parts[1].target.var())
+
+    train, validation = (make_examples(case, num_rows, seed) for num_rows, seed in ((200, 1), (100, 2)))
+    train, validation = (replace(part, target=part.target.astype(np.float64)) for part in (train, validation))
+    assert r2(0, 1) > 0.5
+    assert r2(shift, scale) == pytest.approx(r2(0, 1), abs=0.02)

@@ -130,6 +130,7 @@ def test_the_file_does_not_tell_the_number_of_threads(
 def test_trees_are_those_of_lightgbm_itself() -> None:
     import lightgbm
 
+    from tasks.trainers.lightgbm.model import LabelScale
     from tasks.trainers.lightgbm.settings import settings as parameters
 
     one, layout = mixed_job("multiclass"), Layout(mixed_job("multiclass").spec, "native")
@@ -137,7 +138,7 @@ def test_trees_are_those_of_lightgbm_itself() -> None:
         layout.matrix(one.train.loaded().inputs), one.train.targets(), None, feature_name=layout.names,
         categorical_feature=layout.native,
     )  # fmt: skip
-    booster = lightgbm.train(parameters(layout, config(), 300), dataset)
+    booster = lightgbm.train(parameters(layout, config(), LabelScale(), 300), dataset)
     best = LightgbmTrainer().fit(one, config(patience=23)).model.booster
     inputs = layout.matrix(mixed_examples("multiclass", 100, 2).inputs)
     same = booster.predict(inputs, num_iteration=best.current_iteration())

@@ -157,7 +157,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
         return _with_target(encoding, state, encoding.target.scale, settings)
 
     def transform(self, values: pl.Series, encoding: CategoryEncoding) -> NDArray[Any]:
-        """[N] int32 for indices, [N, 1] float32 for `ordinal`, [N, K] float32 for `target`."""
+        """[N] int32 for indices, [N, 1] float32 for `ordinal`, [N, K] float64 for `target`."""
         indices = category_indices(values, encoding)
         match encoding.encode:
             case "ordinal":

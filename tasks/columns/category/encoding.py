@@ -99,10 +99,10 @@ class CategoryEncoding(Encoding):
         return self.num_categories - 1 if self.impute is None else indices.get(value, self.num_categories - 1)
 
     @cached_property
-    def table(self) -> NDArray[np.float32]:
+    def table(self) -> NDArray[np.float64]:
         """`target.values` [num_categories, K]."""
         assert self.target is not None
-        return np.array(self.target.values, dtype=np.float32)
+        return np.array(self.target.values, dtype=np.float64)
 
 
 def _unlike(label: str, categories: Collection[str]) -> str:

@@ -188,11 +188,14 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
             indicator=settings.indicator and state.num_missing > 0,
         )
 
-    def transform(self, values: pl.Series, encoding: NumberEncoding) -> NDArray[np.float32]:
-        """[N, 1] float32, or [N, 2] with the indicator. What float32 cannot hold becomes the largest that it can."""
+    def transform(self, values: pl.Series, encoding: NumberEncoding) -> NDArray[np.float64]:
+        """[N, 1] float64, or [N, 2] with the indicator.
+
+        What float32 cannot hold, in which networks compute, becomes the largest that it can.
+        """
         numbers, missing = _imputed(values, encoding.impute)
-        block = np.empty((len(numbers), 1 + encoding.indicator), dtype=np.float32)
-        # Overflow is no accident here: what it leaves is cut to the largest number of float32 below.
+        block = np.empty((len(numbers), 1 + encoding.indicator))
+        # Overflow is no accident here: what it leaves is cut below.
         with np.errstate(over="ignore"):
             block[:, 0] = encoding.curve(numbers) * encoding.factor + encoding.offset
         if encoding.indicator:
@@ -202,7 +205,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
     def augment(
         self, block: Tensor, settings: Config, generator: Generator, encoding: NumberEncoding, std: float = 1.0
     ) -> Tensor:
-        """[B, 1] or [B, 2] float32; noise is scaled by `std`, and the indicator stays."""
+        """[B, 1] or [B, 2]; noise is scaled by `std`, and the indicator stays."""
         from tasks.columns.number.augment import jittered
 
         assert isinstance(settings, AugmentNumber)

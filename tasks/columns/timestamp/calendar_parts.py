@@ -26,10 +26,10 @@ _FEW_DAYS = 100
 
 
 @cache
-def circle(period: int) -> NDArray[np.float32]:
+def circle(period: int) -> NDArray[np.float64]:
     """Sine and cosine of each step, from 0 to the period: [period + 1, 2]. For all to read, and none to change."""
     angles = 2 * math.pi * np.arange(period + 1, dtype=np.float64) / period
-    return np.stack([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
+    return np.stack([np.sin(angles), np.cos(angles)], axis=1)
 
 
 def calendar_part(times: Integers, name: TimestampPart) -> NDArray[Any]:

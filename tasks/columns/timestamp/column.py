@@ -187,13 +187,13 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
             indicator=settings.indicator and state.num_missing > 0,
         )
 
-    def transform(self, values: pl.Series, encoding: TimestampEncoding) -> NDArray[np.float32]:
-        """[N, K] float32."""
+    def transform(self, values: pl.Series, encoding: TimestampEncoding) -> NDArray[np.float64]:
+        """[N, K] float64."""
         times = values.to_numpy()
         missing = np.isnat(times)
         if not missing.any():
             return _inputs(times, encoding)
-        block = np.zeros((len(times), encoding.num_inputs), dtype=np.float32)
+        block = np.zeros((len(times), encoding.num_inputs))
         block[~missing] = _inputs(times[~missing], encoding)
         # The last input is the indicator; without one this writes the 0 that stands there already.
         block[missing, -1] = encoding.indicator
@@ -212,9 +212,9 @@ def _in_utc(value: date | np.datetime64) -> datetime | None:
     return in_utc
 
 
-def _inputs(times: NDArray[np.datetime64], encoding: TimestampEncoding) -> NDArray[np.float32]:
+def _inputs(times: NDArray[np.datetime64], encoding: TimestampEncoding) -> NDArray[np.float64]:
     """The parts [N, K] of timestamps [N] of which none is missing."""
-    block = np.zeros((len(times), encoding.num_inputs), dtype=np.float32)
+    block = np.zeros((len(times), encoding.num_inputs))
     start = 0
     for part in encoding.parts:
         stop = start + part.num_inputs

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import UserError
 from tasks.params.train import LightgbmTrain
+from tasks.trainers.lightgbm.model import LabelScale
 from tasks.trainers.listener import Listener
 
 
@@ -39,7 +40,9 @@ class LearningCurve:
         return done >= config.num_iterations or (done > 0 and done - 1 - self.best >= config.patience)
 
 
-def boost(booster: lightgbm.Booster, config: LightgbmTrain, listeners: Sequence[Listener]) -> LearningCurve:
+def boost(
+    booster: lightgbm.Booster, config: LightgbmTrain, scale: LabelScale, listeners: Sequence[Listener]
+) -> LearningCurve:
     """Grows the booster's trees until it is over, and tells the listeners of every iteration, from 1.
 
     Raises UserError when a loss is not finite.
@@ -50,7 +53,7 @@ def boost(booster: lightgbm.Booster, config: LightgbmTrain, listeners: Sequence[
     try:
         while not curve.is_over(config):
             booster.update()
-            metrics = _metrics(booster, config)
+            metrics = _metrics(booster, config, scale)
             _check_finite(metrics, len(curve.metrics) + 1, config)
             curve.add(metrics, booster.current_iteration())
             for listener in listeners:
@@ -61,18 +64,20 @@ def boost(booster: lightgbm.Booster, config: LightgbmTrain, listeners: Sequence[
     return curve
 
 
-def _metrics(booster: lightgbm.Booster, config: LightgbmTrain) -> dict[str, float]:
+def _metrics(booster: lightgbm.Booster, config: LightgbmTrain, scale: LabelScale) -> dict[str, float]:
     is_weighted = config.class_weight is not None
     results = [*booster.eval_train(), *booster.eval_valid(share_of_errors if is_weighted else None)]
     values = {(part, metric): float(value) for part, metric, value, *_ in results}
     # The loss is the first metric, as `settings` lists them.
     loss, *errors = (metric for part, metric in values if part == "validation")
-    validation_loss = values["validation", loss]
+    # Squared errors of scaled labels, as what is told is in the target's own unit; of classes the scale is 1.
+    unit = scale.scale**2
+    train_loss, validation_loss = values["train", loss] * unit, values["validation", loss] * unit
     if errors:
         last = {"validation_accuracy": 1 - values["validation", errors[0]]}
     else:
         last = {"validation_rmse": validation_loss**0.5}
-    losses = {"train_loss": values["train", loss], "validation_loss": validation_loss}
+    losses = {"train_loss": train_loss, "validation_loss": validation_loss}
     return {**_rounded(losses | last), "learning_rate": config.learning_rate}
 
 

@@ -47,7 +47,7 @@ class Layout:
         return sum(field.num_inputs for field in self.fields[: names.index(name)])
 
     def matrix(self, inputs: ModelInput) -> Any:
-        """The rows as [N, columns] float32, sparse when text is among them.
+        """The rows as [N, columns], sparse when text is among them.
 
         A sparse matrix does not store index 0; LightGBM reads what is not stored as the number 0, which is that index.
         """

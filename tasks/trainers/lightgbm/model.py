@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import lightgbm
 import numpy as np
@@ -17,11 +18,30 @@ from tasks.trainers.lightgbm.matrix import Categories, Layout
 _WEIGHTS = "model.txt"
 
 
-class LightgbmModel:
-    """The trees, and the layout of the matrix that they were trained on."""
+@dataclass(frozen=True, kw_only=True)
+class LabelScale:
+    """A number as the trees know it: LightGBM keeps labels in single precision, in which 1e9 and 1e9 + 30 are one."""
 
-    def __init__(self, layout: Layout, text: str) -> None:
-        self.layout, self.text = layout, text
+    center: float = 0.0
+    scale: float = 1.0
+
+    @classmethod
+    def of(cls, spec: Spec, target: NDArray[Any]) -> LabelScale:
+        """That of the training rows' targets [N]; classes are what they are."""
+        if spec.classes:
+            return cls()
+        # A constant target has a standard deviation of 0, and keeps its unit.
+        return cls(center=float(target.mean()), scale=float(target.std()) or 1.0)
+
+    def labels(self, target: NDArray[Any]) -> NDArray[Any]:
+        return target if self == LabelScale() else (target - self.center) / self.scale
+
+
+class LightgbmModel:
+    """The trees, the layout of the matrix that they were trained on, and the scale of what they answer."""
+
+    def __init__(self, layout: Layout, text: str, scale: LabelScale) -> None:
+        self.layout, self.text, self.scale = layout, text, scale
         self.booster = lightgbm.Booster(model_str=text)
 
     def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
@@ -30,12 +50,14 @@ class LightgbmModel:
         if inputs.num_rows == 0:
             return np.zeros((0, len(spec.classes)) if spec.classes else (0,))
         answers = np.asarray(self.booster.predict(self.layout.matrix(inputs)), dtype=np.float64)
+        if not spec.classes:
+            return self.scale.center + self.scale.scale * answers
         # Of two classes LightGBM gives the second one's probability alone.
         return np.column_stack([1 - answers, answers]) if spec.task == "binary" else answers
 
     def save(self, folder: Path) -> None:
-        categories = self.layout.categories
-        write_model(folder, "lightgbm", self.layout.spec, _WEIGHTS, self.text.encode(), categories=categories)
+        settings = {"categories": self.layout.categories, "target": asdict(self.scale)}
+        write_model(folder, "lightgbm", self.layout.spec, _WEIGHTS, self.text.encode(), **settings)
 
 
 def load(folder: Path, spec: Spec) -> LightgbmModel:
@@ -47,4 +69,6 @@ def load(folder: Path, spec: Spec) -> LightgbmModel:
         raise UserError(
             f"{folder / 'model.json'}: damaged (it knows no categories {categories!r}); run stage train again"
         )
-    return LightgbmModel(Layout(spec, categories), weights.decode())
+    # Before labels had a scale, trees answered in the target's own unit.
+    scale = LabelScale(**content.get("target", {}))
+    return LightgbmModel(Layout(spec, categories), weights.decode(), scale)

@@ -14,10 +14,11 @@ from tasks.model_input.inputs import Examples, Spec
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Job
 from tasks.trainers.lightgbm.matrix import Layout
+from tasks.trainers.lightgbm.model import LabelScale
 
 
 def read_rows(
-    job: Job, config: LightgbmTrain, layout: Layout, parameters: dict[str, Any]
+    job: Job, config: LightgbmTrain, layout: Layout, scale: LabelScale, parameters: dict[str, Any]
 ) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
     """The training rows and the validation rows, which LightGBM cuts into the same bins.
 
@@ -28,7 +29,7 @@ def read_rows(
     weights = class_weights(job.spec, config, train_examples.target)
     train = lightgbm.Dataset(
         layout.matrix(train_examples.inputs),
-        label=train_examples.target,
+        label=scale.labels(train_examples.target),
         weight=_row_weights(weights, train_examples),
         feature_name=layout.names,
         categorical_feature=layout.native,
@@ -38,7 +39,7 @@ def read_rows(
     )
     validation = train.create_valid(
         layout.matrix(validation_examples.inputs),
-        label=validation_examples.target,
+        label=scale.labels(validation_examples.target),
         weight=_row_weights(weights, validation_examples),
         params=parameters,  # without them LightGBM would set the number of threads of the whole process anew
     )

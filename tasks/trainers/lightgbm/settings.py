@@ -15,6 +15,7 @@ from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import Field, Spec
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.lightgbm.matrix import Layout
+from tasks.trainers.lightgbm.model import LabelScale
 
 _MOST_THREADS = 16
 """More of them only wait for each other on tables that one machine holds."""
@@ -24,14 +25,14 @@ _LARGE_GROUP = 100
 """Rows that a set of categories needs for a split of its own: LightGBM's default, five times that of a leaf."""
 
 
-def settings(layout: Layout, config: LightgbmTrain, num_rows: int) -> dict[str, Any]:
+def settings(layout: Layout, config: LightgbmTrain, scale: LabelScale, num_rows: int) -> dict[str, Any]:
     """LightGBM's parameters, so that the same rows give the same trees on a CPU.
 
     See https://lightgbm.readthedocs.io/en/stable/Parameters.html#deterministic.
     """
     return {
         **_objective(layout.spec, is_weighted=config.class_weight is not None),
-        **_trees(config),
+        **_trees(config, scale),
         **_categories(layout, config),
         **_monotone(layout, config),
         "num_iterations": config.num_iterations,
@@ -97,7 +98,7 @@ def _objective(spec: Spec, *, is_weighted: bool) -> dict[str, Any]:
     return {"objective": objective, **num_class, "metric": metrics[:1] if is_weighted else metrics}
 
 
-def _trees(config: LightgbmTrain) -> dict[str, Any]:
+def _trees(config: LightgbmTrain, scale: LabelScale) -> dict[str, Any]:
     return {
         "learning_rate": config.learning_rate,
         "num_leaves": config.num_leaves,
@@ -108,7 +109,8 @@ def _trees(config: LightgbmTrain) -> dict[str, Any]:
         "bagging_fraction": config.bagging_fraction,
         # Without it LightGBM ignores bagging_fraction; 1 draws anew for every tree.
         "bagging_freq": int(config.bagging_fraction < 1),
-        "lambda_l1": config.lambda_l1,
+        # It is taken off sums of errors, and so has the target's unit.
+        "lambda_l1": config.lambda_l1 / scale.scale,
         "lambda_l2": config.lambda_l2,
     }
 

@@ -13,7 +13,7 @@ from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Fitted, Job, check_job, refuse_batch_changes, refuse_tokens
 from tasks.trainers.lightgbm.boosting import LearningCurve, boost
 from tasks.trainers.lightgbm.matrix import Layout
-from tasks.trainers.lightgbm.model import LightgbmModel, load
+from tasks.trainers.lightgbm.model import LabelScale, LightgbmModel, load
 from tasks.trainers.lightgbm.rows import read_rows
 from tasks.trainers.lightgbm.settings import device_errors, settings, with_device
 
@@ -31,16 +31,17 @@ class LightgbmTrainer:
         refuse_tokens(job.spec, "lightgbm")
         refuse_batch_changes(job, "lightgbm")
         layout = Layout(job.spec, config.categories)
-        parameters = settings(layout, config, job.train.num_rows)
+        scale = LabelScale.of(job.spec, job.train.targets())
+        parameters = settings(layout, config, scale, job.train.num_rows)
         with device_errors(config):
-            train, validation = read_rows(job, config, layout, parameters)
+            train, validation = read_rows(job, config, layout, scale, parameters)
             booster = lightgbm.Booster(parameters, train)
             booster.set_train_data_name("train").add_valid(validation, "validation")
-            curve = boost(booster, config, job.listeners)
+            curve = boost(booster, config, scale, job.listeners)
         facts: dict[str, Any] = {"trees": curve.num_trees[-1], "best_tree": curve.num_trees[curve.best]}
         if config.device != "cpu":
             facts["device"] = config.device
-        return Fitted(model=LightgbmModel(layout, _best_trees(booster, curve)), facts=facts)
+        return Fitted(model=LightgbmModel(layout, _best_trees(booster, curve), scale), facts=facts)
 
     def load(self, folder: Path, spec: Spec) -> LightgbmModel:
         return load(folder, spec)

@@ -63,8 +63,8 @@ def make_reading(spec: Spec, estimator: Any, train: Examples) -> MatrixLayout:
         native = estimator.categorical_features is not None
         reading = MatrixLayout(categories="native" if native else "one_hot")
     else:
-        # Trees compare in float32 anyway, and neighbours add up in float64 whatever they are given.
-        forests = (RandomForestClassifier, RandomForestRegressor, KNeighborsClassifier, KNeighborsRegressor)
+        # scikit-learn's trees compare in float32 whatever they are given.
+        forests = (RandomForestClassifier, RandomForestRegressor)
         reading = MatrixLayout(dtype="float32" if isinstance(estimator, forests) else "float64")
     # The estimator's own word for what it takes, which holds for imported ones as well.
     if not get_tags(estimator).input_tags.sparse and is_sparse(spec, train.inputs, reading):

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
-from tasks.params.train import HistGradientBoosting, ImportedEstimator, KNeighbors, SklearnTrain, Svm
+from tasks.params.train import HistGradientBoosting, ImportedEstimator, KNeighbors, RandomForest, SklearnTrain, Svm
 from tasks.trainers.base import Fitted, Job, check_job, log_loss, refuse_batch_changes, refuse_tokens, score
 from tasks.trainers.sklearn.estimators import make_estimator, make_reading
 from tasks.trainers.sklearn.files import to_bytes
@@ -127,8 +127,9 @@ def _watched(estimator: Any, fit: Callable[[], object]) -> dict[str, Any]:
 
 
 def _units(spec: Spec, config: SklearnTrain, target: Any) -> dict[str, float]:
-    """A target's center and scale: the C and epsilon of a support vector machine are in its standard deviations."""
-    if spec.classes or not isinstance(config.estimator, Svm):
+    """A target's center and scale: the C and epsilon of a support vector machine are in its standard deviations, and a
+    forest compares sums of squares, which have no digits left of numbers that are large and differ little."""
+    if spec.classes or not isinstance(config.estimator, Svm | RandomForest):
         return {}
     values = target.astype(np.float64)
     # A constant target has a standard deviation of 0, and is left in its own unit.

@@ -71,7 +71,10 @@ def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
 
 
 def as_tensor(block: NDArray[Any]) -> Tensor:
-    """The block in its own memory, or a copy where polars lent it read-only, which torch warns of."""
+    """The block in its own memory, or a copy where polars lent it read-only, which torch warns of; float64 as float32:
+    here numbers enter a network, and they have been scaled."""
+    if block.dtype == np.float64:
+        block = block.astype(np.float32)
     return torch.from_numpy(np.require(block, requirements=["C", "W"]))
 
 

@@ -34,7 +34,7 @@ def learnt(
 
 def inputs(encoding: CategoryEncoding, values: Sequence[str | None]) -> np.ndarray:
     block = CATEGORY.transform(pl.Series("x", values, dtype=pl.String), encoding)
-    assert block.dtype == np.float32
+    assert block.dtype == np.float64
     assert block.shape == (len(values), *encoding.field("x").shape)
     return block
 

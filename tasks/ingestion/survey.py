@@ -18,6 +18,8 @@ from tasks.repair.number_text import parsed
 from tasks.sources.base import NumberFormat
 
 _LARGEST_WHOLE = 2.0**63
+_LARGEST_EXACT = 2.0**53
+"""Up to here every whole number is a float64 of its own."""
 _HEAD = 4_096
 """Values that tell of most columns that they have more distinct ones than are counted."""
 
@@ -34,6 +36,8 @@ class Survey:
     is_code: bool
     """All values are digits and the like, but some begin with a zero that a number would lose."""
     is_whole: bool
+    is_exact: bool
+    """No number is whole and so large that a float64 would change its digits: as identifiers are."""
     formats: frozenset[str]
     """The timestamp formats that all values are written in."""
     could_be: frozenset[ColumnTypeName]
@@ -69,7 +73,7 @@ class Survey:
         """MAX_CATEGORIES + 1 stands for any larger number. Of numbers, 1 and 1.0 are the same one, and nan is none."""
         if self.distinct is None:
             return MAX_CATEGORIES + 1
-        if not self.is_number:
+        if not (self.is_number and self.is_exact):
             return len(self.distinct)
         # A nan is not equal to itself: each would count.
         return len({number for cell in self.distinct if not math.isnan(number := float(cell))})
@@ -109,6 +113,7 @@ def survey_and_read(
         is_number=as_numbers is not None,
         is_code=as_numbers is not None or ((known is None or known.is_code) and _is_code(present)),
         is_whole=as_numbers is not None and (known is None or known.is_whole) and _is_whole(as_numbers),
+        is_exact=as_numbers is None or ((known is None or known.is_exact) and is_exact(values, as_numbers)),
         formats=formats if len(present) else frozenset(FORMATS),
         could_be=_could_be(present, storage, known),
         longest=_longest(present, is_number=as_numbers is not None),
@@ -128,6 +133,7 @@ def merge(first: Survey, second: Survey) -> Survey:
         is_number=first.is_number and second.is_number,
         is_code=first.is_code and second.is_code,
         is_whole=first.is_whole and second.is_whole,
+        is_exact=first.is_exact and second.is_exact,
         formats=first.formats & second.formats,
         could_be=first.could_be & second.could_be,
         longest=max(first.longest, second.longest),
@@ -162,11 +168,31 @@ def _as_numbers(values: pl.Series, numbers: NumberFormat) -> pl.Series | None:
 
 
 def _is_code(present: pl.Series) -> bool:
+    if present.dtype.is_integer():
+        return True
     return present.dtype == pl.String and present.str.strip_chars().cast(pl.Float64, strict=False).null_count() == 0
 
 
 def _is_whole(numbers: pl.Series) -> bool:
     return bool(((numbers % 1 == 0) & (numbers.abs() < _LARGEST_WHOLE)).all())
+
+
+def is_exact(cells: pl.Series, numbers: pl.Series) -> bool:
+    """Whether the whole numbers among the cells keep all their digits as `numbers`, which are float64."""
+    # The one behind the largest becomes the largest.
+    is_large = (numbers.abs() >= _LARGEST_EXACT) & numbers.is_finite()
+    if not is_large.any() or cells.dtype.is_float():
+        return True
+    large = cells.filter(is_large)
+    if large.dtype == pl.String:
+        large = large.str.strip_chars().str.strip_prefix("+")
+        # With a fraction or an exponent it is an amount, which has been rounded where it was written.
+        is_written_whole = large.str.contains("^-?[0-9]+$")
+        large, numbers = large.filter(is_written_whole), numbers.filter(is_large).filter(is_written_whole)
+    else:
+        numbers = numbers.filter(is_large)
+    # Int128 has 38 digits: numbers beyond become missing on one side at least, and are called inexact.
+    return bool((large.cast(pl.Int128, strict=False) == numbers.cast(pl.Int128, strict=False)).fill_null(False).all())
 
 
 def _as_timestamps(values: pl.Series, among: Collection[str]) -> tuple[frozenset[str], pl.Series | None]:

@@ -149,7 +149,8 @@ def _reading(name: str, chosen: ColumnTypeName, config: Ingest, rows: Source, co
         whole=name == config.target
         and not column_type(chosen).dtype.is_numeric()
         and column_survey.storage == "text"
-        and column_survey.is_whole,
+        and column_survey.is_whole
+        and column_survey.is_exact,
         is_given=given_reading(name, config, rows.numbers) is not None,
     )
 

@@ -24,7 +24,8 @@ _FITS_64_BITS = range(-(2**63), 2**63)
 
 
 def plain(value: Any) -> Cell:
-    """One cell: a decimal as the nearest float, NaN as missing, times in UTC without a zone, other scalars as text.
+    """One cell: a decimal as the nearest float, or whole; NaN as missing, times in UTC without a zone, other scalars as
+    text.
 
     Raises TypeError when the value is a list, a mapping or a tuple, which no single cell can hold.
     """
@@ -36,6 +37,9 @@ def plain(value: Any) -> Cell:
         case _ if type(value) in _AS_THEY_COME:
             known: Cell = value
             return known
+        # NUMERIC(20, 0) and the like hold identifiers, whose digits count.
+        case Decimal() if value.is_finite() and value.as_tuple().exponent == 0:
+            return int(value)
         case float() | Decimal():
             return None if math.isnan(value) else float(value)
         # After datetime, which is a date as well.

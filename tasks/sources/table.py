@@ -77,7 +77,7 @@ class TableFiles(Source):
 
     def settings(self) -> dict[str, Any]:
         if self._first_text is None:
-            return {}
+            return self._excel_settings()
         from tasks.sources.formats.encoding import open_text
         from tasks.sources.formats.settings import find_settings
 
@@ -89,6 +89,14 @@ class TableFiles(Source):
                 text = open_text(listed.entries[0], self._config.encoding).skipping(self._config.skip_lines)
                 settings |= {key: value for key, value in find_settings(text, self._config).items() if key == "comment"}
         return settings
+
+    def _excel_settings(self) -> dict[str, Any]:
+        first = self._listed[0].entries[0]
+        if (self._chosen_format or file_format(first)) != "excel":
+            return {}
+        from tasks.sources.formats.excel import find_excel_settings
+
+        return find_excel_settings(first, self._config)
 
     def doubts(self) -> list[str]:
         text = self._first_text
@@ -170,7 +178,7 @@ class TableFiles(Source):
                 case "excel":
                     from tasks.sources.formats.excel import open_excel
 
-                    return open_excel(entry, self._config.sheet)
+                    return open_excel(entry, self._config, like)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,7 @@ NUMBERS = {
     "gaps": ["1", None, "2"],
     "one value": ["7", "7", "7"],
     "years": many("19{:02}"),
-    "beyond 64 bits": ["123456789012345678901234567890", "1"],
+    "powers of two beyond 64 bits": ["36893488147419103232", "1"],
 }
 BOOLEANS = {
     "words": ["yes", "no", "no"],
@@ -51,6 +51,7 @@ TIMESTAMPS = {
     "gaps": ["2024-01-31", None],
 }
 CATEGORIES = {
+    "digits that no float64 holds": ["123456789012345678901234567890", "1"],
     "few words": ["red", "green", "red"],
     "words of two pairs": ["yes", "true", "no"],
     "a word among numbers": ["1", "2", "three"],

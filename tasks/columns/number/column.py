@@ -98,7 +98,8 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return present.str.strip_chars().cast(pl.Float64, strict=False).null_count() == 0
 
     def fits(self, summary: ValueSummary) -> bool:
-        return summary.is_number and summary.num_present > 0
+        # Digits that a float64 would change name something, and are no amount.
+        return summary.is_number and summary.is_exact and summary.num_present > 0
 
     def cast(self, values: pl.Series) -> pl.Series:
         if values.dtype == pl.String:

@@ -16,7 +16,7 @@ from tasks.params.sources import TableSource
 from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
 from tasks.sources.formats.dialect import Dialect, find_dialect, has_header, read_rows
 from tasks.sources.formats.encoding import Text, open_text
-from tasks.sources.formats.titles import is_title
+from tasks.sources.formats.names import column_names
 from tasks.sources.packed import Entry
 
 if TYPE_CHECKING:
@@ -154,24 +154,5 @@ def open_delimited(entry: Entry, config: TableSource, like: object) -> Delimited
     if first is None:
         raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
     header = like.header if like else has_header(text, dialect, config)
-    columns = _column_names(first, header, config, entry.shown)
+    columns = column_names(first, header, config, entry.shown)
     return DelimitedFile(text=text, dialect=dialect, header=header, columns=columns)
-
-
-def _column_names(first: list[str], header: bool, config: TableSource, shown: str) -> tuple[str, ...]:
-    """A column without a name is called by its place."""
-    if config.names is not None:
-        if len(config.names) != len(first):
-            raise UserError(
-                f"{shown}: ingest.source.names has {len(config.names)} names, the file has {len(first)} columns; "
-                "give a name for each column, in order"
-            )
-        return config.names
-    if header and is_title(first):
-        raise UserError(
-            f"{shown}: the first row names 1 of {len(first)} columns, as a title does; give the number of lines above "
-            "the header as ingest.source.skip_lines, or the columns' names as ingest.source.names"
-        )
-    # Blanks around a name cannot be seen, and would have to be written in params.yaml.
-    names = [cell.strip() for cell in first] if header else [""] * len(first)
-    return tuple(name or f"column_{place}" for place, name in enumerate(names, 1))

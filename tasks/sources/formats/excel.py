@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import UserError, did_you_mean
+from tasks.params.sources import TableSource
+from tasks.sources.formats.header import names_columns
+from tasks.sources.formats.names import column_names
+from tasks.sources.formats.sheets import farthest_cell, text_cells
+from tasks.sources.formats.titles import NumberedRow, lines_above_header, num_filled
 from tasks.sources.packed import Entry, extracted
 from tasks.tables.origins import numbered
 
@@ -16,18 +22,22 @@ if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+_SAMPLE = 1_000
+_MOST_CELLS = 100_000_000
+"""A cell takes some 30 bytes, whether it holds anything or not."""
 # The sheet is in memory anyway: batches are for what comes behind.
 _BATCH = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExcelFile:
-    """One sheet. `columns` are the cells of its first row that has any."""
+    """One sheet. `columns` are the cells of its first row that has any, if that is the `header`."""
 
     entry: Entry
     sheet: str
+    skip_lines: int
+    header: bool
     columns: tuple[str, ...]
-    header: ClassVar[bool] = True
     in_lines: ClassVar[bool] = False
 
     @property
@@ -36,19 +46,60 @@ class ExcelFile:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows in batches. A sheet has a million rows at most, and is in memory as a whole."""
-        rows = _rows(self.entry, self.sheet)
+        rows = _rows(self.entry, self.sheet, self.skip_lines)
         rows.columns = list(self.columns)
-        yield from rows.slice(1).iter_slices(_BATCH)
+        yield from rows.slice(int(self.header)).iter_slices(_BATCH)
 
     def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
         """`frames`, each with the numbers of its rows."""
         return numbered(self.frames())
 
 
-def open_excel(entry: Entry, sheet: str | None) -> ExcelFile:
-    """Looks for the sheet and its header. Raises UserError when the file is damaged or the sheet is not to be told."""
+def open_excel(entry: Entry, config: TableSource, like: object) -> ExcelFile:
+    """Looks for the sheet and its header, which is there if that of `like`, the first file, is.
+
+    Raises UserError when the file is damaged, too large, or the sheet is not to be told.
+    """
+    name, rows = _sheet(entry, config)
+    shown = f"{entry.shown}: {name}"
+    first = _cells(rows.head(1))[0]
+    # Names are given to sheets that have none; a header that is not said to be missing is there.
+    given = config.names is None if config.header is None else config.header
+    header = like.header if isinstance(like, ExcelFile) else given
+    columns = column_names(first, header, config, shown)
+    return ExcelFile(entry=entry, sheet=name, skip_lines=config.skip_lines, header=header, columns=columns)
+
+
+def find_excel_settings(entry: Entry, config: TableSource) -> dict[str, Any]:
+    """The sheet and what stands above its header, as settings of the source's block."""
+    if "skip_lines" in config.model_fields_set:
+        num_above = config.skip_lines
+    else:
+        # With the rows that are empty: they are counted.
+        all_rows = _all_rows(entry, _sheet(entry, config)[0])
+        cells = _cells(all_rows.head(_SAMPLE))
+        numbered = [NumberedRow(num_above=place, cells=row) for place, row in enumerate(cells) if num_filled(row)]
+        num_above = lines_above_header(numbered)
+    name, rows = _sheet(entry, config.model_copy(update={"skip_lines": num_above}))
+    return {
+        "sheet": name,
+        "header": names_columns(_cells(rows.head(_SAMPLE))) if config.header is None else config.header,
+        **({"skip_lines": num_above} if num_above else {}),
+    }
+
+
+def _cells(rows: pl.DataFrame) -> list[list[str]]:
+    return [[cell or "" for cell in row] for row in rows.rows()]
+
+
+def _sheet(entry: Entry, config: TableSource) -> tuple[str, pl.DataFrame]:
+    """The sheet that is meant, and its rows."""
     # Empty sheets come with every new workbook: one that alone has rows is meant.
-    with_rows = {name: rows for name in _sheet_names(entry, sheet) if (rows := _rows(entry, name)).height}
+    with_rows = {
+        name: rows
+        for name in _sheet_names(entry, config.sheet)
+        if (rows := _rows(entry, name, config.skip_lines)).height
+    }
     if not with_rows:
         raise UserError(f"{entry.shown}: the sheet is empty; put the data there, or give ingest.source.sheet")
     if len(with_rows) > 1:
@@ -56,11 +107,7 @@ def open_excel(entry: Entry, sheet: str | None) -> ExcelFile:
             f"{entry.shown}: {len(with_rows)} sheets have rows: {', '.join(with_rows)}; "
             "say which one is meant as ingest.source.sheet"
         )
-    name, rows = next(iter(with_rows.items()))
-    # Columns without a title are common on sheets that people fill in.
-    header = [cell.strip() if cell else "" for cell in rows.row(0)]
-    columns = tuple(cell or f"column_{place}" for place, cell in enumerate(header, 1))
-    return ExcelFile(entry=entry, sheet=name, columns=columns)
+    return next(iter(with_rows.items()))
 
 
 def _sheet_names(entry: Entry, sheet: str | None) -> list[str]:
@@ -73,14 +120,28 @@ def _sheet_names(entry: Entry, sheet: str | None) -> list[str]:
     return [sheet]
 
 
-def _rows(entry: Entry, sheet: str) -> pl.DataFrame:
-    """All rows of the sheet, the header among them, without rows that have no cell."""
+def _rows(entry: Entry, sheet: str, num_above: int) -> pl.DataFrame:
+    """The rows of the sheet below the lines `num_above`, without rows and columns that have no cell but blanks."""
     import polars as pl
 
+    rows = _all_rows(entry, sheet).slice(num_above)
+    # Formatted cells without content make rows and columns, too, down to where the formatting ends.
+    filled = [values for values in rows if (values.str.strip_chars() != "").any()]
+    if not filled:
+        return pl.DataFrame()
+    table = pl.DataFrame(filled)
+    return table.filter(pl.any_horizontal(pl.all().str.strip_chars().fill_null("") != ""))
+
+
+def _all_rows(entry: Entry, sheet: str) -> pl.DataFrame:
     with extracted(entry) as file, _damage(entry):
-        rows: pl.DataFrame = _workbook(file, entry).load_sheet(sheet, header_row=None, dtypes="string").to_polars()
-    # Formatted cells without content make rows, too, down to where the formatting ends.
-    return rows.filter(~pl.all_horizontal(pl.all().is_null())) if rows.width else rows
+        num_rows, num_columns = farthest_cell(Path(file), sheet)
+        if num_rows * num_columns > _MOST_CELLS:
+            raise UserError(
+                f"{entry.shown}: {sheet}: reaches to row {num_rows:,} and column {num_columns:,}, and would take "
+                "memory for every cell up to there; delete the rows and columns behind the table, or save it as CSV"
+            )
+        return text_cells(_workbook(file, entry), sheet)
 
 
 def _workbook(file: Any, entry: Entry) -> Any:

@@ -97,9 +97,10 @@ def _plain(values: pl.Series, shown: str) -> pl.Series:
         )
     if values.dtype.is_float():
         return values.fill_nan(None)
-    # Numbers are float64 here; exact decimals would need a type of their own in every column's code.
-    if values.dtype.is_decimal():
-        return values.cast(pl.Float64)
+    # Numbers are float64 here; exact decimals would need a type of their own in every column's code. Whole ones may be
+    # identifiers, whose digits count.
+    if isinstance(values.dtype, pl.Decimal):
+        return values.cast(pl.Float64 if values.dtype.scale else pl.Int128)
     if values.dtype.is_numeric() or values.dtype in (pl.Binary, pl.String, pl.Boolean, pl.Date, pl.Datetime):
         return values
     return values.cast(pl.String)

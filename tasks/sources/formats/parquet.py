@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _BATCH, _BATCH_OF_BYTES = 16_384, 256
 """Rows at a time; fewer of images and the like, which are large."""
 
+_TICKS = {"ms": 1e3, "us": 1e6, "ns": 1e9}
+"""Of a duration in a second."""
+
 _NAMES = {"parquet": "Parquet", "arrow": "Arrow"}
 
 
@@ -82,12 +85,13 @@ def _damage(shown: str, form: str) -> Iterator[None]:
         # Any of them: what damaged bytes seem to say, polars may take for a wrong operation, or panic about.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{shown}: no {_NAMES[form]} file, or a damaged one ({reason}); copy or write it anew"
+            f"{shown}: no {_NAMES[form]} file, or a damaged one, or one with a column of a type that is not known "
+            f"({reason}); copy it anew, or write it with columns of plain numbers, text and times"
         ) from error
 
 
 def _plain(values: pl.Series, shown: str) -> pl.Series:
-    """Numbers, truth values, times, bytes and text as they are, NaN as missing; durations and the like as text."""
+    """The column as a table's may be. Raises UserError that names it when it may not."""
     import polars as pl
 
     if values.dtype.is_nested() or values.dtype == pl.Object:
@@ -95,12 +99,36 @@ def _plain(values: pl.Series, shown: str) -> pl.Series:
             f"{shown}: column {values.name} holds values of type {values.dtype}, which are no single cells; "
             "unpack them into columns of their own"
         )
-    if values.dtype.is_float():
-        return values.fill_nan(None)
-    # Numbers are float64 here; exact decimals would need a type of their own in every column's code. Whole ones may be
-    # identifiers, whose digits count.
-    if isinstance(values.dtype, pl.Decimal):
-        return values.cast(pl.Float64 if values.dtype.scale else pl.Int128)
-    if values.dtype.is_numeric() or values.dtype in (pl.Binary, pl.String, pl.Boolean, pl.Date, pl.Datetime):
-        return values
-    return values.cast(pl.String)
+    try:
+        return _cells(values)
+    except pl.exceptions.InvalidOperationError as error:
+        raise UserError(
+            f"{shown}: column {values.name} holds values of type {values.dtype}, which cannot be read "
+            f"({str(error).splitlines()[0]}); write them as numbers or as text"
+        ) from error
+
+
+def _cells(values: pl.Series) -> pl.Series:
+    """Numbers, truth values, times, bytes and text as they are, NaN as missing; durations in seconds; else text."""
+    import polars as pl
+
+    match values.dtype:
+        case pl.Float16():
+            return values.cast(pl.Float64).fill_nan(None)
+        case kind if kind.is_float():
+            return values.fill_nan(None)
+        # Numbers are float64 here; exact decimals would need a type of their own in every column's code. Whole ones may
+        # be identifiers, whose digits count.
+        case pl.Decimal() as kind:
+            return values.cast(pl.Float64 if kind.scale else pl.Int128)
+        case pl.Duration() as kind:
+            # By numpy: polars multiplies by 1/1000, which moves the last digit.
+            seconds = values.cast(pl.Int64).cast(pl.Float64).to_numpy() / _TICKS[kind.time_unit]
+            return pl.Series(values.name, seconds).fill_nan(None)
+        # As text it would lose the fractions of its seconds.
+        case pl.Time():
+            return values.dt.to_string("%H:%M:%S%.f")
+        case kind if kind.is_numeric() or kind in (pl.Binary, pl.String, pl.Boolean, pl.Date, pl.Datetime):
+            return values
+        case _:
+            return values.cast(pl.String)

@@ -34,9 +34,9 @@ def text_cells(workbook: Any, sheet: str) -> pl.DataFrame:
 
 def _exact(text: pl.Series, numbers: pl.Series) -> pl.Series:
     """The text, but for numbers that it does not say to the last digit."""
-    said = text.cast(numbers.dtype, strict=False)
+    from_text = text.cast(numbers.dtype, strict=False)
     # Text such as 007 is the same number, and stays as it is; what is no number as text is a date or a truth value.
-    is_cut = (said != numbers).fill_null(value=False)
+    is_cut = (from_text != numbers).fill_null(value=False)
     return text.zip_with(~is_cut, numbers.cast(text.dtype)) if is_cut.any() else text
 
 

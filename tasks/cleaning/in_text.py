@@ -9,6 +9,7 @@ from typing import Literal
 
 import polars as pl
 
+from tasks.repair.number_text import with_plain_signs
 from tasks.repair.repair import InText, numbers_in_text
 
 _CURRENCIES = ("$", "€", "£", "¥", "₹", "₩", "₽", "CHF", "EUR", "GBP", "INR", "JPY", "USD", "US$")
@@ -61,7 +62,7 @@ def find_numbers_in_text(table: Table, columns: Sequence[str]) -> dict[str, Writ
 
 def _still_fits(candidate: _NumberStyle, values: pl.Series) -> bool:
     """Looks at more values of a column; most columns of words are done with at the first one."""
-    present = values.drop_nulls()
+    present = with_plain_signs(values.drop_nulls().str.strip_chars())
     if present.is_empty():
         return True
     # The first value names the currency or unit, which all others must share.
@@ -88,7 +89,7 @@ def _formats(value: str) -> list[InText]:
 
 def _affixes(value: str) -> tuple[str, str]:
     # A sign may stand before the currency or behind it: -$5 and $-5.
-    match = re.fullmatch(r"\s*[+-]?\s*([^\d+\-.,\s]*)\s*[+-]?[\d.,' ]*\d\s*([^\d\s]*)\s*", value)
+    match = re.fullmatch(r"\s*[+-]?\s*([^\d+\-.,\s]*)\s*[+-]?[\d.,'\u2019\s]*\d\s*([^\d\s]*)\s*", value)
     return (match[1], match[2]) if match else ("", "")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from tasks.drafting.sketches import MAX_SKETCHED, Sketch
-from tasks.repair.number_text import plainly
+from tasks.repair import number_text
 from tasks.sources.base import NumberFormat
 
 MAX_COUNTED = 1_000
@@ -157,9 +157,7 @@ def _float(value: Any) -> float:
 def as_numbers(values: pl.Series, written: NumberFormat) -> pl.Series | None:
     """Those of the cells that are numbers, as float64; None for a column that cannot hold any, such as of bytes."""
     if values.dtype == pl.String:
-        # Rewriting every cell costs more than reading it; most files need none.
-        is_plain = written.decimal == "." and written.thousands is None
-        values = values.str.strip_chars() if is_plain else plainly(values, written.decimal, written.thousands)
+        values = number_text.as_numbers(values, written.decimal, written.thousands)
     elif not values.dtype.is_numeric():
         return None
     # NaN is a sign for a missing value, as ingest takes it, and no number.

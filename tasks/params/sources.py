@@ -54,7 +54,9 @@ class TableSource(Config):
     )
     decimal: Literal[".", ","] = Field(".", description="CSV: what stands before a number's fraction")
     thousands: Literal[",", ".", " ", "'"] | None = Field(
-        None, description="CSV: what stands between groups of three digits in a number"
+        None,
+        description="CSV: what stands between groups of three digits in a number; "
+        "a blank means one that does not break, or is thin, as well, and an apostrophe a curved one",
     )
     sheet: str | None = Field(None, description="Excel: the sheet; needed when the file has several with rows")
     missing: tuple[str, ...] = Field(("",), description="cells that stand for a missing value")

@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import Field
 
 from tasks.params.config import Config
-from tasks.repair.number_text import plainly
+from tasks.repair.number_text import plainly, with_plain_signs
 
 FEW = 8
 """Up to so many texts Python's own loop is faster: a server encodes a row at a time, and each call of polars costs more
@@ -101,7 +101,7 @@ def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:
 
     A plain number counts as well: the row that is to be answered may have lost its unit.
     """
-    bare = values.str.strip_chars().str.replace(r"^([+-])\s*", "${1}")
+    bare = with_plain_signs(values.str.strip_chars()).str.replace(r"^([+-])\s*", "${1}")
     # The sign may stand before the currency: it is taken off, and put back in front of the digits.
     sign = bare.str.extract(r"^([+-])").fill_null("")
     rest = bare.str.strip_prefix("-").str.strip_prefix("+").str.strip_prefix(written.before).str.strip_chars()

@@ -33,7 +33,7 @@ from tasks.params.augment import AugmentNumber
 from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeNumber
-from tasks.repair.number_text import plainly
+from tasks.repair.number_text import as_numbers, plainly
 from tasks.repair.repair import Repair, down_to
 from tasks.tables.dialect import ColumnDialect
 
@@ -102,9 +102,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return summary.is_number and summary.is_exact and summary.num_present > 0
 
     def cast(self, values: pl.Series) -> pl.Series:
-        if values.dtype == pl.String:
-            values = values.str.strip_chars()
-        numbers = values.cast(pl.Float64, strict=False)
+        numbers = as_numbers(values) if values.dtype == pl.String else values.cast(pl.Float64, strict=False)
         # NumPy reads missing numbers as NaN, so more NaN than missing ones means that NaN is among the values. Of few
         # values that is known sooner than polars fills them.
         few = len(numbers) <= FEW and np.count_nonzero(np.isnan(numbers.to_numpy())) == numbers.null_count()

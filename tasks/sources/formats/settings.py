@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tasks.params.sources import TableSource
+from tasks.repair.number_text import plainly
 from tasks.sources.base import NumberFormat
 from tasks.sources.formats.dialect import (
     NUM_SAMPLE_LINES,
@@ -134,8 +135,9 @@ def _number_format(text: Text, dialect: Dialect, *, header: bool) -> NumberForma
 
 def _are_numbers(cells: Sequence[str], numbers: NumberFormat) -> bool:
     """Whether all cells are numbers of that format, bar a few words that may stand for missing ones."""
-    point = re.escape(numbers.decimal)
-    whole = rf"(?:\d+|\d{{1,3}}(?:{re.escape(numbers.thousands)}\d{{3}})+)" if numbers.thousands else r"\d+"
-    pattern = re.compile(rf"[+-]?{whole}(?:{point}\d+)?(?:[eE][+-]?\d+)?")
-    strange = {cell for cell in cells if not pattern.fullmatch(cell)}
+    import polars as pl
+
+    values = pl.Series(cells, dtype=pl.String)
+    plain = plainly(values, numbers.decimal, numbers.thousands)
+    strange = set(values.filter(plain.is_null()).to_list())
     return len(strange) <= 1 and not any(re.search(r"\d", cell) for cell in strange) and len(strange) < len(set(cells))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tasks.repair.number_text import as_numbers, parsed, with_plain_signs
+from tasks.repair.repair import InText, numbers_in_text
+
+
+@pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f", "\u2009", "\u2007"])
+def test_any_blank_sets_thousands_apart(blank: str) -> None:
+    cells = pl.Series([f"1{blank}234,5", f"-12{blank}345{blank}678", "7"])
+    numbers = parsed(cells, ",", " ")
+    assert numbers is not None
+    assert numbers.to_list() == [1234.5, -12345678.0, 7.0]
+    # Groups of three digits alone: other blanks are none of the number.
+    assert parsed(pl.Series([f"1{blank}23,5"]), ",", " ") is None
+
+
+def test_a_curved_apostrophe_is_one() -> None:
+    assert as_numbers(pl.Series(["1\u2019234.5", "1'234.5"]), ".", "'").to_list() == [1234.5, 1234.5]
+
+
+@pytest.mark.parametrize(("decimal", "thousands"), [(".", None), (",", None), (",", "."), (".", ",")])
+def test_minus_signs_and_parentheses_mean_below_zero(decimal: str, thousands: str | None) -> None:
+    cells = pl.Series(["\u22121.5", "(1.5)", "( 1.5 )", "-1.5", " \u22121.5 ", "1.5", None])
+    cells = cells.str.replace(".", decimal, literal=True)
+    numbers = parsed(cells, decimal, thousands)
+    assert numbers is not None
+    assert numbers.to_list() == [-1.5] * 5 + [1.5, None]
+
+
+@pytest.mark.parametrize("cell", ["(-5)", "(5", "5)", "()", "(a)", "\u2013\u20135", "(1) (2)", "\u2212"])
+def test_other_dashes_and_parentheses_are_no_numbers(cell: str) -> None:
+    assert parsed(pl.Series([cell])) is None
+
+
+def test_zeros_that_a_number_would_lose_make_a_code_behind_any_sign() -> None:
+    assert parsed(pl.Series(["\u2212007"])) is None
+
+
+def test_amounts_of_money_may_be_below_zero() -> None:
+    written = InText(before="$", decimal=".", thousands=",")
+    cells = pl.Series(["$1,017.81", "($1,017.81)", "\u2212$5", "$\u22125", "-$5"])
+    assert numbers_in_text(cells, written).to_list() == [1017.81, -1017.81, -5.0, -5.0, -5.0]
+
+
+def test_text_without_such_signs_is_not_touched() -> None:
+    cells = pl.Series(["a-b", "f(x)", None])
+    assert with_plain_signs(cells).equals(cells)

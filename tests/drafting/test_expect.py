@@ -119,7 +119,7 @@ def test_a_difference_is_shown_and_nothing_written(paths: Paths) -> None:
     redrafted = expect(paths)
     assert kinds(redrafted) == {AGE: "changed"}
     assert (
-        "min_value 0.0, max_value 80.0; critical -> min_value 100.0, max_value 180.0; critical" in redrafted.lines()[1]
+        "min_value 0, max_value 80; critical -> min_value 100, max_value 180; critical" in redrafted.lines()[1]
     )
     assert "--write" in redrafted.lines()[-1]
     assert paths.suite.read_bytes() == before

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import polars as pl
 
@@ -14,8 +15,10 @@ from tasks.drafting.leaks import find_leaks
 from tasks.drafting.missing import find_sentinels
 from tasks.drafting.model import ModelChoice, choose_model, one_picture
 from tasks.drafting.profile import Facts
+from tasks.drafting.spellings import find_spellings, spellings_of
 from tasks.drafting.splits import SplitChoice, Splittable, choose_split, with_consequences
-from tasks.drafting.target import Classes, TargetGuess, classes_of, first_part, given_target, guess_target
+from tasks.drafting.target import Classes, TargetGuess, classes_of, first_part, given_target, guess_target, values_of
+from tasks.errors import UserError
 
 _TOGETHER: dict[Kind, str] = {
     "heavy_tail": "have heavy tails",
@@ -37,6 +40,8 @@ class Decisions:
     share_quarantined: float
     of_source: Mapping[str, str]
     """The roles of the columns that the source adds."""
+    clean: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of `clean` without which a part would lack a class."""
 
     def role(self, name: str) -> str:
         """What the column is for."""
@@ -55,7 +60,12 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         **({inspection.split_column: "split"} if inspection.split_column else {}),
     }
     target, one_hot = _target(inspection, target_name, taken, from_names)
-    classes = classes_of(facts, target)
+    classes, merged = _merged(inspection, target)
+    if len(classes.counts) == 1:
+        raise UserError(
+            f"{inspection.location}: column {target.name} has one class only, {next(iter(classes.counts))!r}, but for "
+            "blanks around it; choose another --target"
+        )
     # Each step sees only the features that those before it left: a column gets one role, by the first reason.
     findings = _roles(facts, target, taken, from_names)
     findings += labels.describe_one_hot(facts, one_hot, target)
@@ -64,6 +74,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     # After the leaks: what these take out may be all there was.
     findings = _some_feature_left(facts, target, taken, findings)
     features = _features(facts, target, taken, findings)
+    findings += _spellings(inspection, target, features, is_merged=bool(merged))
     rare = [_as_cells(finding, classes) for finding in labels.find_rare_classes(facts, target, classes.counts)]
     findings += [*inspection.findings, *rare, *_remarks(facts, target, features, findings)]
     # By now rare classes are cells that mean missing, so the task is that of the classes left.
@@ -86,7 +97,37 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         split=split,
         of_source=taken,
         share_quarantined=share_quarantined,
+        clean=merged,
     )
+
+
+def _merged(inspection: Inspection, target: TargetGuess) -> tuple[Classes, dict[str, Any]]:
+    """The classes with their spellings made one, and the setting that does it, where a part would lack one of these."""
+    classes = classes_of(inspection.facts, target)
+    spellings = spellings_of(classes.counts)
+    if spellings is None:
+        return classes, {}
+    spelled = {*spellings.replace, *spellings.replace.values()}
+    # Each of two files has its own way of writing; and rows of a class that is rare would be set aside.
+    if not inspection.split_column and min(classes.counts[one] for one in spelled) >= labels.TOO_FEW:
+        return classes, {}
+    cells: dict[str, tuple[str, ...]] = {}
+    for one, own in classes.cells.items():
+        new = spellings.replace.get(one, one)
+        cells[new] = (*cells.get(new, ()), *own)
+    return Classes(counts=spellings.merged, cells=cells), {"columns": {target.name: spellings.setting}}
+
+
+def _spellings(
+    inspection: Inspection, target: TargetGuess, features: Sequence[str], *, is_merged: bool
+) -> list[Finding]:
+    facts, rows = inspection.facts, inspection.rows
+    findings = find_spellings(target.name, classes_of(facts, target), rows, is_merged=is_merged)
+    for name in features:
+        # Words of yes and no are read as such, however they are spelled.
+        if facts.has_categories(name) and facts.of_type(name).dtype == pl.String:
+            findings += find_spellings(name, values_of(facts, name), rows)
+    return findings
 
 
 def _key(

@@ -34,6 +34,7 @@ class Inspection:
 
     source: Mapping[str, Any]
     location: str
+    rows: Source
     facts: Facts
     findings: tuple[Finding, ...]
     id_columns: tuple[str, ...]
@@ -72,6 +73,7 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
     return Inspection(
         source=block,
         location=rows.location,
+        rows=rows,
         facts=facts(profiles[-1], types, rows.numbers),
         findings=(*doubts, *describe_tokens(tokens, profiles, rows), *_about_cells(block, profiles[-1], types)),
         id_columns=tuple(rows.id_columns),

@@ -117,7 +117,7 @@ def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decis
         findings=decisions.findings,
         pins=inspection.pins,
         choice=decisions.choice,
-        clean=clean,
+        clean={**clean, **decisions.clean},
         clean_reason=reason,
         split=decisions.split,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -156,14 +157,17 @@ class Classes:
 
 def classes_of(facts: Facts, target: TargetGuess) -> Classes:
     """The target's classes; none for a regression."""
-    # By the name that ingest gives the class: `1` and `1.0` are one.
+    return values_of(facts, target.name) if target.task != "regression" else Classes(counts={}, cells={})
+
+
+def values_of(facts: Facts, name: str) -> Classes:
+    """A column's values by the names that they have when ingest and clean have read them: `1` and `1.0` are one."""
     counts: dict[str, int] = {}
     cells: dict[str, tuple[str, ...]] = {}
-    counted = facts.state(target.name).counts or {}
-    for cell, count in counted.items() if target.task != "regression" else ():
-        name = _class_name(cell, facts.written) if facts.is_whole(target.name) else _word(cell)
-        counts[name] = counts.get(name, 0) + count
-        cells[name] = (*cells.get(name, ()), str(cell))
+    for cell, count in (facts.state(name).counts or {}).items():
+        value = _class_name(cell, facts.written) if facts.is_whole(name) else _word(cell)
+        counts[value] = counts.get(value, 0) + count
+        cells[value] = (*cells.get(value, ()), str(cell))
     return Classes(counts=dict(sorted(counts.items())), cells=cells)
 
 
@@ -174,4 +178,5 @@ def _class_name(cell: object, written: NumberFormat) -> str:
 
 
 def _word(cell: object) -> str:
-    return str(cell).lower() if isinstance(cell, bool) else str(cell)
+    """As `clean` leaves a category by default: one form of letters, and single blanks."""
+    return str(cell).lower() if isinstance(cell, bool) else " ".join(unicodedata.normalize("NFC", str(cell)).split())

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tasks import clean, ingest, normalize, split, validate
 from tasks.drafting.findings import Finding
 from tasks.drafting.pipeline import DraftedPipeline, init_pipeline
-from tasks.paths import Project
+from tasks.params.file import load_pipeline
+from tasks.paths import Paths, Project
 
 NUM_ROWS = 600
 
@@ -26,6 +28,23 @@ def init(root: Path, rows: pl.DataFrame, **settings: Any) -> DraftedPipeline:
     file = root / "rows.csv"
     rows.write_csv(file)
     return init_pipeline(project_in(root), "mine", str(file), **{"dry_run": True, **settings})
+
+
+def run_stages(root: Path, last: str = "clean", name: str = "mine") -> Paths:
+    """What init wrote, run from ingest up to this stage."""
+    paths, pipeline = Project(root=root).pipeline(name), load_pipeline(root / "params.yaml", name)
+    stages = (
+        ("ingest", ingest, pipeline.ingest),
+        ("validate", validate, pipeline.validate_),
+        ("split", split, pipeline.split),
+        ("clean", clean, pipeline.clean),
+        ("normalize", normalize, pipeline.normalize),
+    )
+    for stage, module, config in stages:
+        module.run(config, paths)
+        if stage == last:
+            break
+    return paths
 
 
 def of_kind(drafted: DraftedPipeline, kind: str) -> list[Finding]:

@@ -118,9 +118,7 @@ def test_a_difference_is_shown_and_nothing_written(paths: Paths) -> None:
     arrive(paths, OLDER)
     redrafted = expect(paths)
     assert kinds(redrafted) == {AGE: "changed"}
-    assert (
-        "min_value 0, max_value 80; critical -> min_value 100, max_value 180; critical" in redrafted.lines()[1]
-    )
+    assert "min_value 0, max_value 80; critical -> min_value 100, max_value 180; critical" in redrafted.lines()[1]
     assert "--write" in redrafted.lines()[-1]
     assert paths.suite.read_bytes() == before
 

@@ -27,11 +27,13 @@ _MOST_AGAIN = 0.2
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """The earliest and the latest timestamp, and the format in which they were read; None of those that need none."""
+    """The earliest and the latest of so many timestamps, and the format in which they were read; None of those that
+    need none."""
 
     format: str | None
     earliest: datetime
     latest: datetime
+    num_values: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,9 +149,11 @@ def _with_times(before: Times | None, values: pl.Series | None, written: str | N
     earliest, latest = times.min(), times.max()
     assert isinstance(earliest, datetime)
     assert isinstance(latest, datetime)
+    num_values = len(values) - values.null_count()
     if before and before.format == written:
         earliest, latest = min(before.earliest, earliest), max(before.latest, latest)
-    return Times(format=written, earliest=earliest, latest=latest)
+        num_values += before.num_values
+    return Times(format=written, earliest=earliest, latest=latest, num_values=num_values)
 
 
 def without_tokens(rows: pl.DataFrame, tokens: Tokens) -> pl.DataFrame:

@@ -59,10 +59,10 @@ def _is_profiled(column: Column, profile: SourceProfile) -> bool:
     """Whether the profile of the column has all that drafting asks."""
     if column.role in WITHOUT_VALUES or not profile.columns[column.name].num_present:
         return True
-    # Extremes read in another format than the last one are not those of all rows.
+    # Where a later batch asked for another format, the extremes are not those of all rows.
     if column_type(column.type).dtype.is_temporal():
         times = profile.times.get(column.name)
-        return times is not None and times.format == profile.surveys[column.name].format
+        return times is not None and times.num_values == profile.columns[column.name].num_present
     return True
 
 

@@ -53,11 +53,17 @@ def headed(rows: list[list[str]]) -> list[list[str]]:
     return [["first", "second", "third", "fourth"][: len(rows[0])], *rows]
 
 
+def filled(rows: list[list[str]]) -> list[list[str]]:
+    """Rows of blanks alone are none."""
+    return [row for row in rows if any(cell.strip(" ") for cell in row)]
+
+
 @settings(deadline=None)
 @given(tables(CELLS | st.text(st.sampled_from('"",;\t|\r\n a1'), max_size=8)), SEPARATORS)
 def test_cells_in_quotes_come_back_whatever_they_hold(rows: list[list[str]], separator: str) -> None:
+    assume(filled(rows))
     table = read(written(headed(rows), quoting=csv.QUOTE_ALL, delimiter=separator))
-    assert [list(row) for row in table.rows()] == rows
+    assert [list(row) for row in table.rows()] == filled(rows)
     assert table.columns == headed(rows)[0]
 
 
@@ -66,15 +72,17 @@ def test_cells_in_quotes_come_back_whatever_they_hold(rows: list[list[str]], sep
 def test_cells_in_quotes_where_need_be_come_back(rows: list[list[str]], separator: str) -> None:
     # A name among the cells is the sign of a table without names.
     assume(not set(headed(rows)[0]) & {cell for row in rows for cell in row})
+    assume(filled(rows))
     table = read(written(headed(rows), delimiter=separator))
-    assert [list(row) for row in table.rows()] == rows
+    assert [list(row) for row in table.rows()] == filled(rows)
 
 
 @settings(deadline=None)
 @given(tables(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\n\t"), max_size=8)))
 def test_cells_come_back_as_they_are_where_quotes_are_signs(rows: list[list[str]]) -> None:
+    assume(filled(rows))
     content = "\n".join("\t".join(row) for row in headed(rows)) + "\n"
-    assert [list(row) for row in read(content, quoting="none").rows()] == rows
+    assert [list(row) for row in read(content, quoting="none").rows()] == filled(rows)
 
 
 def test_unbalanced_quotes_swallow_no_rows() -> None:
@@ -215,3 +223,24 @@ def test_a_title_does_not_name_a_column() -> None:
     assert "the first row names 1 of 3 columns, as a title does" in message
     assert read(content, skip_lines=1).columns == ["a", "b", "c"]
     assert read(content, names=("x", "y", "z")).columns == ["x", "y", "z"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("empty", [";;", " ; ;  ", '"";"";""', '" ";;', ";"])
+def test_rows_of_empty_cells_are_no_rows(empty: str, end: str) -> None:
+    lines = ["a;b;c", "1;2;3", empty, ";;4", empty, empty]
+    assert read(end.join([*lines, ""])).rows() == [("1", "2", "3"), ("", "", "4")]
+    assert read(end.join(lines)).height == 2
+
+
+def test_lines_behind_empty_rows_keep_their_numbers() -> None:
+    assert refused("a;b\n1;2\n;\n;\n3\n").startswith("data.csv:5: 1 cell,")
+
+
+@pytest.mark.parametrize("row", ['";";', '"""";', ';";"'])
+def test_a_separator_or_a_quote_in_quotes_is_content(row: str) -> None:
+    assert read(f"a;b\n1;2\n{row}\n").height == 2
+
+
+def test_empty_rows_do_not_take_a_table_of_one_column_its_missing_values() -> None:
+    assert read('a\n1\n""\n2\n').height == 3

@@ -6,6 +6,7 @@ checked to the last byte in seconds. Blocks are UTF-8.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,16 +147,41 @@ class BlockLayout:
 
     @cached_property
     def is_row(self) -> Mask:
-        """Lines without any sign but their end are no rows, and neither are comments."""
+        """Lines without any sign but their end are no rows, nor are rows of empty cells alone, nor comments."""
         lengths = self.ends - self.starts
         # On Windows a blank line holds a carriage return.
         blank: Mask = (lengths == 0) | ((lengths == 1) & (self._signs(self.starts) == _RETURN))
+        blank |= self._holds_nothing
         if not self.comment:
             return ~blank
         comment: Mask = np.logical_and.reduce(
             [self._signs(self.starts + place) == sign for place, sign in enumerate(self.comment.encode())]
         )
         return np.logical_not(blank | comment)
+
+    @property
+    def may_hold_nothing(self) -> bool:
+        """Whether a row begins with a separator or a blank: else none has empty cells alone. Told by a search."""
+        starts = (self.mark.encode(), b" ")
+        return self.block.startswith(starts) or any(b"\n" + start in self.block for start in starts)
+
+    @property
+    def _holds_nothing(self) -> Mask:
+        """Rows of separators, blanks and empty quotes, with one separator at least: spreadsheets write them below."""
+        empty_signs = [ord(self.mark), _SPACE, _RETURN, _NEWLINE, *([_QUOTE] if self.quoted else [])]
+        is_filled = np.ones(256, dtype=bool)
+        is_filled[empty_signs] = False
+        holds_nothing: Mask = (self.widths > 1) & ~is_filled[self._signs(self.starts)]
+        # Most tables are done with here, and the others but for a few rows by counting.
+        if holds_nothing.any():
+            holds_nothing &= ~np.logical_or.reduceat(is_filled[self.signs], self.starts)
+        blanks = b"" if self.mark == " " else b" *"
+        cell = blanks + (b'(?:"' + blanks + b'"' + blanks + b")?" if self.quoted else b"")
+        empty = re.compile(cell + b"(?:" + re.escape(self.mark.encode()) + cell + b")*\r?")
+        for row in np.flatnonzero(holds_nothing):
+            # A separator or a quote within quotes is content.
+            holds_nothing[row] = empty.fullmatch(self.block, self.starts[row], self.ends[row]) is not None
+        return holds_nothing
 
     @cached_property
     def row_lines(self) -> Positions:

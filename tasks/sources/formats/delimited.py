@@ -106,10 +106,10 @@ class DelimitedFile:
         return frame
 
     def _is_plain(self, layout: BlockLayout) -> bool:
-        """Whether no line is blank or lacks a cell, told by counting: polars refuses rows that have too many."""
+        """Whether no line is blank, empty or lacks a cell, told by counting: polars refuses rows that have too many."""
         special = self.dialect.padded or self.dialect.comment or (self.dialect.quoted and b'"' in layout.block)
         # With one column, a blank line and an empty cell count alike.
-        if special or len(self.columns) == 1:
+        if special or len(self.columns) == 1 or layout.may_hold_nothing:
             return False
         num_lines = np.count_nonzero(layout.signs == ord("\n")) + (not layout.block.endswith(b"\n"))
         num_separators = np.count_nonzero(layout.signs == ord(layout.mark))

@@ -73,7 +73,14 @@ def has_header(text: Text, dialect: Dialect, config: TableSource) -> bool:
 
 
 def read_rows(text: Text, dialect: Dialect) -> Iterator[list[str]]:
-    """Rows of cells, a Python list each: for the first few. Blank lines are no rows; what cannot be read ends them."""
+    """Rows of cells, a Python list each: for the first few. Blank lines and rows of empty cells alone are no rows; what
+    cannot be read ends them."""
+    for row in _all_rows(text, dialect):
+        if len(row) == 1 or any(cell.strip(" ") for cell in row):
+            yield row
+
+
+def _all_rows(text: Text, dialect: Dialect) -> Iterator[list[str]]:
     lines = (line for line in text.lines() if not (dialect.comment and line.startswith(dialect.comment)))
     if not dialect.quoted:
         yield from _plain_rows(lines, dialect)

@@ -30,13 +30,18 @@ _TOGETHER: dict[Kind, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
-    """What was chosen, and all that was found, by weight. `share_quarantined`: rows that `clean` will take out."""
+    """What was chosen, and all that was found, by weight. `share_quarantined`: rows that `clean` will take out, besides
+    the `share_repeated`; `key`: what tells rows apart."""
 
     target: TargetGuess
     features: tuple[str, ...]
     findings: tuple[Finding, ...]
+    bare_findings: tuple[Finding, ...]
+    """Those without what the split makes of them."""
     choice: ModelChoice
     split: SplitChoice
+    key: tuple[str, ...]
+    share_repeated: float
     share_quarantined: float
     of_source: Mapping[str, str]
     """The roles of the columns that the source adds."""
@@ -70,6 +75,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     findings = _roles(facts, target, taken, from_names)
     findings += labels.describe_one_hot(facts, one_hot, target)
     findings += find_leaks(facts, target, _features(facts, target, taken, findings))
+    findings += roles.find_wordless(facts, _features(facts, target, taken, findings))
     findings += one_picture(facts, _features(facts, target, taken, findings))
     # After the leaks: what these take out may be all there was.
     findings = _some_feature_left(facts, target, taken, findings)
@@ -82,9 +88,9 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     left = {name: count for name, count in classes.counts.items() if not _is_set_aside(name, classes, rare)}
     num_set_aside = sum(classes.counts.values()) - sum(left.values())
     key = _key(facts, target, features, taken, findings)
-    share_quarantined = labels.share_quarantined(facts, target.name, key, num_set_aside)
+    losses = labels.find_losses(facts, target.name, key, features, num_set_aside)
     rows = Splittable(
-        num_rows=round(facts.num_rows * (1 - share_quarantined)),
+        num_rows=round(facts.num_rows * (1 - losses.total)),
         classes=left if target.task != "regression" else {},
         key=key,
     )
@@ -93,10 +99,13 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         target=target,
         features=tuple(features),
         findings=tuple(by_weight(with_consequences(findings, split, facts))),
+        bare_findings=tuple(findings),
         choice=choose_model(facts, target, features, left, inspection.side),
         split=split,
         of_source=taken,
-        share_quarantined=share_quarantined,
+        key=key,
+        share_repeated=losses.repeated,
+        share_quarantined=losses.others,
         clean=merged,
     )
 
@@ -137,7 +146,9 @@ def _key(
     media = tuple(name for name in features if facts.is_media(name))
     # Before ids: a picture is the same under every name.
     ids = [name for name, role in taken.items() if role == "id"]
-    ids += [finding.columns[0] for finding in findings if finding.kind == "identifier" and finding.role == "id"]
+    named = [finding.columns[0] for finding in findings if finding.kind == "identifier" and finding.role == "id"]
+    # All rows without one would be one row to the split, and go to one part.
+    ids += [name for name in named if not facts.state(name).num_missing]
     kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
     return media or tuple(ids[:1]) or (*features, *kept, target.name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -101,15 +102,36 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]
     return [Finding(kind="duplicates", columns=(), message=message)]
 
 
-def share_quarantined(facts: Facts, target: str, key: Sequence[str], num_set_aside: int) -> float:
-    """The share of rows that `clean` will take out: written down twice, ids and all, or without a target.
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """The shares of rows that `clean` will take out: those that stand there before, and all others."""
+
+    repeated: float
+    others: float
+
+    @property
+    def total(self) -> float:
+        return min(1.0, self.repeated + self.others)
+
+
+def find_losses(facts: Facts, target: str, key: Sequence[str], features: Sequence[str], num_set_aside: int) -> Losses:
+    """Rows written down twice, ids and all; without a target; and without any value to learn from.
 
     `key`: what tells rows apart. Where that is an id, rows that are the same but for it are events of their own; where
     it is a picture, the sample, which has the sizes of files only, cannot tell.
     """
     profile = facts.profile
     again = profile.num_duplicates / max(profile.num_compared, 1) if target in key else 0.0
-    return float(np.clip(again + (facts.state(target).num_missing + num_set_aside) / facts.num_rows, 0, 1))
+    without = (facts.state(target).num_missing + num_set_aside) / facts.num_rows
+    return Losses(repeated=again, others=min(1.0, without + _share_empty(facts, features)))
+
+
+def _share_empty(facts: Facts, features: Sequence[str]) -> float:
+    """The share of rows in which no feature has a value."""
+    is_present = np.zeros(facts.sample.height, dtype=bool)
+    for name in features:
+        is_present |= facts.of_type(name).is_present(facts.sample[name]).to_numpy()
+    return float(1 - is_present.mean()) if features and len(is_present) else 0.0
 
 
 def _sizes(facts: Facts, columns: tuple[str, ...]) -> str:

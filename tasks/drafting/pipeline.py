@@ -17,6 +17,7 @@ from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
 from tasks.drafting.params_text import check_name_is_free, with_block
 from tasks.drafting.profile import Facts, SourceProfile
+from tasks.drafting.rehearsal import settled
 from tasks.drafting.suite import drafted_suite
 from tasks.errors import UserError
 from tasks.ingestion.description import check_own_names
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 # It becomes the name of folders, DVC stages and MLflow's experiments, and all of these allow it.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+_MOST_REPEATED = 0.5
+_LITTLE_LOST = 0.1
+_MOST_LOST = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +82,16 @@ def init_pipeline(
     except UserError as error:
         raise advised(error) from None
     check_own_names(inspection.facts.profile.columns, location)
-    decisions = decide(inspection, target, pointed.from_names)
+
+    def configured(decisions: Decisions) -> Pipeline:
+        # The text itself is checked, as it will be read: a block that fails would be a fault of ours.
+        text = block_text(_draft(name, pointed, inspection, decisions))
+        return check_pipeline(project.params, name, _parsed(text)[name])
+
+    decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
+    pipeline = configured(decisions)
     text = block_text(_draft(name, pointed, inspection, decisions))
     params = with_block(project.params, name, text)
-    # The text itself is checked, as it will be read: a block that fails would be a fault of ours.
-    pipeline = check_pipeline(project.params, name, _parsed(text)[name])
     written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
     return DraftedPipeline(
         name=name,
@@ -103,11 +114,7 @@ def _check_name(project: Project, name: str) -> None:
 
 
 def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decisions) -> Draft:
-    clean: dict[str, Any] = {}
-    reason = ""
-    # Half of what `clean` lets go by default: one part may lose more than the whole, and the block must go through.
-    if decisions.share_quarantined > 0.1:
-        clean, reason = _clean(decisions.share_quarantined)
+    clean, reason = _clean(decisions.share_repeated, decisions.share_quarantined)
     return Draft(
         name=name,
         summary=_summary(inspection.location, inspection.facts),
@@ -123,16 +130,19 @@ def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decis
     )
 
 
-def _clean(quarantined: float) -> tuple[dict[str, Any], str]:
+def _clean(repeated: float, others: float) -> tuple[dict[str, Any], str]:
     """Rows that repeat are taken out, unless most do: then that is how the data are."""
-    if quarantined > 0.5:
-        return {
-            "duplicates": "keep",
-            "max_quarantined": 0.5,
-        }, f"{share(quarantined, 1)} repeat: that is how these data are"
-    # What is expected, and some room: it is an estimate from a sample.
-    limit = round(min(0.9, 1.2 * quarantined + 0.1), 2)
-    return {"max_quarantined": limit}, f"{share(quarantined, 1)} repeat an earlier row, or have no target"
+    clean: dict[str, Any] = {}
+    reasons = [f"{share(repeated, 1)} of the rows repeat an earlier one"] if repeated else []
+    if repeated > _MOST_REPEATED:
+        clean, repeated, reasons = {"duplicates": "keep"}, 0.0, [f"{reasons[0]}: that is how these data are"]
+    if others:
+        reasons.append(f"{share(others, 1)} have no target, or no value to learn from")
+    # Half of what `clean` lets go by default: one part may lose more than the whole, and the block must go through.
+    if repeated + others > _LITTLE_LOST:
+        # What is expected, and some room: it is an estimate from a sample.
+        clean["max_quarantined"] = round(min(_MOST_LOST, 1.2 * (repeated + others) + 0.1), 2)
+    return clean, "; ".join(reasons) if clean else ""
 
 
 def _summary(location: str, facts: Facts) -> str:

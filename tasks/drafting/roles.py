@@ -20,6 +20,8 @@ FEWEST_ROWS = 20
 """With fewer rows every column looks like an identifier."""
 FEWEST_VALUES = 10
 """A column with fewer values than this in all rows may have none among those to learn from."""
+_FEWEST_WORDS = 5
+"""Words to be expected in two training rows: of fewer, there may by chance be none (exp(-5) is 1 %)."""
 _LONGEST_CODE = 40
 _MOST_REPEATS = 0.01
 """Share of values that may have been entered twice: groups repeat in most rows."""
@@ -33,6 +35,31 @@ def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
         if why:
             findings.append(Finding(kind="identifier", columns=(name,), message=f"{name} {why}.", role="id"))
     return findings
+
+
+def find_wordless(facts: Facts, names: Collection[str]) -> list[Finding]:
+    """Columns of text in which next to no word comes again: there is nothing to learn from their words."""
+    texts = [name for name in names if facts.is_free_text(name)]
+    # Rows that were entered twice do not make a word common.
+    rows = facts.sample.unique(maintain_order=True) if texts else facts.sample
+    return [
+        Finding(
+            kind="identifier",
+            columns=(name,),
+            message=f"{name} is text in which hardly any word comes again, such as {_shown(facts, name)}: left out.",
+            role="id",
+        )
+        for name in texts
+        if _num_learnable(rows[name].drop_nulls()) < _FEWEST_WORDS
+    ]
+
+
+def _num_learnable(texts: pl.Series) -> float:
+    """How many words will stand in two training rows or more, as 7 of 10 rows are such: `min_documents` asks for it."""
+    words = texts.str.to_lowercase().str.extract_all(r"\w\w+").list.unique().explode(empty_as_null=False)
+    num_rows = words.drop_nulls().alias("value").value_counts()["count"].cast(pl.Float64).to_numpy()
+    # One minus the binomial probabilities of none and of one.
+    return float((1 - 0.3**num_rows - num_rows * 0.7 * 0.3 ** (num_rows - 1)).sum())
 
 
 def find_constants(facts: Facts, skip: Collection[str]) -> list[Finding]:

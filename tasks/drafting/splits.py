@@ -56,6 +56,21 @@ def choose_split(facts: Facts, source: Mapping[str, Any], findings: Sequence[Fin
     return _by_hash(rows)
 
 
+def counted_split(choice: SplitChoice, num_rows: int, key: Sequence[str]) -> SplitChoice:
+    """The same with counts of rows in place of shares: no part is empty, and each has its rows of each class."""
+    settings = {"seed": 0, "key": tuple(key)} if choice.kind == "hash" else {}
+    why = f"{choice.reason}; " if choice.reason else ""
+    return SplitChoice(
+        settings={**choice.settings, **_counts(num_rows), **settings},
+        reason=f"{why}so few rows are cut by counts, so that each part has what it needs",
+    )
+
+
+def reseeded(choice: SplitChoice, seed: int) -> SplitChoice:
+    """The same with another seed, which is another cut."""
+    return replace(choice, settings={**choice.settings, "seed": seed})
+
+
 def with_consequences(findings: Iterable[Finding], choice: SplitChoice, facts: Facts) -> list[Finding]:
     """The findings about groups and time, each with what the split makes of it."""
     findings = list(findings)
@@ -92,6 +107,11 @@ def _by_group(facts: Facts, group: str, num_rows: int) -> SplitChoice:
 def _of_group(choice: SplitChoice) -> str:
     if choice.kind == "group":
         return "Rows of one entity stay together in the split, so the scores are those for entities that are new."
+    if choice.kind == "hash":
+        return (
+            "Kept together, they would leave a part without a class, so that the split goes by rows: the scores will "
+            "be too good for entities that are new."
+        )
     return (
         "The data say which rows are for the test: if rows of one entity are on both sides, the scores will be too "
         "good for entities that are new."
@@ -105,6 +125,11 @@ def _of_time(choice: SplitChoice, group: str | None, when: str | None, facts: Fa
         return (
             f"Rows of one {group} stay together, which goes before time: the test is no later than the rest; write "
             "split: {kind: time} if what comes next matters more."
+        )
+    if choice.kind == "hash" and when and not facts.state(when).num_missing:
+        return (
+            "Cut by it, a part would lack a class, so that the split goes by a hash, and tests on rows older than some "
+            "it learnt from: the scores may be too good for tomorrow's."
         )
     if choice.kind == "hash" and when:
         return (

@@ -22,7 +22,7 @@ from tasks.params.augment import Augment
 from tasks.params.normalize import Normalize
 from tasks.params.torch import TorchTrain
 from tasks.params.train import LightgbmTrain, SklearnTrain, Train
-from tasks.paths import Paths
+from tasks.paths import PARTS, Paths
 from tasks.recipe.embedding import WEIGHTS
 from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
@@ -189,10 +189,16 @@ def test_a_served_model_with_a_damaged_network_does_not_start(paths: Paths) -> N
             mlflow.pyfunc.load_model(str(folder))
 
 
-def test_folds_are_embedded_too(paths: Paths) -> None:
-    job = read_job(CONFIGS["sklearn"], paths, read_recipe(paths.recipe), [])
-    folds = (np.arange(job.train.num_rows) // 2 % 2).astype(np.int8)
-    scores = cross_validate(job, folds, lambda one: fit(one, CONFIGS["sklearn"]))
+def test_folds_are_embedded_too(own_copy: Paths) -> None:
+    for fold in map(own_copy.fold, range(2)):
+        write_dataset(fold.cleaned, read_dataset(own_copy.cleaned))
+        for part in PARTS:
+            storage.write_parts(fold.clean(part), storage.read_parts(own_copy.clean(part)))
+    files.write_json(own_copy.folds("clean") / "folds.json", {"num_folds": 2})
+    normalize.run(config(), own_copy)
+    augment.run(Augment(), own_copy)
+    scores = cross_validate(CONFIGS["sklearn"], own_copy, lambda job: fit(job, CONFIGS["sklearn"]))
+    assert scores is not None
     assert scores["num_folds"] == 2
 
 

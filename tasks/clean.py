@@ -8,7 +8,6 @@ from typing import Any
 
 from tasks import files, reports
 from tasks.cleaning.counts import CleaningCounts
-from tasks.cleaning.in_text import Written
 from tasks.cleaning.personal.k_anonymity import k_anonymity
 from tasks.cleaning.personal.look import Watch
 from tasks.cleaning.personal.protection import Guard
@@ -20,6 +19,7 @@ from tasks.cleaning.table_rules import judge
 from tasks.errors import GateError, UserError
 from tasks.params.clean import Clean
 from tasks.paths import FoldPaths, Paths
+from tasks.repair.units import Written
 from tasks.reports import Report
 from tasks.splitting.checks import check_classes, check_fold
 from tasks.splitting.folds import in_each_fold

@@ -9,6 +9,7 @@ from tasks.errors import UserError
 from tasks.ingestion.appended import write_pieces
 from tasks.ingestion.description import describe
 from tasks.ingestion.typed_rows import PlanChanged, Typing, first_plan, plan_of
+from tasks.ingestion.units import with_unit_of_target
 from tasks.parallel import prefetch
 from tasks.params.ingest import Ingest
 from tasks.paths import Paths
@@ -42,6 +43,7 @@ def run(config: Ingest, paths: Paths) -> Report:
 
 def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Dataset:
     """Writes the source's rows as a table of typed columns. Returns its description."""
+    config = with_unit_of_target(config, rows)
     plan = first_plan(config, rows)
     for _ in range(_MOST_PASSES):
         typing = Typing(config=config, rows=rows, plan=plan)

@@ -8,12 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from tasks.cleaning.in_text import Table, Written, find_numbers_in_text
+from tasks.cleaning.in_text import Table, find_numbers_in_text
 from tasks.cleaning.outliers import Bounds, learn_bounds
 from tasks.cleaning.settings import has_setting, of_column, of_type, outlier_settings
 from tasks.columns import column_type
 from tasks.params.clean import Clean, CleanColumn, Generalise
 from tasks.repair.repair import Repair, down_to, repaired
+from tasks.repair.units import Written
 from tasks.tables.dataset import Column, Dataset
 
 

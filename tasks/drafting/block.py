@@ -66,8 +66,10 @@ class Draft:
         # A target is of the type that its task asks for.
         settings: dict[str, dict[str, Any]] = {}
         for name, pin in self.pins.items():
-            if name != self.target.name:
-                settings[name] = dict(pin)
+            is_target = name == self.target.name
+            kept = {key: value for key, value in pin.items() if not (is_target and key in ("type", "format"))}
+            if kept:
+                settings[name] = kept
         for finding in self.findings:
             for name in finding.columns:
                 if finding.role:

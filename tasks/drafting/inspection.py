@@ -16,8 +16,10 @@ from tasks.drafting.missing import describe_tokens, find_tokens
 from tasks.drafting.nearly import likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
 from tasks.errors import UserError
+from tasks.ingestion.units import plain_numbers, settings_of, unit_in
 from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
+from tasks.repair.repair import InText
 from tasks.sources.base import Place, Source
 
 # Most signs for a missing value show by then, and the pass over all rows need not be made again.
@@ -61,12 +63,13 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
     tokens, profiles = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
     if not profiles[0].num_rows:
         raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
+    writing = _target_writing(profiles[0], target)
     # Taking one sign for missing may make a column one of numbers, among which others show.
     for _ in range(_MOST_PASSES):
         tokens = find_tokens(profiles[-1], tokens, is_table)
         block = _with_missing(block, tokens)
         rows = _opened(block, place)
-        profiles.append(profile(rows.parts(), _plan(profiles[-1], tokens, rows)))
+        profiles.append(profile(_written_plainly(rows, writing), _plan(profiles[-1], tokens, rows)))
         if find_tokens(profiles[-1], tokens, is_table) == tokens:
             break
     types = {name: rows.types.get(name) or inferred_type(survey) for name, survey in profiles[-1].surveys.items()}
@@ -79,21 +82,42 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
         side=_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
-        pins=_pins(rows, profiles[-1], types),
+        pins=_pins(rows, profiles[-1], types, writing),
     )
 
 
+def _target_writing(first: SourceProfile, target: str | None) -> Mapping[str, InText]:
+    """How the target writes its numbers, when they have a currency or a unit around them."""
+    if target is None or target not in first.columns:
+        return {}
+    written = unit_in(first.sample[target])
+    return {} if written is None else {target: written}
+
+
+def _written_plainly(rows: Source, writing: Mapping[str, InText]) -> Iterator[pl.DataFrame]:
+    for part in rows.parts():
+        plain = [plain_numbers(part[name], written, rows.numbers) for name, written in writing.items()]
+        yield part.with_columns(plain) if plain else part
+
+
 def _pins(
-    rows: Source, profiled: SourceProfile, types: Mapping[str, ColumnTypeName]
+    rows: Source,
+    profiled: SourceProfile,
+    types: Mapping[str, ColumnTypeName],
+    writing: Mapping[str, InText],
 ) -> Mapping[str, Mapping[str, str]]:
     """What each column was found to be: from then on a cell that does not fit is a bad one, and changes no type."""
-    pins = {}
+    pins: dict[str, Mapping[str, str]] = {}
     for name, kind in types.items():
         survey = profiled.surveys[name]
         # An empty column looks like anything; what the source knows or adds it says anew in every run.
         if survey.num_present and name not in rows.types and name not in rows.id_columns:
             is_written = column_type(kind).dtype.is_temporal() and survey.format is not None
-            pins[name] = {"type": kind, **({"format": str(survey.format)} if is_written else {})}
+            pins[name] = {
+                "type": kind,
+                **({"format": str(survey.format)} if is_written else {}),
+                **(settings_of(writing[name]) if name in writing and survey.is_number else {}),
+            }
     return pins
 
 

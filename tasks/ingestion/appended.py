@@ -20,6 +20,7 @@ from tasks.digests import folder_digest
 from tasks.ingestion.description import describe
 from tasks.ingestion.survey import Survey, merge
 from tasks.ingestion.typed_rows import ColumnReading, Plan, Typing, plan_of, survey_column, without_missing
+from tasks.ingestion.units import with_unit_of_target
 from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
 from tasks.tables import storage
@@ -36,6 +37,7 @@ def write_pieces(
     config: Ingest, rows: Source, pieces: Sequence[Source], digest: str, folder: Path, store: Path
 ) -> Dataset:
     """Writes the rows of all files as one table, every file's in parts of their own. Returns its description."""
+    config = with_unit_of_target(config, rows)
     keeper = _Keeper(config, store, pieces[0].digest())
     surveys = keeper.surveyed(pieces)
     dataset = describe(config, rows, surveys, digest)
@@ -60,7 +62,9 @@ class _Keeper:
             name: (override.missing, override.type, override.format) for name, override in config.columns.items()
         }
         # Separator and header are those of the first file.
-        self._reading = [_code_digest(), source, settings, first]
+        self._reading: list[Any] = [_code_digest(), source, settings, first]
+        if override := config.columns.get(config.target):
+            self._reading += [override.unit, override.decimal, override.thousands]
 
     def surveyed(self, pieces: Sequence[Source]) -> dict[str, Survey]:
         """What all rows are, from the surveys of the files."""

@@ -12,6 +12,7 @@ import polars as pl
 from tasks.columns import column_type
 from tasks.ingestion.description import dialect_of, types_of
 from tasks.ingestion.survey import Survey, merge, survey, survey_and_read
+from tasks.ingestion.units import without_units
 from tasks.parallel import prefetch
 from tasks.params.config import ColumnTypeName
 from tasks.params.ingest import Ingest
@@ -132,14 +133,14 @@ def survey_column(cells: pl.Series, known: Survey | None, config: Ingest, number
 
 
 def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
-    """Cells that stand for a missing value in their column alone, as missing."""
+    """Cells that stand for a missing value in their column alone, as missing; the target without its unit."""
     sentinels = {name: override.missing for name, override in config.columns.items() if override.missing}
     changed = [
         ColumnDialect(missing=missing).without_missing(part[name])
         for name, missing in sentinels.items()
         if name in part.columns
     ]
-    return part.with_columns(changed) if changed else part
+    return without_units(part.with_columns(changed) if changed else part, config)
 
 
 def _reading(name: str, chosen: ColumnTypeName, config: Ingest, rows: Source, column_survey: Survey) -> ColumnReading:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.params.sources import Source
@@ -23,6 +23,24 @@ class ColumnOverride(Config):
     format: str | None = Field(
         None, description="timestamps: how they are written, such as %d/%m/%Y; found out when not given"
     )
+    unit: str | None = Field(
+        None,
+        min_length=1,
+        description="a target of numbers: the currency or unit before or behind them, such as $ or kg; "
+        "found out when task is regression. Of features, clean finds it",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        None, description="with unit: what stands before the fraction; that of the source when not given"
+    )
+    thousands: Literal[",", ".", " ", "'"] | None = Field(
+        None, description="with unit: what stands between groups of three digits; that of the source when not given"
+    )
+
+    @model_validator(mode="after")
+    def _writing_has_a_unit(self) -> ColumnOverride:
+        if self.unit is None and (self.decimal or self.thousands):
+            raise ValueError("decimal and thousands of a column go with its unit; give unit, or give them to source")
+        return self
 
 
 class Ingest(Config):
@@ -41,3 +59,13 @@ class Ingest(Config):
         ge=1,
         description="most rows in one Parquet part; 256 MiB of text or bytes end one too: memory is bounded by a part",
     )
+
+    @model_validator(mode="after")
+    def _units_are_of_the_target(self) -> Ingest:
+        for name, column in self.columns.items():
+            # A feature is served as the source writes it, and what clean learns of that travels with the model.
+            if column.unit and name != self.target:
+                raise ValueError(
+                    f"columns.{name}.unit: for the target alone; take it out, clean finds those of features"
+                )
+        return self

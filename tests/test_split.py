@@ -100,6 +100,22 @@ def test_validation_rows_come_from_train_by_hash_when_none_are_given(tmp_path: P
     assert sides(again) == parts
 
 
+def test_test_rows_come_from_train_when_none_are_given_and_a_share_is(tmp_path: Path) -> None:
+    rows = table(400, ["train", "train", "train", "validation"])
+    paths = prepared(tmp_path, cut(rows, [100]))
+    split.run(GivenSplit(kind="given", column="part", test=0.2), paths)
+    parts = sides(paths)
+    given = {name for name, part in zip(rows["id"], rows["part"], strict=True) if part == "validation"}
+    assert {name for name, part in parts.items() if part == "validation"} == given
+    # A fifth of 300, within four standard deviations.
+    assert 32 < sum(part == "test" for part in parts.values()) < 88
+    # Of rows without any part, both come, and no row has two.
+    alone = prepared(tmp_path / "alone", [table(400, ["train"])])
+    split.run(GivenSplit(kind="given", column="part", validation=0.2, test=0.2), alone)
+    assert all(50 < storage.count_rows(alone.split(part)) < 300 for part in PARTS)
+    assert len(sides(alone)) == 400
+
+
 def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
     rows = table(60, ["train"] * 20 + ["test"] * 20 + ["validation"] * 20)
     paths = prepared(tmp_path, cut(rows, [20, 40]))

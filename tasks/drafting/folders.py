@@ -124,6 +124,20 @@ class Names:
         return tuple(name for name in self.inner if suffix_of(name) in MEDIA_SUFFIXES)
 
     @property
+    def firsts(self) -> frozenset[str]:
+        """The first folder of each path, in small letters, below the folder that an archive was made of."""
+        folders = [PurePosixPath(name).parent.parts for name in self.inner]
+        # A level at a time, while all files lie in one folder.
+        while folders and all(folders) and len({parts[0] for parts in folders}) == 1:
+            folders = [parts[1:] for parts in folders]
+        return frozenset(parts[0].lower() if parts else "" for parts in folders)
+
+    @property
+    def is_in_folders(self) -> bool:
+        """Whether all files lie in subfolders."""
+        return bool(self.inner) and not self.top
+
+    @property
     def num_classes(self) -> int:
         """Subfolders that hold images or recordings, if all of these lie in one."""
         firsts = [PurePosixPath(name).parts for name in self.media]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,8 +24,12 @@ from tasks.drafting.folders import (
 )
 from tasks.errors import UserError
 
-_TRAIN = ("train", "training")
-_TEST = ("test", "testing")
+_PARTS = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""How folders of parts are called, in small letters."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +94,11 @@ def _file(place: Path, root: Path) -> Pointed:
     if IDX_NAME.fullmatch(place.name):
         return _idx(place.parent, place.name, root)
     names = names_in(place)
+    if names.inner and names.firsts <= {name for known in _PARTS.values() for name in known}:
+        raise UserError(
+            f"{place}: holds {' and '.join(sorted(names.firsts))}, which are parts and no classes; "
+            "unpack it, and give the folder"
+        )
     if names.media:
         return _media(names, path)
     # An archive of documents only: with a table among them, they would be its notes.
@@ -103,13 +113,15 @@ def _file(place: Path, root: Path) -> Pointed:
 
 def _folder(place: Path, location: str, root: Path) -> Pointed:
     path = from_root(place, root)
-    parts = {name.lower(): place / name for name in os.listdir(place) if (place / name).is_dir()}  # noqa: PTH208
-    train, test = (next((parts[name] for name in known if name in parts), None) for known in (_TRAIN, _TEST))
     names = names_in(place)
-    # Files beside the two folders are a data set of their own, unless they are pictures.
-    if train and test and (names.media or not names.top):
-        inner = _folder(train, os.fspath(train), root)
-        return Pointed(source=inner.source, test={"test_path": from_root(test, root)}, from_names=inner.from_names)
+    parts = _parts_below(place)
+    # Files beside the folders are a data set of their own, unless they are pictures.
+    if "train" in parts and len(parts) > 1 and (names.media or not names.top):
+        return _of_parts(parts, root)
+    # Unpacking leaves a folder that holds nothing but the data's folder.
+    inner = [child for child in place.iterdir() if not child.name.startswith((".", "_"))]
+    if len(inner) == 1 and inner[0].is_dir() and _parts_below(inner[0]):
+        return _folder(inner[0], os.fspath(inner[0]), root)
     idx = sorted(name for name in names.top if IDX_NAME.fullmatch(name))
     if idx:
         return _idx(place, _train_first(idx)[0], root)
@@ -120,6 +132,29 @@ def _folder(place: Path, location: str, root: Path) -> Pointed:
     if not names.top and all(name.endswith(".txt") for name in names.inner):
         return Pointed(source={"kind": "text", "path": path})
     return _tables(place, location, root)
+
+
+def _parts_below(place: Path) -> dict[str, Path]:
+    """The folders that by their names hold train, validation or test rows."""
+    folders = {name.lower(): place / name for name in os.listdir(place) if (place / name).is_dir()}  # noqa: PTH208
+    return {
+        part: next(folders[name] for name in known if name in folders)
+        for part, known in _PARTS.items()
+        if any(name in folders for name in known)
+    }
+
+
+def _of_parts(parts: Mapping[str, Path], root: Path) -> Pointed:
+    """Parts as the publisher gave them: of classes in folders they are taken, of anything else a test is proposed."""
+    train = _folder(parts["train"], os.fspath(parts["train"]), root)
+    others = {part: folder for part, folder in parts.items() if part != "train"}
+    if train.source["kind"] in ("folder", "text") and not {"labels", "pattern"} & set(train.source):
+        # Files without a class, as in a competition's test, are nothing to judge by.
+        labelled = {part: folder for part, folder in others.items() if names_in(folder).is_in_folders}
+        given = {f"{part}_path": from_root(folder, root) for part, folder in labelled.items()}
+        return Pointed(source={**train.source, **given})
+    test = {"test_path": from_root(others["test"], root)} if "test" in others else {}
+    return Pointed(source=train.source, test=test, from_names=train.from_names)
 
 
 def _tables(place: Path, location: str, root: Path) -> Pointed:

@@ -44,6 +44,9 @@ def choose_split(facts: Facts, source: Mapping[str, Any], findings: Sequence[Fin
     # What the publisher gave apart is the test that others report on.
     if any(key.startswith("test_") for key in source):
         return SplitChoice(settings={"kind": "given", **given})
+    if "validation_path" in source:
+        why = "the data bring rows to validate on, and none to test on: these are drawn from the others"
+        return SplitChoice(settings={"kind": "given", "test": 0.15, "seed": 0, "key": rows.key}, reason=why)
     if column := _with_role(findings, "split"):
         return SplitChoice(settings={"kind": "given", "column": column, **given})
     # Before time: rows of one entity on both sides are a leak, an early test only a weaker one.

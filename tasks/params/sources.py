@@ -92,6 +92,9 @@ class FolderSource(Config):
 
     kind: Literal["folder"]
     path: str = Field(min_length=1, description="the folder, or a .zip of it")
+    validation_path: str | None = Field(
+        None, description="the folder of the files to validate on; wants split.kind given"
+    )
     test_path: str | None = Field(None, description="the folder of the test files; wants split.kind given")
     content: Literal["auto", "image", "audio"] = Field("auto", description="auto: by the files' names")
     labels: str | None = Field(
@@ -118,6 +121,7 @@ class TextSource(Config):
 
     kind: Literal["text"]
     path: str = Field(min_length=1, description="a file, a glob, a folder, or a .zip")
+    validation_path: str | None = Field(None, description="the documents to validate on; wants split.kind given")
     test_path: str | None = Field(None, description="the documents of the test; wants split.kind given")
     document: Literal["auto", "file", "line"] = Field(
         "auto", description="what one row is; auto: a file when subfolders hold the files, else a line"
@@ -200,11 +204,9 @@ def _named_groups(pattern: str) -> Iterable[str]:
 def has_test_files(source: Source) -> bool:
     """Whether the source brings separate files for test or validation, so that split has nothing to draw."""
     match source:
-        case TableSource():
+        case TableSource() | FolderSource() | TextSource():
             return bool(source.test_path or source.validation_path)
         case IdxSource():
             return source.test_images is not None
-        case FolderSource() | TextSource():
-            return source.test_path is not None
         case BuiltinSource() | SqlSource() | UrlSource():
             return False

@@ -121,6 +121,7 @@ class GivenSplit(KeyedSplit):
         description="share of the train rows that goes to validation, by a hash of the key, when the data bring no "
         "such rows",
     )
+    test: Share = Field(0.0, description="share of the train rows that goes to test, likewise")
 
 
 Split = Annotated[HashSplit | GroupSplit | TimeSplit | GivenSplit, Field(discriminator="kind")]

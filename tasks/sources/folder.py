@@ -67,7 +67,7 @@ class Folder(Source):
 
     @property
     def split_column(self) -> str | None:
-        return SPLIT if self._config.test_path else None
+        return SPLIT if self._config.test_path or self._config.validation_path else None
 
     @property
     def id_columns(self) -> tuple[str, ...]:
@@ -93,13 +93,14 @@ class Folder(Source):
 
     def watched(self) -> list[Path]:
         config = self._config
-        given = (config.path, config.test_path, config.labels)
+        given = (config.path, config.validation_path, config.test_path, config.labels)
         return [fixed_part(self._root, location) for location in given if location]
 
     @cached_property
     def _groups(self) -> dict[str, list[Entry]]:
         """The files of each split, without the CSV file of labels when it lies among them."""
-        groups = files_by_split(self._root, self._config.path, self._config.test_path)
+        config = self._config
+        groups = files_by_split(self._root, config.path, config.test_path, config.validation_path)
         kept = {split: [entry for entry in files if not self._is_table(entry)] for split, files in groups.items()}
         if not all(kept.values()):
             raise UserError(f"{self.location}: holds nothing but the labels; put the files there, or correct the path")
@@ -153,8 +154,8 @@ class Folder(Source):
         # Paths start below each folder, so train/1.png and test/1.png are both 1.png.
         if len(names) < len(files):
             raise UserError(
-                f"{self._table.shown}: a file of one name is in both path and test_path, so that a row could mean "
-                "either; rename one of them"
+                f"{self._table.shown}: a file of one name is in two of path, validation_path and test_path, so "
+                "that a row could mean either; rename one of them"
             )
         return table_labels(self._table, names)
 

@@ -48,7 +48,7 @@ class Documents(Source):
 
     @property
     def split_column(self) -> str | None:
-        return SPLIT if self._config.test_path else None
+        return SPLIT if self._config.test_path or self._config.validation_path else None
 
     @property
     def id_columns(self) -> tuple[str, ...]:
@@ -69,12 +69,13 @@ class Documents(Source):
         return digest_entries(self._groups)
 
     def watched(self) -> list[Path]:
-        given = (self._config.path, self._config.test_path)
+        given = (self._config.path, self._config.validation_path, self._config.test_path)
         return [fixed_part(self._root, location) for location in given if location]
 
     @cached_property
     def _groups(self) -> dict[str, list[Entry]]:
-        return files_by_split(self._root, self._config.path, self._config.test_path)
+        config = self._config
+        return files_by_split(self._root, config.path, config.test_path, config.validation_path)
 
     @cached_property
     def _in_folders(self) -> bool:

@@ -41,17 +41,25 @@ def files_below(root: Path, location: str) -> list[Entry]:
     return _each_once(sorted(listed, key=lambda entry: entry.name))
 
 
-def files_by_split(root: Path, path: str, test_path: str | None) -> dict[str, list[Entry]]:
-    """The files of train, and those of test when they come by themselves. Raises UserError for a file in both."""
-    groups = {"train": files_below(root, path)}
-    if test_path:
-        groups["test"] = files_below(root, test_path)
-        # By where links lead: a file may go by two names.
-        train = {entry.plain.resolve() for entry in groups["train"] if entry.plain}
-        for entry in groups["test"]:
-            if entry.plain and entry.plain.resolve() in train:
+def files_by_split(
+    root: Path, path: str, test_path: str | None, validation_path: str | None = None
+) -> dict[str, list[Entry]]:
+    """The files of train, and those of validation and test when they come by themselves.
+
+    Raises UserError for a file in two of them.
+    """
+    given = {"train": path, "validation": validation_path, "test": test_path}
+    groups = {split: files_below(root, location) for split, location in given.items() if location}
+    # By where links lead: a file may go by two names.
+    known: dict[Path, str] = {}
+    for split, files in groups.items():
+        setting = "path" if split == "train" else f"{split}_path"
+        for entry in files:
+            place = entry.plain.resolve() if entry.plain else None
+            other = known.setdefault(place, setting) if place else setting
+            if other != setting:
                 raise UserError(
-                    f"{entry.shown}: lies in path and in test_path, so that it would be trained and tested on; "
+                    f"{entry.shown}: lies in {other} and in {setting}, so that it would be learnt from and judged by; "
                     "give folders of which neither holds the other"
                 )
     return groups

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
-import numpy as np
 import polars as pl
 
 from tasks.errors import UserError
@@ -26,26 +26,35 @@ _SPELLINGS: dict[str, Part] = {
 
 
 def by_given(config: GivenSplit, dataset: Dataset, key: Key, read: Read) -> Assign:
-    """Each row's part as the column says; where it names no validation rows, a share of the train rows, by their key.
+    """Each row's part as the column says; parts that it never names get a share of the train rows, by their key.
 
     Raises UserError when the column is missing or a feature, or a value names no part.
     """
     column = split_column(config.column, "split", dataset)
     refuse_feature(column, "split")
-    # One at a time: reading ends with the first part that names validation rows.
-    given = (_parts_named(rows[column.name]) for rows in read([column.name]))
-    if any((parts == "validation").any() for parts in given) or not config.validation:
-        return lambda rows: _parts_named(rows[column.name])
-    return partial(_carved, config, key)
+    named: set[str] = set()
+    # One at a time: reading ends when all parts are named.
+    for rows in read([column.name]):
+        named.update(_parts_named(rows[column.name]).unique())
+        if {"validation", "test"} <= named:
+            break
+    shares: dict[Part, float] = {"validation": config.validation, "test": config.test}
+    absent = {part: share for part, share in shares.items() if share and part not in named}
+    return partial(_carved, config, key, absent) if absent else lambda rows: _parts_named(rows[column.name])
 
 
-def _carved(config: GivenSplit, key: Key, rows: pl.DataFrame) -> pl.Series:
-    """Parts as given, with that share of the train rows for validation."""
+def _carved(config: GivenSplit, key: Key, shares: Mapping[Part, float], rows: pl.DataFrame) -> pl.Series:
+    """Parts as given, with those shares of the train rows for parts that the data do not name."""
     parts = _parts_named(rows[config.column])
     places = key.positions(rows, str(config.seed))
-    # Test rows are never touched: the source has said which ones they are.
-    moves = (parts == "train") & pl.Series(np.less(places, config.validation))
-    return parts.zip_with(~moves, pl.repeat("validation", rows.height, eager=True))
+    # Rows of the other parts are never touched: the source has said which ones they are.
+    is_train = parts == "train"
+    start = 0.0
+    for part, share in shares.items():
+        moves = is_train & pl.Series((places >= start) & (places < start + share))
+        parts = parts.zip_with(~moves, pl.repeat(part, rows.height, eager=True))
+        start += share
+    return parts
 
 
 def _parts_named(values: pl.Series) -> pl.Series:

@@ -94,11 +94,36 @@ def test_images_in_subfolders_are_classes(tmp_path: Path) -> None:
     assert block(tmp_path, folder) == {"kind": "folder", "path": str(folder)}
 
 
-def test_train_and_test_folders_are_not_classes(tmp_path: Path) -> None:
-    names = [f"{part}/{kind}/1.png" for part in ("train", "test") for kind in ("cat", "dog")]
-    pointed = point(str(write(tmp_path / "pets", **dict.fromkeys(names, PICTURE))), tmp_path)
-    assert pointed.source == {"kind": "folder", "path": str(tmp_path / "pets/train")}
-    assert pointed.test == {"test_path": str(tmp_path / "pets/test")}
+@pytest.mark.parametrize("parts", [("train", "val"), ("train", "test", "valid"), ("Training", "validation", "TEST")])
+@pytest.mark.parametrize("wrapper", ["pets", "pets/hymenoptera_data"])
+def test_folders_of_parts_are_parts_and_no_classes(tmp_path: Path, parts: tuple[str, ...], wrapper: str) -> None:
+    files = [f"{wrapper}/{part}/{kind}/1.png" for part in parts for kind in ("cat", "dog")]
+    write(tmp_path, **dict.fromkeys(files, PICTURE))
+    keys = {"tr": "path", "va": "validation_path", "te": "test_path"}
+    paths = {keys[part[:2].lower()]: str(tmp_path / wrapper / part) for part in parts}
+    assert block(tmp_path, tmp_path / "pets") == {"kind": "folder", **paths}
+
+
+def test_a_test_without_classes_is_left_out(tmp_path: Path) -> None:
+    files = [*(f"pets/train/{kind}/1.png" for kind in ("cat", "dog")), "pets/test/1.png", "pets/test/2.png"]
+    write(tmp_path, **dict.fromkeys(files, PICTURE))
+    assert block(tmp_path, tmp_path / "pets") == {"kind": "folder", "path": str(tmp_path / "pets/train")}
+
+
+def test_documents_in_folders_of_parts(tmp_path: Path) -> None:
+    files = [f"mails/{part}/{kind}/1.txt" for part in ("train", "test") for kind in ("ham", "spam")]
+    write(tmp_path, **dict.fromkeys(files, PROSE))
+    mails = tmp_path / "mails"
+    assert block(tmp_path, mails) == {"kind": "text", "path": str(mails / "train"), "test_path": str(mails / "test")}
+
+
+@pytest.mark.parametrize("wrapper", ["", "pets/"])
+def test_an_archive_of_parts_is_not_taken_for_classes(tmp_path: Path, wrapper: str) -> None:
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for name in ("train/cat", "train/dog", "val/cat", "val/dog"):
+            archive.writestr(f"{wrapper}{name}/1.png", PICTURE)
+    with pytest.raises(UserError, match="holds train and val, which are parts and no classes; unpack it"):
+        block(tmp_path, tmp_path / "pets.zip")
 
 
 def test_images_beside_a_table_of_labels(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from tasks.tables.dataset import Dataset, read_dataset
 from tasks.validation.expectations import read_suite
 from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers, project_in
 from tests.shared_data import shared
+from tests.small_tables import image
 from tests.web import serving
 
 
@@ -141,6 +142,30 @@ def test_test_rows_of_their_own_make_a_given_split(tmp_path: Path) -> None:
     init(tmp_path, noise(), test=str(tmp_path / "later.csv"), dry_run=False)
     assert "split: {kind: given, validation: 0.15, seed: 0, key: [" in (tmp_path / "params.yaml").read_text()
     assert ingested(Project(root=tmp_path)).num_rows == 2 * NUM_ROWS
+
+
+def test_folders_of_parts_above_the_classes_are_given_parts(tmp_path: Path) -> None:
+    for part, num_images in (("train", 40), ("val", 6)):
+        for shade, kind in enumerate(("cat", "dog")):
+            folder = tmp_path / "pets" / part / kind
+            folder.mkdir(parents=True)
+            for number in range(num_images):
+                content = image([[shade * 200, number], [number, shade]])
+                (folder / f"{number}.png").write_bytes(content)
+    project = project_in(tmp_path)
+    init_pipeline(project, "mine", str(tmp_path / "pets"))
+    dataset = ingested(project)
+    roles = {column.name: column.role for column in dataset.columns}
+    assert (dataset.target.name, dataset.task, roles["split"]) == ("label", "binary", "split")
+    rows = pl.read_parquet(tmp_path / "data/mine/raw/*.parquet")
+    assert rows.group_by("split", "label").len().sort("split", "label").rows() == [
+        ("train", "cat", 40),
+        ("train", "dog", 40),
+        ("validation", "cat", 6),
+        ("validation", "dog", 6),
+    ]
+    pipeline = load_pipeline(project.params, "mine")
+    assert pipeline.split.model_dump()["test"] == 0.15
 
 
 @pytest.mark.parametrize("name", ["Mine", "my pipe", "-a", "", "a" * 65])

@@ -145,6 +145,10 @@ def test_a_folder_of_test_files_makes_a_split(tmp_path: Path) -> None:
     rows = source(tmp_path, test_path="later")
     assert (rows.split_column, rows.types["split"]) == ("split", "category")
     assert "photos/a/1.png: lies in path and in test_path" in refused(tmp_path, test_path="photos/a")
+    assert read(tmp_path, validation_path="later")["split"].to_list() == ["train"] * 4 + ["validation"]
+    assert "later/a/new.png: lies in validation_path and in test_path" in refused(
+        tmp_path, validation_path="later", test_path="later"
+    )
 
 
 def test_refuses_files_that_it_cannot_place(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from tasks.params.config import Role
 
 # In the order of weight, which `by_weight` takes from here; notes come last.
 Kind = Literal[
-    "too_few_rows", "encoding", "leak", "one_hot_label", "group", "time", "few_in_class", "duplicates", "imbalance",
-    "no_header", "title", "second_header", "nearly_numbers", "nearly_dates", "spellings", "ambiguous_dates",
-    "sentinel", "mostly_empty", "capped", "heavy_tail", "near_constant", "sensitive",
+    "too_few_rows", "encoding", "leak", "one_hot_label", "rounded", "group", "time", "few_in_class", "duplicates",
+    "imbalance", "no_header", "title", "second_header", "nearly_numbers", "nearly_dates", "spellings",
+    "ambiguous_dates", "sentinel", "mostly_empty", "capped", "heavy_tail", "near_constant", "sensitive",
     "missing", "identifier", "constant", "codes", "pattern", "given_split",
 ]  # fmt: skip
 _NOTES: frozenset[Kind] = frozenset({"missing", "identifier", "constant", "codes", "pattern", "given_split"})

@@ -137,8 +137,8 @@ def _about_cells(
         findings.append(Finding(kind="no_header", columns=(), message=message))
     if num_above := _content(block).get("skip_lines"):
         message = (
-            f"the first {num_above} lines stand above the names of the columns, as a title does, and are no rows; "
-            "if they are, write skip_lines: 0 (`init --set skip_lines=0`)."
+            f"{num_above} line{'s' * (num_above > 1)} above the names of the columns, taken for a title, "
+            f"make{'s' * (num_above == 1)} no rows; if they should, write skip_lines: 0 (`init --set skip_lines=0`)."
         )
         findings.append(Finding(kind="title", columns=(), message=message))
     for name, kind in types.items():

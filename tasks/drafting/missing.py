@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,8 +23,8 @@ _NONE_AMONG_NUMBERS = frozenset(_NONE.split()) | {"", "not available", "not appl
 _NONE_ANYWHERE = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "NaN", "nan")
 """What hardly ever means anything else, among words too. `None` and `-` do: an answer, a range, a bill of nothing."""
 
-_SENTINELS = re.compile(r"-1|-?(9{2,}|[12]00|88+|77+)|-9")
-"""Whole numbers that people write where there is none."""
+_SENTINELS = re.compile(r"-1|-?(9{2,}|[12]00|88+|77+)|-9|-?(9{2,}\.9+|8{2,}\.8+|7{2,}\.7+)")
+"""Numbers that people write where there is none."""
 
 
 def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens:
@@ -129,26 +130,43 @@ def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> 
 
 
 def _sentinel(facts: Facts, name: str) -> Finding | None:
+    values = facts.present(name)
+    counted = _numbers_like_signs(facts, name)
+    # All of them aside: of -999 and -888, each would else hide how far the other is from the values.
+    others = values.filter(~values.is_in(list(counted)))
+    # A sign comes again; a single -999 is an outlier for `clean` to judge. With next to nothing else in the column
+    # there is no distance to judge by.
+    signs = {
+        value: num_rows
+        for value, num_rows in counted.items()
+        if num_rows >= max(3, facts.num_rows // 10_000) and others.len() >= num_rows / 50 and _is_far(value, others)
+    }
+    if not signs:
+        return None
+    counts = " and ".join(f"{plain(value)} in {num_rows:,} rows" for value, num_rows in signs.items())
+    what = "a sign for a missing value, or a cap?" if len(signs) == 1 else "signs for missing values, or caps?"
+    return Finding(
+        kind="sentinel",
+        columns=(name,),
+        message=f"{name} is {counts}, far from all other values ({_span(others)}): {what}",
+        proposal=f"missing: [{', '.join(json.dumps(_written(facts, name, value)) for value in signs)}]",
+    )
+
+
+def _numbers_like_signs(facts: Facts, name: str) -> dict[float, int]:
+    """The numbers of the column that are written as such signs are, each with its rows; the least first."""
     extremes, values = facts.state(name).extremes, facts.present(name)
-    for value, num_rows in ((extremes.low, extremes.num_low), (extremes.high, extremes.num_high)):
-        # A sign comes again; a single -999 is an outlier for `clean` to judge.
-        if num_rows < max(3, facts.num_rows // 10_000) or not _SENTINELS.fullmatch(f"{value:.0f}") or value % 1:
-            continue
-        others = values.filter(values != value)
-        # With next to nothing else in the column there is no distance to judge by.
-        if others.len() >= num_rows / 50 and _is_far(value, others):
-            return Finding(
-                kind="sentinel",
-                columns=(name,),
-                message=f"{name} is {plain(value)} in {num_rows:,} rows, far from all other values "
-                f"({_span(others)}): a sign for a missing value, or a cap?",
-                proposal=f'missing: ["{_written(facts, name, value)}"]',
-            )
-    return None
+    exact = {extremes.low: extremes.num_low, extremes.high: extremes.num_high}
+    # Extremes are counted in all rows, what stands between them in the sample.
+    sampled = dict(zip(values.unique(maintain_order=True).to_list(), values.unique_counts().to_list(), strict=True))
+    like = {value for value in (*sampled, *exact) if _SENTINELS.fullmatch(f"{value:.10g}")}
+    return {value: exact.get(value) or facts.estimate(sampled[value]) for value in sorted(like)}
 
 
 def _is_far(value: float, others: pl.Series) -> bool:
     """Beyond all others by as much as nearly all of those are apart."""
+    if _float(others.min()) <= value <= _float(others.max()):
+        return False
     low, high = _quantile(others, 0.01), _quantile(others, 0.99)
     nearest = _float(others.min() if value < low else others.max())
     # Next to counts from 0 it is not far away: there it must be the only one below 0, and the others must spread.

@@ -32,6 +32,8 @@ _FEW_ENTITIES = 20
 """From as many on, a word that repeats is rather a name than a kind."""
 _EPOCH = (6e8, 2.5e9)
 """Seconds since 1970 from 1989 to 2049."""
+_ROUNDED = r"^[0-9](\.[0-9]+)?[eE]\+?1[1-9]$"
+"""From twelve digits on, more than are shown."""
 _SEXES = (("male", "female"), ("m", "f"), ("man", "woman"), ("men", "women"))
 # A few late entries do not unmake a log.
 _IN_ORDER = 0.98
@@ -67,14 +69,31 @@ def find_entities(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """The column that says whose row it is, when most have several: one, the likeliest, gets the role group."""
     named = [name for name in facts.names if name not in skip and _is_entity(facts, name)]
     coded = [name for name in facts.names if name not in skip and name not in named and _is_repeated_id(facts, name)]
+    rounded = [name for name in (*named, *coded) if _is_rounded(facts, name)]
+    named, coded = ([name for name in names if name not in rounded] for names in (named, coded))
+    warnings = [_rounded_ids(facts, name) for name in rounded]
     candidates = named or coded
     if not candidates:
-        return []
+        return warnings
     # A named entity is taken as it comes; of mere codes the finest groups keep the most rows apart.
     best = max(candidates, key=lambda name: facts.state(name).num_distinct) if not named else candidates[0]
     if _may_be_kinds(facts, best):
-        return [_doubtful_group(facts, best)]
-    return [group_finding(facts, best, [name for name in (*named, *coded) if name != best])]
+        return [*warnings, _doubtful_group(facts, best)]
+    return [*warnings, group_finding(facts, best, [name for name in (*named, *coded) if name != best])]
+
+
+def _is_rounded(facts: Facts, name: str) -> bool:
+    """Whether these are long numbers as a spreadsheet shows them, 5.70306E+17, and saves them in a CSV."""
+    written = facts.profile.sample[name].drop_nulls()
+    return written.dtype == pl.String and bool(written.str.contains(_ROUNDED).all())
+
+
+def _rounded_ids(facts: Facts, name: str) -> Finding:
+    message = (
+        f"{name} holds numbers such as {facts.profile.sample[name].drop_nulls()[0]}: a spreadsheet has rounded them, "
+        "and different ones look alike, so that it is left out. Export the column as text to have whole ones."
+    )
+    return Finding(kind="rounded", columns=(name,), message=message, role="id")
 
 
 def group_finding(facts: Facts, name: str, others: Collection[str] = ()) -> Finding:

@@ -142,7 +142,7 @@ def _with_batch(batch: ColumnBatch) -> ColumnSummary:
 
 
 def _with_times(before: Times | None, values: pl.Series | None, written: str | None) -> Times | None:
-    """Read in another format than before, earlier ones no longer count: whoever needs them has to read all again."""
+    """Read in another format than before, earlier ones were read wrongly: whoever needs them has to read all again."""
     if values is None or values.dtype not in (pl.Date, pl.Datetime) or values.null_count() == len(values):
         return before
     times = in_utc(values)

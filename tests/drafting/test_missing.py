@@ -72,3 +72,27 @@ def test_a_number_far_from_all_others_is_proposed_and_not_assumed(tmp_path: Path
 def test_a_number_beside_the_others_is_none(tmp_path: Path, value: int) -> None:
     width = [value if number % 20 == 0 else number % 101 - 5 for number in range(NUM_ROWS)]
     assert not of_kind(init(tmp_path, noise().with_columns(pl.Series("width", width))), "sentinel")
+
+
+@pytest.mark.parametrize("value", ["-999.9", "-99.99", "9999.9", "-888.8"])
+def test_signs_may_have_fractions(tmp_path: Path, value: str) -> None:
+    width = [value if number % 20 == 0 else f"{10 + number % 40}.5" for number in range(NUM_ROWS)]
+    draft = init(tmp_path, noise().with_columns(pl.Series("width", width)))
+    assert f'width: {{type: number}} # or {{type: number, missing: ["{value}"]}}' in draft.block
+
+
+def test_several_signs_of_a_column_are_told_together(tmp_path: Path) -> None:
+    signs = {0: "-999", 1: "-888.8", 2: "9999"}
+    width = [signs.get(number % 20, f"{10 + number % 40}.5") for number in range(NUM_ROWS)]
+    draft = init(tmp_path, noise().with_columns(pl.Series("width", width)))
+    [sentinel] = of_kind(draft, "sentinel")
+    assert sentinel.message.startswith(
+        "width is -999 in 30 rows and -888.8 in 30 rows and 9999 in 30 rows, far from all"
+    )
+    assert sentinel.proposal == 'missing: ["-999", "-888.8", "9999"]'
+
+
+@pytest.mark.parametrize("values", [[99.0, 100.0, 88.0], [-9.0, -8.0, 1.0], [100.0, 200.0, 300.0]])
+def test_numbers_among_their_like_are_no_signs(tmp_path: Path, values: list[float]) -> None:
+    width = [values[number % 3] + (number % 7) * 10 for number in range(NUM_ROWS)]
+    assert not of_kind(init(tmp_path, noise().with_columns(pl.Series("width", width))), "sentinel")

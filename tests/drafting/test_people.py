@@ -111,3 +111,18 @@ def test_numbered_devices_and_many_names_are_groups(tmp_path: Path, names: list[
     devices = pl.Series("device", [names[number % len(names)] for number in NUMBERS])
     draft = init(tmp_path, noise().insert_column(0, devices))
     assert draft.decisions.role("device") == "group"
+
+
+def test_ids_that_a_spreadsheet_has_rounded_are_no_group(tmp_path: Path) -> None:
+    users = pl.Series("user_id", [f"5.7030{number % 30:02d}E+17" for number in NUMBERS])
+    draft = init(tmp_path, noise().insert_column(0, users))
+    assert not of_kind(draft, "group")
+    assert columns_of_kind(draft, "rounded") == ["user_id"]
+    assert "user_id" not in draft.decisions.features
+    # Nor the key that tells rows apart.
+    assert draft.decisions.split.settings["key"] == ("width", "height", "shape", "outcome")
+
+
+def test_large_amounts_stay_features(tmp_path: Path) -> None:
+    mass = pl.Series("mass", [f"{1 + number % 9}.5E+{12 + number % 7}" for number in NUMBERS])
+    assert "mass" in init(tmp_path, noise().insert_column(0, mass)).decisions.features

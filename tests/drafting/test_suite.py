@@ -40,6 +40,14 @@ def suites(root: Path, source: Path) -> tuple[dict, dict]:
     return written, json.loads(json.dumps(suite_of_source(project, "mine", config)))
 
 
+def test_days_that_turn_out_to_be_months_in_a_later_file_are_read_again(tmp_path: Path) -> None:
+    (tmp_path / "days").mkdir()
+    (tmp_path / "days" / "a.csv").write_text(table("day,y", lambda n: f"{n % 12 + 1}/{n % 12 + 1}/2024,{n % 2}"))
+    (tmp_path / "days" / "b.csv").write_text("day,y\n1/31/2024,1\n")
+    written, from_rows = suites(tmp_path, tmp_path / "days")
+    assert written == from_rows
+
+
 @pytest.mark.parametrize("content", TABLES.values(), ids=TABLES.keys())
 def test_the_suite_is_the_one_that_the_rows_lead_to(tmp_path: Path, content: str) -> None:
     (tmp_path / "data.csv").write_text(content)

@@ -114,3 +114,9 @@ def test_a_first_row_that_lacks_cells_is_no_title(tmp_path: Path) -> None:
 def test_blanks_separate_when_nothing_else_does(tmp_path: Path) -> None:
     assert settings(tmp_path, "A11 6 A34 1\nA12 48 A32 2\nA14 12 A34 1\n")["separator"] == " "
     assert settings(tmp_path, "Ann Bo\nCy Dee\n")["separator"] == ","
+
+
+def test_a_line_that_lacks_the_other_of_two_cells_is_a_title(tmp_path: Path) -> None:
+    rows = "".join(f"#tag {number},{'ab'[number % 2]}\n" for number in range(30))
+    assert settings(tmp_path, f"#my notes\ntext,label\n{rows}")["skip_lines"] == 1
+    assert "skip_lines" not in settings(tmp_path, f"only text,\ntext,label\n{rows}")

@@ -11,6 +11,7 @@ MARK = "\ufeff"
 
 _DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _MARKED_LINE = b"\n" + codecs.BOM_UTF8
+_CUT_MARKS = (codecs.BOM_UTF8[:2], codecs.BOM_UTF8[:1])
 
 
 def declared_separator(line: str) -> str | None:
@@ -21,21 +22,23 @@ def declared_separator(line: str) -> str | None:
 
 def without_marks(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """UTF-8 without the byte order marks that stand where a line begins."""
-    # A line feed before the first byte makes the start of the text one more start of a line.
-    rest, is_first = b"\n", True
+    rest, is_line_start = b"", True
     for block in blocks:
         joined = rest + block
         # Two in a row come from a joined file that was saved with a mark again.
+        while is_line_start and joined.startswith(codecs.BOM_UTF8):
+            joined = joined.removeprefix(codecs.BOM_UTF8)
         while _MARKED_LINE in joined:
             joined = joined.replace(_MARKED_LINE, b"\n")
         # A mark may be cut by the end of a block: what could be its beginning goes to the next one.
-        num_cut = next((length for length in (3, 2, 1) if joined.endswith(_MARKED_LINE[:length])), 0)
-        rest = joined[len(joined) - num_cut :]
-        joined = joined[: len(joined) - num_cut]
+        cut = next((part for part in _CUT_MARKS if joined.endswith(b"\n" + part)), b"")
+        if is_line_start and joined in _CUT_MARKS:
+            cut = joined
+        rest, joined = cut, joined.removesuffix(cut)
         if joined:
-            yield joined[is_first:]
-            is_first = False
-    yield rest[is_first:]
+            yield joined
+            is_line_start = joined.endswith(b"\n")
+    yield rest
 
 
 def with_blank_lines(blocks: Iterable[bytes], num_lines: int) -> Iterator[bytes]:

@@ -27,8 +27,9 @@ def lines_above_header(rows: Sequence[NumberedRow]) -> int:
     width = widths.most_common(1)[0][0] if widths else 0
     most_thin = max(1, int(_THIN * width))
     place = next((place for place, row in enumerate(rows[:_MOST_LINES]) if num_filled(row.cells) > most_thin), 0)
-    # Two columns are too few to tell a title from a row that lacks a cell.
-    if not place or width < 3:
+    # Two columns are too few to tell a title from a row of an empty cell; a line without the other cell is no row.
+    is_short = all(len(row.cells) < width for row in rows[:place])
+    if not place or (width < 3 and not is_short):
         return 0
     below = [row.cells for row in rows[place:]]
     header = [cell.strip() for cell in below[0] if cell.strip()]

@@ -15,3 +15,11 @@ def shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"needs ../shared/data/{name}, real data that do not come with the repository")
     return path
+
+
+def case(name: str) -> Path:
+    """A small made-up file of ../shared/cases that was read wrongly once; skips the test when it is not there."""
+    path = REPOSITORY.parent / "shared" / "cases" / name
+    if not path.exists():
+        pytest.skip(f"needs ../shared/cases/{name}, which does not come with the repository")
+    return path

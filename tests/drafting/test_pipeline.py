@@ -18,7 +18,7 @@ from tasks.paths import Project
 from tasks.tables.dataset import Dataset, read_dataset
 from tasks.validation.expectations import read_suite
 from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers, project_in
-from tests.shared_data import shared
+from tests.shared_data import case, shared
 from tests.small_tables import image
 from tests.web import serving
 
@@ -284,3 +284,29 @@ def test_an_encoding_that_is_guessed_is_said_with_words(tmp_path: Path) -> None:
         in finding.message
     )
     assert finding.is_warning
+
+
+@pytest.mark.parametrize(
+    ("file", "target", "task", "types"),
+    [
+        ("orders.csv", "side", "binary", {"order_id": "category"}),
+        ("sep.csv", "Storniert", "binary", {"Umsatz €": "number", "Temperatur": "number"}),
+        ("listings.csv", "price", "regression", {"price": "number", "id": "category"}),
+        ("years.csv", "group", "binary", {"2019": "number", "2020": "number"}),
+        ("header-nan.csv", "event", "binary", {"nan": "number"}),
+        ("header-one-two.csv", "event", "binary", {"1_2": "number"}),
+        ("county.csv", "Metro", "binary", {"Employees": "number", "Payroll ($1,000)": "number"}),
+        ("durations.parquet", "y", "binary", {"dur": "number", "u64": "category", "amount": "number"}),
+    ],
+)
+def test_tables_that_were_read_wrongly_are_read_rightly(
+    tmp_path: Path, file: str, target: str, task: str, types: dict[str, str]
+) -> None:
+    project = project_in(tmp_path)
+    init_pipeline(project, "mine", str(case(file)), target)
+    dataset = ingested(project)
+    assert (dataset.target.name, dataset.task) == (target, task)
+    assert {column.name: column.type for column in dataset.columns if column.name in types} == types
+    if file == "orders.csv":
+        written = pl.read_csv(case(file), infer_schema=False)["order_id"]
+        assert pl.read_parquet(tmp_path / "data/mine/raw/*.parquet")["order_id"].to_list() == written.to_list()

@@ -236,7 +236,9 @@ def _remarks(facts: Facts, target: TargetGuess, features: list[str], findings: l
     unused = [name for name in facts.names if name not in features]
     but_target = [name for name in unused if name != target.name]
     identifiers = tuple(name for finding in findings if finding.kind == "identifier" for name in finding.columns)
-    sentinels = [finding for finding in find_sentinels(facts, target.name) if finding.columns[0] in features]
+    # A model would learn a sign in the target as an amount, and score well on it.
+    asked = {*features, target.name}
+    sentinels = [finding for finding in find_sentinels(facts, target.name) if finding.columns[0] in asked]
     doubtful = {name for finding in sentinels for name in finding.columns}
     remarks = [
         *labels.find_too_few_rows(facts),

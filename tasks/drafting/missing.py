@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tasks.drafting.column_statistics import ColumnStatistics
-from tasks.drafting.findings import Finding, listed, plain
+from tasks.drafting.findings import Finding, listed, plain, share
 from tasks.drafting.nearly import Strays, describe_strays, first_places, stray_cells
 from tasks.drafting.profile import Facts, SourceProfile, Tokens
 from tasks.sources.base import Source
@@ -23,8 +23,8 @@ _NONE_AMONG_NUMBERS = frozenset(_NONE.split()) | {"", "not available", "not appl
 _NONE_ANYWHERE = ("?", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "NaN", "nan")
 """What hardly ever means anything else, among words too. `None` and `-` do: an answer, a range, a bill of nothing."""
 
-_SENTINELS = re.compile(r"-1|-?(9{2,}|[12]00|88+|77+)|-9|-?(9{2,}\.9+|8{2,}\.8+|7{2,}\.7+)")
-"""Numbers that people write where there is none."""
+_SENTINELS = re.compile(r"-1|-?(9{2,}(\.9+)?|[12]00|88+(\.8+)?|77+(\.7+)?)|-9(\.9+)?")
+"""Numbers that people write where there is none, -200 and -999.9 among them."""
 
 
 def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens:
@@ -79,12 +79,12 @@ def _strays(cells: Mapping[str, Sequence[str]], passes: Sequence[SourceProfile],
     return describe_strays(strays)
 
 
-def find_sentinels(facts: Facts, target: str | None = None) -> list[Finding]:
+def find_sentinels(facts: Facts, target: str) -> list[Finding]:
     """Numbers far from all others, repeated, that look like a sign for "none": proposed, for a person to decide."""
     findings = (
-        _sentinel(facts, name)
+        _sentinel(facts, name, is_target=name == target)
         for name in facts.names
-        if name != target and facts.is_number(name) and facts.state(name).num_present
+        if facts.is_number(name) and facts.state(name).num_present
     )
     return [finding for finding in findings if finding]
 
@@ -129,7 +129,7 @@ def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> 
     return Finding(kind="missing", columns=tuple(counts), message=message, missing=missing)
 
 
-def _sentinel(facts: Facts, name: str) -> Finding | None:
+def _sentinel(facts: Facts, name: str, *, is_target: bool) -> Finding | None:
     values = facts.present(name)
     counted = _numbers_like_signs(facts, name)
     # All of them aside: of -999 and -888, each would else hide how far the other is from the values.
@@ -143,14 +143,23 @@ def _sentinel(facts: Facts, name: str) -> Finding | None:
     }
     if not signs:
         return None
-    counts = " and ".join(f"{plain(value)} in {num_rows:,} rows" for value, num_rows in signs.items())
+    counts = " and ".join(
+        f"{plain(value)} in {num_rows:,} rows ({share(num_rows, facts.num_rows)})" for value, num_rows in signs.items()
+    )
     what = "a sign for a missing value, or a cap?" if len(signs) == 1 else "signs for missing values, or caps?"
     return Finding(
         kind="sentinel",
         columns=(name,),
-        message=f"{name} is {counts}, far from all other values ({_span(others)}): {what}",
+        message=f"{name} is {counts}, far from all other values ({_span(others)}): {what}"
+        f"{_without_target(sum(signs.values()), facts.num_rows) if is_target else ''}",
         proposal=f"missing: [{', '.join(json.dumps(_written(facts, name, value)) for value in signs)}]",
     )
+
+
+def _without_target(num_missing: int, num_rows: int) -> str:
+    # A quarter more than these: a part may lose more than the whole, and other rules take some.
+    limit = round(min(0.99, 1.25 * num_missing / num_rows + 0.1), 2)
+    return f" Rows of it then go as rows without a target: allow for them by clean: {{max_quarantined: {limit}}}."
 
 
 def _numbers_like_signs(facts: Facts, name: str) -> dict[float, int]:

@@ -68,6 +68,25 @@ def test_a_number_far_from_all_others_is_proposed_and_not_assumed(tmp_path: Path
     assert "missing" not in YAML(typ="safe").load(draft.block)["mine"]["ingest"]["columns"]["width"]
 
 
+@pytest.mark.parametrize("value", ["-999.9", "-99.99", "9999.9", "-9.9"])
+def test_a_sentinel_may_have_fractions(tmp_path: Path, value: str) -> None:
+    # Between 0 and 2, so that all of them are far away.
+    width = [value if number % 20 == 0 else f"{number % 20 / 10}" for number in range(NUM_ROWS)]
+    draft = init(tmp_path, noise().with_columns(pl.Series("width", width)), target="outcome")
+    assert columns_of_kind(draft, "sentinel") == ["width"]
+    assert f'missing: ["{value}"]' in draft.block
+
+
+def test_a_sentinel_in_the_target_is_told_with_its_share(tmp_path: Path) -> None:
+    level = [-200.0 if number % 5 == 0 else 3 + number % 97 / 10 for number in range(NUM_ROWS)]
+    draft = init(tmp_path, noise().drop("outcome").with_columns(level=pl.Series(level)), target="level")
+    [finding] = of_kind(draft, "sentinel")
+    assert finding.columns == ("level",)
+    assert "level is -200 in 120 rows (20.0 %), far from all other values" in finding.message
+    assert 'missing: ["-200.0"]' in draft.block
+    assert "allow for them by clean: {max_quarantined: 0.35}" in finding.message
+
+
 @pytest.mark.parametrize("value", [-1, 99])
 def test_a_number_beside_the_others_is_none(tmp_path: Path, value: int) -> None:
     width = [value if number % 20 == 0 else number % 101 - 5 for number in range(NUM_ROWS)]
@@ -87,7 +106,7 @@ def test_several_signs_of_a_column_are_told_together(tmp_path: Path) -> None:
     draft = init(tmp_path, noise().with_columns(pl.Series("width", width)))
     [sentinel] = of_kind(draft, "sentinel")
     assert sentinel.message.startswith(
-        "width is -999 in 30 rows and -888.8 in 30 rows and 9999 in 30 rows, far from all"
+        "width is -999 in 30 rows (5.0 %) and -888.8 in 30 rows (5.0 %) and 9999 in 30 rows (5.0 %), far from all"
     )
     assert sentinel.proposal == 'missing: ["-999", "-888.8", "9999"]'
 

@@ -62,7 +62,7 @@ def run(config: Split, paths: Paths) -> Report:
                 fold_tables.append(chosen["train"], fold_numbers(chosen["train"], config, dataset, key))
         num_rows = {part: writers[part].num_rows for part in PARTS}
         # Within the block: on a failure no part is left behind.
-        check_parts(tally.with_target, config.kind)
+        check_parts(tally.with_target, config.kind, key, read)
         check_folds(fold_tables.num_rows, config)
     classes = {part: dict(sorted(tally.classes[part].items())) for part in PARTS}
     content = {"kind": config.kind, "key": key.names, "num_rows": num_rows, "classes": classes}

@@ -223,6 +223,14 @@ def test_a_third_class_of_a_task_that_is_said_to_be_binary_is_refused(tmp_path: 
     assert clean.run(Clean(), prepared(tmp_path, [rows], task="multiclass")).numbers["num_rows_out"] == 9
 
 
+def test_suspicious_labels_of_amounts_are_refused(tmp_path: Path) -> None:
+    columns: dict[str, Kind] = {"size": ("number", "feature"), "price": ("number", "target")}
+    rows = pl.DataFrame({"size": [1.0, 2, 3] * 4, "price": [1.5, 2.5, 3.5] * 4})
+    config = Clean.model_validate({"labels": {"suspicious": "flag"}})
+    with pytest.raises(UserError, match=r"clean\.labels\.suspicious looks for wrong classes, and price is an amount"):
+        clean.run(config, prepared(tmp_path, [rows], columns, task="regression"))
+
+
 def test_numbers_in_text_become_numbers(tmp_path: Path) -> None:
     rows = table(GOOD).with_columns(colour=pl.Series(["$5", "$1,200", None]))
     paths = prepared(tmp_path, [rows])

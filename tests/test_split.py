@@ -129,9 +129,9 @@ def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
         (
             ["train", "tset", "validation"],
             "part",
-            "split.column: column part holds 'tset' in 20 rows; known are train,",
+            "split.column: column part holds 'tset' in 20 of 60 rows; known are train,",
         ),
-        (["train", None, "test"], "part", "split.column: column part holds nothing in 20 rows; known are train,"),
+        (["train", None, "test"], "part", "split.column: column part holds nothing in 20 of 60 rows; known are train,"),
         (["train", "test"], "prat", "split.column: there is no column prat; did you mean part?"),
         (["train", "test"], "label", "split.column: column label is the target, which no split can go by"),
         (["train", "test"], "note", "split.column: column note is a feature, so the model would learn from it; set"),

@@ -50,6 +50,11 @@ def check_settings(config: Clean, dataset: Dataset) -> None:
         # Files can only be counted as equal bytes, and nobody is looked up by these.
         if column_type(columns[name].type).is_media:
             raise UserError(f"clean.personal.k_anonymity: {name} is of type {columns[name].type}; leave it out")
+    if config.labels.suspicious != "keep" and dataset.task == "regression":
+        raise UserError(
+            f"clean.labels.suspicious looks for wrong classes, and {dataset.target.name} is an amount; take it out, or "
+            "set ingest.task where its values are classes"
+        )
     for name, own in config.columns.items():
         _check_type(columns[name], own)
         _check_protection(name, own, columns[name].role)

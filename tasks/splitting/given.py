@@ -24,6 +24,8 @@ _SPELLINGS: dict[str, Part] = {
 }
 """How a given column may name the parts, in lower case."""
 
+_MOST_SHOWN = 3
+
 
 def by_given(config: GivenSplit, dataset: Dataset, key: Key, read: Read) -> Assign:
     """Each row's part as the column says; parts that it never names get a share of the train rows, by their key.
@@ -32,6 +34,7 @@ def by_given(config: GivenSplit, dataset: Dataset, key: Key, read: Read) -> Assi
     """
     column = split_column(config.column, "split", dataset)
     refuse_feature(column, "split")
+    _check_values(column.name, read)
     named: set[str] = set()
     # One at a time: reading ends when all parts are named.
     for rows in read([column.name]):
@@ -57,16 +60,26 @@ def _carved(config: GivenSplit, key: Key, shares: Mapping[Part, float], rows: pl
     return parts
 
 
+def _check_values(name: str, read: Read) -> None:
+    """Raises UserError when some rows name no part."""
+    num_rows = num_unknown = 0
+    examples: list[str] = []
+    for rows in read([name]):
+        unknown = rows[name].filter(_parts_named(rows[name]).is_null())
+        num_rows, num_unknown = num_rows + rows.height, num_unknown + len(unknown)
+        shown = unknown.unique(maintain_order=True).head(_MOST_SHOWN).to_list()
+        examples += ["nothing" if value is None else repr(value) for value in shown]
+    if num_unknown:
+        values = ", ".join(dict.fromkeys(examples[:_MOST_SHOWN]))
+        raise UserError(
+            f"split.column: column {name} holds {values} in {num_unknown:,} of {num_rows:,} rows; known are "
+            f"{', '.join(_SPELLINGS)}; correct them in the source, or, where the column says something else, "
+            "name another one or split another way: `split: {kind: hash}`"
+        )
+
+
 def _parts_named(values: pl.Series) -> pl.Series:
-    """What a given column says as the names of parts. Raises UserError for a value that names none."""
+    """What a given column says as the names of parts; missing where a value names none."""
     # A source may write Test or TEST with a blank behind it.
     given = values.cast(pl.String).str.strip_chars().str.to_lowercase()
-    # is_in answers null for a missing value, which names no part either.
-    unknown = values.filter(~given.is_in(list(_SPELLINGS)).fill_null(value=False))
-    if len(unknown):
-        shown = "nothing" if unknown[0] is None else repr(unknown[0])
-        raise UserError(
-            f"split.column: column {values.name} holds {shown} in {len(unknown):,} rows; "
-            f"known are {', '.join(_SPELLINGS)}; correct them in the source"
-        )
-    return given.replace_strict(_SPELLINGS, return_dtype=pl.String)
+    return given.replace_strict(_SPELLINGS, default=None, return_dtype=pl.String)

@@ -53,6 +53,12 @@ class Key:
         """A number in [0, 1) for each row, [N]: uniform, and from the key's values and the salt alone."""
         return unit_interval(self.hashes(rows, salt)).to_numpy()
 
+    def num_distinct(self, read: Read) -> int:
+        """How many different keys the rows have; 8 bytes are held for each."""
+        return len(
+            np.unique(np.concatenate([self.hashes(rows, "").unique().to_numpy() for rows in read(self.columns)]))
+        )
+
 
 def split_key(config: Split, dataset: Dataset, read: Read) -> Key:
     """What decides a row's part: the columns that `split.key` names.

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+import polars as pl
 import pytest
 
 from tasks.errors import UserError
 from tasks.paths import Part
+from tasks.splitting.base import Read
 from tasks.splitting.checks import check_classes, check_parts
+from tasks.splitting.key import Key
 
 NO, YES = {"no": 70}, {"yes": 7}
 
@@ -64,6 +67,23 @@ def test_one_class_only() -> None:
     assert refusal(counts(NO, NO, NO)) == "split: there is one class of label only; bring rows of another class"
 
 
+EMPTY: dict[Part, int] = {"train": 10, "validation": 2, "test": 0}
+
+
+def with_keys(num_keys: int) -> tuple[Key, Read]:
+    rows = pl.DataFrame({"region": [f"r{number % num_keys}" for number in range(12)]})
+    return Key(("region",), ("region",)), lambda _: iter([rows[:5], rows[5:]])
+
+
 def test_an_empty_part() -> None:
     with pytest.raises(UserError, match=r"split: no row falls into test \(12 rows in all\); bring more rows"):
-        check_parts({"train": 10, "validation": 2, "test": 0}, "hash")
+        check_parts(EMPTY, "hash", *with_keys(12))
+
+
+def test_where_keys_are_few_neither_more_rows_nor_another_seed_is_the_cure() -> None:
+    with pytest.raises(
+        UserError, match=r"\(12 rows in all, of 2 different keys\); rows of the same region stay"
+    ) as caught:
+        check_parts(EMPTY, "hash", *with_keys(2))
+    assert "seed" not in str(caught.value)
+    assert "name columns in split.key that tell rows apart, such as an id, or leave it out" in str(caught.value)

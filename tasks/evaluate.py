@@ -52,12 +52,17 @@ def predict_test_rows(recipe: Recipe, paths: Paths) -> Predictions:
     """The model's predictions for normalized/test/, a part at a time."""
     spec = recipe.spec()
     model = load(paths.model, spec)
-    y_true, y_score = [], []
+    y_true, y_score, weights = [], [], []
     for part in storage.read_parts(paths.normalized("test")):
         examples = read_examples(spec, recipe.target.name, [part])
         y_true.append(examples.target)
         y_score.append(model.predict(examples.inputs))
-    return Predictions(y_true=np.concatenate(y_true), y_score=np.concatenate(y_score).astype(np.float64))
+        weights += [] if examples.weight is None else [examples.weight]
+    return Predictions(
+        y_true=np.concatenate(y_true),
+        y_score=np.concatenate(y_score).astype(np.float64),
+        weight=np.concatenate(weights) if weights else None,
+    )
 
 
 def write_plots(paths: Paths, pictures: Sequence[Plot]) -> None:

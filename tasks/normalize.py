@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tasks import reports
+from tasks.errors import UserError
+from tasks.model_input.inputs import WEIGHT
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
 from tasks.recipe.encoded_parts import encode_parts
@@ -23,7 +25,8 @@ from tasks.tracking.models import model_folder
 def run(config: Normalize, paths: Paths) -> Report:
     """Reads clean/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
 
-    And the same of each fold of cross validation (folds/normalize/). Raises UserError when a column cannot be encoded.
+    All rows keep their weight. The same is done in each fold of cross validation (folds/normalize/). Raises UserError
+    when a column cannot be encoded.
     """
     _normalize(config, paths)
     in_each_fold(paths, "clean", "normalize", lambda fold: _normalize(config, fold))
@@ -39,11 +42,20 @@ def _normalize(config: Normalize, paths: Paths) -> None:
     folds = _folds(config, dataset, paths)
     learnt = learn(storage.read_parts(paths.clean("train")), dataset, config, folds)
     learnt = replace(learnt, recipe=_kept(learnt.recipe, references, networks, paths))
+    kept = _weights(dataset)
     for part in PARTS:
         of_rows = folds if part == "train" else None
-        storage.write_parts(
-            paths.normalized(part), encode_parts(storage.read_parts(paths.clean(part)), learnt, of_rows)
-        )
+        encoded = encode_parts(storage.read_parts(paths.clean(part)), learnt, of_rows, kept)
+        storage.write_parts(paths.normalized(part), encoded)
+
+
+def _weights(dataset: Dataset) -> dict[str, str]:
+    """The column with the role weight, and what it is called from here on."""
+    if dataset.weight is None:
+        return {}
+    if any(column.name == WEIGHT for column in (*dataset.features, dataset.target)):
+        raise UserError(f"normalize: a column is called {WEIGHT}, where the weights of rows are kept; rename it")
+    return {dataset.weight.name: WEIGHT}
 
 
 def _kept(

@@ -28,6 +28,8 @@ def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean, *, is_train
         values = rows[column.name]
         reasons = column_type(column.type).faults(values, of_type(config, column))
         findings = add_findings(findings, f"unusable_{column.type}", reasons)
+    if dataset.weight is not None:
+        findings = add_findings(findings, "unusable_weight", _unusable_weight(rows[dataset.weight.name]))
     findings = add_findings(findings, "nothing_present", _nothing_present(rows, dataset))
     if is_train:
         return _with_impossible(findings, rows, (*dataset.features, dataset.target), config)
@@ -44,6 +46,18 @@ def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFr
         reasons = column_type(column.type).flags(rows[column.name], of_type(config, column))
         findings = add_findings(findings, f"doubtful_{column.type}", reasons)
     return findings
+
+
+def _unusable_weight(weights: pl.Series) -> pl.Series:
+    """Nobody can say how much such a row counts."""
+    wrong = (weights < 0) | weights.is_infinite() | weights.is_nan()
+    reason = (
+        pl.when(weights.is_null())
+        .then(pl.lit(f"{weights.name} is missing"))
+        .when(wrong)
+        .then(pl.format("{} is {}, which is no weight", pl.lit(weights.name), weights))
+    )
+    return pl.DataFrame([weights]).select(reason.alias("reason")).to_series()
 
 
 def _nothing_present(rows: pl.DataFrame, dataset: Dataset) -> pl.Series:

@@ -39,7 +39,9 @@ class JudgedRows:
 
     @property
     def weights(self) -> Floats:
-        return np.ones(len(self.predictions.y_true))
+        """How much each row counts, [N]."""
+        own = self.predictions.weight
+        return np.ones(len(self.predictions.y_true)) if own is None else own
 
 
 def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> JudgedRows:

@@ -43,19 +43,21 @@ def classification_metrics(
     y_score: Floats,
     average: Literal["macro", "weighted"],
     positive: str | None = None,
+    weight: Floats | None = None,
 ) -> dict[str, float]:
     """Accuracy, precision, recall, F1, ROC-AUC and log loss by their usual names.
 
     `y_true`: [N] class numbers, `y_score`: [N, K]. Two classes: precision, recall, F1 and ROC-AUC are those of
     the `positive` class (the last one when not given). More: precision, recall and F1 are averaged as told over the
     classes that were seen or answered, which is scikit-learn's own habit, and ROC-AUC is the mean of one class against
-    the rest over the classes that the test rows hold. Raises UserError when an answer is not finite or a metric is
-    undefined.
+    the rest over the classes that the test rows hold. `weight` is how much each row counts, [N]. Raises UserError when
+    an answer is not finite or a metric is undefined.
     """
     from sklearn.metrics import accuracy_score, log_loss
 
     positive_class = positive_number(classes, positive)
     _check_predictions(y_true, y_score)
+    y_true, y_score, weight = _weighing(y_true, y_score, weight)
     if len(np.unique(y_true)) < 2:
         only = classes[int(y_true[0])]
         raise UserError(
@@ -66,25 +68,29 @@ def classification_metrics(
     normalized = y_score.astype(np.float64) / y_score.sum(axis=1, keepdims=True, dtype=np.float64)
     y_pred = y_score.argmax(axis=1)
     return {
-        "accuracy": float(accuracy_score(y_true, y_pred)),
-        **_precision_recall_f1(y_true, y_pred, average, positive_class),
-        "roc_auc": _roc_auc(y_true, y_score, positive_class),
-        "log_loss": float(log_loss(y_true, normalized, labels=np.arange(len(classes)))),
+        "accuracy": float(accuracy_score(y_true, y_pred, sample_weight=weight)),
+        **_precision_recall_f1(y_true, y_pred, average, positive_class, weight),
+        "roc_auc": _roc_auc(y_true, y_score, positive_class, weight),
+        "log_loss": float(log_loss(y_true, normalized, labels=np.arange(len(classes)), sample_weight=weight)),
     }
 
 
-def regression_metrics(y_true: Floats, y_pred: Floats) -> dict[str, float]:
-    """RMSE, MAE and R² of [N] answers. Raises UserError when an answer is not finite or R² is undefined."""
+def regression_metrics(y_true: Floats, y_pred: Floats, weight: Floats | None = None) -> dict[str, float]:
+    """RMSE, MAE and R² of [N] answers, each row as much as its weight [N].
+
+    Raises UserError when an answer is not finite or R² is undefined.
+    """
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
     _check_predictions(y_true, y_pred)
+    y_true, y_pred, weight = _weighing(y_true, y_pred, weight)
     y_true, y_pred = y_true.astype(np.float64), y_pred.astype(np.float64)
     if len(np.unique(y_true)) < 2:
         raise UserError(f"evaluate: r2 is undefined: the test rows hold one value only, {y_true[0]:g}; {_LARGER_TEST}")
     return {
-        "rmse": float(root_mean_squared_error(y_true, y_pred)),
-        "mae": float(mean_absolute_error(y_true, y_pred)),
-        "r2": float(r2_score(y_true, y_pred)),
+        "rmse": float(root_mean_squared_error(y_true, y_pred, sample_weight=weight)),
+        "mae": float(mean_absolute_error(y_true, y_pred, sample_weight=weight)),
+        "r2": float(r2_score(y_true, y_pred, sample_weight=weight)),
     }
 
 
@@ -116,16 +122,20 @@ def confusion_counts(y_true: Ints, y_pred: Ints, num_classes: int) -> NDArray[np
     return counts
 
 
-def class_scores(classes: Sequence[str], y_true: Ints, y_pred: Ints) -> list[ClassScore]:
+def class_scores(classes: Sequence[str], y_true: Ints, y_pred: Ints, weight: Floats | None = None) -> list[ClassScore]:
     """Each class by itself; what has no rows to be measured on counts as 0."""
     from sklearn.metrics import precision_recall_fscore_support
 
     # All of them, or a class without a test row would be missing from the table.
     labels = np.arange(len(classes))
-    scores = precision_recall_fscore_support(y_true, y_pred, labels=labels, average=None, zero_division=0.0)
+    scores = precision_recall_fscore_support(
+        y_true, y_pred, labels=labels, average=None, zero_division=0.0, sample_weight=weight
+    )
+    # Rows are counted, whatever they weigh.
+    counts = np.bincount(y_true, minlength=len(classes))
     return [
         ClassScore(name=name, precision=float(p), recall=float(r), f1=float(f), num_rows=int(n))
-        for name, p, r, f, n in zip(classes, *scores, strict=True)
+        for name, p, r, f, n in zip(classes, *scores[:3], counts, strict=True)
     ]
 
 
@@ -154,7 +164,23 @@ def _check_predictions(y_true: NDArray[Any], predictions: Floats) -> None:
         )
 
 
-def _precision_recall_f1(y_true: Ints, y_pred: Ints, average: str, positive: int | None) -> dict[str, float]:
+def _weighing(
+    y_true: NDArray[Any], answers: Floats, weight: Floats | None
+) -> tuple[NDArray[Any], Floats, Floats | None]:
+    """The rows that weigh anything: a class of which no other is there has no curve, and counts as absent."""
+    if weight is None:
+        return y_true, answers, None
+    if not weight.any():
+        raise UserError(
+            "evaluate: the weights of all test rows are 0, so nothing can be measured; correct the column with the "
+            "role weight, or give it another role"
+        )
+    return y_true[weight > 0], answers[weight > 0], weight[weight > 0]
+
+
+def _precision_recall_f1(
+    y_true: Ints, y_pred: Ints, average: str, positive: int | None, weight: Floats | None
+) -> dict[str, float]:
     from sklearn.metrics import precision_recall_fscore_support
 
     if positive is None:
@@ -162,13 +188,16 @@ def _precision_recall_f1(y_true: Ints, y_pred: Ints, average: str, positive: int
     else:
         # One label, averaged over itself: "binary" would ask for the label to be there.
         labels, averaging = np.array([positive]), "macro"
-    scores = precision_recall_fscore_support(y_true, y_pred, labels=labels, average=averaging, zero_division=0.0)
+    scores = precision_recall_fscore_support(
+        y_true, y_pred, labels=labels, average=averaging, zero_division=0.0, sample_weight=weight
+    )
     return {name: float(score) for name, score in zip(("precision", "recall", "f1"), scores[:3], strict=True)}
 
 
-def _roc_auc(y_true: Ints, y_score: Floats, positive: int | None) -> float:
+def _roc_auc(y_true: Ints, y_score: Floats, positive: int | None, weight: Floats | None) -> float:
     from sklearn.metrics import roc_auc_score
 
     # A class without a test row has no curve, and its area would be NaN.
     numbers = np.unique(y_true) if positive is None else [positive]
-    return float(np.mean([roc_auc_score(y_true == number, y_score[:, number]) for number in numbers]))
+    areas = [roc_auc_score(y_true == number, y_score[:, number], sample_weight=weight) for number in numbers]
+    return float(np.mean(areas))

@@ -35,21 +35,27 @@ MOST_MISTAKES = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """The test rows' true values [N] and what is predicted: probabilities [N, K], or values [N] for regression."""
+    """The test rows' true values [N] and what is predicted: probabilities [N, K], or values [N] for regression.
+
+    `weight` is how much each row counts, [N]; None where all count the same.
+    """
 
     y_true: NDArray[Any]
     y_score: NDArray[np.float64]
+    weight: NDArray[np.float64] | None = None
 
     def as_table(self) -> pl.DataFrame:
-        """A row a test row, as it lies at rest: `actual`, a class number or a value, and `answer`."""
+        """A row a test row, as it lies at rest: `actual`, a class number or a value, `answer`, and `weight`."""
         shape = self.y_score.shape[1:]
         answers = pl.Series("answer", self.y_score, dtype=pl.Array(pl.Float64, shape) if shape else pl.Float64)
-        return pl.DataFrame([pl.Series("actual", self.y_true), answers])
+        weight = [] if self.weight is None else [pl.Series("weight", self.weight)]
+        return pl.DataFrame([pl.Series("actual", self.y_true), answers, *weight])
 
     @classmethod
     def of_table(cls, rows: pl.DataFrame) -> Predictions:
         """What `as_table` made."""
-        return cls(y_true=rows["actual"].to_numpy(), y_score=rows["answer"].to_numpy())
+        weight = rows["weight"].to_numpy() if "weight" in rows.columns else None
+        return cls(y_true=rows["actual"].to_numpy(), y_score=rows["answer"].to_numpy(), weight=weight)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +77,9 @@ class Evaluation:
 def evaluate_classification(classes: Sequence[str], predictions: Predictions, config: Evaluate) -> Evaluation:
     """Predictions as probabilities [N, K] against class numbers."""
     y_true, y_score = predictions.y_true, predictions.y_score
-    metrics = classification_metrics(classes, y_true, y_score, config.average, config.positive)
+    metrics = classification_metrics(
+        classes, y_true, y_score, config.average, config.positive, weight=predictions.weight
+    )
     y_pred, confidence = y_score.argmax(axis=1), y_score.max(axis=1)
     counts = confusion_counts(y_true, y_pred, len(classes))
     positive = positive_number(classes, config.positive)
@@ -90,7 +98,7 @@ def evaluate_classification(classes: Sequence[str], predictions: Predictions, co
         # The surest mistakes first: they say most about what the model has learnt wrongly.
         worst=_first(wrong_rows, -confidence[wrong_rows]),
         verdict=f"{len(wrong_rows):,} of {len(y_true):,} test rows wrong",
-        scores=class_scores(classes, y_true, y_pred),
+        scores=class_scores(classes, y_true, y_pred, predictions.weight),
         positive=None if positive is None else classes[positive],
     )
 
@@ -98,7 +106,7 @@ def evaluate_classification(classes: Sequence[str], predictions: Predictions, co
 def evaluate_regression(predictions: Predictions) -> Evaluation:
     """Predictions as values [N] against values."""
     y_true, y_pred = predictions.y_true.astype(np.float64), predictions.y_score
-    metrics = regression_metrics(y_true, y_pred)
+    metrics = regression_metrics(y_true, y_pred, predictions.weight)
     errors = np.abs(y_pred - y_true)
     return Evaluation(
         metrics=metrics,

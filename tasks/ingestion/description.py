@@ -43,7 +43,10 @@ def describe(config: Ingest, rows: Source, surveys: Mapping[str, Survey], digest
             f"{rows.location}: no column is a feature, so there is nothing to learn from; correct ingest.columns"
         )
     record = SourceRecord(kind=rows.kind, location=rows.location, digest=digest)
-    return Dataset(columns=columns, task=task, num_rows=surveys[target].num_rows, source=record)
+    dataset = Dataset(columns=columns, task=task, num_rows=surveys[target].num_rows, source=record)
+    # Asked for here, so that a weight which is none is said before any other stage has run.
+    _ = dataset.weight
+    return dataset
 
 
 def types_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> dict[str, ColumnTypeName]:

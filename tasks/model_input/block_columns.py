@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.model_input.inputs import Block, Examples, Field, ModelInput, Spec
+from tasks.model_input.inputs import WEIGHT, Block, Examples, Field, ModelInput, Spec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -66,14 +66,22 @@ def stack_blocks(field: Field, blocks: list[Block]) -> Block:
 def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Examples:
     """The rows of all parts as one set of examples, in memory."""
     blocks: dict[str, list[Block]] = {field.name: [] for field in spec.fields}
-    targets = []
+    targets, weights = [], []
     for part in parts:
         for field in spec.fields:
             blocks[field.name].append(from_series(field, part[field.name]))
         targets.append(part[target].to_numpy())
+        if has_weights(spec, target, part.columns):
+            weights.append(part[WEIGHT].to_numpy())
     values = np.concatenate(targets)
     stacked = {field.name: stack_blocks(field, blocks[field.name]) for field in spec.fields}
-    return Examples(inputs=ModelInput(blocks=stacked, num_rows=len(values)), target=values)
+    weight = np.concatenate(weights) if weights else None
+    return Examples(inputs=ModelInput(blocks=stacked, num_rows=len(values)), target=values, weight=weight)
+
+
+def has_weights(spec: Spec, target: str, columns: Collection[str]) -> bool:
+    """Whether the rows bring their weights; a feature of the same name says nothing of them."""
+    return WEIGHT in columns and WEIGHT not in {target, *(field.name for field in spec.fields)}
 
 
 def _picture_series(name: str, field: Field, block: NDArray[np.uint8]) -> pl.Series:

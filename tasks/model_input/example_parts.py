@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.model_input.block_columns import from_series, read_examples
-from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
+from tasks.model_input.block_columns import has_weights, read_examples
+from tasks.model_input.inputs import WEIGHT, Examples, Field, Spec
 from tasks.tables import storage
 
 _SPARSE_ENTRY = 8
@@ -49,10 +49,7 @@ class StoredExamples:
 
     def part(self, number: int) -> Examples:
         """The rows of one file."""
-        names = [field.name for field in self.spec.fields]
-        part = storage.read_part(self.files[number], [*names, self.target])
-        blocks = {field.name: from_series(field, part[field.name]) for field in self.spec.fields}
-        return Examples(inputs=ModelInput(blocks=blocks, num_rows=part.height), target=part[self.target].to_numpy())
+        return read_examples(self.spec, self.target, [storage.read_part(self.files[number], self._columns)])
 
     def parts(self) -> Iterator[Examples]:
         """The rows of each file in order, one file in memory at a time."""
@@ -60,14 +57,26 @@ class StoredExamples:
 
     def loaded(self) -> Examples:
         """All rows in memory, for a trainer that needs them there."""
-        names = [field.name for field in self.spec.fields]
-        parts = (storage.read_part(file, [*names, self.target]) for file in self.files)
+        parts = (storage.read_part(file, self._columns) for file in self.files)
         return read_examples(self.spec, self.target, parts)
 
     def targets(self) -> NDArray[Any]:
         """All rows' targets [N]; nothing else is read."""
         columns = (storage.read_part(file, [self.target])[self.target] for file in self.files)
         return np.concatenate([column.to_numpy() for column in columns])
+
+    def weights(self) -> NDArray[np.float64] | None:
+        """How much each of all rows counts, [N]; None where all count the same."""
+        if WEIGHT not in self._columns:
+            return None
+        return np.concatenate([storage.read_part(file, [WEIGHT])[WEIGHT].to_numpy() for file in self.files])
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        """What is read of a part."""
+        there = storage.column_names(self.files[0].parent) if self.files else []
+        weight = [WEIGHT] if has_weights(self.spec, self.target, there) else []
+        return [*(field.name for field in self.spec.fields), self.target, *weight]
 
     def _field_bytes(self, field: Field) -> int:
         if field.kind == "sparse":

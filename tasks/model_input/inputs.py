@@ -22,6 +22,9 @@ with 0."""
 
 FieldKind = Literal["dense", "image", "audio", "sparse", "category_index", "tokens"]
 
+WEIGHT = "_row_weight"
+"""The column of normalized rows that says how much each of them counts, where one has the role weight."""
+
 RENAMED_KINDS: dict[str, FieldKind] = {"codes": "category_index"}
 """What model.json of an earlier version calls a kind: a model that was trained then is still read."""
 
@@ -113,6 +116,8 @@ class Examples:
 
     inputs: ModelInput
     target: NDArray[Any]
+    weight: NDArray[np.float64] | None = None
+    """How much each row counts, [N]; None where all count the same."""
 
     @property
     def num_rows(self) -> int:
@@ -134,6 +139,10 @@ class Examples:
     def targets(self) -> NDArray[Any]:
         """All rows' targets [N]."""
         return self.target
+
+    def weights(self) -> NDArray[np.float64] | None:
+        """How much each of all rows counts, [N]."""
+        return self.weight
 
 
 def as_matrix(spec: Spec, inputs: ModelInput) -> Any:

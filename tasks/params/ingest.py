@@ -15,7 +15,9 @@ class ColumnOverride(Config):
 
     type: ColumnTypeName | None = Field(None, description="inferred from the values when not given")
     role: Role | None = Field(
-        None, description="feature when not given; only features are model input, every other role is kept beside them"
+        None,
+        description="feature when not given; only features are model input, every other role is kept beside them; "
+        "weight: how much a row counts",
     )
     missing: tuple[str, ...] | None = Field(
         None, description="cells of this column that stand for a missing value, such as -200; besides source.missing"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
+from types import MappingProxyType
 
 import polars as pl
 
@@ -13,28 +14,35 @@ from tasks.recipe.embedding import column_encoding
 from tasks.recipe.learning import Folds, Learnt
 from tasks.recipe.recipe import Recipe
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 _PIECE_BYTES = 1 << 26
 """Of encoded rows: 64 MiB, the pictures of some thousand rows. A part of more becomes several."""
 
 
 def encode_parts(
-    parts: Iterable[pl.DataFrame], learnt: Learnt, folds: Sequence[Folds] | None = None
+    parts: Iterable[pl.DataFrame],
+    learnt: Learnt,
+    folds: Sequence[Folds] | None = None,
+    kept: Mapping[str, str] = _NOTHING,
 ) -> Iterator[pl.DataFrame]:
     """Raw rows as normalized ones, in parts that are as large or smaller; several are made side by side.
 
-    `folds` are those of the rows of each part, for encodings that look at the target.
+    `folds` are those of the rows of each part, for encodings that look at the target. Columns in `kept` come along as
+    they are, where they are there, under the names that stand there.
     """
     num_rows = max(1, _PIECE_BYTES // _row_bytes(learnt.recipe))
-    return parallel_map(lambda piece: _encoded(*piece, learnt), _pieces(parts, folds, num_rows))
+    return parallel_map(lambda piece: _encoded(*piece, learnt, kept), _pieces(parts, folds, num_rows))
 
 
-def _encoded(rows: pl.DataFrame, folds: Folds | None, learnt: Learnt) -> pl.DataFrame:
-    """A column a field, and the encoded target."""
+def _encoded(rows: pl.DataFrame, folds: Folds | None, learnt: Learnt, kept: Mapping[str, str]) -> pl.DataFrame:
+    """A column a field, the encoded target, and what is kept."""
     recipe = learnt.recipe
     inputs = learnt.encode(rows, folds)
     series = [to_series(field.name, field, inputs.blocks[field.name]) for field in recipe.spec().fields]
     target = pl.Series(recipe.target.name, recipe.encode_target(rows))
-    return pl.DataFrame([*series, target])
+    return pl.DataFrame(
+        [*series, target, *(rows[name].alias(new) for name, new in kept.items() if name in rows.columns)]
+    )
 
 
 def _pieces(

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tasks import files
+from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName, Config, Role, Task
 from tasks.repair.repair import Repair
 from tasks.tables.dialect import ColumnDialect
@@ -42,6 +43,23 @@ class Dataset(Config):
     @property
     def target(self) -> Column:
         return next(column for column in self.columns if column.role == "target")
+
+    @property
+    def weight(self) -> Column | None:
+        """The column that says how much each row counts. Raises UserError for several of them, or one of no numbers."""
+        columns = [column for column in self.columns if column.role == "weight"]
+        if columns[1:]:
+            names = ", ".join(column.name for column in columns)
+            raise UserError(
+                f"ingest.columns: {names} have the role weight, which one column can have; take the others out"
+            )
+        for column in columns:
+            if column.type != "number":
+                raise UserError(
+                    f"ingest.columns.{column.name}: has the role weight, and is of type {column.type}; a weight is a "
+                    "number: correct the type, or the role"
+                )
+        return columns[0] if columns else None
 
     @property
     def features(self) -> tuple[Column, ...]:

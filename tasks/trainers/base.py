@@ -119,6 +119,7 @@ def check_job(job: Job) -> None:
         # A part at a time: stored examples may be more than memory holds.
         for some in examples.parts():
             _check_finite(part, job.spec, some)
+        _check_weights(part, examples.weights())
     _check_classes(job)
 
 
@@ -147,19 +148,35 @@ def refuse_tokens(spec: Spec, kind: str) -> None:
             )
 
 
-def score(spec: Spec, answers: NDArray[np.float64], target: NDArray[Any]) -> dict[str, float]:
-    """How well rows were answered: log loss and accuracy of probabilities [N, K], or MSE and RMSE of values [N]."""
+def score(
+    spec: Spec, answers: NDArray[np.float64], target: NDArray[Any], weight: NDArray[np.float64] | None = None
+) -> dict[str, float]:
+    """How well rows were answered: log loss and accuracy of probabilities [N, K], or MSE and RMSE of values [N].
+
+    Means over the rows, each as much as its `weight` [N] says.
+    """
+    loss = mean_loss(spec, answers, target, weight)
     if not spec.classes:
-        mse = float(np.mean(np.square(answers - target)))
-        return {"validation_loss": mse, "validation_rmse": mse**0.5}
-    accuracy = float(np.mean(answers.argmax(axis=1) == target))
-    return {"validation_loss": log_loss(answers, target), "validation_accuracy": accuracy}
+        return {"validation_loss": loss, "validation_rmse": loss**0.5}
+    accuracy = float(np.average(answers.argmax(axis=1) == target, weights=weight))
+    return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
-def log_loss(probabilities: NDArray[np.float64], target: NDArray[np.int64]) -> float:
-    """The mean of -log p over the rows, p [N, K] being what was claimed of the class [N] that came true."""
-    claimed = probabilities[np.arange(len(target)), target]
-    return float(-np.log(np.maximum(claimed, _SMALLEST_PROBABILITY)).mean())
+def mean_loss(
+    spec: Spec, answers: NDArray[np.float64], target: NDArray[Any], weight: NDArray[np.float64] | None = None
+) -> float:
+    """The mean over the rows of -log p, p being what was claimed of the class that came true, or of squared errors."""
+    if not spec.classes:
+        return float(np.average(np.square(answers - target), weights=weight))
+    claimed = answers[np.arange(len(target)), target]
+    return float(np.average(-np.log(np.maximum(claimed, _SMALLEST_PROBABILITY)), weights=weight))
+
+
+def center_and_scale(target: NDArray[Any], weight: NDArray[np.float64] | None) -> tuple[float, float]:
+    """The mean and the standard deviation of targets [N] of these weights; 1 for a constant, which keeps its unit."""
+    values = target.astype(np.float64)
+    center = np.average(values, weights=weight)
+    return float(center), float(np.sqrt(np.average(np.square(values - center), weights=weight))) or 1.0
 
 
 def write_model(folder: Path, kind: str, spec: Spec, file: str, weights: bytes, **settings: Any) -> None:
@@ -216,7 +233,8 @@ def _reads(spec: Spec, names: Mapping[FieldKind, str] = _NO_NAMES) -> dict[str, 
 def _check_classes(job: Job) -> None:
     if not job.spec.classes:
         return
-    counts = np.bincount(job.train.targets(), minlength=len(job.spec.classes))
+    # A row of weight 0 says nothing, so a class needs one that has some.
+    counts = np.bincount(job.train.targets(), job.train.weights(), minlength=len(job.spec.classes))
     if np.count_nonzero(counts) < 2:
         raise UserError(
             f"train: all training rows are of class {job.spec.classes[int(counts.argmax())]!r}, so there is "
@@ -244,6 +262,15 @@ def _check_finite(part: str, spec: Spec, examples: Examples) -> None:
     if wrong:
         raise UserError(
             f"train: {wrong:,} targets of the {part} part are missing or infinite; take such rows out in validate"
+        )
+
+
+def _check_weights(part: str, weight: NDArray[np.float64] | None) -> None:
+    # clean has taken out rows without a weight; that all are 0 is known now.
+    if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all() and weight.any()):
+        raise UserError(
+            f"train: the weights of the {part} part are all 0, or some are missing or below 0; correct the column with "
+            "the role weight, or give it another role"
         )
 
 

@@ -41,7 +41,7 @@ def _score_of(config: Train, fold: FoldPaths, fit: Callable[[Job], Fitted]) -> d
     model = fit(job).model
     held_out = read_examples(config, job.spec, recipe.target.name, fold.normalized("test"))
     predictions = np.concatenate([model.predict(part.inputs) for part in held_out.parts()])
-    scores = score(job.spec, predictions, held_out.targets())
+    scores = score(job.spec, predictions, held_out.targets(), held_out.weights())
     return {_plain_name(name, job.spec): value for name, value in scores.items()}
 
 

@@ -31,7 +31,7 @@ def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples | Stored
     """How the model that was kept does on the validation rows."""
     # By the model that is kept, not from the history: its last epoch need not be its best.
     answers = [fitted.model.predict(part.inputs) for part in validation.parts()]
-    return score(spec, np.concatenate(answers), validation.targets())
+    return score(spec, np.concatenate(answers), validation.targets(), validation.weights())
 
 
 def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:

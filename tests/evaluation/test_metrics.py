@@ -152,3 +152,25 @@ def test_reliability_keeps_every_row(pairs: list[tuple[float, bool]]) -> None:
     assert (bins.num_rows > 0).all()
     assert np.average(bins.claimed, weights=bins.num_rows) == pytest.approx(claimed.mean())
     assert np.average(bins.observed, weights=bins.num_rows) == pytest.approx(came_true.mean())
+
+
+def test_a_weight_of_two_is_a_row_that_stands_there_twice() -> None:
+    random = np.random.default_rng(0)
+    y_true, y_score = random.integers(0, 3, 200), random.dirichlet(np.ones(3), 200)
+    counts = random.integers(0, 3, 200)
+    rows = np.repeat(np.arange(200), counts)
+    for average in ("macro", "weighted"):
+        weighed = classification_metrics(("a", "b", "c"), y_true, y_score, average, weight=counts.astype(float))
+        repeated = classification_metrics(("a", "b", "c"), y_true[rows], y_score[rows], average)
+        assert weighed == pytest.approx(repeated, rel=1e-12)
+    values, answers = random.normal(size=200), random.normal(size=200)
+    weighed = regression_metrics(values, answers, counts.astype(float))
+    assert weighed == pytest.approx(regression_metrics(values[rows], answers[rows]), rel=1e-12)
+
+
+def test_a_class_whose_rows_weigh_nothing_counts_as_absent() -> None:
+    y_score = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    with pytest.raises(UserError, match="all 2 test rows are of the class 'b'"):
+        classification_metrics(("a", "b"), np.array([0, 1, 1]), y_score, "macro", weight=np.array([0.0, 1, 2]))
+    with pytest.raises(UserError, match="the weights of all test rows are 0"):
+        classification_metrics(("a", "b"), np.array([0, 1, 1]), y_score, "macro", weight=np.zeros(3))

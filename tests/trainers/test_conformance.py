@@ -360,3 +360,118 @@ def test_numbers_of_any_size_are_learnt_as_others_are(case: Case, shift: float, 
     train, validation = (replace(part, target=part.target.astype(np.float64)) for part in (train, validation))
     assert r2(0, 1) > 0.5
     assert r2(shift, scale) == pytest.approx(r2(0, 1), abs=0.02)
+
+
+def weighed(case: Case) -> tuple[Job, Job]:
+    """Rows with whole weights, some of them 0; and the same rows, each as often as it weighs."""
+    job, random = make_job(case), np.random.default_rng(7)
+    weights = [random.integers(0, 4, part.num_rows) for part in (job.train, job.validation)]
+    pairs = zip((job.train.loaded(), job.validation.loaded()), weights, strict=True)
+    by_weight, repeated = [], []
+    for part, weight in pairs:
+        by_weight.append(replace(part, weight=weight.astype(float)))
+        repeated.append(chosen(part, np.repeat(np.arange(part.num_rows), weight)))
+    return tuple(replace(job, train=train, validation=valid) for train, valid in (by_weight, repeated))
+
+
+def chosen(part: Examples, rows: Any) -> Examples:
+    blocks = {name: block[rows] for name, block in part.inputs.blocks.items()}
+    return Examples(inputs=ModelInput(blocks=blocks, num_rows=len(rows)), target=part.target[rows])
+
+
+EXACT = {
+    "ridge": 1e-9,
+    "bayes-binary": 1e-9,
+    "elastic-net": 1e-4,
+    "logistic-binary": 2e-3,
+    "logistic-multiclass": 2e-3,
+    "import-regression": 2e-3,
+}
+"""Where the library promises that a weight of 2 is the row twice, and how near its solver comes to the one answer; the
+others bin, draw or cut rows by their number."""
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name in EXACT], ids=lambda case: case.name)
+def test_a_row_of_weight_two_is_the_row_twice(case: Case) -> None:
+    histories = [History(), History()]
+    by_weight, repeated = (replace(job, listeners=[one]) for job, one in zip(weighed(case), histories, strict=True))
+    inputs = make_examples(case, 50, 3).inputs
+    answers = [fit(case, job).model.predict(inputs) for job in (by_weight, repeated)]
+    np.testing.assert_allclose(answers[0], answers[1], rtol=EXACT[case.name])
+    # Losses and scores are weighted, too.
+    for own, other in zip(*(history.rows for history in histories), strict=True):
+        assert own == pytest.approx(other, rel=EXACT[case.name])
+
+
+WEIGHING = [
+    # Of inputs that are all the same, naive Bayes makes no number; it is among the exact ones above.
+    case
+    for case in CASES
+    if not case.name.startswith("neighbours") and case.name not in ("bayes-binary", "bayes-mixed")
+]
+
+
+@pytest.mark.parametrize("case", WEIGHING, ids=lambda case: case.name)
+def test_weights_count_in_training_and_in_the_scores(case: Case) -> None:
+    """Of rows that look all the same three quarters of the weight, and half of the rows, have another answer."""
+    spec, num_rows = make_spec(case), 240
+    later = np.arange(num_rows) % 2
+    one = make_examples(case, 1, 5).inputs
+    blocks = {name: block[np.zeros(num_rows, dtype=int)] for name, block in one.blocks.items()}
+    target = later * 40.0 + 1000 if case.task == "regression" else later
+    if case.task == "multiclass":
+        # The third class must be there, and hardly matters.
+        target = np.where(np.arange(num_rows) == 0, 2, target)
+    weight = np.where(later == 1, 3.0, 1.0)
+    weight[0] = 1e-3 if case.task == "multiclass" else weight[0]
+    rows = Examples(inputs=ModelInput(blocks=blocks, num_rows=num_rows), target=target, weight=weight)
+    history = History()
+    config = case.config.model_copy(update={"class_weight": None}) if case.name == "lightgbm-drawn" else case.config
+    job = Job(spec=spec, train=rows, validation=rows, listeners=[history])
+    model = trainer(config.kind).fit(job, config).model
+    answer = model.predict(one)[0]
+    # As many of both would give 1020 and a half.
+    if case.task == "regression":
+        assert answer > 1025
+        assert history.rows[-1]["validation_rmse"] < 20
+    else:
+        assert 0.62 < answer[1] < 0.85
+        assert max(row["validation_accuracy"] for row in history.rows) == pytest.approx(0.75, abs=0.01)
+    assert history.rows[-1]["train_loss"] > 0
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+@every_case
+def test_train_loss_and_validation_loss_are_the_same_mean(case: Case, is_weighted: bool) -> None:
+    """Of the same rows they are the same number; a network that hardly moves is the same for all of them."""
+    if is_weighted and case.name.startswith("neighbours"):
+        pytest.skip("refuses weights")
+    rows = make_examples(case, 150, 0)  # the last batch is a smaller one
+    if is_weighted:
+        rows = replace(rows, weight=np.random.default_rng(1).uniform(0, 5, 150))
+    config = case.config
+    if isinstance(config, TorchTrain):
+        changes: dict[str, Any] = {"learning_rate": 1e-12, "weight_decay": 0.0, "epochs": 1}
+        if case.task != "regression":
+            changes["class_weight"] = {CLASSES[case.task][0]: 5.0}
+        if isinstance(config.network, CnnNetwork):
+            changes["network"] = config.network.model_copy(update={"dropout": 0.0, "norm": "none"})
+        config = config.model_copy(update=changes)
+    history = History()
+    trainer(config.kind).fit(Job(spec=make_spec(case), train=rows, validation=rows, listeners=[history]), config)
+    assert history.rows[-1]["train_loss"] == pytest.approx(history.rows[-1]["validation_loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["neighbours-binary", "neighbours-regression"])
+def test_who_cannot_weigh_rows_refuses_them(name: str) -> None:
+    case = next(case for case in CASES if case.name == name)
+    with pytest.raises(UserError, match="cannot weigh rows, and a column has the role weight; give it another role"):
+        fit(case, weighed(case)[0])
+
+
+@one_a_trainer
+def test_weights_that_are_none_are_refused(case: Case) -> None:
+    job = make_job(case)
+    for weight in (np.zeros(160), np.full(160, -1.0), np.full(160, np.nan)):
+        with pytest.raises(UserError, match="weights of the train part are all 0, or some are missing or below 0"):
+            fit(case, replace(job, train=replace(job.train, weight=weight)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import lightgbm
@@ -13,6 +13,8 @@ from tasks.errors import UserError
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.lightgbm.model import LabelScale
 from tasks.trainers.listener import Listener
+
+Errors = Callable[[NDArray[np.float64], lightgbm.Dataset], tuple[str, float, bool]]
 
 
 @dataclass
@@ -41,9 +43,15 @@ class LearningCurve:
 
 
 def boost(
-    booster: lightgbm.Booster, config: LightgbmTrain, scale: LabelScale, listeners: Sequence[Listener]
+    booster: lightgbm.Booster,
+    config: LightgbmTrain,
+    scale: LabelScale,
+    listeners: Sequence[Listener],
+    errors: Errors | None = None,
 ) -> LearningCurve:
     """Grows the booster's trees until it is over, and tells the listeners of every iteration, from 1.
+
+    `errors` is the share of wrong answers where LightGBM's own would count by the weights of classes.
 
     Raises UserError when a loss is not finite.
     """
@@ -53,7 +61,7 @@ def boost(
     try:
         while not curve.is_over(config):
             booster.update()
-            metrics = _metrics(booster, config, scale)
+            metrics = _metrics(booster, config, scale, errors)
             _check_finite(metrics, len(curve.metrics) + 1, config)
             curve.add(metrics, booster.current_iteration())
             for listener in listeners:
@@ -64,9 +72,10 @@ def boost(
     return curve
 
 
-def _metrics(booster: lightgbm.Booster, config: LightgbmTrain, scale: LabelScale) -> dict[str, float]:
-    is_weighted = config.class_weight is not None
-    results = [*booster.eval_train(), *booster.eval_valid(share_of_errors if is_weighted else None)]
+def _metrics(
+    booster: lightgbm.Booster, config: LightgbmTrain, scale: LabelScale, share: Errors | None
+) -> dict[str, float]:
+    results = [*booster.eval_train(), *booster.eval_valid(share)]
     values = {(part, metric): float(value) for part, metric, value, *_ in results}
     # The loss is the first metric, as `settings` lists them.
     loss, *errors = (metric for part, metric in values if part == "validation")
@@ -81,11 +90,18 @@ def _metrics(booster: lightgbm.Booster, config: LightgbmTrain, scale: LabelScale
     return {**_rounded(losses | last), "learning_rate": config.learning_rate}
 
 
-def share_of_errors(probabilities: NDArray[np.float64], dataset: lightgbm.Dataset) -> tuple[str, float, bool]:
-    """The rows whose class is not the likeliest one, each as much as any other: LightGBM's own figure has the class
-    weights in it, and accuracy means the plain one everywhere else. `probabilities`: [N] or [N, classes]."""
-    predicted = probabilities > 0.5 if probabilities.ndim == 1 else probabilities.argmax(axis=1)
-    return "error", float(np.mean(predicted != dataset.get_label())), False
+def share_of_errors(weight: NDArray[np.float64] | None) -> Errors:
+    """The rows whose class is not the likeliest one, each as much as its own weight [N] says, or as any other.
+
+    LightGBM's own figure has the weights of classes in it, and accuracy is without these everywhere else.
+    """
+
+    def errors(probabilities: NDArray[np.float64], dataset: lightgbm.Dataset) -> tuple[str, float, bool]:
+        # [N] or [N, classes]
+        predicted = probabilities > 0.5 if probabilities.ndim == 1 else probabilities.argmax(axis=1)
+        return "error", float(np.average(predicted != dataset.get_label(), weights=weight)), False
+
+    return errors
 
 
 def _rounded(metrics: Mapping[str, float]) -> dict[str, float]:

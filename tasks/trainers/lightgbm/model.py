@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import ModelInput, Spec
-from tasks.trainers.base import read_model, write_model
+from tasks.trainers.base import center_and_scale, read_model, write_model
 from tasks.trainers.lightgbm.matrix import Categories, Layout
 
 _WEIGHTS = "model.txt"
@@ -26,12 +26,12 @@ class LabelScale:
     scale: float = 1.0
 
     @classmethod
-    def of(cls, spec: Spec, target: NDArray[Any]) -> LabelScale:
+    def of(cls, spec: Spec, target: NDArray[Any], weight: NDArray[np.float64] | None) -> LabelScale:
         """That of the training rows' targets [N]; classes are what they are."""
         if spec.classes:
             return cls()
-        # A constant target has a standard deviation of 0, and keeps its unit.
-        return cls(center=float(target.mean()), scale=float(target.std()) or 1.0)
+        center, scale = center_and_scale(target, weight)
+        return cls(center=center, scale=scale)
 
     def labels(self, target: NDArray[Any]) -> NDArray[Any]:
         return target if self == LabelScale() else (target - self.center) / self.scale

@@ -22,11 +22,11 @@ def read_rows(
 ) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
     """The training rows and the validation rows, which LightGBM cuts into the same bins.
 
-    Class weights hold for both: the loss that stops the training must be the loss that is learnt, or it would stop at
+    Weights hold for both: the loss that stops the training must be the loss that is learnt, or it would stop at
     the tree that is best for the frequent classes.
     """
     train_examples, validation_examples = job.train.loaded(), job.validation.loaded()
-    weights = class_weights(job.spec, config, train_examples.target)
+    weights = class_weights(job.spec, config, train_examples.target, train_examples.weight)
     train = lightgbm.Dataset(
         layout.matrix(train_examples.inputs),
         label=scale.labels(train_examples.target),
@@ -46,8 +46,11 @@ def read_rows(
     return train, validation
 
 
-def class_weights(spec: Spec, config: LightgbmTrain, target: NDArray[Any]) -> NDArray[np.float64] | None:
-    """The weight of a row of each class, [K], or None when all count the same; `target` is that of the training rows.
+def class_weights(
+    spec: Spec, config: LightgbmTrain, target: NDArray[Any], weight: NDArray[np.float64] | None = None
+) -> NDArray[np.float64] | None:
+    """The weight of a row of each class, [K], or None when all count the same; `target` and `weight` are those of the
+    training rows.
 
     Raises UserError for a target without classes, and for a class that it does not have.
     """
@@ -56,12 +59,12 @@ def class_weights(spec: Spec, config: LightgbmTrain, target: NDArray[Any]) -> ND
     if not spec.classes:
         raise UserError("train.class_weight: the target is a number and has no classes; leave it out")
     if config.class_weight == "balanced":
-        return _balanced(np.bincount(target, minlength=len(spec.classes)))
+        return _balanced(np.bincount(target, weight, minlength=len(spec.classes)))
     _check_named(spec, config.class_weight)
     return np.array([config.class_weight.get(name, 1.0) for name in spec.classes])
 
 
-def _balanced(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _balanced(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Rows / (classes * rows of the class): each class as much as any other, and a row one on average.
 
     G. King, L. Zeng: Logistic Regression in Rare Events Data, 2001; scikit-learn's "balanced" is the same.
@@ -79,4 +82,8 @@ def _check_named(spec: Spec, weights: Mapping[str, float]) -> None:
 
 
 def _row_weights(weights: NDArray[np.float64] | None, examples: Examples) -> NDArray[np.float64] | None:
-    return None if weights is None else weights[examples.target]
+    """How much each row counts: by its class, by itself, or by both."""
+    if weights is None:
+        return examples.weight
+    of_class: NDArray[np.float64] = weights[examples.target]
+    return of_class if examples.weight is None else of_class * examples.weight

@@ -25,13 +25,15 @@ _LARGE_GROUP = 100
 """Rows that a set of categories needs for a split of its own: LightGBM's default, five times that of a leaf."""
 
 
-def settings(layout: Layout, config: LightgbmTrain, scale: LabelScale, num_rows: int) -> dict[str, Any]:
+def settings(
+    layout: Layout, config: LightgbmTrain, scale: LabelScale, num_rows: int, *, is_weighted: bool = False
+) -> dict[str, Any]:
     """LightGBM's parameters, so that the same rows give the same trees on a CPU.
 
     See https://lightgbm.readthedocs.io/en/stable/Parameters.html#deterministic.
     """
     return {
-        **_objective(layout.spec, is_weighted=config.class_weight is not None),
+        **_objective(layout.spec, is_weighted=is_weighted),
         **_trees(config, scale),
         **_categories(layout, config),
         **_monotone(layout, config),

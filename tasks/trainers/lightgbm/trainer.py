@@ -11,7 +11,7 @@ import lightgbm
 from tasks.model_input.inputs import Spec
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.base import Fitted, Job, check_job, refuse_batch_changes, refuse_tokens
-from tasks.trainers.lightgbm.boosting import LearningCurve, boost
+from tasks.trainers.lightgbm.boosting import LearningCurve, boost, share_of_errors
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.model import LabelScale, LightgbmModel, load
 from tasks.trainers.lightgbm.rows import read_rows
@@ -31,13 +31,15 @@ class LightgbmTrainer:
         refuse_tokens(job.spec, "lightgbm")
         refuse_batch_changes(job, "lightgbm")
         layout = Layout(job.spec, config.categories)
-        scale = LabelScale.of(job.spec, job.train.targets())
-        parameters = settings(layout, config, scale, job.train.num_rows)
+        is_weighted = config.class_weight is not None or job.train.weights() is not None
+        scale = LabelScale.of(job.spec, job.train.targets(), job.train.weights())
+        parameters = settings(layout, config, scale, job.train.num_rows, is_weighted=is_weighted)
         with device_errors(config):
             train, validation = read_rows(job, config, layout, scale, parameters)
             booster = lightgbm.Booster(parameters, train)
             booster.set_train_data_name("train").add_valid(validation, "validation")
-            curve = boost(booster, config, scale, job.listeners)
+            errors = share_of_errors(job.validation.weights()) if is_weighted and job.spec.classes else None
+            curve = boost(booster, config, scale, job.listeners, errors)
         facts: dict[str, Any] = {"trees": curve.num_trees[-1], "best_tree": curve.num_trees[curve.best]}
         if config.device != "cpu":
             facts["device"] = config.device

@@ -16,6 +16,7 @@ from sklearn.naive_bayes import BernoulliNB, GaussianNB, MultinomialNB
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.svm import SVC, SVR
 from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
@@ -34,6 +35,16 @@ def make_estimator(spec: Spec, config: params.SklearnTrain, train: Examples) -> 
     """The estimator as configured, not fitted yet. Raises UserError when it is not for the task or the rows."""
     # First, as scikit-learn would say it of the target's values, not of the setting.
     _check_task(spec, config.estimator.kind)
+    estimator = _make(spec, config, train)
+    if train.weight is not None and not has_fit_parameter(estimator, "sample_weight"):
+        raise UserError(
+            f"train.estimator: {type(estimator).__name__} cannot weigh rows, and a column has the role weight; give it "
+            "another role (id), or take another estimator, such as hist_gradient_boosting"
+        )
+    return estimator
+
+
+def _make(spec: Spec, config: params.SklearnTrain, train: Examples) -> Any:
     match config.estimator:
         case params.LogisticRegression() as one:
             weights = class_weights(spec, one.class_weight)

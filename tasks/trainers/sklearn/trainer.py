@@ -16,7 +16,16 @@ from threadpoolctl import threadpool_limits
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
 from tasks.params.train import HistGradientBoosting, ImportedEstimator, KNeighbors, RandomForest, SklearnTrain, Svm
-from tasks.trainers.base import Fitted, Job, check_job, log_loss, refuse_batch_changes, refuse_tokens, score
+from tasks.trainers.base import (
+    Fitted,
+    Job,
+    center_and_scale,
+    check_job,
+    mean_loss,
+    refuse_batch_changes,
+    refuse_tokens,
+    score,
+)
 from tasks.trainers.sklearn.estimators import make_estimator, make_reading
 from tasks.trainers.sklearn.files import to_bytes
 from tasks.trainers.sklearn.matrix import read_matrix
@@ -25,8 +34,8 @@ from tasks.trainers.sklearn.model import Asking, SklearnModel, load_model
 _MOST_ASKED = 10_000
 """Training rows that are asked for the training loss where an answer costs as much as all training rows."""
 
-Rows = tuple[Any, Any]
-"""Inputs as the estimator reads them, and targets."""
+Rows = tuple[Any, Any, Any]
+"""Inputs as the estimator reads them, targets, and how much each row counts, or None where all count the same."""
 
 
 class SklearnTrainer:
@@ -57,9 +66,9 @@ class SklearnTrainer:
 
 def _fit(job: Job, config: SklearnTrain, estimator: Any, train: Examples, validation: Examples) -> Fitted:
     reading = make_reading(job.spec, estimator, train)
-    train_rows: Rows = read_matrix(job.spec, train.inputs, reading), train.target
-    validation_rows: Rows = read_matrix(job.spec, validation.inputs, reading), validation.target
-    asking = Asking(reading=reading, **_units(job.spec, config, train_rows[1]), allowed=_allowed(config))
+    train_rows: Rows = read_matrix(job.spec, train.inputs, reading), train.target, train.weight
+    validation_rows: Rows = read_matrix(job.spec, validation.inputs, reading), validation.target, validation.weight
+    asking = Asking(reading=reading, **_units(job.spec, config, train), allowed=_allowed(config))
     facts = _fit_estimator(config, estimator, asking, train_rows, validation_rows)
     if "n_jobs" in estimator.get_params(deep=False):
         # Several threads add up a forest's answers in the order in which they are ready.
@@ -79,13 +88,15 @@ def _fit_estimator(
     if isinstance(config.estimator, HistGradientBoosting):
         _fit_boosting(estimator, train, validation)
         return {}
-    inputs, target = train
+    inputs, target, weight = train
+    # Not given where there are none: some estimators do not know the word.
+    weights = {} if weight is None else {"sample_weight": weight}
     if target.dtype.kind == "f":
         target = (target.astype(np.float64) - asking.center) / asking.scale
     if not isinstance(config.estimator, ImportedEstimator):
-        return _watched(estimator, lambda: estimator.fit(inputs, target))
+        return _watched(estimator, lambda: estimator.fit(inputs, target, **weights))
     try:
-        return _watched(estimator, lambda: estimator.fit(inputs, target))
+        return _watched(estimator, lambda: estimator.fit(inputs, target, **weights))
     except ValueError as error:  # by which scikit-learn's estimators refuse settings, and rows that are not for them
         raise UserError(f"train.estimator: {config.estimator.path} refuses to be fitted: {error}") from None
 
@@ -96,11 +107,11 @@ def _calibrate(estimator: Any, validation: Rows) -> CalibratedClassifierCV:
     Platt, "Probabilistic outputs for support vector machines", 1999. Learnt on the validation rows: the estimator did
     not see them, so their scores are as those of new rows. Frozen, as scikit-learn would else fit it five more times.
     """
-    inputs, target = validation
+    inputs, target, weight = validation
     missing = np.setdiff1d(estimator.classes_, target)
     # A class that no row is of would be unknown. A row of weight zero makes it known, and teaches nothing.
     places = np.append(np.arange(len(target)), np.zeros(len(missing), dtype=np.int64))
-    weights = np.append(np.ones(len(target)), np.zeros(len(missing)))
+    weights = np.append(np.ones(len(target)) if weight is None else weight, np.zeros(len(missing)))
     # One fold of all rows, as nothing is fitted on others: five, the default, would need five rows of each class.
     fold = np.arange(len(places)), np.arange(len(places))
     calibrated = CalibratedClassifierCV(FrozenEstimator(estimator), method="sigmoid", cv=[fold])
@@ -126,14 +137,13 @@ def _watched(estimator: Any, fit: Callable[[], object]) -> dict[str, Any]:
     return {"iterations": int(np.max(iterations)), "converged": len(others) == len(caught)}
 
 
-def _units(spec: Spec, config: SklearnTrain, target: Any) -> dict[str, float]:
+def _units(spec: Spec, config: SklearnTrain, train: Examples) -> dict[str, float]:
     """A target's center and scale: the C and epsilon of a support vector machine are in its standard deviations, and a
     forest compares sums of squares, which have no digits left of numbers that are large and differ little."""
     if spec.classes or not isinstance(config.estimator, Svm | RandomForest):
         return {}
-    values = target.astype(np.float64)
-    # A constant target has a standard deviation of 0, and is left in its own unit.
-    return {"center": float(values.mean()), "scale": float(values.std()) or 1.0}
+    center, scale = center_and_scale(train.target, train.weight)
+    return {"center": center, "scale": scale}
 
 
 def _allowed(config: SklearnTrain) -> tuple[str, ...]:
@@ -158,17 +168,17 @@ def _report_rounds(
 
 
 def _metrics(spec: Spec, config: SklearnTrain, model: SklearnModel, train: Rows, validation: Rows) -> dict[str, float]:
-    inputs, target = _sampled(train) if isinstance(config.estimator, Svm | KNeighbors | ImportedEstimator) else train
-    answers = model.answer(inputs)
-    train_loss = _train_loss(spec, answers, target)
-    return {"train_loss": train_loss, **score(spec, model.answer(validation[0]), validation[1])}
+    rows = _sampled(train) if isinstance(config.estimator, Svm | KNeighbors | ImportedEstimator) else train
+    train_loss = mean_loss(spec, model.answer(rows[0]), *rows[1:])
+    return {"train_loss": train_loss, **score(spec, model.answer(validation[0]), *validation[1:])}
 
 
 def _sampled(rows: Rows) -> Rows:
     """At most so many rows, taken evenly."""
     # Rounded up, or there could be twice as many.
     step = -(-len(rows[1]) // _MOST_ASKED)
-    return rows[0][::step], rows[1][::step]
+    inputs, target, weight = rows
+    return inputs[::step], target[::step], None if weight is None else weight[::step]
 
 
 def _check_metrics(metrics: dict[str, float]) -> None:
@@ -191,7 +201,8 @@ def _diagnostics(facts: dict[str, Any]) -> tuple[str, ...]:
 def _fit_boosting(estimator: Any, train: Rows, validation: Rows) -> None:
     """Fits on inputs and targets of `train`, and stops by those of `validation` if it stops early at all."""
     if estimator.early_stopping:
-        estimator.fit(*train, X_val=validation[0], y_val=validation[1])
+        inputs, target, weight = validation
+        estimator.fit(*train, X_val=inputs, y_val=target, sample_weight_val=weight)
     else:
         estimator.fit(*train)
 
@@ -200,7 +211,7 @@ def _learning_curve(spec: Spec, estimator: Any, train: Rows, validation: Rows) -
     """The metrics after each round of trees. No tree is asked twice, so this costs what two predictions cost."""
     rounds = zip(_staged(spec, estimator, train[0]), _staged(spec, estimator, validation[0]), strict=True)
     return [
-        {"train_loss": _train_loss(spec, on_train, train[1]), **score(spec, on_validation, validation[1])}
+        {"train_loss": mean_loss(spec, on_train, *train[1:]), **score(spec, on_validation, *validation[1:])}
         for on_train, on_validation in rounds
     ]
 
@@ -219,7 +230,3 @@ def _keep_best(estimator: Any, metrics: list[dict[str, float]], config: HistGrad
 
 def _staged(spec: Spec, estimator: Any, matrix: Any) -> Any:
     return estimator.staged_predict_proba(matrix) if spec.classes else estimator.staged_predict(matrix)
-
-
-def _train_loss(spec: Spec, answers: Any, target: Any) -> float:
-    return log_loss(answers, target) if spec.classes else float(np.mean(np.square(answers - target)))

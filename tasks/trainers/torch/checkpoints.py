@@ -27,7 +27,7 @@ from tasks.trainers.torch.speed import Way
 from tasks.trainers.torch.state import Progress, Training
 
 _LATEST = "latest.json"
-_FORMAT = 1
+_FORMAT = 2
 _ANEW = "remove the folder to begin the training anew"
 
 
@@ -107,7 +107,7 @@ def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
         "network": training.network.state_dict(),
         "best": training.best_weights,
         "average": {} if training.average is None else training.average.state(),
-        "epoch": {"loss": training.epoch_loss},
+        "epoch": {"loss": training.epoch_loss, "weight": training.epoch_weight},
     }
     for group, tensors in groups.items():
         for name, tensor in tensors.items():
@@ -125,7 +125,6 @@ def _plain_state(training: Training) -> dict[str, Any]:
         "schedule": training.schedule.state(),
         "way": asdict(training.way),
         "scaler": training.scaler.state_dict(),
-        "epoch_rows": training.epoch_rows,
     }
 
 
@@ -136,7 +135,6 @@ def _restore_plain(training: Training, state: Mapping[str, Any]) -> None:
     training.schedule.restore(state["schedule"])
     for field in fields(Progress):
         setattr(training.progress, field.name, state["progress"][field.name])
-    training.epoch_rows = state["epoch_rows"]
 
 
 def _restore_tensors(training: Training, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -144,7 +142,9 @@ def _restore_tensors(training: Training, tensors: Mapping[str, Tensor], state: M
     training.best_weights = {name: tensor.to(training.device) for name, tensor in _below(tensors, "best").items()}
     if training.average is not None:
         training.average.restore(_below(tensors, "average"))
-    training.epoch_loss.copy_(_below(tensors, "epoch")["loss"])
+    epoch = _below(tensors, "epoch")
+    training.epoch_loss.copy_(epoch["loss"])
+    training.epoch_weight.copy_(epoch["weight"])
     optimizer = training.optimizer.state_dict()
     optimizer["state"] = {}
     for name, tensor in _below(tensors, "optimizer").items():

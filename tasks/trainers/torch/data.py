@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,39 +25,45 @@ class TargetScale:
 
 @dataclass(frozen=True, kw_only=True)
 class Data:
-    """Examples as tensors: a block a column, and the target [N] int64, or float32 standardized."""
+    """Examples as tensors: a block a column, and the target [N] int64, or float32 standardized.
+
+    `weight` is how much each row counts, [N] float32; None where all count the same.
+    """
 
     blocks: dict[str, Tensor]
     target: Tensor
+    weight: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.target)
 
     def rows(self, start: int, stop: int) -> Data:
         """Neighbouring rows, as a view."""
-        blocks = {name: block[start:stop] for name, block in self.blocks.items()}
-        return Data(blocks=blocks, target=self.target[start:stop])
+        return self.each(lambda tensor: tensor[start:stop])
 
     def take(self, rows: Tensor, device: torch.device) -> Data:
         """A copy of the rows of these numbers, on the device."""
         rows = rows.to(self.target.device)
-        blocks = {name: gathered(block, rows).to(device) for name, block in self.blocks.items()}
-        return Data(blocks=blocks, target=gathered(self.target, rows).to(device))
+        return self.each(lambda tensor: gathered(tensor, rows).to(device))
 
     def to(self, device: torch.device) -> Data:
         """The same rows on the device; themselves when they are there. Rows in pinned memory do not keep the caller."""
-        blocks = {name: block.to(device, non_blocking=True) for name, block in self.blocks.items()}
-        return Data(blocks=blocks, target=self.target.to(device, non_blocking=True))
+        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pinned(self) -> Data:
         """A copy in memory that a CUDA device reads by itself."""
-        blocks = {name: block.pin_memory() for name, block in self.blocks.items()}
-        return Data(blocks=blocks, target=self.target.pin_memory())
+        return self.each(lambda tensor: tensor.pin_memory())
 
     def copied(self) -> Data:
         """A copy in torch's own memory, which begins where vector instructions like it: a view may begin anywhere, and
         then sums may come out in another order, and differ in their last bits."""
-        return Data(blocks={name: block.clone() for name, block in self.blocks.items()}, target=self.target.clone())
+        return self.each(lambda tensor: tensor.clone())
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Data:
+        """The same change of every tensor."""
+        blocks = {name: change(block) for name, block in self.blocks.items()}
+        weight = None if self.weight is None else change(self.weight)
+        return Data(blocks=blocks, target=change(self.target), weight=weight)
 
 
 def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
@@ -67,7 +73,8 @@ def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
         # In float64: of large numbers that differ little, float32 would keep next to nothing once the mean is off.
         target = (target.astype(np.float64) - scale.mean) / scale.std
     blocks = {field.name: as_tensor(examples.inputs.blocks[field.name]) for field in spec.fields}
-    return Data(blocks=blocks, target=as_tensor(target.astype(np.int64 if spec.classes else np.float32)))
+    weight = None if examples.weight is None else as_tensor(examples.weight.astype(np.float32))
+    return Data(blocks=blocks, target=as_tensor(target.astype(np.int64 if spec.classes else np.float32)), weight=weight)
 
 
 def as_tensor(block: NDArray[Any]) -> Tensor:
@@ -98,7 +105,9 @@ def joined(pieces: Sequence[Data]) -> Data:
         return pieces[0]
     names = pieces[0].blocks
     blocks = {name: torch.cat([piece.blocks[name] for piece in pieces]) for name in names}
-    return Data(blocks=blocks, target=torch.cat([piece.target for piece in pieces]))
+    weights = [piece.weight for piece in pieces if piece.weight is not None]
+    weight = torch.cat(weights) if weights else None
+    return Data(blocks=blocks, target=torch.cat([piece.target for piece in pieces]), weight=weight)
 
 
 def recut(pieces: Iterable[Data], sizes: Iterable[int]) -> Iterator[Data]:

@@ -21,12 +21,15 @@ _logger = logging.getLogger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class TrainingBatch:
     """A step's rows as the network reads them. `others` are the targets of the rows that were mixed in, which count
-    1 - `weight`; `seed` is what dropout draws from."""
+    1 - `share`; `weight` and `other_weight` are how much each row counts by itself, where rows have weights; `seed` is
+    what dropout draws from."""
 
     blocks: dict[str, Tensor]
     target: Tensor
+    weight: Tensor | None = None
     others: Tensor | None = None
-    weight: float = 1.0
+    other_weight: Tensor | None = None
+    share: float = 1.0
     seed: int = 0
 
     def __len__(self) -> int:
@@ -35,6 +38,8 @@ class TrainingBatch:
 
 def add_gradients(training: Training, batch: TrainingBatch) -> Tensor:
     """Leaves the gradients of the batch's mean loss at the weights; returns that loss, a float32 scalar on the device.
+
+    The mean is that by the weights of rows and classes.
 
     A batch that memory would not hold is tried again in twice as many micro-batches, and so for the rest of the run.
     """
@@ -68,7 +73,8 @@ def micro_batches(num_rows: int, num_micro_batches: int) -> Iterator[slice]:
 
 def _in_micro_batches(training: Training, batch: TrainingBatch) -> Tensor:
     own = training.workers.share(len(batch))
-    total = _total_weight(training, batch)
+    # A batch of rows that all have the weight 0 teaches nothing, and has no mean.
+    total = total_weight(training, batch).clamp(min=torch.finfo(torch.float32).tiny)
     loss = torch.zeros((), device=training.device)
     for piece in micro_batches(own.stop - own.start, _num_micro_batches(training, batch)):
         rows = slice(own.start + piece.start, own.start + piece.stop)
@@ -91,20 +97,25 @@ def _num_micro_batches(training: Training, batch: TrainingBatch) -> int:
     return max(1, min(math.ceil(len(batch) / rows), len(batch) // training.workers.size))
 
 
-def _total_weight(training: Training, batch: TrainingBatch) -> Tensor:
+def total_weight(training: Training, batch: TrainingBatch) -> Tensor:
+    """How much all rows of the batch count together: a float32 scalar on the device."""
     loss = training.loss
-    total = loss.total_weight(batch.target)
+    total = loss.total_weight(batch.target, batch.weight)
     if batch.others is None:
         return total
-    return batch.weight * total + (1 - batch.weight) * loss.total_weight(batch.others)
+    return batch.share * total + (1 - batch.share) * loss.total_weight(batch.others, batch.other_weight)
 
 
 def _weighted_loss(training: Training, outputs: Tensor, batch: TrainingBatch, rows: slice) -> Tensor:
-    own = training.loss.weighted_sum(outputs, batch.target[rows])
+    own = training.loss.weighted_sum(outputs, batch.target[rows], _rows_of(batch.weight, rows))
     if batch.others is None:
         return own
-    mixed_in = training.loss.weighted_sum(outputs, batch.others[rows])
-    return batch.weight * own + (1 - batch.weight) * mixed_in
+    mixed_in = training.loss.weighted_sum(outputs, batch.others[rows], _rows_of(batch.other_weight, rows))
+    return batch.share * own + (1 - batch.share) * mixed_in
+
+
+def _rows_of(weight: Tensor | None, rows: slice) -> Tensor | None:
+    return None if weight is None else weight[rows]
 
 
 def _tell_place(training: Training, rows: slice, num_rows: int) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tasks.errors import UserError
 from tasks.trainers.torch.batches import Data
-from tasks.trainers.torch.gradients import TrainingBatch, add_gradients
+from tasks.trainers.torch.gradients import TrainingBatch, add_gradients, total_weight
 from tasks.trainers.torch.loss_check import LossCheck, not_finite
 from tasks.trainers.torch.mix import draw_mixture, mix_blocks, weighted
 from tasks.trainers.torch.optimizers import add_l1, set_rate
@@ -66,7 +66,7 @@ def run_epoch(training: Training, listeners: list[LoopListener]) -> dict[str, fl
             break
     check.close()
     metrics = {
-        "train_loss": float(training.epoch_loss) / training.epoch_rows,
+        "train_loss": float(training.epoch_loss / training.epoch_weight),
         **validate(training),
         "learning_rate": progress.learning_rate,
     }
@@ -79,7 +79,8 @@ def train_step(training: Training, data: Data) -> Tensor:
     config, progress = training.config, training.progress
     progress.learning_rate = training.schedule.rate(progress.step, training.share_of_time())
     set_rate(training.optimizer, progress.learning_rate)
-    loss = add_gradients(training, changed(training, data))
+    batch = changed(training, data)
+    loss = add_gradients(training, batch)
     # Before penalty and clipping, whose numbers are meant for the gradient as it is.
     training.scaler.unscale_(training.optimizer)
     if config.l1:
@@ -91,8 +92,9 @@ def train_step(training: Training, data: Data) -> Tensor:
     if training.average is not None:
         training.average.update(progress.step)
     # Summed on the device: reading the number in every step would make the host wait for it.
-    training.epoch_loss += loss.to(training.epoch_loss) * len(data)
-    training.epoch_rows += len(data)
+    weight = total_weight(training, batch).to(training.epoch_weight)
+    training.epoch_loss += loss.to(training.epoch_loss) * weight
+    training.epoch_weight += weight
     progress.step += 1
     progress.step_in_epoch += 1
     return loss
@@ -106,8 +108,9 @@ def validate(training: Training) -> dict[str, float]:
     would look best.) In float32 whatever the training computes in, as that is how the model will answer. Workers share
     the rows.
     """
-    # Loss, correct or squared errors, and weights of the rows, in float64 so that sums do not depend on their order.
-    sums = torch.zeros(3, dtype=torch.float64)
+    # Loss, correct or squared errors, and what each of them is a mean over, in float64 so that sums do not depend on
+    # their order.
+    sums = torch.zeros(4, dtype=torch.float64)
     training.network.eval()
     weights = nullcontext() if training.average is None else training.average.swapped_in()
     with weights, torch.inference_mode():
@@ -115,14 +118,13 @@ def validate(training: Training) -> dict[str, float]:
             own = training.workers.share(len(data))
             sums += _sums(training, data.rows(own.start, own.stop))
     training.workers.sum_([sums])
-    loss, right, weight = sums.tolist()
-    loss /= weight
+    loss, right, loss_weight, weight = sums.tolist()
+    loss /= loss_weight
     if not math.isfinite(loss):
         raise UserError(not_finite(training, "validation"))
-    num_rows = training.job.validation.num_rows
     if training.job.spec.classes:
-        return {"validation_loss": loss, "validation_accuracy": right / num_rows}
-    return {"validation_loss": loss, "validation_rmse": (right / num_rows) ** 0.5 * training.scale.std}
+        return {"validation_loss": loss, "validation_accuracy": right / weight}
+    return {"validation_loss": loss, "validation_rmse": (right / weight) ** 0.5 * training.scale.std}
 
 
 def changed(training: Training, data: Data) -> TrainingBatch:
@@ -131,18 +133,33 @@ def changed(training: Training, data: Data) -> TrainingBatch:
     # Seeds of their own for dropout and changes: with the same, one would tell what the other draws.
     seed = step_seed(training.config.seed, step, "dropout")
     if not job.augmentations and job.mix.kind == "none":
-        return TrainingBatch(blocks=data.blocks, target=data.target, seed=seed)
+        return TrainingBatch(blocks=data.blocks, target=data.target, weight=data.weight, seed=seed)
     generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
     changes = {name: augment(_unrounded(data.blocks[name]), generator) for name, augment in job.augmentations.items()}
     blocks = {**data.blocks, **changes}
     mixture = draw_mixture(job.mix, job.spec, len(data), generator)
     if mixture is None:
-        return TrainingBatch(blocks=blocks, target=data.target, seed=seed)
-    mixed, others = mix_blocks(job.spec, blocks, mixture), data.target[mixture.partner.to(data.target.device)]
+        return TrainingBatch(blocks=blocks, target=data.target, weight=data.weight, seed=seed)
+    partner = mixture.partner.to(data.target.device)
+    mixed, others = mix_blocks(job.spec, blocks, mixture), data.target[partner]
+    other_weight = None if data.weight is None else data.weight[partner]
     if not job.spec.classes:
         # Two numbers have a mean, which is the mixed row's target; of two classes both count, each by its weight.
-        return TrainingBatch(blocks=mixed, target=weighted(data.target, others, mixture.weight), seed=seed)
-    return TrainingBatch(blocks=mixed, target=data.target, others=others, weight=mixture.weight, seed=seed)
+        target = weighted(data.target, others, mixture.weight)
+        if data.weight is None or other_weight is None:
+            return TrainingBatch(blocks=mixed, target=target, seed=seed)
+        return TrainingBatch(
+            blocks=mixed, target=target, weight=weighted(data.weight, other_weight, mixture.weight), seed=seed
+        )
+    return TrainingBatch(
+        blocks=mixed,
+        target=data.target,
+        weight=data.weight,
+        others=others,
+        other_weight=other_weight,
+        share=mixture.weight,
+        seed=seed,
+    )
 
 
 def step_seed(seed: int, step: int, purpose: str) -> int:
@@ -157,7 +174,7 @@ def _close_epoch(training: Training, metrics: dict[str, float]) -> None:
     training.progress.history.append(metrics)
     training.schedule.epoch_ended(metrics["validation_loss"])
     training.epoch_loss.zero_()
-    training.epoch_rows = 0
+    training.epoch_weight.zero_()
     if training.share_of_time() == 1:
         training.stopped = True
 
@@ -169,13 +186,16 @@ def _unrounded(block: Tensor) -> Tensor:
 
 def _sums(training: Training, data: Data) -> Tensor:
     if not len(data):
-        return torch.zeros(3, dtype=torch.float64)
+        return torch.zeros(4, dtype=torch.float64)
     outputs = training.network(data.blocks)
     losses = training.loss.row_losses(outputs, data.target)
-    weights = training.loss.row_weights(data.target)
+    # Accuracy and RMSE are without the weights of classes, as they are everywhere.
+    own = torch.ones_like(losses) if data.weight is None else data.weight
+    weights = training.loss.row_weights(data.target, data.weight)
     answers = training.loss.answers(outputs.to(torch.float64) if outputs.device.type != "mps" else outputs)
     if training.job.spec.classes:
-        right = (answers.argmax(dim=1) == data.target).sum()
+        right = ((answers.argmax(dim=1) == data.target) * own).sum()
     else:
-        right = (answers - data.target).square().sum()
-    return torch.stack([value.cpu().to(torch.float64) for value in ((losses * weights).sum(), right, weights.sum())])
+        right = ((answers - data.target).square() * own).sum()
+    sums = ((losses * weights).sum(), right, weights.sum(), own.sum())
+    return torch.stack([value.cpu().to(torch.float64) for value in sums])

@@ -45,24 +45,28 @@ class Loss:
         each = target[:, None].expand(num_rows, num_members).reshape(-1)
         return self._losses(outputs.flatten(0, 1), each).reshape(num_rows, num_members).mean(1)
 
-    def row_weights(self, target: Tensor) -> Tensor:
-        """How much each row counts, [B] float32, by the weight of its class; a batch's loss is the weighted mean."""
+    def row_weights(self, target: Tensor, own: Tensor | None = None) -> Tensor:
+        """How much each row counts, [B] float32: by its class, times its own weight [B] where it has one; a batch's
+        loss is the weighted mean."""
         if self._weights is None:
-            return torch.ones(len(target), dtype=torch.float32, device=target.device)
+            return torch.ones(len(target), dtype=torch.float32, device=target.device) if own is None else own
         # Kept where the targets are: a copy in every step would make an accelerator wait.
         self._weights = self._weights.to(target.device)
-        return self._weights[target]
+        of_class = self._weights[target]
+        return of_class if own is None else of_class * own
 
-    def weighted_sum(self, outputs: Tensor, target: Tensor) -> Tensor:
+    def weighted_sum(self, outputs: Tensor, target: Tensor, own: Tensor | None = None) -> Tensor:
         """The training rows' losses, each times its weight, summed up: a scalar."""
         losses = self.row_losses(outputs, target)
-        return losses.sum() if self._weights is None else (losses * self.row_weights(target)).sum()
+        if self._weights is None and own is None:
+            return losses.sum()
+        return (losses * self.row_weights(target, own)).sum()
 
-    def total_weight(self, target: Tensor) -> Tensor:
+    def total_weight(self, target: Tensor, own: Tensor | None = None) -> Tensor:
         """The sum of the rows' weights: a float32 scalar where the targets are."""
-        if self._weights is None:
+        if self._weights is None and own is None:
             return torch.full((), len(target), dtype=torch.float32, device=target.device)
-        return self.row_weights(target).sum()
+        return self.row_weights(target, own).sum()
 
     def answers(self, outputs: Tensor) -> Tensor:
         """Outputs [B, O] or [B, M, O] as probabilities [B, K], or as values [B], still standardized, for a number; the
@@ -90,15 +94,16 @@ class Loss:
                 return functional.huber_loss(values, target, reduction="none", delta=self._delta)
 
 
-def make_loss(config: TorchTrain, spec: Spec, target: NDArray[Any]) -> Loss:
-    """The loss of these parameters; `target` [N] are the training rows' class numbers or values.
+def make_loss(config: TorchTrain, spec: Spec, target: NDArray[Any], weight: NDArray[np.float64] | None = None) -> Loss:
+    """The loss of these parameters; `target` [N] are the training rows' class numbers or values, `weight` [N] how much
+    each of them counts.
 
     Raises UserError for a loss that does not fit the task, and for class weights of classes that are not there.
     """
     kind = _kind(config, spec)
     if not spec.classes:
         return Loss(config, kind, 0)
-    return Loss(config, kind, len(spec.classes), _class_weights(config, spec, target))
+    return Loss(config, kind, len(spec.classes), _class_weights(config, spec, target, weight))
 
 
 def _kind(config: TorchTrain, spec: Spec) -> LossKind:
@@ -122,24 +127,26 @@ def _kind_for_classes(config: TorchTrain, num_classes: int) -> LossKind:
     return "mse" if config.loss == "mse" else "cross_entropy"
 
 
-def _class_weights(config: TorchTrain, spec: Spec, target: NDArray[Any]) -> Tensor | None:
+def _class_weights(
+    config: TorchTrain, spec: Spec, target: NDArray[Any], weight: NDArray[np.float64] | None
+) -> Tensor | None:
     """[K] float32, 1 for a class that is not named."""
     if config.class_weight is None:
         return None
     if config.class_weight == "balanced":
-        return _balanced(target, len(spec.classes))
+        return _balanced(target, len(spec.classes), weight)
     _check_named(config.class_weight, spec)
     return torch.tensor([config.class_weight.get(name, 1.0) for name in spec.classes], dtype=torch.float32)
 
 
-def _balanced(target: NDArray[Any], num_classes: int) -> Tensor:
+def _balanced(target: NDArray[Any], num_classes: int, weight: NDArray[np.float64] | None) -> Tensor:
     """n / (K * n_k), [K] float32, so that rows count 1 on average (after King and Zeng 2001, Logistic Regression in
     Rare Events Data). K are the classes that have rows; one that has none keeps 1."""
-    counts = np.bincount(target, minlength=num_classes)
+    counts = np.bincount(target, weight, minlength=num_classes)
     weights = np.ones(num_classes)
     # A class without rows would be divided by 0.
     there = counts > 0
-    weights[there] = len(target) / (there.sum() * counts[there])
+    weights[there] = counts.sum() / (there.sum() * counts[there])
     return torch.tensor(weights, dtype=torch.float32)
 
 

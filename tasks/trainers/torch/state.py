@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork
 from tasks.params.torch import TorchTrain
-from tasks.trainers.base import Job
+from tasks.trainers.base import Job, center_and_scale
 from tasks.trainers.torch.averaging import Average
 from tasks.trainers.torch.batches import Batches, TargetScale, make_batches, make_rows
 from tasks.trainers.torch.fine_tuning import LoadedWeights, load_weights, read_weights
@@ -56,9 +56,9 @@ class Training:
 
     def __init__(self, job: Job, config: TorchTrain, device: torch.device, workers: Workers) -> None:
         self.job, self.config, self.device, self.workers = job, config, device, workers
-        targets = job.train.targets()
-        self.scale = target_scale(targets, is_number=not job.spec.classes)
-        self.loss: Loss = make_loss(config, job.spec, targets)
+        targets, weights = job.train.targets(), job.train.weights()
+        self.scale = target_scale(targets, weights, is_number=not job.spec.classes)
+        self.loss: Loss = make_loss(config, job.spec, targets, weights)
         network = build(config.network, job.spec, self.loss.num_outputs)
         self.network: InputNetwork = synchronized(network, workers, device).to(device)
         # After `synchronized`, which puts other modules in the place of batch norms.
@@ -88,7 +88,7 @@ class Training:
         self.best_weights: dict[str, Tensor] = {}
         # In float64, so that a sum over many steps keeps its digits.
         self.epoch_loss = torch.zeros((), dtype=torch.float64, device=_home_of_float64(device))
-        self.epoch_rows = 0
+        self.epoch_weight = torch.zeros_like(self.epoch_loss)
         self.use(PLAIN)
         self.stopped = False
         self.since = time.monotonic()
@@ -151,13 +151,12 @@ class Training:
         return facts
 
 
-def target_scale(targets: NDArray[Any], *, is_number: bool) -> TargetScale:
+def target_scale(targets: NDArray[Any], weights: NDArray[np.float64] | None = None, *, is_number: bool) -> TargetScale:
     """How a regression target is standardized; classes are not."""
     if not is_number:
         return TargetScale()
-    values = targets.astype(np.float64)
-    # A constant target has no std, and is learnt as it is.
-    return TargetScale(mean=float(values.mean()), std=float(values.std()) or 1.0)
+    mean, std = center_and_scale(targets, weights)
+    return TargetScale(mean=mean, std=std)
 
 
 def _begun_from(training: Training) -> LoadedWeights | None:

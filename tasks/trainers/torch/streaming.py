@@ -123,12 +123,13 @@ class StreamingBatches(CountedSteps):
 def _gathered(pool: Sequence[_Dealt], order: Tensor) -> Data:
     """A copy of these rows [N, 2] of the pool, in their order."""
     first = pool[0].data
-    blocks = {name: block.new_empty((len(order), *block.shape[1:])) for name, block in first.blocks.items()}
-    chunk = Data(blocks=blocks, target=first.target.new_empty(len(order)))
+    chunk = first.each(lambda tensor: tensor.new_empty((len(order), *tensor.shape[1:])))
     for slot, part in enumerate(pool):
         places = (order[:, 0] == slot).nonzero()[:, 0]
         taken = part.data.take(order[places, 1], torch.device("cpu"))
         chunk.target.numpy()[places.numpy()] = taken.target.numpy()
-        for name, block in blocks.items():
+        if chunk.weight is not None and taken.weight is not None:
+            chunk.weight.numpy()[places.numpy()] = taken.weight.numpy()
+        for name, block in chunk.blocks.items():
             block.numpy()[places.numpy()] = taken.blocks[name].numpy()
     return chunk

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tasks.errors import UserError
 from tasks.model_input.block_columns import to_series
 from tasks.model_input.example_parts import StoredExamples
-from tasks.model_input.inputs import Examples, Field, Spec
+from tasks.model_input.inputs import WEIGHT, Examples, Field, Spec
 from tasks.tables import storage
 from tasks.trainers.torch import streaming
 from tasks.trainers.torch.batches import (
@@ -39,7 +39,7 @@ ROW = Field(name="row", kind="dense", shape=(2,), labels=("row", "half"))
 SCAN = Field(name="scan", kind="image", shape=(1, 2, 2), factor=(1.0,), offset=(0.0,))
 CLASSES = Spec(fields=(ROW, SCAN), task="multiclass", classes=("a", "b", "c"))
 VALUES = Spec(fields=(ROW,), task="regression", classes=())
-ROW_BYTES = 12
+ROW_BYTES = 20
 
 some_sizes = st.lists(st.integers(0, 9), min_size=1, max_size=7).filter(lambda sizes: sum(sizes) > 0)
 
@@ -50,7 +50,7 @@ def stored(folder: Path, sizes: list[int]) -> StoredExamples:
     for size in sizes:
         rows = np.arange(start, start + size)
         start += size
-        numbers = np.stack([rows, rows / 2], axis=1).astype(np.float32)
+        numbers = np.stack([rows, rows / 2], axis=1).astype(np.float64)
         scans = np.repeat(rows % 256, 4).reshape(-1, 1, 2, 2).astype(np.uint8)
         columns = [to_series("row", ROW, numbers), to_series("scan", SCAN, scans)]
         parts.append(pl.DataFrame([*columns, pl.Series("answer", rows % 3, dtype=pl.Int64)]))
@@ -280,3 +280,22 @@ def test_a_last_step_that_is_too_small_joins_the_one_before(
     assert list(steps.sizes()) == expected
     assert steps.num_steps == len(expected)
     assert list(steps.sizes(1)) == expected[1:]
+
+
+@pytest.mark.parametrize("max_bytes", [0, 10**9], ids=["streamed", "held"])
+def test_each_row_comes_with_its_own_weight(tmp_path: Path, max_bytes: int) -> None:
+    """A row's weight is its number, so that both can be told to belong together wherever the row comes."""
+    folder = stored(tmp_path / "rows", [7, 0, 9, 4]).files[0].parent
+    start = 0
+    for file in storage.part_files(folder):
+        part = storage.read_part(file)
+        numbers = pl.Series(WEIGHT, range(start, start + part.height), dtype=pl.Float64)
+        part.with_columns(numbers).write_parquet(file)
+        start += part.height
+    examples = StoredExamples(spec=CLASSES, target="answer", files=tuple(storage.part_files(folder)))
+    assert examples.weights().tolist() == list(range(20))
+    pieces = [*batches(examples, 6, max_bytes).epoch(0)]
+    pieces += make_rows(examples, CLASSES, TargetScale(), CPU, max_bytes, 6)
+    assert len(pieces) == 8
+    for piece in pieces:
+        assert piece.weight.tolist() == piece.blocks["row"][:, 0].tolist()

@@ -23,6 +23,7 @@ from tasks import augment, clean, normalize, split
 from tasks.evaluate import predict_test_rows
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean
+from tasks.params.config import Task
 from tasks.params.normalize import Normalize
 from tasks.params.split import HashSplit
 from tasks.params.train import Train
@@ -31,16 +32,22 @@ from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
 from tasks.tables.dataset import write_dataset
 from tasks.trainers import fit
+from tasks.trainers.sklearn import trainer
+from tasks.trainers.sklearn.matrix import MatrixLayout, read_matrix
 from tasks.training.cross_validation import cross_validate
 from tasks.training.job import read_job
 from tasks.training.result import write_model
 from tests.small_tables import Kind, described, pipeline_in
 
 NUM_ROWS, NUM_FRESH = 4_000, 100_000
+NUM_CLASSES = 80
+"""So many that sigmoids fitted to the very rows that are judged would be seen in the log loss."""
 MOST_ERRORS = 4.0
 """Standard errors of the test score that it may be off by: once in 16,000 for a score that is honest."""
 
 LINEAR = {"kind": "sklearn", "estimator": {"kind": "logistic_regression"}}
+SCORES_ALONE = {"kind": "sklearn", "estimator": {"kind": "import", "path": "sklearn.svm.LinearSVC"}}
+"""Says how far a row is from the border, and nothing of probabilities: these are calibrated."""
 TREES = {"kind": "lightgbm", "num_iterations": 40, "num_leaves": 15, "min_data_in_leaf": 5}
 Draw = Callable[[int, np.random.Generator], pl.DataFrame]
 
@@ -133,6 +140,15 @@ def rare(num_rows: int, drawn: np.random.Generator) -> pl.DataFrame:
     return pl.DataFrame({"a": numbers[:, 0], "b": numbers[:, 1], "label": label(probability, drawn)})
 
 
+def eighty_classes(num_rows: int, drawn: np.random.Generator) -> pl.DataFrame:
+    """Classes that lie around a circle, each beside its neighbours: a sigmoid each makes many numbers to be learnt."""
+    number = drawn.integers(0, NUM_CLASSES, num_rows)
+    angle = 2 * np.pi * number / NUM_CLASSES
+    noise = drawn.normal(scale=0.4, size=(num_rows, 2))
+    columns = {"a": np.cos(angle) + noise[:, 0], "b": np.sin(angle) + noise[:, 1]}
+    return pl.DataFrame({**columns, "label": [f"c{one:02d}" for one in number]})
+
+
 NUMBERS: dict[str, Kind] = {"a": ("number", "feature"), "b": ("number", "feature"), "label": ("category", "target")}
 NUMBERS_WITH_IDS: dict[str, Kind] = {**NUMBERS, "id": ("category", "id")}
 TOWNS: dict[str, Kind] = {"town": ("category", "feature"), "label": ("category", "target"), "id": ("category", "id")}
@@ -161,6 +177,7 @@ def outliers(method: str, action: str) -> dict[str, Any]:
 
 CASES = {
     "nothing": case(overlapping, NUMBERS),
+    "calibration": case(eighty_classes, NUMBERS, SCORES_ALONE),
     "suspicious labels": case(overlapping, NUMBERS, TREES, clean={"labels": {"suspicious": "quarantine"}}),
     "conflicts": case(contradictions, NUMBERS_WITH_IDS, clean={"conflicts": "quarantine"}),
     "duplicates": case(written_twice, NUMBERS_WITH_IDS, TREES, clean={"duplicates": "quarantine"}),
@@ -192,7 +209,8 @@ class Scores:
 def run(root: Path, one: Case, seed: int, folds: int = 0) -> Paths:
     """The stages from split to train, on rows that passed."""
     paths = pipeline_in(root)
-    write_dataset(paths.dataset, described(one.columns))
+    task: Task = "multiclass" if one.draw is eighty_classes else "binary"
+    write_dataset(paths.dataset, described(one.columns, task=task))
     storage.write_parts(paths.valid, one.draw(NUM_ROWS, np.random.default_rng(seed)).iter_slices(1_000))
     split.run(HashSplit(test=0.3, folds=folds), paths)
     clean.run(Clean.model_validate(one.clean), paths)
@@ -250,6 +268,22 @@ def test_the_test_score_is_that_of_fresh_rows(tmp_path: Path, name: str) -> None
     assert len(test.hits) > 600
     assert abs(errors_off(test.hits, fresh.hits)) < MOST_ERRORS, (test.hits.mean(), fresh.hits.mean())
     assert abs(errors_off(test.losses, fresh.losses)) < MOST_ERRORS, (test.losses.mean(), fresh.losses.mean())
+
+
+def test_calibrated_on_its_test_rows_a_model_would_flatter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The case of calibration can fail: eighty sigmoids that know the test rows claim more than they keep."""
+    one, honest = CASES["calibration"], trainer._calibrate
+
+    def by_test_rows(estimator: Any, _: Any) -> Any:
+        paths = pipeline_in(tmp_path)
+        recipe = read_recipe(paths.recipe)
+        rows = read_examples(recipe.spec(), recipe.target.name, storage.read_parts(paths.normalized("test")))
+        return honest(estimator, (read_matrix(recipe.spec(), rows.inputs, MatrixLayout()), rows.target, None))
+
+    monkeypatch.setattr(trainer, "_calibrate", by_test_rows)
+    paths = run(tmp_path, one, seed=11)
+    fresh = on_fresh(paths, fresh_rows(one))
+    assert errors_off(on_test(paths).losses, fresh.losses) < -MOST_ERRORS
 
 
 def test_without_the_rule_copies_would_flatter(tmp_path: Path) -> None:

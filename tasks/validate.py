@@ -49,7 +49,7 @@ def run(config: Validate, paths: Paths) -> Report:
         findings, result, counts = _examine(suite, paths, profile, unread)
         quarantine = paths.relative(paths.quarantine("validate"))
         content = summarize(findings, counts, config, quarantine, unread.entries(counts))
-        content["drift"] = drift(config.drift, profile.profile(), accepted)
+        content["drift"] = drift(config.drift, profile.profile(), profile.histograms(), accepted)
         pages = render_pages(result, content, findings, paths.pipeline)
     files.write_json(paths.validation_report, content)
     write_pages(pages, paths.data_docs)

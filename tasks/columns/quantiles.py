@@ -47,6 +47,32 @@ class Histogram:
         middles = (self.keys << np.uint64(dropped)) + np.uint64(1 << (dropped - 1))
         return np.where(self.keys == _SIGN >> np.uint64(dropped), 0.0, _doubles(middles))
 
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """A double between each key and the next [K - 1]: above all of the first's numbers, none of the second's below.
+
+        Of those that would do, the one that ends in most zeros: an edge also of numbers that are counted more coarsely.
+        """
+        dropped = np.uint64(64 - self.bits)
+        last, first = ((self.keys[:-1] + np.uint64(1)) << dropped) - np.uint64(1), self.keys[1:] << dropped
+        below = last ^ first
+        # Below the highest bit in which they differ the first's bits may be zero, and it is still above the last.
+        for shift in (1, 2, 4, 8, 16, 32):
+            below |= below >> np.uint64(shift)
+        return _doubles(first & ~(below >> np.uint64(1)))
+
+    def num_below(self, edges: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How many numbers are below each edge [L], at least and at most: where an edge cuts a key's numbers in two, it
+        is not known on which side of it they lie.
+        """
+        dropped = np.uint64(64 - self.bits)
+        edge_keys = _keys(edges)
+        ends = np.concatenate([[0], np.cumsum(self.counts)])
+        at_least = ends[np.searchsorted(self.keys, edge_keys >> dropped, side="left")]
+        at_most = ends[np.searchsorted(self.keys, edge_keys >> dropped, side="right")]
+        # An edge that is the least number of its key has all of them above it.
+        return at_least, np.where(edge_keys >> dropped << dropped == edge_keys, at_least, at_most)
+
     def weighted_values(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The values [K] and how often each was seen [K]."""
         return self.values, self.counts

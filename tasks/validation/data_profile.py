@@ -14,8 +14,10 @@ from pydantic import AliasChoices, Field
 from tasks.columns import column_type
 from tasks.columns.base import round_significant
 from tasks.columns.moments import Moments, moments
+from tasks.columns.quantiles import Histogram, histogram, merged
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.tables.dataset import Column, Dataset
+from tasks.validation.bins import Bins, bins_of
 
 NUM_CATEGORIES = 1_000
 """Categories that a profile names, the most frequent ones."""
@@ -28,7 +30,10 @@ WITHOUT_VALUES: tuple[Role, ...] = ("id", "group", "time", "split")
 
 
 class ColumnProfile(Config):
-    """One column: `missing` is the share of rows without a value; what does not fit the column's type is None."""
+    """One column: `missing` is the share of rows without a value; what does not fit the column's type is None.
+
+    Mean, standard deviation and bins are of numbers, and of the lengths of texts.
+    """
 
     type: ColumnTypeName
     missing: float
@@ -41,6 +46,8 @@ class ColumnProfile(Config):
     longest: int | None = None
     num_categories: int | None = None
     categories: dict[str, int] | None = None
+    # What an earlier version accepted has none.
+    bins: Bins | None = None
 
 
 class DataProfile(Config):
@@ -70,6 +77,10 @@ class ProfileState:
         columns = {name: state.profile(self._num_rows) for name, state in self._columns.items()}
         return DataProfile(digest=self._digest, num_rows=self._num_rows, columns=columns)
 
+    def histograms(self) -> dict[str, Histogram]:
+        """All numbers and lengths of texts so far, of columns that have any: too large to be kept with the profile."""
+        return {name: state.values for name, state in self._columns.items() if state.values is not None}
+
 
 def profile_of(dataset: Dataset, parts: Iterable[pl.DataFrame]) -> DataProfile:
     """The profile of a table, a part in memory at a time."""
@@ -85,6 +96,7 @@ class _ColumnProfileState:
         self._statistics = column_type(column.type).statistics
         self._num_missing = 0
         self._moments = Moments()
+        self.values: Histogram | None = None
         self._extremes: list[Any] = []
         self._lengths: list[int] = []
         self._counts: Counter[str] = Counter()
@@ -99,11 +111,19 @@ class _ColumnProfileState:
         if "extremes" in self._statistics:
             self._extremes = _extremes(self._extremes, finite)
         if "moments" in self._statistics:
-            self._moments += moments(finite.to_numpy().astype(np.float64))
+            self._measure(finite)
         if "lengths" in self._statistics:
-            self._lengths = _extremes(self._lengths, there.str.len_chars())
+            lengths = there.str.len_chars()
+            self._lengths = _extremes(self._lengths, lengths)
+            self._measure(lengths)
         if "categories" in self._statistics:
             self._count(there.cast(pl.String))
+
+    def _measure(self, values: pl.Series) -> None:
+        numbers = values.to_numpy().astype(np.float64)
+        self._moments += moments(numbers)
+        counted = histogram(numbers)
+        self.values = counted if self.values is None else merged(self.values, counted)
 
     def _count(self, values: pl.Series) -> None:
         counts = dict(values.alias("value").value_counts().iter_rows())
@@ -123,6 +143,8 @@ class _ColumnProfileState:
             # A single number has no sample standard deviation, and JSON has no NaN.
             std = self._moments.sample_std
             statistics |= {"mean": self._moments.mean, "std": std if math.isfinite(std) else None}
+        if self.values is not None and self.values.count:
+            statistics |= {"bins": bins_of(self.values)}
         if self._lengths:
             statistics |= dict(zip(("shortest", "longest"), self._lengths, strict=True))
         if "categories" in self._statistics and self._column.role not in WITHOUT_VALUES:

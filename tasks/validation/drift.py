@@ -1,37 +1,59 @@
-"""How incoming data differ from the data that were last accepted: warnings in words, with their numbers."""
+"""How incoming data differ from the data that were last accepted: warnings in words, with their numbers.
+
+Distributions, missing shares, ranges and categories are each compared by a test. What is told is larger than the user's
+limits, and beyond chance: over all tests of a run, Holm's method keeps the rate of false alarms (see
+tasks.validation.two_samples).
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Mapping
 
+from tasks.columns.quantiles import Histogram
+from tasks.errors import UserError, did_you_mean
 from tasks.params.validate import Drift
 from tasks.validation.accepted import Accepted
-from tasks.validation.data_profile import NUM_CATEGORIES, ColumnProfile, DataProfile
+from tasks.validation.column_drift import Difference, TwoProfiles, Warned, differences, warned
+from tasks.validation.data_profile import DataProfile
+from tasks.validation.two_samples import holm
 
-NUM_NAMED = 10
-"""New categories that a warning names, the most frequent ones."""
-
-Warned = dict[str, Any]
-"""One warning: `kind`, `column` (None for the table), `sentence`, and the numbers: `accepted` and `now`."""
+FALSE_ALARMS = 0.01
+"""Share of runs that may warn of values though nothing changed: one in a hundred days."""
 
 
-def drift(config: Drift, incoming: DataProfile, accepted: Accepted) -> list[Warned]:
-    """The warnings, columns in the table's order. None when it is switched off, or nothing was accepted before."""
+def drift(
+    config: Drift, incoming: DataProfile, histograms: Mapping[str, Histogram], accepted: Accepted
+) -> list[Warned]:
+    """The warnings, columns in the table's order. None when it is switched off, or nothing was accepted before.
+
+    `histograms` are those of the incoming numbers and lengths. Raises UserError for an ignored column that neither has.
+    """
     before = accepted.before(incoming.digest)
     if not config.enabled or before.accepted is None:
         return []
     old, new = before.accepted.columns, incoming.columns
+    _check_ignored(config, [*new, *old])
     warnings = list(_rows(config, incoming.num_rows, before.num_rows_history))
-    warnings += [_warned("gone_column", name, "is gone", old[name].type, None) for name in old if name not in new]
+    warnings += [warned("gone_column", name, "is gone", old[name].type, None) for name in old if name not in new]
+    found: list[Difference] = []
     for name, column in new.items():
         if name not in old:
-            warnings.append(_warned("new_column", name, "is new", None, column.type))
-        else:
-            warnings += _column(config, name, old[name], column, incoming.num_rows)
-    return warnings
+            # As sure as anything, and told at its place among the columns.
+            found.append(Difference(0.0, warned("new_column", name, "is new", None, column.type)))
+        elif name not in config.ignore:
+            num_rows = (before.accepted.num_rows, incoming.num_rows)
+            found += differences(config, TwoProfiles(name, old[name], column, num_rows, histograms.get(name)))
+    return warnings + _beyond_chance(found)
+
+
+def _check_ignored(config: Drift, names: list[str]) -> None:
+    for name in config.ignore:
+        if name not in names:
+            raise UserError(
+                f"validate.drift.ignore: there is no column {name}{did_you_mean(name, names)}; name columns that the "
+                "data have"
+            )
 
 
 def _rows(config: Drift, num_rows: int, history: tuple[int, ...]) -> Iterator[Warned]:
@@ -42,53 +64,7 @@ def _rows(config: Drift, num_rows: int, history: tuple[int, ...]) -> Iterator[Wa
         yield {"kind": "rows", "column": None, "sentence": sentence, "accepted": usual, "now": num_rows}
 
 
-def _column(config: Drift, name: str, old: ColumnProfile, new: ColumnProfile, num_rows: int) -> Iterator[Warned]:
-    if old.type != new.type:
-        yield _warned("type", name, f"is a {new.type} now, and was a {old.type}", old.type, new.type)
-        return
-    if new.missing - old.missing > config.missing:
-        sentence = f"is missing in {new.missing:.1%} of the rows, and was in {old.missing:.1%}"
-        yield _warned("missing", name, sentence, old.missing, new.missing)
-    yield from _range(config, name, old, new)
-    yield from _categories(config, name, old, new, num_rows)
-
-
-def _range(config: Drift, name: str, old: ColumnProfile, new: ColumnProfile) -> Iterator[Warned]:
-    if old.minimum is None or new.minimum is None or old.maximum is None or new.maximum is None:
-        return
-    slack = (_number(old.maximum) - _number(old.minimum)) * config.range
-    if _number(new.maximum) > _number(old.maximum) + slack:
-        sentence = f"goes up to {_shown(new.maximum)}, and went up to {_shown(old.maximum)}"
-        yield _warned("range", name, sentence, old.maximum, new.maximum)
-    if _number(new.minimum) < _number(old.minimum) - slack:
-        sentence = f"goes down to {_shown(new.minimum)}, and went down to {_shown(old.minimum)}"
-        yield _warned("range", name, sentence, old.minimum, new.minimum)
-
-
-def _categories(config: Drift, name: str, old: ColumnProfile, new: ColumnProfile, num_rows: int) -> Iterator[Warned]:
-    if old.categories is None or new.categories is None or (old.num_categories or 0) > NUM_CATEGORIES:
-        return
-    unknown = {value: count for value, count in new.categories.items() if value not in old.categories}
-    count = sum(unknown.values())
-    if not unknown or count <= config.new_category * num_rows:
-        return
-    named = ", ".join(f"{value} ({rows:,} rows)" for value, rows in list(unknown.items())[:NUM_NAMED])
-    more = f" and {len(unknown) - NUM_NAMED:,} more" if len(unknown) > NUM_NAMED else ""
-    sentence = f"has values that were not there: {named}{more}; {count / num_rows:.1%} of the rows"
-    yield _warned("new_category", name, sentence, 0, count)
-
-
-def _warned(kind: str, column: str, sentence: str, accepted: Any, now: Any) -> Warned:
-    return {"kind": kind, "column": column, "sentence": f"{column} {sentence}", "accepted": accepted, "now": now}
-
-
-def _number(extreme: float | str) -> float:
-    """Timestamps as seconds."""
-    if isinstance(extreme, str):
-        # Not `timestamp()`, which would read the time in this machine's own zone.
-        return (datetime.fromisoformat(extreme) - datetime(1970, 1, 1)).total_seconds()
-    return extreme
-
-
-def _shown(extreme: float | str) -> str:
-    return extreme if isinstance(extreme, str) else f"{extreme:,.6g}"
+def _beyond_chance(found: list[Difference]) -> list[Warned]:
+    # Small differences are tests of this run as well: leaving them out would let chance choose what is counted.
+    is_beyond = holm([difference.p_value for difference in found], FALSE_ALARMS)
+    return [one.told() for one, sure in zip(found, is_beyond, strict=True) if sure and one.warning is not None]

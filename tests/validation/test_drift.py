@@ -13,7 +13,8 @@ from tasks.errors import UserError
 from tasks.params.validate import Drift
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tasks.validation.accepted import NUM_REMEMBERED, Accepted, empty, read_accepted, write_accepted
-from tasks.validation.data_profile import ColumnProfile, DataProfile, profile_of
+from tasks.validation.bins import Bins
+from tasks.validation.data_profile import ColumnProfile, DataProfile, ProfileState
 from tasks.validation.drift import drift
 
 TYPES = {
@@ -26,7 +27,7 @@ TYPES = {
     "seen": "timestamp",
 }
 ROLES = {"id": "id", "seen": "time"}
-ROWS = pl.DataFrame(
+FOUR = pl.DataFrame(
     {
         "age": [20.0, 30, 60, 40],
         "plan": ["a", "b", "a", "a"],
@@ -38,9 +39,11 @@ ROWS = pl.DataFrame(
     },
     schema_overrides={"since": pl.Datetime("us"), "seen": pl.Datetime("us")},
 )
+ROWS = pl.concat([FOUR] * 25)
+"""A hundred, as fewer rows hardly say anything beyond chance."""
 
 
-def profile(rows: pl.DataFrame = ROWS, digest: str = "1", **types: str) -> DataProfile:
+def state(rows: pl.DataFrame = ROWS, digest: str = "1", **types: str) -> ProfileState:
     columns = [
         {"name": name, "type": types.get(name, TYPES.get(name, "category")), "role": ROLES.get(name, "feature")}
         for name in rows.columns
@@ -51,42 +54,56 @@ def profile(rows: pl.DataFrame = ROWS, digest: str = "1", **types: str) -> DataP
         num_rows=rows.height,
         source=SourceRecord(kind="table", location="rows.csv", digest=digest),
     )
-    return profile_of(dataset, [rows[: rows.height // 3], rows[rows.height // 3 :]])
+    making = ProfileState(dataset)
+    making.add(rows[: rows.height // 3])
+    making.add(rows[rows.height // 3 :])
+    return making
 
 
-def warnings(incoming: DataProfile, config: Drift | None = None) -> list[dict[str, Any]]:
-    return drift(config or Drift(), incoming, Accepted().after(profile()))
+def profile(rows: pl.DataFrame = ROWS, digest: str = "1", **types: str) -> DataProfile:
+    return state(rows, digest, **types).profile()
+
+
+def warned(incoming: ProfileState, accepted: Accepted, config: Drift | None = None) -> list[dict[str, Any]]:
+    return drift(config or Drift(), incoming.profile(), incoming.histograms(), accepted)
+
+
+def warnings(incoming: ProfileState, config: Drift | None = None) -> list[dict[str, Any]]:
+    return warned(incoming, Accepted().after(profile()), config)
 
 
 def kinds(rows: pl.DataFrame, **settings: Any) -> list[tuple[str, str | None]]:
-    found = warnings(profile(rows, "2"), Drift(**settings))
+    found = warnings(state(rows, "2"), Drift(**settings))
     return [(entry["kind"], entry["column"]) for entry in found]
 
 
 def test_a_profile_is_the_same_however_the_rows_are_cut() -> None:
-    assert profile(pl.concat([ROWS] * 3)).columns == profile(pl.concat([ROWS, ROWS, ROWS]).rechunk()).columns
-    found = profile().columns
+    assert profile(pl.concat([FOUR] * 3)).columns == profile(pl.concat([FOUR, FOUR, FOUR]).rechunk()).columns
+    found = profile(FOUR).columns
     assert (found["age"].minimum, found["age"].maximum, found["age"].mean) == (20.0, 60.0, 37.5)
     assert found["plan"].categories == {"a": 3, "b": 1}
     assert found["active"].categories == {"true": 2, "false": 1}
     assert found["active"].missing == 0.25
     assert (found["note"].shortest, found["note"].longest) == (1, 12)
+    assert found["note"].mean == 6
+    assert found["age"].bins == Bins(edges=(24.0, 32.0, 48.0), counts=(1, 1, 1, 1))
     assert found["since"].maximum == "2024-01-11T00:00:00"
 
 
 def test_nothing_is_said_of_the_values_of_ids_and_times() -> None:
     found = profile().columns
     assert found["id"].minimum is None
+    assert found["id"].bins is None
     assert found["seen"].maximum is None
     assert kinds(ROWS.with_columns(pl.col("id") + 1000, pl.col("seen") + dt.timedelta(days=900))) == []
 
 
 def test_like_data_are_no_drift() -> None:
-    assert warnings(profile(ROWS.reverse(), "2")) == []
+    assert warnings(state(ROWS.reverse(), "2")) == []
 
 
 def test_nothing_was_accepted_yet() -> None:
-    assert drift(Drift(), profile(), Accepted()) == []
+    assert warned(state(), Accepted()) == []
 
 
 def test_drift_can_be_switched_off() -> None:
@@ -97,13 +114,34 @@ def test_drift_can_be_switched_off() -> None:
     ("changed", "kind", "said"),
     [
         (
-            pl.Series("plan", ["a", "b", "c", "c"]),
+            pl.Series("plan", ["a", "b", "c", "a"] * 25),
             "new_category",
-            "plan has values that were not there: c (2 rows); 50.0%",
+            "plan has values that were not there: c (25 rows); 25.0%",
         ),
-        (pl.Series("age", [20.0, 64.1, 30, 30]), "range", "age goes up to 64.1, and went up to 60"),
-        (pl.Series("age", [15.9, 60, 30, 30]), "range", "age goes down to 15.9, and went down to 20"),
-        (pl.Series("age", [20.0, None, 30, 30]), "missing", "age is missing in 25.0% of the rows, and was in 0.0%"),
+        (pl.Series("age", [20.0, 64.1, 30, 40] * 25), "range", "age goes up to 64.1, and went up to 60"),
+        (pl.Series("age", [15.9, 60, 30, 40] * 25), "range", "age goes down to 15.9, and went down to 20"),
+        (
+            pl.Series("age", ([None] * 4 + [20.0, 60, 30, 40] * 4) * 5),
+            "missing",
+            "age is missing in 20.0% of the rows, and was in 0.0%",
+        ),
+        (
+            pl.Series("active", [True, True, True, None] * 25),
+            "distribution",
+            "active is distributed otherwise: true is in 100.0% of the rows, and was in 66.7%; false is in 0.0% of the "
+            "rows, and was in 33.3%; 33% of the rows would have to be others",
+        ),
+        (
+            pl.Series("age", [20.0, 30, 60, 60] * 25),
+            "distribution",
+            "age has mean 42.5 with standard deviation 17.9435, and had 37.5 with standard deviation 14.8647; 25% of "
+            "the rows lie elsewhere",
+        ),
+        (
+            pl.Series("note", ["hello", "a longer one", "hello", None] * 25),
+            "distribution",
+            "note has lengths of mean 7.33333 with standard deviation 3.3",
+        ),
         (
             ROWS["since"] + dt.timedelta(days=2),
             "range",
@@ -112,44 +150,78 @@ def test_drift_can_be_switched_off() -> None:
     ],
 )
 def test_a_column_that_drifts_is_named_with_its_numbers(changed: pl.Series, kind: str, said: str) -> None:
-    (entry,) = warnings(profile(ROWS.with_columns(changed), "2"))
+    (entry,) = warnings(state(ROWS.with_columns(changed), "2"))
     assert entry["kind"] == kind
     assert said in entry["sentence"]
     json.dumps(entry, allow_nan=False)
 
 
 def test_within_the_thresholds_nothing_is_said() -> None:
-    changed = ROWS.with_columns(pl.Series("age", [16.5, 63.5, None, 30]), pl.Series("plan", ["a", "b", "c", "a"]))
-    assert kinds(changed, missing=0.3, new_category=0.25) == []
+    changed = ROWS.with_columns(
+        pl.Series("age", [16.5, 63.5, None, 30] * 25), pl.Series("plan", ["a", "b", "c", "a"] * 25)
+    )
+    assert kinds(changed, missing=0.3, new_category=0.25, distribution=0.5) == []
+    assert {kind for kind, _ in kinds(changed)} == {"missing", "new_category", "distribution"}
+
+
+def test_what_may_be_by_chance_is_not_told() -> None:
+    """Limits are passed by far, but by too few rows to say anything."""
+    odd = FOUR.with_columns(pl.Series("age", [900.0, None, 30, 30]), pl.Series("plan", [*"caaa"]))
+    assert warnings(state(odd, "2"), Drift(rows=0.01)) == []
+
+
+def test_columns_that_change_and_may_are_left_out() -> None:
+    changed = ROWS.with_columns(pl.col("age") + 1000, pl.lit("z").alias("plan"))
+    assert {column for _, column in kinds(changed)} == {"age", "plan"}
+    assert {column for _, column in kinds(changed, ignore=("age",))} == {"plan"}
+    assert kinds(ROWS.drop("age"), ignore=("age",)) == [("gone_column", "age")]
+    with pytest.raises(UserError, match=r"validate.drift.ignore: there is no column agee; did you mean age\?"):
+        kinds(changed, ignore=("agee",))
+
+
+def test_a_new_category_is_told_once_and_what_else_changed_beside_it() -> None:
+    new = ROWS.with_columns(pl.Series("plan", ["a", "a", "a", "b", "c"] * 20))
+    assert kinds(new) == [("new_category", "plan")]
+    moved = ROWS.with_columns(pl.Series("plan", ["b", "b", "a", "b", "c"] * 20))
+    assert kinds(moved) == [("new_category", "plan"), ("distribution", "plan")]
+
+
+def test_what_an_earlier_version_accepted_has_no_distributions_and_is_compared_by_the_rest() -> None:
+    old = profile().model_dump(mode="json")
+    for column in old["columns"].values():
+        del column["bins"]
+    accepted = Accepted().after(DataProfile.model_validate(old))
+    moved = ROWS.with_columns(pl.Series("age", [60.0, 60, 60, 60] * 25), pl.Series("plan", ["b"] * 100))
+    assert [(one["kind"], one["column"]) for one in warned(state(moved, "2"), accepted)] == [("distribution", "plan")]
+    beyond = state(ROWS.with_columns(pl.col("age") + 1000), "2")
+    assert [(one["kind"], one["column"]) for one in warned(beyond, accepted)] == [("range", "age")]
 
 
 def test_columns_come_go_and_change_their_type() -> None:
-    incoming = profile(ROWS.drop("note").with_columns(pl.lit("x").alias("extra")), "2", plan="text")
+    incoming = state(ROWS.drop("note").with_columns(pl.lit("x").alias("extra")), "2", plan="text")
     found = {(entry["kind"], entry["column"]) for entry in warnings(incoming)}
     assert found == {("gone_column", "note"), ("new_column", "extra"), ("type", "plan")}
 
 
-@pytest.mark.parametrize(("num_rows", "warned"), [(1, True), (2, False), (8, False), (9, True)])
-def test_far_more_or_fewer_rows_than_usual(num_rows: int, warned: bool) -> None:
-    rows = pl.concat([ROWS] * 3)[:num_rows] if num_rows > 4 else ROWS[[1, 0, 2, 3][:num_rows]]
-    found = warnings(profile(rows, "2"))
-    assert [entry["sentence"] for entry in found if entry["kind"] == "rows"] == (
-        [f"{num_rows} rows came in, where 4 are usual"] if warned else []
-    )
+@pytest.mark.parametrize(("num_rows", "is_told"), [(49, True), (50, False), (200, False), (201, True)])
+def test_far_more_or_fewer_rows_than_usual(num_rows: int, is_told: bool) -> None:
+    found = warnings(state(pl.concat([ROWS] * 3)[:num_rows], "2"))
+    sentences = [f"{num_rows} rows came in, where 100 are usual"] if is_told else []
+    assert [entry["sentence"] for entry in found] == sentences
 
 
 def test_the_same_data_again_leave_the_same_bytes_and_the_same_warnings(tmp_path: Path) -> None:
     path = tmp_path / "churn.accepted.json"
-    old, new = profile(), profile(ROWS.with_columns(pl.lit("z").alias("plan")), "2")
+    old, new = state(), state(ROWS.with_columns(pl.lit("z").alias("plan")), "2")
     files.write_json(path, empty())
-    write_accepted(path, read_accepted(path).after(old))
-    said = drift(Drift(), new, read_accepted(path))
-    write_accepted(path, read_accepted(path).after(new))
+    write_accepted(path, read_accepted(path).after(old.profile()))
+    said = warned(new, read_accepted(path))
+    write_accepted(path, read_accepted(path).after(new.profile()))
     before, written = path.read_bytes(), path.stat().st_mtime_ns
-    assert drift(Drift(), new, read_accepted(path)) == said != []
-    write_accepted(path, read_accepted(path).after(new))
+    assert warned(new, read_accepted(path)) == said != []
+    write_accepted(path, read_accepted(path).after(new.profile()))
     assert (path.read_bytes(), path.stat().st_mtime_ns) == (before, written)
-    assert read_accepted(path).num_rows_history == (4, 4)
+    assert read_accepted(path).num_rows_history == (100, 100)
 
 
 def test_only_so_many_row_counts_are_remembered() -> None:

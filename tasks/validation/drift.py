@@ -36,15 +36,15 @@ def drift(
     _check_ignored(config, [*new, *old])
     warnings = list(_rows(config, incoming.num_rows, before.num_rows_history))
     warnings += [warned("gone_column", name, "is gone", old[name].type, None) for name in old if name not in new]
-    found: list[Difference] = []
+    compared: list[Difference] = []
     for name, column in new.items():
         if name not in old:
             # As sure as anything, and told at its place among the columns.
-            found.append(Difference(0.0, warned("new_column", name, "is new", None, column.type)))
+            compared.append(Difference(0.0, warned("new_column", name, "is new", None, column.type)))
         elif name not in config.ignore:
             num_rows = (before.accepted.num_rows, incoming.num_rows)
-            found += differences(config, TwoProfiles(name, old[name], column, num_rows, histograms.get(name)))
-    return warnings + _beyond_chance(found)
+            compared += differences(config, TwoProfiles(name, old[name], column, num_rows, histograms.get(name)))
+    return warnings + _beyond_chance(compared)
 
 
 def _check_ignored(config: Drift, names: list[str]) -> None:
@@ -64,7 +64,7 @@ def _rows(config: Drift, num_rows: int, history: tuple[int, ...]) -> Iterator[Wa
         yield {"kind": "rows", "column": None, "sentence": sentence, "accepted": usual, "now": num_rows}
 
 
-def _beyond_chance(found: list[Difference]) -> list[Warned]:
+def _beyond_chance(compared: list[Difference]) -> list[Warned]:
     # Small differences are tests of this run as well: leaving them out would let chance choose what is counted.
-    is_beyond = holm([difference.p_value for difference in found], FALSE_ALARMS)
-    return [one.told() for one, sure in zip(found, is_beyond, strict=True) if sure and one.warning is not None]
+    is_beyond = holm([difference.p_value for difference in compared], FALSE_ALARMS)
+    return [one.told() for one, sure in zip(compared, is_beyond, strict=True) if sure and one.warning is not None]

@@ -2,7 +2,8 @@
 
 Of `distance + 1` bands of bits, two hashes that differ in at most `distance` bits agree in one whole band (pigeonhole):
 only rows that share a band are compared. M. Norouzi, A. Punjani and D. Fleet, Fast Search in Hamming Space with
-Multi-Index Hashing (2012).
+Multi-Index Hashing (2012). That holds for any choice of bits. Those that tell rows apart are dealt out to all bands:
+pictures on one background have most bits in common, and all of them would share a band of such bits.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _MOST_PAIRS = 1 << 20
 """Pairs that are compared at a time: their hashes take 64 MiB a column."""
 
 _WORD = 64
+
+_CHUNK = 1 << 14
+"""Rows whose bits are looked at one by one at a time: at most a few MiB of them."""
 
 _NONE = np.iinfo(np.int64).max
 
@@ -73,6 +77,7 @@ class _Search:
         self.bits: Numbers = np.zeros(len(hashes), dtype=np.int64)
         self._hashes = hashes
         self._distance = distance
+        self._words = _dealt_out(hashes, distance + 1) if distance else hashes[:, 0]
 
     def staying(self, rows: Numbers) -> Numbers:
         """Those of these rows (ascending) that stay when there are no others; of the rest, `other` says why.
@@ -140,17 +145,56 @@ class _Search:
         return np.minimum.reduceat(ranked, begins)
 
     def _keys(self, rows: Numbers, band: int) -> Keys:
-        """The bits of one band of the first column's hashes: 64 at most, which is enough to tell them apart."""
+        """The bits of one band: 64 at most, which is enough to tell hashes apart."""
         num_bits = self._hashes.shape[2] * _WORD
-        start, end = (num_bits * number // (self._distance + 1) for number in (band, band + 1))
+        start, end = _limits(num_bits, self._distance + 1, band)
         word, skipped = divmod(start, _WORD)
-        keys: Keys = self._hashes[rows, 0, word] >> np.uint64(skipped)
+        keys: Keys = self._words[rows, word] >> np.uint64(skipped)
         # A band may begin in one word and end in the next.
         if end > (word + 1) * _WORD and skipped:
-            keys |= self._hashes[rows, 0, word + 1] << np.uint64(_WORD - skipped)
+            keys |= self._words[rows, word + 1] << np.uint64(_WORD - skipped)
         # A band wider than a word is told apart well enough by 64 of its bits.
         keys &= np.uint64((1 << min(end - start, _WORD)) - 1)
         return keys
+
+
+def _limits(num_bits: int, num_bands: int, band: int) -> tuple[int, int]:
+    """Where a band begins and ends."""
+    return num_bits * band // num_bands, num_bits * (band + 1) // num_bands
+
+
+def _dealt_out(hashes: Hashes, num_bands: int) -> Keys:
+    """The hashes of the column that tells the rows apart best, [N, words], each band having its share of such bits."""
+    num_rows, num_columns, num_words = hashes.shape
+    num_set = np.zeros((num_columns, num_words * _WORD), dtype=np.int64)
+    for start in range(0, num_rows, _CHUNK):
+        num_set += _bits(hashes[start : start + _CHUNK]).sum(axis=0, dtype=np.int64)
+    # A bit that half of the rows have halves what is compared, one that all or none of them have does nothing.
+    evenness = np.minimum(num_set, num_rows - num_set)
+    column = int(evenness.sum(axis=1).argmax())
+    order = _dealt_order(np.argsort(-evenness[column], kind="stable"), num_bands)
+    words = np.empty((num_rows, num_words), dtype=np.uint64)
+    for start in range(0, num_rows, _CHUNK):
+        bits = _bits(hashes[start : start + _CHUNK, column])[:, order]
+        packed = np.packbits(bits, axis=-1, bitorder="little")
+        words[start : start + _CHUNK] = np.ascontiguousarray(packed).view(np.uint64)
+    return words
+
+
+def _dealt_order(ranked: Numbers, num_bands: int) -> Numbers:
+    """Bits, best first, as they stand once each band in turn has taken one, until it is full."""
+    limits = [_limits(len(ranked), num_bands, band) for band in range(num_bands)]
+    turns = sorted(
+        (place - start, band, place) for band, (start, end) in enumerate(limits) for place in range(start, end)
+    )
+    order = np.empty_like(ranked)
+    order[[place for _, _, place in turns]] = ranked
+    return order
+
+
+def _bits(hashes: Hashes) -> NDArray[np.uint8]:
+    """[..., words] as [..., bits], the least one of each word first."""
+    return np.unpackbits(np.ascontiguousarray(hashes).view(np.uint8), axis=-1, bitorder="little")
 
 
 def _differing(first: Hashes, second: Hashes) -> Numbers:

@@ -109,3 +109,45 @@ def test_rows_that_stay_in_any_case_are_all_compared_with(seed: int, num_fixed: 
         else:
             told.append(row)
     assert near.rows.tolist() == told
+
+
+def num_compared(hashes: Hashes, distance: int) -> int:
+    """Pairs of hashes that are held side by side."""
+    counts = []
+    with pytest.MonkeyPatch.context() as patch:
+        differing = near_hashes._differing
+
+        def counted(first: Hashes, second: Hashes) -> near_hashes.Numbers:
+            bits = differing(first, second)
+            counts.append(bits.size)
+            return bits
+
+        patch.setattr(near_hashes, "_differing", counted)
+        near_earlier(hashes, distance)
+    return sum(counts)
+
+
+def on_one_background(num_rows: int, num_columns: int = 1) -> Hashes:
+    """Half of the bits are the same in all rows, side by side; the last column has the others."""
+    dice = np.random.default_rng(num_rows)
+    bits = np.zeros((num_rows, num_columns, 256), dtype=np.uint8)
+    bits[:, :, :40] = 1
+    bits[:, -1, 128:] = dice.integers(0, 2, (num_rows, 128))
+    return np.packbits(bits, axis=2).view(np.uint64)
+
+
+@pytest.mark.parametrize("num_columns", [1, 2])
+def test_pictures_on_one_background_are_not_compared_each_with_each(num_columns: int) -> None:
+    few, many = (num_compared(on_one_background(num_rows, num_columns), 12) for num_rows in (4_000, 8_000))
+    # Both halves of the rows, and what lies between: were all compared, it would be four times as many.
+    assert many < 2.5 * few
+    assert many < 0.2 * 8_000 * 7_999 / 2
+
+
+def test_what_is_near_on_one_background_is_still_found() -> None:
+    hashes = on_one_background(3_000)
+    again = hashes.copy()
+    again[:, 0, 2] ^= np.uint64(0b111 << 30)
+    near = near_earlier(np.concatenate([hashes, again]), 3)
+    assert near.rows.tolist() == list(range(3_000, 6_000))
+    assert near.others.tolist() == list(range(3_000))

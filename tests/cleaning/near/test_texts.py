@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tasks.cleaning.findings import ROW, SCHEMA, Findings, Parts
 from tasks.cleaning.near.minhash import band_keys, banding, signatures
 from tasks.cleaning.near.shingles import jaccard, shingles
-from tasks.cleaning.near.texts import RULE, near_texts
+from tasks.cleaning.near.texts import MOST_COMPARED, RULE, near_texts
 from tests.shared_data import shared
 
 INVARIANT = settings(derandomize=True, deadline=None, max_examples=25)
@@ -182,3 +183,18 @@ def test_spam_has_near_duplicates_and_their_names_are_right() -> None:
         named = int(re.search(r"row (\d+) ", reason)[1])  # type: ignore[index]
         sets = shingles(pl.Series([texts[row], texts[named]]))
         assert jaccard(sets.of_text(0), [sets.of_text(1)])[0] == score >= 0.9
+
+
+def test_texts_of_one_template_are_compared_with_so_many_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred words in common and ten of their own: all of them share bands, and none is near another."""
+    compared = []
+
+    def counted(one: NDArray[np.uint64], others: list[NDArray[np.uint64]]) -> NDArray[np.float64]:
+        compared.append(len(others))
+        return jaccard(one, others)
+
+    monkeypatch.setattr("tasks.cleaning.near.texts.jaccard", counted)
+    template = sentence(0, 100)
+    assert near([" ".join([*template, *sentence(seed, 10)]) for seed in range(1, 601)], 0.9).is_empty()
+    # Of every band's bucket the latest ones, and of most bands the same.
+    assert max(compared) <= 4 * MOST_COMPARED

@@ -8,17 +8,24 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from tasks.environment import is_alive
 from tasks.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_swapping = threading.Lock()
+_drafts: set[str] = set()
+"""Names of the drafts that this process is at work on, in any of its threads."""
+
 _FULL_MESSAGE = "the disk is full; make room and run again: what earlier stages did is kept"
 
 
@@ -29,27 +36,36 @@ def aside(target: Path) -> Iterator[Path]:
     What stood at `target` is replaced, never written into: it may be a link into DVC's cache.
     Raises UserError when the disk is full or the place cannot be written.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Two threads may write to one place: each has a draft of its own, and the last one stays.
+    draft = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex}.tmp")
+    _drafts.add(draft.name)
     try:
         with storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove_leftovers(target)
             yield draft
-            # A rename replaces a file by a file at once, but never a folder that holds anything.
-            if draft.is_dir() or (target.is_dir() and not target.is_symlink()):
-                remove(target)
-            draft.replace(target)
+            # A rename replaces a file by a file at once, but never a folder that holds anything: so it is removed
+            # first, and another thread must not put its own there in between.
+            with _swapping:
+                if draft.is_dir() or (target.is_dir() and not target.is_symlink()):
+                    remove(target)
+                draft.replace(target)
     finally:
         if draft.exists():
             remove(draft)
+        _drafts.discard(draft.name)
 
 
 def _remove_leftovers(target: Path) -> None:
-    """Removes the drafts that killed processes left beside the target; those of living ones stay."""
-    for draft in target.parent.glob(f".{target.name}.*.tmp"):
-        owner = draft.name.split(".")[-2]
-        # A draft of this very process is one of an earlier run under the same number: this one has only begun.
-        if not owner.isdigit() or int(owner) == os.getpid() or not is_alive(int(owner)):
+    """Removes the drafts that killed processes left beside the target; those that are worked on stay."""
+    # Of an earlier version they have the process's number alone.
+    of_target = re.compile(rf"\.{re.escape(target.name)}\.(\d+)(-[0-9a-f]+)?\.tmp")
+    for draft in list(target.parent.iterdir()):
+        name = of_target.fullmatch(draft.name)
+        if name is None or draft.name in _drafts:
+            continue
+        # Another draft of this process is one of an earlier run under the same number.
+        if int(name[1]) == os.getpid() or not is_alive(int(name[1])):
             remove(draft)
 
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,41 @@ def test_a_file_and_a_folder_take_each_others_place(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_is_removed_and_that_of_another_at_work_stays(tmp_path: Path) -> None:
     killed = subprocess.Popen([sys.executable, "-c", ""])
     killed.wait()
-    for process in (os.getpid(), killed.pid, os.getppid()):
-        draft = tmp_path / f".folder.{process}.tmp"
+    # Names as they are, and as an earlier version had them.
+    for name in (os.getpid(), killed.pid, f"{killed.pid}-0a1b", f"{os.getppid()}-0a1b"):
+        draft = tmp_path / f".folder.{name}.tmp"
         draft.mkdir()
         (draft / "file").write_text("half")
     write_folder(tmp_path / "folder", "whole")
-    assert names(tmp_path) == [f".folder.{os.getppid()}.tmp", "folder"]
+    assert names(tmp_path) == [f".folder.{os.getppid()}-0a1b.tmp", "folder"]
     assert (tmp_path / "folder" / "file").read_text() == "whole"
+
+
+@pytest.mark.parametrize("write", [write_folder, files.write_text], ids=["folder", "file"])
+def test_two_threads_write_to_one_place_and_one_of_them_stays_whole(
+    tmp_path: Path, write: Callable[[Path, str], None]
+) -> None:
+    place = tmp_path / "place"
+    texts = [str(number) * 10_000 for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(10):
+            list(pool.map(lambda text: write(place, text), texts))
+            content = place / "file" if place.is_dir() else place
+            assert content.read_text() in texts
+            assert names(tmp_path) == ["place"]
+
+
+def test_a_draft_in_work_is_left_alone_by_another_thread_and_by_places_of_like_names(tmp_path: Path) -> None:
+    with files.aside(tmp_path / "place") as first, files.aside(tmp_path / "place.json") as other:
+        first.write_text("first")
+        other.write_text("other")
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(files.write_text, tmp_path / "place", "second").result()
+        assert (tmp_path / "place").read_text() == "second"
+        assert first.read_text() == "first"
+        assert other.read_text() == "other"
+    assert names(tmp_path) == ["place", "place.json"]
+    assert (tmp_path / "place").read_text() == "first"
 
 
 @pytest.mark.parametrize("link", [os.link, os.symlink], ids=["hard link", "symbolic link"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tasks import files
 from tasks.errors import UserError
 from tasks.sources.fetch.attempts import Interrupted
 
@@ -148,7 +148,4 @@ def _check(download: Download, size: int, sha256: str) -> None:
 
 
 def _write_json(path: Path, content: Mapping[str, object]) -> None:
-    # Written aside and renamed: a crash leaves the old record or the new one, and no half.
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    aside.write_text(json.dumps(content))
-    aside.replace(path)
+    files.write_text(path, json.dumps(content))

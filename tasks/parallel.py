@@ -5,17 +5,55 @@ polars, zstd, Pillow's readers and file reads all leave Python's lock alone whil
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 _END = object()
+
+
+def num_cores(root: Path = Path("/")) -> int:
+    """The cores that this process may use: those that it may run on, and no more than its container has time for.
+
+    `root` is the folder that /proc and /sys are in.
+    """
+    # Not every system tells which cores a process may run on.
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([allowed, *map(math.ceil, _quotas(root))]))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """Cores' worth of time that control groups allow, each of those that this process is in, and of those above them.
+
+    See https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max) and
+    https://docs.kernel.org/scheduler/sched-bwc.html (cpu.cfs_quota_us, version 1).
+    """
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = root / "sys/fs/cgroup" / ("cpu" if controllers else "")
+        # A container may see its own group as the root, so folders need not be there.
+        folder = mount / group.lstrip("/")
+        for above in (folder, *folder.parents[: len(folder.parts) - len(mount.parts)]):
+            limits = _text(above / "cpu.max").split()
+            if controllers:
+                limits = [*_text(above / "cpu.cfs_quota_us").split(), *_text(above / "cpu.cfs_period_us").split()]
+            # Without a limit the quota is "max", or -1.
+            if len(limits) == 2 and all(limit.isdigit() for limit in limits):
+                yield int(limits[0]) / max(1, int(limits[1]))
+
+
+def _text(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""
 
 
 def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
@@ -38,7 +76,7 @@ def parallel_map(function: Callable[[Item], Made], items: Iterable[Item], worker
     What `function` or `items` raise is raised here, at its place. Memory is that of one item and answer more than there
     are threads.
     """
-    workers = workers or os.cpu_count() or 1
+    workers = workers or num_cores()
     with ThreadPoolExecutor(max_workers=workers) as pool:
         pending: deque[Future[Made]] = deque()
         for item in items:

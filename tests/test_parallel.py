@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tasks.parallel import parallel_map, prefetch
+from tasks.parallel import num_cores, parallel_map, prefetch
 
 
 def test_items_come_in_order_and_are_made_in_another_thread() -> None:
@@ -75,3 +77,65 @@ def test_what_goes_wrong_in_a_thread_is_raised_in_its_place() -> None:
     assert next(answers) == 1
     with pytest.raises(ZeroDivisionError):
         next(answers)
+
+
+QUOTAS = {
+    "none": ({}, 8),
+    "version 2": ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "250000 100000\n"}, 3),
+    "version 2, without a limit": ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "max 100000\n"}, 8),
+    "version 2, of a group above": (
+        {
+            "proc/self/cgroup": "0::/pod/container\n",
+            "sys/fs/cgroup/pod/container/cpu.max": "max 100000\n",
+            "sys/fs/cgroup/pod/cpu.max": "150000 100000\n",
+        },
+        2,
+    ),
+    "version 1": (
+        {
+            "proc/self/cgroup": "5:memory:/docker/1\n4:cpu,cpuacct:/docker/1\n1:name=systemd:/docker/1\n",
+            "sys/fs/cgroup/cpu/docker/1/cpu.cfs_quota_us": "400000\n",
+            "sys/fs/cgroup/cpu/docker/1/cpu.cfs_period_us": "100000\n",
+        },
+        4,
+    ),
+    "version 1, as its container sees it": (
+        {
+            "proc/self/cgroup": "4:cpu,cpuacct:/docker/1\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "50000\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+        },
+        1,
+    ),
+    "version 1, without a limit": (
+        {
+            "proc/self/cgroup": "4:cpu:/\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+        },
+        8,
+    ),
+    "more than there are": ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "9900000 100000\n"}, 8),
+}
+
+
+@pytest.mark.parametrize(("contents", "expected"), QUOTAS.values(), ids=QUOTAS.keys())
+def test_cores_are_those_that_the_container_has_time_for(
+    contents: dict[str, str], expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    for name, text in contents.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert num_cores(tmp_path) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux keeps a process to some cores")
+def test_cores_are_those_that_the_process_may_run_on(tmp_path: Path) -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert num_cores(tmp_path) == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert 1 <= num_cores() <= len(allowed)

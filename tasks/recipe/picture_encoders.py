@@ -24,6 +24,7 @@ from tasks.networks.base import Encoder, JoinedNetwork
 from tasks.params.networks import Network
 from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.trainers.torch.devices import choose_device, deterministic, threads_for
+from tasks.trainers.torch.process_flags import STRICT, flags
 
 _AGAIN = "run stage normalize again (`modelwright run --from normalize`)"
 _MOST_ROWS = 1024
@@ -141,9 +142,5 @@ def _as_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
 @contextmanager
 def _float32() -> Iterator[None]:
     """Without TensorFloat-32: what a model learnt from on a GPU it must get, nearly, from a CPU that serves it."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
+    with flags.held(STRICT, allow_tf32=False):
         yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import torch
 
 from tasks.errors import UserError
+from tasks.parallel import num_cores
+from tasks.trainers.torch.process_flags import FASTEST, STRICT, flags, thread_counts
 
 _WORTH_SHARING = 2**15
 """Numbers in a batch from which several threads are faster than one: about 64 images of 23 x 23 pixels."""
@@ -29,50 +31,29 @@ def deterministic(device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         # cuBLAS reads this when it starts: https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark = torch.backends.cudnn.benchmark
-    torch.use_deterministic_algorithms(True)
-    # It would choose among algorithms by the clock, and two runs might choose differently.
-    torch.backends.cudnn.benchmark = False
-    try:
+    # Benchmarks would choose among algorithms by the clock, and two runs might choose differently.
+    with flags.held(STRICT, algorithms=(True, False), benchmark=False):
         yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn_only)
-        torch.backends.cudnn.benchmark = benchmark
 
 
 @contextmanager
 def fastest(device: torch.device) -> Iterator[None]:
     """The fastest algorithms, though two runs may differ in the last bits; what the caller had set comes back."""
-    before = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark, precision = torch.backends.cudnn.benchmark, torch.get_float32_matmul_precision()
-    torch.use_deterministic_algorithms(False)
-    torch.backends.cudnn.benchmark = device.type == "cuda"
     # TF32, where a GPU has it: faster matrix products with fewer digits.
-    torch.set_float32_matmul_precision("high")
-    try:
+    with flags.held(FASTEST, algorithms=(False, False), benchmark=device.type == "cuda", precision="high"):
         yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn_only)
-        torch.backends.cudnn.benchmark = benchmark
-        torch.set_float32_matmul_precision(precision)
 
 
 @contextmanager
 def threads_for(batch_numbers: int) -> Iterator[None]:
-    """One CPU thread while batches are small (so many numbers each), else as many as the caller has set.
+    """One CPU thread while batches are small (so many numbers each), else as many as the caller has set and there are
+    cores.
 
     Threads that share a small batch wait longer for each other than they compute: on two busy cores a step on 64 images
     of 8 x 8 pixels took four times as long with two threads as with one.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if batch_numbers < _WORTH_SHARING else before)
-    try:
+    with thread_counts.at_most(1 if batch_numbers < _WORTH_SHARING else num_cores()):
         yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def main() -> None:
         column, settings = ImageColumn(), pictures.settings
         encoding = column.finish(column.fit(pictures.contents, settings), settings)
         _compare(pictures, "normalize", lambda p=pictures, e=encoding: _transform(p, e))
-        with unittest.mock.patch("os.cpu_count", return_value=1):
+        with unittest.mock.patch("tasks.columns.image.pixels.num_cores", return_value=1):
             _compare(pictures, "normalize, one thread", lambda p=pictures, e=encoding: _transform(p, e))
         _compare(pictures, "clean: faults", lambda p=pictures: ImageColumn().faults(p.contents, CleanImage()))
 

@@ -14,6 +14,7 @@ from tasks.columns.draws import random_for
 from tasks.errors import UserError
 from tasks.model_input.block_columns import from_series, to_series
 from tasks.model_input.inputs import Field
+from tasks.parallel import num_cores
 from tasks.recipe.recipe import Feature, Recipe
 
 _MOST_HELD = 100_000
@@ -153,7 +154,7 @@ def _nearest(points: Floats, count: int) -> NDArray[np.int64]:
     """
     from sklearn.neighbors import NearestNeighbors
 
-    tree = NearestNeighbors(n_neighbors=count + 1, algorithm="kd_tree", n_jobs=-1).fit(points)
+    tree = NearestNeighbors(n_neighbors=count + 1, algorithm="kd_tree", n_jobs=num_cores()).fit(points)
     near = tree.kneighbors(points, return_distance=False)
     others = near != np.arange(len(points))[:, None]
     # Of equal points a row itself may not be among the nearest.

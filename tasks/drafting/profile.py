@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from tasks.columns.timestamp.formats import in_utc, parse
 from tasks.drafting.column_statistics import ColumnStatistics, as_numbers, grow
 from tasks.drafting.sketches import DuplicateCounter, RowSample
 from tasks.ingestion.survey import Survey, merge, survey_and_read
-from tasks.parallel import prefetch
+from tasks.parallel import num_cores, prefetch
 from tasks.params.config import ColumnTypeName
 from tasks.sources.base import NumberFormat
 
@@ -77,7 +76,7 @@ def profile(parts: Iterable[pl.DataFrame], plan: ProfilePlan) -> SourceProfile:
     sample, again = RowSample(), DuplicateCounter(plan.identifiers)
     num_rows = 0
     # Threads are enough: polars lets go of Python's lock.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(num_cores()) as threads:
         for part in prefetch(parts):
             rows = without_tokens(part, plan.tokens)
             dtypes.update(rows.schema)

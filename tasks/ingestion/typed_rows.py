@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from tasks.columns import column_type
 from tasks.ingestion.description import dialect_of, types_of
 from tasks.ingestion.survey import Survey, merge, survey, survey_and_read
 from tasks.ingestion.units import without_units
-from tasks.parallel import prefetch
+from tasks.parallel import num_cores, prefetch
 from tasks.params.config import ColumnTypeName
 from tasks.params.ingest import Ingest
 from tasks.sources.base import NumberFormat, Source
@@ -75,7 +74,7 @@ class Typing:
     def parts(self) -> Iterator[pl.DataFrame]:
         """The rows in batches, typed as planned; columns side by side, on all cores."""
         # Threads are enough: polars lets go of Python's lock.
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        with ThreadPoolExecutor(max_workers=num_cores()) as pool:
             for part, origins in prefetch(self.rows.located_parts()):
                 cells = without_missing(part, self.config)
                 typed = list(pool.map(self._column, cells))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import ColumnType, Encoding
 from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import ModelInput
-from tasks.parallel import prefetch
+from tasks.parallel import num_cores, prefetch
 from tasks.params.config import Config
 from tasks.params.normalize import Normalize, settings_for
 from tasks.recipe.recipe import Feature, Recipe, Target
@@ -134,7 +133,7 @@ def learn(
     target = dataset.target.name
     states: dict[_Learner, list[Any]] = {}
     classes: set[str] = set()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(num_cores()) as pool:
         for rows, of_rows in zip(prefetch(parts), folds if folds is not None else repeat(None)):  # noqa: B905
             # The answers are all taken before the loop goes on, so the lambda never sees the rows of another part.
             of_part = pool.map(lambda learner: learner.fit(rows, target, of_rows), learners)  # noqa: B023

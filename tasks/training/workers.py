@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import UserError
+from tasks.parallel import num_cores
 from tasks.params.torch import TorchTrain
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
@@ -73,7 +74,7 @@ def check_workers(config: TorchTrain) -> None:
     # Said here for the networks of params.yaml, so that nobody waits for processes to start.
     if device.type == "cpu" and config.workers > 1 and getattr(config.network, "norm", "none") == "batch":
         raise batch_norm_needs_gpus(config.workers)
-    there, name = (torch.cuda.device_count(), "GPUs") if device.type == "cuda" else (os.cpu_count() or 1, "cores")
+    there, name = (torch.cuda.device_count(), "GPUs") if device.type == "cuda" else (num_cores(), "cores")
     if config.workers > there:
         raise UserError(
             f"train.workers: {config.workers} are more than the {there} {name} of this machine; give at most "
@@ -148,7 +149,7 @@ def _environment(exchange: Exchange, num_workers: int) -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH")))),
         # torchrun would give each worker a single thread.
-        "OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // num_workers)),
+        "OMP_NUM_THREADS": str(max(1, num_cores() // num_workers)),
         "GLOO_SOCKET_IFNAME": loopback,
         "NCCL_SOCKET_IFNAME": loopback,
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter
 
 from tasks import augment, clean, normalize, split
 from tasks.evaluate import predict_test_rows
+from tasks.model_input.block_columns import read_examples
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean
 from tasks.params.config import Task

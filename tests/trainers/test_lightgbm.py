@@ -120,7 +120,7 @@ def test_the_file_does_not_tell_the_number_of_threads(
     monkeypatch.setattr("tasks.trainers.lightgbm.settings._WORTH_SHARING", 0)
     texts, histories = set(), set()
     for cores in (1, 2):
-        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        monkeypatch.setattr("tasks.trainers.lightgbm.settings.num_cores", lambda cores=cores: cores)
         history = History()
         texts.add(text(mixed_job(listeners=[history]), config(**changes)))
         histories.add(json.dumps(history.rows))

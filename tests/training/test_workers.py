@@ -51,7 +51,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr("tasks.training.workers.num_cores", lambda: 2)
 
 
 class Recorder(History):
@@ -147,8 +147,9 @@ def test_ctrl_c_ends_all_workers(paths: Paths, scratch: Path) -> None:
 @pytest.mark.chain
 def test_workers_end_when_the_train_stage_is_killed(paths: Paths, scratch: Path) -> None:
     script = f"""
-import os, tempfile
-os.cpu_count, tempfile.tempdir = (lambda: 2), {str(scratch)!r}
+import tempfile
+import tasks.parallel
+tasks.parallel.num_cores, tempfile.tempdir = (lambda: 2), {str(scratch)!r}
 from pathlib import Path
 from tasks.params.torch import TorchTrain
 from tasks.paths import Project
@@ -170,7 +171,7 @@ fit_in_workers(config, Project(root=Path({str(paths.project.root)!r})).pipeline(
 
 
 def test_no_more_workers_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr("tasks.training.workers.num_cores", lambda: 4)
     check_workers(_config(workers=4))
     with pytest.raises(UserError, match=r"train.workers: 5 are more than the 4 cores of this machine; give at most 4$"):
         check_workers(_config(workers=5))
@@ -187,7 +188,7 @@ def test_no_more_workers_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_batch_norm_is_refused_on_cpus_and_the_advice_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 4)
+    monkeypatch.setattr("tasks.training.workers.num_cores", lambda: 4)
     cnn = {"kind": "cnn", "channels": (4, 8)}
     with pytest.raises(UserError, match=r"^train.workers: 2 .* `network: norm: none` .* or `workers: 1`$") as caught:
         check_workers(_config(network=cnn))
@@ -198,7 +199,7 @@ def test_batch_norm_is_refused_on_cpus_and_the_advice_works(monkeypatch: pytest.
 
 
 def test_no_more_workers_than_rows(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr("tasks.training.workers.num_cores", lambda: 64)
     with pytest.raises(UserError, match=r"train.workers: 61 are more than the 60 training rows"):
         fit_in_workers(_config(workers=61), paths, [])
 

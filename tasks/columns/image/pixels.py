@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+from tasks.parallel import num_cores
 
 Fit = Literal["stretch", "crop", "pad"]
 Result = TypeVar("Result")
@@ -151,7 +152,7 @@ def _formats(content: bytes) -> tuple[str, ...] | None:
 def _num_threads(contents: pl.Series) -> int:
     if len(contents) <= _CHUNK or contents.bin.size().sum() < _WORTH_THREADS * len(contents):
         return 1
-    return os.cpu_count() or 1
+    return num_cores()
 
 
 def _upright(image: Image) -> tuple[int, Image]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from lightgbm.basic import LightGBMError
 
 from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import Field, Spec
+from tasks.parallel import num_cores
 from tasks.params.train import LightgbmTrain
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.model import LabelScale
@@ -125,7 +125,7 @@ def _categories(layout: Layout, config: LightgbmTrain) -> dict[str, Any]:
 
 
 def _num_threads(num_values: int) -> int:
-    return 1 if num_values < _WORTH_SHARING else min(os.cpu_count() or 1, _MOST_THREADS)
+    return 1 if num_values < _WORTH_SHARING else min(num_cores(), _MOST_THREADS)
 
 
 def _monotone(layout: Layout, config: LightgbmTrain) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
+from tasks.parallel import num_cores
 from tasks.params import train as params
 from tasks.trainers.sklearn.class_weights import class_weights
 from tasks.trainers.sklearn.imported import make_imported
@@ -118,7 +119,7 @@ def _forest(spec: Spec, config: params.RandomForest, seed: int) -> RandomForestC
     weights = class_weights(spec, config.class_weight)
     settings = config.model_dump(exclude={"kind", "class_weight"})
     # Each tree draws from a number of its own, so any number of threads makes the same ones.
-    settings |= {"random_state": seed, "n_jobs": -1}
+    settings |= {"random_state": seed, "n_jobs": num_cores()}
     return (
         RandomForestClassifier(**settings, class_weight=weights) if spec.classes else RandomForestRegressor(**settings)
     )

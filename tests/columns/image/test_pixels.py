@@ -147,7 +147,7 @@ def test_threads_change_neither_bytes_nor_reasons(monkeypatch: pytest.MonkeyPatc
 
 
 def test_many_photographs_are_shared_among_threads_and_scans_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr(pixels, "num_cores", lambda: 3)
     large, small = photograph(300, 200), image(np.zeros((28, 28), dtype=np.uint8))
     assert pixels._num_threads(pl.Series([large] * 40)) == 3
     assert pixels._num_threads(pl.Series([small] * 40)) == 1

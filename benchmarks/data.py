@@ -102,7 +102,6 @@ def prepare(root: Path, num_rows: int) -> None:
     from tasks.paths import Project
     from tasks.tables import storage
     from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
-    from tasks.validation.accepted import empty
     from tasks.validation.expectations import draft_suite
 
     paths = Project(root=root).pipeline(NAME)
@@ -118,7 +117,6 @@ def prepare(root: Path, num_rows: int) -> None:
     dataset = Dataset(columns=columns, task="binary", num_rows=num_rows, source=source)
     write_dataset(paths.dataset, dataset)
     files.write_json(paths.suite, draft_suite(NAME, dataset, storage.read_parts(paths.raw)))
-    files.write_json(paths.accepted, empty())
 
 
 def measured(contender: str, root: Path, num_rows: int) -> dict[str, Any]:

@@ -107,7 +107,12 @@ class Paths:
     @property
     def accepted(self) -> Path:
         """What the data looked like that last passed."""
-        return self.project.root / "expectations" / f"{self.pipeline}.accepted.json"
+        return self.data / "accepted.json"
+
+    @property
+    def accepted_in_git(self) -> Path:
+        """Where earlier versions kept it; read while there is no other."""
+        return self.suite.with_suffix(".accepted.json")
 
     @property
     def appended(self) -> Path:

@@ -55,7 +55,17 @@ def validate(paths: Paths) -> Report:
         "num_warnings": num_warnings,
     }
     warned = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
-    return Report(stage="validate", figure=f"{_kept(numbers)}{warned}", numbers=numbers)
+    figure, hints = f"{_kept(numbers)}{warned}", _kept_in_git(paths)
+    return Report(stage="validate", figure=figure, numbers=numbers, diagnostics=hints)
+
+
+def _kept_in_git(paths: Paths) -> tuple[str, ...]:
+    """A word on what was accepted under an earlier version, once validate has taken it over."""
+    old, new = paths.accepted_in_git, paths.accepted
+    if not (old.exists() and new.exists()):
+        return ()
+    file = paths.relative(old)
+    return (f"{file} is taken over in {paths.relative(new)}, and not read any more: remove it, `git rm -f {file}`",)
 
 
 def clean(paths: Paths) -> Report:

@@ -40,7 +40,7 @@ def run(config: Validate, paths: Paths) -> Report:
     suite, dataset = read_suite(paths.suite), read_dataset(paths.dataset)
     check_columns(paths.suite, suite, [column.name for column in dataset.columns])
     check_types(paths.suite, suite, dataset)
-    accepted = read_accepted(paths.accepted)
+    accepted = read_accepted(paths.accepted, paths.accepted_in_git)
     with quiet_judge():
         from tasks.validation.gx.pages import render_pages
 

@@ -76,12 +76,10 @@ def draft_suites(project: Project) -> None:
     from tasks import files
     from tasks.drafting.suite import suite_of_source
     from tasks.params.file import load_params
-    from tasks.validation.accepted import empty
 
     for name, pipeline in load_params(project.params).pipelines.items():
         if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists():
             files.write_json(project.pipeline(name).suite, suite_of_source(project, name, pipeline.ingest))
-            files.write_json(project.pipeline(name).accepted, empty())
 
 
 def write_notes(path: Path, num_rows: int = 240) -> None:

@@ -110,9 +110,17 @@ def _params(project: Project) -> Iterator[Check]:
     for name, block in pipelines_in(project.params).items():
         for setting, advice in outdated_in(block).items():
             yield Check("params.yaml", f"pipelines.{name}.{setting} is of an earlier version", advice)
-        suite = project.pipeline(name).suite
-        if not suite.exists():
-            yield Check("expectations", f"{suite} is missing", "bring it back from git, or add the pipeline again")
+        paths = project.pipeline(name)
+        if not paths.suite.exists():
+            yield Check(
+                "expectations", f"{paths.suite} is missing", "bring it back from git, or add the pipeline again"
+            )
+        if paths.accepted_in_git.exists():
+            yield Check(
+                "expectations",
+                f"{paths.accepted_in_git} is of an earlier version",
+                f"`modelwright run {name}` takes it over in {paths.relative(paths.accepted)}; then remove it from git",
+            )
 
 
 def _tracking(project: Project) -> Iterator[Check]:

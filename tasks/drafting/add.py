@@ -12,7 +12,6 @@ from tasks.drafting.suite import suite_of_source
 from tasks.errors import UserError
 from tasks.params.file import check_pipeline, pipelines_in
 from tasks.paths import Project
-from tasks.validation.accepted import empty
 
 
 def add_block(project: Project, file: Path, *, source: str | None = None, name: str | None = None) -> list[Path]:
@@ -36,10 +35,6 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
         files.write_json(suite, drafted)
         # Listed before params.yaml, as they are written.
         written.insert(0, suite)
-    accepted = project.pipeline(name).accepted
-    if not accepted.exists():
-        files.write_json(accepted, empty())
-        written.insert(0, accepted)
     content[name] = block
     files.write_text(project.params, dumped(document))
     return written

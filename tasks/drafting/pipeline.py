@@ -153,17 +153,12 @@ def _write(
     project: Project, name: str, pipeline: Pipeline, params: str, profile: SourceProfile
 ) -> tuple[tuple[Path, ...], Path | None]:
     """The suite first, then params.yaml: whoever sees the block finds its suite. What is there already is kept."""
-    from tasks.validation.accepted import empty
-
     paths = project.pipeline(name)
     written = [project.params]
     kept = paths.suite if paths.suite.exists() else None
     if kept is None:
         files.write_json(paths.suite, drafted_suite(project, name, pipeline.ingest, profile))
         written.insert(0, paths.suite)
-    if not paths.accepted.exists():
-        files.write_json(paths.accepted, empty())
-        written.insert(-1, paths.accepted)
     files.write_text(project.params, params)
     return tuple(written), kept
 

@@ -98,11 +98,6 @@ class _MemoizedStages:
 
     def perform(self, stage: str, *, force: bool) -> tuple[Outcome, Reasons]:
         forced = ("forced",) if force else ()
-        if stage == "validate" and not self._paths.accepted.exists():
-            # A pipeline that was added by hand, or before there was such a file; DVC asks for it.
-            from tasks.validation.accepted import empty
-
-            files.write_json(self._paths.accepted, empty())
         outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
         # DVC sees files alone: whether a database or a web page changed, the source itself is asked.
         if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
@@ -122,8 +117,6 @@ class _MemoizedStages:
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""
         left: set[str | Path] = {*self._memo.outputs(stage)}
-        if stage == "validate":  # which writes down what it accepted
-            left.add(self._paths.accepted)
         self._roots |= left
         self._entries.update(snapshot.take(self._paths.project.root, left))
         self._performed.append(stage)

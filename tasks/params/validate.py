@@ -14,7 +14,7 @@ class Drift(Config):
     at most one run in a hundred has such a warning.
     """
 
-    enabled: bool = Field(True, description="compare with expectations/PIPELINE.accepted.json")
+    enabled: bool = Field(True, description="compare with data/PIPELINE/accepted.json")
     ignore: tuple[str, ...] = Field((), description="columns whose values are not compared: they change, and may")
     distribution: Share = Field(
         0.1,

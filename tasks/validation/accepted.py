@@ -1,13 +1,13 @@
-"""expectations/PIPELINE.accepted.json: what the data looked like that last passed; in git, as dvc.lock is.
+"""data/PIPELINE/accepted.json: what the data looked like that last passed; kept by DVC, as the data are.
 
-The stage `validate` both depends on the file and rewrites it. So that the same data leave the same bytes, the file
+The stage `validate` both reads the file and rewrites it. So that the same data leave the same bytes, the file
 keeps what was accepted before as well: data that are accepted already are compared with that, as the first time.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -44,20 +44,17 @@ class Accepted(Config):
         return Accepted(accepted=profile, previous=before.accepted, num_rows_history=history)
 
 
-def empty() -> dict[str, Any]:
-    """The content of the file before any data were accepted."""
-    return Accepted().model_dump(mode="json")
-
-
-def read_accepted(path: Path) -> Accepted:
-    """What was accepted; nothing when there is no such file. Raises UserError when it is damaged."""
-    if not path.exists():
+def read_accepted(*places: Path) -> Accepted:
+    """What was accepted, from the first of the places that there is. Raises UserError when the file is damaged."""
+    path = next((place for place in places if place.exists()), None)
+    if path is None:
         return Accepted()
     try:
         return Accepted.model_validate(files.read_json(path))
     except ValidationError:
         raise UserError(
-            f"{path}: not as validate writes it; take it back from git, or remove it: nothing is accepted then"
+            f"{path}: not as validate writes it; take the last one back (`dvc checkout --force {path}`), or remove the "
+            "file: nothing is accepted then"
         ) from None
 
 

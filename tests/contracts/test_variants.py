@@ -87,11 +87,9 @@ from tasks import files
 from tasks.drafting.suite import suite_of_source
 from tasks.params.file import load_params
 from tasks.paths import Project
-from tasks.validation.accepted import empty
 project = Project(root=Path.cwd())
 for name, pipeline in load_params(project.params).pipelines.items():
     files.write_json(project.pipeline(name).suite, suite_of_source(project, name, pipeline.ingest))
-    files.write_json(project.pipeline(name).accepted, empty())
 """
 
 

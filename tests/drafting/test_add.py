@@ -11,7 +11,6 @@ from tasks.errors import UserError
 from tasks.params.file import load_params, load_pipeline
 from tasks.params.sources import IdxSource, TableSource
 from tasks.paths import Project
-from tasks.validation.accepted import Accepted, read_accepted
 from tasks.validation.expectations import check_columns, read_suite
 
 PARAMS = """\
@@ -88,9 +87,7 @@ def source_path(project: Project, name: str = "churn") -> str:
 def test_a_block_and_its_suite_are_added_and_comments_stay(project: Project) -> None:
     written = add_block(project, project.root / "churn.yaml", source=str(project.root / "rows.csv"))
     suite = project.pipeline("churn").suite
-    accepted = project.pipeline("churn").accepted
-    assert written == [accepted, suite, project.params]
-    assert read_accepted(accepted) == Accepted()
+    assert written == [suite, project.params]
     text = project.params.read_text()
     added = BLOCK.split("pipelines:\n")[1].replace("elsewhere.csv", str(project.root / "rows.csv"))
     assert text == PARAMS.replace(END, added + END)

@@ -33,7 +33,7 @@ def test_block_suite_and_empty_acceptance_are_written_and_ingest_reads_the_block
     draft = init(tmp_path, noise(), dry_run=False)
     project = Project(root=tmp_path)
     paths = project.pipeline("mine")
-    assert set(draft.written) == {paths.suite, paths.accepted, project.params}
+    assert set(draft.written) == {paths.suite, project.params}
     assert read_suite(paths.suite).rules
     dataset = ingested(project)
     assert (dataset.target.name, dataset.task, dataset.num_rows) == ("outcome", "binary", NUM_ROWS)

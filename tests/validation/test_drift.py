@@ -8,11 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tasks import files
 from tasks.errors import UserError
 from tasks.params.validate import Drift
 from tasks.tables.dataset import Column, Dataset, SourceRecord
-from tasks.validation.accepted import NUM_REMEMBERED, Accepted, empty, read_accepted, write_accepted
+from tasks.validation.accepted import NUM_REMEMBERED, Accepted, read_accepted, write_accepted
 from tasks.validation.bins import Bins
 from tasks.validation.data_profile import ColumnProfile, DataProfile, ProfileState
 from tasks.validation.drift import drift
@@ -211,9 +210,8 @@ def test_far_more_or_fewer_rows_than_usual(num_rows: int, is_told: bool) -> None
 
 
 def test_the_same_data_again_leave_the_same_bytes_and_the_same_warnings(tmp_path: Path) -> None:
-    path = tmp_path / "churn.accepted.json"
+    path = tmp_path / "accepted.json"
     old, new = state(), state(ROWS.with_columns(pl.lit("z").alias("plan")), "2")
-    files.write_json(path, empty())
     write_accepted(path, read_accepted(path).after(old.profile()))
     said = warned(new, read_accepted(path))
     write_accepted(path, read_accepted(path).after(new.profile()))
@@ -233,11 +231,20 @@ def test_only_so_many_row_counts_are_remembered() -> None:
 
 
 def test_a_file_that_nobody_wrote_so_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "churn.accepted.json"
+    path = tmp_path / "accepted.json"
     path.write_text('{"version": 2}')
-    with pytest.raises(UserError, match=r"churn.accepted.json: not as validate writes it; take it back from git"):
+    with pytest.raises(UserError, match=r"accepted.json: not as validate writes it; take the last one back \(`dvc "):
         read_accepted(path)
     assert read_accepted(tmp_path / "none.json") == Accepted()
+
+
+def test_what_an_earlier_version_kept_in_git_is_taken_over(tmp_path: Path) -> None:
+    new, old = tmp_path / "accepted.json", tmp_path / "churn.accepted.json"
+    write_accepted(old, Accepted().after(profile(digest="1")))
+    assert read_accepted(new, old).num_rows_history == (100,)
+    write_accepted(new, read_accepted(new, old).after(profile(digest="2")))
+    assert read_accepted(new, old).num_rows_history == (100, 100)
+    assert read_accepted(old).num_rows_history == (100,)
 
 
 def test_what_was_accepted_before_is_read_by_the_names_it_had() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tasks import files
+from tasks.errors import UserError
 from tasks.memo.chain import run_plain
 from tasks.paths import Project
 from tasks.validation.accepted import read_accepted
@@ -58,6 +59,20 @@ def test_what_was_accepted_travels_with_the_data(clone: Project, tmp_path_factor
     command(colleague.root, "dvc", "pull", "--quiet", "data/notes/accepted.json")
     modelwright(colleague.root, "run", "notes", "--plain", "--to", "validate")
     assert read_accepted(colleague.pipeline("notes").accepted).num_rows_history == (240, 260)
+
+
+def test_a_damaged_file_of_what_was_accepted_is_taken_back(clone: Project) -> None:
+    run_plain(clone, "notes", last="validate")
+    accepted = clone.pipeline("notes").accepted
+    content = accepted.read_bytes()
+    accepted.unlink()
+    accepted.write_text('{"version": 0}')
+    with pytest.raises(UserError, match=r"take the last one back \(`(.*)`\), or remove") as refusal:
+        run_plain(clone, "notes", last="validate")
+    advice = str(refusal.value).split("`")[1]
+    command(clone.root, *advice.split())
+    assert accepted.read_bytes() == content
+    assert run_plain(clone, "notes", last="validate")[1].outcome == "ran"
 
 
 def test_what_an_earlier_version_kept_in_git_is_taken_over_and_named(clone: Project) -> None:

@@ -117,7 +117,7 @@ def _params(project: Project) -> Iterator[Check]:
             )
         if paths.accepted_in_git.exists():
             yield Check(
-                "expectations",
+                "accepted data",
                 f"{paths.accepted_in_git} is of an earlier version",
                 f"`modelwright run {name}` takes it over in {paths.relative(paths.accepted)}; then remove it from git",
             )

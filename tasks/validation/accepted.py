@@ -59,6 +59,5 @@ def read_accepted(*places: Path) -> Accepted:
 
 
 def write_accepted(path: Path, accepted: Accepted) -> None:
-    """Writes the file unless it says just that already."""
-    if not path.exists() or read_accepted(path) != accepted:
-        files.write_json(path, accepted.model_dump(mode="json"))
+    """Writes the file anew: it may be a link into DVC's cache."""
+    files.write_json(path, accepted.model_dump(mode="json"))

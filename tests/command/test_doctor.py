@@ -103,6 +103,13 @@ def test_a_suite_that_is_gone_is_named(project: Project) -> None:
     assert check.cure == "bring it back from git, or add the pipeline again"
 
 
+def test_what_an_earlier_version_kept_in_git_is_named(project: Project) -> None:
+    files.write_json(project.pipeline("digits").accepted_in_git, {})
+    check = checks_of(project)["accepted data"]
+    assert check.finding.endswith("expectations/digits.accepted.json is of an earlier version")
+    assert check.cure == "`modelwright run digits` takes it over in data/digits/accepted.json; then remove it from git"
+
+
 @pytest.mark.parametrize("value", ["0", "False", "no", ""])
 def test_telemetry_that_is_off_in_other_words_is_off(
     project: Project, monkeypatch: pytest.MonkeyPatch, value: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+import numpy as np
 import polars as pl
 
 from tasks.columns.words import words
@@ -20,8 +21,8 @@ FEWEST_ROWS = 20
 """With fewer rows every column looks like an identifier."""
 FEWEST_VALUES = 10
 """A column with fewer values than this in all rows may have none among those to learn from."""
-_FEWEST_WORDS = 5
-"""Words to be expected in two training rows: of fewer, there may by chance be none (exp(-5) is 1 %)."""
+_RISK = 0.01
+"""How likely it may be that a column of text has no term to learn from."""
 _LONGEST_CODE = 40
 _MOST_REPEATS = 0.01
 """Share of values that may have been entered twice: groups repeat in most rows."""
@@ -30,8 +31,10 @@ _MOST_REPEATS = 0.01
 def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns with a value of its own in each row, which say which row it is and nothing else."""
     findings = []
+    # 12.7% in one row alone is an amount, and no code.
+    amounts = numbers_in_text(facts, facts.names)
     for name in facts.names:
-        why = _why_identifier(facts, name) if name not in skip else None
+        why = _why_identifier(facts, name) if name not in skip and name not in amounts else None
         if why:
             findings.append(Finding(kind="identifier", columns=(name,), message=f"{name} {why}.", role="id"))
     return findings
@@ -39,7 +42,8 @@ def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 def find_wordless(facts: Facts, names: Collection[str]) -> list[Finding]:
     """Columns of text in which next to no word comes again: there is nothing to learn from their words."""
-    texts = [name for name in names if facts.is_free_text(name)]
+    numbers = numbers_in_text(facts, names)
+    texts = [name for name in names if facts.is_free_text(name) and name not in numbers]
     # Rows that were entered twice do not make a word common.
     rows = facts.sample.unique(maintain_order=True) if texts else facts.sample
     return [
@@ -50,16 +54,26 @@ def find_wordless(facts: Facts, names: Collection[str]) -> list[Finding]:
             role="id",
         )
         for name in texts
-        if _num_learnable(rows[name].drop_nulls()) < _FEWEST_WORDS
+        if _may_have_no_term(rows[name].drop_nulls())
     ]
 
 
-def _num_learnable(texts: pl.Series) -> float:
-    """How many words will stand in two training rows or more, as 7 of 10 rows are such: `min_documents` asks for it."""
+def numbers_in_text(facts: Facts, names: Collection[str]) -> frozenset[str]:
+    """Columns of text that `clean` makes numbers: each value has the same currency, unit or per cent sign."""
+    from tasks.cleaning.in_text import find_numbers_in_text
+
+    texts = [name for name in names if facts.of_type(name).is_text]
+    return frozenset(find_numbers_in_text(lambda columns: iter([facts.sample.select(columns)]), texts))
+
+
+def _may_have_no_term(texts: pl.Series) -> bool:
+    """Whether by chance no word may stand in two training rows, which are 7 of 10: `min_documents` asks for it."""
     words = texts.str.to_lowercase().str.extract_all(r"\w\w+").list.unique().explode(empty_as_null=False)
     num_rows = words.drop_nulls().alias("value").value_counts()["count"].cast(pl.Float64).to_numpy()
-    # One minus the binomial probabilities of none and of one.
-    return float((1 - 0.3**num_rows - num_rows * 0.7 * 0.3 ** (num_rows - 1)).sum())
+    # The binomial probabilities that none of a word's rows is a training row, and that one is.
+    too_few = 0.3**num_rows + num_rows * 0.7 * 0.3 ** (num_rows - 1)
+    # Of a word in thousands of rows it is zero, which has no logarithm.
+    return bool(np.log(np.maximum(too_few, 1e-300)).sum() > np.log(_RISK))
 
 
 def find_constants(facts: Facts, skip: Collection[str]) -> list[Finding]:

@@ -100,3 +100,20 @@ def test_a_code_that_hardly_ever_repeats_is_an_id(tmp_path: Path, num_again: int
     if num_again == 1:
         (finding,) = of_kind(draft, "identifier")
         assert finding.message.endswith("such as C10000; one value stands there before.")
+
+
+def test_text_without_a_word_that_comes_again_is_left_out(tmp_path: Path) -> None:
+    names = pl.Series("name", [f"W{n}x{n * n} of Q{n * 7}z" if n % 3 else None for n in NUMBERS])
+    draft = init(tmp_path, noise().with_columns(name=names, twice=pl.Series([f"K{n // 2} L{n // 2}" for n in NUMBERS])))
+    # Of words that stand in two rows each, hundreds are learnt.
+    assert draft.decisions.role("twice") == "feature"
+    rows = noise().with_columns(name=pl.Series([f"W{n}x{n * n} Q{n * 7}z" if n % 3 else None for n in NUMBERS]))
+    assert init(tmp_path, rows).decisions.role("name") == "id"
+
+
+@pytest.mark.parametrize("written", ["{}%", "${:,}.50", "{} kg"])
+def test_numbers_with_a_unit_are_no_text_without_words(tmp_path: Path, written: str) -> None:
+    growth = [written.format(1_000_003 * (n + 1) % 999_983) for n in NUMBERS]
+    draft = init(tmp_path, noise().with_columns(growth=pl.Series(growth)), target="outcome")
+    assert draft.decisions.role("growth") == "feature"
+    assert "mostly free text" not in draft.decisions.choice.reason

@@ -138,7 +138,9 @@ def _why_nearly_unique(facts: Facts, name: str) -> str | None:
     if not values.str.contains(rf"^\S{{1,{_LONGEST_CODE}}}$").all() or not values.str.contains(r"\d").all():
         return None
     times = "one value stands" if num_again == 1 else f"{num_again:,} values stand"
-    return f"has a code of its own in nearly each row, such as {values[0]}; {times} there before"
+    again = values.filter(values.is_duplicated())
+    named = f": {again[0]}" if len(again) else ""
+    return f"has a code of its own in nearly each row, such as {values[0]}; {times} there before{named}"
 
 
 def _words_repeat(texts: pl.Series) -> bool:

@@ -187,12 +187,12 @@ def _shares(config: Drift, both: TwoProfiles, unknown: Difference | None) -> Dif
     values, counts = both.categories
     cells = two_samples.pooled(counts)
     p_value, apart = two_samples.homogeneity(cells), two_samples.distance(cells)
-    is_told = apart > config.distribution
+    is_beyond = apart > config.distribution
     if unknown is not None and unknown.warning is not None:
         # New categories are told already: here counts what else has changed.
         known = two_samples.pooled(counts[:, counts[0] > 0])
-        is_told = two_samples.distance(known) > config.distribution and two_samples.homogeneity(known) < _CLEAR
-    if not is_told:
+        is_beyond = two_samples.distance(known) > config.distribution and two_samples.homogeneity(known) < _CLEAR
+    if not is_beyond:
         return Difference(p_value, None)
     shares = counts[:, 1:] / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # Rounded, as two of two categories change by the same; the one that has grown comes first then.

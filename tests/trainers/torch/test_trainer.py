@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -367,3 +368,14 @@ def test_a_model_whose_target_scale_says_deviation_still_loads(tmp_path: Path) -
     (folder / "model.json").write_text(content.replace('"std"', '"deviation"'))
     inputs = job(NUMBER).validation.loaded().inputs
     assert np.array_equal(load_model(folder, NUMBER).predict(inputs), fitted.model.predict(inputs))
+
+
+def test_predictions_in_several_threads_are_those_of_one_and_leave_torch_as_it_was() -> None:
+    model, inputs = TorchTrainer().fit(job(), config(epochs=1)).model, job().validation.loaded().inputs
+    expected = model.predict(inputs)
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: model.predict(inputs), range(40)))
+        assert all(np.array_equal(answer, expected) for answer in answers)
+        assert set(pool.map(lambda _: torch.get_num_threads(), range(8))) == {before[0]}
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before

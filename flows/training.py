@@ -14,7 +14,6 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.errors import UserError
 from tasks.memo.chain import StageResult, StageRunner, stages_between
-from tasks.params.file import load_pipeline
 from tasks.paths import Project, find_root
 
 if TYPE_CHECKING:
@@ -33,9 +32,8 @@ def training(
     Whatever a stage raises fails its task and the flow run, and reaches the caller as it is.
     """
     stages = stages_between(first, last)
-    project = Project(root=find_root())
-    runner = StageRunner(project, pipeline, force=force)
-    needed = hash_variable(load_pipeline(project.params, pipeline).clean) if "clean" in stages else None
+    runner = StageRunner(Project(root=find_root()), pipeline, force=force)
+    needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
     with secret_in_environment(needed):
         results = run_stages(stages, runner.run)
     create_table_artifact(

@@ -7,8 +7,11 @@ import sys
 
 from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, did_you_mean, printable
-from tasks.params.file import load_pipeline
-from tasks.paths import STAGES, Project, find_root
+from tasks.memo.by_dvc import refusing_edits
+from tasks.memo.one_set import check_one_set
+from tasks.params.file import block_in, check_pipeline, pipelines_in
+from tasks.paths import STAGES, Paths, Project, find_root
+from tasks.reports import Report
 
 
 def main(arguments: list[str]) -> int:
@@ -16,14 +19,23 @@ def main(arguments: list[str]) -> int:
     collect_old_objects_rarely()
     try:
         stage, pipeline = _parsed(arguments)
-        project = Project(root=find_root())
-        config = load_pipeline(project.params, pipeline).stage(stage)
-        report = importlib.import_module(f"tasks.{stage}").run(config, project.pipeline(pipeline))
+        report = _run(stage, Project(root=find_root()).pipeline(pipeline))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
     print(printable(f"{stage}: {report.figure}"))  # noqa: T201
     return 0
+
+
+def _run(stage: str, paths: Paths) -> Report:
+    file = paths.project.params
+    block = block_in(file, pipelines_in(file), paths.pipeline)
+    config = check_pipeline(file, paths.pipeline, block).stage(stage)
+    with refusing_edits(paths, stage, block):
+        if stage == "register":
+            check_one_set(paths, block)
+        report: Report = importlib.import_module(f"tasks.{stage}").run(config, paths)
+    return report
 
 
 def _parsed(arguments: list[str]) -> tuple[str, str]:

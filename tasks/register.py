@@ -9,12 +9,12 @@ from typing import Any
 
 from tasks import files, reports
 from tasks.digests import file_digest
-from tasks.errors import GateError
+from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare, judged_rows
 from tasks.evaluation.raw_test_rows import raw_test_rows
-from tasks.params.file import load_pipeline
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
+from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.promotion.contest import (
     NotComparableError,
@@ -32,29 +32,30 @@ from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.tracking.champion import Champion, champion_answers, find_champion
 from tasks.tracking.registry import VersionCandidate, register_version
+from tasks.tracking.runs import flat_params
 from tasks.trainers import requirements
 
 
-def run(config: Register, paths: Paths) -> Report:
+def run(config: Pipeline, paths: Paths) -> Report:
     """Judges the model, has the champion answer the same test rows, and registers a model that passes.
 
     Raises GateError with each rule that failed; verdict.json is written by then, and nothing is registered. Raises
-    UserError when the registry cannot be reached.
+    UserError when the registry cannot be reached, or when the model was trained with other parameters.
     """
+    record = files.read_json(paths.run)
+    _check_trained_with(config.train, record, paths)
     metrics = files.read_json(paths.metrics)
-    verdict = judge(config.gate, metrics)
+    verdict = judge(config.register_.gate, metrics)
     # Refused before anything is written: the registry compares versions by this metric.
-    value_of(metrics, config.metric, "metric")
+    value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     if not verdict.passed:
         raise GateError(_refusal(verdict, paths))
-    pipeline = load_pipeline(paths.project.params, paths.pipeline)
-    record = files.read_json(paths.run)
-    content = _passport(paths, pipeline, record, metrics)
+    content = _passport(paths, config, record, metrics)
     files.write_json(paths.passport, content)
     champion = find_champion(paths)
-    promotion = _promotion(config, paths, pipeline, metrics, champion, record["model"])
+    promotion = _promotion(config, paths, metrics, champion, record["model"])
     verdict = verdict.model_copy(update={"promotion": promotion})
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     candidate = VersionCandidate(
@@ -70,15 +71,27 @@ def run(config: Register, paths: Paths) -> Report:
     return reports.register(paths)
 
 
+def _check_trained_with(config: Train, record: Mapping[str, Any], paths: Paths) -> None:
+    """The passport names the parameters, and must not name others than the model was trained with."""
+    trained, now = record["params"], flat_params(config)
+    names = [name for name in {**trained, **now} if trained.get(name) != now.get(name)]
+    if names:
+        changes = ", ".join(f"train.{name} {trained.get(name)} -> {now.get(name)}" for name in names)
+        raise UserError(
+            f"{paths.project.params}: edited since train ran ({changes}); run `modelwright run {paths.pipeline} "
+            "--from train --force`, which trains anew, or put the old values back"
+        )
+
+
 def _promotion(
-    config: Register,
-    paths: Paths,
     pipeline: Pipeline,
+    paths: Paths,
     metrics: Mapping[str, float],
     champion: Champion | None,
     model: str,
 ) -> Promotion:
     """Whether the model becomes champion. What made a champion one is not decided again."""
+    config = pipeline.register_
     value = metrics[config.metric]
     if champion is None:
         return first_version(config, value)
@@ -105,7 +118,7 @@ def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champ
 
 
 def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
-    dataset = read_dataset(paths.cleaned)
+    dataset, validation = read_dataset(paths.cleaned), files.read_json(paths.validation_report)
     libraries = read_recipe(paths.model / paths.recipe.name).libraries
     return passport(
         paths.pipeline,
@@ -113,13 +126,14 @@ def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics:
         dataset=dataset,
         digests={
             "data": dataset.source.digest,
-            "suite": file_digest(paths.suite),
+            # As validate has read it: the file may have been edited since.
+            "suite": validation.get("suite"),
             "recipe": file_digest(paths.model / paths.recipe.name),
             "model": record["model"],
         },
         rows={
             "ingest": dataset.num_rows,
-            "validate": _rows(files.read_json(paths.validation_report)),
+            "validate": _rows(validation),
             "split": files.read_json(paths.split_report)["num_rows"],
             "clean": _rows(files.read_json(paths.cleaning_report)),
         },

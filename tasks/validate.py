@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files, reports
+from tasks.digests import file_digest
 from tasks.errors import GateError
 from tasks.parallel import write_behind
 from tasks.params.validate import Validate
@@ -37,7 +38,7 @@ def run(config: Validate, paths: Paths) -> Report:
     Raises GateError when too many rows would go, or a critical expectation about the whole table fails: the
     reports and the quarantine are complete by then. Raises UserError when the suite cannot be used.
     """
-    suite, dataset = read_suite(paths.suite), read_dataset(paths.dataset)
+    (suite, digest), dataset = _suite_as_read(paths.suite), read_dataset(paths.dataset)
     check_columns(paths.suite, suite, [column.name for column in dataset.columns])
     check_types(paths.suite, suite, dataset)
     accepted = read_accepted(paths.accepted, paths.accepted_in_git)
@@ -49,6 +50,7 @@ def run(config: Validate, paths: Paths) -> Report:
         findings, result, counts = _examine(suite, paths, profile, unread)
         quarantine = paths.relative(paths.quarantine("validate"))
         content = summarize(findings, counts, config, quarantine, unread.entries(counts))
+        content["suite"] = digest
         content["drift"] = drift(config.drift, profile.profile(), profile.histograms(), accepted)
         pages = render_pages(result, content, findings, paths.pipeline)
     files.write_json(paths.validation_report, content)
@@ -58,6 +60,13 @@ def run(config: Validate, paths: Paths) -> Report:
     # Last, as only what has passed is what later data are compared with.
     write_accepted(paths.accepted, accepted.after(profile.profile()))
     return reports.validate(paths)
+
+
+def _suite_as_read(path: Path) -> tuple[Suite, str | None]:
+    """The suite, and the digest of just the file that was read: the passport names what was asked."""
+    digest = file_digest(path)
+    suite = read_suite(path)
+    return (suite, digest) if file_digest(path) == digest else _suite_as_read(path)
 
 
 def _examine(

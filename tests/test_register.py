@@ -16,7 +16,6 @@ from tasks import register as stage
 from tasks import reports
 from tasks.errors import GateError, UserError
 from tasks.params.file import load_pipeline
-from tasks.params.register import Register
 from tasks.paths import Paths
 from tasks.reports import Report
 from tasks.tables import storage
@@ -54,12 +53,11 @@ def project(tmp_path_factory) -> Paths:
         yield trained(root)
 
 
-def config(paths: Paths) -> Register:
-    return load_pipeline(paths.project.params, paths.pipeline).register_
-
-
-def registered(paths: Paths) -> Report:
-    return stage.run(config(paths), paths)
+def registered(paths: Paths, **settings: object) -> Report:
+    """What register says, with these settings instead of the pipeline's own."""
+    pipeline = load_pipeline(paths.project.params, paths.pipeline)
+    config = pipeline.register_.model_copy(update=settings)
+    return stage.run(pipeline.model_copy(update={"register_": config}), paths)
 
 
 def test_a_gate_that_says_no_registers_nothing(project):
@@ -74,7 +72,7 @@ def test_a_gate_that_says_no_registers_nothing(project):
 def test_a_metric_that_was_not_computed_is_the_users_mistake(project):
     evaluated(project, METRICS)
     with pytest.raises(UserError, match="roc_auc was not computed"):
-        stage.run(Register(metric="roc_auc"), project)
+        registered(project, metric="roc_auc", gate={})
 
 
 def test_a_registry_that_is_down_loses_nothing(project, monkeypatch, refused):
@@ -177,9 +175,26 @@ def test_a_difference_that_is_not_sure_changes_nothing_unless_the_margin_allows_
     assert report.figure == "mixed version 3, challenger"
     assert report.numbers["promotion"]["low"] <= 0 <= report.numbers["promotion"]["high"]
     assert "not surely better by more than the margin of 0.01" in report.numbers["promotion"]["sentence"]
-    allowing = config(project).model_copy(update={"margin": -0.05})
-    assert stage.run(allowing, project).figure == "mixed version 3, champion"
+    assert registered(project, margin=-0.05).figure == "mixed version 3, champion"
     assert aliases(project) == {"champion": "3"}
+
+
+def test_a_passport_names_no_parameters_that_the_model_was_not_trained_with(project):
+    params = project.project.params
+    before = params.read_text()
+    params.write_text(before.replace("C: 0.9", "C: 0.95"))
+    with pytest.raises(UserError, match=r"edited since train ran \(train.estimator.C 0.9 -> 0.95\); run `modelwright"):
+        registered(project)
+    params.write_text(before)
+    assert registered(project).numbers["version"] == 3
+
+
+def test_a_passport_names_the_suite_that_was_asked(project):
+    project.suite.parent.mkdir(exist_ok=True)
+    project.suite.write_text("edited after validate")
+    registered(project)
+    assert json.loads(project.passport.read_text())["digests"]["suite"] == "e" * 64
+    project.suite.unlink()
 
 
 def test_a_better_version_takes_the_champions_place(project):
@@ -206,8 +221,7 @@ def test_a_champion_that_knows_other_columns_is_not_compared_and_the_advice_work
     sentence = report.numbers["promotion"]["sentence"]
     assert "version 4, was not compared on today's test rows (column town is missing; the model" in sentence
     assert "set `register: not_comparable: promote`" in sentence
-    told = config(project).model_copy(update={"not_comparable": "promote"})
-    assert stage.run(told, project).figure == "mixed version 5, champion"
+    assert registered(project, not_comparable="promote").figure == "mixed version 5, champion"
     storage.write_parts(project.split("test"), [split])
 
 
@@ -222,7 +236,6 @@ def test_a_champion_under_another_split_is_noted(project):
 
 def test_a_champion_that_was_made_meanwhile_is_not_replaced_unseen(project, monkeypatch):
     retrained(project, 0.5)
-    allowing = config(project).model_copy(update={"margin": -1.0})
 
     def meanwhile(*arguments):
         store.connect(project.project).set_registered_model_alias("mixed", "champion", "1")
@@ -230,9 +243,9 @@ def test_a_champion_that_was_made_meanwhile_is_not_replaced_unseen(project, monk
 
     monkeypatch.setattr(stage, "champion_answers", meanwhile)
     with pytest.raises(UserError, match=r"version 1 became champion meanwhile.*run the stage again"):
-        stage.run(allowing, project)
+        registered(project, margin=-1.0)
     monkeypatch.undo()
-    assert stage.run(allowing, project).figure == "mixed version 7, champion"
+    assert registered(project, margin=-1.0).figure == "mixed version 7, champion"
 
 
 def test_a_call_that_was_cut_off_goes_on_where_it_stopped(project):

@@ -8,18 +8,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files, reports
 from tasks.errors import UserError, did_you_mean
 from tasks.memo import snapshot
+from tasks.memo.one_set import check_one_set
 from tasks.paths import STAGES, Paths, Project
 from tasks.reports import Report
 
 if TYPE_CHECKING:
     from tasks.memo.memo import Outcome, Reasons
+    from tasks.params.pipeline import Pipeline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,24 +51,27 @@ class StageRunner:
         self.paths = project.pipeline(pipeline)
         self._force = force
         # Once for all stages: while no file has changed, none of them needs DVC.
-        self._is_unchanged = not force and snapshot.holds(self.paths)
+        is_unchanged = not force and snapshot.holds(self.paths)
+        # Here the run begins: what is edited from now on is the next run's.
+        self._stages = None if is_unchanged else _MemoizedStages(self.paths)
+
+    @property
+    def parameters(self) -> Pipeline | None:
+        """What the stages are given; None when nothing changed, and none of them runs."""
+        return self._stages.parameters if self._stages else None
 
     def run(self, stage: str) -> StageResult:
         """Runs the stage, restores it, or finds it unchanged. Raises UserError or GateError as the stage does."""
         start = time.perf_counter()
         with announced(stage):
-            outcome, why = ("unchanged", ()) if self._is_unchanged else self._stages.perform(stage, force=self._force)
+            outcome, why = self._stages.perform(stage, force=self._force) if self._stages else ("unchanged", ())
         seconds = time.perf_counter() - start
         report = reports.BY_STAGE[stage](self.paths)
         return StageResult(stage=stage, outcome=outcome, seconds=seconds, why=why, report=report)
 
     def out_of_date(self) -> dict[str, Reasons]:
         """For every stage why it is out of date; empty reasons for one that is not. Nothing is run."""
-        return dict.fromkeys(STAGES, ()) if self._is_unchanged else self._stages.out_of_date()
-
-    @cached_property
-    def _stages(self) -> _MemoizedStages:
-        return _MemoizedStages(self.paths)
+        return self._stages.out_of_date() if self._stages else dict.fromkeys(STAGES, ())
 
 
 class _MemoizedStages:
@@ -85,10 +89,11 @@ class _MemoizedStages:
         noted = snapshot.take(paths.project.root, [file])
         # Read once: what the stages are given is what the lock says of them.
         blocks = pipelines_in(file)
-        self._params = check_pipeline(file, paths.pipeline, block_in(file, blocks, paths.pipeline))
+        self._block = block_in(file, blocks, paths.pipeline)
+        self.parameters = check_pipeline(file, paths.pipeline, self._block)
         self._memo = Memo(paths.project.root, paths.pipeline, {"pipelines": blocks})
         place = Place(root=paths.project.root, downloads=paths.project.downloads)
-        self._source = source(self._params.ingest.source, place)
+        self._source = source(self.parameters.ingest.source, place)
         watched = self._source.watched()
         # A source that nothing on this machine tells of has to be asked in every run.
         self._source_is_local = watched is not None
@@ -98,6 +103,8 @@ class _MemoizedStages:
 
     def perform(self, stage: str, *, force: bool) -> tuple[Outcome, Reasons]:
         forced = ("forced",) if force else ()
+        if stage == "register":
+            check_one_set(self._paths, self._block)
         outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
         # DVC sees files alone: whether a database or a web page changed, the source itself is asked.
         if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
@@ -112,7 +119,7 @@ class _MemoizedStages:
         return reasons
 
     def _run(self, stage: str) -> None:
-        importlib.import_module(f"tasks.{stage}").run(self._params.stage(stage), self._paths)
+        importlib.import_module(f"tasks.{stage}").run(self.parameters.stage(stage), self._paths)
 
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""

@@ -33,6 +33,12 @@ def with_entry(lock: str, key: str, entry: str) -> str | None:
     return _HEAD + "".join(entries.values())
 
 
+def entry_of(lock: str, stage: str) -> str:
+    """The stage's entry, its first line too; empty where it has none, or the lock is not as DVC writes it."""
+    entries = _entries(lock.removeprefix(_HEAD)) if lock.startswith(_HEAD) else None
+    return (entries or {}).get(f"  {stage}:\n", "")
+
+
 def _entries(text: str) -> dict[str, str] | None:
     """Each entry's text by its first line, in order; None when there is anything but entries."""
     entries: dict[str, str] = {}

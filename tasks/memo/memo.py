@@ -7,7 +7,7 @@ What `dvc repro` does around a command is done here around a function, with DVC'
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import UserError
 from tasks.files import storage_errors, write_text
+from tasks.memo.inputs import Inputs
 from tasks.memo.lockfile import with_entry
-from tasks.memo.snapshot import Entries, take
+from tasks.memo.reasons import differences, status_in_words
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES
 
 if TYPE_CHECKING:
+    from dvc.dependency import Dependency
     from dvc.stage import Stage
 
 _OF_DVC = ("dvc.yaml", ".dvc/config", ".dvc/config.local", ".dvcignore")
@@ -30,7 +32,10 @@ Reasons = tuple[str, ...]
 
 
 class Memo:
-    """What is known of one pipeline's stages: what is unchanged, what can be restored, what was just done."""
+    """What is known of one pipeline's stages: what is unchanged, what can be restored, what was just done.
+
+    Of one run: parameters, code and suite are what they were when it was made.
+    """
 
     def __init__(self, root: Path, pipeline: str, params: Mapping[str, Any] | None = None) -> None:
         """`params` is params.yaml as the stages are given it; read here when it is not given."""
@@ -44,10 +49,11 @@ class Memo:
             # Loaded once for all nine stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
             self._stages = ProjectFile(self._repo, str(root / "dvc.yaml")).stages
         self._loaded: dict[str, Stage] = {}
-        self._hashed: dict[str, tuple[Entries, Any]] = {}
         self._root = root
         self._pipeline = pipeline
         self._params = read_yaml(root / "params.yaml") if params is None else params
+        self._inputs = Inputs(root)
+        self._hash_given()
 
     def reasons(self, stage_name: str) -> Reasons:
         """Why the stage is out of date, such as "train.learning_rate 0.001 -> 0.01"; empty when it is not."""
@@ -68,10 +74,11 @@ class Memo:
             if not force and self._restored(stage):
                 self._save(stage)
                 return "restored", reasons
+            stage.save_deps()
         with self._reserved(stage):
             work()
         with self._locked():
-            self._save(stage)
+            self._save(stage, edited=self._edited(stage_name))
         return "ran", reasons
 
     @property
@@ -100,16 +107,28 @@ class Memo:
                     # which somebody may have edited by then.
                     dep.read_params = partial(self._values, dep.params)
                 else:
-                    dep._build = partial(self._hash_once, dep.def_path, dep._build)
+                    # DVC itself walks the same code for each stage that reads it.
+                    dep._build = partial(self._inputs.hashed, dep.def_path, dep._build)
             self._loaded[stage_name] = stage
         return self._loaded[stage_name]
 
-    def _hash_once(self, path: str, build: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """What DVC's `_build` says of a dependency; DVC itself walks the same code for each stage that reads it."""
-        entries = take(self._root, [path])
-        if path not in self._hashed or self._hashed[path][0] != entries:
-            self._hashed[path] = entries, build(*args, **kwargs)
-        return self._hashed[path][1]
+    def _hash_given(self) -> None:
+        given = self.inputs()
+        with self._locked():
+            for dep in self._files_read(*STAGES):
+                if dep.def_path in given and dep.exists:
+                    dep.get_hash()
+        self._inputs.given = frozenset(given)
+
+    def _files_read(self, *stage_names: str) -> Iterator[Dependency]:
+        from dvc.dependency import ParamsDependency
+
+        for name in stage_names:
+            yield from (dep for dep in self._load(name).deps if not isinstance(dep, ParamsDependency))
+
+    def _edited(self, stage_name: str) -> list[Dependency]:
+        """What the stage reads and somebody edited while it ran, or since the run began."""
+        return [dep for dep in self._files_read(stage_name) if self._inputs.edited(dep.def_path)]
 
     def _values(self, names: Iterable[str], **_: object) -> dict[str, Any]:
         """Parameters by their dotted names, as DVC's own read_params gives them; a missing one is left out."""
@@ -156,15 +175,27 @@ class Memo:
         try:
             self._repo.stage_cache.restore(stage)
         except RunCacheNotFoundError:
-            stage.save_deps()
             return False
         return True
 
-    def _save(self, stage: Stage) -> None:
-        """Outputs into the cache, the run into the run cache, the stage into dvc.lock: as Stage.run ends."""
+    def _save(self, stage: Stage, *, edited: Sequence[Dependency] = ()) -> None:
+        """Outputs into the cache, the run into the run cache, the stage into dvc.lock.
+
+        As Stage.run ends, but for its inputs: DVC would hash them now, as whoever edited them meanwhile left them.
+        """
+        from dvc_data.hashfile.hash_info import HashInfo
+        from dvc_data.hashfile.meta import Meta
+
+        # Nobody knows which of the contents was read. Without a digest the stage is out of date, whatever the file
+        # holds next time; were it edited back, the first digest would say that all is well.
+        for dep in edited:
+            dep.hash_info, dep.meta = HashInfo(), Meta()
+        stage.save_outs()
+        stage.md5 = stage.compute_md5()
         # Such as register's: a registry must be asked, not restored from a cache.
         uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
-        stage.save(run_cache=not uncached)
+        if not uncached and not edited:
+            self._repo.stage_cache.save(stage)
         stage.commit()
         self._write_lock(stage)
 
@@ -202,9 +233,10 @@ class Memo:
             if isinstance(dep, ParamsDependency):
                 reasons += self._param_changes(dep.hash_info.value or {}, dep.read_params())
             else:
-                reasons += [_status_in_words(path, state) for path, state in dep.status().items()]
+                states = dep.status() if dep.hash_info else {dep.def_path: "unknown"}
+                reasons += [status_in_words(path, state) for path, state in states.items()]
         for out in stage.outs:
-            reasons += [_status_in_words(path, state) for path, state in out.status().items()]
+            reasons += [status_in_words(path, state) for path, state in out.status().items()]
         return tuple(reasons)
 
     def _param_changes(self, recorded: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
@@ -227,30 +259,6 @@ def describe_cache(root: Path) -> tuple[str, str | None]:
         remote = repo.config["core"].get("remote")
         url = str(repo.config["remote"][remote]["url"]) if remote else None
         return str(repo.cache.local.path), url
-
-
-def differences(name: str, before: Any, after: Any) -> list[str]:
-    """Every leaf in which two values differ, as "name before -> after"."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        keys = [*before, *(key for key in after if key not in before)]
-        name = f"{name}." if name else ""
-        return [line for key in keys for line in differences(f"{name}{key}", before.get(key), after.get(key))]
-    if before == after:
-        return []
-    return [f"{name} {_shown(before)} -> {_shown(after)}"]
-
-
-def _shown(value: Any) -> str:
-    return "(not set)" if value is None else str(value)
-
-
-def _status_in_words(path: str, state: Any) -> str:
-    return {
-        "modified": f"{path} changed",
-        "deleted": f"{path} is missing",
-        "new": f"{path} is new",
-        "not in cache": f"{path} is not in DVC's cache",
-    }.get(state, f"{path}: {state}")
 
 
 @contextmanager

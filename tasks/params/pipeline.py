@@ -68,9 +68,10 @@ class Pipeline(Config):
         return self
 
     def stage(self, name: str) -> Config:
-        """The slice of one stage."""
-        field = {"validate": "validate_", "register": "register_"}.get(name, name)
-        config = getattr(self, field)
+        """The slice of one stage; of register, whose passport names all parameters, the whole block."""
+        if name == "register":
+            return self
+        config = getattr(self, {"validate": "validate_"}.get(name, name))
         assert isinstance(config, Config)
         return config
 

@@ -28,7 +28,7 @@ def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
     """A pipeline `mixed` whose first version is the champion."""
     with elsewhere(tmp_path_factory) as root:
         paths = trained(root)
-        register.run(load_pipeline(paths.project.params, "mixed").register_, paths)
+        register.run(load_pipeline(paths.project.params, "mixed"), paths)
         yield paths
 
 

@@ -1,0 +1,57 @@
+"""For stages that `dvc repro` starts: what DVC will write down of a stage must be what the stage was given.
+
+DVC hashes a stage's inputs, and reads its parameters, when the stage has ended. Were they edited meanwhile, dvc.lock
+would say that the stage ran with the new ones, and nothing would ever run with them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tasks.errors import UserError
+from tasks.memo.reasons import differences
+from tasks.memo.snapshot import take
+from tasks.params.file import block_in, pipelines_in, read_yaml
+from tasks.paths import Paths
+
+
+@contextmanager
+def refusing_edits(paths: Paths, stage: str, block: Any) -> Iterator[None]:
+    """Raises UserError when what the stage reads, or its section of `block`, was edited inside; DVC notes nothing then.
+
+    Without DVC nothing is written down, and nothing refused.
+    """
+    if "DVC_STAGE" not in os.environ:
+        yield
+        return
+    root, inputs = paths.project.root, _inputs(paths, stage)
+    before = {path: take(root, [path]) for path in inputs}
+    yield
+    edited = [path for path in inputs if take(root, [path]) != before[path]]
+    if edited:
+        raise UserError(
+            f"{stage}: {', '.join(edited)} edited while it ran, and DVC would take the new content for what was read; "
+            "run `dvc repro` again"
+        )
+    changes = _changes(paths, stage, block)
+    if changes:
+        raise UserError(
+            f"{paths.project.params}: edited while {stage} ran ({', '.join(changes)}), and DVC would take the new "
+            "values for those that it ran with; run `dvc repro` again, or put the old values back and keep what was "
+            f"made with `dvc commit -f {stage}@{paths.pipeline}`"
+        )
+
+
+def _inputs(paths: Paths, stage: str) -> list[str]:
+    """What dvc.yaml says that the stage reads, its parameters aside."""
+    entry = read_yaml(paths.project.root / "dvc.yaml")["stages"][stage]
+    return [str(path).replace("${key}", paths.pipeline) for path in entry.get("do", entry).get("deps", ())]
+
+
+def _changes(paths: Paths, stage: str, block: Any) -> list[str]:
+    now = block_in(paths.project.params, pipelines_in(paths.project.params), paths.pipeline)
+    # register is given them all.
+    return differences("", block, now) if stage == "register" else differences(stage, block.get(stage), now.get(stage))

@@ -141,3 +141,22 @@ def test_quartiles_of_real_numbers() -> None:
     """House prices: of 20,640 some 3,800 differ, so they are exact."""
     values = pl.read_csv(shared("california-housing/housing.csv"))["median_house_value"].cast(pl.Float64).to_numpy()
     assert np.array_equal(histogram(values).quantiles(LEVELS), np.quantile(values, LEVELS))
+
+
+@pytest.mark.parametrize("most_keys", [8, 16_384])
+def test_numbers_below_an_edge_are_counted_exactly_or_between_two_bounds(
+    most_keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasks.columns.quantiles.MOST_KEYS", most_keys)
+    values = np.random.default_rng(0).normal(size=500)
+    numbers, edges = histogram(values), np.array([-np.pi, -1.0, -0.1, 0.0, 0.1, 1.0, np.pi])
+    at_least, at_most = numbers.num_below(edges)
+    true = (values < edges[:, None]).sum(axis=1)
+    assert (at_least <= true).all()
+    assert (true <= at_most).all()
+    # Zero is an edge of any keys.
+    assert at_least[3] == at_most[3]
+    assert (at_least == at_most).all() == (most_keys > 500)
+    own = numbers.num_below(numbers.edges)
+    assert own[0].tolist() == own[1].tolist() == np.cumsum(numbers.counts)[:-1].tolist()
+    assert own[0].tolist() == (values < numbers.edges[:, None]).sum(axis=1).tolist()

@@ -162,9 +162,13 @@ def _picture(name: str, title: str, alt: str, size: tuple[float, float], draw: C
 def _png(size: tuple[float, float], theme: Theme, draw: Callable[[Figure, Theme], None]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor=theme.paper, layout="constrained")
     draw(figure, theme)
+    for text in figure.findobj(Text):
+        # Names of classes and columns are no formulas, whatever dollar signs they hold.
+        text.set_parse_math(False)
     target = io.BytesIO()
     with warnings.catch_warnings():
         # A class may be named in a script that the bundled font lacks: boxes stand for its letters.

@@ -74,7 +74,7 @@ def test_no_curve_without_two_epochs(num_epochs: int) -> None:
     assert plots.learning_curves({"epoch": np.ones(num_epochs), "train_loss": np.ones(num_epochs)}) == []
 
 
-@pytest.mark.parametrize("classes", [["$5", "a$b_{"], ["火", "水"], ["a" * 80, "<b>"]])
+@pytest.mark.parametrize("classes", [["$5", "a$b_{"], [r"$\frac$", "$x$"], ["火", "水"], ["a" * 80, "<b>"]])
 def test_any_class_name_can_be_drawn_without_a_warning(classes: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")

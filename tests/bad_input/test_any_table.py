@@ -104,6 +104,12 @@ def is_as_agreed(dialect: dict[str, Any]) -> bool:
     )
 
 
+def with_content(rows: Rows) -> Rows:
+    """The header and the rows; those of empty cells alone are none, and without rows there is no batch to be named."""
+    below = [row for row in rows[1:] if len(row) == 1 or any(cell.strip(" ") for cell in row)]
+    return [rows[0], *below] if below else [[]]
+
+
 def is_plain(dialect: dict[str, Any]) -> bool:
     """With ends of lines and separators that cells can hold as well: nothing of it need be refused."""
     return dialect["lineterminator"] != "\r" and dialect["delimiter"].isascii()
@@ -123,7 +129,7 @@ def test_cells_come_back_when_it_is_said_how_they_are_written(table: Written) ->
     rows, text, dialect = table
     found = read(text, separator=dialect["delimiter"], quoting="double", header=True)
     if is_as_agreed(dialect):
-        assert found == rows or (found in REFUSED and not is_plain(dialect))
+        assert found == with_content(rows) or (found in REFUSED and not is_plain(dialect))
 
 
 @st.composite
@@ -146,4 +152,4 @@ def unsaid(draw: st.DrawFn) -> Written:
 def test_cells_come_back_when_it_is_found_out_how_they_are_written(table: Written) -> None:
     rows, text, dialect = table
     found = read(text, header=True)
-    assert found == rows or (found is None and dialect["quoting"] == csv.QUOTE_MINIMAL)
+    assert found == with_content(rows) or (found is None and dialect["quoting"] == csv.QUOTE_MINIMAL)

@@ -51,19 +51,22 @@ def found(text: str, *, quoted: bool) -> Rows | str:
 
 
 def lines_of(text: str) -> list[str]:
-    """With a NUL for a carriage return that ends no line: for Python it would."""
+    """Without byte order marks where they begin; with a NUL for a carriage return that ends no line: for Python it
+    would."""
+    text = re.sub("(^|\n)\ufeff+", r"\1", text)
     end = "\n" if "\n" in text else "\r"
     lines = [line for line in re.split(f"(?<={end})", text) if line]
     return [re.sub("\r(?!\n?$)", "\0", line) if end == "\n" else line.replace("\r", "\n") for line in lines]
 
 
 def expected(text: str, *, quoted: bool) -> Iterator[tuple[int, int, list[str]]]:
-    """Rows that are not blank, each with its first and its last line. Raises csv.Error where there is none."""
+    """Rows that are not blank, nor of empty cells alone, each with its first and its last line. Raises csv.Error where
+    there is none."""
     quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
     reader = csv.reader(lines_of(text), strict=True, quoting=quoting)
     first = 1
     for row in reader:
-        if row:
+        if row and (len(row) == 1 or any(cell.strip(" ") for cell in row)):
             yield first, reader.line_num, [cell.replace("\0", "\r") for cell in row]
         first = reader.line_num + 1
 
@@ -130,4 +133,4 @@ def test_separators_of_two_bytes_are_found_wherever_blocks_are_cut(
         file.write_bytes(text.encode())
         config = TableSource(kind="table", path="data.csv", separator="ß", quoting="none", header=True)
         frames = open_delimited(plain_entry(file, "data.csv", "data.csv"), config, None).frames()
-        assert [row for frame in frames for row in frame.rows()] == [(cell, cell) for cell in cells]
+        assert [row for frame in frames for row in frame.rows()] == [(cell, cell) for cell in cells if cell]

@@ -17,7 +17,7 @@ from tests.bad_input.workbooks import Rows, workbook
 
 FRAME = pl.DataFrame(ROWS, schema=["x", "y"], orient="row")
 SHEET: Rows = [["x", "y"], *ROWS]
-ANEW = "copy or write it anew"
+ANEW = "copy it anew"
 
 
 def parquet(frame: pl.DataFrame = FRAME) -> bytes:
@@ -110,12 +110,14 @@ TYPED: dict[str, Broken] = {
         Refused("data.xlsx", "the column name x stands there 2 times", "a name of its own"),
     ),
     "database that is text": Broken(
-        database(lambda _: GOOD.encode() * 100), Refused("sqlite:///rows.db", "file is not a database", ANEW)
+        database(lambda _: GOOD.encode() * 100),
+        Refused("sqlite:///rows.db", "file is not a database", "copy or write it anew"),
     ),
     "database that is empty": Broken(
         database(lambda _: b""), Refused("sqlite:///rows.db", "no such table: rows", "correct ingest.source.query")
     ),
     "database cut off": Broken(
-        database(lambda content: content[: len(content) // 2]), Refused("sqlite:///rows.db", "malformed", ANEW)
+        database(lambda content: content[: len(content) // 2]),
+        Refused("sqlite:///rows.db", "malformed", "copy or write it anew"),
     ),
 }

@@ -26,7 +26,7 @@ from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset, write_dataset
 from tasks.trainers import fit
-from tasks.training.cross_validation import cross_validate, read_folds
+from tasks.training.cross_validation import cross_validate
 from tasks.training.job import read_job
 from tasks.training.result import validation_metrics, write_model
 from tests.small_tables import Kind, described, pipeline_in
@@ -72,11 +72,9 @@ def judged(root: Path, rows: pl.DataFrame, config: dict[str, object], weight: Ro
     write_model(paths, fitted)
     predictions = evaluate.predict_test_rows(recipe, paths)
     storage.write_parts(paths.predicted, [predictions.as_table()])
-    folds = read_folds(paths.augmented, job.spec, recipe.target.name)
-    assert folds is not None
     numbers = {
         "validation": validation_metrics(job.spec, fitted, job.validation),
-        "folds": cross_validate(job, folds, lambda one: fit(one, settings)),
+        "folds": cross_validate(settings, paths, lambda of_fold: fit(of_fold, settings)),
         "test": evaluated(recipe.target.classes, predictions),
     }
     files.write_json(paths.metrics, numbers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,11 +165,12 @@ def _damage(entry: Entry) -> Iterator[None]:
         ) from None
     try:
         yield
-    except fastexcel.FastExcelError as error:
+    # The sheet's own XML is looked through before the reader sees it: the archive may be damaged there.
+    except (fastexcel.FastExcelError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(
             f"{entry.shown}: no Excel file, or a damaged one ({_first_line(error)}); save it anew"
         ) from None
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    return next(iter(str(error).splitlines()), "it ends too soon")

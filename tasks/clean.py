@@ -19,7 +19,6 @@ from tasks.cleaning.table_rules import judge
 from tasks.errors import GateError, UserError
 from tasks.params.clean import Clean
 from tasks.paths import FoldPaths, Paths
-from tasks.repair.units import Written
 from tasks.reports import Report
 from tasks.splitting.checks import check_classes, check_fold
 from tasks.splitting.folds import in_each_fold
@@ -56,7 +55,7 @@ def _clean_fold(config: Clean, fold: FoldPaths, dataset: Dataset) -> None:
 def _clean(config: Clean, paths: Paths, dataset: Dataset) -> CleaningCounts:
     """All of it for one training and the rows that it is judged on."""
     guard = Guard.of(config, dataset)
-    repairing, written = learn_repairs(partial(storage.read_parts, paths.split("train")), dataset, config)
+    repairing = learn_repairs(partial(storage.read_parts, paths.split("train")), dataset, config)
     rows = RowsUnderRepair(paths.split, repairing, config)
     judged = judge(rows, config)
     tally, watch = CleaningCounts(), Watch(enabled=config.personal.report)
@@ -65,7 +64,7 @@ def _clean(config: Clean, paths: Paths, dataset: Dataset) -> CleaningCounts:
     cleaned = guard.without_dropped(with_task(repairing, chain(*tally.classes.values())))
     write_dataset(paths.cleaned, cleaned)
     facts = judged.facts | watch.facts(guard) | guard.facts | _k_anonymity(rows, config)
-    facts |= {"not_read": _ambiguous(written), "test_rows_taken": rows.taken_from_test()}
+    facts["test_rows_taken"] = rows.taken_from_test()
     files.write_json(paths.cleaning_report, tally.as_dict() | facts)
     return tally
 
@@ -73,15 +72,6 @@ def _clean(config: Clean, paths: Paths, dataset: Dataset) -> CleaningCounts:
 def _k_anonymity(rows: RowsUnderRepair, config: Clean) -> dict[str, Any]:
     columns = config.personal.k_anonymity
     return {"k_anonymity": k_anonymity(rows.parts, columns)} if columns else {}
-
-
-def _ambiguous(written: dict[str, Written]) -> dict[str, str]:
-    """Columns of numbers in text that could be read in two ways."""
-    return {
-        name: "numbers with a unit, in which 1,200 could be 1.2 as well; write them plainly in the source"
-        for name, style in written.items()
-        if style.ambiguous
-    }
 
 
 def _check_share(tally: CleaningCounts, config: Clean, paths: Paths) -> None:

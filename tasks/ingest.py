@@ -9,7 +9,7 @@ from tasks.errors import UserError
 from tasks.ingestion.appended import write_pieces
 from tasks.ingestion.description import describe
 from tasks.ingestion.typed_rows import PlanChanged, Typing, first_plan, plan_of
-from tasks.ingestion.units import with_unit_of_target
+from tasks.ingestion.units import units_of, with_fitting_units, with_units
 from tasks.parallel import prefetch
 from tasks.params.ingest import Ingest
 from tasks.paths import Paths
@@ -43,8 +43,9 @@ def run(config: Ingest, paths: Paths) -> Report:
 
 def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Dataset:
     """Writes the source's rows as a table of typed columns. Returns its description."""
-    config = with_unit_of_target(config, rows)
-    plan = first_plan(config, rows)
+    first = next(rows.parts(), None)
+    given, config = config, with_units(config, units_of(config, first))
+    plan = first_plan(config, rows, first)
     for _ in range(_MOST_PASSES):
         typing = Typing(config=config, rows=rows, plan=plan)
         try:
@@ -52,9 +53,10 @@ def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Datas
             with storage.table_writer(folder) as writer:
                 for part in prefetch(regroup(typing.parts(), config.rows_per_part)):
                     writer.append(part, typing.origins.take(part.height))
+                config = with_fitting_units(config, given, typing.surveys)
                 dataset = describe(config, rows, typing.surveys, digest)
                 plan = plan_of(config, rows, typing.surveys)
-                typing.check(plan)
+                typing.check(plan, config)
         except PlanChanged:
             continue
         return dataset

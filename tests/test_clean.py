@@ -231,15 +231,6 @@ def test_suspicious_labels_of_amounts_are_refused(tmp_path: Path) -> None:
         clean.run(config, prepared(tmp_path, [rows], columns, task="regression"))
 
 
-def test_numbers_in_text_become_numbers(tmp_path: Path) -> None:
-    rows = table(GOOD).with_columns(colour=pl.Series(["$5", "$1,200", None]))
-    paths = prepared(tmp_path, [rows])
-    clean.run(LENIENT, paths)
-    assert storage.read_table(paths.clean("train"))["colour"].to_list() == [5.0, 1200.0, None]
-    colour = next(c for c in read_dataset(paths.cleaned).columns if c.name == "colour")
-    assert colour.type == "number"
-
-
 def test_impossible_values(tmp_path: Path) -> None:
     paths = prepared(tmp_path, [table(GOOD)])
     bounded = {"size": {"max": 1.5}, "colour": {"allowed": ["blue"]}}

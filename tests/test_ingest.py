@@ -142,7 +142,7 @@ def test_how_each_column_is_written_stands_in_the_description(tmp_path: Path) ->
     assert dialects == {
         "price": {"missing": ["", "?", "-9,5"], **numbers},
         "day": {"missing": ["", "?"], "format": "%d.%m.%Y"},
-        "town": {"missing": ["", "?", "x"]},
+        "town": {"missing": ["", "?", "x"], **numbers},
         "y": {"missing": ["", "?"], **numbers},
     }
     assert storage.read_table(paths.raw).rows()[1:] == [

@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from tasks.cleaning.in_text import Table, find_numbers_in_text
 from tasks.cleaning.outliers import Bounds, learn_bounds
 from tasks.cleaning.settings import has_setting, of_column, of_type, outlier_settings
 from tasks.columns import column_type
-from tasks.params.clean import Clean, CleanColumn, Generalise
+from tasks.params.clean import Clean, Generalise
 from tasks.repair.repair import Repair, down_to, repaired
-from tasks.repair.units import Written
 from tasks.tables.dataset import Column, Dataset
 
+Table = Callable[[Sequence[str]], Iterator[pl.DataFrame]]
+"""Reads the named columns, part by part."""
 
-def learn_repairs(table: Table, dataset: Dataset, config: Clean) -> tuple[Dataset, dict[str, Written]]:
-    """The data set with its repairs, and how columns of numbers in text are written, ambiguous ones too.
+
+def learn_repairs(table: Table, dataset: Dataset, config: Clean) -> Dataset:
+    """The data set with its repairs.
 
     Nothing is learnt from the target: only from a column's own values, all rows of it.
     """
-    written = _numbers_in_text(table, dataset, config)
-    columns = [_first_repair(column, config, written.get(column.name)) for column in dataset.columns]
+    columns = [_first_repair(column, config) for column in dataset.columns]
     # Spellings are counted after the first repair, or white space would make categories of their own.
     columns = _with_categories(table, columns, config)
-    # Bounds come last: numbers in text have become numbers by now, and impossible ones are out.
+    # Bounds come last: impossible numbers are out by now.
     columns = _with_bounds(table, columns, config)
-    return dataset.model_copy(update={"columns": tuple(columns)}), written
+    return dataset.model_copy(update={"columns": tuple(columns)})
 
 
-def _numbers_in_text(table: Table, dataset: Dataset, config: Clean) -> dict[str, Written]:
-    if not config.number.in_text:
-        return {}
-    # What the user says of a column's words is said of words.
-    own_rules = {name for name, rules in config.columns.items() if rules != CleanColumn()}
-    names = [c.name for c in dataset.features if column_type(c.type).is_text and c.name not in own_rules]
-    return find_numbers_in_text(table, names)
-
-
-def _first_repair(column: Column, config: Clean, written: Written | None) -> Column:
+def _first_repair(column: Column, config: Clean) -> Column:
     """What the settings alone say."""
-    # An ambiguous column stays text: to guess would make 1200 of 1.2 without a word.
-    if written is not None and not written.ambiguous:
-        return column.model_copy(update={"type": "number", "repair": Repair(in_text=written.how)})
     own = of_column(config, column)
     if own.personal != "generalise":
         # Settings of a protection that is not chosen do nothing.

@@ -13,14 +13,14 @@ from tasks.columns.timestamp.formats import ambiguous
 from tasks.drafting.findings import Finding
 from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
-from tasks.drafting.nearly import likely_formats
+from tasks.drafting.nearly import NEARLY_ALL, likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
 from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
 from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
-from tasks.repair.repair import InText
-from tasks.sources.base import Place, Source
+from tasks.repair.units import UnitFormat, numbers_with_unit, unit_formats
+from tasks.sources.base import NumberFormat, Place, Source
 
 # Most signs for a missing value show by then, and the pass over all rows need not be made again.
 _FIRST_ROWS = 50_000
@@ -63,7 +63,7 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
     tokens, profiles = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
     if not profiles[0].num_rows:
         raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
-    writing = _target_writing(profiles[0], target)
+    writing = _unit_formats(profiles[0], target, opened.numbers)
     # Taking one sign for missing may make a column one of numbers, among which others show.
     for _ in range(_MOST_PASSES):
         tokens = find_tokens(profiles[-1], tokens, is_table)
@@ -86,15 +86,22 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
     )
 
 
-def _target_writing(first: SourceProfile, target: str | None) -> Mapping[str, InText]:
-    """How the target writes its numbers, when they have a currency or a unit around them."""
-    if target is None or target not in first.columns:
-        return {}
-    written = unit_in(first.sample[target])
-    return {} if written is None else {target: written}
+def _unit_formats(first: SourceProfile, target: str | None, numbers: NumberFormat) -> Mapping[str, UnitFormat]:
+    """How the columns write their numbers that have a currency or a unit around nearly all of them."""
+    formats = {}
+    for name in first.columns:
+        cells = first.sample[name]
+        written = unit_in(cells, numbers)
+        if written is None:
+            continue
+        # A price that is asked for may be missing in many words; among others they say that the column is one of words.
+        num_numbers = numbers_with_unit(cells, written).count()
+        if name == target or num_numbers >= NEARLY_ALL * cells.count():
+            formats[name] = written
+    return formats
 
 
-def _written_plainly(rows: Source, writing: Mapping[str, InText]) -> Iterator[pl.DataFrame]:
+def _written_plainly(rows: Source, writing: Mapping[str, UnitFormat]) -> Iterator[pl.DataFrame]:
     for part in rows.parts():
         plain = [plain_numbers(part[name], written, rows.numbers) for name, written in writing.items()]
         yield part.with_columns(plain) if plain else part
@@ -104,7 +111,7 @@ def _pins(
     rows: Source,
     profiled: SourceProfile,
     types: Mapping[str, ColumnTypeName],
-    writing: Mapping[str, InText],
+    writing: Mapping[str, UnitFormat],
 ) -> Mapping[str, Mapping[str, str]]:
     """What each column was found to be: from then on a cell that does not fit is a bad one, and changes no type."""
     pins: dict[str, Mapping[str, str]] = {}
@@ -124,7 +131,7 @@ def _pins(
 def _about_cells(
     block: Mapping[str, Any], profiled: SourceProfile, types: Mapping[str, ColumnTypeName]
 ) -> list[Finding]:
-    """What the cells alone do not settle: names that the file lacks, and days that could be months."""
+    """What the cells alone do not settle: names that the file lacks, days that could be months, points in amounts."""
     findings = []
     if _content(block)["kind"] == "table" and all(
         name == f"column_{place}" for place, name in enumerate(profiled.columns, 1)
@@ -148,7 +155,21 @@ def _about_cells(
             findings.append(
                 Finding(kind="ambiguous_dates", columns=(name,), message=message, proposal='format: "%m/%d/%Y"')
             )
+        findings += _ambiguous_amounts(name, profiled.sample[name])
     return findings
+
+
+def _ambiguous_amounts(name: str, cells: pl.Series) -> list[Finding]:
+    formats = unit_formats(cells) if cells.dtype == pl.String else ()
+    if len(formats) < 2:
+        return []
+    unit = formats[0].before or formats[0].after
+    message = (
+        f"{name} holds numbers with {unit}, such as {cells.drop_nulls()[0]}, and no value tells thousands from a "
+        f'fraction: read as words. Write {name}: {{unit: {unit}, decimal: ",", thousands: "."}}, or decimal and '
+        "thousands the other way round."
+    )
+    return [Finding(kind="ambiguous_amounts", columns=(name,), message=message)]
 
 
 def _content(block: Mapping[str, Any]) -> Mapping[str, Any]:

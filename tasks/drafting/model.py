@@ -9,7 +9,6 @@ from typing import Any
 from tasks.drafting.findings import Finding
 from tasks.drafting.labels import is_imbalanced
 from tasks.drafting.profile import Facts
-from tasks.drafting.roles import numbers_in_text
 from tasks.drafting.target import TargetGuess
 from tasks.params.config import ColumnTypeName, Metric
 
@@ -45,10 +44,8 @@ def choose_model(
     facts: Facts, target: TargetGuess, features: Sequence[str], classes: Mapping[str, int], side: tuple[int, int] | None
 ) -> ModelChoice:
     """By the features' types, the number of rows and the task. `side`: height and width of the first picture."""
-    # Numbers with a unit or a currency are numbers by the time that a model reads them.
-    numbers = numbers_in_text(facts, features)
-    types = [facts.types[name] if name not in numbers else "number" for name in features]
-    num_texts = sum(facts.is_free_text(name) and name not in numbers for name in features)
+    types = [facts.types[name] for name in features]
+    num_texts = sum(facts.is_free_text(name) for name in features)
     media = [name for name in features if facts.is_media(name)]
     is_rare = is_imbalanced(classes)
     normalize: Section = {}

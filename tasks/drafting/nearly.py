@@ -14,7 +14,7 @@ from tasks.drafting.findings import Finding, Kind, listed
 from tasks.drafting.profile import SourceProfile
 from tasks.sources.base import NumberFormat, Source
 
-_NEARLY_ALL = 0.9
+NEARLY_ALL = 0.9
 _FEWEST = 10
 """Numbers or dates below which a column is rather one of words."""
 _MOST_STRAYS = 10
@@ -38,14 +38,14 @@ def likely_formats(profile: SourceProfile) -> Mapping[str, str]:
 def stray_cells(profile: SourceProfile, name: str) -> dict[str, int]:
     """The cells of a column of numbers or dates that are neither, with the rows of each; none where these are many."""
     state = profile.columns[name]
-    if state.num_numbers >= _NEARLY_ALL * state.num_present:
+    if state.num_numbers >= NEARLY_ALL * state.num_present:
         strays, num_others = dict(state.non_numeric or {}), state.num_numbers
         if _are_codes(profile.sample[name], strays):
             return {}
     else:
         strays = dict(state.off_format or {}) or _off_format(profile.sample[name])
         num_others = state.num_present - sum(strays.values())
-    is_few = num_others >= _FEWEST and num_others >= _NEARLY_ALL * state.num_present
+    is_few = num_others >= _FEWEST and num_others >= NEARLY_ALL * state.num_present
     return strays if is_few and len(strays) <= _MOST_STRAYS else {}
 
 
@@ -148,15 +148,15 @@ def _nearest_format(values: pl.Series) -> str | None:
     head = values.drop_nulls().head(_HEAD)
     is_likely = len(head) >= _FEWEST and head.dtype == pl.String
     # Seventy formats are tried: on columns of words that would be lost time.
-    if not is_likely or head.str.contains(r"^\s*\w{1,9}\W").mean() < _NEARLY_ALL or _longest(head) > _LONGEST_DATE:  # type: ignore[operator]
+    if not is_likely or head.str.contains(r"^\s*\w{1,9}\W").mean() < NEARLY_ALL or _longest(head) > _LONGEST_DATE:  # type: ignore[operator]
         return None
     best = min(FORMATS, key=lambda written: parse(head, written).null_count())
-    return best if parse(head, best).null_count() <= (1 - _NEARLY_ALL) * len(head) else None
+    return best if parse(head, best).null_count() <= (1 - NEARLY_ALL) * len(head) else None
 
 
 def _longest(values: pl.Series) -> float:
     # Of nine in ten: a stray may be a sentence.
-    return float(values.str.len_chars().quantile(_NEARLY_ALL) or 0)
+    return float(values.str.len_chars().quantile(NEARLY_ALL) or 0)
 
 
 def _off_format(values: pl.Series) -> dict[str, int]:

@@ -31,10 +31,8 @@ _MOST_REPEATS = 0.01
 def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
     """Columns with a value of its own in each row, which say which row it is and nothing else."""
     findings = []
-    # 12.7% in one row alone is an amount, and no code.
-    amounts = numbers_in_text(facts, facts.names)
     for name in facts.names:
-        why = _why_identifier(facts, name) if name not in skip and name not in amounts else None
+        why = _why_identifier(facts, name) if name not in skip else None
         if why:
             findings.append(Finding(kind="identifier", columns=(name,), message=f"{name} {why}.", role="id"))
     return findings
@@ -42,8 +40,7 @@ def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
 
 def find_wordless(facts: Facts, names: Collection[str]) -> list[Finding]:
     """Columns of text in which next to no word comes again: there is nothing to learn from their words."""
-    numbers = numbers_in_text(facts, names)
-    texts = [name for name in names if facts.is_free_text(name) and name not in numbers]
+    texts = [name for name in names if facts.is_free_text(name)]
     # Rows that were entered twice do not make a word common.
     rows = facts.sample.unique(maintain_order=True) if texts else facts.sample
     return [
@@ -56,14 +53,6 @@ def find_wordless(facts: Facts, names: Collection[str]) -> list[Finding]:
         for name in texts
         if _may_have_no_term(rows[name].drop_nulls())
     ]
-
-
-def numbers_in_text(facts: Facts, names: Collection[str]) -> frozenset[str]:
-    """Columns of text that `clean` makes numbers: each value has the same currency, unit or per cent sign."""
-    from tasks.cleaning.in_text import find_numbers_in_text
-
-    texts = [name for name in names if facts.of_type(name).is_text]
-    return frozenset(find_numbers_in_text(lambda columns: iter([facts.sample.select(columns)]), texts))
 
 
 def _may_have_no_term(texts: pl.Series) -> bool:

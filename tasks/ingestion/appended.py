@@ -20,7 +20,7 @@ from tasks.digests import folder_digest
 from tasks.ingestion.description import describe
 from tasks.ingestion.survey import Survey, merge
 from tasks.ingestion.typed_rows import ColumnReading, Plan, Typing, plan_of, survey_column, without_missing
-from tasks.ingestion.units import with_unit_of_target
+from tasks.ingestion.units import Units, units_of, with_fitting_units, with_units
 from tasks.params.ingest import Ingest
 from tasks.sources.base import Source
 from tasks.tables import storage
@@ -37,9 +37,14 @@ def write_pieces(
     config: Ingest, rows: Source, pieces: Sequence[Source], digest: str, folder: Path, store: Path
 ) -> Dataset:
     """Writes the rows of all files as one table, every file's in parts of their own. Returns its description."""
-    config = with_unit_of_target(config, rows)
-    keeper = _Keeper(config, store, pieces[0].digest())
+    keeper = _Keeper(config, store, pieces[0])
+    keeper.config = with_units(config, keeper.units())
     surveys = keeper.surveyed(pieces)
+    fitting = with_fitting_units(keeper.config, config, surveys)
+    if fitting != keeper.config:
+        keeper.config = fitting
+        surveys = keeper.surveyed(pieces)
+    config = fitting
     dataset = describe(config, rows, surveys, digest)
     plan = plan_of(config, rows, surveys)
     storage.join_tables({piece.location: keeper.table(piece, plan) for piece in pieces}, folder)
@@ -51,20 +56,32 @@ def write_pieces(
 class _Keeper:
     """The folder of what is kept: a survey and a table for each file."""
 
-    def __init__(self, config: Ingest, store: Path, first: str) -> None:
-        self._config = config
+    def __init__(self, config: Ingest, store: Path, first: Source) -> None:
+        self.config = config
         self._store = store
+        self._first = first
         self._used: set[Path] = set()
+        self._code = _code_digest()
+
+    @property
+    def _reading(self) -> list[Any]:
+        """All that the rows of a file are read by."""
         # Where the files lie says nothing of what they hold, and a new one must not make the old ones new.
-        source = config.source.model_dump(exclude={"path", "validation_path", "test_path"})
+        source = self.config.source.model_dump(exclude={"path", "validation_path", "test_path"})
         # Of the columns' settings only these change cells, or what they say; the others act when the plan is made.
         settings = {
-            name: (override.missing, override.type, override.format) for name, override in config.columns.items()
+            name: override.model_dump(mode="json", exclude={"role"}) for name, override in self.config.columns.items()
         }
         # Separator and header are those of the first file.
-        self._reading: list[Any] = [_code_digest(), source, settings, first]
-        if override := config.columns.get(config.target):
-            self._reading += [override.unit, override.decimal, override.thousands]
+        return [self._code, source, settings, self._first.digest()]
+
+    def units(self) -> Units:
+        """The units of columns that the first file tells."""
+        kept = self._place("units")
+        if not kept.exists():
+            files.write_json(kept, dict(units_of(self.config, next(self._first.parts(), None))))
+        units: Units = files.read_json(kept)
+        return units
 
     def surveyed(self, pieces: Sequence[Source]) -> dict[str, Survey]:
         """What all rows are, from the surveys of the files."""
@@ -74,11 +91,11 @@ class _Keeper:
     def table(self, piece: Source, plan: Plan) -> Path:
         """The file's rows as typed parts."""
         readings = _PLAN.dump_python(dict(plan), mode="json")
-        kept = self._place("table", piece.digest(), readings, self._config.rows_per_part)
+        kept = self._place("table", piece.digest(), readings, self.config.rows_per_part)
         if not kept.exists():
-            typing = Typing(config=self._config, rows=piece, plan=plan)
+            typing = Typing(config=self.config, rows=piece, plan=plan)
             with storage.table_writer(kept) as writer:
-                for part in regroup(typing.parts(), self._config.rows_per_part):
+                for part in regroup(typing.parts(), self.config.rows_per_part):
                     writer.append(part, typing.origins.take(part.height))
         return kept
 
@@ -93,9 +110,9 @@ class _Keeper:
         if not kept.exists():
             surveys: dict[str, Survey] = {}
             for part in piece.parts():
-                for cells in without_missing(part, self._config):
+                for cells in without_missing(part, self.config):
                     known = surveys.get(cells.name)
-                    of_part = survey_column(cells, known, self._config, piece.numbers)
+                    of_part = survey_column(cells, known, self.config, piece.numbers)
                     surveys[cells.name] = merge(known, of_part) if known else of_part
             files.write_json(kept, _SURVEYS.dump_python(dict(surveys), mode="json"))
         return _SURVEYS.validate_python(files.read_json(kept))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from tasks.columns import TYPE_NAMES, column_type, inferred_type
 from tasks.errors import UserError, did_you_mean
 from tasks.ingestion.survey import Survey
+from tasks.ingestion.units import given_format
 from tasks.params.config import ColumnTypeName, Role, Task
 from tasks.params.ingest import Ingest
 from tasks.sources.base import NumberFormat, Source
@@ -62,24 +63,27 @@ def types_of(config: Ingest, rows: Source, surveys: Mapping[str, Survey]) -> dic
 
 def dialect_of(name: str, chosen: ColumnTypeName, config: Ingest, rows: Source, survey: Survey) -> ColumnDialect:
     """How the cells of a column are written: what the user says, and what was found out for all rows."""
-    override, dtype = config.columns.get(name), column_type(chosen).dtype
+    override, of_type = config.columns.get(name), column_type(chosen)
     own, given = (override.missing or (), override.format) if override else ((), None)
     is_text = survey.storage == "text"
     # Of cells that the source has typed, only the column's own marks count.
     missing = (*rows.missing, *(mark for mark in own if mark not in rows.missing)) if is_text else ("", *own)
-    numbers = rows.numbers if is_text and dtype.is_numeric() else NumberFormat()
+    # Of words as well: numbers and times that are kept as text are written so, and by that split knows them.
+    numbers = rows.numbers if is_text and not of_type.dtype.is_temporal() else NumberFormat()
     return ColumnDialect(
         missing=missing,
         decimal=numbers.decimal,
         thousands=numbers.thousands,
-        format=(given or survey.format) if dtype.is_temporal() and (is_text or given) else None,
+        format=given or (None if of_type.dtype.is_numeric() else survey.format),
+        unit=given_format(override, numbers) if is_text else None,
     )
 
 
 def _type_of(name: str, config: Ingest, rows: Source, survey: Survey) -> ColumnTypeName:
     """What the user says, else what the source says, else what the values look like."""
     override = config.columns.get(name)
-    chosen = override.type if override and override.type else rows.types.get(name) or inferred_type(survey)
+    given = override.given_type if override else None
+    chosen = given or rows.types.get(name) or inferred_type(survey)
     if survey.num_present and column_type(chosen).is_media != survey.is_bytes:
         media = " or ".join(name for name in TYPE_NAMES if column_type(name).is_media)
         holds = f"bytes, which only {media} can be" if survey.is_bytes else f"no bytes, which the type {chosen} needs"
@@ -158,7 +162,8 @@ def _is_regression(config: Ingest, inferred: ColumnTypeName, survey: Survey) -> 
 def _names_classes(config: Ingest, survey: Survey) -> bool:
     """Whether a number target is rather a class: few whole numbers, and nobody said that it is a number."""
     override = config.columns.get(config.target)
-    is_declared = override is not None and override.type is not None and column_type(override.type).dtype.is_numeric()
+    given = override.given_type if override else None
+    is_declared = given is not None and column_type(given).dtype.is_numeric()
     return survey.is_whole and survey.num_distinct <= FEW_CLASSES and not is_declared
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from tasks.columns import column_type
 from tasks.ingestion.description import dialect_of, types_of
 from tasks.ingestion.survey import Survey, merge, survey, survey_and_read
-from tasks.ingestion.units import without_units
+from tasks.ingestion.units import given_format, source_numbers, without_units
 from tasks.parallel import num_cores, prefetch
 from tasks.params.config import ColumnTypeName
 from tasks.params.ingest import Ingest
@@ -45,9 +45,8 @@ class ColumnReading:
 Plan = Mapping[str, ColumnReading]
 
 
-def first_plan(config: Ingest, rows: Source) -> Plan:
-    """From the first batch of rows."""
-    first = next(rows.parts(), None)
+def first_plan(config: Ingest, rows: Source, first: pl.DataFrame | None) -> Plan:
+    """From the first batch of rows; None of a source without any."""
     if first is None:
         return {}
     cells = without_missing(first, config)
@@ -85,8 +84,10 @@ class Typing:
                 self.origins.add(origins, [cell for column in typed for cell in column.unread])
                 yield pl.DataFrame([column.values for column in typed])
 
-    def check(self, plan: Plan) -> None:
-        """Raises PlanChanged when all rows ask for another plan than the one that was followed."""
+    def check(self, plan: Plan, config: Ingest) -> None:
+        """Raises PlanChanged when all rows ask for another plan, or other units, than those that were followed."""
+        if config != self.config:
+            raise PlanChanged
         # By what changes values: text that turns out to be a category needs no second pass.
         if {name: reading.way for name, reading in plan.items()} != {
             name: reading.way for name, reading in self.plan.items()
@@ -132,12 +133,12 @@ def survey_column(cells: pl.Series, known: Survey | None, config: Ingest, number
 
 
 def without_missing(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
-    """Cells that stand for a missing value in their column alone, as missing; the target without its unit."""
-    sentinels = {name: override.missing for name, override in config.columns.items() if override.missing}
+    """Cells that stand for a missing value in their column alone, as missing; numbers without their units."""
+    numbers = source_numbers(config.source)
     changed = [
-        ColumnDialect(missing=missing).without_missing(part[name])
-        for name, missing in sentinels.items()
-        if name in part.columns
+        ColumnDialect(missing=override.missing, unit=given_format(override, numbers)).without_missing(part[name])
+        for name, override in config.columns.items()
+        if override.missing and name in part.columns
     ]
     return without_units(part.with_columns(changed) if changed else part, config)
 
@@ -158,7 +159,7 @@ def _reading(name: str, chosen: ColumnTypeName, config: Ingest, rows: Source, co
 def given_reading(name: str, config: Ingest, numbers: NumberFormat) -> ColumnReading | None:
     """How params.yaml alone says that the column is read; the type of a target follows from the task."""
     override = config.columns.get(name)
-    chosen = override.type if override else None
+    chosen = override.given_type if override else None
     if name == config.target and config.task != "auto":
         chosen = "number" if config.task == "regression" else "category"
     if chosen is None:

@@ -1,41 +1,67 @@
-"""A target whose numbers have a currency or a unit around them: read as the numbers that they are."""
+"""Columns whose numbers have a currency or a unit around them: read as the numbers that they are."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
+from tasks.ingestion.survey import Survey
 from tasks.params.ingest import ColumnOverride, Ingest
 from tasks.params.sources import Source as SourceParams
 from tasks.params.sources import TableSource, UrlSource
-from tasks.repair.repair import InText, numbers_in_text
-from tasks.repair.units import with_unit, written_in
-from tasks.sources.base import NumberFormat, Source
+from tasks.repair.units import UnitFormat, numbers_with_unit, unit_format, with_unit
+from tasks.sources.base import NumberFormat
+
+Units = Mapping[str, Mapping[str, str]]
+"""The settings `unit`, `decimal` and `thousands` of columns, by name."""
 
 
-def with_unit_of_target(config: Ingest, rows: Source) -> Ingest:
-    """With the unit of the target, when it is to be a number, nobody gave its unit, and the first rows tell it."""
-    override = config.columns.get(config.target, ColumnOverride())
-    if config.task != "regression" or override.unit:
-        return config
-    first = next(rows.parts(), None)
-    if first is None or config.target not in first.columns:
-        return config
-    written = unit_in(without(first[config.target], override.missing or ()))
-    if written is None:
-        return config
-    completed = override.model_copy(update=settings_of(written))
-    return config.model_copy(update={"columns": {**config.columns, config.target: completed}})
+def units_of(config: Ingest, first: pl.DataFrame | None) -> Units:
+    """The units of the columns in which nobody gave them, and the first rows tell them."""
+    numbers = source_numbers(config.source)
+    units = {}
+    for cells in () if first is None else first:
+        override = config.columns.get(cells.name, ColumnOverride())
+        if cells.dtype == pl.String and override.unit is None and override.type in (None, "number"):
+            present = without(cells, override.missing or ())
+            # Where it is said that these are numbers, other cells are bad ones; else they say that it is text.
+            is_number = _is_number(cells.name, config)
+            written = unit_in(present, numbers) if is_number else unit_format(present, numbers.decimal)
+            if written is not None:
+                units[cells.name] = settings_of(written)
+    return units
 
 
-def unit_in(cells: pl.Series) -> InText | None:
-    """How these cells write numbers with a unit, a few words for missing ones aside; None when they write no such."""
-    if cells.dtype != pl.String:
-        return None
-    written = written_in(cells.filter(cells.str.contains(r"\d")))
-    return None if written is None or written.ambiguous else written.how
+def with_units(config: Ingest, units: Units) -> Ingest:
+    """The settings with these units besides."""
+    overrides = {name: config.columns.get(name, ColumnOverride()) for name in units}
+    completed = {name: override.model_copy(update=units[name]) for name, override in overrides.items()}
+    return config.model_copy(update={"columns": {**config.columns, **completed}})
 
 
-def settings_of(written: InText) -> dict[str, str]:
+def with_fitting_units(config: Ingest, given: Ingest, surveys: Mapping[str, Survey]) -> Ingest:
+    """`config` without the units that nobody gave and that, as all rows say, are not those of the whole column."""
+    columns = {
+        name: override
+        for name, override in config.columns.items()
+        if override == given.columns.get(name) or _is_number(name, given) or not surveys[name].num_unread
+    }
+    unfit = {name: given.columns[name] for name in given.columns if name not in columns}
+    return config if len(columns) == len(config.columns) else config.model_copy(update={"columns": columns | unfit})
+
+
+def _is_number(name: str, given: Ingest) -> bool:
+    override = given.columns.get(name)
+    return bool(override and override.given_type == "number") or (name == given.target and given.task == "regression")
+
+
+def unit_in(cells: pl.Series, numbers: NumberFormat) -> UnitFormat | None:
+    """How these cells write numbers with a unit, a few words among them aside; None when they write no such."""
+    return None if cells.dtype != pl.String else unit_format(cells.filter(cells.str.contains(r"\d")), numbers.decimal)
+
+
+def settings_of(written: UnitFormat) -> dict[str, str]:
     """The same as settings of the column."""
     return {
         "unit": written.before or written.after,
@@ -44,21 +70,30 @@ def settings_of(written: InText) -> dict[str, str]:
     }
 
 
+def given_format(override: ColumnOverride | None, numbers: NumberFormat) -> UnitFormat | None:
+    """How the column's numbers are written, when it has a unit; what it does not say is as the source has it."""
+    if override is None or override.unit is None:
+        return None
+    return with_unit(override.unit, override.decimal or numbers.decimal, override.thousands or numbers.thousands)
+
+
 def without_units(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
-    """The target's numbers without their unit, written as the source writes numbers; other cells as they are."""
-    override = config.columns.get(config.target)
-    if override is None or not override.unit or config.target not in part.columns:
-        return part
+    """Numbers without their units, written as the source writes numbers; other cells as they are."""
     numbers = source_numbers(config.source)
-    written = with_unit(override.unit, override.decimal or numbers.decimal, override.thousands or numbers.thousands)
-    return part.with_columns(plain_numbers(part[config.target], written, numbers))
+    formats = {
+        name: given_format(override, numbers)
+        for name, override in config.columns.items()
+        if _is_number(name, config)
+    }
+    plain = [plain_numbers(part[name], of, numbers) for name, of in formats.items() if of and name in part.columns]
+    return part.with_columns(plain) if plain else part
 
 
-def plain_numbers(cells: pl.Series, written: InText, numbers: NumberFormat) -> pl.Series:
+def plain_numbers(cells: pl.Series, written: UnitFormat, numbers: NumberFormat) -> pl.Series:
     """Cells that are numbers written so, as `numbers` are; all others as they are."""
     if cells.dtype != pl.String:
         return cells
-    plain = numbers_in_text(cells, written).cast(pl.String)
+    plain = numbers_with_unit(cells, written).cast(pl.String)
     return plain.str.replace(".", numbers.decimal, literal=True).fill_null(cells)
 
 

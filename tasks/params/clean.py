@@ -64,13 +64,8 @@ class Outliers(Config):
 
 
 class CleanNumber(Config):
-    """Numbers that were written as text, and numbers far from the others."""
+    """Numbers far from the others."""
 
-    in_text: bool = Field(
-        True,
-        description="columns of text or categories in which every value is a number with one and the same currency, "
-        "per cent sign or unit become numbers, such as $1,200 or 12 kg",
-    )
     outliers: Outliers = Outliers()
 
 

@@ -28,8 +28,8 @@ class ColumnOverride(Config):
     unit: str | None = Field(
         None,
         min_length=1,
-        description="a target of numbers: the currency or unit before or behind them, such as $ or kg; "
-        "found out when task is regression. Of features, clean finds it",
+        description="numbers: the currency, per cent sign or unit before or behind them, such as $ or kg; "
+        "found out when not given. Like format, it may stay where the type becomes text: a row's part is as before",
     )
     decimal: Literal[".", ","] | None = Field(
         None, description="with unit: what stands before the fraction; that of the source when not given"
@@ -43,6 +43,11 @@ class ColumnOverride(Config):
         if self.unit is None and (self.decimal or self.thousands):
             raise ValueError("decimal and thousands of a column go with its unit; give unit, or give them to source")
         return self
+
+    @property
+    def given_type(self) -> ColumnTypeName | None:
+        """What the user says that it is; what has a unit is a number, unless another type is given."""
+        return self.type or ("number" if self.unit is not None else None)
 
 
 class Ingest(Config):
@@ -61,13 +66,3 @@ class Ingest(Config):
         ge=1,
         description="most rows in one Parquet part; 256 MiB of text or bytes end one too: memory is bounded by a part",
     )
-
-    @model_validator(mode="after")
-    def _units_are_of_the_target(self) -> Ingest:
-        for name, column in self.columns.items():
-            # A feature is served as the source writes it, and what clean learns of that travels with the model.
-            if column.unit and name != self.target:
-                raise ValueError(
-                    f"columns.{name}.unit: for the target alone; take it out, clean finds those of features"
-                )
-        return self

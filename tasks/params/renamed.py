@@ -24,6 +24,8 @@ RENAMED: dict[str, str] = {
 any key."""
 
 REMOVED: dict[str, str] = {
+    "clean.number.in_text": "ingest reads numbers with a unit; to keep such a column words, give it type: text. "
+    "Take it out",
     "train[lightgbm].checkpoint_minutes": "a LightGBM fit that is killed begins anew; take it out",
 }
 """Settings that are gone and without which a block means the same: where they stood, and what to know."""

@@ -10,10 +10,7 @@ import polars as pl
 from tasks.columns import column_type
 from tasks.columns.base import ColumnType
 from tasks.errors import UserError
-from tasks.params.config import ColumnTypeName
 from tasks.recipe.recipe import Feature
-from tasks.repair.repair import Repair, numbers_in_text
-from tasks.tables.dialect import ColumnDialect
 
 
 def at_rest(values: Sequence[Any], feature: Feature) -> pl.Series:
@@ -34,13 +31,6 @@ def at_rest(values: Sequence[Any], feature: Feature) -> pl.Series:
     return read if len(texts) == len(values) else column.scatter(list(texts), read)
 
 
-def accepts(type_name: ColumnTypeName, dialect: ColumnDialect, repair: Repair | None) -> str:
-    """What a caller may give for a column, in words: an end to "give ..."."""
-    if repair is not None and repair.in_text is not None:
-        return f"a number, or text such as {repair.in_text.example}"
-    return column_type(type_name).accepts(dialect)
-
-
 def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> Any:
     if value is None:
         return None
@@ -59,8 +49,6 @@ def _read(texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature
         words = cells.str.strip_chars().str.to_lowercase()
         cells = cells.set(words.is_in(list(of_type.missing_words)), None)
     read = of_type.read_served(cells, feature.dialect)
-    if feature.repair is not None and feature.repair.in_text is not None:
-        read = numbers_in_text(cells, feature.repair.in_text).fill_null(read)
     unread = cells.filter(read.is_null() & cells.is_not_null())
     if len(unread):
         raise _refusal(unread[0], of_type, feature)
@@ -68,5 +56,5 @@ def _read(texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature
 
 
 def _refusal(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> UserError:
-    give = accepts(of_type.name, feature.dialect, feature.repair)
+    give = of_type.accepts(feature.dialect)
     return UserError(f"column {feature.name}: {value!r:.80} is no {of_type.name}; give {give}")

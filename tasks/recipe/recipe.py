@@ -21,7 +21,7 @@ from tasks.model_input.inputs import Augmentation, ModelInput, Spec
 from tasks.params.augment import Augment
 from tasks.params.config import Config, Task
 from tasks.recipe.embedding import LIBRARIES, WEIGHTS, EmbeddingEncoding, StoredEncoders, column_encoding, no_weights
-from tasks.repair.repair import Repair, numbers_in_text, repaired
+from tasks.repair.repair import Repair, repaired
 from tasks.tables.dialect import ColumnDialect
 
 
@@ -185,7 +185,4 @@ def _put_right(values: pl.Series, feature: Feature) -> pl.Series:
     repair, of_type = feature.repair, column_type(feature.encoding.type)
     if values.dtype != pl.String:
         return repaired(of_type.cast(values), repair)
-    if repair is not None and repair.in_text is not None:
-        # Not by the dialect, to which `$1,200` is no number.
-        return repaired(numbers_in_text(values, repair.in_text), repair)
     return repaired(of_type.read(values, feature.dialect), repair)

@@ -11,7 +11,6 @@ import polars as pl
 from pydantic import Field
 
 from tasks.params.config import Config
-from tasks.repair.number_text import plainly, with_plain_signs
 
 FEW = 8
 """Up to so many texts Python's own loop is faster: a server encodes a row at a time, and each call of polars costs more
@@ -28,27 +27,12 @@ _MOST_DISTINCT = 0.25
 UnicodeForm = Literal["none", "NFC", "NFKC"]
 
 
-class InText(Config):
-    """Numbers that are written with a currency, a per cent sign or a unit: what stands before and after them."""
-
-    before: str = ""
-    after: str = ""
-    decimal: Literal[".", ","] = "."
-    thousands: str | None = None
-
-    @property
-    def example(self) -> str:
-        """A number written so, for people."""
-        return f"{self.before}1{self.thousands or ''}234{self.decimal}5 {self.after}".rstrip()
-
-
 class Repair(Config):
     """What is done to each value of a column, in this order; a field that is left out does nothing.
 
     Doing it twice is doing it once, so that rows that `clean` has repaired may pass through it again.
     """
 
-    in_text: InText | None = None
     white_space: Literal["keep", "ends", "all"] = "keep"
     unicode: UnicodeForm = "none"
     case: Literal["keep", "lower", "upper"] = "keep"
@@ -76,12 +60,9 @@ class Repair(Config):
 
 
 def repaired(values: pl.Series, repair: Repair | None) -> pl.Series:
-    """The values put right, [N]; numbers in text become Float64, everything else keeps its type."""
+    """The values put right, [N], of the type that they had."""
     if repair is None:
         return values
-    # A row to answer may bring the number as a number: then there is no text to read.
-    if repair.in_text is not None and values.dtype == pl.String:
-        values = numbers_in_text(values, repair.in_text)
     if values.dtype == pl.String:
         return _text_repaired(values, repair)
     if values.dtype == pl.Float64:
@@ -94,19 +75,6 @@ def repaired(values: pl.Series, repair: Repair | None) -> pl.Series:
 def down_to(value: float, width: float | None) -> float:
     """A number as `width` makes it coarser."""
     return value if width is None else math.floor(value / width) * width
-
-
-def numbers_in_text(values: pl.Series, written: InText) -> pl.Series:
-    """Text as Float64; what is not a number written so becomes missing.
-
-    A plain number counts as well: the row that is to be answered may have lost its unit.
-    """
-    bare = with_plain_signs(values.str.strip_chars()).str.replace(r"^([+-])\s*", "${1}")
-    # The sign may stand before the currency: it is taken off, and put back in front of the digits.
-    sign = bare.str.extract(r"^([+-])").fill_null("")
-    rest = bare.str.strip_prefix("-").str.strip_prefix("+").str.strip_prefix(written.before).str.strip_chars()
-    rest = rest.str.strip_suffix(written.after).str.strip_chars()
-    return plainly(sign + rest, written.decimal, written.thousands).cast(pl.Float64, strict=False)
 
 
 def _text_repaired(values: pl.Series, repair: Repair) -> pl.Series:

@@ -1,15 +1,14 @@
-"""Numbers with a currency, a per cent sign or a unit around them: how a column writes them, told by its values."""
+"""Numbers with a currency, a per cent sign or a unit around them: how they are written, and how that is found out."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
 
-from tasks.repair.number_text import with_plain_signs
-from tasks.repair.repair import InText, numbers_in_text
+from tasks.params.config import Config
+from tasks.repair.number_text import plainly, with_plain_signs
 
 _CURRENCIES = ("$", "€", "£", "¥", "₹", "₩", "₽", "CHF", "EUR", "GBP", "INR", "JPY", "USD", "US$")
 _UNITS = (
@@ -19,56 +18,84 @@ _UNITS = (
 )
 _COMMA_SETS_THOUSANDS_APART = frozenset(("$", "US$", "USD", "£", "GBP", "₹", "INR", "¥", "JPY"))
 
-_FORMATS: tuple[tuple[Literal[".", ","], str | None], ...] = (
-    *((".", None), (".", ","), (",", None)),
-    *((",", "."), (",", " "), (".", "'")),
-)
+_FORMATS: tuple[tuple[Literal[".", ","], str], ...] = ((".", ","), (",", "."), (",", " "), (".", "'"))
 """Decimal sign and what sets thousands apart, in the order in which they are tried."""
 
 
-@dataclass(frozen=True)
-class Written:
-    """How a column's numbers are written; `ambiguous` when it could be read in two ways, and so must not be."""
+class UnitFormat(Config):
+    """Numbers that are written with a currency, a per cent sign or a unit: what stands before and after them."""
 
-    how: InText
-    ambiguous: bool = False
+    before: str = ""
+    after: str = ""
+    decimal: Literal[".", ","] = "."
+    thousands: str | None = None
+
+    @property
+    def example(self) -> str:
+        """A number written so, for people."""
+        number = f"1{self.thousands or ''}234{self.decimal}5"
+        # A unit that may stand on either side stands where people put it.
+        if self.before and (not self.after or self.before in _CURRENCIES):
+            return f"{self.before}{number}"
+        return f"{number} {self.after}"
 
 
-@dataclass
-class NumberStyle:
-    """What is known of a column so far; None before its first value."""
-
-    first: str | None = None
-    fitting: list[InText] = field(default_factory=list)
-    varies: bool = False
-    has_separators: bool = False
+def with_unit(unit: str, decimal: str, thousands: str | None) -> UnitFormat:
+    """Numbers with that unit before or behind them."""
+    return UnitFormat(before=unit, after=unit, decimal="," if decimal == "," else ".", thousands=thousands)
 
 
-def still_fits(candidate: NumberStyle, values: pl.Series) -> bool:
-    """Looks at more values of a column; most columns of words are done with at the first one."""
+def numbers_with_unit(values: pl.Series, written: UnitFormat) -> pl.Series:
+    """Text as Float64; what is not a number written so becomes missing.
+
+    A plain number counts as well: a cell, or a row that is to be answered, may have lost its unit.
+    """
+    bare = with_plain_signs(values.str.strip_chars()).str.replace(r"^([+-])\s*", "${1}")
+    # The sign may stand before the currency: it is taken off, and put back in front of the digits.
+    sign = bare.str.extract(r"^([+-])").fill_null("")
+    rest = bare.str.strip_prefix("-").str.strip_prefix("+").str.strip_prefix(written.before).str.strip_chars()
+    rest = rest.str.strip_suffix(written.after).str.strip_chars()
+    return plainly(sign + rest, written.decimal, written.thousands).cast(pl.Float64, strict=False)
+
+
+def unit_formats(values: pl.Series, decimal: str = ".") -> tuple[UnitFormat, ...]:
+    """How these texts write numbers, when each has the same currency or unit: one format, and none for other text.
+
+    Several are left where 1,200 may be read as 1.2 as well, and neither the currency's own custom nor the `decimal`
+    sign of the source tells: then it must not be read.
+    """
     present = with_plain_signs(values.drop_nulls().str.strip_chars())
-    if present.is_empty():
-        return True
+    # A value that never varies may be a word such as `5 kg`: nothing is lost by leaving it one.
+    if present.is_empty() or not (present != present[0]).any():
+        return ()
     # The first value names the currency or unit, which all others must share.
-    if candidate.first is None:
-        candidate.first = str(present[0])
-        candidate.fitting = _formats(candidate.first)
-    candidate.fitting = [how for how in candidate.fitting if _fits(present, how)]
-    if not candidate.fitting:
-        return False
-    candidate.varies |= bool((present != candidate.first).any())
-    candidate.has_separators |= bool(present.str.contains("[.,]").any())
-    return True
+    fitting = [written for written in _formats(str(present[0])) if _fits(present, written)]
+    if not fitting:
+        return ()
+    has_custom = bool({fitting[0].before, fitting[0].after} & _COMMA_SETS_THOUSANDS_APART)
+    likely = [written for written in fitting if written.decimal == ("." if has_custom else decimal)]
+    # Numbers without any separator say nothing of it: a comma that comes later would be a guess.
+    if not (has_custom or present.str.contains(r"[.,'\u2019]|\d\s+\d").any()):
+        return (fitting[0].model_copy(update={"decimal": decimal, "thousands": None}),)
+    if likely and (has_custom or decimal == ","):
+        return tuple(likely[:1])
+    return tuple(fitting[:1] if len({written.decimal for written in fitting}) == 1 else fitting)
 
 
-def _formats(value: str) -> list[InText]:
+def unit_format(values: pl.Series, decimal: str = ".") -> UnitFormat | None:
+    """The one format in which these texts write numbers with a unit; None when there is none, or more than one."""
+    formats = unit_formats(values, decimal)
+    return formats[0] if len(formats) == 1 else None
+
+
+def _formats(value: str) -> list[UnitFormat]:
     before, after = _affixes(value)
     # An unknown affix may be part of a code, such as A11, whose letters mean something.
     known = before in ("", *_CURRENCIES) and after in ("", *_CURRENCIES, *_UNITS)
-    # Numbers without anything around them are read by ingest already.
+    # Numbers without anything around them need no unit to be read.
     if not known or not (before or after):
         return []
-    return [InText(before=before, after=after, decimal=decimal, thousands=apart) for decimal, apart in _FORMATS]
+    return [UnitFormat(before=before, after=after, decimal=decimal, thousands=apart) for decimal, apart in _FORMATS]
 
 
 def _affixes(value: str) -> tuple[str, str]:
@@ -77,30 +104,10 @@ def _affixes(value: str) -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", "")
 
 
-def _fits(values: pl.Series, how: InText) -> bool:
-    """Whether every value that is there is written so, with what stands around it."""
-    present = values.drop_nulls()
-    around = present.str.contains(how.before, literal=True) & present.str.contains(how.after, literal=True)
-    # The affix is asked for here, as `numbers_in_text` also takes plain numbers: rows to answer may have lost it.
-    return bool(around.all()) and numbers_in_text(present, how).null_count() == 0
-
-
-def decided(candidate: NumberStyle) -> Written:
-    """The first that fits. Where 1,200 may be read as 1.2 as well, only the currency's own custom can decide."""
-    fitting = candidate.fitting
-    point = [how for how in fitting if how.decimal == "."]
-    # Without any separator all formats read the same number, so that nothing is ambiguous.
-    either = candidate.has_separators and 0 < len(point) < len(fitting)
-    custom = {fitting[0].before, fitting[0].after} & _COMMA_SETS_THOUSANDS_APART
-    return Written(point[0] if custom and point else fitting[0], ambiguous=either and not custom)
-
-
-def written_in(values: pl.Series) -> Written | None:
-    """How all of these values are written; None when they are no numbers with one currency or unit around them."""
-    candidate = NumberStyle()
-    return decided(candidate) if still_fits(candidate, values) and candidate.varies else None
-
-
-def with_unit(unit: str, decimal: str, thousands: str | None) -> InText:
-    """Numbers with that unit before or behind them."""
-    return InText(before=unit, after=unit, decimal="," if decimal == "," else ".", thousands=thousands)
+def _fits(present: pl.Series, written: UnitFormat) -> bool:
+    """Whether every value is written so, with what stands around it."""
+    around = present.str.contains(written.before, literal=True) & present.str.contains(written.after, literal=True)
+    # No thousands follow a zero alone: 0.125 is less than one.
+    around &= ~present.str.contains(rf"(?:^|\D)0{re.escape(written.thousands or '')}\d")
+    # The affix is asked for here, as `numbers_with_unit` also takes plain numbers.
+    return bool(around.all()) and numbers_with_unit(present, written).null_count() == 0

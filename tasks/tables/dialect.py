@@ -9,6 +9,7 @@ import polars as pl
 
 from tasks.params.config import Config
 from tasks.repair.number_text import plainly
+from tasks.repair.units import UnitFormat, numbers_with_unit
 
 
 class ColumnDialect(Config):
@@ -20,6 +21,8 @@ class ColumnDialect(Config):
     thousands: str | None = None
     format: str | None = None
     """Of timestamps in text."""
+    unit: UnitFormat | None = None
+    """How numbers are written that have a currency or a unit around them."""
 
     @property
     def writes_plain_numbers(self) -> bool:
@@ -29,12 +32,17 @@ class ColumnDialect(Config):
     def without_missing(self, cells: pl.Series) -> pl.Series:
         """The cells, those that stand for a missing value as missing ones: text as it is written, numbers by value."""
         if cells.dtype == pl.String:
-            return cells.set(cells.is_in(list(self.missing)), None) if self.missing else cells
+            present = cells.set(cells.is_in(list(self.missing)), None) if self.missing else cells
+            # A mark such as -999 may have the unit, too.
+            return present.set(self._is_marked(numbers_with_unit(present, self.unit)), None) if self.unit else present
         if not cells.dtype.is_numeric():
             return cells
         # Most columns have no mark but the empty cell, which is no number.
         marks = self._missing_numbers(cells.dtype) if any(self.missing) else pl.Series()
         return cells if marks.is_empty() else cells.set(cells.is_in(marks.implode()), None)
+
+    def _is_marked(self, numbers: pl.Series) -> pl.Series:
+        return self.without_missing(numbers).is_null() & numbers.is_not_null()
 
     @cached_property
     def _plain_marks(self) -> pl.Series:

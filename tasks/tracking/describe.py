@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tasks.columns import column_type
 from tasks.promotion.gate import GateRule, Verdict
-from tasks.recipe.raw_values import accepts
 from tasks.reports import number
 from tasks.tables.dataset import Column
 
@@ -72,7 +72,7 @@ The run's artifacts hold `passport.json`, `verdict.json` and `report.html`.
 def _feature(column: Mapping[str, Any]) -> str:
     """What the model takes for a column: its signature, which leaves that open, would not say it."""
     described = Column.model_validate(column)
-    give = accepts(described.type, described.dialect, described.repair)
+    give = column_type(described.type).accepts(described.dialect)
     return f"{_as_code(described.name)} ({described.type}): {_as_text(give)}"
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from tasks.cleaning.repairs import learn_repairs, merged_spellings
 from tasks.params.clean import Clean
-from tasks.repair.repair import InText, Repair
+from tasks.repair.repair import Repair
 from tasks.tables.dataset import Column
 from tests.small_tables import Kind, cut, described
 
 COLUMNS: dict[str, Kind] = {
     "size": ("number", "feature"),
-    "price": ("text", "feature"),
+    "price": ("number", "feature"),
     "colour": ("category", "feature"),
     "when": ("timestamp", "feature"),
     "label": ("category", "target"),
@@ -23,7 +23,7 @@ COLUMNS: dict[str, Kind] = {
 ROWS = pl.DataFrame(
     {
         "size": [1.0, 2.0, 3.0, 4.0, 100.0],
-        "price": ["$5", "$7", None, "$1,000", "$9"],
+        "price": [5.0, 7.0, None, 1000.0, 9.0],
         "colour": ["Red", "red", "red ", "blue", None],
         "when": pl.Series([None] * 5, dtype=pl.Datetime("us")),
         "label": ["a", "A", "b", "b", "b"],
@@ -36,7 +36,7 @@ def learnt(places: Sequence[int] = (), **settings: Any) -> dict[str, Column]:
         for part in cut(ROWS, places):
             yield part.select(columns)
 
-    dataset, _ = learn_repairs(table, described(COLUMNS), Clean.model_validate(settings))
+    dataset = learn_repairs(table, described(COLUMNS), Clean.model_validate(settings))
     return {column.name: column for column in dataset.columns}
 
 
@@ -45,15 +45,6 @@ def test_by_default_only_the_form_is_put_right() -> None:
     assert learned["size"].repair is None
     assert learned["when"].repair is None
     assert learned["colour"].repair == learned["label"].repair == Repair(white_space="all", unicode="NFC")
-    assert (learned["price"].type, learned["price"].repair) == (
-        "number",
-        Repair(in_text=InText(before="$", thousands=",")),
-    )
-
-
-def test_words_stay_words_when_told() -> None:
-    learned = learnt(number={"in_text": False}, text={"white_space": False, "unicode": "none"})
-    assert (learned["price"].type, learned["price"].repair) == ("text", None)
 
 
 @pytest.mark.parametrize("places", [[], [1], [2, 3]])

@@ -488,7 +488,7 @@ REFUSED = [
         r"column price: '1\.972,76' is no number; give a number, or text such as 1,234\.5",
     ),
     ("typed", "price", "dear", "column price: 'dear' is no number; give a number$"),
-    ("german", "discount", "12 kg", "column discount: '12 kg' is no number; give a number, or text such as 1234,5 %$"),
+    ("german", "discount", "12 kg", "column discount: '12 kg' is no number; give a number, or text such as 1.234,5 %$"),
     ("german", "count", [1], r"column count: \[1\] is no number"),
     (
         "german",

@@ -5,8 +5,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks import ingest
 from tasks.columns.words import words
 from tasks.drafting.pipeline import init_pipeline
+from tasks.params.file import load_pipeline
+from tasks.params.ingest import Ingest
+from tasks.paths import Project
+from tasks.tables import storage
 from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
 
 NUMBERS = range(NUM_ROWS)
@@ -83,6 +88,19 @@ def test_days_that_could_be_months_are_told(tmp_path: Path, day: int, is_doubtfu
     draft = init(tmp_path, noise().insert_column(0, pl.Series("paid", days)))
     assert draft.facts.types["paid"] == "timestamp"
     assert columns_of_kind(draft, "ambiguous_dates") == ["paid"] * is_doubtful
+
+
+def test_amounts_in_which_a_point_may_be_either_are_told(tmp_path: Path) -> None:
+    prices = [f"{1 + number % 9}.{100 + number % 900} €" for number in NUMBERS]
+    draft = init(tmp_path, noise().insert_column(0, pl.Series("price", prices)), dry_run=False)
+    assert draft.facts.types["price"] == "text"
+    message = of_kind(draft, "ambiguous_amounts")[0].message
+    assert 'price: {unit: €, decimal: ",", thousands: "."}' in message
+    block = load_pipeline(tmp_path / "params.yaml", "mine").ingest.model_dump()
+    block["columns"]["price"] = {"unit": "€", "decimal": ",", "thousands": "."}
+    ingest.run(Ingest.model_validate(block), paths := Project(root=tmp_path).pipeline("mine"))
+    amounts = [float(price.removesuffix(" €").replace(".", "")) for price in prices]
+    assert storage.read_table(paths.raw)["price"].to_list() == amounts
 
 
 def test_columns_without_names_are_told(tmp_path: Path) -> None:

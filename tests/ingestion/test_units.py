@@ -14,8 +14,10 @@ from tasks.ingestion.units import unit_in
 from tasks.params.file import load_pipeline
 from tasks.params.ingest import Ingest
 from tasks.paths import Project
-from tasks.repair.repair import InText
+from tasks.repair.units import UnitFormat
+from tasks.sources.base import NumberFormat
 from tasks.tables.dataset import read_dataset
+from tasks.tables.origins import read_origins
 from tests.drafting.small_tables import project_in
 
 PRICES = [float(price) for price in np.random.default_rng(0).lognormal(5, 1, 200).round(2)]
@@ -89,8 +91,8 @@ def test_words_are_still_no_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("cells", "written"),
     [
-        (["$5", "$12.50", "n/a", None], InText(before="$")),
-        (["5 kg", "7 kg"], InText(after="kg")),
+        (["$5", "$12.50", "n/a", None], UnitFormat(before="$", thousands=",")),
+        (["5 kg", "7 kg"], UnitFormat(after="kg")),
         (["5 kg", "7 lb"], None),
         # Either 1.2 or 1200.
         (["1.200 €", "3.500 €"], None),
@@ -98,13 +100,59 @@ def test_words_are_still_no_numbers(tmp_path: Path) -> None:
         (["1", "2"], None),
     ],
 )
-def test_the_unit_is_told_by_the_values(cells: list[str | None], written: InText | None) -> None:
-    assert unit_in(pl.Series(cells)) == written
+def test_the_unit_is_told_by_the_values(cells: list[str | None], written: UnitFormat | None) -> None:
+    assert unit_in(pl.Series(cells), NumberFormat()) == written
 
 
-def test_a_feature_has_no_unit_here() -> None:
+def test_the_writing_of_a_column_goes_with_its_unit() -> None:
     source = {"kind": "table", "path": "rows.csv"}
-    with pytest.raises(ValueError, match="for the target alone"):
-        Ingest.model_validate({"source": source, "target": "price", "columns": {"beds": {"unit": "kg"}}})
     with pytest.raises(ValueError, match="go with its unit"):
         Ingest.model_validate({"source": source, "target": "price", "columns": {"price": {"decimal": ","}}})
+
+
+def weighed(root: Path, weights: list[str], *, append: bool = False, **column: Any) -> tuple[str, list[Any]]:
+    """The type of a feature, and its values as ingest leaves them."""
+    (root / "days").mkdir()
+    for day, cells in enumerate((weights[:50], weights[50:])):
+        rows = pl.DataFrame({"weight": cells, "label": ["a", "b"] * (len(cells) // 2)})
+        rows.write_csv(root / f"days/{day}.csv")
+    paths = Project(root=root).pipeline("parcels")
+    source = {"kind": "table", "path": "days", "append": append}
+    ingest.run(
+        Ingest.model_validate(
+            {"source": source, "target": "label", "columns": {"weight": column}, "rows_per_part": 40}
+        ),
+        paths,
+    )
+    types = {column.name: column.type for column in read_dataset(paths.dataset).columns}
+    return types["weight"], pl.read_parquet(root / "data/parcels/raw/*.parquet")["weight"].to_list()
+
+
+KILOS = [f"{place % 37} kg" for place in range(100)]
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_a_feature_with_a_unit_is_one_of_numbers(tmp_path: Path, append: bool) -> None:
+    assert weighed(tmp_path, KILOS, append=append) == ("number", [float(place % 37) for place in range(100)])
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_a_word_in_a_late_row_says_that_all_are_words(tmp_path: Path, append: bool) -> None:
+    late = [*KILOS[:-1], "heavy"]
+    assert weighed(tmp_path, late, append=append)[1] == late
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_a_bad_cell_of_what_is_said_to_have_a_unit_is_one_row(tmp_path: Path, append: bool) -> None:
+    kind, cells = weighed(tmp_path, [*KILOS[:-1], "heavy"], append=append, unit="kg")
+    assert (kind, cells[-2:]) == ("number", [98.0 % 37, None])
+    parts = [read_origins(part) for part in sorted((tmp_path / "data/parcels/raw").glob("*.parquet"))]
+    assert [(cell.column, cell.cell) for part in parts if part for cell in part.unread] == [("weight", "heavy")]
+
+
+def test_a_mark_for_a_missing_value_may_have_a_unit(tmp_path: Path) -> None:
+    assert weighed(tmp_path, [*KILOS[:-2], "-999 kg", "-999"], missing=["-999"])[1][-3:] == [97.0 % 37, None, None]
+
+
+def test_numbers_with_a_unit_stay_words_when_told(tmp_path: Path) -> None:
+    assert weighed(tmp_path, KILOS, type="text", unit="kg")[1] == KILOS

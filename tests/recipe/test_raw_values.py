@@ -15,7 +15,7 @@ from tasks.columns.timestamp.column import TimestampEncoding
 from tasks.errors import UserError
 from tasks.recipe.raw_values import at_rest
 from tasks.recipe.recipe import Feature
-from tasks.repair.repair import InText, Repair
+from tasks.repair.units import UnitFormat
 from tasks.tables.dialect import ColumnDialect
 
 NUMBER = NumberEncoding(impute=0, factor=1, offset=0, indicator=False)
@@ -53,8 +53,8 @@ def test_an_empty_text_is_missing_where_it_can_mean_nothing_else(encoding: Encod
 
 
 def test_numbers_with_a_unit() -> None:
-    repair = Repair(in_text=InText(after="%", decimal=","))
-    assert read(["10,8 %", "10,8", "10.8", 10.8, None], NUMBER, repair=repair) == [10.8] * 4 + [None]
+    percent = ColumnDialect(unit=UnitFormat(after="%", decimal=","), missing=("", "-1"))
+    assert read(["10,8 %", "10,8", "10.8", 10.8, None, "-1 %", -1], NUMBER, percent) == [10.8] * 4 + [None] * 3
 
 
 def test_categories_that_are_numbers() -> None:

@@ -4,7 +4,6 @@ import polars as pl
 import pytest
 
 from tasks.repair.number_text import as_numbers, parsed, with_plain_signs
-from tasks.repair.repair import InText, numbers_in_text
 
 
 @pytest.mark.parametrize("blank", [" ", "\u00a0", "\u202f", "\u2009", "\u2007"])
@@ -37,12 +36,6 @@ def test_other_dashes_and_parentheses_are_no_numbers(cell: str) -> None:
 
 def test_zeros_that_a_number_would_lose_make_a_code_behind_any_sign() -> None:
     assert parsed(pl.Series(["\u2212007"])) is None
-
-
-def test_amounts_of_money_may_be_below_zero() -> None:
-    written = InText(before="$", decimal=".", thousands=",")
-    cells = pl.Series(["$1,017.81", "($1,017.81)", "\u2212$5", "$\u22125", "-$5"])
-    assert numbers_in_text(cells, written).to_list() == [1017.81, -1017.81, -5.0, -5.0, -5.0]
 
 
 def test_text_without_such_signs_is_not_touched() -> None:

@@ -4,11 +4,10 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.repair.repair import InText, Repair, numbers_in_text, repaired
+from tasks.repair.repair import Repair, repaired
 
 WORDS = (
     st.none() | st.text(max_size=8) | st.sampled_from(["Red ", " red", "ﬁne", "é", "é", "İ", "ß", "\uff22  b", "rot"])
@@ -76,27 +75,6 @@ def test_people_are_less_easily_told_apart() -> None:
     times = pl.Series("x", [datetime(2024, 5, 31, 13, 45), None], dtype=pl.Datetime("us"))
     assert repaired(times, Repair(unit="month")).to_list() == [datetime(2024, 5, 1), None]
     assert repaired(times, Repair(unit="hour")).to_list() == [datetime(2024, 5, 31, 13), None]
-
-
-@pytest.mark.parametrize(
-    ("text", "written", "number"),
-    [
-        ("$1,200", InText(before="$", thousands=","), 1200.0),
-        ("-$ 1,200.50", InText(before="$", thousands=","), -1200.5),
-        ("1.200,5 €", InText(after="€", decimal=",", thousands="."), 1200.5),
-        ("12 kg", InText(after="kg"), 12.0),
-        ("12", InText(after="kg"), 12.0),
-        (" 7.5% ", InText(after="%"), 7.5),
-        ("+3%", InText(after="%"), 3.0),
-        ("12 lb", InText(after="kg"), None),
-        ("about 5%", InText(after="%"), None),
-        ("", InText(after="%"), None),
-        (None, InText(after="%"), None),
-    ],
-)
-def test_a_number_in_text(text: str | None, written: InText, number: float | None) -> None:
-    assert numbers_in_text(pl.Series([text], dtype=pl.String), written).to_list() == [number]
-    assert repaired(pl.Series([text], dtype=pl.String), Repair(in_text=written)).to_list() == [number]
 
 
 @settings(derandomize=True, max_examples=200, deadline=None)

@@ -10,7 +10,7 @@ from tasks.tracking import describe
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "price", "type": "number", "role": "feature", "dialect": {"decimal": ",", "thousands": "."}},
-    {"name": "rebate", "type": "number", "role": "feature", "repair": {"in_text": {"after": "%", "decimal": ","}}},
+    {"name": "rebate", "type": "number", "role": "feature", "dialect": {"unit": {"after": "%", "decimal": ","}}},
     {"name": "day", "type": "timestamp", "role": "feature", "dialect": {"format": "%d.%m.%Y"}},
     {"name": "town", "type": "category", "role": "feature", "dialect": {"missing": ["", "?"]}},
     {"name": "customer", "type": "text", "role": "id"},

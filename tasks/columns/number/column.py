@@ -35,6 +35,7 @@ from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeNumber
 from tasks.repair.number_text import as_numbers, plainly
 from tasks.repair.repair import Repair, down_to
+from tasks.repair.units import numbers_with_unit
 from tasks.tables.dialect import ColumnDialect
 
 if TYPE_CHECKING:
@@ -114,9 +115,11 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return unread & (cells.str.strip_chars().str.to_lowercase() != "nan") if cells.dtype == pl.String else unread
 
     def read(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
-        if cells.dtype == pl.String and not dialect.writes_plain_numbers:
-            cells = plainly(cells, dialect.decimal, dialect.thousands)
-        return self.cast(cells)
+        if cells.dtype != pl.String:
+            return self.cast(cells)
+        plain = cells if dialect.writes_plain_numbers else plainly(cells, dialect.decimal, dialect.thousands)
+        numbers = self.cast(plain)
+        return numbers if dialect.unit is None else numbers_with_unit(cells, dialect.unit).fill_null(numbers)
 
     def read_served(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
         """1234.5 as well, where the source would write 1234,5. What could be either is what the source would mean."""
@@ -162,6 +165,8 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
             return None
 
     def accepts(self, dialect: ColumnDialect) -> str:
+        if dialect.unit is not None:
+            return f"a number, or text such as {dialect.unit.example}"
         if dialect.writes_plain_numbers:
             return "a number"
         return f"a number, or text such as 1{dialect.thousands or ''}234{dialect.decimal}5"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tasks.errors import UserError
 from tasks.params.split import GroupSplit
 from tasks.splitting.base import Assign, Read, below, has_counts, nearest_cuts, refuse_feature, sizes, split_column
-from tasks.splitting.key import Key, key_hashes
+from tasks.splitting.key import Key
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import unit_interval
 
@@ -36,7 +36,7 @@ def group_column(config: GroupSplit, dataset: Dataset) -> str:
 
 def group_positions(rows: pl.DataFrame, name: str, key: Key, salt: str) -> NDArray[np.float64]:
     """A number in [0, 1) for each row, [N], from its group and the salt; a row without a group is one of its own."""
-    hashes = key_hashes(rows, [name], salt)
+    hashes = key.hashes_of(rows, [name], salt)
     is_missing = rows[name].is_null()
     if is_missing.any():
         # All rows without a group would else be one group, and as one go to one side.

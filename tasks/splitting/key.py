@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.columns import column_type
+from tasks.columns.boolean.column import WORDS
 from tasks.errors import UserError, did_you_mean
 from tasks.params.split import Split, TimeSplit
 from tasks.splitting.base import Read
 from tasks.tables.dataset import Dataset
+from tasks.tables.dialect import ColumnDialect
 from tasks.tables.row_hashes import row_hashes, text_keys, typed_keys, unit_interval
 
 _TELLING = 0.5
 """Least share of distinct ids among the rows: columns with fewer hold something else, such as one value for all."""
 
-_WORDS = {"true": 1.0, "yes": 1.0, "y": 1.0, "t": 1.0, "false": 0.0, "no": 0.0, "n": 0.0, "f": 0.0}
+_WORDS = {word: float(meaning) for word, meaning in WORDS.items()}
 """How a boolean may stand in a column that is read as text."""
 
 _LONG_WHOLE_NUMBER = r"^[+-]?\d{16,}$"
 """A number that a float64 may not hold exactly, such as an order's: it stays the text that it is."""
+
+_LARGEST_EXACT = 2.0**53
+
+_PLAIN = ColumnDialect()
 
 _INSTANT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 _INSTANT_FORMATS = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
@@ -34,6 +41,8 @@ class Key:
 
     names: tuple[str, ...]
     content: tuple[str, ...]
+    dialects: Mapping[str, ColumnDialect] = field(default_factory=dict)
+    """How the columns are written, so that what is read as text now has the key of the number that it was before."""
 
     @property
     def columns(self) -> list[str]:
@@ -42,12 +51,18 @@ class Key:
 
     def hashes(self, rows: pl.DataFrame, salt: str) -> pl.Series:
         """64 bits of each row's key, [N]."""
-        hashes = key_hashes(rows, self.names, salt)
+        hashes = self.hashes_of(rows, self.names, salt)
         is_missing = rows.select(pl.all_horizontal(pl.col(self.names).is_null())).to_series()
         if not is_missing.any():
             return hashes
         # All rows without a key would else have one, and go to one part.
-        return hashes.zip_with(~is_missing, key_hashes(rows, self.content, salt))
+        return hashes.zip_with(~is_missing, self.hashes_of(rows, self.content, salt))
+
+    def hashes_of(self, rows: pl.DataFrame, columns: Sequence[str], salt: str) -> pl.Series:
+        """64 bits of these columns' values, [N]. A value counts as it is written: 7, 7.0 and `07` are one."""
+        return row_hashes(
+            rows, columns, salt, lambda values: written_keys(values, self.dialects.get(values.name, _PLAIN))
+        )
 
     def positions(self, rows: pl.DataFrame, salt: str) -> NDArray[np.float64]:
         """A number in [0, 1) for each row, [N]: uniform, and from the key's values and the salt alone."""
@@ -68,25 +83,21 @@ def split_key(config: Split, dataset: Dataset, read: Read) -> Key:
     is not there.
     """
     content = tuple(dataset.content_names)
+    dialects = {column.name: column.dialect for column in dataset.columns}
     if isinstance(config, TimeSplit):
-        return Key(content, content)
+        return Key(content, content, dialects)
     if config.key is None:
-        return Key(_contents(dataset, read) or _ids(dataset, read) or content, content)
+        return Key(_contents(dataset, read) or _ids(dataset, read) or content, content, dialects)
     known = [column.name for column in dataset.columns]
     for name in config.key:
         if name not in known:
             raise UserError(
                 f"split.key: there is no column {name}{did_you_mean(name, known)}; name columns that the data have"
             )
-    return Key(config.key, content)
+    return Key(config.key, content, dialects)
 
 
-def key_hashes(rows: pl.DataFrame, columns: Sequence[str], salt: str) -> pl.Series:
-    """64 bits of these columns' values, [N]. A value counts as it is written: 7, 7.0 and `07` are one."""
-    return row_hashes(rows, columns, salt, written_keys)
-
-
-def written_keys(values: pl.Series) -> NDArray[np.uint64]:
+def written_keys(values: pl.Series, dialect: ColumnDialect) -> NDArray[np.uint64]:
     """64 bits for each cell, [N], the same for a number, a boolean or an instant and for the text that says it."""
     if values.dtype == pl.Boolean:
         return typed_keys(values.cast(pl.Float64))
@@ -94,7 +105,7 @@ def written_keys(values: pl.Series) -> NDArray[np.uint64]:
         return typed_keys(values)
     # A text that comes often is read once.
     distinct = values.unique()
-    keys = _keys_of_texts(distinct)
+    keys = _keys_of_texts(distinct, dialect)
     index = values.to_frame("text").join(
         pl.DataFrame({"text": distinct, "index": np.arange(len(distinct))}),
         on="text",
@@ -106,10 +117,11 @@ def written_keys(values: pl.Series) -> NDArray[np.uint64]:
     return chosen
 
 
-def _keys_of_texts(texts: pl.Series) -> NDArray[np.uint64]:
+def _keys_of_texts(texts: pl.Series, dialect: ColumnDialect) -> NDArray[np.uint64]:
     keys = text_keys(texts)
     plain = texts.str.strip_chars()
-    for parsed in (_as_numbers(plain), _as_instants(plain)):
+    # In the source's own writing last: 1.234 is what a source with points between thousands means by it.
+    for parsed in (_as_numbers(plain), _as_instants(plain), *_in_dialect(plain, dialect)):
         is_parsed = parsed.is_not_null().to_numpy()
         keys[is_parsed] = typed_keys(parsed)[is_parsed]
     return keys
@@ -131,6 +143,15 @@ def _as_instants(texts: pl.Series) -> pl.Series:
     return texts.to_frame("text").select(pl.coalesce(parsed)).to_series()
 
 
+def _in_dialect(texts: pl.Series, dialect: ColumnDialect) -> Iterator[pl.Series]:
+    """Numbers and instants as the source writes them, where that is another way than that of programs."""
+    if dialect.unit is not None or not dialect.writes_plain_numbers:
+        numbers = column_type("number").read(texts, dialect)
+        yield numbers.set((numbers.abs() >= _LARGEST_EXACT).fill_null(value=False), None)
+    if dialect.format is not None:
+        yield column_type("timestamp").read(texts, dialect)
+
+
 def _contents(dataset: Dataset, read: Read) -> tuple[str, ...]:
     first = next(iter(read(None)), None)
     if first is None:
@@ -142,5 +163,6 @@ def _ids(dataset: Dataset, read: Read) -> tuple[str, ...]:
     ids = tuple(column.name for column in dataset.columns if column.role == "id")
     if not ids:
         return ()
-    hashes = np.concatenate([key_hashes(rows, ids, "").to_numpy() for rows in read(ids)])
+    key = Key(ids, ids)
+    hashes = np.concatenate([key.hashes(rows, "").to_numpy() for rows in read(ids)])
     return ids if len(np.unique(hashes)) >= _TELLING * len(hashes) else ()

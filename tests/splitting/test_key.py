@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tasks import ingest
 from tasks.errors import UserError
+from tasks.params.ingest import Ingest
 from tasks.params.split import GroupSplit, HashSplit
+from tasks.paths import Project
 from tasks.splitting.hashed import spread
-from tasks.splitting.key import key_hashes, split_key, written_keys
+from tasks.splitting.key import Key, split_key, written_keys
+from tasks.tables import storage
+from tasks.tables.dataset import read_dataset
+from tasks.tables.dialect import ColumnDialect
 from tests.small_tables import Kind, described
 from tests.splitting.rows import COLUMNS, DATASET, assigned, many, tables
 
@@ -112,17 +119,52 @@ def test_the_group_may_change_its_type() -> None:
     ],
 )
 def test_a_value_counts_as_it_is_written(typed: pl.Series, written: pl.Series) -> None:
-    assert (written_keys(typed.rename("a")) == written_keys(written.rename("a"))).all()
+    plain = ColumnDialect()
+    assert (written_keys(typed.rename("a"), plain) == written_keys(written.rename("a"), plain)).all()
 
 
 def test_long_whole_numbers_and_words_are_told_apart() -> None:
     texts = ["9007199254740993", "9007199254740992", "nan", "inf", "", "-", "1_0", "10", None]
-    assert len(np.unique(written_keys(pl.Series("a", texts)))) == len(texts)
+    for dialect in (ColumnDialect(), ColumnDialect(decimal=",", thousands=".")):
+        assert len(np.unique(written_keys(pl.Series("a", texts), dialect))) == len(texts)
+
+
+def in_german(number: float) -> str:
+    return f"{number:,.4f}".replace(",", "'").replace(".", ",").replace("'", ".")
+
+
+WRITTEN: dict[str, tuple[Callable[[int], str], dict[str, str]]] = {
+    "amount": (lambda n: in_german(n * 1017.8125), {"type": "number"}),
+    "price": (lambda n: f"{n * 1000},5 €", {"type": "number", "unit": "€", "decimal": ","}),
+    "day": (lambda n: f"{1 + n % 28:02}.{1 + n % 12:02}.2024", {"type": "timestamp", "format": "%d.%m.%Y"}),
+    "works": (lambda n: "On" if n % 3 else "off", {"type": "boolean"}),
+    "size": (str, {"type": "number"}),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_what_is_read_as_text_from_now_on_keeps_its_part(tmp_path: Path, name: str) -> None:
+    write, typed = WRITTEN[name]
+    cells = [write(n) for n in range(1, 200)]
+    rows = pl.DataFrame({name: cells, "label": ["a", "b", "c"] * 66 + ["a"], "more": range(199)})
+    rows.write_csv(tmp_path / "rows.csv", separator=";")
+    source = {"kind": "table", "path": "rows.csv", "separator": ";", "decimal": ",", "thousands": "."}
+    positions = []
+    for changed in ({}, {"type": "text"}, {"type": "category"}, {"type": "text", "role": "id"}):
+        paths = Project(root=tmp_path).pipeline("shop")
+        block = {"source": source, "target": "label", "columns": {name: {**typed, **changed}}}
+        ingest.run(Ingest.model_validate(block), paths)
+        rows = storage.read_table(paths.raw)
+        key = split_key(HashSplit(key=(name,)), read_dataset(paths.dataset), read_of(rows))
+        positions.append(key.positions(rows, "0").tolist())
+    assert all(of == positions[0] for of in positions)
+    assert len(set(positions[0])) == len(set(cells))
 
 
 def test_a_key_is_the_same_for_ever() -> None:
     rows = pl.DataFrame({"name": ["a", None], "size": [1.5, 2.0]})
-    assert key_hashes(rows, ["name", "size"], "0").to_list() == [1_295_342_589_280_683_109, 13_727_561_232_574_316_223]
+    key = Key(("name", "size"), ())
+    assert key.hashes(rows, "0").to_list() == [1_295_342_589_280_683_109, 13_727_561_232_574_316_223]
 
 
 @settings(derandomize=True, max_examples=100, deadline=None)

@@ -142,7 +142,10 @@ def _spellings(
 def _key(
     facts: Facts, target: TargetGuess, features: list[str], taken: Mapping[str, str], findings: list[Finding]
 ) -> tuple[str, ...]:
-    """What tells rows apart now, and will whatever columns come: pictures and sounds, or the id, or all there is."""
+    """What tells rows apart now, and will whatever columns come: pictures and sounds, or the id, or all but the target.
+
+    With the target, rows of the same features would be parted by their answers.
+    """
     media = tuple(name for name in features if facts.is_media(name))
     # Before ids: a picture is the same under every name.
     ids = [name for name, role in taken.items() if role == "id"]
@@ -150,7 +153,7 @@ def _key(
     # All rows without one would be one row to the split, and go to one part.
     ids += [name for name in named if not facts.state(name).num_missing]
     kept = [name for finding in findings if finding.role in ("time", "group") for name in finding.columns]
-    return media or tuple(ids[:1]) or (*features, *kept, target.name)
+    return media or tuple(ids[:1]) or (*features, *kept)
 
 
 def _task_without(target: TargetGuess, classes: Classes, rare: list[Finding]) -> TargetGuess:

@@ -121,7 +121,8 @@ def find_losses(facts: Facts, target: str, key: Sequence[str], features: Sequenc
     it is a picture, the sample, which has the sizes of files only, cannot tell.
     """
     profile = facts.profile
-    again = profile.num_duplicates / max(profile.num_compared, 1) if target in key else 0.0
+    no_id = set(features) <= set(key) and not any(map(facts.is_media, features))
+    again = profile.num_duplicates / max(profile.num_compared, 1) if no_id else 0.0
     without = (facts.state(target).num_missing + num_set_aside) / facts.num_rows
     return Losses(repeated=again, others=min(1.0, without + _share_empty(facts, features)))
 

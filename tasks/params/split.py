@@ -40,7 +40,7 @@ class KeyedSplit(Config):
     key: Key | None = Field(
         None,
         description="columns whose values decide a row's part, so that no new row or column moves it; when not given: "
-        "images and sounds, or else ids, or else all features and the target",
+        "images and sounds, or else ids, or else all features",
     )
     seed: int = Field(0, ge=0, description="another seed is another split")
     folds: Folds = Field(0, description=_FOLDS)

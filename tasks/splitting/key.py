@@ -79,10 +79,11 @@ def split_key(config: Split, dataset: Dataset, read: Read) -> Key:
     """What decides a row's part: the columns that `split.key` names.
 
     Without them the columns of bytes, since a picture is the same under every name; or else the ids, where they tell
-    rows apart; or else all that makes a row what it is, which a new column changes. Raises UserError for a column that
-    is not there.
+    rows apart; or else all that makes a row what it is, which a new column changes, but for the target: rows of the
+    same features would be parted by their answers, and train on "yes" alone where the test has "no". Raises UserError
+    for a column that is not there.
     """
-    content = tuple(dataset.content_names)
+    content = tuple(dataset.asked_names)
     dialects = {column.name: column.dialect for column in dataset.columns}
     if isinstance(config, TimeSplit):
         return Key(content, content, dialects)

@@ -72,6 +72,11 @@ class Dataset(Config):
             column.name for column in self.columns if column.role in ("feature", "target", "sensitive", "time", "group")
         ]
 
+    @property
+    def asked_names(self) -> list[str]:
+        """The content without the target: what a row to answer has."""
+        return [name for name in self.content_names if name != self.target.name]
+
     def names_of_type(self, type_name: ColumnTypeName, roles: Iterable[Role] = ("feature",)) -> list[str]:
         return [column.name for column in self.columns if column.type == type_name and column.role in roles]
 

@@ -107,6 +107,13 @@ def contradictions(num_rows: int, drawn: np.random.Generator) -> pl.DataFrame:
     return with_ids(pl.DataFrame({"a": first * 1.0, "b": second * 1.0, "label": label(probability, drawn)}))
 
 
+def few_answers(num_rows: int, drawn: np.random.Generator) -> pl.DataFrame:
+    """A survey without ids: some hundred combinations of answers, each with rows of both classes."""
+    answers = drawn.integers(1, 4, (num_rows, 5)) * 1.0
+    columns = {f"q{number}": answers[:, number] for number in range(5)}
+    return pl.DataFrame({**columns, "label": label(sigmoid(answers.sum(axis=1) - 10), drawn)})
+
+
 def written_twice(num_rows: int, drawn: np.random.Generator) -> pl.DataFrame:
     """Easy rows stand there up to three times, ids and all: a score over all of them would count these more."""
     rows = with_ids(overlapping(num_rows, drawn))
@@ -158,6 +165,10 @@ CODES: dict[str, Kind] = {
     "a": ("number", "feature"),
     "label": ("category", "target"),
 }
+ANSWERS: dict[str, Kind] = {
+    **{f"q{number}": ("number", "feature") for number in range(5)},
+    "label": ("category", "target"),
+}
 TEXTS: dict[str, Kind] = {"text": ("text", "feature"), "label": ("category", "target")}
 
 
@@ -183,6 +194,7 @@ CASES = {
     "conflicts": case(contradictions, NUMBERS_WITH_IDS, clean={"conflicts": "quarantine"}),
     "duplicates": case(written_twice, NUMBERS_WITH_IDS, TREES, clean={"duplicates": "quarantine"}),
     "events that are alike": case(contradictions, NUMBERS_WITH_IDS, clean={"duplicates": "quarantine"}),
+    "events of few values": case(few_answers, ANSWERS, clean={"duplicates": "keep"}),
     "outliers by iqr": case(heavy_tailed, NUMBERS, TREES, clean=outliers("iqr", "quarantine")),
     "outliers by mad": case(heavy_tailed, NUMBERS, TREES, clean=outliers("mad", "quarantine")),
     "outliers clipped": case(heavy_tailed, NUMBERS, TREES, clean=outliers("iqr", "clip")),

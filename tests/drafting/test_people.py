@@ -138,7 +138,7 @@ def test_ids_that_a_spreadsheet_has_rounded_are_no_group(tmp_path: Path) -> None
     assert columns_of_kind(draft, "rounded") == ["user_id"]
     assert "user_id" not in draft.decisions.features
     # Nor the key that tells rows apart.
-    assert draft.decisions.split.settings["key"] == ("width", "height", "shape", "outcome")
+    assert draft.decisions.split.settings["key"] == ("width", "height", "shape")
 
 
 def test_large_amounts_stay_features(tmp_path: Path) -> None:

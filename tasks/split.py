@@ -18,9 +18,10 @@ from tasks.params.split import KeyedSplit, Split
 from tasks.paths import PARTS, Part, Paths
 from tasks.reports import Report
 from tasks.splitting import assigner
+from tasks.splitting.base import Assign, Read
 from tasks.splitting.checks import check_parts
 from tasks.splitting.folds import check_folds, fold_numbers, fold_writer, num_folds
-from tasks.splitting.key import split_key
+from tasks.splitting.key import parts_repeats, placer, split_key
 from tasks.splitting.shared import content_hashes, may_share, num_shared
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
@@ -47,10 +48,11 @@ def run(config: Split, paths: Paths) -> Report:
     """
     dataset, read = read_dataset(paths.dataset), partial(storage.read_parts, paths.valid)
     key = split_key(config, dataset, read)
-    assign = assigner(config, dataset, key, read)
+    parts = _cut(config, assigner(config, dataset, key, read), read)
+    place_in_folds = placer(config, key)
     tally = SplitCounts()
     with _part_writers(paths) as writers, fold_writer(paths, num_folds(config)) as fold_tables:
-        for chosen in parallel_map(lambda rows: _chosen(rows, assign(rows)), read(None)):
+        for chosen in parts:
             for part in PARTS:
                 _count(tally, part, chosen[part], dataset)
                 # 8 bytes a row are only spent where rows of one content can be on two sides.
@@ -59,7 +61,7 @@ def run(config: Split, paths: Paths) -> Report:
                 writers[part].append(chosen[part])
             # Folds are of training rows: validation and test are never learnt from.
             if isinstance(config, KeyedSplit) and config.folds:
-                fold_tables.append(chosen["train"], fold_numbers(chosen["train"], config, dataset, key))
+                fold_tables.append(chosen["train"], fold_numbers(chosen["train"], config, dataset, key, place_in_folds))
         num_rows = {part: writers[part].num_rows for part in PARTS}
         # Within the block: on a failure no part is left behind.
         check_parts(tally.with_target, config.kind, key, read)
@@ -76,6 +78,14 @@ def _part_writers(paths: Paths) -> Iterator[dict[Part, TableWriter]]:
     """A table for each part: all of them are there when the block ends, and none if it fails."""
     with ExitStack() as stack:
         yield {part: stack.enter_context(storage.table_writer(paths.split(part))) for part in PARTS}
+
+
+def _cut(config: Split, assign: Assign, read: Read) -> Iterator[dict[Part, pl.DataFrame]]:
+    """The rows of each part, for each part of the table."""
+    if parts_repeats(config):
+        # Of equal rows it counts which come first.
+        return (_chosen(rows, assign(rows)) for rows in read(None))
+    return parallel_map(lambda rows: _chosen(rows, assign(rows)), read(None))
 
 
 def _chosen(rows: pl.DataFrame, parts: pl.Series) -> dict[Part, pl.DataFrame]:

@@ -31,7 +31,7 @@ _TOGETHER: dict[Kind, str] = {
 @dataclass(frozen=True, kw_only=True)
 class Decisions:
     """What was chosen, and all that was found, by weight. `share_quarantined`: rows that `clean` will take out, besides
-    the `share_repeated`; `key`: what tells rows apart."""
+    the `share_repeated`, which may be events of their own; `key`: what tells rows apart."""
 
     target: TargetGuess
     features: tuple[str, ...]
@@ -42,6 +42,7 @@ class Decisions:
     split: SplitChoice
     key: tuple[str, ...]
     share_repeated: float
+    repeats_are_events: bool
     share_quarantined: float
     of_source: Mapping[str, str]
     """The roles of the columns that the source adds."""
@@ -89,10 +90,12 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     num_set_aside = sum(classes.counts.values()) - sum(left.values())
     key = _key(facts, target, features, taken, findings)
     losses = labels.find_losses(facts, target.name, key, features, num_set_aside)
+    repeats_are_events = losses.are_events and not _has_entities(findings)
     rows = Splittable(
         num_rows=round(facts.num_rows * (1 - losses.total)),
         classes=left if target.task != "regression" else {},
         key=key,
+        repeats_are_events=repeats_are_events,
     )
     split = choose_split(facts, inspection.source, findings, rows)
     return Decisions(
@@ -105,9 +108,15 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         of_source=taken,
         key=key,
         share_repeated=losses.repeated,
+        repeats_are_events=repeats_are_events,
         share_quarantined=losses.others,
         clean=merged,
     )
+
+
+def _has_entities(findings: Sequence[Finding]) -> bool:
+    """Rows of one entity are no events of their own to a model that is asked of others."""
+    return any(finding.kind == "group" for finding in findings)
 
 
 def _merged(inspection: Inspection, target: TargetGuess) -> tuple[Classes, dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from tasks.drafting.findings import Finding, listed, share
 from tasks.drafting.profile import Facts
@@ -17,6 +18,8 @@ TOO_FEW = 5
 """Of fewer rows, often none falls into train: such a class is taken out."""
 # The test then has seven rows, and one answer moves a score by 14 points.
 _FEWEST_ROWS = 50
+_BY_CHANCE = 0.1
+"""Of the equal rows: where each tenth is chance already, nobody can say which of the others are written twice."""
 _RARE = 0.4
 """Of the share that a class would have if all had the same."""
 
@@ -104,14 +107,18 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]
 
 @dataclass(frozen=True, kw_only=True)
 class Losses:
-    """The shares of rows that `clean` will take out: those that stand there before, and all others."""
+    """The shares of rows that `clean` will take out: those that stand there before, and all others.
+
+    `are_events`: as many rows would be equal if each column were drawn by itself: they are rows of few values.
+    """
 
     repeated: float
     others: float
+    are_events: bool = False
 
     @property
     def total(self) -> float:
-        return min(1.0, self.repeated + self.others)
+        return min(1.0, self.others + (0.0 if self.are_events else self.repeated))
 
 
 def find_losses(facts: Facts, target: str, key: Sequence[str], features: Sequence[str], num_set_aside: int) -> Losses:
@@ -124,7 +131,18 @@ def find_losses(facts: Facts, target: str, key: Sequence[str], features: Sequenc
     no_id = set(features) <= set(key) and not any(map(facts.is_media, features))
     again = profile.num_duplicates / max(profile.num_compared, 1) if no_id else 0.0
     without = (facts.state(target).num_missing + num_set_aside) / facts.num_rows
-    return Losses(repeated=again, others=min(1.0, without + _share_empty(facts, features)))
+    are_events = again > 0 and _equal_by_chance(facts.sample.select([*features, target]))
+    return Losses(repeated=again, others=min(1.0, without + _share_empty(facts, features)), are_events=are_events)
+
+
+def _equal_by_chance(rows: pl.DataFrame) -> bool:
+    """Whether chance alone makes a good part of the equal rows: what is left of them when each column is shuffled.
+
+    Rows that were written twice lose each other then. Columns that go together make more equal rows than shuffled ones.
+    """
+    shuffled = rows.select(pl.nth(number).shuffle(seed=number) for number in range(rows.width))
+    num_equal, num_by_chance = (one.height - one.n_unique() for one in (rows, shuffled))
+    return num_by_chance > _BY_CHANCE * num_equal
 
 
 def _share_empty(facts: Facts, features: Sequence[str]) -> float:

@@ -114,7 +114,7 @@ def _check_name(project: Project, name: str) -> None:
 
 
 def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decisions) -> Draft:
-    clean, reason = _clean(decisions.share_repeated, decisions.share_quarantined)
+    clean, reason = _clean(decisions)
     return Draft(
         name=name,
         summary=_summary(inspection.location, inspection.facts),
@@ -130,11 +130,12 @@ def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decis
     )
 
 
-def _clean(repeated: float, others: float) -> tuple[dict[str, Any], str]:
-    """Rows that repeat are taken out, unless most do: then that is how the data are."""
+def _clean(decisions: Decisions) -> tuple[dict[str, Any], str]:
+    """Rows that repeat are taken out, unless most do, or chance makes as many: then that is how the data are."""
     clean: dict[str, Any] = {}
+    repeated, others = decisions.share_repeated, decisions.share_quarantined
     reasons = [f"{share(repeated, 1)} of the rows repeat an earlier one"] if repeated else []
-    if repeated > _MOST_REPEATED:
+    if repeated > _MOST_REPEATED or decisions.repeats_are_events:
         clean, repeated, reasons = {"duplicates": "keep"}, 0.0, [f"{reasons[0]}: that is how these data are"]
     if others:
         reasons.append(f"{share(others, 1)} have no target, or no value to learn from")

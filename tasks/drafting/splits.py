@@ -36,6 +36,14 @@ class Splittable:
     num_rows: int
     classes: Mapping[str, int]
     key: tuple[str, ...]
+    repeats_are_events: bool = False
+
+    @property
+    def by_key(self) -> dict[str, Any]:
+        """The settings of a split by hash, sizes aside."""
+        # Together, a table of few different rows would leave parts empty, and ask of each what the others never had.
+        repeats = {"repeats": "apart"} if self.repeats_are_events else {}
+        return {"seed": 0, "key": self.key, **repeats}
 
 
 def choose_split(facts: Facts, source: Mapping[str, Any], findings: Sequence[Finding], rows: Splittable) -> SplitChoice:
@@ -89,10 +97,10 @@ def with_consequences(findings: Iterable[Finding], choice: SplitChoice, facts: F
 
 def _by_hash(rows: Splittable) -> SplitChoice:
     if not rows.classes or min(rows.classes.values()) >= _FEW_OF_A_CLASS:
-        return SplitChoice(settings={**_SIZES, "seed": 0, "key": rows.key})
+        return SplitChoice(settings={**_SIZES, **rows.by_key})
     rarest = min(rows.classes, key=lambda name: rows.classes[name])
     why = f"of {rarest} there are {rows.classes[rarest]:,} rows: counts give some of each class to each part"
-    return SplitChoice(settings={**_counts(rows.num_rows), "seed": 0, "key": rows.key}, reason=why)
+    return SplitChoice(settings={**_counts(rows.num_rows), **rows.by_key}, reason=why)
 
 
 def _counts(num_rows: int) -> dict[str, int]:

@@ -71,6 +71,11 @@ class HashSplit(KeyedSplit, SizedSplit):
     """
 
     kind: Literal["hash"] = "hash"
+    repeats: Literal["together", "apart"] = Field(
+        "together",
+        description="rows of the same key: all in one part, or each in its own as if it had an id, for tables without "
+        "ids in which equal rows are events of their own (`clean.duplicates: keep`)",
+    )
 
 
 class GroupSplit(KeyedSplit, SizedSplit):

@@ -50,7 +50,10 @@ def other_split(passport: Mapping[str, Any] | None, pipeline: Pipeline) -> tuple
     """A note where the version with this passport was split in another way than the pipeline is now; else nothing."""
     if passport is None:
         return ()
-    before, now = passport["parameters"]["split"], pipeline.split.model_dump(mode="json", by_alias=True)
+    now = pipeline.split.model_dump(mode="json", by_alias=True)
+    # A setting that is newer than the passport was at its default.
+    defaults = {name: field.default for name, field in type(pipeline.split).model_fields.items()}
+    before = {**defaults, **passport["parameters"]["split"]}
     # Folds are cut out of the training rows alone.
     changed = [name for name in sorted({*before, *now} - {"folds"}) if before.get(name) != now.get(name)]
     if not changed:

@@ -42,16 +42,17 @@ def check_parts(num_rows: Mapping[Part, int], kind: str, key: Key, read: Read) -
             # Neither more rows nor another seed helps where rows have next to no different keys.
             few = num_keys < min(_FEW_KEYS, sum(num_rows.values())) and kind in ("hash", "given")
             counted = f", of {num_keys:,} different keys" if few else ""
-            cure = _few_keys(key) if few else _EMPTY[kind]
+            cure = _few_keys(key, kind) if few else _EMPTY[kind]
             raise UserError(
                 f"split: no row falls into {part} ({sum(num_rows.values()):,} rows in all{counted}); {cure}"
             )
 
 
-def _few_keys(key: Key) -> str:
+def _few_keys(key: Key, kind: str) -> str:
+    events = "; where equal rows are events of their own, `split: {repeats: apart}` and `clean: {duplicates: keep}`"
     return (
         f"rows of the same {' and '.join(key.names)} stay together: name columns in split.key that tell rows apart, "
-        "such as an id, or leave it out"
+        f"such as an id, or leave it out{events if kind == 'hash' else ''}"
     )
 
 

@@ -20,7 +20,7 @@ from tasks.errors import UserError
 from tasks.params.split import GroupSplit, KeyedSplit, Split
 from tasks.paths import FoldPaths, FoldStage, Paths
 from tasks.splitting.groups import group_column, group_positions
-from tasks.splitting.key import Key
+from tasks.splitting.key import Key, Placer
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
 from tasks.tables.storage import TableWriter
@@ -31,8 +31,10 @@ def num_folds(config: Split) -> int:
     return config.folds if isinstance(config, KeyedSplit) else 0
 
 
-def fold_numbers(rows: pl.DataFrame, config: KeyedSplit, dataset: Dataset, key: Key) -> NDArray[np.int64]:
-    """The fold of each training row, [N] in [0, k).
+def fold_numbers(
+    rows: pl.DataFrame, config: KeyedSplit, dataset: Dataset, key: Key, place: Placer
+) -> NDArray[np.int64]:
+    """The fold of each training row, [N] in [0, k); `place` is what places rows by their key.
 
     By a hash with a salt of its own, so that folds do not follow the positions that the parts were cut by: stratified
     in expectation, and rows of one key and rows of one group are in one fold.
@@ -42,7 +44,7 @@ def fold_numbers(rows: pl.DataFrame, config: KeyedSplit, dataset: Dataset, key: 
         # A group is in one fold for the same reason that it is in one part.
         places = group_positions(rows, group_column(config, dataset), key, salt)
     else:
-        places = key.positions(rows, salt)
+        places = place(rows, salt)
     numbers: NDArray[np.int64] = np.floor(places * config.folds).astype(np.int64)
     return numbers
 

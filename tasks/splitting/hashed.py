@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tasks.params.split import HashSplit
 from tasks.splitting.base import Assign, Read, below, has_counts, sizes
-from tasks.splitting.key import Key
+from tasks.splitting.key import Key, placer
 from tasks.tables.dataset import Dataset
 
 Cuts = Mapping[str, tuple[float, float]]
@@ -25,13 +25,13 @@ def by_hash(config: HashSplit, dataset: Dataset, key: Key, read: Read) -> Assign
 
     Within every class the hash is uniform, so every class is cut in the same shares, in expectation. An exact share
     would need the other rows, and a row would change its part when rows are added: a test row would become a train row.
-    Rows of one key have one hash, and so one part.
+    Rows of one key have one hash, and so one part, unless their repeats are apart.
     """
-    salt = str(config.seed)
+    salt, place = str(config.seed), placer(config, key)
     # Shares need no second reading: a row alone tells its part.
     if not has_counts(config):
         held_out = config.test + config.validation
-        return lambda rows: below(key.positions(rows, salt), config.test, held_out)
+        return lambda rows: below(place(rows, salt), config.test, held_out)
     cuts = exact_cuts(config, dataset, key, read)
 
     def assign(rows: pl.DataFrame) -> pl.Series:
@@ -40,7 +40,7 @@ def by_hash(config: HashSplit, dataset: Dataset, key: Key, read: Read) -> Assign
             classes.replace_strict(list(cuts), [pair[place] for pair in cuts.values()], return_dtype=pl.Float64)
             for place in (0, 1)
         )
-        return below(key.positions(rows, salt), test.to_numpy(), held_out.to_numpy())
+        return below(place(rows, salt), test.to_numpy(), held_out.to_numpy())
 
     return assign
 
@@ -51,8 +51,9 @@ def exact_cuts(config: HashSplit, dataset: Dataset, key: Key, read: Read) -> Cut
     Holds a position for each row, 8 bytes. Only rows of one key, which stay together, can move a count.
     """
     positions_of: dict[str, list[NDArray[np.float64]]] = {}
+    place = placer(config, key)
     for rows in read(list(dict.fromkeys([*key.columns, dataset.target.name]))):
-        places = pl.DataFrame({"place": key.positions(rows, str(config.seed))})
+        places = pl.DataFrame({"place": place(rows, str(config.seed))})
         # Classes apart, as each gives its own quota.
         by_class = places.with_columns(_classes(rows, dataset).alias("class")).partition_by("class", as_dict=True)
         for (name,), of_class in by_class.items():

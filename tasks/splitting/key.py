@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tasks.columns import column_type
 from tasks.columns.boolean.column import WORDS
 from tasks.errors import UserError, did_you_mean
-from tasks.params.split import Split, TimeSplit
+from tasks.params.split import HashSplit, Split, TimeSplit
 from tasks.splitting.base import Read
+from tasks.splitting.copies import Copies
 from tasks.tables.dataset import Dataset
 from tasks.tables.dialect import ColumnDialect
 from tasks.tables.row_hashes import row_hashes, text_keys, typed_keys, unit_interval
@@ -73,6 +74,23 @@ class Key:
         return len(
             np.unique(np.concatenate([self.hashes(rows, "").unique().to_numpy() for rows in read(self.columns)]))
         )
+
+
+Placer = Callable[[pl.DataFrame, str], NDArray[np.float64]]
+"""A number in [0, 1) for each row, [N], with that salt."""
+
+
+def placer(config: Split, key: Key) -> Placer:
+    """What places rows by their key; where repeats are apart, it is asked once, and for parts in their order."""
+    if not parts_repeats(config):
+        return key.positions
+    copies = Copies()
+    return lambda rows, salt: unit_interval(copies.told_apart(key.hashes(rows, salt))).to_numpy()
+
+
+def parts_repeats(config: Split) -> bool:
+    """Whether rows of one key may be in several parts."""
+    return isinstance(config, HashSplit) and config.repeats == "apart"
 
 
 def split_key(config: Split, dataset: Dataset, read: Read) -> Key:

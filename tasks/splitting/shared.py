@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.params.split import GivenSplit, GroupSplit, HashSplit, Split
 from tasks.paths import Part
 from tasks.splitting.groups import group_column
-from tasks.splitting.key import Key
+from tasks.splitting.key import Key, parts_repeats
 from tasks.splitting.times import time_column
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import row_hashes
@@ -22,9 +22,9 @@ Hashes = Mapping[Part, Sequence[NDArray[np.uint64]]]
 def may_share(config: Split, dataset: Dataset, key: Key) -> bool:
     """Whether rows of one content can be on two sides: as the data say, or by a column that is no part of it."""
     match config:
-        # Identical rows have one hash, and so one part.
+        # Identical rows have one hash, and so one part; or they are events of their own, and no leak.
         case HashSplit():
-            return not set(key.names) <= set(dataset.content_names)
+            return not parts_repeats(config) and not set(key.names) <= set(dataset.content_names)
         case GivenSplit():
             return True
         case GroupSplit():

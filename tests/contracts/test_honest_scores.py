@@ -59,6 +59,7 @@ class Case:
 
     draw: Draw
     columns: dict[str, Kind]
+    split: dict[str, Any]
     clean: dict[str, Any]
     train: dict[str, Any]
     normalize: dict[str, Any]
@@ -177,6 +178,7 @@ def case(draw: Draw, columns: dict[str, Kind], train: dict[str, Any] = LINEAR, *
         draw=draw,
         columns=columns,
         train=train,
+        split=sections.get("split", {}),
         clean={"max_quarantined": 0.95, **sections.get("clean", {})},
         normalize=sections.get("normalize", {}),
         augment=sections.get("augment", {}),
@@ -195,6 +197,9 @@ CASES = {
     "duplicates": case(written_twice, NUMBERS_WITH_IDS, TREES, clean={"duplicates": "quarantine"}),
     "events that are alike": case(contradictions, NUMBERS_WITH_IDS, clean={"duplicates": "quarantine"}),
     "events of few values": case(few_answers, ANSWERS, clean={"duplicates": "keep"}),
+    "events of few values, apart": case(
+        few_answers, ANSWERS, TREES, split={"repeats": "apart"}, clean={"duplicates": "keep"}
+    ),
     "outliers by iqr": case(heavy_tailed, NUMBERS, TREES, clean=outliers("iqr", "quarantine")),
     "outliers by mad": case(heavy_tailed, NUMBERS, TREES, clean=outliers("mad", "quarantine")),
     "outliers clipped": case(heavy_tailed, NUMBERS, TREES, clean=outliers("iqr", "clip")),
@@ -225,7 +230,7 @@ def run(root: Path, one: Case, seed: int, folds: int = 0) -> Paths:
     task: Task = "multiclass" if one.draw is eighty_classes else "binary"
     write_dataset(paths.dataset, described(one.columns, task=task))
     storage.write_parts(paths.valid, one.draw(NUM_ROWS, np.random.default_rng(seed)).iter_slices(1_000))
-    split.run(HashSplit(test=0.3, folds=folds), paths)
+    split.run(HashSplit(test=0.3, folds=folds, **one.split), paths)
     clean.run(Clean.model_validate(one.clean), paths)
     normalize.run(Normalize.model_validate(one.normalize), paths)
     augment.run(Augment.model_validate(one.augment), paths)
@@ -307,7 +312,10 @@ def test_without_the_rule_copies_would_flatter(tmp_path: Path) -> None:
     assert errors_off(on_test(paths).hits, fresh.hits) > 2 * MOST_ERRORS
 
 
-@pytest.mark.parametrize("name", ["nothing", "suspicious labels", "conflicts", "target encoding"])
+CROSS_VALIDATED = ["nothing", "suspicious labels", "conflicts", "target encoding", "events of few values, apart"]
+
+
+@pytest.mark.parametrize("name", CROSS_VALIDATED)
 def test_cross_validation_tells_the_score_on_fresh_rows(tmp_path: Path, name: str) -> None:
     """Also where clean takes out what is hard to learn: in each fold that is done to the rows of the others alone."""
     one = CASES[name]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, numbers, of_kind
 
@@ -55,6 +56,33 @@ def test_many_duplicates_raise_the_limit_of_clean_and_most_are_kept(tmp_path: Pa
     draft = init(tmp_path, pl.concat([noise(), noise().head(200)]))
     assert "clean: {max_quarantined: 0.4}" in draft.block
     assert "clean: {duplicates: keep" in init(tmp_path, pl.concat([noise()] * 3)).block
+
+
+def test_equal_rows_of_few_values_are_events_and_copies_are_not(tmp_path: Path) -> None:
+    dice = np.random.default_rng(0)
+    answers = {f"q{number}": dice.integers(1, 4, 600) for number in range(4)}
+    survey = pl.DataFrame({**answers, "outcome": dice.choice(["bad", "good"], 600)})
+    # 81 combinations of answers: chance alone makes nearly as many equal rows.
+    draft = init(tmp_path, survey)
+    assert "key: [q0, q1, q2, q3], repeats: apart}" in draft.block
+    assert "clean: {duplicates: keep}" in draft.block
+    # Whether a tenth of such rows was written twice, nobody can say; of numbers that hardly repeat, one can.
+    assert "repeats: apart" in init(tmp_path, pl.concat([survey, survey.head(60)])).block
+    assert "repeats" not in init(tmp_path, pl.concat([noise()] * 3)).block
+    assert "duplicates" not in init(tmp_path, pl.concat([noise(), noise().head(60)])).block.split("clean:")[1]
+    # An id tells them apart.
+    with_ids = survey.insert_column(0, pl.Series("order_id", [f"A{number:05}" for number in range(600)]))
+    assert "repeats" not in init(tmp_path, with_ids).block
+
+
+@pytest.mark.parametrize("values", [["rome", "oslo", "bonn"], ["rome", "oslo"]])
+def test_a_table_of_a_few_different_rows_is_cut_by_rows(tmp_path: Path, values: list[str]) -> None:
+    dice = np.random.default_rng(1)
+    town = dice.choice(values, 600)
+    is_good = dice.random(600) < np.where(town == "rome", 0.8, 0.3)
+    draft = init(tmp_path, pl.DataFrame({"town": town, "outcome": np.where(is_good, "good", "bad")}))
+    assert not of_kind(draft, "too_few_rows")
+    assert "repeats: apart" in draft.block
 
 
 def test_a_handful_of_rows_is_too_few(tmp_path: Path) -> None:

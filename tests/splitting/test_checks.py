@@ -6,10 +6,12 @@ import polars as pl
 import pytest
 
 from tasks.errors import UserError
+from tasks.params.split import HashSplit
 from tasks.paths import Part
 from tasks.splitting.base import Read
 from tasks.splitting.checks import check_classes, check_parts
 from tasks.splitting.key import Key
+from tests.splitting.rows import assigned, many
 
 NO, YES = {"no": 70}, {"yes": 7}
 
@@ -86,4 +88,9 @@ def test_where_keys_are_few_neither_more_rows_nor_another_seed_is_the_cure() -> 
     ) as caught:
         check_parts(EMPTY, "hash", *with_keys(2))
     assert "seed" not in str(caught.value)
-    assert "name columns in split.key that tell rows apart, such as an id, or leave it out" in str(caught.value)
+    assert "name columns in split.key that tell rows apart, such as an id, or leave it out; " in str(caught.value)
+    # The advice, followed: of 2 keys each part has rows then.
+    assert "`split: {repeats: apart}`" in str(caught.value)
+    rows = many(60, num_groups=2)
+    parts = assigned(HashSplit(key=("who",), repeats="apart"), [rows])
+    assert set(parts.values()) == {"train", "validation", "test"}

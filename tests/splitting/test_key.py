@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ from tasks.splitting.key import Key, split_key, written_keys
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.tables.dialect import ColumnDialect
-from tests.small_tables import Kind, described
+from tests.small_tables import Kind, cut, described
 from tests.splitting.rows import COLUMNS, DATASET, assigned, many, tables
 
 KEYED = HashSplit(key=("x", "who"), validation=0.3, test=0.3)
@@ -92,6 +94,39 @@ def test_another_type_or_role_of_a_column_moves_nobody(rows: pl.DataFrame) -> No
         {**COLUMNS, "x": ("category", "feature"), "label": ("category", "feature"), "who": ("text", "target")}
     )
     assert assigned(KEYED, [as_text], other) == before
+
+
+APART = HashSplit(key=("who",), repeats="apart", validation=0.3, test=0.3)
+
+
+def numbers_of_parts(rows: pl.DataFrame, parts: dict[str, str]) -> Counter[tuple[str, str]]:
+    """How many rows of each `who` are in each part."""
+    return Counter((str(row["who"]), parts[row["id"]]) for row in rows.iter_rows(named=True))
+
+
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(rows=tables, more=tables, places=st.lists(st.integers(0, 60), max_size=3), seed=st.integers(0, 99))
+def test_events_of_one_key_keep_their_parts_as_rows_are_added_and_cut(
+    rows: pl.DataFrame, more: pl.DataFrame, places: list[int], seed: int
+) -> None:
+    rows = rows.with_columns(who=pl.col("who").fill_null("nobody"))
+    before = assigned(APART, [rows])
+    more = more.with_columns(id=pl.col("id") + "new", who=pl.col("who").fill_null("nobody"))
+    assert assigned(APART, cut(pl.concat([rows, more]), places)).items() >= before.items()
+    shuffled = rows[random.Random(seed).sample(range(rows.height), rows.height)]
+    # Which of equal rows is where depends on their order; how many are, does not.
+    assert numbers_of_parts(shuffled, assigned(APART, [shuffled])) == numbers_of_parts(rows, before)
+
+
+def test_events_of_one_key_go_to_all_parts_in_their_shares() -> None:
+    rows = many(6_000, num_groups=3)
+    by_who = numbers_of_parts(rows, assigned(APART, cut(rows, [100, 3_500])))
+    for who in ("g0", "g1", "g2"):
+        # Of 2,000 rows, 4 standard errors of 0.3 are 82.
+        assert abs(by_who[who, "test"] - 600) < 82
+        assert abs(by_who[who, "validation"] - 600) < 82
+    counts = assigned(HashSplit(key=("who",), repeats="apart", validation=500, test=700), cut(rows, [2_000]))
+    assert Counter(counts.values()) == {"train": 4_800, "validation": 500, "test": 700}
 
 
 def test_the_group_may_change_its_type() -> None:

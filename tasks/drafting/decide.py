@@ -90,12 +90,11 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     num_set_aside = sum(classes.counts.values()) - sum(left.values())
     key = _key(facts, target, features, taken, findings)
     losses = labels.find_losses(facts, target.name, key, features, num_set_aside)
-    repeats_are_events = losses.are_events and not _has_entities(findings)
     rows = Splittable(
         num_rows=round(facts.num_rows * (1 - losses.total)),
         classes=left if target.task != "regression" else {},
         key=key,
-        repeats_are_events=repeats_are_events,
+        repeats_are_events=losses.are_events and not _has_entities(findings),
     )
     split = choose_split(facts, inspection.source, findings, rows)
     return Decisions(
@@ -108,7 +107,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         of_source=taken,
         key=key,
         share_repeated=losses.repeated,
-        repeats_are_events=repeats_are_events,
+        repeats_are_events=rows.repeats_are_events,
         share_quarantined=losses.others,
         clean=merged,
     )

@@ -24,6 +24,9 @@ _MOST_TILT = 150.0
 
 def pooled(counts: Counts) -> Counts:
     """Neighbouring cells put together until each has rows enough for `homogeneity`: [2, fewer]."""
+    # Such as the known categories of a column that had no value at all.
+    if not counts.size:
+        return counts
     total = counts.sum(axis=0)
     num_smaller, num_rows = counts.sum(axis=1).min(), max(int(total.sum()), 1)
     starts, expected = [0], 0.0

@@ -141,6 +141,12 @@ def test_a_new_category_that_dominates_is_told(num_old: int, num_new: int, num_v
     assert len(found) == 1 or num_values == 5_000
 
 
+def test_a_column_of_categories_that_had_no_value_yet() -> None:
+    old, new = pl.Series([None] * 100, dtype=pl.String), pl.Series(["a", "b"] * 50)
+    assert kinds(old, new) == ["missing"]
+    assert kinds(new, old) == ["missing"]
+
+
 @pytest.mark.parametrize(("num_old", "num_new"), [(1_000, 1_000), (100_000, 100_000)])
 def test_a_missing_share_that_triples_is_told(num_old: int, num_new: int) -> None:
     old, new = ([None if row % 100 < gaps else 1.0 for row in range(num)] for num, gaps in ((num_old, 2), (num_new, 6)))

@@ -202,7 +202,8 @@ def _with_header_naming(
     block: dict[str, Any], target: str | None, given: Mapping[str, Any], place: Place
 ) -> dict[str, Any]:
     """With the first line as header, when it was taken for a row and the target stands in it."""
-    if target is None or "header" in given or _content(block).get("header") is not False:
+    # Names that are given hold the target whatever the first line says.
+    if target is None or {"header", "names"} & {*given} or _content(block).get("header") is not False:
         return block
     headed = _with_settings(block, {"header": True})
     try:

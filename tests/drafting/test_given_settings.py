@@ -81,6 +81,12 @@ def test_a_target_in_the_first_line_says_that_it_is_the_header(tmp_path: Path) -
     assert (draft.facts.names, draft.decisions.target.name) == (("5", "3"), "3")
 
 
+def test_names_that_are_given_leave_the_first_line_a_row_though_the_target_is_among_them(tmp_path: Path) -> None:
+    content = "".join(f"{number},{number * 7 % 5},{'yes' if number % 3 else 'no'}\n" for number in range(60))
+    draft = init_file(tmp_path, content, "bought", "names=[number, visits, bought]")
+    assert (draft.facts.num_rows, draft.facts.names) == (60, ("number", "visits", "bought"))
+
+
 def test_messages_of_init_name_what_can_be_given(tmp_path: Path) -> None:
     content = "a,b,c\nx,y\n1,2,3\n"
     with pytest.raises(UserError) as caught:

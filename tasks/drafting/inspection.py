@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,7 +69,7 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         tokens = find_tokens(profiles[-1], tokens, is_table)
         block = _with_missing(block, tokens)
         rows = _opened(block, place)
-        profiles.append(profile(_written_plainly(rows, writing), _plan(profiles[-1], tokens, rows)))
+        profiles.append(profile(_written_plainly(rows, writing), _plan(profiles[-1], tokens, rows, writing)))
         if find_tokens(profiles[-1], tokens, is_table) == tokens:
             break
     types = {name: rows.types.get(name) or inferred_type(survey) for name, survey in profiles[-1].surveys.items()}
@@ -229,10 +229,14 @@ def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
     return _with_settings(block, {"missing": cells} if tokens.everywhere else {})
 
 
-def _plan(profiled: SourceProfile, tokens: Tokens, rows: Source) -> ProfilePlan:
+def _plan(profiled: SourceProfile, tokens: Tokens, rows: Source, writing: Collection[str]) -> ProfilePlan:
     """What the last pass spares the next: columns of words are not read as numbers, identifiers are not compared."""
-    # Without a number in a hundred values, reading them as numbers is lost time.
-    words = [name for name, state in profiled.columns.items() if state.num_present > 100 and not state.num_numbers]
+    # Without a number in a hundred values, reading them as numbers is lost time, unless they have units (`writing`).
+    words = [
+        name
+        for name, state in profiled.columns.items()
+        if state.num_present > 100 and not state.num_numbers and name not in writing
+    ]
     # Rows that are the same but for their number are the same row, entered twice.
     codes = [name for name in profiled.columns if profiled.num_rows > 20 and _names_rows(profiled, name)]
     return ProfilePlan(

@@ -107,8 +107,8 @@ def _of_column(strays: Strays) -> Finding:
     name = strays.column
     message = (
         f"{name} is a {right} in {num_right:,} of {strays.num_present:,} rows; the others hold {cells}: they count as "
-        f"missing. Write {name}: {{type: {right}}} to set such rows aside instead, or {name}: {{type: category}} to "
-        "read all cells as words."
+        f"missing. Take `missing` out of {name}: {{type: {right}, ...}} to set such rows aside instead, or write "
+        f"{name}: {{type: category}} to read all cells as words."
     )
     return Finding(kind=kind, columns=(strays.column,), message=message, missing=tuple(strays.cells))
 

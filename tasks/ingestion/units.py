@@ -81,9 +81,7 @@ def without_units(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
     """Numbers without their units, written as the source writes numbers; other cells as they are."""
     numbers = source_numbers(config.source)
     formats = {
-        name: given_format(override, numbers)
-        for name, override in config.columns.items()
-        if _is_number(name, config)
+        name: given_format(override, numbers) for name, override in config.columns.items() if _is_number(name, config)
     }
     plain = [plain_numbers(part[name], of, numbers) for name, of in formats.items() if of and name in part.columns]
     return part.with_columns(plain) if plain else part

@@ -32,7 +32,7 @@ def test_one_cell_among_numbers_leaves_them_numbers_and_is_told_with_its_line(tm
     assert finding.is_warning
     assert f"width is a number in 599 of 600 rows; the others hold `{cell}` (1 row, first " in finding.message
     assert "rows.csv:151)" in finding.message
-    assert "Write width: {type: number} to set such rows aside instead" in finding.message
+    assert "Take `missing` out of width: {type: number, ...} to set such rows aside instead" in finding.message
 
 
 def test_several_cells_are_told_with_their_rows(tmp_path: Path) -> None:

@@ -14,11 +14,14 @@ from tasks.ingestion.units import unit_in
 from tasks.params.file import load_pipeline
 from tasks.params.ingest import Ingest
 from tasks.paths import Project
+from tasks.recipe.raw_values import at_rest
+from tasks.recipe.recipe import read_recipe
 from tasks.repair.units import UnitFormat
 from tasks.sources.base import NumberFormat
+from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.tables.origins import read_origins
-from tests.drafting.small_tables import project_in
+from tests.drafting.small_tables import project_in, run_stages
 
 PRICES = [float(price) for price in np.random.default_rng(0).lognormal(5, 1, 200).round(2)]
 
@@ -156,3 +159,56 @@ def test_a_mark_for_a_missing_value_may_have_a_unit(tmp_path: Path) -> None:
 
 def test_numbers_with_a_unit_stay_words_when_told(tmp_path: Path) -> None:
     assert weighed(tmp_path, KILOS, type="text", unit="kg")[1] == KILOS
+
+
+FEATURES = pl.DataFrame(
+    {
+        "price": [dollars(price) for price in PRICES],
+        "rate": [f"{place % 9 * 1.5} %" for place in range(len(PRICES))],
+        "weight": [f"{place % 7} kg" for place in range(len(PRICES))],
+        "kind": ["ab"[place % 2] for place in range(len(PRICES))],
+    }
+)
+
+
+def test_what_init_pins_makes_one_row_of_a_bad_cell(tmp_path: Path) -> None:
+    FEATURES.write_csv(tmp_path / "rows.csv")
+    project = project_in(tmp_path)
+    init_pipeline(project, "homes", str(tmp_path / "rows.csv"), "kind")
+    later = [["dear", "1.5 %", "2 kg", "a"], ["$5,000.00", "?", "3 lb", "b"]]
+    pl.concat([FEATURES, pl.DataFrame(later, FEATURES.schema, orient="row")]).write_csv(tmp_path / "rows.csv")
+    ingest.run(load_pipeline(project.params, "homes").ingest, project.pipeline("homes"))
+    [part] = storage.part_files(project.pipeline("homes").raw)
+    table, origins = pl.read_parquet(part), read_origins(part)
+    assert origins is not None
+    assert table["price"].to_list() == [*PRICES, None, 5000.0]
+    assert table["weight"].to_list()[-2:] == [2.0, None]
+    assert {(cell.row - len(PRICES), cell.column, cell.cell) for cell in origins.unread} == {
+        (0, "price", "dear"),
+        (1, "rate", "?"),
+        (1, "weight", "3 lb"),
+    }
+
+
+def test_one_strange_cell_among_amounts_is_told(tmp_path: Path) -> None:
+    FEATURES.with_columns(price=pl.Series([*FEATURES["price"][:-1], "dear"])).write_csv(tmp_path / "rows.csv")
+    draft = init_pipeline(project_in(tmp_path), "homes", str(tmp_path / "rows.csv"), "kind", dry_run=True)
+    [finding] = [finding for finding in draft.findings if finding.kind == "nearly_numbers"]
+    assert (finding.columns, finding.missing) == (("price",), ("dear",))
+
+
+def test_a_feature_is_served_as_the_source_writes_it_and_as_programs_do(tmp_path: Path) -> None:
+    FEATURES.write_csv(tmp_path / "rows.csv")
+    init_pipeline(project_in(tmp_path), "homes", str(tmp_path / "rows.csv"), "kind")
+    recipe = read_recipe(run_stages(tmp_path, "normalize", "homes").recipe)
+    price = next(feature for feature in recipe.features if feature.name == "price")
+    served = ["$1,017.81", "1017.81", "-$5", 1017.81, ""]
+    assert at_rest(served, price).to_list() == [1017.81, 1017.81, -5, 1017.81, None]
+    with pytest.raises(UserError, match=r"'dear' is no number; give a number, or text such as \$1,234.5"):
+        at_rest(["dear"], price)
+
+
+def test_a_guessed_target_may_be_an_amount_of_money(tmp_path: Path) -> None:
+    file = write(tmp_path, [dollars(price) for price in PRICES])
+    target = init_pipeline(project_in(tmp_path), "homes", str(file)).decisions.target
+    assert (target.name, target.task) == ("price", "regression")

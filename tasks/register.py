@@ -90,13 +90,17 @@ def _promotion(
     champion: Champion | None,
     model: str,
 ) -> Promotion:
-    """Whether the model becomes champion. What made a champion one is not decided again."""
+    """Whether the model becomes champion. What made a champion one is not decided again, on the same test rows."""
     config = pipeline.register_
     value = metrics[config.metric]
     if champion is None:
         return first_version(config, value)
     if champion.model == model:
-        return champion.promotion or champion_already(config, value, champion.version)
+        decided = champion.promotion
+        # Nor is it told of other rows, or of a version that somebody made champion by hand.
+        same_rows = champion.metrics.get(config.metric) == value
+        holds = decided is not None and decided.promoted and decided.metric == config.metric and same_rows
+        return decided if decided and holds else champion_already(config, value, champion.version)
     recorded = champion.metrics.get(config.metric)
     try:
         return _contest(config, paths, pipeline, champion)

@@ -212,6 +212,26 @@ def test_a_better_version_takes_the_champions_place(project):
     assert registered(project).numbers == report.numbers
 
 
+def test_the_champion_on_other_test_rows_is_not_told_by_the_figures_of_earlier_ones(project):
+    metrics = json.loads(project.metrics.read_text())
+    evaluated(project, {**metrics, "accuracy": 0.6543})
+    report = registered(project)
+    assert report.figure == "mixed version 4, champion"
+    promotion = json.loads(project.verdict.read_text())["promotion"]
+    assert promotion == report.numbers["promotion"]
+    assert promotion["challenger"] == 0.6543
+    assert promotion["sentence"] == (
+        "this model is the champion already, as version 4; it has accuracy 0.6543 on today's test rows"
+    )
+    # As register leaves it, so that a second call changes nothing.
+    assert registered(project).numbers == report.numbers
+    # One that lost and was made champion by hand is champion, whatever was said when it lost.
+    client = store.connect(project.project)
+    lost = {**promotion, "promoted": False, "sentence": "no sure difference, so the champion stays"}
+    client.set_model_version_tag("mixed", "4", "modelwright.promotion", json.dumps(lost))
+    assert registered(project).numbers == report.numbers
+
+
 def test_a_champion_that_knows_other_columns_is_not_compared_and_the_advice_works(project):
     split = storage.read_table(project.split("test"))
     storage.write_parts(project.split("test"), [split.drop("town")])

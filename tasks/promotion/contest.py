@@ -68,7 +68,8 @@ def champion_already(config: Register, challenger: float, version: int) -> Promo
         margin=config.margin,
         challenger=challenger,
         champion_version=version,
-        sentence=f"this model is the champion already, as version {version}",
+        sentence=f"this model is the champion already, as version {version}; it has {config.metric} "
+        f"{number(challenger)} on today's test rows",
     )
 
 

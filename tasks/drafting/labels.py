@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.drafting.findings import Finding, listed, share
 from tasks.drafting.profile import Facts
@@ -131,26 +132,34 @@ def find_losses(facts: Facts, target: str, key: Sequence[str], features: Sequenc
     no_id = set(features) <= set(key) and not any(map(facts.is_media, features))
     again = profile.num_duplicates / max(profile.num_compared, 1) if no_id else 0.0
     without = (facts.state(target).num_missing + num_set_aside) / facts.num_rows
-    are_events = again > 0 and _equal_by_chance(facts.sample.select([*features, target]))
+    are_events = again > 0 and _equal_by_chance(facts, features, target)
     return Losses(repeated=again, others=min(1.0, without + _share_empty(facts, features)), are_events=are_events)
 
 
-def _equal_by_chance(rows: pl.DataFrame) -> bool:
+def _equal_by_chance(facts: Facts, features: Sequence[str], target: str) -> bool:
     """Whether chance alone makes a good part of the equal rows: what is left of them when each column is shuffled.
 
     Rows that were written twice lose each other then. Columns that go together make more equal rows than shuffled ones.
     """
-    shuffled = rows.select(pl.nth(number).shuffle(seed=number) for number in range(rows.width))
+    # Without a value in any feature all rows are equal, and none of them is learnt from. By name and not by expression:
+    # polars takes `*` for all columns.
+    rows = pl.DataFrame([facts.sample[name] for name in (*features, target)]).filter(_has_value(facts, features))
+    shuffled = pl.DataFrame([values.shuffle(seed=number) for number, values in enumerate(rows)])
     num_equal, num_by_chance = (one.height - one.n_unique() for one in (rows, shuffled))
     return num_by_chance > _BY_CHANCE * num_equal
 
 
 def _share_empty(facts: Facts, features: Sequence[str]) -> float:
     """The share of rows in which no feature has a value."""
+    return float(1 - _has_value(facts, features).mean()) if features and facts.sample.height else 0.0
+
+
+def _has_value(facts: Facts, features: Sequence[str]) -> NDArray[np.bool_]:
+    """The rows of the sample in which some feature has a value, [N]."""
     is_present = np.zeros(facts.sample.height, dtype=bool)
     for name in features:
         is_present |= facts.of_type(name).is_present(facts.sample[name]).to_numpy()
-    return float(1 - is_present.mean()) if features and len(is_present) else 0.0
+    return is_present
 
 
 def _sizes(facts: Facts, columns: tuple[str, ...]) -> str:

@@ -20,6 +20,18 @@ def test_a_curved_apostrophe_is_one() -> None:
     assert as_numbers(pl.Series(["1\u2019234.5", "1'234.5"]), ".", "'").to_list() == [1234.5, 1234.5]
 
 
+def test_indian_groups_stand_beside_others_with_commas_alone() -> None:
+    cells = pl.Series(["12,34,567.5", "-1,23,456", "1,234", "99,99,99,999", "567"])
+    numbers = parsed(cells, ".", ",")
+    assert numbers is not None
+    assert numbers.to_list() == [1234567.5, -123456.0, 1234.0, 999999999.0, 567.0]
+    for cell in ("12,34", "1,234,56", "12,34,56", "123,45,678"):
+        assert parsed(pl.Series([cell]), ".", ",") is None
+    assert parsed(pl.Series(["12.34.567"]), ",", ".") is None
+    rupees = InText(before="\u20b9", thousands=",")
+    assert numbers_in_text(pl.Series(["\u20b912,34,567.50"]), rupees).to_list() == [1234567.5]
+
+
 @pytest.mark.parametrize(("decimal", "thousands"), [(".", None), (",", None), (",", "."), (".", ",")])
 def test_minus_signs_and_parentheses_mean_below_zero(decimal: str, thousands: str | None) -> None:
     cells = pl.Series(["\u22121.5", "(1.5)", "( 1.5 )", "-1.5", " \u22121.5 ", "1.5", None])

@@ -21,9 +21,11 @@ _DAYS = (
     "%m-%d-%Y",
     "%d/%m/%y",
     "%m/%d/%y",
+    "%d.%m.%y",
     "%d %b %Y",
     "%d %B %Y",
     "%d-%b-%Y",
+    "%d-%b-%y",
     "%b %d, %Y",
     "%B %d, %Y",
 )
@@ -65,6 +67,10 @@ _PLAIN = tuple(
 
 _HEADS = (1, 200)
 """Most formats fail at the first value and most of the others soon: only those that are left see the whole part."""
+
+_DOTTED = "%d.%m.%y"
+_DOTTED_DAY = r"^\d{1,2}\.\d{1,2}\.\d\d(\D|$)"
+"""`%y` also reads 1.2.3, which is the version of a program."""
 
 _SIGNS = {name: frozenset(re.sub("%[.#]?[A-Za-z]", "", name)) for name in FORMATS}
 """What stands between the numbers: a look at the first value rules out most formats without reading by them."""
@@ -170,6 +176,8 @@ def _iso_time(text: str) -> datetime:
 def _read(text: pl.Series, chrono: str) -> pl.Series:
     zone = "UTC" if "%#z" in chrono else None
     times = text.str.to_datetime(chrono, time_unit="us", time_zone=zone, strict=False).dt.replace_time_zone(None)
+    if chrono.startswith(_DOTTED):
+        times = times.set(~text.str.contains(_DOTTED_DAY), None)
     return times.set(times < _FIRST_DAY, None) if "%Y" in chrono else times
 
 

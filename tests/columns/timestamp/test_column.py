@@ -56,6 +56,9 @@ def encoded(values: list[datetime | None], encoding: TimestampEncoding) -> np.nd
         ("31-01-2024", datetime(2024, 1, 31)),
         ("31 Jan 2024", datetime(2024, 1, 31)),
         ("31-Jan-2024", datetime(2024, 1, 31)),
+        ("31-JAN-24", datetime(2024, 1, 31)),
+        ("31.01.24", datetime(2024, 1, 31)),
+        (" 5.1.24 13:05", datetime(2024, 1, 5, 13, 5)),
         ("January 31, 2024", datetime(2024, 1, 31)),
     ],
 )
@@ -65,7 +68,8 @@ def test_times_are_read_as_they_are_written(text: str, meant: datetime) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["20240131", "1706659200", "2024", "1.2.3", "12:30", "word", "", "01/02/0020", "2024-13-01", "31/02/2024"]
+    "text",
+    ["20240131", "1706659200", "2024", "1.2.3", "1.2.0", "12:30", "word", "", "01/02/0020", "2024-13-01", "31/02/2024"],
 )
 def test_numbers_versions_and_days_that_are_none_are_not_guessed(text: str) -> None:
     assert not TIMESTAMP.could_be(pl.Series([text]))

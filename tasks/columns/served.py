@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from datetime import time
 from decimal import Decimal
 from numbers import Real
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from tasks.errors import UserError
 
@@ -18,7 +20,10 @@ _LARGEST_EXACT = 2.0**53
 
 
 def served_text(value: Any) -> str | None:
-    """A number or a truth value as a table would write it; None for all else, which has no one writing."""
+    """A number, a truth value or a time of day as a table would write it; None for what has no one writing."""
+    # As ingest has those of typed files.
+    if isinstance(value, time):
+        return str(pl.Series([value]).dt.to_string("%H:%M:%S%.f")[0])
     # JSON and tables write truth values in small letters, Python does not.
     if isinstance(value, bool | np.bool_):
         return str(value).lower()
@@ -34,7 +39,7 @@ def served_bytes(value: bytes | bytearray | memoryview | str) -> bytes:
     if not isinstance(value, str):
         return bytes(value)
     try:
-        # Without `validate` signs that are not base64 are left out in silence.
-        return base64.b64decode(value, validate=True)
+        # Without `validate` signs that are not base64 are left out in silence. Tools break it into lines.
+        return base64.b64decode("".join(value.split()), validate=True)
     except (binascii.Error, ValueError):
         raise UserError("text that is not base64; give the encoded bytes of the file") from None

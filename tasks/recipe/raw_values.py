@@ -31,6 +31,20 @@ def at_rest(values: Sequence[Any], feature: Feature) -> pl.Series:
     return read if len(texts) == len(values) else column.scatter(list(texts), read)
 
 
+def check_fit(column: pl.Series, feature: Feature) -> None:
+    """Raises UserError for a value that cost a row its place in training: an infinite number, or no file at all."""
+    of_type = column_type(feature.encoding.type)
+    give = of_type.accepts(feature.dialect)
+    if of_type.is_media:
+        # Whether a file can be decoded shows when it is: nobody decodes twice.
+        if column.null_count():
+            raise UserError(f"column {feature.name}: a row has none; give {give}")
+        return
+    reasons = of_type.faults(column).drop_nulls()
+    if len(reasons):
+        raise UserError(f"column {reasons[0]}; give {give}")
+
+
 def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> Any:
     if value is None:
         return None

@@ -13,7 +13,6 @@ import polars as pl
 
 import tasks
 from tasks import trainers
-from tasks.columns import column_type
 from tasks.environment import installed_version
 from tasks.recipe.embedding import column_encoding
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
@@ -84,17 +83,16 @@ def example(recipe: Recipe, sample: pl.DataFrame) -> Any:
 
 
 def _input(feature: Feature) -> ColSpec:
-    """A column's type as MLflow enforces it before the model sees a row: of all but files, none.
+    """A column that MLflow lets through as it comes, whatever it holds.
 
-    MLflow refuses whole numbers and text where it was promised doubles, a column of gaps where it was promised
-    strings, and reads 01.02.2023 as it thinks best where it was promised times. The model reads all of these, and
-    refuses what it cannot read with the column, the value and what to give.
+    Where MLflow was promised doubles it refuses whole numbers and text, where it was promised strings a column of
+    gaps; it reads 01.02.2023 as it thinks best where it was promised times, and cuts the last zeros off files that
+    come as `instances`. The model reads all of these, and refuses what it cannot read with the column, the value and
+    what to give.
     """
-    from mlflow.types import ColSpec, DataType
+    from mlflow.types import ColSpec
     from mlflow.types.schema import AnyType
 
-    if column_type(feature.encoding.type).is_media:
-        return ColSpec(DataType.binary, feature.name)
     return ColSpec(AnyType(), feature.name)  # type: ignore[no-untyped-call]
 
 

@@ -18,7 +18,7 @@ from mlflow.pyfunc.model import PythonModel
 
 from tasks.columns import column_type
 from tasks.errors import UserError
-from tasks.recipe.raw_values import at_rest
+from tasks.recipe.raw_values import at_rest, check_fit
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 from tasks.tracking.served_requests import take_over
 from tasks.trainers import load
@@ -67,9 +67,15 @@ def answer_frame(answers: np.ndarray[Any, Any], recipe: Recipe) -> pd.DataFrame:
 
 
 def _raw_column(frame: pd.DataFrame, feature: Feature) -> pl.Series:
+    if feature.name not in frame.columns:
+        raise UserError(f"column {feature.name} is missing; the model was trained with it")
+    column = _at_rest(frame, feature)
+    check_fit(column, feature)
+    return column
+
+
+def _at_rest(frame: pd.DataFrame, feature: Feature) -> pl.Series:
     name = feature.name
-    if name not in frame.columns:
-        raise UserError(f"column {name} is missing; the model was trained with it")
     if column_type(feature.encoding.type).dtype == pl.Float64 and pd.api.types.is_any_real_numeric_dtype(frame[name]):
         # The common case, without a Python object for each row.
         numbers = pl.Series(name, frame[name].to_numpy(dtype=np.float64, na_value=np.nan), nan_to_null=True)

@@ -46,7 +46,7 @@ def frame() -> pd.DataFrame:
 
 def test_the_signature_names_the_raw_columns(model):
     inputs = {column.name: str(column.type) for column in model.metadata.get_input_schema()}
-    assert inputs == {**dict.fromkeys(("weight", "age", "town", "note"), "Any"), "scan": "DataType.binary"}
+    assert inputs == dict.fromkeys(("weight", "age", "town", "note", "scan"), "Any")
     assert model.metadata.get_output_schema().input_names() == ["prediction", "probability_no", "probability_yes"]
 
 
@@ -102,7 +102,7 @@ def test_the_same_answers_as_the_model_itself(project, model, frame):
         ({"weight": ["x", "y", "z", "w"]}, "weight"),
         ({"weight": [1 + 1j] * 4}, r"column weight: \(1\+1j\) is no number"),
         ({"scan": [b"no image"] * 4}, "column scan .*no image"),
-        ({"scan": [None] * 4}, "column scan .*no image"),
+        ({"scan": [None] * 4}, "column scan: a row has none; give the bytes of an image"),
         ({"scan": ["§"] * 4}, "column scan: .*base64"),
         ({"scan": [np.zeros(3)] * 4}, r"column scan: an array of shape \(3,\)"),
         ({"scan": [np.full((4, 4), 0.5)] * 4}, "whole numbers from 0 to 255"),

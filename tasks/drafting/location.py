@@ -23,6 +23,7 @@ from tasks.drafting.folders import (
     test_beside,
 )
 from tasks.errors import UserError
+from tasks.sources.files import fixed_part
 
 _PARTS = {
     "train": ("train", "training"),
@@ -94,10 +95,10 @@ def _file(place: Path, root: Path) -> Pointed:
     if IDX_NAME.fullmatch(place.name):
         return _idx(place.parent, place.name, root)
     names = names_in(place)
-    if names.inner and names.firsts <= {name for known in _PARTS.values() for name in known}:
+    _refuse_parts(names, f"{place}", "unpack it, and give the folder")
+    if names.media and not names.num_classes and names.labels:
         raise UserError(
-            f"{place}: holds {' and '.join(sorted(names.firsts))}, which are parts and no classes; "
-            "unpack it, and give the folder"
+            f"{place}: its labels in {names.labels} are packed with the files; unpack it, and give the folder"
         )
     if names.media:
         return _media(names, path)
@@ -187,9 +188,22 @@ def _glob(location: str, root: Path) -> Pointed:
     files = [file for file in files if file.is_file()]
     if not files:
         raise UserError(f"{location}: no file matches; correct the pattern, or put the data there")
+    if all(suffix_of(file.name) in MEDIA_SUFFIXES for file in files):
+        folder = fixed_part(Path(), location)
+        names = Names(inner=tuple(file.relative_to(folder).as_posix() for file in files))
+        given = "with --test and --set validation_path=GLOB"
+        _refuse_parts(names, location, f"give the pattern of the train files alone, and of the others {given}")
+        return _media(names, from_root(location, root))
     # Twenty tell what the others are, and thousands would take a while.
     kind = "text" if all(is_prose(file) for file in files[:20]) else "table"
     return Pointed(source={"kind": kind, "path": from_root(location, root)})
+
+
+def _refuse_parts(names: Names, shown: str, advice: str) -> None:
+    if names.inner and names.firsts <= {name for known in _PARTS.values() for name in known}:
+        raise UserError(
+            f"{shown}: holds {' and '.join(sorted(names.firsts))}, which are parts and no classes; {advice}"
+        )
 
 
 def _media(names: Names, path: str) -> Pointed:
@@ -198,7 +212,8 @@ def _media(names: Names, path: str) -> Pointed:
     if names.num_classes >= 2:
         return Pointed(source=source)
     if names.labels:
-        return Pointed(source={**source, "labels": names.labels})
+        # Below the folder, as all paths of a source start at the project's root.
+        return Pointed(source={**source, "labels": f"{path}/{names.labels}"})
     pattern = pattern_of(names.media)
     if pattern is None:
         raise UserError(

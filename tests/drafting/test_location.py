@@ -8,6 +8,9 @@ import pytest
 
 from tasks.drafting.location import point, with_test
 from tasks.errors import UserError
+from tasks.params.sources import FolderSource
+from tasks.sources import source
+from tasks.sources.base import Place
 from tests.small_tables import image
 
 CSV = "a,b\n1,x\n2,y\n3,x\n"
@@ -128,7 +131,38 @@ def test_an_archive_of_parts_is_not_taken_for_classes(tmp_path: Path, wrapper: s
 
 def test_images_beside_a_table_of_labels(tmp_path: Path) -> None:
     folder = write(tmp_path / "pets", **{"1.png": PICTURE, "2.png": PICTURE, "labels.csv": "file,label\n1.png,cat\n"})
-    assert block(tmp_path, folder)["labels"] == "labels.csv"
+    pointed = block(tmp_path, folder)
+    assert pointed["labels"] == f"{folder}/labels.csv"
+    [part] = source(FolderSource.model_validate(pointed), Place(root=tmp_path, downloads=tmp_path)).parts()
+    assert part["label"].to_list() == ["cat", None]
+
+
+def test_labels_that_are_packed_with_the_images_are_told(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        archive.writestr("1.png", PICTURE)
+        archive.writestr("labels.csv", "file,label\n1.png,cat\n")
+    with pytest.raises(UserError, match=r"labels\.csv, with the labels, is packed as the files are; unpack all"):
+        block(tmp_path, tmp_path / "pets.zip")
+
+
+def test_a_pattern_of_images_is_a_folder_of_them(tmp_path: Path) -> None:
+    """As the message says that names a file of another kind."""
+    files = {"pets/cat/1.png": PICTURE, "pets/dog/2.png": PICTURE, "pets/dog/notes.txt": PROSE}
+    write(tmp_path, **files)
+    pointed = block(tmp_path, tmp_path / "pets/**/*.png")
+    assert pointed == {"kind": "folder", "path": str(tmp_path / "pets/**/*.png")}
+    [part] = source(FolderSource.model_validate(pointed), Place(root=tmp_path, downloads=tmp_path)).parts()
+    assert part["label"].to_list() == ["cat", "dog"]
+
+
+def test_parts_in_a_pattern_are_no_classes_and_the_advice_works(tmp_path: Path) -> None:
+    write(tmp_path, **{f"pets/{part}/{kind}/{part}.png": PICTURE for part in ("train", "test") for kind in "ab"})
+    with pytest.raises(UserError, match="test and train, which are parts and no classes; give the pattern of"):
+        block(tmp_path, tmp_path / "pets/**/*.png")
+    train, test = (str(tmp_path / f"pets/{part}/**/*.png") for part in ("train", "test"))
+    pointed = with_test(point(train, tmp_path), test, tmp_path).source
+    parts = list(source(FolderSource.model_validate(pointed), Place(root=tmp_path, downloads=tmp_path)).parts())
+    assert [part["label"].to_list() for part in parts] == [["a", "b"], ["a", "b"]]
 
 
 def test_names_that_are_alike_are_cut_into_parts(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_labels_that_are_packed_with_the_images_are_told(tmp_path: Path) -> None
     with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
         archive.writestr("1.png", PICTURE)
         archive.writestr("labels.csv", "file,label\n1.png,cat\n")
-    with pytest.raises(UserError, match=r"labels\.csv, with the labels, is packed as the files are; unpack all"):
+    with pytest.raises(UserError, match=r"its labels in labels\.csv are packed with the files; unpack it"):
         block(tmp_path, tmp_path / "pets.zip")
 
 

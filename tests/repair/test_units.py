@@ -22,6 +22,7 @@ def written(*values: str | None, decimal: str = ".") -> UnitFormat | None:
         (["1\u202f200,5 €", "3,5 €"], UnitFormat(after="€", decimal=",", thousands=" ")),
         (["EUR 5", "EUR 7"], UnitFormat(before="EUR")),
         (["-$5", "$7"], UnitFormat(before="$", thousands=",")),
+        (["₹12,34,567.50", "₹900"], UnitFormat(before="₹", thousands=",")),
         (["1'200.5 CHF", "3 CHF"], UnitFormat(after="CHF", thousands="'")),
         (["0.125 kg", "0.250 kg"], UnitFormat(after="kg", thousands=",")),
     ],
@@ -73,6 +74,7 @@ def test_the_source_tells_which_sign_is_the_decimal_one() -> None:
     ("text", "unit", "number"),
     [
         ("$1,200", UnitFormat(before="$", thousands=","), 1200.0),
+        ("₹12,34,567.50", UnitFormat(before="₹", thousands=","), 1234567.5),
         ("-$ 1,200.50", UnitFormat(before="$", thousands=","), -1200.5),
         ("($1,017.81)", UnitFormat(before="$", thousands=","), -1017.81),
         ("\u2212$5", UnitFormat(before="$", thousands=","), -5.0),

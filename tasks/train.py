@@ -16,7 +16,7 @@ from tasks.reports import Report
 from tasks.tracking.runs import RunLog, open_run
 from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job
-from tasks.trainers.diagnostics import diagnose
+from tasks.trainers.diagnostics import diagnose, light_rows
 from tasks.trainers.listener import Listener
 from tasks.training.cross_validation import cross_validate
 from tasks.training.job import read_job
@@ -44,6 +44,9 @@ def run(config: Train, paths: Paths) -> Report:
         start = {} if job.init_from is None else {"init_from": folder_digest(job.init_from)}
         # Trainers say what only they know; what the curves show is the same for all of them.
         diagnoses = fitted.diagnostics or tuple(diagnose(history.rows, fitted.facts))
+        # A network's loss is a mean by the weights, whatever they add up to.
+        if not isinstance(config, TorchTrain):
+            diagnoses = (*light_rows(job.train.weights()), *diagnoses)
         record = run_record(digest, config, replace(fitted, diagnostics=diagnoses), metrics, cross_validation)
         files.write_json(paths.run, record | start | {"training_rows": rows})
         # Only now, when the model is safe: whoever is killed before goes on from the last checkpoint.

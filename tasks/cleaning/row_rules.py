@@ -13,6 +13,9 @@ from tasks.params.clean import Clean, CleanColumn
 from tasks.tables.dataset import Column, Dataset
 from tasks.tables.quarantine import add_findings, no_findings
 
+_LARGEST_WEIGHT = 1e30
+"""Networks and LightGBM add weights up in single precision, which ends at 3e38."""
+
 
 def find_faults(rows: pl.DataFrame, dataset: Dataset, config: Clean, *, is_train: bool) -> pl.DataFrame:
     """Rule and reason for each row that must go, as tasks.tables.quarantine keeps them; `rows` are repaired.
@@ -50,7 +53,7 @@ def find_flags(rows: pl.DataFrame, dataset: Dataset, config: Clean) -> pl.DataFr
 
 def _unusable_weight(weights: pl.Series) -> pl.Series:
     """Nobody can say how much such a row counts."""
-    wrong = (weights < 0) | weights.is_infinite() | weights.is_nan()
+    wrong = (weights < 0) | (weights > _LARGEST_WEIGHT) | weights.is_nan()
     reason = (
         pl.when(weights.is_null())
         .then(pl.lit(f"{weights.name} is missing"))

@@ -9,6 +9,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 _FEWEST = 4
 """Epochs below which a history says little."""
 _RISE = 0.05
@@ -23,6 +26,8 @@ _STILL = 0.01
 """Share of the first loss within which a loss has not moved."""
 _STILL_FALLING = 0.05
 """Share of all that was gained which the last fifth of the epochs gained, from which on more are worth it."""
+_LIGHT = 0.1
+"""Of a row: where rows weigh less on average, what is set in rows, such as a penalty, outweighs them."""
 _WAITED = 0.2
 """Share of the time that an accelerator may wait for data."""
 
@@ -55,6 +60,17 @@ def diagnose(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -
         # One cause, one sentence: a loss that jumps also rises above its best, and one that stands still jumps never.
         diagnostics += [_unmoved(curves) or _jumping(curves) or _overfitted(curves) or _unfinished(curves)]
     return [sentence for sentence in diagnostics if sentence]
+
+
+def light_rows(weight: NDArray[np.float64] | None) -> list[str]:
+    """What to say of rows that weigh [N] next to nothing, where a trainer takes weights for numbers of rows."""
+    if weight is None or not weight.any() or weight[weight > 0].mean() >= _LIGHT:
+        return []
+    return [
+        f"The weights of the {np.count_nonzero(weight):,} training rows that weigh anything add up to "
+        f"{weight.sum():.3g}, as if there were so few rows to learn from. Write them on a scale on which a row counts "
+        "about 1, such as divided by their mean."
+    ]
 
 
 def _curves(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -> _Curves | None:

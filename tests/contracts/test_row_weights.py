@@ -114,7 +114,7 @@ def test_the_gate_weighs_rows(tmp_path: Path) -> None:
 
 
 def test_rows_whose_weight_is_none_go_to_quarantine_with_their_reason(tmp_path: Path) -> None:
-    bad = {3: None, 7: -1.0, 11: float("inf")}
+    bad = {3: None, 7: -1.0, 11: float("inf"), 12: 1e300}
     rows = table(classes=True)
     counts = pl.Series(
         "count", [bad.get(number, value) for number, value in enumerate(rows["count"])], dtype=pl.Float64
@@ -125,6 +125,7 @@ def test_rows_whose_weight_is_none_go_to_quarantine_with_their_reason(tmp_path: 
         "r3": "count is missing",
         "r7": "count is -1.0, which is no weight",
         "r11": "count is inf, which is no weight",
+        "r12": "count is 1e+300, which is no weight",
     }
     assert set(taken["_rule"]) == {"unusable_weight"}
 

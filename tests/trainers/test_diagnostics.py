@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.trainers.diagnostics import diagnose
+from tasks.trainers.diagnostics import diagnose, light_rows
 
 DIGITS_TRAIN = (
     "1.02022 0.324637 0.182629 0.142382 0.0977049 0.0966921 0.118595 0.0883961 0.0881708 0.0489615 0.0384873 0.0348283 "
@@ -135,3 +136,9 @@ def test_never_fails_on_a_finite_history(history: list[dict[str, float]], facts:
     found = diagnose(history, facts)
     assert all(hint.endswith(".") and "\n" not in hint for hint in found)
     assert len(found) <= 3
+
+
+def test_weights_that_are_shares_are_told() -> None:
+    (sentence,) = light_rows(np.array([0.0, *[0.0025] * 400]))
+    assert "The weights of the 400 training rows that weigh anything add up to 1, as if there were so few" in sentence
+    assert light_rows(None) == light_rows(np.array([0.0, 0.5, 2.0, 0.3])) == light_rows(np.full(10, 1e6)) == []

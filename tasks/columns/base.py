@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -275,16 +274,13 @@ def round_significant(value: float) -> float:
     return float(f"{value:.12g}")
 
 
-def round_outwards(low: float, high: float) -> tuple[float, float]:
-    """Bounds with 12 significant digits that shut out nothing between `low` and `high`."""
+def round_outwards(low: Decimal, high: Decimal) -> tuple[float, float]:
+    """Bounds with 12 significant digits that shut out nothing between `low` and `high`; infinite beyond a double."""
     return _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING)
 
 
-def _rounded(value: float, rounding: str) -> float:
-    if not math.isfinite(value):
-        return value
-    # By the shortest digits that read back as the same number: 0.1 stays 0.1, though its exact value is above.
-    return float(Context(prec=12, rounding=rounding).create_decimal(repr(value)))
+def _rounded(value: Decimal, rounding: str) -> float:
+    return float(Context(prec=12, rounding=rounding).create_decimal(value))
 
 
 def expectation(kind: str, severity: str, **kwargs: Any) -> Expectation:

@@ -42,7 +42,7 @@ from tasks.tables.dialect import ColumnDialect
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-_DRAFTED_MARGIN = 0.5
+_DRAFTED_MARGIN = Decimal("0.5")
 """A drafted range reaches half its width beyond what was seen: new data may, a slipped decimal point may not."""
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -132,9 +132,9 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         finite = values.filter(values.is_finite())
         drafted = []
         if finite.n_unique() > 1:
-            low, high = float(finite.min()), float(finite.max())  # type: ignore[arg-type]
-            # Each is halved before the difference is taken: the whole range may be more than a double holds.
-            slack = high * _DRAFTED_MARGIN - low * _DRAFTED_MARGIN
+            # In decimals, as people read them: as doubles 151.05 + 68.02 is a little more, and becomes 219.070000001.
+            low, high = (Decimal(repr(extreme)) for extreme in (finite.min(), finite.max()))
+            slack = (high - low) * _DRAFTED_MARGIN
             bounds = dict(zip(("min_value", "max_value"), round_outwards(low - slack, high + slack), strict=True))
             # A suite is JSON, which has no infinity.
             if all(map(math.isfinite, bounds.values())):

@@ -91,6 +91,9 @@ def test_a_drafted_range_reaches_beyond_what_was_seen() -> None:
     assert between["kwargs"] == {"column": "x", "min_value": 5.0, "max_value": 25.0}
     assert (between["severity"], present["severity"]) == ("critical", "warning")
     assert present["type"] == "expect_column_values_to_not_be_null"
+    # To the digits that a person reads: as doubles these are 219.07000000000002, which rounds up to 219.070000001.
+    (prices, _) = NUMBER.expect("x", pl.Series("x", [15.01, 151.05]))
+    assert prices["kwargs"] == {"column": "x", "min_value": -53.01, "max_value": 219.07}
     (between,) = NUMBER.expect("x", pl.Series("x", [10.0, None, float("inf"), 20.0]))
     assert between["kwargs"] == {"column": "x", "min_value": 5.0, "max_value": 25.0}
 

@@ -253,7 +253,7 @@ def _remarks(facts: Facts, target: TargetGuess, features: list[str], findings: l
     doubtful = {name for finding in sentinels for name in finding.columns}
     remarks = [
         *labels.find_too_few_rows(facts),
-        *labels.find_duplicates(facts, identifiers),
+        *labels.find_duplicates(facts, identifiers, asked),
         *sentinels,
         *distributions.find_gaps(facts, unused),
         *distributions.find_near_constant(facts, unused),

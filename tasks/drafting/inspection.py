@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from tasks.columns import column_type, inferred_type
-from tasks.columns.timestamp.formats import ambiguous
+from tasks.drafting.doubts import content_of, find_doubts
 from tasks.drafting.findings import Finding
 from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
@@ -19,7 +19,7 @@ from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
 from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
-from tasks.repair.units import UnitFormat, numbers_with_unit, unit_formats
+from tasks.repair.units import UnitFormat, numbers_with_unit
 from tasks.sources.base import NumberFormat, Place, Source
 
 # Most signs for a missing value show by then, and the pass over all rows need not be made again.
@@ -56,10 +56,10 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
     opened = _opened(pointed.source, place)
     # Before the block says the encoding, which then is no longer a guess.
     doubts = [Finding(kind="encoding", columns=(), message=doubt) for doubt in opened.doubts()]
-    block = _with_settings(pointed.source, _settings(opened, _content(pointed.source)))
-    block = _with_header_naming(block, target, _content(pointed.source), place)
+    block = _with_settings(pointed.source, _settings(opened, content_of(pointed.source)))
+    block = _with_header_naming(block, target, content_of(pointed.source), place)
     opened = _opened(block, place)
-    is_table = _content(block)["kind"] == "table"
+    is_table = content_of(block)["kind"] == "table"
     tokens, profiles = Tokens(), [profile(_first(opened.parts()), ProfilePlan(numbers=opened.numbers))]
     if not profiles[0].num_rows:
         raise UserError(f"{opened.location}: has no rows, at most a header; put the data there, or correct the path")
@@ -78,7 +78,11 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         location=rows.location,
         rows=rows,
         facts=facts(profiles[-1], types, rows.numbers),
-        findings=(*doubts, *describe_tokens(tokens, profiles, rows), *_about_cells(block, profiles[-1], types)),
+        findings=(
+            *doubts,
+            *describe_tokens(tokens, profiles, rows),
+            *find_doubts(block, pointed.source, profiles[-1], types),
+        ),
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
         side=_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
@@ -128,58 +132,8 @@ def _pins(
     return pins
 
 
-def _about_cells(
-    block: Mapping[str, Any], profiled: SourceProfile, types: Mapping[str, ColumnTypeName]
-) -> list[Finding]:
-    """What the cells alone do not settle: names that the file lacks, days that could be months, points in amounts."""
-    findings = []
-    if _content(block)["kind"] == "table" and all(
-        name == f"column_{place}" for place, name in enumerate(profiled.columns, 1)
-    ):
-        names = ", ".join(profiled.columns)
-        message = (
-            f"the first line names no columns, so they are called {names}; give better ones as ingest.source.names. "
-            "If it does name them, write header: true (`init --set header=true`)."
-        )
-        findings.append(Finding(kind="no_header", columns=(), message=message))
-    if num_above := _content(block).get("skip_lines"):
-        message = (
-            f"{num_above} line{'s' * (num_above > 1)} above the names of the columns, taken for a title, "
-            f"make{'s' * (num_above == 1)} no rows; if they should, write skip_lines: 0 (`init --set skip_lines=0`)."
-        )
-        findings.append(Finding(kind="title", columns=(), message=message))
-    for name, kind in types.items():
-        survey = profiled.surveys[name]
-        if column_type(kind).dtype.is_temporal() and survey.storage == "text" and ambiguous(survey.formats):
-            message = f"{name} is read as {survey.format}, but no value tells the day from the month."
-            findings.append(
-                Finding(kind="ambiguous_dates", columns=(name,), message=message, proposal='format: "%m/%d/%Y"')
-            )
-        findings += _ambiguous_amounts(name, profiled.sample[name])
-    return findings
-
-
-def _ambiguous_amounts(name: str, cells: pl.Series) -> list[Finding]:
-    formats = unit_formats(cells) if cells.dtype == pl.String else ()
-    if len(formats) < 2:
-        return []
-    unit = formats[0].before or formats[0].after
-    message = (
-        f"{name} holds numbers with {unit}, such as {cells.drop_nulls()[0]}, and no value tells thousands from a "
-        f'fraction: read as words. Write {name}: {{unit: {unit}, decimal: ",", thousands: "."}}, or decimal and '
-        "thousands the other way round."
-    )
-    return [Finding(kind="ambiguous_amounts", columns=(name,), message=message)]
-
-
-def _content(block: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What says how rows are read: of a fetched file, the block of its content."""
-    content: Mapping[str, Any] = block.get("content", block) if block["kind"] == "url" else block
-    return content
-
-
 def _with_settings(block: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    if _content(block) is block:
+    if content_of(block) is block:
         return {**block, **settings}
     return {**block, "content": {**block["content"], **settings}}
 
@@ -203,7 +157,7 @@ def _with_header_naming(
 ) -> dict[str, Any]:
     """With the first line as header, when it was taken for a row and the target stands in it."""
     # Names that are given hold the target whatever the first line says.
-    if target is None or {"header", "names"} & {*given} or _content(block).get("header") is not False:
+    if target is None or {"header", "names"} & {*given} or content_of(block).get("header") is not False:
         return block
     headed = _with_settings(block, {"header": True})
     try:
@@ -224,7 +178,7 @@ def _first(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _with_missing(block: Mapping[str, Any], tokens: Tokens) -> dict[str, Any]:
-    known = list(_content(block).get("missing", [""]))
+    known = list(content_of(block).get("missing", [""]))
     cells = [*known, *(cell for cell in tokens.everywhere if cell not in known)]
     return _with_settings(block, {"missing": cells} if tokens.everywhere else {})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,9 +95,9 @@ def find_too_few_rows(facts: Facts) -> list[Finding]:
     return [Finding(kind="too_few_rows", columns=(), message=message)]
 
 
-def find_duplicates(facts: Facts, identifiers: tuple[str, ...]) -> list[Finding]:
-    """Rows that stand there before, identifiers aside."""
-    num_again, num_compared = facts.profile.num_duplicates, facts.profile.num_compared
+def find_duplicates(facts: Facts, identifiers: tuple[str, ...], used: Collection[str]) -> list[Finding]:
+    """Rows that stand there before, identifiers aside; `used` are the features and the target."""
+    num_again, num_compared = facts.profile.num_repeated(used), facts.profile.num_compared
     if not num_again:
         return []
     aside = f", {listed(identifiers)} aside" if identifiers else ""
@@ -130,7 +130,7 @@ def find_losses(facts: Facts, target: str, key: Sequence[str], features: Sequenc
     """
     profile = facts.profile
     no_id = set(features) <= set(key) and not any(map(facts.is_media, features))
-    again = profile.num_duplicates / max(profile.num_compared, 1) if no_id else 0.0
+    again = profile.num_repeated(key) / max(profile.num_compared, 1) if no_id else 0.0
     without = (facts.state(target).num_missing + num_set_aside) / facts.num_rows
     are_events = again > 0 and _equal_by_chance(facts, features, target)
     return Losses(repeated=again, others=min(1.0, without + _share_empty(facts, features)), are_events=are_events)

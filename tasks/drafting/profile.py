@@ -45,7 +45,8 @@ class Tokens:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceProfile:
-    """What all rows of a source say. `num_duplicates` counts rows that stand there before, and only the first rows."""
+    """What all rows of a source say. `num_duplicates` counts rows that stand there before, and only the first rows;
+    `set_aside` are the columns by which they were not compared."""
 
     num_rows: int
     columns: Mapping[str, ColumnStatistics]
@@ -55,6 +56,12 @@ class SourceProfile:
     dtypes: Mapping[str, pl.DataType]
     num_duplicates: int
     num_compared: int
+    set_aside: tuple[str, ...] = ()
+
+    def num_repeated(self, columns: Collection[str]) -> int:
+        """Rows that stand there before, of those that were compared, by these columns among others."""
+        # What was set aside has another value in each row.
+        return 0 if set(self.set_aside) & set(columns) else self.num_duplicates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +106,7 @@ def profile(parts: Iterable[pl.DataFrame], plan: ProfilePlan) -> SourceProfile:
         dtypes=dtypes,
         num_duplicates=again.num_again,
         num_compared=again.num_rows,
+        set_aside=tuple(name for name in columns if name in plan.identifiers),
     )
 
 

@@ -107,7 +107,5 @@ def _affixes(value: str) -> tuple[str, str]:
 def _fits(present: pl.Series, written: UnitFormat) -> bool:
     """Whether every value is written so, with what stands around it."""
     around = present.str.contains(written.before, literal=True) & present.str.contains(written.after, literal=True)
-    # No thousands follow a zero alone: 0.125 is less than one.
-    around &= ~present.str.contains(rf"(?:^|\D)0{re.escape(written.thousands or '')}\d")
     # The affix is asked for here, as `numbers_with_unit` also takes plain numbers.
     return bool(around.all()) and numbers_with_unit(present, written).null_count() == 0

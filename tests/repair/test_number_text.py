@@ -16,6 +16,15 @@ def test_any_blank_sets_thousands_apart(blank: str) -> None:
     assert parsed(pl.Series([f"1{blank}23,5"]), ",", " ") is None
 
 
+def test_groups_are_of_three_digits_or_as_in_india_and_begin_with_no_zero() -> None:
+    assert as_numbers(pl.Series(["1,234", "12,34,567", "1,00,00,000.5"]), ".", ",").to_list() == [
+        1234,
+        1234567,
+        1e7 + 0.5,
+    ]
+    assert as_numbers(pl.Series(["0,512", "1,20", "12,34", "1,2345", "1234,567"]), ".", ",").to_list() == [None] * 5
+
+
 def test_a_curved_apostrophe_is_one() -> None:
     assert as_numbers(pl.Series(["1\u2019234.5", "1'234.5"]), ".", "'").to_list() == [1234.5, 1234.5]
 

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from tasks.params.sources import TableSource
-from tasks.repair.number_text import plainly
 from tasks.sources.base import NumberFormat
 from tasks.sources.formats.dialect import (
     NUM_SAMPLE_LINES,
@@ -26,6 +25,7 @@ from tasks.sources.formats.dialect import (
     sample_lines,
 )
 from tasks.sources.formats.encoding import Text, without_end
+from tasks.sources.formats.number_format import find_number_format
 from tasks.sources.formats.titles import NumberedRow, lines_above_header
 
 _MARK = re.compile(r"[^\w\s\"'+.\-(\[{<]{1,2}")
@@ -33,16 +33,6 @@ _MARK = re.compile(r"[^\w\s\"'+.\-(\[{<]{1,2}")
 
 _MOST_ABOVE = 10
 _QUOTINGS: dict[str, Literal[0, 3]] = {"auto": csv.QUOTE_MINIMAL, "double": csv.QUOTE_MINIMAL, "none": csv.QUOTE_NONE}
-
-_NUMBERS = (
-    NumberFormat(decimal=",", thousands=None),
-    NumberFormat(decimal=",", thousands="."),
-    NumberFormat(decimal=",", thousands=" "),
-    NumberFormat(decimal=".", thousands=","),
-    NumberFormat(decimal=".", thousands=" "),
-    NumberFormat(decimal=".", thousands="'"),
-)
-"""Besides the plain one; the simplest first."""
 
 _ENCODINGS = {"utf-8-sig": "utf-8"}
 
@@ -56,7 +46,7 @@ def find_settings(text: Text, config: TableSource) -> dict[str, Any]:
     text = text.skipping(num_above) if num_above else text
     dialect = find_dialect(text, config)
     header = has_header(text, dialect, config)
-    numbers = _number_format(text, dialect, header=header)
+    numbers = _number_format(text, dialect, config, header=header)
     return {
         "separator": dialect.separator,
         **({"quoting": "double" if dialect.quoted else "none"} if text.has_quotes else {}),
@@ -121,23 +111,15 @@ def _num_beginning(text: Text, mark: str) -> int:
     return count
 
 
-def _number_format(text: Text, dialect: Dialect, *, header: bool) -> NumberFormat:
-    """The format in which the most columns hold numbers that they do not hold in the plain one."""
-    rows = list(itertools.islice(read_rows(text, dialect), int(header), 1_000))
+def _number_format(text: Text, dialect: Dialect, config: TableSource, *, header: bool) -> NumberFormat:
+    given: dict[str, Any] = {
+        key: getattr(config, key) for key in ("decimal", "thousands") if key in config.model_fields_set
+    }
+    return find_number_format(_columns(text, dialect, header=header), dialect.separator, given)
+
+
+def _columns(text: Text, dialect: Dialect, *, header: bool) -> list[list[str]]:
+    """The cells of each column in the first rows, without blanks around them; empty ones are none."""
+    rows = list(itertools.islice(read_rows(text, dialect), int(header), NUM_SAMPLE_LINES))
     columns = [[cell.strip() for cell in cells if cell.strip()] for cells in itertools.zip_longest(*rows, fillvalue="")]
-    # What reads as numbers already must not change: 1.234 is one number to some, another to others.
-    columns = [cells for cells in columns if cells and not _are_numbers(cells, NumberFormat())]
-    counts = {numbers: sum(_are_numbers(cells, numbers) for cells in columns) for numbers in _NUMBERS}
-    # `max` keeps the first of equals, which is the simplest.
-    best = max(_NUMBERS, key=lambda numbers: counts[numbers])
-    return best if counts[best] else NumberFormat()
-
-
-def _are_numbers(cells: Sequence[str], numbers: NumberFormat) -> bool:
-    """Whether all cells are numbers of that format, bar a few words that may stand for missing ones."""
-    import polars as pl
-
-    values = pl.Series(cells, dtype=pl.String)
-    plain = plainly(values, numbers.decimal, numbers.thousands)
-    strange = set(values.filter(plain.is_null()).to_list())
-    return len(strange) <= 1 and not any(re.search(r"\d", cell) for cell in strange) and len(strange) < len(set(cells))
+    return [cells for cells in columns if cells]

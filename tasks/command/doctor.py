@@ -141,7 +141,9 @@ def _dvc(project: Project) -> Iterator[Check]:
     try:
         cache, remote = describe_cache(project.root)
     except UserError as error:
-        yield Check("dvc", "cannot be used", f"{error}; `dvc init` makes a repository of this folder")
+        has_none = not (project.root / ".dvc").exists()
+        cure = "`dvc init` makes a repository of this folder" if has_none else str(error)
+        yield Check("dvc", f"cannot be used{f': {error}' if has_none else ''}", cure)
         return
     yield Check("dvc cache", cache)
     yield Check("dvc remote", remote or "none: data stay on this machine (`dvc remote add -d NAME URL` shares them)")

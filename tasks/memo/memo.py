@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +17,7 @@ from tasks.errors import UserError
 from tasks.files import storage_errors, write_text
 from tasks.memo.inputs import Inputs
 from tasks.memo.lockfile import with_entry
+from tasks.memo.locks import put_right, waited_for
 from tasks.memo.reasons import differences, status_in_words
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES
@@ -46,6 +47,7 @@ class Memo:
             # DVC tells what it does at INFO, and sets that level when imported; here the front end tells.
             logging.getLogger("dvc").setLevel(logging.WARNING)
             self._repo = Repo(str(root))
+            put_right(self._repo)
             # Loaded once for all nine stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
             self._stages = ProjectFile(self._repo, str(root / "dvc.yaml")).stages
         self._loaded: dict[str, Stage] = {}
@@ -146,7 +148,11 @@ class Memo:
         from dvc.repo import lock_repo
 
         config = self._repo.config
-        with _dvc_errors(), storage_errors(self._root), lock_repo(self._repo), self._repo.scm_context(quiet=True):
+        with ExitStack() as held:
+            held.enter_context(_dvc_errors())
+            held.enter_context(storage_errors(self._root))
+            held.enter_context(waited_for(lambda: lock_repo(self._repo)))
+            held.enter_context(self._repo.scm_context(quiet=True))
             # DVC drops its settings whenever it locks or unlocks, and parses them again: 15 ms, three times a stage.
             self._repo.__dict__["config"] = config
             yield
@@ -160,14 +166,14 @@ class Memo:
         reads, writes = [dep.fs_path for dep in stage.deps], [out.fs_path for out in stage.outs]
         # The user's setting, for file systems without flock, such as NFS.
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
-        lock = rwlock(self._repo.tmp_dir, self._repo.fs, f"modelwright {stage.addressing}", reads, writes, hardlink)
-        with _dvc_errors():
-            # By hand, so that errors of the lock are DVC's, and those of the stage pass as they are.
-            lock.__enter__()
-        try:
+        name = f"modelwright {stage.addressing}"
+        with ExitStack() as held:
+            with _dvc_errors():
+                # Only errors of the lock are DVC's: those of the stage pass as they are.
+                held.enter_context(
+                    waited_for(lambda: rwlock(self._repo.tmp_dir, self._repo.fs, name, reads, writes, hardlink))
+                )
             yield
-        finally:
-            lock.__exit__(None, None, None)
 
     def _restored(self, stage: Stage) -> bool:
         from dvc.stage.cache import RunCacheNotFoundError
@@ -251,11 +257,14 @@ class Memo:
 
 
 def describe_cache(root: Path) -> tuple[str, str | None]:
-    """Where DVC's cache lies, and the URL of the default remote, if there is one."""
+    """Where DVC's cache lies, and the URL of the default remote, if there is one. Raises UserError as a run would."""
     with _dvc_errors():
+        from dvc.dvcfile import ProjectFile
         from dvc.repo import Repo
 
         repo = Repo(str(root))
+        # Damaged files of the project are found here, and not only when something runs.
+        _ = ProjectFile(repo, str(root / "dvc.yaml")).stages
         remote = repo.config["core"].get("remote")
         url = str(repo.config["remote"][remote]["url"]) if remote else None
         return str(repo.cache.local.path), url
@@ -266,10 +275,17 @@ def _dvc_errors() -> Iterator[None]:
     """DVC's own errors are about the project's files or another process at work: the user's to mend."""
     from dvc.exceptions import DvcException
     from dvc.lock import LockError
+    from dvc.utils.serialize import YAMLFileCorruptedError
 
     try:
         yield
     except LockError as error:
         raise UserError(f"another process is at work in this project ({error}); wait for it, then run again") from error
+    except YAMLFileCorruptedError as error:
+        # Merged by hand, cut by a full disk: it is a file of git.
+        raise UserError(
+            f"{error}; take the lines of a merge (<<<<<<<) out, or bring the last one back with `git checkout` of that "
+            "file: what is out of date then runs again"
+        ) from error
     except DvcException as error:
         raise UserError(f"DVC: {error}; `dvc status` shows more") from error

@@ -10,6 +10,7 @@ import json
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from tasks import files
 from tasks.paths import Paths
@@ -32,18 +33,29 @@ def take(folder: Path, roots: Iterable[str | Path]) -> Entries:
 def remember(paths: Paths, roots: Iterable[str | Path], entries: Entries, cache: Path) -> None:
     """Keeps the files' state for `holds`, with the cache that has their content."""
     content = {"roots": [str(root) for root in roots], "entries": entries, "cache": str(cache)}
+    if paths.snapshot.is_dir():
+        files.remove(paths.snapshot)
     files.write_text(paths.snapshot, json.dumps(content))
 
 
 def holds(paths: Paths) -> bool:
     """Whether every file stands as it stood when DVC last found nothing to do in this pipeline."""
-    try:
-        content = json.loads(paths.snapshot.read_text(encoding="utf-8"))
-    # A damaged snapshot is none: DVC is asked, which costs a second.
-    except (FileNotFoundError, ValueError):
+    content = _content(paths.snapshot)
+    if content is None:
         return False
     # Without the cache, nothing that lies there could be restored: DVC must say so.
     return Path(content["cache"]).is_dir() and take(paths.project.root, content["roots"]) == content["entries"]
+
+
+def _content(path: Path) -> dict[str, Any] | None:
+    """What `remember` kept; a damaged file is none, and so is a folder in its place: DVC is asked, for a second."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError, ValueError):
+        return None
+    kinds = {"roots": list, "entries": dict, "cache": str}
+    is_whole = isinstance(content, dict) and all(isinstance(content.get(name), kind) for name, kind in kinds.items())
+    return content if is_whole else None
 
 
 def _add(entries: dict[str, list[int]], path: Path) -> None:

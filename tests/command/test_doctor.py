@@ -19,7 +19,14 @@ ROOT = Path(__file__).parents[2]
 def project(tmp_path: Path) -> Project:
     """As the repository is, before anything ran."""
     subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
-    for name in ("params.yaml", "constraints.txt", ".dvc/config", ".dvc/.gitignore", "expectations/digits.json"):
+    for name in (
+        "params.yaml",
+        "dvc.yaml",
+        "constraints.txt",
+        ".dvc/config",
+        ".dvc/.gitignore",
+        "expectations/digits.json",
+    ):
         files.write_bytes(tmp_path / name, (ROOT / name).read_bytes())
     return Project(root=tmp_path)
 

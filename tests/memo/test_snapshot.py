@@ -40,6 +40,20 @@ def append(path: str) -> Callable[[Path], None]:
     return change
 
 
+def spoil(content: str | None) -> Callable[[Path], None]:
+    """Puts this in the place of the snapshot; None: a folder."""
+
+    def change(root: Path) -> None:
+        path = root / ".dvc" / "tmp" / "modelwright" / "notes.json"
+        path.unlink()
+        if content is None:
+            path.mkdir()
+        else:
+            path.write_text(content)
+
+    return change
+
+
 CHANGES: dict[str, Callable[[Path], None]] = {
     "a parameter": append("params.yaml"),
     "a stage's code": append("tasks/clean.py"),
@@ -52,7 +66,8 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "a new file in an output": lambda root: (root / "models" / "notes" / "extra").write_text("") and None,
     "a missing output": lambda root: shutil.rmtree(root / "data" / "notes" / "clean"),
     "the cache": lambda root: shutil.rmtree(root / ".dvc" / "cache"),
-    "the snapshot itself": lambda root: (root / ".dvc" / "tmp" / "modelwright" / "notes.json").write_text("{"),
+    **{f"the snapshot: {content}": spoil(content) for content in ("", "{", "[1]", "{}", '{"roots": 3}')},
+    "a folder in the snapshot's place": spoil(None),
 }
 
 

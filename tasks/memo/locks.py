@@ -1,0 +1,104 @@
+"""DVC's locks: others who hold one are waited for, and what a killed process left of one is put right."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks import files
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+_PATIENCE = 600.0
+"""Seconds. What is done under a lock is hashing and linking of one stage's files: minutes at most, and of gigabytes."""
+
+_CLOCKS_DIFFER = 1.0
+"""Seconds by which a file system's clock and that of the processes may be apart."""
+
+_logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def waited_for(lock: Callable[[], AbstractContextManager[Any]]) -> Iterator[None]:
+    """Within the lock that `lock` makes; while others hold it, it is asked for again.
+
+    Raises DVC's LockError when they still do after ten minutes, or at once when they are at work on the same stage.
+    """
+    from dvc.lock import LockError
+
+    until, is_told = time.monotonic() + _PATIENCE, False
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(lock())
+                break
+            except LockError as error:
+                # Who writes the same files may be at it for hours.
+                if "is busy" in str(error) or time.monotonic() > until:
+                    raise
+                if not is_told:
+                    _logger.warning("another process is at work in this project; waiting for it")
+                is_told = True
+        yield
+
+
+def put_right(repo: Repo) -> None:
+    """Puts a damaged list of who reads and writes aside, and takes out those that are dead; a line for each is logged.
+
+    DVC itself stops at a damaged list for good, and takes a new process with a dead one's number for the dead one.
+    """
+    from dvc.lock import make_lock
+    from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
+
+    path = Path(repo.tmp_dir, RWLOCK_FILE)
+    if not path.exists():
+        return
+    hardlink = repo.config["core"].get("hardlink_lock", False)
+    # DVC writes the list in place: without its own lock, half of it may be seen.
+    with waited_for(lambda: make_lock(str(path.with_name(RWLOCK_LOCK)), tmp_dir=repo.tmp_dir, hardlink_lock=hardlink)):
+        entries = _entries(path)
+        if entries is None:
+            aside = path.with_name(f"{RWLOCK_FILE}.damaged")
+            files.remove(aside)
+            path.rename(aside)
+            _logger.warning(
+                "%s was damaged, as when a process is killed while it writes; it is %s now", path, aside.name
+            )
+        elif (living := _living(entries, path.stat().st_mtime)) != entries:
+            files.write_text(path, json.dumps(living))
+            _logger.warning("%s named processes that are dead; they are taken out", path)
+
+
+def _entries(path: Path) -> Mapping[str, Any] | None:
+    """Who reads and who writes what, as DVC writes it; None when it is damaged."""
+    from dvc.rwlock import SCHEMA, Invalid
+
+    try:
+        entries: Mapping[str, Any] = SCHEMA(json.loads(path.read_text(encoding="utf-8")))
+    # A folder in its place, bytes that are no text, text that is no JSON, JSON that says something else.
+    except (IsADirectoryError, ValueError, Invalid):
+        return None
+    return entries
+
+
+def _living(entries: Mapping[str, Any], written: float) -> dict[str, Any]:
+    import psutil
+
+    def lives(info: Mapping[str, Any]) -> bool:
+        try:
+            # Born after the list was written: another process, with a dead one's number.
+            return bool(psutil.Process(info["pid"]).create_time() <= written + _CLOCKS_DIFFER)
+        except psutil.NoSuchProcess:
+            return False
+
+    reads = {path: [info for info in infos if lives(info)] for path, infos in entries["read"].items()}
+    return {
+        "write": {path: info for path, info in entries["write"].items() if lives(info)},
+        "read": {path: infos for path, infos in reads.items() if infos},
+    }

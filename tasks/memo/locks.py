@@ -32,7 +32,7 @@ def waited_for(lock: Callable[[], AbstractContextManager[Any]]) -> Iterator[None
     """
     from dvc.lock import LockError
 
-    until, is_told = time.monotonic() + _PATIENCE, False
+    until, has_warned = time.monotonic() + _PATIENCE, False
     with ExitStack() as held:
         while True:
             try:
@@ -42,9 +42,9 @@ def waited_for(lock: Callable[[], AbstractContextManager[Any]]) -> Iterator[None
                 # Who writes the same files may be at it for hours.
                 if "is busy" in str(error) or time.monotonic() > until:
                     raise
-                if not is_told:
+                if not has_warned:
                     _logger.warning("another process is at work in this project; waiting for it")
-                is_told = True
+                has_warned = True
         yield
 
 

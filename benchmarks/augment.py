@@ -5,7 +5,6 @@ Images of 28 x 28 in batches of 256, float32 on the CPU with all cores; each fig
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import sys
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 
 from tasks.columns.image.augment import affine_maps, augment_images, resample
+from tasks.parallel import num_cores
 from tasks.params.augment import AugmentImage
 
 BATCH, SIDE = 256, 28
@@ -41,7 +41,7 @@ SETTINGS = {
 
 def main() -> None:
     """Measures each kind of change, then what the resampling alone costs, and prints a table."""
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}\n")
+    print(f"{platform.processor() or platform.machine()}, {num_cores()} cores, torch {torch.__version__}\n")
     print(f"| change of {SIDE} x {SIDE} images | images a second (median of {RUNS}) | budget |")
     print("| --- | --- | --- |")
     images = torch.randint(0, 256, (BATCH, 1, SIDE, SIDE)).float()

@@ -8,7 +8,6 @@ the files at both ends; see by_hand.py. Results with their machine stand in docs
 from __future__ import annotations
 
 import json
-import os
 import platform
 import resource
 import subprocess
@@ -18,6 +17,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from tasks.parallel import num_cores
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -35,7 +36,7 @@ def main() -> None:
         print(json.dumps(measured(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))))
         return
     sizes = [int(size.replace("_", "")) for size in sys.argv[1:]] or SIZES
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.processor() or platform.machine()}, {num_cores()} cores, Python {platform.python_version()}\n")
     print("| rows x 20 columns | who | seconds (each stage) | rows a second | times (a) | peak memory |")
     print("| --- | --- | --- | --- | --- | --- |")
     for num_rows in sizes:

@@ -7,7 +7,6 @@ machine stand in docs/benchmarks.md.
 from __future__ import annotations
 
 import io
-import os
 import platform
 import statistics
 import sys
@@ -24,6 +23,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tasks.columns.image.column import ImageColumn, ImageEncoding
+from tasks.parallel import num_cores
 from tasks.params.clean import CleanImage
 from tasks.params.normalize import NormalizeImage
 
@@ -47,7 +47,7 @@ class Pictures:
 
 def main() -> None:
     """Makes the images, measures, prints a table."""
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.processor() or platform.machine()}, {num_cores()} cores, Python {platform.python_version()}\n")
     print("| what | images/s | plain loop, images/s | ratio (median of pairs) |")
     print("| --- | --- | --- | --- |")
     for pictures in (_scans(20_000), _photographs(500)):

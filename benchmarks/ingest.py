@@ -7,7 +7,6 @@ the file as Parquet, which is what ingest leaves.
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import statistics
@@ -21,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from tasks.parallel import num_cores
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 BYTES = 1_000_000_000
@@ -33,7 +34,7 @@ def main() -> None:
     if len(sys.argv) == 4:
         print(*_measured(MEASURES[sys.argv[1]], Path(sys.argv[2]), Path(sys.argv[3])))
         return
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.processor() or platform.machine()}, {num_cores()} cores, Python {platform.python_version()}\n")
     print("| what | file | seconds | against polars' scan | against polars to Parquet | peak memory |")
     print("| --- | --- | --- | --- | --- | --- |")
     for quoted in (False, True):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import os
 import platform
 import statistics
 import subprocess
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tasks.environment import collect_old_objects_rarely
 from tasks.memo.chain import run_plain
+from tasks.parallel import num_cores
 from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project
 from tests.projects import TINY, environment, make_project
@@ -35,7 +35,7 @@ def main() -> None:
     """Makes a project, measures, prints a table."""
     # As every command does: else what runs in this process is measured with Python's own setting.
     collect_old_objects_rarely()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.processor() or platform.machine()}, {num_cores()} cores, Python {platform.python_version()}\n")
     print("| what | seconds (median) | against | seconds (median) | ratio (median of pairs) | budget |")
     print("| --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:

@@ -6,7 +6,6 @@ values missing; once as `ingest` types them, and once with the repairs that `cle
 
 from __future__ import annotations
 
-import os
 import platform
 import statistics
 import sys
@@ -20,6 +19,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from tasks.parallel import num_cores
 from tasks.params.config import ColumnTypeName
 from tasks.params.normalize import Normalize
 from tasks.recipe.learning import learn
@@ -45,7 +45,7 @@ REPAIRS: dict[ColumnTypeName, Repair] = {
 
 def main() -> None:
     """Learns two recipes, measures, prints a table."""
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.processor() or platform.machine()}, {num_cores()} cores, Python {platform.python_version()}\n")
     table = _table(np.random.default_rng(0))
     plain = learn([table], _dataset(), Normalize()).recipe
     print("| encode | rows | microseconds (median) | 99th of 100 | budget |")

@@ -7,7 +7,6 @@ docs/benchmarks.md.
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import statistics
@@ -27,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tasks.model_input.block_columns import to_series
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Field, Spec
+from tasks.parallel import num_cores
 from tasks.tables import storage
 from tasks.trainers.torch.batches import Batches, Data, StreamingBatches, TargetScale, make_batches
 
@@ -42,8 +42,8 @@ SPEC = Spec(fields=(SCAN,), task="multiclass", classes=tuple("0123456789"))
 def main() -> None:
     """Makes the rows, measures, prints a table."""
     # Threads that learn wait for each other on a core that reads, and what is measured would be their waiting.
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
-    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {DEVICE.type}"
+    torch.set_num_threads(max(1, num_cores() - 1))
+    machine = f"{platform.processor() or platform.machine()}, {num_cores()} cores, {DEVICE.type}"
     print(f"{machine}, torch {torch.__version__}\n")
     with tempfile.TemporaryDirectory() as folder:
         examples = _rows(Path(folder, "rows"))

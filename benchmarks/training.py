@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.networks import build
+from tasks.parallel import num_cores
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch.checkpoints import write_checkpoint
@@ -63,7 +64,7 @@ def main(arguments: list[str]) -> None:
         "checkpoints": _checkpoints,
         "workers": _workers,
     }
-    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {DEVICE.type}"
+    machine = f"{platform.processor() or platform.machine()}, {num_cores()} cores, {DEVICE.type}"
     print(f"{machine}, torch {torch.__version__}, load {os.getloadavg()[0]:.1f}")
     torch.set_num_threads(1)
     for name in arguments or sections:

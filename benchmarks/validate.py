@@ -5,7 +5,6 @@ Peak memory is the highest resident set of a process of its own per size, Great 
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import subprocess
@@ -14,6 +13,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tasks.parallel import num_cores
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -27,7 +28,7 @@ def main() -> None:
     if len(sys.argv) == 3:
         print(*_measured(Path(sys.argv[1]), int(sys.argv[2])))
         return
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
+    print(f"{platform.processor() or platform.machine()}, {num_cores()} cores, Python {platform.python_version()}\n")
     print("| rows x 10 columns | suite | seconds in validate | peak memory |")
     print("| --- | --- | --- | --- |")
     for suite in ("drafted", "hard"):

@@ -35,12 +35,12 @@ class History:
         pass
 
     def as_csv(self) -> str:
-        """A line an epoch; numbers with six significant digits, which is all that a curve shows."""
+        """A line an epoch; numbers to the last digit, as in every file."""
         text = io.StringIO()
         names = list(self.rows[0]) if self.rows else ["epoch"]
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: f"{value:.6g}" for name, value in row.items()} for row in self.rows)
+        writer.writerows({name: f"{value}" for name, value in row.items()} for row in self.rows)
         return text.getvalue()
 
 

@@ -1,12 +1,14 @@
-"""How long a training may take is said where no bar shows it."""
+"""A history loses no digit, and how long a training may take is said where no bar shows it."""
 
 from __future__ import annotations
 
+import csv
 import logging
 
+import numpy as np
 import pytest
 
-from tasks.training.listeners import ProgressBar, TimeLeft, watching
+from tasks.training.listeners import History, ProgressBar, TimeLeft, watching
 
 
 def lines(caplog: pytest.LogCaptureFixture, num_epochs: int, seconds_of_epoch: float) -> list[str]:
@@ -37,3 +39,12 @@ def test_a_terminal_has_a_bar_and_a_log_has_a_line(monkeypatch: pytest.MonkeyPat
     assert [type(listener) for listener in watching("train churn")] == [TimeLeft]
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     assert [type(listener) for listener in watching("train churn")] == [ProgressBar]
+
+
+def test_a_history_is_kept_to_the_last_digit() -> None:
+    history, losses = History(), [0.1 + 0.2, 1e9 + 1 / 3, 1.2345678901234567e-12]
+    for epoch, loss in enumerate(losses, start=1_000_000):
+        history.epoch_ended(epoch, {"train_loss": np.float64(loss), "validation_loss": loss})
+    rows = [*csv.DictReader(history.as_csv().splitlines())]
+    assert [float(row["train_loss"]) for row in rows] == losses == [float(row["validation_loss"]) for row in rows]
+    assert rows[0]["epoch"] == "1000000"

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tasks.errors import printable
+
 RENAMED: dict[str, str] = {
     "normalize.audio.floor_db": "top_db",
     "normalize.audio.mels": "n_mels",
@@ -69,7 +71,8 @@ def with_new_names(block: Any) -> Any:
 @cache
 def warn_once(file: Path, pipeline: str, setting: str, advice: str) -> None:
     """One line a process for each setting: a run reads its parameters more than once."""
-    _logger.warning("%s: pipelines.%s.%s: %s; the old form is read for this version", file, pipeline, setting, advice)
+    where = printable(f"{file}: pipelines.{pipeline}.{setting}")
+    _logger.warning("%s: %s; the old form is read for this version", where, advice)
 
 
 def _outdated(block: Any) -> Iterator[tuple[str, tuple[str, ...], str]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import files
 from tasks.environment import git_state, is_alive
-from tasks.errors import UserError
+from tasks.errors import UserError, printable
 from tasks.params.config import Config
 from tasks.params.train import Train
 from tasks.paths import Paths
@@ -289,4 +289,5 @@ def _now() -> int:
 
 def _warn(uri: str, error: Exception) -> None:
     message = "%s: the tracking store cannot be used (%s); nothing is lost: the next run delivers what is missing"
-    _logger.warning(message, uri, store.reason(error))
+    # A server's answer is anybody's text, and a log is read in a terminal.
+    _logger.warning(message, printable(uri), printable(store.reason(error)))

@@ -37,6 +37,12 @@ def test_an_old_name_is_read_and_a_line_says_the_new_one(tmp_path: Path, caplog:
     ]
 
 
+def test_a_name_in_a_log_is_text(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        warn_once(Path("params.yaml"), "digits", "clean.columns.\x1b[31mred.old", "it is called new now")
+    assert caplog.records[-1].getMessage().startswith(r"params.yaml: pipelines.digits.clean.columns.\x1b[31mred.old:")
+
+
 @pytest.mark.parametrize("path", REPLACED)
 def test_a_setting_that_is_gone_is_refused_with_what_to_write_today(path: str, tmp_path: Path) -> None:
     params, (section, name) = tmp_path / "params.yaml", path.split(".")

@@ -12,7 +12,7 @@ import pytest
 
 from tasks import files
 from tasks.errors import UserError
-from tasks.memo.chain import StageRunner, run_plain
+from tasks.memo.chain import StageResult, StageRunner, run_plain
 from tasks.memo.one_set import recorded_parameters
 from tasks.params.file import load_pipeline, pipelines_in
 from tasks.paths import STAGES, Paths, Project
@@ -67,7 +67,20 @@ def out_of_date(project: Project, pipeline: str) -> dict[str, tuple[str, ...]]:
     return {stage: why for stage, why in StageRunner(project, pipeline).out_of_date().items() if why}
 
 
-def test_every_input_edited_during_every_stage(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def by_prefect(project: Project, pipeline: str) -> list[StageResult]:
+    """The flow, on a Prefect server of its own, in the working directory's project."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    from flows.training import training
+
+    with prefect_test_harness(server_startup_timeout=120):
+        return training(pipeline)
+
+
+@pytest.mark.parametrize("front_end", [run_plain, by_prefect])
+def test_every_input_edited_during_every_stage(
+    front_end: Callable[[Project, str], list[StageResult]], project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     paths = project.pipeline("notes")
     edited = [project.params, project.root / "notes.csv", paths.suite, *(project.root / "tasks").rglob("*.py")]
     originals = {file: file.read_bytes() for file in edited}
@@ -75,7 +88,7 @@ def test_every_input_edited_during_every_stage(project: Project, monkeypatch: py
     with monkeypatch.context() as patch:
         for stage in STAGES:
             meanwhile(patch, stage, lambda: edit(project.root))
-        assert {result.outcome for result in run_plain(project, "notes")} == {"ran"}
+        assert {result.outcome for result in front_end(project, "notes")} == {"ran"}
     passport, record = files.read_json(paths.passport), files.read_json(paths.run)
     # Every file that the run left names the parameters that it began with.
     assert passport["parameters"] == given.model_dump(mode="json", by_alias=True)

@@ -71,7 +71,7 @@ class DecodedImage:
     @property
     def is_blank(self) -> bool:
         """Whether all of it is of one colour, as `pixels` would have it: in 8 bits, and without transparency."""
-        lowest_and_highest = np.reshape(_in_colours(self.image, self.channels).getextrema(), (-1, 2))
+        lowest_and_highest = np.reshape(in_colours(self.image, self.channels).getextrema(), (-1, 2))
         return bool((lowest_and_highest[:, 0] == lowest_and_highest[:, 1]).all())
 
 
@@ -114,7 +114,7 @@ def read(content: bytes | None, frame: Frame) -> NDArray[np.uint8] | None:
 
 def pixels(picture: DecodedImage, frame: Frame) -> NDArray[np.uint8]:
     """[C, H, W] bytes."""
-    image = _resized(_in_colours(picture.image, frame.channels), picture, frame)
+    image = _resized(in_colours(picture.image, frame.channels), picture, frame)
     # np.asarray(image) is the same, and a third slower.
     drawn = np.frombuffer(image.tobytes(), dtype=np.uint8)
     return drawn.reshape(frame.height, frame.width, frame.channels).transpose(2, 0, 1)
@@ -124,7 +124,7 @@ def thumbnail(picture: DecodedImage, side: int) -> NDArray[np.uint8]:
     """[H, W] bytes of a grey picture, [H, W, 3] of a coloured one: each side as it is, or `side` where it is longer."""
     from PIL.Image import Resampling
 
-    image = _in_colours(picture.image, picture.channels)
+    image = in_colours(picture.image, picture.channels)
     return np.asarray(image.resize((min(image.width, side), min(image.height, side)), Resampling.BOX))
 
 
@@ -165,7 +165,8 @@ def _upright(image: Image) -> tuple[int, Image]:
     return (orientation, ImageOps.exif_transpose(image)) if orientation in range(2, 9) else (1, image)
 
 
-def _in_colours(image: Image, channels: int) -> Image:
+def in_colours(image: Image, channels: int) -> Image:
+    """With 1 channel or 3 of 8 bits, without transparency."""
     mode = "L" if channels == 1 else "RGB"
     if image.mode == mode:
         return image

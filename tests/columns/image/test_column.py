@@ -218,3 +218,22 @@ def test_standard_is_that_of_images_as_they_were_fitted(fit: str) -> None:
 def test_what_cannot_be_decoded_is_not_made_up() -> None:
     with pytest.raises(UserError, match="holds bytes that are no image; `clean` takes such rows out"):
         encoded([b"text"], learnt([image(GREY)]))
+
+
+def shown(content: bytes) -> np.ndarray[Any, Any]:
+    return np.asarray(Image.open(io.BytesIO(IMAGE.depict(content).png)))
+
+
+def test_a_person_is_shown_what_the_model_gets() -> None:
+    """Scans of 16 bits were white on the report, and photographs lay on their side."""
+    deep, photograph = io.BytesIO(), io.BytesIO()
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(deep, "PNG")
+    assert np.array_equal(shown(deep.getvalue()), np.repeat(GREY[:, :, None], 3, axis=2))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(COLOUR).save(photograph, "PNG", exif=exif)
+    assert np.array_equal(shown(photograph.getvalue()), np.rot90(COLOUR, -1))
+    assert IMAGE.depict(photograph.getvalue()).text == "4 by 5 pixels"
+    for content in (deep.getvalue(), photograph.getvalue()):
+        encoding = learnt([content], channels=3)
+        assert np.array_equal(encoded([content], encoding)[0].transpose(1, 2, 0), shown(content))

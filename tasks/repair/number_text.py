@@ -17,10 +17,6 @@ _GROUPS = {" ": "[ \u00a0\u2007\u2009\u202f]", "'": "['\u2019]"}
 apostrophe."""
 
 
-_INDIAN = r"|[1-9]\d?(?:,\d\d)+,\d{3}"
-"""As in India: 12,34,567 is twelve lakh, thirty-four thousand, five hundred and sixty-seven."""
-
-
 def parsed(values: pl.Series, decimal: str = ".", thousands: str | None = None) -> pl.Series | None:
     """Text as Float64, when every value that is there is a number; None when one is not.
 
@@ -47,8 +43,8 @@ def as_numbers(values: pl.Series, decimal: str = ".", thousands: str | None = No
 def plainly(values: pl.Series, decimal: str, thousands: str | None) -> pl.Series:
     """Numbers of that format with a decimal point and nothing else; what is not written so becomes missing."""
     group = _GROUPS.get(thousands, re.escape(thousands)) if thousands else ""
-    # Groups of three digits exactly: 1,20 must not be read as 120, nor 0,120.
-    groups = rf"[1-9]\d{{0,2}}(?:{group}\d{{3}})+{_INDIAN if thousands == ',' else ''}"
+    # Groups of three digits exactly, or as India writes them, 12,34,567: 1,20 must not be read as 120.
+    groups = rf"[1-9]\d{{0,2}}(?:{group}\d{{3}})+|[1-9]\d?(?:{group}\d{{2}})+{group}\d{{3}}"
     whole = rf"(?:\d+|{groups})" if thousands else r"\d+"
     point = re.escape(decimal)
     written = with_plain_signs(values.str.strip_chars())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tasks.errors import UserError
+from tasks.sources.formats.dialect import is_padded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,8 @@ def take_over(names: Sequence[str]) -> None:
 def cells(file: IO[str], names: Sequence[str]) -> pd.DataFrame:
     """The cells as they stand, by the names in the first line. Raises UserError that names the line that is wrong.
 
-    The separator is the one by which the first line names the model's columns: commas, or as the source has it.
+    The separator is the one by which the first line names the model's columns: commas, or as the source has it. A blank
+    behind each separator belongs to no cell, as for a source.
     """
     import pandas as pd
 
@@ -87,9 +89,11 @@ def cells(file: IO[str], names: Sequence[str]) -> pd.DataFrame:
     csv.field_size_limit(2**31 - 1)
     # A mark of byte order, and what Excel writes above the names for itself.
     text = _ABOVE_NAMES.sub("", file.read())
-    separator = max(_SEPARATORS, key=lambda mark: len(set(_header(_reader(text, mark))) & set(names)))
-    reader = _reader(text, separator)
-    header = _header(reader)
+    separator = max(_SEPARATORS, key=lambda mark: len(set(_header(_reader(text, mark), names)) & set(names)))
+    # Whoever writes names above lines of a source may write them without blanks.
+    _, *lines = text.splitlines() or [""]
+    reader = _reader(text, separator, is_padded(lines, separator))
+    header = _header(reader, names)
     rows = []
     try:
         for row in filter(None, reader):
@@ -108,13 +112,15 @@ def _check_width(row: list[str], header: list[str], line: int) -> None:
         )
 
 
-def _reader(text: str, separator: str) -> Any:
+def _reader(text: str, separator: str, padded: bool = False) -> Any:
     # strict: a broken quote would swallow the lines below it without a word.
-    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    lines = io.StringIO(text, newline="")
+    return csv.reader(lines, delimiter=separator, skipinitialspace=padded, strict=True)
 
 
-def _header(reader: Any) -> list[str]:
+def _header(reader: Any, names: Sequence[str]) -> list[str]:
+    """The names in the first line, without blanks around them but for those that a typed file's columns have."""
     try:
-        return [cell.strip() for cell in next(reader, [])]
+        return [cell if cell in names else cell.strip() for cell in next(reader, [])]
     except csv.Error:
         return []

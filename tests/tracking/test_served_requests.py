@@ -45,6 +45,16 @@ def test_the_separator_is_the_one_that_names_the_columns(mark: str) -> None:
     assert read(quoted) == [{"price": "1", "town": "Ulm, am; See", "other, and; more": "x"}]
 
 
+@pytest.mark.parametrize("first", ["price, town", "price,town"])
+def test_a_blank_behind_each_separator_belongs_to_no_cell(first: str) -> None:
+    assert read(f'{first}\n1, ?\n2, "Ulm"\n') == [{"price": "1", "town": "?"}, {"price": "2", "town": "Ulm"}]
+    assert read(f"{first}\n1, ?\n2,Ulm\n") == [{"price": "1", "town": " ?"}, {"price": "2", "town": "Ulm"}]
+
+
+def test_a_typed_files_column_may_have_blanks_around_its_name() -> None:
+    assert list(cells(io.StringIO(" price ,other \n1,2\n"), (" price ",)).columns) == [" price ", "other"]
+
+
 def test_what_excel_writes_above_the_names_is_left_out() -> None:
     assert read("\ufeffsep=;\r\nprice;town\r\n1;Ulm\r\n") == [{"price": "1", "town": "Ulm"}]
     assert list(cells(io.StringIO("sep=a,town\n1,Ulm\n"), ("sep=a", "town")).columns) == ["sep=a", "town"]

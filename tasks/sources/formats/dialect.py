@@ -48,7 +48,7 @@ def find_dialect(text: Text, config: TableSource, separator: str | None = None) 
     sample = sample_lines(text, config.comment)
     # What the user says, before what the file itself or its name says, before what the lines say.
     separator = config.separator or text.separator or separator or find_separator(sample)
-    padded = _is_padded(sample, separator)
+    padded = is_padded(sample, separator)
     quoted = config.quoting == "double"
     if config.quoting == "auto" and text.has_quotes:
         quoted = _is_quoted(text, BlockLayout(separator=separator, quoted=True, padded=padded, comment=config.comment))
@@ -131,7 +131,7 @@ def _agreement(lines: list[str], separator: str) -> float:
     return num_lines / len(lines) if commonest else 0.0
 
 
-def _is_padded(lines: list[str], separator: str) -> bool:
+def is_padded(lines: list[str], separator: str) -> bool:
     """Whether a space follows each separator of these lines."""
     marks = sum(line.count(separator) for line in lines)
     # Between blanks or tabs, blanks belong to nobody.

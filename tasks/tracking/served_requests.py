@@ -94,6 +94,7 @@ def cells(file: IO[str], names: Sequence[str]) -> pd.DataFrame:
     _, *lines = text.splitlines() or [""]
     reader = _reader(text, separator, is_padded(lines, separator))
     header = _header(reader, names)
+    _check_once(header, names)
     rows = []
     try:
         for row in filter(None, reader):
@@ -102,6 +103,12 @@ def cells(file: IO[str], names: Sequence[str]) -> pd.DataFrame:
     except csv.Error as error:
         raise UserError(f"CSV, line {reader.line_num}: cannot be read ({error}); mend its quotes") from None
     return pd.DataFrame(rows, columns=header, dtype=object)
+
+
+def _check_once(header: list[str], names: Sequence[str]) -> None:
+    twice = next((name for name in names if header.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"CSV, line 1: names {twice} twice; leave the one that is meant")
 
 
 def _check_width(row: list[str], header: list[str], line: int) -> None:

@@ -238,8 +238,9 @@ class Facts:
 
 def facts(profile: SourceProfile, types: Mapping[str, ColumnTypeName], written: NumberFormat) -> Facts:
     """The sample read as `types` say."""
-    columns = [_at_rest(profile.sample[name], kind, written) for name, kind in types.items()]
-    return Facts(profile=profile, types=types, sample=pl.DataFrame(columns), written=written)
+    # By a mapping: polars calls a nameless series of a list by its place.
+    sample = pl.DataFrame({name: _at_rest(profile.sample[name], kind, written) for name, kind in types.items()})
+    return Facts(profile=profile, types=types, sample=sample, written=written)
 
 
 def _at_rest(values: pl.Series, to: ColumnTypeName, written: NumberFormat) -> pl.Series:

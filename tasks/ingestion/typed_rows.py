@@ -82,7 +82,8 @@ class Typing:
                     known = self.surveys.get(column.values.name)
                     self.surveys[column.values.name] = merge(known, column.survey) if known else column.survey
                 self.origins.add(origins, [cell for column in typed for cell in column.unread])
-                yield pl.DataFrame([column.values for column in typed])
+                # By a mapping: polars calls a nameless series of a list by its place.
+                yield pl.DataFrame({column.values.name: column.values for column in typed})
 
     def check(self, plan: Plan, config: Ingest) -> None:
         """Raises PlanChanged when all rows ask for another plan, or other units, than those that were followed."""

@@ -73,6 +73,7 @@ def _has_leading_zeros(text: pl.Series, numbers: pl.Series) -> bool:
     # -0.5 begins with -0, and only columns with such numbers need to be asked for it.
     has_minus = isinstance(lowest, float) and lowest <= 0
     signs = ("0", "+0", "-0") if has_minus else ("0", "+0")
-    begins = pl.any_horizontal(pl.col(text.name).str.starts_with(sign) for sign in signs)
-    suspects = text.to_frame().filter(begins & (pl.col(text.name).str.len_bytes() > 1)).to_series()
+    # By place: polars takes names such as `*` for others.
+    begins = pl.any_horizontal(pl.nth(0).str.starts_with(sign) for sign in signs)
+    suspects = text.to_frame().filter(begins & (pl.nth(0).str.len_bytes() > 1)).to_series()
     return bool(suspects.str.contains(_LEADING_ZERO).any())

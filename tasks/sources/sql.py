@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import polars as pl
     from sqlalchemy import URL, Connection, CursorResult
 
+    from tasks.tables.origins import RowOrigins
+
 # Enough that a round trip to the server hardly counts.
 _BATCH = 2_000
 """Rows that are fetched at once, and that are in memory."""
@@ -51,6 +53,15 @@ class Sql(Source):
         self.location = f"{config.url}: {shown}"
 
     def parts(self) -> Iterator[pl.DataFrame]:
+        return (part for part, _ in self.located_parts())
+
+    def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
+        from tasks.tables.origins import RowOrigins, numbered, present_rows
+
+        for part, numbers in present_rows(numbered(self._all_parts())):
+            yield part, RowOrigins(file=self.location, numbers=numbers, in_lines=False)
+
+    def _all_parts(self) -> Iterator[pl.DataFrame]:
         schema = {name: column_type(name, observed) for name, observed in self._kinds.items()}
         for columns, rows in self._batches():
             # A value of another kind would be cast, or become missing, without a word.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from tasks.params.sources import TableSource
 from tasks.sources.base import SPLIT, NumberFormat, Place, Source
 from tasks.sources.files import digest_files, find_files, fixed_part, read_errors, shown_path
 from tasks.sources.formats import FileFormat, common_format, file_format
+from tasks.sources.formats.names import check_names
 from tasks.sources.packed import Entry, entries
 
 if TYPE_CHECKING:
@@ -231,11 +231,11 @@ class Piece(Source):
         return (part for part, _ in self.located_parts())
 
     def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
-        from tasks.tables.origins import RowOrigins
+        from tasks.tables.origins import RowOrigins, present_rows
 
         for table in self._tables:
             with read_errors(table.shown):
-                for frame, numbers in table.numbered_frames():
+                for frame, numbers in present_rows(table.numbered_frames()):
                     origins = RowOrigins(file=table.shown, numbers=numbers, in_lines=table.in_lines)
                     # Other files may have the columns in another order.
                     yield self._finished(frame[list(self._columns)]), origins
@@ -257,12 +257,7 @@ class Piece(Source):
 
 
 def _check_names(table: OpenedTable, split_column: str | None) -> None:
-    twice = [name for name, count in Counter(table.columns).items() if count > 1]
-    if twice:
-        raise UserError(
-            f"{table.shown}: the column name {twice[0]} stands there {Counter(table.columns)[twice[0]]} times; "
-            "give each column a name of its own (names with header: true does so without touching the file)"
-        )
+    check_names(table.columns, table.shown)
     if split_column in table.columns:
         raise UserError(
             f"{table.shown}: has a column {split_column} already, and test_path or validation_path would add one; "

@@ -86,6 +86,17 @@ def numbered(frames: Iterable[pl.DataFrame]) -> Iterator[tuple[pl.DataFrame, NDA
         num_rows += frame.height
 
 
+def present_rows(
+    frames: Iterable[tuple[pl.DataFrame, NDArray[np.int64]]],
+) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
+    """The batches without rows that have no value in any column: they are no rows, as blank lines are none."""
+    import polars as pl
+
+    for frame, numbers in frames:
+        is_present = frame.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        yield (frame, numbers) if is_present.all() else (frame.filter(is_present), numbers[is_present.to_numpy()])
+
+
 class OriginLog:
     """Takes in batches as they come, and gives what belongs to the rows of each part, however these are cut."""
 

@@ -246,3 +246,10 @@ def test_cells_are_put_plainly() -> None:
         1.5, None, None, datetime(2024, 1, 2), datetime(2024, 1, 2), datetime(2024, 1, 2), b"ab", b"c", "01:02:00",
         "00000000-0000-0000-0000-000000000001", 10**30,
     )  # fmt: skip
+
+
+def test_rows_without_a_value_are_none_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
+    make_sales(tmp_path, [(1, "a"), (None, None), (3, None)])
+    [(part, origins)] = shop(tmp_path).located_parts()
+    assert part.height == 2
+    assert origins.place(1).endswith("row 3")

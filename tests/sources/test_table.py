@@ -184,6 +184,36 @@ def test_refuses_column_names_that_are_not_one_each(tmp_path: Path) -> None:
     assert "has a column split already" in refused(tmp_path, test_path="data.csv")
 
 
+def test_a_column_without_a_name_is_called_by_its_place_in_formats_with_types_too(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"": [1, 2], "y": [3, 4]})
+    frame.write_parquet(tmp_path / "data.parquet")
+    frame.write_ndjson(tmp_path / "data.jsonl")
+    assert read(tmp_path, "data.parquet").columns == read(tmp_path, "data.jsonl").columns == ["column_1", "y"]
+
+
+@pytest.mark.parametrize("name", ["*", "^x.*$"])
+def test_a_name_that_stands_for_others_is_refused_and_the_advice_works(tmp_path: Path, name: str) -> None:
+    (tmp_path / "data.csv").write_text(f"{name},y\n1,2\n")
+    assert f"the column name {name} is a pattern that stands for other columns" in refused(tmp_path)
+    assert read(tmp_path, names=("x", "y"), header=True).rows() == [("1", "2")]
+
+
+def test_rows_without_a_value_are_none_and_the_others_keep_their_numbers(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": [1, None, 3], "y": [None, None, 4]})
+    frame.write_parquet(tmp_path / "data.parquet")
+    (tmp_path / "data.jsonl").write_text('{"x": 1}\n{}\n\n{"x": 3, "y": 4}\n')
+    for name, last in (("data.parquet", "data.parquet, row 3"), ("data.jsonl", "data.jsonl:4")):
+        [(part, origins)] = source(TableSource(kind="table", path=name), place(tmp_path)).located_parts()
+        assert part["x"].cast(pl.Int64).to_list() == [1, 3]
+        assert origins.place(1) == last
+
+
+def test_a_list_among_plain_values_of_json_is_a_cell_as_it_is_written(tmp_path: Path) -> None:
+    lines = [f'{{"x": {number}}}' for number in range(30)]
+    (tmp_path / "data.jsonl").write_text("\n".join([*lines, '{"x": [1, {"é": 2.50}]}', ""]))
+    assert read(tmp_path, "data.jsonl")["x"].to_list()[-2:] == ["29", '[1, {"é": 2.5}]']
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

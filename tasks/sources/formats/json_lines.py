@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import UserError
 from tasks.sources.formats.encoding import Text, open_text
+from tasks.sources.formats.names import named_by_place
 from tasks.sources.packed import Entry
 
 if TYPE_CHECKING:
@@ -20,21 +22,27 @@ if TYPE_CHECKING:
 
 # Each cell is an object of Python until its batch is a table.
 _BATCH = 16_384
+_MOST_NESTED = 0.1
+"""Of the values of a key; with more of them the column is one of lists or objects."""
 _HALF_LETTER = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class JsonLinesFile:
-    """A file of JSON lines. `columns` are the keys of all lines, in the order in which they come first."""
+    """A file of JSON lines. `keys` are those of all lines, in the order in which they come first."""
 
     text: Text
-    columns: tuple[str, ...]
+    keys: tuple[str, ...]
     header: ClassVar[bool] = True
     in_lines: ClassVar[bool] = True
 
     @property
     def shown(self) -> str:
         return self.text.shown
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return named_by_place(self.keys)
 
     def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
         """The rows in batches, each with the numbers of its lines; a key that a line lacks is missing there."""
@@ -44,20 +52,30 @@ class JsonLinesFile:
         rows = _rows(self.text)
         schema = dict.fromkeys(self.columns, pl.String)
         while batch := list(itertools.islice(rows, _BATCH)):
-            cells = {name: [row.get(name) for _, row in batch] for name in self.columns}
+            cells = {name: [row.get(key) for _, row in batch] for name, key in zip(schema, self.keys, strict=True)}
             yield pl.DataFrame(cells, schema=schema), np.array([number for number, _ in batch])
 
 
 def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
     """Reads the whole file once for its keys. Raises UserError at a line that is no object of plain values."""
     text = open_text(entry, encoding)
-    # A dictionary, and no set: keys stay in the order in which they come first.
-    columns: dict[str, None] = {}
-    for _, row in _rows(text):
-        columns.update(dict.fromkeys(row))
-    if not columns:
+    # Keys stay in the order in which they come first.
+    num_values: Counter[str] = Counter()
+    nested: dict[str, list[int]] = {}
+    for number, row in _rows(text):
+        for key, value in row.items():
+            num_values[key] += value is not None
+            if isinstance(value, _Nested):
+                nested.setdefault(key, []).append(number)
+    if not num_values:
         raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
-    return JsonLinesFile(text=text, columns=tuple(columns))
+    for key, lines in nested.items():
+        # A few among plain values are bad cells, each of them one row's.
+        if len(lines) > _MOST_NESTED * num_values[key]:
+            raise UserError(
+                f"{entry.shown}:{lines[0]}: {key}: a list or an object is no cell; flatten it into keys of its own"
+            )
+    return JsonLinesFile(text=text, keys=tuple(num_values))
 
 
 def _rows(text: Text) -> Iterator[tuple[int, dict[str, str | None]]]:
@@ -71,6 +89,7 @@ def _row(line: str, shown: str) -> dict[str, str | None]:
     try:
         # As text, digits and all: 1e400 and 0.10 are no floats that could be written back.
         content = json.loads(line, parse_float=str, parse_int=str, parse_constant=str, object_pairs_hook=_pairs)
+        nested = _nested(line) if isinstance(content, _Pairs) and any(_is_list(value) for _, value in content) else {}
     except json.JSONDecodeError as error:
         raise UserError(f"{shown}: not JSON ({error.msg} at column {error.colno}); write one object a line") from None
     # Python's parser has its own limit, which a line of brackets reaches.
@@ -78,7 +97,7 @@ def _row(line: str, shown: str) -> dict[str, str | None]:
         raise UserError(f"{shown}: nested too deep for a row; flatten it into keys of its own") from None
     if not isinstance(content, _Pairs):
         raise UserError(f'{shown}: no JSON object; write one object a line, such as {{"name": 1}}')
-    row = {key: _plain(value, f"{shown}: {key}") for key, value in content}
+    row = {key: nested[key] if _is_list(value) else _plain(value) for key, value in content}
     if len(row) < len(content):
         raise UserError(f"{shown}: a key stands there twice; remove one of them")
     # Only escapes can spell half a letter: UTF-8 has none.
@@ -104,10 +123,27 @@ def _pairs(pairs: list[tuple[str, Any]]) -> _Pairs:
     return _Pairs(pairs)
 
 
-def _plain(value: Any, shown: str) -> str | None:
+class _Nested(str):
+    """A list or an object as a cell, as JSON writes it."""
+
+    __slots__ = ()
+
+
+def _nested(line: str) -> dict[str, str]:
+    """The lists and objects of a line."""
+    values = json.loads(line)
+    return {
+        key: _Nested(json.dumps(value, ensure_ascii=False))
+        for key, value in values.items()
+        if isinstance(value, list | dict)
+    }
+
+
+def _is_list(value: Any) -> bool:
+    """Objects are lists of pairs."""
+    return isinstance(value, list)
+
+
+def _plain(value: bool | str | None) -> str | None:
     # As JSON writes it.
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None or isinstance(value, str):
-        return value
-    raise UserError(f"{shown}: a list or an object is no cell; flatten it into keys of its own")
+    return str(value).lower() if isinstance(value, bool) else value

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
 from tasks.errors import UserError
 from tasks.params.sources import TableSource
 from tasks.sources.formats.header import Cells
@@ -23,5 +26,26 @@ def column_names(first: Cells, header: bool, config: TableSource, shown: str) ->
             "the header as ingest.source.skip_lines, or the columns' names as ingest.source.names"
         )
     # Blanks around a name cannot be seen, and would have to be written in params.yaml.
-    names = [cell.strip() for cell in first] if header else [""] * len(first)
+    return named_by_place([cell.strip() for cell in first] if header else [""] * len(first))
+
+
+def named_by_place(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, and for a column without one its place: no column is called nothing."""
     return tuple(name or f"column_{place}" for place, name in enumerate(names, 1))
+
+
+def check_names(names: Sequence[str], shown: str) -> None:
+    """Raises UserError for a name that stands there twice, and for one that stands for others."""
+    name, count = Counter(names).most_common(1)[0] if names else ("", 0)
+    if count > 1:
+        raise UserError(
+            f"{shown}: the column name {name} stands there {count} times; "
+            "give each column a name of its own (names with header: true does so without touching the file)"
+        )
+    # To polars, everywhere: all columns, and those whose names match.
+    patterns = [name for name in names if name == "*" or (name.startswith("^") and name.endswith("$"))]
+    if patterns:
+        raise UserError(
+            f"{shown}: the column name {patterns[0]} is a pattern that stands for other columns; give it "
+            "another one (of a text file or Excel, names with header: true does so without touching the file)"
+        )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from tasks.errors import UserError
+from tasks.sources.formats.names import named_by_place
 from tasks.sources.packed import Entry, extracted
 from tasks.tables.origins import numbered
 
@@ -49,6 +50,7 @@ class TypedFile:
             rows = _scan(file, self.format)
             size = _BATCH_OF_BYTES if pl.Binary in rows.collect_schema().dtypes() else _BATCH
             for frame in rows.collect_batches(chunk_size=size, lazy=True):
+                frame.columns = list(self.columns)
                 yield frame.select(_plain(column, self.shown) for column in frame)
 
     def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
@@ -63,7 +65,8 @@ def open_typed(entry: Entry, form: Literal["parquet", "arrow"]) -> TypedFile:
             raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
     # The schema stands at the end, so an entry of an archive is unpacked for it.
     with _damage(entry.shown, form), extracted(entry) as file:
-        return TypedFile(entry=entry, format=form, columns=tuple(_scan(file, form).collect_schema()))
+        _check_decimals(file, entry.shown, form)
+        return TypedFile(entry=entry, format=form, columns=named_by_place(_scan(file, form).collect_schema()))
 
 
 def _scan(file: Path, form: Literal["parquet", "arrow"]) -> pl.LazyFrame:
@@ -73,6 +76,23 @@ def _scan(file: Path, form: Literal["parquet", "arrow"]) -> pl.LazyFrame:
         # A path may hold brackets or `a=b`, which polars would take for a pattern and a column.
         return pl.scan_parquet(file, glob=False, hive_partitioning=False)
     return pl.scan_ipc(file, glob=False, hive_partitioning=False)
+
+
+def _check_decimals(file: Path, shown: str, form: Literal["parquet", "arrow"]) -> None:
+    """polars refuses the whole file for a column of more digits than it has, and does not say which."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        schema = pq.read_schema(file) if form == "parquet" else pa.ipc.open_file(file).schema
+    # What is damaged polars says as well as what it is.
+    except (pa.ArrowException, OSError):
+        return
+    if wide := next((column for column in schema if pa.types.is_decimal256(column.type)), None):
+        raise UserError(
+            f"{shown}: column {wide.name} holds values of type {wide.type}, and more than 38 digits cannot be read; "
+            "write them as text, or as decimals of fewer digits"
+        )
 
 
 @contextmanager

@@ -121,8 +121,10 @@ def _pins(
     pins: dict[str, Mapping[str, str]] = {}
     for name, kind in types.items():
         survey = profiled.surveys[name]
-        # An empty column looks like anything; what the source knows or adds it says anew in every run.
-        if survey.num_present and name not in rows.types and name not in rows.id_columns:
+        # What the source knows or adds it says anew in every run. An empty column is pinned as well: a first cell in it
+        # would else be a change of its type.
+        is_known = name in rows.types or name in rows.id_columns
+        if not is_known and (survey.num_present or not column_type(kind).is_media):
             is_written = column_type(kind).dtype.is_temporal() and survey.format is not None
             pins[name] = {
                 "type": kind,

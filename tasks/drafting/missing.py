@@ -178,9 +178,11 @@ def _is_far(value: float, others: pl.Series) -> bool:
         return False
     low, high = _quantile(others, 0.01), _quantile(others, 0.99)
     nearest = _float(others.min() if value < low else others.max())
-    # Next to counts from 0 it is not far away: there it must be the only one below 0, and the others must spread.
+    # The only one below 0: among amounts of up to 1,500, -200 is a sign as well. Others must spread, as counts may be few.
+    if value < 0 <= nearest and high - low >= 10:
+        return True
     if value == -1:
-        return nearest >= 0 and high - low >= 10
+        return False
     return abs(nearest - value) >= max(high - low, 1e-12) and (value < nearest) == (value < low)
 
 

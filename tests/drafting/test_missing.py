@@ -87,6 +87,13 @@ def test_a_sentinel_in_the_target_is_told_with_its_share(tmp_path: Path) -> None
     assert "allow for them by clean: {max_quarantined: 0.35}" in finding.message
 
 
+@pytest.mark.parametrize("value", [-200, -99, -1])
+def test_the_only_number_below_0_is_told_though_the_others_reach_farther(tmp_path: Path, value: int) -> None:
+    level = [value if number % 6 == 0 else 3 + number % 97 * 15 for number in range(NUM_ROWS)]
+    draft = init(tmp_path, noise().with_columns(level=pl.Series(level)), target="outcome")
+    assert columns_of_kind(draft, "sentinel") == ["level"]
+
+
 @pytest.mark.parametrize("value", [-1, 99])
 def test_a_number_beside_the_others_is_none(tmp_path: Path, value: int) -> None:
     width = [value if number % 20 == 0 else number % 101 - 5 for number in range(NUM_ROWS)]

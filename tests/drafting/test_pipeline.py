@@ -84,14 +84,17 @@ def test_the_type_and_the_format_of_every_column_are_pinned(tmp_path: Path) -> N
     init(tmp_path, rows, target="outcome", dry_run=False)
     columns = load_pipeline(Project(root=tmp_path).params, "mine").ingest.columns
     pins = {name: (column.type, column.format) for name, column in columns.items()}
-    # An empty column may turn out to be anything; the target is of the type that its task asks for.
+    # A first cell in an empty column must not be a change of its type; the target is of the type that its task asks for.
     assert pins == {
         "width": ("number", None),
         "height": ("number", None),
         "shape": ("category", None),
         "seen": ("timestamp", "%d.%m.%Y"),
-        "empty": (None, None),
+        "empty": ("category", None),
     }
+    rows = rows.with_columns(empty=pl.Series(["7", "8.5"] + [None] * (NUM_ROWS - 2)))
+    rows.write_csv(tmp_path / "rows.csv")
+    assert {column.name: column.type for column in ingested(Project(root=tmp_path)).columns}["empty"] == "category"
 
 
 def test_what_is_proposed_can_be_put_in_the_place_of_what_stands_there(tmp_path: Path) -> None:

@@ -103,6 +103,8 @@ def test_a_mark_that_begins_a_row_begins_no_comment(tmp_path: Path, content: str
         ("Sales of May,,,\n,,,\n", 2),
         ('"Sales, of May",,,\n\nby the office,,,\n', 3),
         ("# made by hand\nSales\n", 2),
+        # As spreadsheets save them, with a pair of cells among them.
+        ("Sales of May,,,\nCreated,2024-05-01,,\n,,,\n", 3),
         ("", 0),
     ],
 )

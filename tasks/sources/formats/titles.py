@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from tasks.sources.formats.header import Cells, names_columns
 
 _MOST_LINES = 20
-_THIN = 1 / 3
-"""Share of the columns that a title may have cells in; a header has cells in nearly all."""
+_THIN = 1 / 2
+"""Share of the columns that a title may have cells in, as `Created,2024-05-01,,` has; a header has cells in more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -178,7 +178,7 @@ def _is_far(value: float, others: pl.Series) -> bool:
         return False
     low, high = _quantile(others, 0.01), _quantile(others, 0.99)
     nearest = _float(others.min() if value < low else others.max())
-    # The only one below 0: among amounts of up to 1,500, -200 is a sign as well. Others must spread, as counts may be few.
+    # The only one below 0: -200 is a sign among amounts of up to 1,500, too. They must spread, as counts may be few.
     if value < 0 <= nearest and high - low >= 10:
         return True
     if value == -1:

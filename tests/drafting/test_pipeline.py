@@ -84,7 +84,7 @@ def test_the_type_and_the_format_of_every_column_are_pinned(tmp_path: Path) -> N
     init(tmp_path, rows, target="outcome", dry_run=False)
     columns = load_pipeline(Project(root=tmp_path).params, "mine").ingest.columns
     pins = {name: (column.type, column.format) for name, column in columns.items()}
-    # A first cell in an empty column must not be a change of its type; the target is of the type that its task asks for.
+    # A first cell in an empty column must not change its type; the target is of the type that its task asks for.
     assert pins == {
         "width": ("number", None),
         "height": ("number", None),

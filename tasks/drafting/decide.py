@@ -73,7 +73,8 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
             "blanks around it; choose another --target"
         )
     # Each step sees only the features that those before it left: a column gets one role, by the first reason.
-    findings = _roles(facts, target, taken, from_names)
+    findings = roles.describe_opaque(name for name in inspection.opaque if name != target.name)
+    findings += _roles(facts, target, {**taken, **dict.fromkeys(inspection.opaque, "id")}, from_names)
     findings += labels.describe_one_hot(facts, one_hot, target)
     findings += find_leaks(facts, target, _features(facts, target, taken, findings))
     findings += roles.find_wordless(facts, _features(facts, target, taken, findings))

@@ -43,6 +43,8 @@ class Inspection:
     split_column: str | None
     side: tuple[int, int] | None
     """Height and width of the first image."""
+    opaque: tuple[str, ...] = ()
+    """Columns of bytes that hold no picture and no sound."""
     pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Type and format of the columns by name, where the source does not say them itself."""
 
@@ -85,7 +87,8 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         ),
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
-        side=_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
+        side=_first_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
+        opaque=_opaque(rows, types),
         pins=_pins(rows, profiles[-1], types, writing),
     )
 
@@ -215,20 +218,39 @@ def _names_rows(profiled: SourceProfile, name: str) -> bool:
     )
 
 
-def _side(rows: Source, media: list[str]) -> tuple[int, int] | None:
+def _opaque(rows: Source, types: Mapping[str, ColumnTypeName]) -> tuple[str, ...]:
+    """The columns of bytes that hold no picture and no sound, as far as the first of them tell."""
+    media = [name for name, kind in types.items() if column_type(kind).is_media and name not in rows.types]
+    cells = {name: next(rows.parts())[name].drop_nulls().head(_MOST_TRIED) for name in media}
+    return tuple(
+        name
+        for name, of_column in cells.items()
+        if len(of_column)
+        and not any(_shows_something(of_column[[place]], types[name]) for place in range(len(of_column)))
+    )
+
+
+def _shows_something(cell: pl.Series, kind: ColumnTypeName) -> bool:
+    return column_type(kind).could_be(cell) or _side(cell[0]) is not None
+
+
+def _first_side(rows: Source, media: list[str]) -> tuple[int, int] | None:
     """Height and width of the first image that can be read."""
+    if not media:
+        return None
+    part = next(rows.parts())
+    contents = (content for name in media for content in part[name].head(_MOST_TRIED).drop_nulls())
+    return next(filter(None, map(_side, contents)), None)
+
+
+def _side(content: bytes) -> tuple[int, int] | None:
     from io import BytesIO
 
     from PIL import Image, UnidentifiedImageError
 
-    if not media:
+    try:
+        with Image.open(BytesIO(content)) as image:
+            return image.height, image.width
+    # Damaged pictures are `validate`'s to set aside; here the next one tells as much.
+    except (UnidentifiedImageError, OSError):
         return None
-    part = next(rows.parts())
-    for content in (content for name in media for content in part[name].head(_MOST_TRIED).drop_nulls()):
-        try:
-            with Image.open(BytesIO(content)) as image:
-                return image.height, image.width
-        # Damaged pictures are `validate`'s to set aside; here the next one tells as much.
-        except (UnidentifiedImageError, OSError):
-            continue
-    return None

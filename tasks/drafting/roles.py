@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import polars as pl
@@ -26,6 +26,14 @@ _RISK = 0.01
 _LONGEST_CODE = 40
 _MOST_REPEATS = 0.01
 """Share of values that may have been entered twice: groups repeat in most rows."""
+
+
+def describe_opaque(names: Iterable[str]) -> list[Finding]:
+    """Columns of bytes in which there is nothing to see or to hear."""
+    statement = (
+        "holds bytes that are no picture and no sound: left out; to learn from them, write them as text or numbers."
+    )
+    return [Finding(kind="opaque", columns=(name,), message=f"{name} {statement}", role="id") for name in names]
 
 
 def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:

@@ -7,7 +7,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind
+from tasks.drafting.pipeline import init_pipeline
+from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in, run_stages
+from tests.small_tables import image
 
 NUMBERS = range(NUM_ROWS)
 
@@ -117,3 +119,19 @@ def test_numbers_with_a_unit_are_no_text_without_words(tmp_path: Path, written: 
     draft = init(tmp_path, noise().with_columns(growth=pl.Series(growth)), target="outcome")
     assert draft.decisions.role("growth") == "feature"
     assert "mostly free text" not in draft.decisions.choice.reason
+
+
+def test_bytes_that_show_nothing_are_left_out_and_the_run_goes_through(tmp_path: Path) -> None:
+    rows = noise().with_columns(digest=pl.Series([f"{number:08}".encode() for number in NUMBERS]))
+    rows.write_parquet(tmp_path / "rows.parquet")
+    draft = init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.parquet"), "outcome")
+    [finding] = of_kind(draft, "opaque")
+    assert finding.message.startswith("digest holds bytes that are no picture and no sound: left out")
+    run_stages(tmp_path, "normalize")
+
+
+def test_a_picture_among_damaged_ones_is_one_all_the_same(tmp_path: Path) -> None:
+    scans = [image([[7, 9], [1, 200]]) if number == 3 else b"damaged" for number in NUMBERS]
+    noise().with_columns(scan=pl.Series(scans)).write_parquet(tmp_path / "rows.parquet")
+    draft = init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.parquet"), "outcome", dry_run=True)
+    assert "scan" in draft.decisions.features

@@ -72,3 +72,12 @@ def test_rows_without_a_header_are_found(tmp_path: Path) -> None:
     write_workbook(tmp_path / "book.xlsx", {"May": [[n, n % 5] for n in range(30)]})
     assert settings(tmp_path) == {"sheet": "May", "header": False}
     assert read(tmp_path, header=False).shape == (30, 2)
+
+
+def test_rows_are_numbered_as_the_sheet_shows_them(tmp_path: Path) -> None:
+    rows = {3: ["Sales of May"], 5: ["size", "price"], 6: [1, 2], 8: [3, 4], 9: [5, 6]}
+    write_workbook(tmp_path / "book.xlsx", {"May": rows})
+    config = TableSource(kind="table", path="book.xlsx", skip_lines=3)
+    [(part, origins)] = source(config, place(tmp_path)).located_parts()
+    assert part.rows() == [("1", "2"), ("3", "4"), ("5", "6")]
+    assert [origins.place(row) for row in range(3)] == [f"book.xlsx: May, row {number}" for number in (6, 8, 9)]

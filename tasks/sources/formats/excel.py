@@ -17,7 +17,6 @@ from tasks.sources.formats.names import column_names
 from tasks.sources.formats.sheets import farthest_cell, text_cells
 from tasks.sources.formats.titles import NumberedRow, lines_above_header, num_filled
 from tasks.sources.packed import Entry, extracted
-from tasks.tables.origins import numbered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,15 +45,13 @@ class ExcelFile:
     def shown(self) -> str:
         return f"{self.entry.shown}: {self.sheet}"
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows in batches. A sheet has a million rows at most, and is in memory as a whole."""
-        rows = _rows(self.entry, self.sheet, self.skip_lines)
-        rows.columns = list(self.columns)
-        yield from rows.slice(int(self.header)).iter_slices(_BATCH)
-
     def numbered_frames(self) -> Iterator[tuple[pl.DataFrame, NDArray[np.int64]]]:
-        """`frames`, each with the numbers of its rows."""
-        return numbered(self.frames())
+        """The rows in batches, each with their numbers on the sheet. It has a million rows at most, and is in memory as
+        a whole."""
+        rows, numbers = _numbered_rows(self.entry, self.sheet, self.skip_lines)
+        rows.columns = list(self.columns)
+        for start in range(int(self.header), rows.height, _BATCH):
+            yield rows.slice(start, _BATCH), numbers[start : start + _BATCH]
 
 
 def open_excel(entry: Entry, config: TableSource, like: object) -> ExcelFile:
@@ -123,16 +120,22 @@ def _sheet_names(entry: Entry, sheet: str | None) -> list[str]:
 
 
 def _rows(entry: Entry, sheet: str, num_above: int) -> pl.DataFrame:
-    """The rows of the sheet below the lines `num_above`, without rows and columns that have no cell but blanks."""
+    return _numbered_rows(entry, sheet, num_above)[0]
+
+
+def _numbered_rows(entry: Entry, sheet: str, num_above: int) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    """The rows of the sheet below the lines `num_above`, without rows and columns of blanks, and their numbers."""
+    import numpy as np
     import polars as pl
 
     rows = _all_rows(entry, sheet).slice(num_above)
     # Formatted cells without content make rows and columns, too, down to where the formatting ends.
     filled = [values for values in rows if (values.str.strip_chars() != "").any()]
     if not filled:
-        return pl.DataFrame()
+        return pl.DataFrame(), np.empty(0, dtype=np.int64)
     table = pl.DataFrame(filled)
-    return table.filter(pl.any_horizontal(pl.all().str.strip_chars().fill_null("") != ""))
+    is_row = table.select(pl.any_horizontal(pl.all().str.strip_chars().fill_null("") != "")).to_series()
+    return table.filter(is_row), np.flatnonzero(is_row.to_numpy()) + num_above + 1
 
 
 def _all_rows(entry: Entry, sheet: str) -> pl.DataFrame:

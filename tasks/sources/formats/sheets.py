@@ -24,11 +24,12 @@ def text_cells(workbook: Any, sheet: str) -> pl.DataFrame:
     """All cells of the sheet as text: as they are shown, numbers with all their digits; an empty one is missing."""
     import polars as pl
 
-    text: pl.DataFrame = workbook.load_sheet(sheet, header_row=None, dtypes="string").to_polars()
+    # From the sheet's first row on, whether it has a cell or not: rows are told by the numbers that the sheet shows.
+    text: pl.DataFrame = workbook.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string").to_polars()
     if not text.width:
         return text
     # As text, numbers are cut after nine decimals; as numbers, words and dates are lost: so both are read.
-    numbers: pl.DataFrame = workbook.load_sheet(sheet, header_row=None, dtypes="float").to_polars()
+    numbers: pl.DataFrame = workbook.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="float").to_polars()
     return pl.DataFrame([_exact(*both) for both in zip(text, numbers, strict=True)])
 
 

@@ -82,6 +82,7 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         facts=facts(profiles[-1], types, rows.numbers),
         findings=(
             *doubts,
+            *(Finding(kind="second_header", columns=(), message=remark) for remark in rows.remarks()),
             *describe_tokens(tokens, profiles, rows),
             *find_doubts(block, pointed.source, profiles[-1], types),
         ),

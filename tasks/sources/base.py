@@ -130,6 +130,10 @@ class Source:
         """What was found out about how the source is written, as settings of its own block: for `modelwright init`."""
         return {}
 
+    def remarks(self) -> list[str]:
+        """What the last reading of all rows left out: whole sentences for `modelwright init`."""
+        return []
+
     def doubts(self) -> list[str]:
         """What was found out and may be wrong, so that a person should look: whole sentences for `modelwright init`."""
         return []

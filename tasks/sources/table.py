@@ -15,6 +15,7 @@ from tasks.sources.base import SPLIT, NumberFormat, Place, Source
 from tasks.sources.files import digest_files, find_files, fixed_part, read_errors, shown_path
 from tasks.sources.formats import FileFormat, common_format, file_format
 from tasks.sources.formats.names import check_names
+from tasks.sources.formats.repeated_headers import RepeatedHeaders
 from tasks.sources.packed import Entry, entries
 
 if TYPE_CHECKING:
@@ -97,6 +98,9 @@ class TableFiles(Source):
         from tasks.sources.formats.excel import find_excel_settings
 
         return find_excel_settings(first, self._config)
+
+    def remarks(self) -> list[str]:
+        return [remark for piece in self._pieces for remark in piece.remarks()]
 
     def doubts(self) -> list[str]:
         text = self._first_text
@@ -210,6 +214,7 @@ class Piece(Source):
         self._columns = columns
         self.location = tables[0].shown
         self._whole = table
+        self._headers = RepeatedHeaders()
 
     @property
     def types(self) -> Mapping[str, ColumnTypeName]:
@@ -235,13 +240,16 @@ class Piece(Source):
 
         for table in self._tables:
             with read_errors(table.shown):
-                for frame, numbers in present_rows(table.numbered_frames()):
+                for frame, numbers in self._headers.left_out(present_rows(table.numbered_frames()), table):
                     origins = RowOrigins(file=table.shown, numbers=numbers, in_lines=table.in_lines)
                     # Other files may have the columns in another order.
                     yield self._finished(frame[list(self._columns)]), origins
 
     def digest(self) -> str:
         return digest_files({self._listed.split: [self._listed.file]})
+
+    def remarks(self) -> list[str]:
+        return self._headers.remarks()
 
     def _finished(self, frame: pl.DataFrame) -> pl.DataFrame:
         """With what stands for a missing value as missing, and with the split."""

@@ -13,7 +13,7 @@ from tasks.drafting.doubts import content_of, find_doubts
 from tasks.drafting.findings import Finding
 from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
-from tasks.drafting.nearly import NEARLY_ALL, likely_formats
+from tasks.drafting.nearly import NEARLY_ALL, describe_mostly, likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
 from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
@@ -84,6 +84,7 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
             *doubts,
             *(Finding(kind="second_header", columns=(), message=remark) for remark in rows.remarks()),
             *describe_tokens(tokens, profiles, rows),
+            *describe_mostly(profiles[-1], rows, types),
             *find_doubts(block, pointed.source, profiles[-1], types),
         ),
         id_columns=tuple(rows.id_columns),

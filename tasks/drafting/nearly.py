@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from tasks.columns import column_type
 from tasks.columns.timestamp.formats import FORMATS, parse
 from tasks.drafting.column_statistics import as_numbers
 from tasks.drafting.findings import Finding, Kind, listed
 from tasks.drafting.profile import SourceProfile
+from tasks.params.config import ColumnTypeName
 from tasks.sources.base import NumberFormat, Source
 
 NEARLY_ALL = 0.9
@@ -19,6 +21,8 @@ _FEWEST = 10
 """Numbers or dates below which a column is rather one of words."""
 _MOST_STRAYS = 10
 """Different cells: of more, a list in params.yaml says nothing any more."""
+_MOSTLY = 0.75
+"""Share of numbers or dates from which it is told that the others make words of all."""
 _HEAD = 200
 _LONGEST_DATE = 40
 _SEVERAL = 2
@@ -78,6 +82,64 @@ def describe_strays(strays: Iterable[Strays]) -> list[Finding]:
         else:
             others += together
     return findings + [_of_column(of_column) for of_column in others]
+
+
+def describe_mostly(profile: SourceProfile, rows: Source, types: Mapping[str, ColumnTypeName]) -> list[Finding]:
+    """Columns of words that are mostly numbers or dates: their other cells are too many to count as missing."""
+    others = {
+        name: strays
+        for name, kind in types.items()
+        if profile.dtypes[name] == pl.String
+        and not (column_type(kind).dtype.is_numeric() or column_type(kind).dtype.is_temporal())
+        and (strays := _other_cells(profile, name, rows.numbers))
+    }
+    places = first_places(rows, {name: [next(iter(strays.cells))] for name, strays in others.items()}) if others else {}
+    return [_of_words(name, strays, places[name], profile.num_rows) for name, strays in others.items()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherCells:
+    """Cells of a column that are not what most are, with their rows in the sample; and how many rows are right."""
+
+    cells: Mapping[str, int]
+    num_right: int
+    num_present: int
+    right: ColumnTypeName
+
+
+def _other_cells(profile: SourceProfile, name: str, numbers: NumberFormat) -> OtherCells | None:
+    """None where too few cells are numbers or dates, or all are, or the others say that the numbers are codes."""
+    state, values = profile.columns[name], profile.sample[name].drop_nulls()
+    if state.num_numbers >= max(_FEWEST, _MOSTLY * state.num_present):
+        read, num_right = as_numbers(values, numbers), state.num_numbers
+        right: ColumnTypeName = "number"
+    elif written := _nearest_format(values):
+        read = parse(values, written)
+        num_right = round((1 - read.null_count() / len(values)) * state.num_present)
+        right = "timestamp"
+    else:
+        return None
+    assert read is not None
+    cells = _counted(values.filter(read.is_null()))
+    is_code = right == "number" and _are_codes(values, cells)
+    if is_code or not cells:
+        return None
+    return OtherCells(cells=cells, num_right=num_right, num_present=state.num_present, right=right)
+
+
+def _of_words(name: str, others: OtherCells, places: Mapping[str, str], num_rows: int) -> Finding:
+    cell, place = next(iter(places.items()))
+    num_others = others.num_present - others.num_right
+    # A quarter more: rows of one kind come together.
+    limit = round(min(0.99, 1.25 * num_others / num_rows + 0.01), 2)
+    message = (
+        f"{name} is a {others.right} in {others.num_right:,} of {others.num_present:,} rows; the {num_others:,} "
+        f"others, such as `{cell}` (first {place}), make words of all. Put them right, or write {name}: {{type: "
+        f"{others.right}}} and validate: {{max_quarantined: {limit}}} to set them aside; the suite takes over the type "
+        "by `modelwright expect NAME --write --retype`."
+    )
+    kind: Kind = "nearly_numbers" if others.right == "number" else "nearly_dates"
+    return Finding(kind=kind, columns=(name,), message=message)
 
 
 def first_places(rows: Source, cells: Mapping[str, Iterable[str]]) -> dict[str, dict[str, str]]:
@@ -164,5 +226,9 @@ def _off_format(values: pl.Series) -> dict[str, int]:
     written = _nearest_format(values)
     if written is None:
         return {}
-    cells = values.filter(values.is_not_null() & parse(values, written).is_null())
+    return _counted(values.filter(values.is_not_null() & parse(values, written).is_null()))
+
+
+def _counted(cells: pl.Series) -> dict[str, int]:
+    """Each cell with its rows, the most frequent first."""
     return dict(cells.alias("value").value_counts().sort("count", "value", descending=[True, False]).iter_rows())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,16 @@ import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
+from tasks import files
 from tasks.drafting.pipeline import DraftedPipeline, init_pipeline
-from tests.drafting.small_tables import NUM_ROWS, init, noise, of_kind, project_in
+from tasks.drafting.suite import suite_of_source
+from tasks.params.file import load_pipeline
+from tasks.paths import Project
+from tests.drafting.small_tables import NUM_ROWS, init, noise, of_kind, project_in, run_stages
 
 
 def with_cells(column: str, cells: dict[int, str], values: list[str] | None = None) -> pl.DataFrame:
-    """The noise with other cells at these rows, from 0."""
+    """The noise with other cells at these rows, from 0; of a column that it lacks, `values` are the others."""
     rows = noise()
     written = values or [str(value) for value in rows[column]]
     return rows.with_columns(pl.Series(column, [cells.get(row, value) for row, value in enumerate(written)]))
@@ -46,8 +51,36 @@ def test_several_cells_are_told_with_their_rows(tmp_path: Path) -> None:
     assert [finding.columns for finding in of_kind(draft, "missing")] == [("width",)]
 
 
+@pytest.mark.parametrize(
+    ("column", "every", "right", "num_others"),
+    [("width", 8, "number", 75), ("day", 20, "timestamp", 30)],
+)
+def test_more_other_cells_than_a_list_can_hold_make_words_and_are_told_and_the_advice_works(
+    tmp_path: Path, column: str, every: int, right: str, num_others: int
+) -> None:
+    days = [f"2021-{1 + row % 12:02}-{1 + row % 28:02}" for row in range(NUM_ROWS)]
+    others = {row: f"about {row}" for row in range(0, NUM_ROWS, every)}
+    rows = with_cells(column, others, days if column == "day" else None)
+    draft = init(tmp_path, rows, target="outcome", dry_run=False)
+    assert draft.facts.types[column] == "text"
+    [finding] = of_kind(draft, f"nearly_{'dates' if right == 'timestamp' else 'numbers'}")
+    assert f"is a {right} in {NUM_ROWS - num_others} of 600 rows; the {num_others} others, such as" in finding.message
+    assert "rows.csv:2), make words of all" in finding.message
+    limit = re.search(r"validate: \{max_quarantined: [0-9.]+\}", finding.message)
+    assert limit is not None
+    params = tmp_path / "params.yaml"
+    advised = re.sub(rf"\n( +){column}: \{{.*\}}", rf"\n\1{column}: {{type: {right}}}", params.read_text())
+    params.write_text(advised.replace("validate: {}", limit.group()))
+    # The suite is drafted anew, as `expect --write --retype` does.
+    ingest = load_pipeline(params, "mine").ingest
+    project = Project(root=tmp_path)
+    files.write_json(project.pipeline("mine").suite, suite_of_source(project, "mine", ingest))
+    paths = run_stages(tmp_path, "validate")
+    assert pl.read_parquet(paths.valid / "*.parquet").height == NUM_ROWS - num_others
+
+
 def test_words_are_no_numbers_though_many_numbers_are_among_them(tmp_path: Path) -> None:
-    draft = init(tmp_path, with_cells("width", {row: f"about {row}" for row in range(0, NUM_ROWS, 8)}))
+    draft = init(tmp_path, with_cells("width", {row: f"about {row}" for row in range(0, NUM_ROWS, 3)}))
     assert draft.facts.types["width"] == "text"
     assert not of_kind(draft, "nearly_numbers")
 

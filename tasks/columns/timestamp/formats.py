@@ -36,6 +36,8 @@ _ISO = (
     "%Y-%m-%dT%H:%M%#z",
     "%Y-%m-%dT%H:%M:%S%.f%#z",
     "%Y-%m-%d %H:%M:%S%.f%#z",
+    # As BigQuery writes them.
+    "%Y-%m-%d %H:%M:%S%.f UTC",
 )
 
 FORMATS: tuple[str, ...] = (*_ISO, *(day + time for day in _DAYS for time in _TIMES))

@@ -47,9 +47,9 @@ def _with_one(block: dict[str, Any], key: str, value: str) -> dict[str, Any]:
             f"{did_you_mean(key, {*known, *inner} - {'kind'})}"
         )
     if key in inner and key != "path":
-        changed = {**block, "content": {**content, key: _plain(value, inner[key])}}
+        changed = {**block, "content": {**content, key: _plain(value, key, inner[key])}}
         return {**block, "content": {**content, key: _checked(changed, key, value)["content"][key]}}
-    changed = {**block, key: _plain(value, known[key])}
+    changed = {**block, key: _plain(value, key, known[key])}
     return {**block, key: _checked(changed, key, value)[key]}
 
 
@@ -62,17 +62,21 @@ def _settings_of(kind: str) -> dict[str, Any]:
     return {name: field.annotation for name, field in model.model_fields.items()}
 
 
-def _plain(text: str, annotation: Any) -> Any:
-    """A list as YAML; all else as text, which is lax enough: `true` and 3 are read from it, # and ? stay signs."""
+def _plain(text: str, key: str, annotation: Any) -> Any:
+    """A list as YAML; all else as text, which is lax enough: `true` and 3 are read from it, # and ? stay signs.
+
+    Who names a sign for a missing value does not mean that an empty cell is a text from then on.
+    """
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     if not any(typing.get_origin(kind) is tuple for kind in (annotation, *typing.get_args(annotation))):
         return "\t" if text == _TAB else text
     try:
-        return YAML(typ="safe").load(text) if text.startswith("[") else [text]
+        listed = YAML(typ="safe").load(text) if text.startswith("[") else [text]
     except YAMLError:
         return text
+    return ["", *listed] if key == "missing" and "" not in listed else listed
 
 
 def _checked(block: Mapping[str, Any], key: str, value: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def init_file(root: Path, content: str, target: str | None = None, *settings: st
         ("sheet=2024", "2024"),
         ("comment=#", "#"),
         ("separator=\\t", "\t"),
-        ("missing=n/a", ["n/a"]),
+        ("missing=n/a", ["", "n/a"]),
         ('missing=["", "?"]', ["", "?"]),
         ("source.names=[a, b]", ["a", "b"]),
         ("decimal=,", ","),
@@ -72,7 +72,7 @@ def test_what_is_given_stands_in_the_block(tmp_path: Path) -> None:
 def test_marks_that_are_given_are_kept_beside_those_that_are_found(tmp_path: Path) -> None:
     content = "size,kind\n" + "1,a\nx,b\n2,a\n?,b\n" * 30
     init_file(tmp_path, content, "kind", "missing=[x]")
-    assert load_pipeline(tmp_path / "params.yaml", "mine").ingest.source.model_dump()["missing"] == ("x", "?")
+    assert load_pipeline(tmp_path / "params.yaml", "mine").ingest.source.model_dump()["missing"] == ("", "x", "?")
 
 
 def test_a_target_in_the_first_line_says_that_it_is_the_header(tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from tasks.drafting.doubts import content_of, find_doubts
 from tasks.drafting.findings import Finding
 from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
-from tasks.drafting.nearly import NEARLY_ALL, describe_mostly, likely_formats
+from tasks.drafting.nearly import describe_mostly, likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
 from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
 from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
-from tasks.repair.units import UnitFormat, numbers_with_unit
+from tasks.repair.units import NEARLY_ALL, UnitFormat, numbers_with_unit
 from tasks.sources.base import NumberFormat, Place, Source
 
 # Most signs for a missing value show by then, and the pass over all rows need not be made again.

@@ -14,9 +14,9 @@ from tasks.drafting.column_statistics import as_numbers
 from tasks.drafting.findings import Finding, Kind, listed
 from tasks.drafting.profile import SourceProfile
 from tasks.params.config import ColumnTypeName
+from tasks.repair.units import NEARLY_ALL
 from tasks.sources.base import NumberFormat, Source
 
-NEARLY_ALL = 0.9
 _FEWEST = 10
 """Numbers or dates below which a column is rather one of words."""
 _MOST_STRAYS = 10

@@ -10,7 +10,7 @@ from tasks.ingestion.survey import Survey
 from tasks.params.ingest import ColumnOverride, Ingest
 from tasks.params.sources import Source as SourceParams
 from tasks.params.sources import TableSource, UrlSource
-from tasks.repair.units import UnitFormat, numbers_with_unit, unit_format, with_unit
+from tasks.repair.units import UnitFormat, numbers_with_unit, unit_format, with_one_unit, with_unit
 from tasks.sources.base import NumberFormat
 
 Units = Mapping[str, Mapping[str, str]]
@@ -57,8 +57,10 @@ def _is_number(name: str, given: Ingest) -> bool:
 
 
 def unit_in(cells: pl.Series, numbers: NumberFormat) -> UnitFormat | None:
-    """How these cells write numbers with a unit, a few words among them aside; None when they write no such."""
-    return None if cells.dtype != pl.String else unit_format(cells.filter(cells.str.contains(r"\d")), numbers.decimal)
+    """How these cells write numbers with a unit, a few others among them aside; None when they write no such."""
+    if cells.dtype != pl.String:
+        return None
+    return unit_format(with_one_unit(cells.filter(cells.str.contains(r"\d"))), numbers.decimal)
 
 
 def settings_of(written: UnitFormat) -> dict[str, str]:

@@ -22,6 +22,10 @@ _FORMATS: tuple[tuple[Literal[".", ","], str], ...] = ((".", ","), (",", "."), (
 """Decimal sign and what sets thousands apart, in the order in which they are tried."""
 
 
+NEARLY_ALL = 0.9
+"""Of the cells of a column: the others are strange ones among them."""
+
+
 class UnitFormat(Config):
     """Numbers that are written with a currency, a per cent sign or a unit: what stands before and after them."""
 
@@ -86,6 +90,15 @@ def unit_format(values: pl.Series, decimal: str = ".") -> UnitFormat | None:
     """The one format in which these texts write numbers with a unit; None when there is none, or more than one."""
     formats = unit_formats(values, decimal)
     return formats[0] if len(formats) == 1 else None
+
+
+def with_one_unit(values: pl.Series) -> pl.Series:
+    """Those of the texts that have what nearly all of them have around their digits; all of them when there is none."""
+    bare = with_plain_signs(values.str.strip_chars()).str.replace(r"^[+-]\s*", "")
+    around = bare.str.extract(r"^([^\d.,]*)").str.strip_chars() + "|" + bare.str.extract(r"([^\d.,\s]*)$")
+    most = around.drop_nulls().mode(maintain_order=True).head(1)
+    has_most = (around == most[0] if len(most) else around.is_null()).fill_null(value=False)
+    return values.filter(has_most) if has_most.sum() >= NEARLY_ALL * len(values) else values
 
 
 def _formats(value: str) -> list[UnitFormat]:

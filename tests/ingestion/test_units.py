@@ -97,6 +97,7 @@ def test_words_are_still_no_numbers(tmp_path: Path) -> None:
         (["$5", "$12.50", "n/a", None], UnitFormat(before="$", thousands=",")),
         (["5 kg", "7 kg"], UnitFormat(after="kg")),
         (["5 kg", "7 lb"], None),
+        ([*(f"{number},5 kW" for number in range(20)), "12.5V"], UnitFormat(after="kW", decimal=",", thousands=".")),
         # Either 1.2 or 1200.
         (["1.200 €", "3.500 €"], None),
         (["a", "b"], None),

@@ -72,15 +72,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
             f"{inspection.location}: column {target.name} has one class only, {next(iter(classes.counts))!r}, but for "
             "blanks around it; choose another --target"
         )
-    # Each step sees only the features that those before it left: a column gets one role, by the first reason.
-    findings = roles.describe_opaque(name for name in inspection.opaque if name != target.name)
-    findings += _roles(facts, target, {**taken, **dict.fromkeys(inspection.opaque, "id")}, from_names)
-    findings += labels.describe_one_hot(facts, one_hot, target)
-    findings += find_leaks(facts, target, _features(facts, target, taken, findings))
-    findings += roles.find_wordless(facts, _features(facts, target, taken, findings))
-    findings += one_picture(facts, _features(facts, target, taken, findings))
-    # After the leaks: what these take out may be all there was.
-    findings = _some_feature_left(facts, target, taken, findings)
+    findings = _given_roles(inspection, target, one_hot, taken, from_names)
     features = _features(facts, target, taken, findings)
     findings += _spellings(inspection, target, features, is_merged=bool(merged))
     rare = [_as_cells(finding, classes) for finding in labels.find_rare_classes(facts, target, classes.counts)]
@@ -112,6 +104,22 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         share_quarantined=losses.others,
         clean=merged,
     )
+
+
+def _given_roles(
+    inspection: Inspection, target: TargetGuess, one_hot: tuple[str, ...], taken: Mapping[str, str], from_names: bool
+) -> list[Finding]:
+    """The columns that are no features, each with its reason. Raises UserError when none is left to learn from."""
+    facts = inspection.facts
+    # Each step sees only the features that those before it left: a column gets one role, by the first reason.
+    findings = roles.describe_opaque(name for name in inspection.opaque if name != target.name)
+    findings += _roles(facts, target, {**taken, **dict.fromkeys(inspection.opaque, "id")}, from_names)
+    findings += labels.describe_one_hot(facts, one_hot, target)
+    findings += find_leaks(facts, target, _features(facts, target, taken, findings))
+    findings += roles.find_wordless(facts, _features(facts, target, taken, findings))
+    findings += one_picture(facts, _features(facts, target, taken, findings))
+    # After the leaks: what these take out may be all there was.
+    return _some_feature_left(facts, target, taken, findings)
 
 
 def _has_entities(findings: Sequence[Finding]) -> bool:

@@ -140,6 +140,8 @@ def test_the_group_may_change_its_type() -> None:
     ("typed", "written"),
     [
         (pl.Series([7.0, -0.5, 0.1, 1e22, None]), pl.Series(["7", "-0.50", ".1", "1e22", None])),
+        # Microseconds since 1970, an order's number of 16 digits.
+        (pl.Series([1.7e15, 4e15 + 7]), pl.Series(["1700000000000000", "4000000000000007"])),
         (pl.Series([True, False, None]), pl.Series(["Yes", "n", None])),
         (pl.Series([True, False, None]), pl.Series([1.0, 0.0, None])),
         (

@@ -91,7 +91,11 @@ def split(paths: Paths) -> Report:
     figures = [" / ".join(f"{num_rows[part]:,}" for part in PARTS) + " rows"]
     figures += [f"{len(folds)} folds"] if folds else []
     figures += [f"{num:,} {part} rows also in train" for part, num in content.get("num_shared", {}).items() if num]
-    return Report(stage="split", figure=", ".join(figures), numbers=num_rows)
+    hints: tuple[str, ...] = ()
+    if group := content.get("ignored_group"):
+        what = f"rows of one {group} are learnt from and judged on: the scores are too good for those that are new"
+        hints = (f"{what}; `split: {{kind: group}}` keeps rows of one {group} together.",)
+    return Report(stage="split", figure=", ".join(figures), numbers=num_rows, diagnostics=hints)
 
 
 def normalize(paths: Paths) -> Report:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ from tasks.splitting import assigner
 from tasks.splitting.base import Assign, Read
 from tasks.splitting.checks import check_parts
 from tasks.splitting.folds import check_folds, fold_numbers, fold_writer, num_folds
+from tasks.splitting.groups import ignored_group
 from tasks.splitting.key import parts_repeats, placer, split_key
 from tasks.splitting.shared import content_hashes, may_share, num_shared
 from tasks.tables import storage
@@ -67,7 +69,9 @@ def run(config: Split, paths: Paths) -> Report:
         check_parts(tally.with_target, config.kind, key, read)
         check_folds(fold_tables.num_rows, config)
     classes = {part: dict(sorted(tally.classes[part].items())) for part in PARTS}
-    content = {"kind": config.kind, "key": key.names, "num_rows": num_rows, "classes": classes}
+    content: dict[str, Any] = {"kind": config.kind, "key": key.names, "num_rows": num_rows, "classes": classes}
+    if ignored := ignored_group(config, dataset):
+        content["ignored_group"] = ignored
     shared = {"folds": fold_tables.num_rows, "num_shared": num_shared(tally.hashes)}
     files.write_json(paths.split_report, content | shared)
     return reports.split(paths)

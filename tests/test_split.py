@@ -198,6 +198,19 @@ def test_rows_that_only_their_group_tells_apart_are_counted_when_it_is_no_conten
     assert files.read_json(paths.split_report)["num_shared"]["test"] == shared_rows > 0
 
 
+def test_groups_that_a_split_by_hash_cuts_are_told_and_the_advice_keeps_them_together(tmp_path: Path) -> None:
+    paths = prepared(tmp_path, [many(200)], GROUPED)
+    (hint,) = split.run(configured("hash"), paths).diagnostics
+    assert hint.startswith("rows of one who are learnt from and judged on")
+    assert "`split: {kind: group}`" in hint
+    assert not split.run(configured("group"), paths).diagnostics
+    assert "ignored_group" not in files.read_json(paths.split_report)
+    groups = [set(storage.read_table(paths.split(part))["who"]) for part in PARTS]
+    assert len(groups[0] | groups[1] | groups[2]) == sum(map(len, groups))
+    # A key that is the group keeps it together as well.
+    assert not split.run(configured("hash", key=("who",)), paths).diagnostics
+
+
 @pytest.mark.parametrize("kind", ["hash", "group", "time"])
 def test_identical_rows_are_nowhere_counted_as_shared(tmp_path: Path, kind: str) -> None:
     rows = pl.concat([many(200), many(200)])

@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.errors import UserError
-from tasks.params.split import GroupSplit
+from tasks.params.split import GroupSplit, HashSplit, Split
 from tasks.splitting.base import Assign, Read, below, has_counts, nearest_cuts, refuse_feature, sizes, split_column
 from tasks.splitting.key import Key
 from tasks.tables.dataset import Dataset
@@ -32,6 +32,12 @@ def group_column(config: GroupSplit, dataset: Dataset) -> str:
     column = split_column(config.column, "group", dataset)
     refuse_feature(column, "group")
     return column.name
+
+
+def ignored_group(config: Split, dataset: Dataset) -> str | None:
+    """A column with the role group of which a split by hash knows nothing; None where there is none."""
+    groups = [column.name for column in dataset.columns if column.role == "group"]
+    return groups[0] if groups and isinstance(config, HashSplit) and config.key != (groups[0],) else None
 
 
 def group_positions(rows: pl.DataFrame, name: str, key: Key, salt: str) -> NDArray[np.float64]:

@@ -56,9 +56,9 @@ def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> Jud
 
 
 def _groups(paths: Paths, column: str) -> NDArray[np.int64]:
-    """The number of each row's group; rows whose group is missing are one group."""
+    """The number of each row's group; a row without one is one of its own, as in the split."""
     values = pl.concat(storage.read_parts(paths.clean("test"), [column]))[column]
-    return group_numbers(values.cast(pl.String).fill_null("").to_numpy())
+    return group_numbers(values.cast(pl.String))
 
 
 def compare(metric: Metric, rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> Comparison:

@@ -7,9 +7,9 @@ models right or wrong on a row is drawn with the row, so only what sets them apa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from tasks.evaluation.weighted_metrics import Floats, OfWeights
@@ -61,9 +61,11 @@ def resampled_differences(
     return differences[~np.isnan(differences)]
 
 
-def group_numbers(values: NDArray[Any]) -> NDArray[np.int64]:
-    """The number of each row's group, from 0 on; rows without one are one group."""
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+def group_numbers(values: pl.Series) -> NDArray[np.int64]:
+    """The number of each row's group, from 0 on; a row without one is one of its own."""
+    known = values.rank("dense").cast(pl.Int64) - 1
+    alone = values.is_null().cum_sum().cast(pl.Int64) - 1 + known.n_unique() - min(1, values.null_count())
+    return known.zip_with(known.is_not_null(), alone).to_numpy().astype(np.int64)
 
 
 def _tail(num_units: int) -> float:

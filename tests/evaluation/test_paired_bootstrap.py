@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.stats import bootstrap
 
@@ -107,5 +108,8 @@ def test_resamples_without_a_class_are_left_out():
     assert np.isfinite(left).all()
 
 
-def test_groups_are_numbered_and_rows_without_one_are_one():
-    assert group_numbers(np.array(["b", "", "a", "b", ""])).tolist() == [2, 0, 1, 2, 0]
+def test_groups_are_numbered_and_rows_without_one_are_their_own():
+    assert group_numbers(pl.Series(["b", "", "a", "b", ""])).tolist() == [2, 0, 1, 2, 0]
+    # As in the split, a row without a group is one of its own.
+    assert group_numbers(pl.Series(["b", None, "a", "b", None])).tolist() == [1, 2, 0, 1, 3]
+    assert group_numbers(pl.Series([None, None], dtype=pl.String)).tolist() == [0, 1]

@@ -297,7 +297,7 @@ def as_frame(model: Any, rows: list[Row], columns: list[str]) -> Any:
     return model.predict(pd.DataFrame(rows, columns=columns))
 
 
-def asked(model: Any, content: str, content_type: str) -> pd.DataFrame:
+def asked(model: Any, content: str | bytes, content_type: str) -> pd.DataFrame:
     """As the server's own endpoint answers."""
     from mlflow.pyfunc import scoring_server
 
@@ -552,6 +552,17 @@ def test_a_row_is_answered_the_same_whatever_stands_beside_it(
 def test_no_rows_are_answered_by_none(models: dict[str, Trained], way: str) -> None:
     for model in models.values():
         assert len(WAYS[way](model.served, [], list(WRITINGS))) == 0
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_file_of_parquet_is_answered(models: dict[str, Trained], source: str) -> None:
+    """As text and typed: MLflow's server takes such bodies too."""
+    model = models[source]
+    for rows in (model.rows, model.cells):
+        body = io.BytesIO()
+        pl.DataFrame(rows).write_parquet(body)
+        answers = asked(model.served, body.getvalue(), "application/vnd.apache.parquet")
+        np.testing.assert_array_equal(probabilities(answers), model.answers)
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

@@ -184,6 +184,20 @@ def test_refuses_column_names_that_are_not_one_each(tmp_path: Path) -> None:
     assert "has a column split already" in refused(tmp_path, test_path="data.csv")
 
 
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("# id,# size", ["id", "# size"]),
+        ("#id,x", ["id", "x"]),
+        ("# of rooms,x", ["# of rooms", "x"]),
+        ("#,x", ["#", "x"]),
+    ],
+)
+def test_a_mark_before_the_header_is_no_part_of_the_first_name(tmp_path: Path, header: str, columns: list[str]) -> None:
+    (tmp_path / "data.csv").write_text(f"{header}\n1,2\n")
+    assert read(tmp_path, header=True).columns == columns
+
+
 def test_a_column_without_a_name_is_called_by_its_place_in_formats_with_types_too(tmp_path: Path) -> None:
     frame = pl.DataFrame({"": [1, 2], "y": [3, 4]})
     frame.write_parquet(tmp_path / "data.parquet")

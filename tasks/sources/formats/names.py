@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -9,6 +10,9 @@ from tasks.errors import UserError
 from tasks.params.sources import TableSource
 from tasks.sources.formats.header import Cells
 from tasks.sources.formats.titles import is_title
+
+_MARKED = re.compile(r"^#\s*(?=\w)(?!of\b)")
+"""What programs put before a header that others are to skip: `# id` is called id. `# of rooms` is a number of them."""
 
 
 def column_names(first: Cells, header: bool, config: TableSource, shown: str) -> tuple[str, ...]:
@@ -26,7 +30,8 @@ def column_names(first: Cells, header: bool, config: TableSource, shown: str) ->
             "the header as ingest.source.skip_lines, or the columns' names as ingest.source.names"
         )
     # Blanks around a name cannot be seen, and would have to be written in params.yaml.
-    return named_by_place([cell.strip() for cell in first] if header else [""] * len(first))
+    names = [cell.strip() for cell in first] if header else [""] * len(first)
+    return named_by_place([_MARKED.sub("", name) if place == 0 else name for place, name in enumerate(names)])
 
 
 def named_by_place(names: Iterable[str]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 With `--write` it adds what is missing and updates what is still as it was drafted. An expectation that a person edited
 is never overwritten, and one that a person took out does not come back: the suite's `drafted` remembers both. A column
-whose type is another one now keeps its expectations, unless `--retype` says that the new type is right.
+whose type is another one now keeps its expectations, unless `--retype` says that the new type is right; so do the two
+classes of a binary target, as a third one asks for another task.
 """
 
 from __future__ import annotations
@@ -56,14 +57,17 @@ class Redraft:
     written: bool
     retyped: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Columns whose type is another one now, with the old and the new: what is expected of them stays as it is."""
+    new_classes: tuple[str, ...] = ()
+    """Of a binary target, that would make it one of more classes: those that are expected stay."""
 
     def lines(self) -> list[str]:
         """For people: a line per difference, and what may be done."""
-        if not (self.changes or self.retyped):
+        if not (self.changes or self.retyped or self.new_classes):
             return [f"{self.suite}: as it would be drafted now"]
         open_ones = sum(change.kind in ("new", "changed", "dropped") for change in self.changes)
         lines = [f"  {change.sentence()}" for change in self.changes]
         lines += [_of_type(column, *types) for column, types in self.retyped.items()]
+        lines += [_of_classes(self.new_classes)] if self.new_classes else []
         if self.written:
             return [f"wrote {self.suite}:", *lines]
         advice = "nothing was written; --write takes over what nobody edited" if open_ones else "nothing to take over"
@@ -75,6 +79,13 @@ def _of_type(column: str, before: str, now: str) -> str:
         f"  {column} was of type {before}, and is {now} in the data: its expectations stay. Where {before} is right, "
         f"write ingest.columns.{column}.type: {before} in params.yaml, and cells that are none become rows in "
         f"quarantine; where {now} is, give --retype"
+    )
+
+
+def _of_classes(new: tuple[str, ...]) -> str:
+    return (
+        f"  the task is binary, and the target has {', '.join(new)} besides in the data: its two classes stay, and "
+        "rows of others go to quarantine. Where they are right, write ingest.task: multiclass in params.yaml"
     )
 
 
@@ -98,12 +109,21 @@ def redraft(project: Project, name: str, *, write: bool = False, retype: bool = 
         drafted = suite_of_source(project, name, config)
     retyped = {} if retype else _retyped(kept, drafted)
     drafted = _with_kept(kept, drafted, retyped)
+    new_classes: tuple[str, ...] = ()
+    if config.task == "binary":
+        drafted, new_classes = _with_two_classes(kept, drafted, config.target)
     changes = differences(kept, drafted)
     merged = merge(kept, drafted, changes)
     written = write and merged != kept
     if written:
         files.write_json(paths.suite, merged)
-    return Redraft(suite=paths.relative(paths.suite), changes=tuple(changes), written=written, retyped=retyped)
+    return Redraft(
+        suite=paths.relative(paths.suite),
+        changes=tuple(changes),
+        written=written,
+        retyped=retyped,
+        new_classes=new_classes,
+    )
 
 
 def _retyped(kept: dict[str, Any], drafted: dict[str, Any]) -> dict[str, tuple[str, str]]:
@@ -125,6 +145,21 @@ def _with_kept(kept: dict[str, Any], drafted: dict[str, Any], columns: Mapping[s
         # Else the next draft would take what is not here for taken out by a person.
         "drafted": {key_of(entry): digest_of(entry) for entry in own},
     }
+
+
+def _with_two_classes(
+    kept: dict[str, Any], drafted: dict[str, Any], target: str
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The draft with the kept classes of the target where its own are more than two, and those that are new."""
+    key = f"expect_column_values_to_be_in_set({target})"
+    before, now = _by_key(kept["expectations"]).get(key), _by_key(drafted["expectations"]).get(key)
+    if before is None or now is None or len(now["kwargs"]["value_set"]) <= 2:
+        return drafted, ()
+    expectations = [before if key_of(entry) == key else entry for entry in drafted["expectations"]]
+    new = [name for name in now["kwargs"]["value_set"] if name not in before["kwargs"]["value_set"]]
+    return {**drafted, "expectations": expectations, "drafted": drafted["drafted"] | {key: digest_of(before)}}, tuple(
+        new
+    )
 
 
 def differences(kept: dict[str, Any], drafted: dict[str, Any]) -> list[Change]:

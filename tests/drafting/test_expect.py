@@ -234,6 +234,18 @@ def test_rows_with_a_cell_that_could_not_be_read_say_nothing(paths: Paths) -> No
     assert expect(paths).changes == ()
 
 
+def test_a_third_class_of_a_binary_target_is_told_and_not_taken_over(paths: Paths) -> None:
+    arrive(paths, pl.concat([ROWS, ROWS[:1].with_columns(left=pl.lit("maybe"))]))
+    params = paths.project.params
+    params.write_text(PARAMS.replace("target: left", "target: left, task: binary"))
+    result = expect(paths, write=True)
+    assert (result.changes, result.new_classes) == ((), ("maybe",))
+    assert "the target has maybe besides in the data: its two classes stay" in "\n".join(result.lines())
+    # The advice works.
+    params.write_text(PARAMS.replace("target: left", "target: left, task: multiclass"))
+    assert kinds(expect(paths, write=True)) == {"expect_column_values_to_be_in_set(left)": "changed"}
+
+
 def test_without_data_the_source_is_read(paths: Paths) -> None:
     files.remove(paths.data)
     ROWS.write_csv(paths.project.root / "rows.csv")

@@ -19,11 +19,14 @@ from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
 from tasks.params.config import ColumnTypeName
 from tasks.paths import Project
-from tasks.repair.units import NEARLY_ALL, UnitFormat, numbers_with_unit
+from tasks.repair.number_text import parsed
+from tasks.repair.units import NEARLY_ALL, UnitFormat, numbers_with_unit, with_unit
 from tasks.sources.base import NumberFormat, Place, Source
+from tasks.sources.formats.number_format import find_number_format
 
 # Most signs for a missing value show by then, and the pass over all rows need not be made again.
 _FIRST_ROWS = 50_000
+_FEW_ROWS = 1_000
 _MOST_TRIED = 20
 """Damaged pictures at the start are for `validate` to say; so many of them in a row hide the size of the others."""
 _MOST_PASSES = 3
@@ -96,11 +99,12 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
 
 
 def _unit_formats(first: SourceProfile, target: str | None, numbers: NumberFormat) -> Mapping[str, UnitFormat]:
-    """How the columns write their numbers that have a currency or a unit around nearly all of them."""
+    """How columns write numbers in their own way: with a currency or a unit, or with other signs than the source's."""
     formats = {}
-    for name in first.columns:
+    others = [name for name, survey in first.surveys.items() if survey.storage == "text" and not survey.is_number]
+    for name in others:
         cells = first.sample[name]
-        written = unit_in(cells, numbers)
+        written = unit_in(cells, numbers) or _own_format(cells, numbers)
         if written is None:
             continue
         # A price that is asked for may be missing in many words; among others they say that the column is one of words.
@@ -108,6 +112,16 @@ def _unit_formats(first: SourceProfile, target: str | None, numbers: NumberForma
         if name == target or num_numbers >= NEARLY_ALL * cells.count():
             formats[name] = written
     return formats
+
+
+def _own_format(values: pl.Series, numbers: NumberFormat) -> UnitFormat | None:
+    """As in text cells of a spreadsheet, whose own numbers come as programs write them."""
+    cells = [cell.strip() for cell in values.drop_nulls().head(_FEW_ROWS) if cell.strip()]
+    if not cells or not any(map(str.isdigit, cells[0])):
+        return None
+    written = find_number_format([cells], ",", {})
+    is_read = written != NumberFormat() or parsed(pl.Series(cells)) is not None
+    return with_unit("", written.decimal, written.thousands) if is_read and written != numbers else None
 
 
 def _written_plainly(rows: Source, writing: Mapping[str, UnitFormat]) -> Iterator[pl.DataFrame]:

@@ -1,4 +1,4 @@
-"""Columns whose numbers have a currency or a unit around them: read as the numbers that they are."""
+"""Columns that write numbers in their own way, such as with a currency around them: read as the numbers they are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def units_of(config: Ingest, first: pl.DataFrame | None) -> Units:
     units = {}
     for cells in () if first is None else first:
         override = config.columns.get(cells.name, ColumnOverride())
-        if cells.dtype == pl.String and override.unit is None and override.type in (None, "number"):
+        if cells.dtype == pl.String and not override.writes_its_own_way and override.type in (None, "number"):
             present = without(cells, override.missing or ())
             # Where it is said that these are numbers, other cells are bad ones; else they say that it is text.
             is_number = _is_number(cells.name, config)
@@ -66,21 +66,23 @@ def unit_in(cells: pl.Series, numbers: NumberFormat) -> UnitFormat | None:
 def settings_of(written: UnitFormat) -> dict[str, str]:
     """The same as settings of the column."""
     return {
-        "unit": written.before or written.after,
+        **({"unit": unit} if (unit := written.before or written.after) else {}),
         "decimal": written.decimal,
         **({"thousands": written.thousands} if written.thousands else {}),
     }
 
 
 def given_format(override: ColumnOverride | None, numbers: NumberFormat) -> UnitFormat | None:
-    """How the column's numbers are written, when it has a unit; what it does not say is as the source has it."""
-    if override is None or override.unit is None:
+    """How the column writes numbers, when it is a way of its own; what it does not say is as the source has it."""
+    if override is None or not override.writes_its_own_way:
         return None
-    return with_unit(override.unit, override.decimal or numbers.decimal, override.thousands or numbers.thousands)
+    # What sets thousands apart for the source may be this column's decimal sign.
+    thousands = override.thousands or (numbers.thousands if override.decimal in (None, numbers.decimal) else None)
+    return with_unit(override.unit or "", override.decimal or numbers.decimal, thousands)
 
 
 def without_units(part: pl.DataFrame, config: Ingest) -> pl.DataFrame:
-    """Numbers without their units, written as the source writes numbers; other cells as they are."""
+    """Numbers that a column writes in its own way, as the source writes numbers; other cells as they are."""
     numbers = source_numbers(config.source)
     formats = {
         name: given_format(override, numbers) for name, override in config.columns.items() if _is_number(name, config)

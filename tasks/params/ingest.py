@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.params.sources import Source
@@ -32,22 +32,21 @@ class ColumnOverride(Config):
         "found out when not given. Like format, it may stay where the type becomes text: a row's part is as before",
     )
     decimal: Literal[".", ","] | None = Field(
-        None, description="with unit: what stands before the fraction; that of the source when not given"
+        None, description="numbers: what stands before the fraction; that of the source when not given"
     )
     thousands: Literal[",", ".", " ", "'"] | None = Field(
-        None, description="with unit: what stands between groups of three digits; that of the source when not given"
+        None, description="numbers: what stands between groups of three digits; that of the source when not given"
     )
 
-    @model_validator(mode="after")
-    def _writing_has_a_unit(self) -> ColumnOverride:
-        if self.unit is None and (self.decimal or self.thousands):
-            raise ValueError("decimal and thousands of a column go with its unit; give unit, or give them to source")
-        return self
+    @property
+    def writes_its_own_way(self) -> bool:
+        """Whether its numbers are written otherwise than those of the source."""
+        return bool(self.unit or self.decimal or self.thousands)
 
     @property
     def given_type(self) -> ColumnTypeName | None:
-        """What the user says that it is; what has a unit is a number, unless another type is given."""
-        return self.type or ("number" if self.unit is not None else None)
+        """What the user says that it is; what writes numbers in its own way is a number, unless a type is given."""
+        return self.type or ("number" if self.writes_its_own_way else None)
 
 
 class Ingest(Config):

@@ -41,7 +41,7 @@ class UnitFormat(Config):
         # A unit that may stand on either side stands where people put it.
         if self.before and (not self.after or self.before in _CURRENCIES):
             return f"{self.before}{number}"
-        return f"{number} {self.after}"
+        return f"{number} {self.after}".rstrip()
 
 
 def with_unit(unit: str, decimal: str, thousands: str | None) -> UnitFormat:

@@ -22,6 +22,7 @@ from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.tables.origins import read_origins
 from tests.drafting.small_tables import project_in, run_stages
+from tests.workbooks import write_workbook
 
 PRICES = [float(price) for price in np.random.default_rng(0).lognormal(5, 1, 200).round(2)]
 
@@ -106,12 +107,6 @@ def test_words_are_still_no_numbers(tmp_path: Path) -> None:
 )
 def test_the_unit_is_told_by_the_values(cells: list[str | None], written: UnitFormat | None) -> None:
     assert unit_in(pl.Series(cells), NumberFormat()) == written
-
-
-def test_the_writing_of_a_column_goes_with_its_unit() -> None:
-    source = {"kind": "table", "path": "rows.csv"}
-    with pytest.raises(ValueError, match="go with its unit"):
-        Ingest.model_validate({"source": source, "target": "price", "columns": {"price": {"decimal": ","}}})
 
 
 def weighed(root: Path, weights: list[str], *, append: bool = False, **column: Any) -> tuple[str, list[Any]]:
@@ -207,6 +202,30 @@ def test_a_feature_is_served_as_the_source_writes_it_and_as_programs_do(tmp_path
     assert at_rest(served, price).to_list() == [1017.81, 1017.81, -5, 1017.81, None]
     with pytest.raises(UserError, match=r"'dear' is no number; give a number, or text such as \$1,234.5"):
         at_rest(["dear"], price)
+
+
+def test_text_numbers_of_a_sheet_are_read_beside_its_own(tmp_path: Path) -> None:
+    pytest.importorskip("fastexcel")
+    amounts = [f"{price:,.2f}".replace(",", "'").replace(".", ",").replace("'", ".") for price in PRICES]
+    rows = [
+        [amount, price / 7, "ab"[place % 2]] for place, (amount, price) in enumerate(zip(amounts, PRICES, strict=True))
+    ]
+    write_workbook(tmp_path / "rows.xlsx", {"May": [["amount", "share", "kind"], *rows]})
+    project = project_in(tmp_path)
+    init_pipeline(project, "homes", str(tmp_path / "rows.xlsx"), "kind")
+    ingest.run(load_pipeline(project.params, "homes").ingest, project.pipeline("homes"))
+    table = pl.read_parquet(tmp_path / "data/homes/raw/*.parquet")
+    assert table["amount"].to_list() == PRICES
+    assert table["share"].to_list() == [price / 7 for price in PRICES]
+    recipe = read_recipe(run_stages(tmp_path, "normalize", "homes").recipe)
+    amount = next(feature for feature in recipe.features if feature.name == "amount")
+    assert at_rest(["1.017,81", "1017.81", 1017.81], amount).to_list() == [1017.81] * 3
+
+
+def test_a_columns_own_decimal_sign_is_no_thousands_of_the_source(tmp_path: Path) -> None:
+    write(tmp_path, ["1.5", "2.25", "1000.125"], ";")
+    block = {"source": {"separator": ";", "decimal": ",", "thousands": "."}, "columns": {"price": {"decimal": "."}}}
+    assert raw(tmp_path, task="regression", **block)[1] == [1.5, 2.25, 1000.125]
 
 
 def test_a_guessed_target_may_be_an_amount_of_money(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ _SENTINELS = re.compile(r"-1|-?(9{2,}(\.9+)?|[12]00|88+(\.8+)?|77+(\.7+)?)|-9(\.
 """Numbers that people write where there is none, -200 and -999.9 among them."""
 
 
+_LONG = 888
+"""Signs from here on are no percentage and no count of a few."""
+
+
 def find_tokens(profile: SourceProfile, known: Tokens, is_table: bool) -> Tokens:
     """What is known, and what the pass shows besides. Only a table of files can say it for all columns at once."""
     everywhere, by_column = set(known.everywhere), {name: set(cells) for name, cells in known.by_column.items()}
@@ -177,6 +181,9 @@ def _is_far(value: float, others: pl.Series) -> bool:
     if _float(others.min()) <= value <= _float(others.max()):
         return False
     low, high = _quantile(others, 0.01), _quantile(others, 0.99)
+    # Beside a single other value nothing tells what is far: 95 % and 100 % are two rates.
+    if low == high and abs(value) < _LONG:
+        return False
     nearest = _float(others.min() if value < low else others.max())
     # The only one below 0: -200 is a sign among amounts of up to 1,500, too. They must spread, as counts may be few.
     if value < 0 <= nearest and high - low >= 10:

@@ -94,6 +94,13 @@ def test_the_only_number_below_0_is_told_though_the_others_reach_farther(tmp_pat
     assert columns_of_kind(draft, "sentinel") == ["level"]
 
 
+@pytest.mark.parametrize(("values", "is_sign"), [((95, 100), False), ((0, -999), True)])
+def test_beside_one_other_value_only_a_long_sign_is_far(tmp_path: Path, values: tuple[int, int], is_sign: bool) -> None:
+    width = [values[number % 5 == 0] for number in range(NUM_ROWS)]
+    draft = init(tmp_path, noise().with_columns(pl.Series("width", width)))
+    assert bool(of_kind(draft, "sentinel")) == is_sign
+
+
 @pytest.mark.parametrize("value", [-1, 99])
 def test_a_number_beside_the_others_is_none(tmp_path: Path, value: int) -> None:
     width = [value if number % 20 == 0 else number % 101 - 5 for number in range(NUM_ROWS)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -129,7 +130,9 @@ def _run(arguments: list[str], project: Project, minutes: float) -> None:
             raise NotComparableError(f"no answer in {minutes:g} minutes, register.champion_minutes") from error
         output.seek(0)
         if done.returncode:
-            raise NotComparableError(_reason(done.returncode, output.read().decode(errors="replace")))
+            said = output.read().decode(errors="replace")
+            # Without the place of this project: verdict.json is to be the same wherever it was made.
+            raise NotComparableError(_reason(done.returncode, said.replace(f"{project.root}/", "")))
 
 
 def _environment() -> dict[str, str]:
@@ -143,7 +146,7 @@ def _reason(returncode: int, output: str) -> str:
         return f"its process was killed by signal {-returncode}, perhaps for want of memory"
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     # The class that carries a message says nothing to whoever reads it.
-    message = lines[-1].removeprefix("mlflow.exceptions.MlflowException: ") if lines else "no message"
+    message = re.sub(r"^[\w.]+\.(MlflowException|UserError): ", "", lines[-1]) if lines else "no message"
     return message[:_REASON_LENGTH]
 
 

@@ -102,6 +102,18 @@ def test_files_that_are_gone_are_said(project: Paths, tmp_path: Path) -> None:
         asked(tmp_path / "nowhere", project)
 
 
+def test_a_damaged_champion_is_said_without_the_place_of_the_project(project: Paths, packaged: Path) -> None:
+    damaged = project.project.root / "damaged"
+    shutil.copytree(packaged, damaged)
+    for file in damaged.rglob("*.skops"):
+        file.write_bytes(b"junk")
+    with pytest.raises(NotComparableError) as caught:
+        asked(damaged, project)
+    shutil.rmtree(damaged)
+    assert str(caught.value).startswith("damaged/artifacts/")
+    assert "model.skops: damaged (not the bytes that were trained)" in str(caught.value)
+
+
 def test_nothing_is_left_behind(project: Paths, packaged: Path) -> None:
     before = sorted(project.project.root.iterdir())
     asked(packaged, project)

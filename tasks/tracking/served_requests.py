@@ -1,4 +1,4 @@
-"""Requests that MLflow's server would read wrongly, or not at all: CSV, and lists of no rows.
+"""Requests that MLflow's server would read wrongly, or not at all: CSV, lists of no rows, rows that lack a key.
 
 Without types MLflow lets pandas guess, to which `8.000` is eight; and it reads no CSV for a model whose signature
 leaves the type of a column open. What a cell means is the recipe's to say, so a model takes its requests over in the
@@ -55,13 +55,22 @@ class CsvReader(RequestReader):
 
 
 class JsonReader(RequestReader):
-    """In the place of MLflow's `infer_and_parse_data`, to which a list of no rows lacks all columns."""
+    """In the place of MLflow's `infer_and_parse_data`, to which a list of no rows lacks all columns.
+
+    Of `instances` it makes columns, each of the values that are there: where one row lacks a key, and another row
+    another key, values of two rows would be one row. As records, what a row lacks is missing.
+    """
 
     def __call__(self, data: dict[str, Any], schema: Schema | None = None) -> Any:
         import pandas as pd
 
-        if list(data.values()) == [[]] and self._is_own(schema):
+        if not self._is_own(schema):
+            return self.otherwise(data, schema)
+        if list(data.values()) == [[]]:
             return pd.DataFrame(columns=self.names, dtype=object)
+        rows = data.get("instances")
+        if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+            data = {**{key: value for key, value in data.items() if key != "instances"}, "dataframe_records": rows}
         return self.otherwise(data, schema)
 
 

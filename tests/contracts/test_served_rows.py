@@ -315,6 +315,12 @@ def as_records(model: Any, rows: list[Row], columns: list[str]) -> Any:
     return asked(model, json.dumps({"dataframe_records": rows}), "application/json")
 
 
+def as_instances(model: Any, rows: list[Row], columns: list[str]) -> Any:
+    """Gaps are keys that are left out, but for those of the first row: a column that no row has is refused."""
+    others = [{name: value for name, value in row.items() if value is not None} for row in rows[1:]]
+    return asked(model, json.dumps({"instances": [*rows[:1], *others]}), "application/json")
+
+
 def as_inputs(model: Any, rows: list[Row], columns: list[str]) -> Any:
     inputs = {name: [row[name] for row in rows] for name in columns}
     return asked(model, json.dumps({"inputs": inputs}), "application/json")
@@ -332,6 +338,7 @@ WAYS: dict[str, Callable[[Any, list[Row], list[str]], Any]] = {
     "frame": as_frame,
     "split": as_split,
     "records": as_records,
+    "instances": as_instances,
     "inputs": as_inputs,
     "csv": as_csv,
 }

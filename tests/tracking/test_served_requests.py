@@ -118,6 +118,19 @@ def test_a_list_of_no_rows_has_the_columns_of_the_model(server: Any, key: str) -
     assert one.to_dict("records") == [{"price": "8.000", "town": None}]
 
 
+@pytest.mark.parametrize("key", ["dataframe_records", "instances"])
+def test_what_a_row_lacks_is_missing_in_this_row(server: Any, key: str) -> None:
+    """MLflow makes one row of these two `instances`: the price of the second, and the town of the first."""
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    schema = Schema([ColSpec(AnyType(), name) for name in NAMES])
+    take_over(NAMES)
+    rows = server.infer_and_parse_data({key: [{"town": "Ulm"}, {"price": 8}]}, schema)
+    assert rows["town"].isna().tolist() == [False, True]
+    assert rows["price"].isna().tolist() == [True, False]
+
+
 def test_a_server_that_reads_no_csv_serves_all_the_same(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(server, "parse_csv_input")
     take_over(("other",))

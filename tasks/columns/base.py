@@ -173,6 +173,10 @@ class ColumnType(Generic[State, Settings, Encoded]):
         """Cells as the source writes them, as `dtype`; what is not written so becomes missing."""
         return self.cast(cells)
 
+    def missing_texts(self, encoding: Encoded, repair: Repair | None, dialect: ColumnDialect) -> frozenset[str]:
+        """`missing_words`, and what else a caller of the served model can only mean so, in small letters."""
+        return self.missing_words
+
     def read_served(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
         """Text that callers of the served model gave, as `dtype`: as the source writes it, and where the source never
         writes so, as programs do; what is neither becomes missing.

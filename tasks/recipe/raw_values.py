@@ -59,9 +59,9 @@ def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> 
 
 def _read(texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature) -> pl.Series:
     cells = feature.dialect.without_missing(texts)
-    if of_type.missing_words:
+    if missing := of_type.missing_texts(feature.encoding, feature.repair, feature.dialect):
         words = cells.str.strip_chars().str.to_lowercase()
-        cells = cells.set(words.is_in(list(of_type.missing_words)), None)
+        cells = cells.set(words.is_in(list(missing)), None)
     read = of_type.read_served(cells, feature.dialect)
     unread = cells.filter(read.is_null() & cells.is_not_null())
     if len(unread):

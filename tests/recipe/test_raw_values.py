@@ -52,6 +52,17 @@ def test_an_empty_text_is_missing_where_it_can_mean_nothing_else(encoding: Encod
     assert read(["", " ", "n.d."], TOWNS, dialect) == ["", " ", None]
 
 
+def test_an_empty_cell_is_missing_where_the_source_has_nulls_and_no_such_category() -> None:
+    database = ColumnDialect(missing=())
+    colours = CategoryEncoding(encode="one_hot", categories=("blue", "red"), missing=True)
+    assert read(["", "red", None], colours, database) == [None, "red", None]
+    with_empty = CategoryEncoding(encode="one_hot", categories=("", "red"), missing=True)
+    assert read(["", "red", None], with_empty, database) == ["", "red", None]
+    # A file in which an empty cell is an empty text; and a database whose empty texts are among the rare ones.
+    assert read([""], colours, ColumnDialect(missing=("?",))) == [""]
+    assert read([""], colours, database, Repair(common=("blue", "red"))) == [""]
+
+
 def test_numbers_with_a_unit() -> None:
     percent = ColumnDialect(unit=UnitFormat(after="%", decimal=","), missing=("", "-1"))
     assert read(["10,8 %", "10,8", "10.8", 10.8, None, "-1 %", -1], NUMBER, percent) == [10.8] * 4 + [None] * 3

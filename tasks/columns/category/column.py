@@ -97,6 +97,15 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
             allowed = tuple(_in_form(value, form) for value in own.allowed)
         return form.model_copy(update={"replace": replace, "allowed": allowed, "keep": own.generalise.keep})
 
+    def missing_texts(
+        self, encoding: CategoryEncoding, repair: Repair | None, dialect: ColumnDialect
+    ) -> frozenset[str]:
+        """An empty cell, where the source has nulls of its own, as a database, and no category of that name: CSV says
+        nulls so."""
+        is_renamed = repair is not None and (repair.common is not None or "" in repair.replace)
+        is_a_category = bool(dialect.missing or encoding.buckets or is_renamed) or "" in encoding.indices
+        return frozenset() if is_a_category else frozenset({""})
+
     def served_value(self, value: Any, encoding: CategoryEncoding, dialect: ColumnDialect) -> str | None:
         """The category that is written as this number: tables that are read as numbers lose the zeros of 007."""
         text = served_text(value)

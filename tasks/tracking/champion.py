@@ -130,9 +130,9 @@ def _run(arguments: list[str], project: Project, minutes: float) -> None:
             raise NotComparableError(f"no answer in {minutes:g} minutes, register.champion_minutes") from error
         output.seek(0)
         if done.returncode:
-            said = output.read().decode(errors="replace")
+            message = output.read().decode(errors="replace")
             # Without the place of this project: verdict.json is to be the same wherever it was made.
-            raise NotComparableError(_reason(done.returncode, said.replace(f"{project.root}/", "")))
+            raise NotComparableError(_reason(done.returncode, message.replace(f"{project.root}/", "")))
 
 
 def _environment() -> dict[str, str]:

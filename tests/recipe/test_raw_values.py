@@ -15,6 +15,7 @@ from tasks.columns.timestamp.column import TimestampEncoding
 from tasks.errors import UserError
 from tasks.recipe.raw_values import at_rest
 from tasks.recipe.recipe import Feature
+from tasks.repair.repair import Repair
 from tasks.repair.units import UnitFormat
 from tasks.tables.dialect import ColumnDialect
 

@@ -133,14 +133,16 @@ def _sentence(config: Register, comparison: Comparison, gain: float, *, promoted
 
 
 def _outcome(margin: float, comparison: Comparison, *, promoted: bool) -> str:
+    # As somebody wrote it: 0.02 and 1,000,000.
+    size = f"{abs(margin):,.15g}"
     if promoted:
-        sure = {1: f"surely better by more than {margin:g}", 0: "surely better", -1: f"surely not {-margin:g} worse"}
+        sure = {1: f"surely better by more than {size}", 0: "surely better", -1: f"surely not {size} worse"}
         return f"{sure[(margin > 0) - (margin < 0)]}, so it takes the champion's place"
     if comparison.high < 0:
         return "surely worse, so the champion stays"
-    missing = f"not surely better by more than the margin of {margin:g}" if margin > 0 else "no sure difference"
+    missing = f"not surely better by more than the margin of {size}" if margin > 0 else "no sure difference"
     if margin < 0:
-        missing = f"not surely within the margin of {-margin:g}"
+        missing = f"not surely within the margin of {size}"
     return f"{missing}, so the champion stays"
 
 

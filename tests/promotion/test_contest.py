@@ -43,6 +43,7 @@ def test_the_first_version_becomes_champion():
         (0.02, 0.01, 0.15, False, "not surely better by more than the margin of 0.02, so the champion stays"),
         (0.02, 0.03, 0.15, True, "surely better by more than 0.02, so it takes the champion's place"),
         (-0.02, -0.01, 0.15, True, "surely not 0.02 worse, so it takes the champion's place"),
+        (-1e6, -2.0, 9.0, True, "surely not 1,000,000 worse, so it takes the champion's place"),
         (-0.02, 0.0, 0.0, True, "surely not 0.02 worse, so it takes the champion's place"),
         (-0.02, -0.03, 0.15, False, "not surely within the margin of 0.02, so the champion stays"),
     ],

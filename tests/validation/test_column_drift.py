@@ -90,7 +90,7 @@ def mixed_table(dice: Dice, size: int) -> pl.DataFrame:
 
 @pytest.mark.parametrize(
     ("num_old", "num_new", "num_runs"),
-    [(100, 100, 100), (1_000, 300, 50), (300, 3_000, 30), (2_000, 30, 50), (100_000, 100_000, 3)],
+    [(100, 100, 100), (1_000, 300, 50), (300, 3_000, 30), (2_000, 30, 50), (20_000, 20_000, 40), (100_000, 100_000, 5)],
 )
 def test_fewer_than_one_run_in_twenty_warns_where_nothing_changed(num_old: int, num_new: int, num_runs: int) -> None:
     num_warned = 0

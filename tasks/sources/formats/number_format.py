@@ -30,7 +30,13 @@ def find_number_format(columns: Sequence[Sequence[str]], separator: str, given: 
 
     `given`: what the user says of it. Without numbers that ask for another one, it is the plain one.
     """
-    formats = [numbers for numbers in _in_order(separator) if given.items() <= vars(numbers).items()]
+    fractions = {sign for sign in ".," if any(_before_fractions(cells, sign) for cells in columns)}
+    formats = [
+        numbers
+        for numbers in _in_order(separator)
+        # What stands before fractions in one column sets no thousands apart in another.
+        if given.items() <= vars(numbers).items() and ("thousands" in given or numbers.thousands not in fractions)
+    ]
     read = {numbers: [_reads(cells, numbers) for cells in columns] for numbers in formats}
     plain = read.get(_PLAIN, [False] * len(columns))
     # One that reads no column more than the plain one does has nothing for it.
@@ -52,6 +58,12 @@ def could_be_thousands(cells: Sequence[str], sign: str) -> bool:
 def _in_order(separator: str) -> list[NumberFormat]:
     """Who separates cells by commas hardly writes fractions with one: 63,607 is then more than sixty thousand."""
     return sorted(_FORMATS, key=lambda numbers: separator == "," and numbers.decimal == ",")
+
+
+def _before_fractions(cells: Sequence[str], sign: str) -> bool:
+    """Whether the cells are numbers in which the sign can mean nothing else."""
+    is_one = any(sign in cell for cell in cells) and _are_numbers(cells, NumberFormat(decimal=sign))
+    return is_one and not could_be_thousands(cells, sign)
 
 
 def _reads(cells: Sequence[str], numbers: NumberFormat) -> bool:

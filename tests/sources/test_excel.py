@@ -45,6 +45,11 @@ def test_text_dates_and_truth_values_are_as_they_are_shown(tmp_path: Path) -> No
     ]
 
 
+def test_a_time_of_day_is_on_no_day(tmp_path: Path) -> None:
+    write_workbook(tmp_path / "book.xlsx", {"May": [["began", "n"], [Day(0.25), 1], [Day(0.5 + 1 / 86400), 2]]})
+    assert read(tmp_path)["began"].to_list() == ["06:00:00", "12:00:01"]
+
+
 def test_rows_and_columns_of_blanks_are_none(tmp_path: Path) -> None:
     rows = {1: ["a", "b"], 2: [1, 2], 3: [" ", None], 4: [None, 4], 9: {"A": " ", "H": " "}}
     write_workbook(tmp_path / "book.xlsx", {"May": rows, "empty": []})

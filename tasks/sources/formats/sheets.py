@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _CELL = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})([0-9]{1,7})"')
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_DAY_ZERO = "1899-12-31 "
 _CHUNK = 1 << 20
 _LONGEST_CELL = 64
 """Bytes of a cell's beginning, up to its place."""
@@ -30,7 +31,8 @@ def text_cells(workbook: Any, sheet: str) -> pl.DataFrame:
         return text
     # As text, numbers are cut after nine decimals; as numbers, words and dates are lost: so both are read.
     numbers: pl.DataFrame = workbook.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="float").to_polars()
-    return pl.DataFrame([_exact(*both) for both in zip(text, numbers, strict=True)])
+    # A time of day is the fraction of a day, and the reader sets it on the day that Excel counts from.
+    return pl.DataFrame([_exact(*both).str.strip_prefix(_DAY_ZERO) for both in zip(text, numbers, strict=True)])
 
 
 def _exact(text: pl.Series, numbers: pl.Series) -> pl.Series:

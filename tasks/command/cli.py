@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     collect_old_objects_rarely()
     try:
-        return int(options.command(options))
+        return _quietly(options.command, options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
@@ -31,6 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted; the next run goes on from here", file=sys.stderr)  # noqa: T201
         # As shells have it: 128 and the number of the signal.
         return 130
+
+
+def _quietly(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """The command's exit code; whoever reads its output may stop doing so, as `head` does, and that is no failure."""
+    try:
+        code = int(command(options))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would flush what is left at its end, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:

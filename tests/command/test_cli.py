@@ -50,6 +50,13 @@ def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.chain
+@pytest.mark.parametrize("shell", ["{} | head -c 1", "{} | true"])
+def test_nobody_need_read_all_that_is_printed(shell: str) -> None:
+    command = f"set -o pipefail; {shell.format(f'{sys.executable} -m tasks.command.cli schema')}"
+    done = subprocess.run(["bash", "-c", command], cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_json_is_one_object_and_nothing_else(finished: Project) -> None:
     done = modelwright(finished.root, "run", "masses", "--plain", "--json")
     content = json.loads(done.stdout)

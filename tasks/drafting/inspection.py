@@ -15,6 +15,7 @@ from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
 from tasks.drafting.nearly import describe_mostly, likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
+from tasks.drafting.totals import LastRow, find_total
 from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
 from tasks.params.config import ColumnTypeName
@@ -74,7 +75,9 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         tokens = find_tokens(profiles[-1], tokens, is_table)
         block = _with_missing(block, tokens)
         rows = _opened(block, place)
-        profiles.append(profile(_written_plainly(rows, writing), _plan(profiles[-1], tokens, rows, writing)))
+        profiles.append(
+            profile(_written_plainly(rows, writing, last := LastRow()), _plan(profiles[-1], tokens, rows, writing))
+        )
         if find_tokens(profiles[-1], tokens, is_table) == tokens:
             break
     types = {name: rows.types.get(name) or inferred_type(survey) for name, survey in profiles[-1].surveys.items()}
@@ -88,6 +91,7 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
             *(Finding(kind="second_header", columns=(), message=remark) for remark in rows.remarks()),
             *describe_tokens(tokens, profiles, rows),
             *describe_mostly(profiles[-1], rows, types),
+            *find_total(last, profiles[-1], content_of(block), rows.numbers),
             *find_doubts(block, pointed.source, profiles[-1], types),
         ),
         id_columns=tuple(rows.id_columns),
@@ -124,8 +128,9 @@ def _own_format(values: pl.Series, numbers: NumberFormat) -> UnitFormat | None:
     return with_unit("", written.decimal, written.thousands) if is_read and written != numbers else None
 
 
-def _written_plainly(rows: Source, writing: Mapping[str, UnitFormat]) -> Iterator[pl.DataFrame]:
-    for part in rows.parts():
+def _written_plainly(rows: Source, writing: Mapping[str, UnitFormat], last: LastRow) -> Iterator[pl.DataFrame]:
+    for part, origins in rows.located_parts():
+        last.see(part, origins)
         plain = [plain_numbers(part[name], written, rows.numbers) for name, written in writing.items()]
         yield part.with_columns(plain) if plain else part
 

@@ -16,6 +16,7 @@ from tasks.repair.units import unit_formats
 from tasks.sources.formats.number_format import are_thousands, could_be_thousands
 
 _OTHER = {",": ".", ".": ","}
+_CLOCK = r"^\s*\d{1,3}:[0-5]\d(:[0-5]\d([.,]\d+)?)?\s*$"
 _SIGNS = {",": "comma", ".": "point"}
 
 
@@ -29,6 +30,7 @@ def find_doubts(
         *([] if "skip_lines" in known else _about_titles(settings)),
         *([] if {"decimal", "thousands"} & {*known} else _about_numbers(settings, profiled)),
         *(finding for name in types for finding in _about_amounts(name, profiled.sample[name])),
+        *(finding for name in types for finding in _about_clock_times(name, profiled.sample[name])),
         *_about_dates(profiled, types),
     ]
 
@@ -96,6 +98,19 @@ def _about_amounts(name: str, cells: pl.Series) -> list[Finding]:
         "thousands the other way round."
     )
     return [Finding(kind="ambiguous_amounts", columns=(name,), message=message)]
+
+
+def _about_clock_times(name: str, cells: pl.Series) -> list[Finding]:
+    """Times of day, or durations: no column type is theirs, and as words nothing is learnt of them."""
+    present = cells.drop_nulls()
+    is_clock = cells.dtype == pl.String and len(present) > 0 and present.str.contains(_CLOCK).all()
+    if not is_clock:
+        return []
+    message = (
+        f"{name} holds times of day or durations, such as {present[0]}, and is read as words; write them as numbers, "
+        f"such as seconds, in the source, or leave them out: {name}: {{role: id}}."
+    )
+    return [Finding(kind="clock_times", columns=(name,), message=message)]
 
 
 def _about_dates(profiled: SourceProfile, types: Mapping[str, ColumnTypeName]) -> list[Finding]:

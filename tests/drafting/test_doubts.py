@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tasks.drafting.pipeline import DraftedPipeline, init_pipeline
-from tests.drafting.small_tables import of_kind, project_in, run_stages
+from tests.drafting.small_tables import NUM_ROWS, init, noise, of_kind, project_in, run_stages
 
 AMOUNTS = [float(1000 + 37 * place % 90_000) for place in range(3, 300)]
 
@@ -48,3 +49,15 @@ def test_rows_with_amounts_of_their_own_are_not_the_same_though_all_else_repeats
     assert not of_kind(draft, "duplicates")
     assert "clean: {}" in draft.block
     run_stages(tmp_path)
+
+
+@pytest.mark.parametrize("cells", [["00:51:14", "12:03:01"], ["7:05", "23:59"], ["101:00:00.5", "2:00:00"]])
+def test_times_of_day_and_durations_are_told(tmp_path: Path, cells: list[str]) -> None:
+    values = pl.Series([f"{cells[number % 2][:-1]}{number % 10}" for number in range(NUM_ROWS)])
+    draft = init(tmp_path, noise().insert_column(0, values.alias("took")))
+    [finding] = of_kind(draft, "clock_times")
+    assert "took holds times of day or durations" in finding.message
+
+
+def test_words_are_no_times_of_day(tmp_path: Path) -> None:
+    assert not of_kind(init(tmp_path, noise()), "clock_times")

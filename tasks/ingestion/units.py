@@ -13,6 +13,9 @@ from tasks.params.sources import TableSource, UrlSource
 from tasks.repair.units import UnitFormat, numbers_with_unit, unit_format, with_one_unit, with_unit
 from tasks.sources.base import NumberFormat
 
+_HEAD = 10_000
+"""Cells that tell of the unit: next to no column of numbers has one, and each of them is asked."""
+
 Units = Mapping[str, Mapping[str, str]]
 """The settings `unit`, `decimal` and `thousands` of columns, by name."""
 
@@ -60,7 +63,8 @@ def unit_in(cells: pl.Series, numbers: NumberFormat) -> UnitFormat | None:
     """How these cells write numbers with a unit, a few others among them aside; None when they write no such."""
     if cells.dtype != pl.String:
         return None
-    return unit_format(with_one_unit(cells.filter(cells.str.contains(r"\d"))), numbers.decimal)
+    head = cells.drop_nulls().head(_HEAD)
+    return unit_format(with_one_unit(head.filter(head.str.contains(r"\d"))), numbers.decimal)
 
 
 def settings_of(written: UnitFormat) -> dict[str, str]:

@@ -68,13 +68,15 @@ def unit_formats(values: pl.Series, decimal: str = ".") -> tuple[UnitFormat, ...
     Several are left where 1,200 may be read as 1.2 as well, and neither the currency's own custom nor the `decimal`
     sign of the source tells: then it must not be read.
     """
-    present = with_plain_signs(values.drop_nulls().str.strip_chars())
-    # A value that never varies may be a word such as `5 kg`: nothing is lost by leaving it one.
-    if present.is_empty() or not (present != present[0]).any():
+    present = values.drop_nulls()
+    # The first value names the currency or unit, which all others must share: most columns are done with it.
+    formats = [each for first in with_plain_signs(present.head(1).str.strip_chars()) for each in _formats(first)]
+    if not formats:
         return ()
-    # The first value names the currency or unit, which all others must share.
-    fitting = [written for written in _formats(str(present[0])) if _fits(present, written)]
-    if not fitting:
+    present = with_plain_signs(present.str.strip_chars())
+    fitting = [written for written in formats if _fits(present, written)]
+    # A value that never varies may be a word such as `5 kg`: nothing is lost by leaving it one.
+    if not fitting or not (present != present[0]).any():
         return ()
     has_custom = bool({fitting[0].before, fitting[0].after} & _COMMA_SETS_THOUSANDS_APART)
     likely = [written for written in fitting if written.decimal == ("." if has_custom else decimal)]

@@ -14,6 +14,7 @@ from tasks.drafting.inspection import Inspection
 from tasks.drafting.leaks import find_leaks
 from tasks.drafting.missing import find_sentinels
 from tasks.drafting.model import ModelChoice, choose_model, one_picture
+from tasks.drafting.nearly import with_places
 from tasks.drafting.profile import Facts
 from tasks.drafting.spellings import find_spellings, spellings_of
 from tasks.drafting.splits import SplitChoice, Splittable, choose_split, with_consequences
@@ -119,7 +120,7 @@ def _given_roles(
     findings += roles.find_wordless(facts, _features(facts, target, taken, findings))
     findings += one_picture(facts, _features(facts, target, taken, findings))
     # After the leaks: what these take out may be all there was.
-    return _some_feature_left(facts, target, taken, findings)
+    return with_places(_some_feature_left(facts, target, taken, findings), inspection.rows)
 
 
 def _has_entities(findings: Sequence[Finding]) -> bool:

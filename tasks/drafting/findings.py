@@ -36,6 +36,8 @@ class Finding:
     role: Role | None = None
     missing: tuple[str, ...] = ()
     proposal: str | None = None
+    cells: tuple[str, ...] = ()
+    """Cells of the one column whose first places are to be told as well: whoever has the rows adds them."""
 
     @property
     def is_warning(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -156,6 +156,19 @@ def first_places(rows: Source, cells: Mapping[str, Iterable[str]]) -> dict[str, 
         if not any(left.values()):
             break
     return places
+
+
+def with_places(findings: Iterable[Finding], rows: Source) -> list[Finding]:
+    """The findings, those that name cells with the first place of each."""
+    findings = list(findings)
+    cells = {finding.columns[0]: finding.cells for finding in findings if finding.cells}
+    places = first_places(rows, cells) if cells else {}
+    return [_with_places(finding, places[finding.columns[0]]) if finding.cells else finding for finding in findings]
+
+
+def _with_places(finding: Finding, places: Mapping[str, str]) -> Finding:
+    cells = listed(f"`{cell}` at {place}" for cell, place in places.items())
+    return replace(finding, message=f"{finding.message} First: {cells}.") if cells else finding
 
 
 def _of_column(strays: Strays) -> Finding:

@@ -109,12 +109,13 @@ def group_finding(facts: Facts, name: str, others: Collection[str] = ()) -> Find
 
 
 def _doubtful_group(facts: Facts, name: str) -> Finding:
-    values = listed(sorted(str(value) for value in facts.state(name).counts or ()))
+    counts = {str(value): count for value, count in sorted((facts.state(name).counts or {}).items(), key=str)}
+    values = listed(f"{value}: {count:,} rows" for value, count in counts.items())
     message = (
         f"{name} may say whose rows these are, but with {facts.state(name).num_distinct} values ({values}) it is taken "
         "for a feature; where rows of one of them belong together, give it the role group."
     )
-    return Finding(kind="group", columns=(name,), message=message, proposal="role: group")
+    return Finding(kind="group", columns=(name,), message=message, proposal="role: group", cells=tuple(counts))
 
 
 def _may_be_kinds(facts: Facts, name: str) -> bool:

@@ -42,7 +42,8 @@ def find_identifiers(facts: Facts, skip: Collection[str]) -> list[Finding]:
     for name in facts.names:
         why = _why_identifier(facts, name) if name not in skip else None
         if why:
-            findings.append(Finding(kind="identifier", columns=(name,), message=f"{name} {why}.", role="id"))
+            message, again = f"{name} {why}.", _repeated(facts, name)
+            findings.append(Finding(kind="identifier", columns=(name,), message=message, role="id", cells=again))
     return findings
 
 
@@ -138,6 +139,13 @@ def _why_nearly_unique(facts: Facts, name: str) -> str | None:
     again = values.filter(values.is_duplicated())
     named = f": {again[0]}" if len(again) else ""
     return f"has a code of its own in nearly each row, such as {values[0]}; {times} there before{named}"
+
+
+def _repeated(facts: Facts, name: str) -> tuple[str, ...]:
+    """A code of text that stands there twice, of the sample; none of numbers, which may be written in other ways."""
+    values = facts.present(name)
+    again = values.filter(values.is_duplicated()).head(1) if values.dtype == pl.String else values.head(0)
+    return tuple(again.to_list())
 
 
 def _words_repeat(texts: pl.Series) -> bool:

@@ -117,8 +117,9 @@ def test_kinds_of_devices_are_a_feature_and_may_be_a_group(tmp_path: Path) -> No
     assert "split: {validation: 0.15" in draft.block
     (finding,) = of_kind(draft, "group")
     assert finding.message.startswith(
-        "device may say whose rows these are, but with 3 values (desktop, mobile, tablet)"
+        "device may say whose rows these are, but with 3 values (desktop: 200 rows, mobile: 200 rows, tablet: 200 rows)"
     )
+    assert "First: `mobile` at rows.csv:2, `desktop` at rows.csv:3, `tablet` at rows.csv:4." in finding.message
     assert "role: group" in draft.block
 
 

@@ -101,7 +101,8 @@ def test_a_code_that_hardly_ever_repeats_is_an_id(tmp_path: Path, num_again: int
     assert (draft.decisions.role("customer_code") == "id") == is_id
     if num_again == 1:
         (finding,) = of_kind(draft, "identifier")
-        assert finding.message.endswith("such as C10000; one value stands there before: C10000.")
+        told = "such as C10000; one value stands there before: C10000. First: `C10000` at rows.csv:2."
+        assert finding.message.endswith(told)
 
 
 def test_text_without_a_word_that_comes_again_is_left_out(tmp_path: Path) -> None:

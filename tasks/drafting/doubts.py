@@ -17,6 +17,7 @@ from tasks.sources.formats.number_format import are_thousands, could_be_thousand
 
 _OTHER = {",": ".", ".": ","}
 _CLOCK = r"^\s*\d{1,3}:[0-5]\d(:[0-5]\d([.,]\d+)?)?\s*$"
+"""Up to three digits of hours: durations go beyond a day."""
 _SIGNS = {",": "comma", ".": "point"}
 
 

@@ -26,11 +26,10 @@ _WORDS = {word: float(meaning) for word, meaning in WORDS.items()}
 """How a boolean may stand in a column that is read as text."""
 
 _LONG_WHOLE_NUMBER = r"^[+-]?\d{16,}$"
-"""A number that a float64 may not hold exactly, such as an order's: beyond `_EXACT` it stays the text that it is."""
-
-_EXACT = 2**53
+"""A number that a float64 may not hold exactly, such as an order's: from `_LARGEST_EXACT` on it stays text."""
 
 _LARGEST_EXACT = 2.0**53
+"""Below, every whole number is a float64 of its own."""
 
 _PLAIN = ColumnDialect()
 
@@ -153,7 +152,7 @@ def _as_numbers(texts: pl.Series) -> pl.Series:
     numbers = texts.str.to_lowercase().replace_strict(_WORDS, default=None, return_dtype=pl.Float64)
     parsed = texts.cast(pl.Float64, strict=False)
     # "nan" and "inf" are words here: no column of numbers holds them.
-    is_number = parsed.is_finite() & (~texts.str.contains(_LONG_WHOLE_NUMBER) | (parsed.abs() < _EXACT))
+    is_number = parsed.is_finite() & (~texts.str.contains(_LONG_WHOLE_NUMBER) | (parsed.abs() < _LARGEST_EXACT))
     return numbers.zip_with(~is_number.fill_null(value=False), parsed)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from torch import nn
 
@@ -142,6 +143,9 @@ def _trained_encoders(folder: Path, settings: Network, spec: Spec, setting: str)
         encoders = encoders_of(settings, spec)
         weights = tensors_below("encoders.", load_safetensors(content))
         fill(nn.ModuleList(encoders), weights, folder / "model.json", "run stage train again")
+    except SafetensorError:
+        path = folder / "model.safetensors"
+        raise UserError(f"{setting}: {path} is damaged (no safetensors file); train that model again") from None
     except UserError as error:
         raise UserError(f"{setting}: {error} for that model, or give another one") from None
     return encoders

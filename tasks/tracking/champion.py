@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tasks import files
+from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.promotion.contest import NotComparableError, Promotion
 from tasks.tracking import store
+from tasks.tracking.packed_model import model_within
 from tasks.tracking.runs import MODEL_TAG
 
 if TYPE_CHECKING:
@@ -114,6 +116,10 @@ def _fetched(champion: Champion, project: Project, scratch: str) -> Iterator[Pat
             raise NotComparableError(_GONE) from error
     if not (Path(folder) / "MLmodel").is_file():
         raise NotComparableError(_GONE)
+    try:
+        model_within(Path(folder), f"version {champion.version}")
+    except UserError as error:
+        raise NotComparableError(str(error)) from error
     yield Path(folder)
 
 

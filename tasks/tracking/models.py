@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ruamel.yaml import YAML
-
 from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
+from tasks.tracking.packed_model import model_within
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,25 +58,34 @@ def _folder_name(version: ModelVersion) -> str:
 
 
 def _fetch(client: MlflowClient, version: ModelVersion, target: Path, asked: str) -> None:
-    """The model's own folder out of the one that MLflow keeps."""
-    from mlflow.artifacts import download_artifacts
-
+    """The model's own folder out of the one that MLflow keeps: a copy, as that one belongs to the store."""
     # Aside, so that a fetch that is cut off leaves no half model, which would count as fetched.
     with files.aside(target) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
-        packed = Path(
-            download_artifacts(artifact_uri=version.source, dst_path=scratch, tracking_uri=client.tracking_uri)
+        packed = _download(client, str(version.source), scratch, asked)
+        shutil.copytree(model_within(packed, asked), draft)
+
+
+def _download(client: MlflowClient, source: str, scratch: str, asked: str) -> Path:
+    """A version's folder as MLflow keeps it; a local store's own, else a copy in `scratch`."""
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    # MLflow would make a store in the working directory to ask it where Databricks is.
+    if source.startswith("dbfs:") and not client.tracking_uri.startswith("databricks"):
+        raise UserError(f"{asked}: its files are on Databricks ({source}), the tracking store is not; give another one")
+    # A copy of a local one would hold what its links lead to, and nobody could tell any more.
+    local = source.startswith(("file:", "/"))
+    try:
+        return Path(
+            download_artifacts(
+                artifact_uri=source, dst_path=None if local else scratch, tracking_uri=client.tracking_uri
+            )
         )
-        _model_within(packed, asked).rename(draft)
-
-
-def _model_within(packed: Path, asked: str) -> Path:
-    path = packed / "MLmodel"
-    content = YAML(typ="safe").load(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    match content:
-        case {"flavors": {"python_function": {"artifacts": {"model": {"path": str(place)}}}}}:
-            return packed / place
-        case _:
-            raise UserError(f"{asked} was not registered by Modelwright; give a version that stage register made")
+    except MlflowException as error:
+        raise UserError(
+            f"{asked}: its files cannot be fetched from {source} ({store.reason(error)}); "
+            "give a version whose files are there"
+        ) from error
 
 
 def _checked(folder: Path, source: str, setting: str) -> Path:

@@ -207,7 +207,12 @@ def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], byt
     # A model whose columns merely have the same widths would answer without an error, and nonsense.
     if content["reads"] not in (_reads(spec), _reads(spec, _FORMER_KINDS)):
         raise UserError(f"{path}: the model reads other columns or classes than the recipe has; run stage train again")
-    return content, _read_weights(folder / content["weights"]["file"], content["weights"]["sha256"])
+    match content["weights"]:
+        # A plain name: one with folders in it would lead out of the model's folder.
+        case {"file": str(file), "sha256": str(sha256)} if file == Path(file).name:
+            return content, _read_weights(folder / file, sha256)
+        case _:
+            raise UserError(f"{path}: damaged (its weights are not what a trainer writes); run stage train again")
 
 
 def _read_weights(path: Path, sha256: str) -> bytes:

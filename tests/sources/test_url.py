@@ -302,6 +302,30 @@ def test_a_password_in_netrc_is_nobodys_business(tmp_path: Path, monkeypatch: py
     assert "Authorization" not in web.asked[0]
 
 
+def test_a_redirect_does_not_bring_a_password_of_netrc_to_its_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC", raising=False)
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login me password s3cret\ndefault login me password s3cret\n")
+    with serving(ROWS) as other, serving(b"", redirect=other.url().replace("127.0.0.1", "localhost")) as first:
+        assert content(remote(tmp_path, first.url())) == ROWS
+    assert not any("Authorization" in asked for asked in first.asked + other.asked)
+
+
+def test_a_redirect_on_the_same_host_keeps_the_token_and_not_netrcs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "netrc").write_text("default login me password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("SHOP_TOKEN", "ours")
+    with serving(b"") as web:
+        web.redirect = web.url("/again")
+        refused(tmp_path, web.url(), token_env="SHOP_TOKEN")
+    assert len(web.asked) > 1
+    assert {asked["Authorization"] for asked in web.asked} == {"Bearer ours"}
+
+
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/rows.csv"])
 def test_redirects_stay_on_the_web(tmp_path: Path, target: str) -> None:
     with serving(b"", redirect=target) as web:

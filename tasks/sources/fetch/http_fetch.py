@@ -32,17 +32,22 @@ _CURES = {
 def fetch_over_http(download: Download, known: Fetched | None) -> Fetched:
     """One attempt. Raises Interrupted when another may go better, UserError when none will.
 
-    Redirects are followed to http and https only, and requests takes the token off on the way to another host.
+    Redirects are followed to http and https only, and the token is taken off on the way to another host.
     """
     import requests
+
+    from tasks.sources.fetch.web_session import WebSession
 
     # Not packed for the way: then the length that is announced is that of the file, and a piece of it is one.
     headers = {"User-Agent": "modelwright", "Accept-Encoding": "identity", **_conditions(download, known)}
     try:
         # Streamed: a file may be larger than memory.
-        with requests.get(
-            download.url, headers=headers, auth=_authorised(download.token), stream=True, timeout=_TIMEOUTS
-        ) as response:
+        with (
+            WebSession() as session,
+            session.get(
+                download.url, headers=headers, auth=_authorised(download.token), stream=True, timeout=_TIMEOUTS
+            ) as response,
+        ):
             return _received(download, known, response)
     # Before ConnectionError, of which it is a case: another attempt will not mend a certificate.
     except requests.exceptions.SSLError as error:

@@ -6,7 +6,7 @@ from requests import PreparedRequest, Response, Session
 
 
 class WebSession(Session):
-    """On a redirect, requests reads .netrc: a server could have any host's password sent there, in our token's place."""
+    """On a redirect, requests reads .netrc: the next host would get the password for it, in our token's place."""
 
     def rebuild_auth(self, prepared_request: PreparedRequest, response: Response) -> None:
         """Takes the token off on the way to another host, to another port or from https to http; puts on nothing."""

@@ -25,6 +25,8 @@ class Answers:
     headers: dict[str, str] = field(default_factory=dict)
     redirect: str | None = None
     asked: list[Mapping[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    """What was asked for, with its query."""
     base: str = ""
 
     def url(self, path: str = "/rows.csv") -> str:
@@ -60,6 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         plan = self.plan
         plan.asked.append(dict(self.headers.items()))
+        plan.paths.append(self.path)
         if plan.failures:
             self._answer(plan.failures.pop(0), b"", **plan.headers)
         elif plan.redirect:

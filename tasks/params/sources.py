@@ -153,7 +153,11 @@ class UrlSource(Config):
     """One file fetched from http, https or whatever fsspec opens; then read as another source."""
 
     kind: Literal["url"]
-    url: str = Field(min_length=1, description="such as https://example.org/rows.csv.gz, or s3://bucket/rows.parquet")
+    url: str = Field(
+        min_length=1,
+        description="such as https://example.org/rows.csv.gz, or s3://bucket/rows.parquet; in the query, {NAME} stands "
+        "for the environment variable of that name, so that no key stands here",
+    )
     sha256: str | None = Field(
         None, pattern=r"^[0-9a-f]{64}$", description="what the file must be, as hexadecimal digits"
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
+from tasks.sources.addresses import is_secret_name
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 # By itself, a server that does not answer is waited for until the system gives up, which takes minutes.
 _CONNECT_SECONDS = 10
 
-# As drivers call it in the part behind the question mark.
+# As drivers call it within a string of their own behind the question mark.
 _SECRETS = ("password", "passwd", "pwd")
 
 
@@ -39,7 +41,9 @@ def parsed(text: str) -> URL:
 def _holds_secret(url: URL) -> bool:
     """Whether the part after `?` gives a password, by a name of its own or within a driver's own string."""
     given = [(key.lower(), str(value).lower()) for key, value in url.query.items()]
-    return any(key.endswith(_SECRETS) or f"{word}=" in value for key, value in given for word in _SECRETS)
+    # The names of files with keys, and of files with passwords, are no secrets.
+    named = any(is_secret_name(key) and not re.fullmatch("ssl_?key|passfile", key) for key, _ in given)
+    return named or any(f"{word}=" in value for _, value in given for word in _SECRETS)
 
 
 def engine_for(url: URL) -> Engine:

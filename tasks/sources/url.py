@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import Source as SourceConfig
 from tasks.params.sources import TableSource, UrlSource
+from tasks.sources.addresses import secret_in, with_variables
 from tasks.sources.base import NumberFormat, Place, Source
 from tasks.sources.fetch.attempts import Interrupted, persistently
 from tasks.sources.fetch.fetching import Download, Fetched, known, write_errors
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tasks.tables.origins import RowOrigins
-
-# Signed links of S3, Azure and others carry theirs in the query.
-_SECRETS = ("token", "password", "secret", "signature", "api_key", "apikey", "sig")
-"""How the names of a query's values end that are nobody else's business."""
 
 
 class Url(Source):
@@ -107,7 +104,14 @@ class Url(Source):
 
         config = self._config
         token = _token(config.token_env) if config.token_env else None
-        download = Download(url=config.url, file=self._file, sha256=config.sha256, size=config.size, token=token)
+        download = Download(
+            url=config.url,
+            address=with_variables(config.url),
+            file=self._file,
+            sha256=config.sha256,
+            size=config.size,
+            token=token,
+        )
         with write_errors(self._folder):
             self._folder.mkdir(parents=True, exist_ok=True)
             # Two pipelines of one source may run side by side.
@@ -144,12 +148,12 @@ def _checked(url: str) -> SplitResult:
         address = urlsplit(url)
     except ValueError as error:
         raise UserError(f"ingest.source.url: is no URL ({error}); correct it") from None
-    # For other schemes, such as sftp and ftp, a user's name alone is no secret.
-    user = address.username if address.scheme in ("http", "https") else None
-    if user or address.password is not None or any(name.lower().endswith(_SECRETS) for name, _ in _query(address)):
+    place = secret_in(address)
+    if place:
         raise UserError(
-            f"ingest.source.url: holds a password or a token (at {address.hostname}); take it out, put it into an "
-            "environment variable and give that variable's name as ingest.source.token_env"
+            f"ingest.source.url: holds a password or a token (at {address.hostname}), {place}; take it out and put it "
+            "into an environment variable NAME; for a bearer token give that variable's name as "
+            "ingest.source.token_env, for a value of the query write {NAME} in its place in the address"
         )
     # fsspec reads `zip::https://...` as one protocol within another.
     if not address.scheme or "::" in url:
@@ -158,10 +162,6 @@ def _checked(url: str) -> SplitResult:
             "or give a file on this machine as kind: table"
         )
     return address
-
-
-def _query(address: SplitResult) -> list[tuple[str, str]]:
-    return parse_qsl(address.query, keep_blank_values=True)
 
 
 def _file_name(address: SplitResult) -> str:

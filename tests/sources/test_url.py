@@ -366,6 +366,38 @@ def test_secrets_in_the_url_are_refused_and_never_shown(tmp_path: Path, url: str
     assert "s3cret" not in message
 
 
+def test_a_secret_that_a_variable_stands_for_is_sent_and_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_KEY", "s3cret")
+    with serving(ROWS) as web:
+        fetched = remote(tmp_path, f"{web.url()}?key={{SHOP_KEY}}")
+        assert content(fetched) == ROWS
+    assert web.paths == ["/rows.csv?key=s3cret"]
+    assert "s3cret" not in fetched.location
+    assert not any(
+        b"s3cret" in file.read_bytes()
+        for file in tmp_path.rglob("*")
+        if file.is_file() and file.stat().st_size < 10_000
+    )
+    for failures, redirect in (
+        ([404], None),
+        ([503] * 9, None),
+        ([], "ftp://127.0.0.1/x?key=s3cret"),
+        ([], "http://127.0.0.1:9/x?key=s3cret"),
+    ):
+        with serving(b"", failures=failures, redirect=redirect) as web:
+            message = refused(tmp_path / "refused", f"{web.url()}?key={{SHOP_KEY}}", retries=1)
+        assert "s3cret" not in message
+        assert "{SHOP_KEY}" in message
+
+
+@pytest.mark.parametrize("scheme", ["data", "reference", "dbfs", "jupyter", "jlab", "dir", "generic", "git", "github"])
+@pytest.mark.parametrize("rest", [":,a", "://h/rows.csv"])
+def test_what_is_no_store_is_refused(tmp_path: Path, scheme: str, rest: str) -> None:
+    assert f"ingest.source.url: {scheme}: is no store" in refused(tmp_path, f"{scheme}{rest}")
+
+
 @pytest.mark.parametrize("url", ["rows.csv", "/data/rows.csv", "zip://rows.csv::https://example.org/rows.zip"])
 def test_refuses_what_does_not_say_how_to_fetch_one_file(tmp_path: Path, url: str) -> None:
     assert "does not say how to fetch one file" in refused(tmp_path, url)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.errors import UserError
+from tasks.sources.addresses import masked
 from tasks.sources.fetch.attempts import Interrupted
 
 CHUNK = 2**16
@@ -22,10 +23,17 @@ class Download:
     """What to fetch, where it shall lie, and what it must be."""
 
     url: str
+    """As params.yaml has it, for messages."""
+    address: str
+    """With the values of the variables that the URL names, which nobody is to see."""
     file: Path
     sha256: str | None
     size: int | None
     token: str | None
+
+    def masked(self, message: str) -> str:
+        """What a library says of the address, without what nobody is to see."""
+        return masked(message, self.url)
 
     @property
     def part(self) -> Path:

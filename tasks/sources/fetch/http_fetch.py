@@ -45,21 +45,21 @@ def fetch_over_http(download: Download, known: Fetched | None) -> Fetched:
         with (
             WebSession() as session,
             session.get(
-                download.url, headers=headers, auth=_authorised(download.token), stream=True, timeout=_TIMEOUTS
+                download.address, headers=headers, auth=_authorised(download.token), stream=True, timeout=_TIMEOUTS
             ) as response,
         ):
             return _received(download, known, response)
     # Before ConnectionError, of which it is a case: another attempt will not mend a certificate.
     except requests.exceptions.SSLError as error:
         raise UserError(
-            f"{download.url}: its certificate is not accepted ({_message_of(error)}); correct the address, or name "
-            "your own authority's file in the environment variable REQUESTS_CA_BUNDLE"
+            f"{download.url}: its certificate is not accepted ({download.masked(_message_of(error))}); correct the "
+            "address, or name your own authority's file in the environment variable REQUESTS_CA_BUNDLE"
         ) from None
     except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-        raise Interrupted(_message_of(error)) from error
+        raise Interrupted(download.masked(_message_of(error))) from None
     except requests.RequestException as error:
         raise UserError(
-            f"{download.url}: cannot be fetched ({_message_of(error)}); correct ingest.source.url"
+            f"{download.url}: cannot be fetched ({download.masked(_message_of(error))}); correct ingest.source.url"
         ) from None
 
 

@@ -1,0 +1,113 @@
+"""Secrets in the address of a source: told by their names and their looks, refused, and named by a variable instead.
+
+What may look random and is none: digests and UUIDs name a content, a version or a data set, in paths and in queries.
+So they pass, and with them what stands in a path, where links to documents have long random names; a key that looks
+like a digest is told by its name alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
+
+from tasks.errors import UserError
+
+_WHOLE_NAMES = frozenset(["auth", "bearer", "code", "jwt", "otp", "pass", "pin", "pw", "sas", "session", "sid"])
+"""Names that are a secret's only when they are the whole of it: a `country_code` is none."""
+_ENDS_OF_NAMES = re.compile(
+    r"(tokens?|password|passwd|passphrase|pwd|secrets?|signature|sig|keys?|keyid|credentials?|authorization|jwt|bearer"
+    r"|auth(code)?|sess(ion)?(id)?|sas)$"
+)
+_KNOWN_LOOKS = re.compile(
+    # A JSON web token; then keys by their marks: GitHub, GitLab, AWS, Google, Slack, OpenAI, Stripe, Hugging Face.
+    r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|(AKIA|ASIA)[A-Z0-9]{16}"
+    r"|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|[sr]k_live_\w{16,}|hf_[A-Za-z]{30,}"
+)
+_RANDOM = re.compile(r"[\w+/=.~-]{20,}")
+_FEWEST_DRAWN = {1: 2**63, 2: 24, 3: 16}
+"""Letters and digits that are enough to tell, by how many kinds of them there are."""
+_DIGEST = re.compile(r"([0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})")
+# Links to documents of Google, Dropbox and others: the id is the document's name.
+_ENDS_OF_IDS = ("id", "ids", "etag", "version", "revision", "rev", "checksum", "hash", "digest", "sha256", "md5")
+_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_BEHIND = re.compile(r"[?#][^\s'\")>]+")
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value of that name is nobody else's business: `X-Amz-Credential`, `accessToken`, `code`."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    return plain in _WHOLE_NAMES or _ENDS_OF_NAMES.search(plain) is not None
+
+
+def looks_secret(value: str) -> bool:
+    """Whether a value looks drawn at random, or like the keys of a well-known service; digests and UUIDs do not."""
+    if _KNOWN_LOOKS.search(value):
+        return True
+    if not _RANDOM.fullmatch(value) or _DIGEST.fullmatch(value):
+        return False
+    # Words with a date have few changes between small letters, capitals and digits; drawn letters have many.
+    kinds = ["0" if sign.isdigit() else "A" if sign.isupper() else "a" for sign in value if sign.isalnum()]
+    changes = sum(before != after for before, after in pairwise(kinds))
+    return "0" in kinds and len(kinds) >= _FEWEST_DRAWN[len(set(kinds))] and changes >= 0.3 * len(kinds)
+
+
+def secret_in(address: SplitResult) -> str | None:
+    """Where the address holds a secret, in words that do not show it; None when it does not."""
+    # For other schemes, such as sftp and ftp, a user's name alone is no secret.
+    user = address.username if address.scheme in ("http", "https") else None
+    if user or address.password is not None:
+        return "before the host"
+    if _KNOWN_LOOKS.search(unquote(address.path)):
+        return "in its path"
+    for name, value in _values(address):
+        if _VARIABLE.fullmatch(value) or not value:
+            continue
+        if is_secret_name(name) or (looks_secret(value) and not name.lower().endswith(_ENDS_OF_IDS)):
+            return f"as `{name}`" if name and not looks_secret(name) else "behind its path"
+        # An address within the address, as those of proxies and of redirects.
+        if "://" in value and secret_in(urlsplit(value)):
+            return f"in the address that it gives as `{name}`"
+    return None
+
+
+def with_variables(url: str) -> str:
+    """The address with the values of the environment variables that its query names as {NAME}.
+
+    Raises UserError when one is not set, or cannot stand in an address.
+    """
+    before, mark, query = url.partition("?")
+    return before + mark + _VARIABLE.sub(lambda match: _value(match[1]), query)
+
+
+def masked(text: str, url: str) -> str:
+    """A message about the address without what stands for its variables, nor what a redirect put behind a path."""
+    for name in _VARIABLE.findall(url.partition("?")[2]):
+        # The longest first would matter only where one value holds another.
+        if value := os.environ.get(name):
+            text = text.replace(value, f"{{{name}}}")
+    return _BEHIND.sub("", _CREDENTIALS.sub("", text))
+
+
+def _values(address: SplitResult) -> Iterator[tuple[str, str]]:
+    """Names and values of the query and of the fragment, and of what older servers put behind a `;` in the path."""
+    pieces = [*re.split("[&;]", address.query), *re.split("[&;?]", address.fragment), *address.path.split(";")[1:]]
+    for piece in pieces:
+        # Without a name it may be a value, such as a key alone.
+        name, _, value = piece.partition("=") if "=" in piece else ("", "", piece)
+        yield unquote_plus(name), unquote_plus(value)
+
+
+def _value(variable: str) -> str:
+    value = os.environ.get(variable, "").strip()
+    # As in an address that was copied: written as it is there, with % for what has a meaning of its own.
+    if not re.fullmatch(r"[!-~]+", value):
+        state = "holds what no address holds" if value else "is not set"
+        raise UserError(
+            f"ingest.source.url: the environment variable {variable} {state}; set it to the value, as it stands in "
+            "the address"
+        )
+    return value

@@ -124,9 +124,9 @@ def _params(project: Project) -> Iterator[Check]:
 
 
 def _tracking(project: Project) -> Iterator[Check]:
-    from tasks.tracking.store import check_store, tracking_uri
+    from tasks.tracking.store import check_store, shown_uri
 
-    uri = tracking_uri(project)
+    uri = shown_uri(project)
     try:
         state = check_store(project)
     except UserError as error:

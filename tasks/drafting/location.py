@@ -48,16 +48,22 @@ def point(location: str, root: Path, query: str | None = None) -> Pointed:
     # By the scheme: a database's URL and that of a file look alike otherwise.
     if query is not None or re.match(r"(sqlite|postgresql|mysql|mariadb|mssql|oracle|duckdb)(\+\w+)?://", location):
         return _sql(location, query)
-    if re.match(r"[a-z][a-z0-9+.-]+://", location):
-        return Pointed(source=_fetched(location))
+    # Case means nothing in a scheme, and fsspec wants it small.
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", location)
+    if scheme:
+        return Pointed(source=_fetched(location.replace(scheme[1], scheme[1].lower(), 1)))
     place = Path(location).expanduser()
     if place.is_dir():
         return _folder(place, location, root)
     # Before patterns: the name of a file may hold brackets.
     if place.exists():
         return _file(place, root)
-    if glob.has_magic(location):
+    # The question mark of an address within an address is no pattern.
+    if glob.has_magic(location) and "://" not in location:
         return _glob(location, root)
+    # Such as data:,x or zip::https://...: refused by the source, with what it takes and without showing a secret.
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", location):
+        return Pointed(source=_fetched(location))
     raise UserError(f"{location}: there is no such file or folder; correct the path, or put the data there")
 
 
@@ -81,13 +87,9 @@ def _sql(location: str, query: str | None) -> Pointed:
     if "://" not in location:
         raise UserError(f"{location}: --query is for databases, such as sqlite:///shop.db; leave it out for files")
     if query is None:
-        raise UserError(f'{_masked(location)}: say which rows with --query "SELECT ... FROM ..."')
+        # Without the URL: it may hold a password in more than one place.
+        raise UserError('the URL of a database wants a query; say which rows with --query "SELECT ... FROM ..."')
     return Pointed(source={"kind": "sql", "url": location, "query": query})
-
-
-def _masked(url: str) -> str:
-    # What is printed lands in logs; the password must not.
-    return re.sub(r"://([^/@:]+):[^/@]*@", r"://\1:***@", url)
 
 
 def _file(place: Path, root: Path) -> Pointed:

@@ -148,6 +148,8 @@ def _checked(url: str) -> SplitResult:
         address = urlsplit(url)
     except ValueError as error:
         raise UserError(f"ingest.source.url: is no URL ({error}); correct it") from None
+    if address.scheme in ("http", "https") and not address.hostname:
+        raise UserError("ingest.source.url: names no host; write it like https://example.org/rows.csv")
     place = secret_in(address)
     if place:
         raise UserError(

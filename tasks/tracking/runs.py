@@ -125,7 +125,7 @@ def open_run(paths: Paths, config: Train) -> RunLog:
         _end_cut_off_runs(client, experiment_id, paths.pipeline)
         run_id = _start(client, experiment_id, paths, config.kind, flat_params(config))
     except unusable as error:
-        _warn(store.tracking_uri(paths.project), error)
+        _warn(store.shown_uri(paths.project), error)
         return RunLog(None)
     # Else the next run in this process would end this one as cut off.
     _opened.add(run_id)
@@ -159,7 +159,7 @@ def deliver_waiting(paths: Paths) -> bool:
     try:
         deliver(paths)
     except UserError as error:
-        _warn(store.tracking_uri(paths.project), error)
+        _warn(store.shown_uri(paths.project), error)
         return False
     return True
 

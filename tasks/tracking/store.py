@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -37,6 +38,11 @@ _SETTINGS = {
 def tracking_uri(project: Project) -> str:
     """MLFLOW_TRACKING_URI when it is set, else the project's own SQLite store."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{project.tracking / 'mlflow.db'}"
+
+
+def shown_uri(project: Project) -> str:
+    """The tracking URI as messages show it: without the user and the password that may stand in it."""
+    return _without_credentials(tracking_uri(project))
 
 
 def ensure_store(project: Project) -> str:
@@ -110,7 +116,7 @@ def reachable(project: Project) -> Iterator[None]:
         if _is_ours(error):
             raise
         raise UserError(
-            f"{tracking_uri(project)}: the tracking store cannot be used ({reason(error)}); start it, or mend "
+            f"{shown_uri(project)}: the tracking store cannot be used ({reason(error)}); start it, or mend "
             "MLFLOW_TRACKING_URI, and run the stage again; nothing is lost"
         ) from error
 
@@ -126,7 +132,11 @@ def reason(error: Exception) -> str:
     if any(isinstance(one, requests.ConnectionError) for one in chain):
         return "no connection: nothing listens there, or the name is unknown"
     lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0][:300]
+    return _without_credentials(lines[0])[:300]
+
+
+def _without_credentials(text: str) -> str:
+    return re.sub(r"(?<=://)[^/\s]+@", "***@", text)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

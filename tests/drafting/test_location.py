@@ -209,9 +209,14 @@ def test_urls_and_databases(tmp_path: Path) -> None:
         "content": {"kind": "table", "path": "a b.csv"},
     }
     assert block(tmp_path, "https://example.org/") == {"kind": "url", "url": "https://example.org/"}
+    assert point("HTTPS://example.org/a.csv", tmp_path).source["url"] == "https://example.org/a.csv"
+    # What is no address is for the source to refuse, which says what it takes.
+    for url in ("data:text/csv,a", "reference::https://example.org/a.csv?b"):
+        assert point(url, tmp_path).source["url"] == url
     assert point("sqlite:///shop.db", tmp_path, "SELECT 1").source["query"] == "SELECT 1"
-    with pytest.raises(UserError, match=r"postgresql://me:\*\*\*@host/shop: say which rows with --query"):
-        point("postgresql://me:secret@host/shop", tmp_path)
+    for url in ("postgresql://me:s3cret@host/shop", "sqlite:///shop.db?password=s3cret"):
+        with pytest.raises(UserError, match=r"^the URL of a database wants a query; say which rows with --query"):
+            point(url, tmp_path)
     with pytest.raises(UserError, match="--query is for databases"):
         point("rows.csv", tmp_path, "SELECT 1")
 

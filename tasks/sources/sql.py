@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 from tasks.params.sources import SqlSource
 from tasks.sources.base import Place, Source
+from tasks.sources.files import read_errors
 from tasks.sources.sql_engine import engine_for, forbid_writing, message_of, parsed
 from tasks.sources.sql_values import Cell, Kind, column_type, frame, kinds, plain_rows
+from tasks.sources.sqlite_file import is_refused, is_unfinished, journal, read_only, unchanged
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,9 +92,8 @@ class Sql(Source):
         # Nothing on this machine tells what a server has: it is asked each time.
         if file is None:
             return None
-        journal = file.with_name(f"{file.name}-wal")
-        # In WAL mode, what is written stays in the journal until a checkpoint.
-        return [file, journal] if journal.exists() else [file]
+        log = journal(file)
+        return [file, log] if log.exists() else [file]
 
     @cached_property
     def _kinds(self) -> dict[str, frozenset[Kind]]:
@@ -124,8 +125,9 @@ class Sql(Source):
 
         # Only here is the password in a URL, and nobody shows this one.
         engine = engine_for(self._reachable_url())
+        file = self._sqlite_file
         try:
-            with engine.connect() as connection:
+            with unchanged(file, self.location) if file else nullcontext(), engine.connect() as connection:
                 forbid_writing(connection)
                 yield connection
         except sa.exc.SQLAlchemyError as error:
@@ -146,8 +148,13 @@ class Sql(Source):
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
-            # SQLite raises this very class for a file that is none of its own; refusals are subclasses.
-            if self._sqlite_file is not None and type(error) is sa.exc.DatabaseError:
+            if is_unfinished(error.orig if isinstance(error, sa.exc.DBAPIError) else None):
+                raise UserError(
+                    f"{self.location}: another program was cut off while it wrote ({message_of(error)}); open the file "
+                    "once with a program that may write to it, such as that one, and run again"
+                ) from None
+            # SQLite raises this very class for a file that is none of its own; refusals are subclasses, but for one.
+            if self._sqlite_file is not None and type(error) is sa.exc.DatabaseError and not is_refused(error.orig):
                 raise UserError(
                     f"{self.location}: no SQLite file, or a damaged one ({message_of(error)}); copy or write it anew"
                 ) from None
@@ -174,7 +181,8 @@ class Sql(Source):
             if not file.is_file():
                 raise UserError(f"{self.location}: there is no such file; correct ingest.source.url")
             # SQLite would make an empty database of a path that is not there: it was looked at first.
-            return self._url.set(database=str(file))
+            with read_errors(self.location):
+                return read_only(self._url, file)
         variable = self._config.password_env
         if variable is None:
             return self._url

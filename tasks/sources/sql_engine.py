@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.sources.addresses import is_secret_name
+from tasks.sources.sqlite_file import allow_reading_alone
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -67,7 +68,7 @@ def engine_for(url: URL) -> Engine:
 
 
 def forbid_writing(connection: Connection) -> None:
-    """Read-only, and for PostgreSQL also in a transaction that the query itself might begin."""
+    """Read-only, where the database knows that, and also in a transaction that the query itself might begin."""
     match connection.dialect.name:
         case "postgresql":
             # The first holds for the transaction, the second for those that a query with COMMIT in it would begin.
@@ -75,6 +76,12 @@ def forbid_writing(connection: Connection) -> None:
             connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         case "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
+            allow_reading_alone(connection.connection.dbapi_connection)
+        # For the transactions that follow, of which the query's is the first.
+        case "mysql" | "mariadb":
+            connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+        case "oracle":
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
 
 
 def message_of(error: Exception) -> str:

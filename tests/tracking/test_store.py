@@ -99,9 +99,9 @@ def test_a_password_in_the_address_of_a_store_is_not_shown(tmp_path, monkeypatch
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cret@127.0.0.1:9/path")
     project = Project(root=tmp_path)
     assert store.shown_uri(project) == "http://***@127.0.0.1:9/path"
-    with pytest.raises(UserError, match=r"^http://\*\*\*@127\.0\.0\.1:9/path: the tracking") as refusal:
-        with store.reachable(project):
-            raise OSError("no way to http://me:s3cret@127.0.0.1:9/path")
+    message = r"^http://\*\*\*@127\.0\.0\.1:9/path: the tracking"
+    with pytest.raises(UserError, match=message) as refusal, store.reachable(project):
+        raise OSError("no way to http://me:s3cret@127.0.0.1:9/path")
     assert "s3cret" not in str(refusal.value)
 
 

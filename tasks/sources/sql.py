@@ -148,6 +148,11 @@ class Sql(Source):
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
+            if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
+                raise UserError(
+                    f"{self.location}: the connection broke off while rows were read ({message_of(error)}); check that "
+                    "the server is up, and run again"
+                ) from None
             if is_unfinished(error.orig if isinstance(error, sa.exc.DBAPIError) else None):
                 raise UserError(
                     f"{self.location}: another program was cut off while it wrote ({message_of(error)}); open the file "

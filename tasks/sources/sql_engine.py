@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
 # By itself, a server that does not answer is waited for until the system gives up, which takes minutes.
-_CONNECT_SECONDS = 10
+_PATIENCE = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Of PostgreSQL's own library, in seconds: to connect, and until a server that went away silently counts as gone."""
 
 # As drivers call it within a string of their own behind the question mark.
 _SECRETS = ("password", "passwd", "pwd")
@@ -51,8 +52,8 @@ def engine_for(url: URL) -> Engine:
     """Raises UserError when the database's driver is not installed, or nobody knows the database."""
     import sqlalchemy as sa
 
-    wants_limit = url.drivername == "postgresql+psycopg" and "connect_timeout" not in url.query
-    options = {"connect_timeout": _CONNECT_SECONDS} if wants_limit else {}
+    waits = url.drivername == "postgresql+psycopg"
+    options = {name: value for name, value in _PATIENCE.items() if waits and name not in url.query}
     try:
         # One connection, closed when the rows are read: there is nothing to pool.
         return sa.create_engine(url, poolclass=sa.NullPool, connect_args=options)

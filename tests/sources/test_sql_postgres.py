@@ -114,6 +114,20 @@ def test_postgres_says_itself_what_it_refuses(at_postgres: Any) -> None:
             read(at_postgres(query))
 
 
+def test_a_server_that_goes_away_in_mid_query_is_told_as_that(at_postgres: Any, postgres: Postgres) -> None:
+    query = f"SELECT n, md5(n::text) AS word FROM generate_series(1, {NUM_ROWS}) n"
+    parts = at_postgres(query, f"{postgres.url}?application_name=broken").parts()
+    next(parts)
+    postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'broken'")
+    with pytest.raises(UserError, match=r"the connection broke off .*; check that the server is up, and run again"):
+        list(parts)
+
+
+def test_a_query_that_the_server_ends_is_told_as_that(at_postgres: Any, postgres: Postgres) -> None:
+    with pytest.raises(UserError, match=r"the database refuses: canceling statement due to statement timeout"):
+        read(at_postgres("SELECT pg_sleep(9)::text AS x", f"{postgres.url}?options=-c%20statement_timeout%3D100"))
+
+
 def test_postgres_digests_do_not_depend_on_the_session(at_postgres: Any, postgres: Postgres) -> None:
     query = "SELECT n, timestamptz '2024-01-01 00:00Z' + n * interval '1 hour' AS t FROM generate_series(1, 5) n"
     elsewhere = f"{postgres.url}?options=-c%20TimeZone%3DAsia/Tokyo"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,6 +24,9 @@ class Answers:
     """After how many bytes to break off the first bodies."""
     headers: dict[str, str] = field(default_factory=dict)
     redirect: str | None = None
+    length: bool = True
+    """Whether answers say how long they are."""
+    endless: bool = False
     asked: list[Mapping[str, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     """What was asked for, with its query."""
@@ -69,6 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(302, b"", Location=plan.redirect)
         elif plan.mark and self.headers.get("If-None-Match") == plan.mark:
             self._answer(304, b"")
+        elif plan.endless:
+            self._go_on_for_ever()
         else:
             self._send_content()
 
@@ -83,9 +88,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(200, plan.content, **marked, **plan.headers)
 
+    def _go_on_for_ever(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        with suppress(ConnectionError):
+            while True:
+                self.wfile.write(bytes(1 << 16))
+
     def _answer(self, code: int, body: bytes, **headers: str) -> None:
         self.send_response(code)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        for name, value in (({"Content-Length": str(len(body))} if self.plan.length else {}) | headers).items():
             self.send_header(name, value)
         self.end_headers()
         if code in (200, 206) and self.plan.cuts:

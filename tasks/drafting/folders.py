@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +28,8 @@ MEDIA_SUFFIXES = IMAGE_SUFFIXES | {".wav", ".flac", ".ogg", ".oga", ".opus", ".m
 IDX_NAME = re.compile(r".*(images|labels)[-.]idx[1-4]-ubyte(\.gz)?")
 # A million of pictures need not be listed to know that they are pictures.
 _MOST_NAMES = 20_000
+_ANY_SIZE = 1 << 40
+"""MiB; no file is as large."""
 _SIGN = re.compile(r"[_\-]")
 
 
@@ -159,7 +162,9 @@ def names_in(place: Path) -> Names:
     # A .gz holds one file, which is read as if it lay there itself.
     if not is_packed(place) or (place.suffix.lower() == ".gz" and ".tar" not in place.suffixes):
         return Names(inner=())
-    return Names(inner=tuple(entry.name for entry in entries(place, os.fspath(place))[:_MOST_NAMES]))
+    # The names of a zip are read without unpacking it: how much of it may come is for the source to say.
+    most = _ANY_SIZE if zipfile.is_zipfile(place) else None
+    return Names(inner=tuple(entry.name for entry in entries(place, os.fspath(place), most)[:_MOST_NAMES]))
 
 
 def suffix_of(name: str) -> str:

@@ -18,6 +18,17 @@ EnvironmentName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """Secrets stand in the environment; params.yaml names the variable."""
 
 
+MaxUnpacked = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        description="the most MiB that a packed file, also an Excel file, may unpack to; "
+        "not given: 256, or 200 times what it is packed",
+    ),
+]
+"""A few kibibytes may unpack to terabytes."""
+
+
 class BuiltinSource(Config):
     """A small real data set that scikit-learn brings along."""
 
@@ -63,6 +74,7 @@ class TableSource(Config):
     append: bool = Field(
         False, description="files are only ever added: rows of a file that was read before are not read again"
     )
+    max_unpacked_mib: MaxUnpacked = None
 
     @model_validator(mode="after")
     def _marks_differ(self) -> TableSource:
@@ -79,6 +91,7 @@ class IdxSource(Config):
     labels: str = Field(min_length=1, description="the IDX file of labels: [N]")
     test_images: str | None = Field(None, description="the test images; wants split.kind given")
     test_labels: str | None = Field(None, description="the labels of the test images")
+    max_unpacked_mib: MaxUnpacked = None
 
     @model_validator(mode="after")
     def _tests_come_in_pairs(self) -> IdxSource:
@@ -106,6 +119,7 @@ class FolderSource(Config):
         description="a regular expression whose named groups make columns of a file's path, such as "
         "`(?P<digit>\\d)_(?P<speaker>\\w+)_`",
     )
+    max_unpacked_mib: MaxUnpacked = None
 
     @model_validator(mode="after")
     def _one_way_to_label(self) -> FolderSource:
@@ -130,6 +144,7 @@ class TextSource(Config):
         "auto", description="what names the class: the first folder that a file lies in, or the file"
     )
     encoding: str | None = Field(None, description="such as utf-8 or cp1252; found out when not given")
+    max_unpacked_mib: MaxUnpacked = None
 
     @model_validator(mode="after")
     def _files_are_no_classes_of_their_own(self) -> TextSource:
@@ -165,6 +180,10 @@ class UrlSource(Config):
     token_env: EnvironmentName | None = Field(
         None, description="the environment variable that holds a bearer token for http and https"
     )
+    max_fetched_mib: int = Field(
+        10_240, ge=1, description="the most MiB that are fetched when `size` does not say what the file must be"
+    )
+    max_unpacked_mib: MaxUnpacked = None
     retries: int = Field(4, ge=0, le=20, description="how often a fetch that broke off is taken up again")
     content: TableSource | FolderSource | TextSource | None = Field(
         None,

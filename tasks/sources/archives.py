@@ -13,7 +13,7 @@ import weakref
 import zipfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from functools import partial
+from functools import lru_cache, partial
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Self, TypeVar
@@ -34,15 +34,16 @@ _LOCAL_MARK = b"PK\x03\x04"
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 """Of a file in a zip: its mark, and at the end how long its name and its extra field are."""
 
+_CHUNK = 1 << 20
 # Bit 0 says that the content is encrypted, bit 6 that it is so strongly (APPNOTE 4.4.4).
 _ENCRYPTED = 0x41
 # What Python unpacks; others are refused by name, before a byte is read.
 _READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
 
-def zip_members(file: Path, shown: str) -> Members:
+def zip_members(file: Path, shown: str, max_unpacked_mib: int | None) -> Members:
     """The visible files of a zip. Raises UserError at what is damaged, encrypted, unsafe, or a bomb."""
-    limit = most_unpacked(file.stat().st_size)
+    limit = most_unpacked(file.stat().st_size, max_unpacked_mib)
     with damage(shown), zipfile.ZipFile(file) as archive:
         # A folder is an entry as well, whose name ends so.
         members = [info for info in archive.infolist() if not info.filename.endswith("/")]
@@ -55,13 +56,36 @@ def zip_members(file: Path, shown: str) -> Members:
     return {name: partial(_open_zipped, file, info, f"{shown}: {name}", limit) for name, info in named.items()}
 
 
-def tar_members(file: Path, shown: str) -> Members:
+def check_unpacked(file: Path, shown: str, max_unpacked_mib: int | None) -> None:
+    """Raises UserError when a document that is a zip unpacks to too much, whatever its directory says."""
+    if zipfile.is_zipfile(file):
+        status = file.stat()
+        _check_unpacked(file, shown, most_unpacked(status.st_size, max_unpacked_mib), status.st_mtime_ns)
+
+
+# A document's sheets are asked for one by one, and each time it is unpacked as a whole.
+@lru_cache(maxsize=16)
+def _check_unpacked(file: Path, shown: str, limit: int, modified_ns: int) -> None:
+    left = limit
+    with damage(shown), zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+    for info in members:
+        # To the true end of what is packed, where readers of documents go, whatever size is claimed.
+        info.file_size, info.CRC = limit + 1, None  # type: ignore[assignment]
+        with _open_zipped(file, info, shown, limit) as content:
+            while left >= 0 and (chunk := content.read(_CHUNK)):
+                left -= len(chunk)
+        if left < 0:
+            raise bomb(shown, limit)
+
+
+def tar_members(file: Path, shown: str, max_unpacked_mib: int | None) -> Members:
     """The visible files of a tar, packed with gzip or not. Raises UserError at what is damaged, unsafe, or a bomb.
 
     A tar that is packed as a whole can only be read from its start: a temporary copy without a name, gone with the
     last of its members, is read instead.
     """
-    tar = _Tar(file, shown)
+    tar = _Tar(file, shown, max_unpacked_mib)
     members = tar.members()
     named = _by_name(((member.name, member) for member in members), shown)
     for name, member in named.items():
@@ -74,9 +98,9 @@ def tar_members(file: Path, shown: str) -> Members:
 class _Tar:
     """A tar file, kept open while it or one of its members is needed."""
 
-    def __init__(self, file: Path, shown: str) -> None:
+    def __init__(self, file: Path, shown: str, max_unpacked_mib: int | None) -> None:
         self._shown = shown
-        self._content = _uncompressed(file, shown)
+        self._content = _uncompressed(file, shown, most_unpacked(file.stat().st_size, max_unpacked_mib))
         # Members outlive the call that lists them; the last one lets go of the file.
         weakref.finalize(self, self._content.close)
 
@@ -122,7 +146,7 @@ class _TarSlice(Slice):
         self._tar = tar
 
 
-def _uncompressed(file: Path, shown: str) -> BinaryIO:
+def _uncompressed(file: Path, shown: str, limit: int) -> BinaryIO:
     """The tar from its start: the file itself, or the temporary copy."""
     handle = file.open("rb")
     # By the content: a .tgz may have been unpacked on the way and kept its name.
@@ -133,7 +157,7 @@ def _uncompressed(file: Path, shown: str) -> BinaryIO:
     with ExitStack() as on_failure:
         # Without a name: it goes when the last reader closes it, however the process ends.
         copy = on_failure.enter_context(tempfile.TemporaryFile())
-        with damage(shown), guarded(gzip.open(file), shown, most_unpacked(file.stat().st_size)) as content:
+        with damage(shown), guarded(gzip.open(file), shown, limit) as content:
             shutil.copyfileobj(content, copy)
         # Open for the caller from here on.
         copy.seek(0)

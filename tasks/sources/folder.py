@@ -100,7 +100,7 @@ class Folder(Source):
     def _groups(self) -> dict[str, list[Entry]]:
         """The files of each split, without the CSV file of labels when it lies among them."""
         config = self._config
-        groups = files_by_split(self._root, config.path, config.test_path, config.validation_path)
+        groups = files_by_split(self._root, config)
         kept = {split: [entry for entry in files if not self._is_table(entry)] for split, files in groups.items()}
         if not all(kept.values()):
             raise UserError(f"{self.location}: holds nothing but the labels; put the files there, or correct the path")

@@ -39,6 +39,7 @@ class Idx(Source):
 
     def __init__(self, config: IdxSource, place: Place) -> None:
         self._root = place.root
+        self._max_unpacked_mib = config.max_unpacked_mib
         self.location = config.images
         self._pairs = {"train": (config.images, config.labels)}
         if config.test_images and config.test_labels:
@@ -73,7 +74,7 @@ class Idx(Source):
         return files[0]
 
     def _entry(self, location: str) -> Entry:
-        members = entries(self._file(location), location)
+        members = entries(self._file(location), location, self._max_unpacked_mib)
         if len(members) > 1:
             raise UserError(
                 f"{location}: holds {len(members)} files, where one is needed; unpack it, and give each file"

@@ -42,6 +42,9 @@ class Entry:
 
     unpack: Callable[[], BufferedReader] = field(repr=False, compare=False)
 
+    max_unpacked_mib: int | None = None
+    """What the user allows a packed file to unpack to: a document may be packed in itself."""
+
     def open(self) -> BufferedReader:
         """The bytes, unpacked while they are read; to be closed. Reading raises UserError at damage and at a bomb."""
         with read_errors(self.shown):
@@ -54,28 +57,32 @@ def is_packed(file: Path) -> bool:
         return _form(file) != "plain"
 
 
-def entries(file: Path, shown: str) -> list[Entry]:
+def entries(file: Path, shown: str, max_unpacked_mib: int | None = None) -> list[Entry]:
     """What a .gz, .zip or .tar holds, sorted by name, without hidden names; of a plain file, itself.
 
+    `max_unpacked_mib` is what the user allows a packed file to unpack to.
     Raises UserError when an archive is damaged, encrypted, holds nothing, other archives, or names that lead out of it.
     """
     with read_errors(shown):
         match _form(file):
             case "gzip":
-                return _unpacked_gzip(file, shown)
+                return _unpacked_gzip(file, shown, max_unpacked_mib)
             case "zip":
-                opened = zip_members(file, shown)
+                opened = zip_members(file, shown, max_unpacked_mib)
             case "tar":
-                opened = tar_members(file, shown)
+                opened = tar_members(file, shown, max_unpacked_mib)
             # Nothing to unpack: readers that map files into memory get the file itself.
             case "plain":
-                return [plain_entry(file, shown, file.name)]
-    return [Entry(shown=f"{shown}: {name}", name=name, unpack=opened[name]) for name in sorted(opened)]
+                return [plain_entry(file, shown, file.name, max_unpacked_mib)]
+    return [
+        Entry(shown=f"{shown}: {name}", name=name, unpack=opened[name], max_unpacked_mib=max_unpacked_mib)
+        for name in sorted(opened)
+    ]
 
 
-def plain_entry(file: Path, shown: str, name: str) -> Entry:
+def plain_entry(file: Path, shown: str, name: str, max_unpacked_mib: int | None = None) -> Entry:
     """A file as it is."""
-    return Entry(shown=shown, name=name, plain=file, unpack=lambda: file.open("rb"))
+    return Entry(shown=shown, name=name, plain=file, unpack=lambda: file.open("rb"), max_unpacked_mib=max_unpacked_mib)
 
 
 @contextmanager
@@ -142,7 +149,7 @@ def _is_office(file: Path) -> bool:
         return False
 
 
-def _unpacked_gzip(file: Path, shown: str) -> list[Entry]:
+def _unpacked_gzip(file: Path, shown: str, max_unpacked_mib: int | None) -> list[Entry]:
     name = re.sub(r"\.gz$", "", file.name, flags=re.IGNORECASE)
 
     if name.lower().endswith(PACKED_SUFFIXES):
@@ -150,6 +157,6 @@ def _unpacked_gzip(file: Path, shown: str) -> list[Entry]:
 
     def unpack() -> BufferedReader:
         with damage(shown):
-            return guarded(gzip.open(file), shown, most_unpacked(file.stat().st_size))
+            return guarded(gzip.open(file), shown, most_unpacked(file.stat().st_size, max_unpacked_mib))
 
-    return [Entry(shown=shown, name=name, unpack=unpack)]
+    return [Entry(shown=shown, name=name, unpack=unpack, max_unpacked_mib=max_unpacked_mib)]

@@ -138,7 +138,8 @@ class TableFiles(Source):
 
     def _of_location(self, split: str, location: str) -> list[_Listed]:
         # Archives are looked into once: a tar that is packed as a whole is copied for it.
-        by_file = {file: entries(file, shown_path(self._root, file)) for file in find_files(self._root, location)}
+        most = self._config.max_unpacked_mib
+        by_file = {file: entries(file, shown_path(self._root, file), most) for file in find_files(self._root, location)}
         all_entries = [entry for inner in by_file.values() for entry in inner]
         _, chosen = common_format(all_entries, location, self._chosen_format)
         kept = {file: tuple(entry for entry in inner if entry in chosen) for file, inner in by_file.items()}

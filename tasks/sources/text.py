@@ -74,8 +74,7 @@ class Documents(Source):
 
     @cached_property
     def _groups(self) -> dict[str, list[Entry]]:
-        config = self._config
-        return files_by_split(self._root, config.path, config.test_path, config.validation_path)
+        return files_by_split(self._root, self._config)
 
     @cached_property
     def _in_folders(self) -> bool:

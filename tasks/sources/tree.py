@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from tasks.errors import UserError
+from tasks.params.sources import FolderSource, TextSource
 from tasks.sources.files import find_files, fixed_part, read_errors
 from tasks.sources.packed import Entry, entries, is_packed, plain_entry
 
@@ -20,7 +21,7 @@ _MAX_ITEMS = 16_384
 _MAX_BYTES = 32 << 20
 
 
-def files_below(root: Path, location: str) -> list[Entry]:
+def files_below(root: Path, location: str, max_unpacked_mib: int | None = None) -> list[Entry]:
     """All visible files, sorted by their paths below the folder, the glob's fixed part, or the archive.
 
     Folders that all files of an archive lie in are left out of their paths: packing adds them. A .gz file stands for
@@ -29,27 +30,28 @@ def files_below(root: Path, location: str) -> list[Entry]:
     place = root / Path(location).expanduser()
     with read_errors(location):
         if place.is_dir():
-            listed = _opened(_walk(place, (place.resolve(),)), place, root)
+            listed = _opened(_walk(place, (place.resolve(),)), place, root, max_unpacked_mib)
         elif glob.has_magic(location) and not place.exists():
-            listed = _opened(find_files(root, location), fixed_part(root, location), root)
+            listed = _opened(find_files(root, location), fixed_part(root, location), root, max_unpacked_mib)
         else:
             [file] = find_files(root, location)
-            listed = _without_wrapper(entries(file, location)) if is_packed(file) else entries(file, location)
+            listed = entries(file, location, max_unpacked_mib)
+            listed = _without_wrapper(listed) if is_packed(file) else listed
     # A folder of hidden files alone.
     if not listed:
         raise UserError(f"{location}: the folder holds no files; put the data there, or correct the path")
     return _each_once(sorted(listed, key=lambda entry: entry.name))
 
 
-def files_by_split(
-    root: Path, path: str, test_path: str | None, validation_path: str | None = None
-) -> dict[str, list[Entry]]:
+def files_by_split(root: Path, config: FolderSource | TextSource) -> dict[str, list[Entry]]:
     """The files of train, and those of validation and test when they come by themselves.
 
     Raises UserError for a file in two of them.
     """
-    given = {"train": path, "validation": validation_path, "test": test_path}
-    groups = {split: files_below(root, location) for split, location in given.items() if location}
+    given = {"train": config.path, "validation": config.validation_path, "test": config.test_path}
+    groups = {
+        split: files_below(root, location, config.max_unpacked_mib) for split, location in given.items() if location
+    }
     # By where links lead: a file may go by two names.
     known: dict[Path, str] = {}
     for split, files in groups.items():
@@ -105,7 +107,7 @@ def _walk(folder: Path, ancestors: tuple[Path, ...]) -> Iterator[Path]:
         yield from _walk(path, (*ancestors, target))
 
 
-def _opened(files: Iterable[Path], base: Path, root: Path) -> list[Entry]:
+def _opened(files: Iterable[Path], base: Path, root: Path, max_unpacked_mib: int | None) -> list[Entry]:
     """The files by their paths below `base`, without those that are hidden there."""
     listed: list[Entry] = []
     for file in files:
@@ -118,7 +120,8 @@ def _opened(files: Iterable[Path], base: Path, root: Path) -> list[Entry]:
             listed.append(plain_entry(file, shown, name.as_posix()))
             continue
         # a/b.txt.gz holds a/b.txt: labels and patterns go by that.
-        listed += [replace(entry, name=(name.parent / entry.name).as_posix()) for entry in entries(file, shown)]
+        held = entries(file, shown, max_unpacked_mib)
+        listed += [replace(entry, name=(name.parent / entry.name).as_posix()) for entry in held]
     return listed
 
 

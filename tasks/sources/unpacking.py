@@ -49,16 +49,16 @@ class Unpacked(Protocol):
         """Lets go of the file."""
 
 
-def most_unpacked(num_packed: int) -> int:
-    """How many bytes may come out of so many packed ones."""
-    return max(_ALWAYS_ALLOWED, _MAX_RATIO * num_packed)
+def most_unpacked(num_packed: int, max_unpacked_mib: int | None) -> int:
+    """How many bytes may come out of so many packed ones: as many as the user allows, or as a file that is no bomb."""
+    return max(_ALWAYS_ALLOWED, _MAX_RATIO * num_packed) if max_unpacked_mib is None else max_unpacked_mib << 20
 
 
 def bomb(shown: str, limit: int) -> UserError:
     """The complaint about what unpacks to more than that."""
     return UserError(
-        f"{shown}: unpacks to more than {limit >> 20:,} MiB, {_MAX_RATIO} times what it is packed, as files do that "
-        "are made to fill a disk; if you trust it, unpack it yourself and give the unpacked file"
+        f"{shown}: unpacks to more than {limit >> 20:,} MiB, as files do that are made to fill a disk or the memory; "
+        "if you trust it, raise ingest.source.max_unpacked_mib"
     )
 
 

@@ -94,7 +94,10 @@ class Url(Source):
         """The source that reads the copy, which is fetched first."""
         # Fetches, as it is asked for the first time.
         assert self._fetched
-        content = self._config.content or TableSource(kind="table", path=self._file.name)
+        config = self._config
+        content = config.content or TableSource(kind="table", path=self._file.name)
+        if content.max_unpacked_mib is None:
+            content = content.model_copy(update={"max_unpacked_mib": config.max_unpacked_mib})
         return self._read(content, Place(root=self._folder, downloads=self._folder))
 
     @cached_property
@@ -110,6 +113,8 @@ class Url(Source):
             file=self._file,
             sha256=config.sha256,
             size=config.size,
+            most=config.max_fetched_mib << 20,
+            max_unpacked_mib=config.max_unpacked_mib,
             token=token,
         )
         with write_errors(self._folder):

@@ -91,7 +91,7 @@ ARCHIVES: dict[str, Broken] = {
     "gz with rubbish behind": _packed(gzip.compress(CONTENT) + b"rubbish", "data.csv.gz", "damaged or cut off", ANEW),
     "gz of a gz": _packed(gzip.compress(gzip.compress(CONTENT)), "data.csv.gz.gz", "packed twice", "unpack it once"),
     "gz of a gz, unnamed": _packed(gzip.compress(gzip.compress(CONTENT)), "data.csv.gz", "a packed file", "unpack it"),
-    "gz bomb": _packed(gzip_bomb, "data.csv.gz", "unpacks to more than", "unpack it yourself"),
+    "gz bomb": _packed(gzip_bomb, "data.csv.gz", "unpacks to more than", "max_unpacked_mib"),
     "zip cut off": _packed(zipped({"data.csv": CONTENT})[:-30], "data.zip", "damaged or cut off", ANEW),
     "zip without files": _packed(zipped({}), "data.zip", "holds no files", "put the data into it"),
     "zip of hidden files": _packed(
@@ -108,7 +108,7 @@ ARCHIVES: dict[str, Broken] = {
     "zip in a zip": _packed(
         zipped({"in.zip": zipped({"data.csv": CONTENT})}), "data.zip", "inside an archive", "unpack the outer"
     ),
-    "zip bomb": _packed(bomb, "data.zip", "unpacks to more than", "unpack it yourself"),
+    "zip bomb": _packed(bomb, "data.zip", "unpacks to more than", "max_unpacked_mib"),
     "zip bomb that lies": _packed(lying_bomb, "data.zip: data.csv", "damaged or cut off", ANEW),
     "zip with a control sign in a name": _packed(
         zipped({"a\x1b[31m.zip": CONTENT}), "data.zip", "inside an archive", "unpack the outer"

@@ -286,6 +286,40 @@ def test_a_file_that_was_packed_for_the_way_is_unpacked(tmp_path: Path) -> None:
         assert content(remote(tmp_path, web.url())) == ROWS
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_an_answer_that_unpacks_to_too_much_is_refused(tmp_path: Path, depth: int) -> None:
+    body = bytes(300 << 20)
+    for _ in range(depth):
+        body = gzip.compress(body)
+    with serving(body, headers={"Content-Encoding": ", ".join(["gzip"] * depth)}) as web:
+        message = refused(tmp_path, web.url())
+        assert "unpacks to more than 256 MiB" in message
+        assert "raise ingest.source.max_unpacked_mib" in message
+        assert len(content(remote(tmp_path, web.url(), max_unpacked_mib=300))) == 300 << 20
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_more_than_may_be_fetched_is_refused(tmp_path: Path, announced: bool) -> None:
+    body = bytes((1 << 20) + 1)
+    with serving(body, length=announced) as web:
+        message = refused(tmp_path, web.url(), max_fetched_mib=1)
+        assert "holds more than 1 MiB; if that is so, raise ingest.source.max_fetched_mib, or give" in message
+        assert content(remote(tmp_path, web.url(), max_fetched_mib=2)) == body
+        assert content(remote(tmp_path / "sized", web.url(), max_fetched_mib=1, size=len(body))) == body
+
+
+def test_an_answer_without_an_end_is_ended(tmp_path: Path) -> None:
+    with serving(b"", endless=True) as web:
+        assert "holds more than 2 MiB" in refused(tmp_path, web.url(), max_fetched_mib=2)
+
+
+def test_a_bound_on_unpacking_is_passed_on_to_what_is_fetched(tmp_path: Path) -> None:
+    with serving(ROWS) as web:
+        fetched = remote(tmp_path, web.url(), max_unpacked_mib=7)
+        content(fetched)
+    assert fetched._inner.config.max_unpacked_mib == 7  # type: ignore[attr-defined]
+
+
 def test_the_token_stays_with_its_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_TOKEN", "s3cret\n")
     with serving(ROWS) as other, serving(b"", redirect=other.url()) as first:

@@ -29,6 +29,10 @@ class Download:
     file: Path
     sha256: str | None
     size: int | None
+    most: int
+    """Bytes that may come, where `size` does not say how many."""
+    max_unpacked_mib: int | None
+    """What may become of an answer that was packed for the way, where the user says so."""
     token: str | None
 
     def masked(self, message: str) -> str:
@@ -89,12 +93,23 @@ def begin(download: Download, mark: Mapping[str, str]) -> None:
         _write_json(download.part_mark, mark)
 
 
+def check_length(download: Download, num_bytes: int) -> None:
+    """Raises UserError for more bytes than may come."""
+    if download.size is None and num_bytes > download.most:
+        forget_part(download)
+        raise UserError(
+            f"{download.url}: holds more than {download.most >> 20:,} MiB; if that is so, raise "
+            "ingest.source.max_fetched_mib, or give ingest.source.size"
+        )
+
+
 def write(download: Download, chunks: Iterable[bytes]) -> None:
     """After what is there already. Raises UserError as soon as there is more than is wanted."""
     with download.part.open("ab") as part:
         for chunk in chunks:
             # What is written counts, and not what a server says: it may never end.
             part.write(chunk)
+            check_length(download, part.tell())
             if download.size is not None and part.tell() > download.size:
                 forget_part(download)
                 raise UserError(

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from tasks.errors import UserError
 from tasks.sources.fetch.attempts import Interrupted
-from tasks.sources.fetch.fetching import CHUNK, Download, Fetched, begin, finish, write
+from tasks.sources.fetch.fetching import CHUNK, Download, Fetched, begin, check_length, finish, write
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "abfs": "azure", "abfss": "azure", "az": "azure"}
 """The extra of modelwright that brings what a scheme needs."""
@@ -48,6 +48,7 @@ def fetch_through_fsspec(download: Download, known: Fetched | None) -> Fetched:
     if known and known.mark == mark:
         return known
     # Not every store can go on in the midst of a file: each attempt starts anew.
+    check_length(download, about.get("size") or 0)
     begin(download, {})
     write(download, _chunks(download, files, path))
     # Stores without versions may give the beginning of the old file and the end of the new.

@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING
 
 from tasks.errors import UserError
 from tasks.sources.fetch.attempts import Interrupted
-from tasks.sources.fetch.fetching import CHUNK, Download, Fetched, begin, begun, finish, forget_part, write
+from tasks.sources.fetch.fetching import (
+    CHUNK,
+    Download,
+    Fetched,
+    begin,
+    begun,
+    check_length,
+    finish,
+    forget_part,
+    write,
+)
+from tasks.sources.unpacking import bomb, most_unpacked
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response
@@ -72,9 +83,11 @@ def _received(download: Download, known: Fetched | None, response: Response) -> 
     else:
         _refuse_failures(download, response)
         announced = _length(response)
+        # Before a byte of it is written.
+        check_length(download, announced or 0)
         # Without a length nobody can tell whether a piece was the last.
         begin(download, _mark(response) if announced is not None else {})
-    write(download, _chunks(response))
+    write(download, _chunks(download, response))
     return finish(download, _mark(response), announced)
 
 
@@ -150,13 +163,24 @@ def _mark(response: Response) -> dict[str, str]:
 def _length(response: Response) -> int | None:
     """Bytes of the file; None when the server does not say, or packs the file for the way."""
     # Then the length is that of the packed bytes, and requests gives unpacked ones.
-    packed = response.headers.get("Content-Encoding", "identity") != "identity"
     length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdecimal() and not packed else None
+    return int(length) if length.isdecimal() and not _is_packed(response) else None
 
 
-def _chunks(response: Response) -> Iterator[bytes]:
-    yield from response.iter_content(CHUNK)
+def _chunks(download: Download, response: Response) -> Iterator[bytes]:
+    """The bytes, unpacked where the server packs them for the way, which it was asked not to do."""
+    num_unpacked = 0
+    for chunk in response.iter_content(CHUNK):
+        num_unpacked += len(chunk)
+        limit = most_unpacked(response.raw.tell(), download.max_unpacked_mib)
+        if _is_packed(response) and num_unpacked > limit:
+            forget_part(download)
+            raise bomb(download.url, limit)
+        yield chunk
+
+
+def _is_packed(response: Response) -> bool:
+    return bool(response.headers.get("Content-Encoding", "identity") != "identity")
 
 
 def _retry_after(text: str) -> float | None:

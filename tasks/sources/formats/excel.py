@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from xml.parsers.expat import ExpatError
 
 from tasks.errors import UserError, did_you_mean
 from tasks.params.sources import TableSource
+from tasks.sources.archives import check_unpacked
 from tasks.sources.formats.header import names_columns
 from tasks.sources.formats.names import column_names
 from tasks.sources.formats.sheets import farthest_cell, text_cells
@@ -140,7 +142,8 @@ def _numbered_rows(entry: Entry, sheet: str, num_above: int) -> tuple[pl.DataFra
 
 def _all_rows(entry: Entry, sheet: str) -> pl.DataFrame:
     with extracted(entry) as file, _damage(entry):
-        num_rows, num_columns = farthest_cell(Path(file), sheet)
+        check_unpacked(file, entry.shown, entry.max_unpacked_mib)
+        num_rows, num_columns = farthest_cell(file, sheet)
         if num_rows * num_columns > _MOST_CELLS:
             raise UserError(
                 f"{entry.shown}: {sheet}: reaches to row {num_rows:,} and column {num_columns:,}, and would take "
@@ -149,10 +152,12 @@ def _all_rows(entry: Entry, sheet: str) -> pl.DataFrame:
         return text_cells(_workbook(file, entry), sheet)
 
 
-def _workbook(file: Any, entry: Entry) -> Any:
+def _workbook(file: Path, entry: Entry) -> Any:
     with _damage(entry):
         import fastexcel
 
+        # The reader takes shared texts into memory at once, however long they are.
+        check_unpacked(file, entry.shown, entry.max_unpacked_mib)
         return fastexcel.read_excel(file)
 
 
@@ -169,7 +174,7 @@ def _damage(entry: Entry) -> Iterator[None]:
     try:
         yield
     # The sheet's own XML is looked through before the reader sees it: the archive may be damaged there.
-    except (fastexcel.FastExcelError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (fastexcel.FastExcelError, zipfile.BadZipFile, zlib.error, EOFError, ExpatError) as error:
         raise UserError(
             f"{entry.shown}: no Excel file, or a damaged one ({_first_line(error)}); save it anew"
         ) from None

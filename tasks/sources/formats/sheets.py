@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 
 if TYPE_CHECKING:
     import polars as pl
 
-_CELL = re.compile(rb'<c [^>]*?r="([A-Z]{1,3})([0-9]{1,7})"')
+_PLACE = re.compile("([A-Z]+)([0-9]+)")
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _DAY_ZERO = "1899-12-31 "
-_CHUNK = 1 << 20
-_LONGEST_CELL = 64
-"""Bytes of a cell's beginning, up to its place."""
 
 
 def text_cells(workbook: Any, sheet: str) -> pl.DataFrame:
@@ -44,25 +42,47 @@ def _exact(text: pl.Series, numbers: pl.Series) -> pl.Series:
 
 
 def farthest_cell(file: Path, sheet: str) -> tuple[int, int]:
-    """The last row and the last column that have a cell, of an .xlsx file; 0 and 0 of the others, which are smaller."""
-    rows = columns = 0
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            for letters, number in _places(archive, _part_of(archive, sheet)):
-                rows, columns = max(rows, int(number)), max(columns, _column(letters))
-    return rows, columns
+    """The last row and the last column that have a cell, of an .xlsx file; 0 and 0 of the others, whose reader stops.
+
+    Raises ExpatError when a sheet is no XML.
+    """
+    if not zipfile.is_zipfile(file):
+        return 0, 0
+    with zipfile.ZipFile(file) as archive:
+        part = _part_of(archive, sheet)
+        # The reader finds parts by other rules than these, so all count where the sheet's own is not to be told.
+        parts = archive.namelist() if part is None else [part]
+        reaches = [_reach(archive, name) for name in parts if name.lower().endswith(".xml")]
+    return max((rows for rows, _ in reaches), default=0), max((columns for _, columns in reaches), default=0)
 
 
-def _places(archive: zipfile.ZipFile, part: str | None) -> Iterator[tuple[bytes, bytes]]:
-    if part is None:
-        return
-    rest = b""
+def _reach(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
+    """By a parser, as a pattern would be misled by quotes, prefixes and line breaks; rows and cells may lack places."""
+    reach = _Reach()
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartElementHandler = reach.start
     with archive.open(part) as content:
-        while chunk := content.read(_CHUNK):
-            joined = rest + chunk
-            yield from _CELL.findall(joined)
-            # The beginning of a cell may be cut; one that is seen twice is no harm.
-            rest = joined[-_LONGEST_CELL:]
+        parser.ParseFile(content)
+    return reach.rows, reach.columns
+
+
+class _Reach:
+    """How far the cells that begin one after the other reach."""
+
+    def __init__(self) -> None:
+        self.rows = self.columns = 0
+        self._row = self._column = 0
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        tag = name.rpartition("}")[2]
+        if tag == "row":
+            number = attributes.get("r", "")
+            self._row, self._column = int(number) if number.isdecimal() else self._row + 1, 0
+        elif tag == "c":
+            place = _PLACE.fullmatch(attributes.get("r", "").upper())
+            self._row = int(place[2]) if place else max(1, self._row)
+            self._column = _column(place[1]) if place else self._column + 1
+            self.rows, self.columns = max(self.rows, self._row), max(self.columns, self._column)
 
 
 def _part_of(archive: zipfile.ZipFile, sheet: str) -> str | None:
@@ -81,8 +101,8 @@ def _part_of(archive: zipfile.ZipFile, sheet: str) -> str | None:
     return f"xl/{part}" if f"xl/{part}" in names else None
 
 
-def _column(letters: bytes) -> int:
+def _column(letters: str) -> int:
     number = 0
     for letter in letters:
-        number = 26 * number + letter - ord("A") + 1
+        number = 26 * number + ord(letter) - ord("A") + 1
     return number

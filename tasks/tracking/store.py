@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
+from tasks.tracking.database import check, cure
+from tasks.tracking.relocation import put_right
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -45,29 +47,62 @@ def shown_uri(project: Project) -> str:
     return _without_credentials(tracking_uri(project))
 
 
+def is_local(project: Project) -> bool:
+    """Whether the store is a SQLite file, and no server."""
+    return tracking_uri(project).startswith(_SQLITE)
+
+
+def local_database(project: Project) -> Path | None:
+    """The file of the store; None for a server, and where there is no file yet.
+
+    Of a project that was moved or copied, the places in it are put right first. Raises UserError, with its cure, for
+    a file that is damaged.
+    """
+    database = _file(project)
+    if not is_local(project):
+        return None
+    # MLflow writes such places as addresses, and finds no model when it reads them.
+    if sign := re.search(r"[?#]|%[0-9A-Fa-f]{2}", str(database)):
+        raise UserError(
+            f"{database}: the path holds {sign[0]}, with which MLflow finds no model; rename the folder: what is in it "
+            "moves along"
+        )
+    if not database.exists():
+        return None
+    # A store elsewhere may be shared: what it says of this project's artifacts, it may say of another copy's.
+    is_own = database == project.tracking / database.name
+    if is_own:
+        put_right(database, project.tracking / "artifacts")
+    else:
+        check(database)
+    return database
+
+
 def ensure_store(project: Project) -> str:
     """The tracking URI, ready to use: a SQLite store is made when it is not there, by one process at a time.
 
     It is made aside and renamed, because MLflow cannot go on with a store whose migrations were cut off half-way.
     """
-    uri = tracking_uri(project)
-    database = Path(uri.removeprefix(_SQLITE)).absolute()
-    if uri.startswith(_SQLITE) and not database.exists():
+    if local_database(project) is None and is_local(project):
         from filelock import FileLock
 
+        database = _file(project)
         with files.storage_errors(database):
             database.parent.mkdir(parents=True, exist_ok=True)
         # MLflow's migrations fail when two processes run them on one file.
         with FileLock(database.with_suffix(".lock")):
             if not database.exists():
                 _create(database)
-    return uri
+    return tracking_uri(project)
+
+
+def _file(project: Project) -> Path:
+    return Path(tracking_uri(project).removeprefix(_SQLITE)).absolute()
 
 
 def check_store(project: Project) -> str:
     """What to say of a store that answers. Raises UserError when it does not."""
-    uri = tracking_uri(project)
-    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).exists():
+    if is_local(project) and not _file(project).exists():
         return "not there yet; the first training makes it"
     with reachable(project):
         num_experiments = len(connect(project).search_experiments())
@@ -115,10 +150,16 @@ def reachable(project: Project) -> Iterator[None]:
     except failures() as error:
         if _is_ours(error):
             raise
+        why = reason(error)
         raise UserError(
-            f"{shown_uri(project)}: the tracking store cannot be used ({reason(error)}); start it, or mend "
-            "MLFLOW_TRACKING_URI, and run the stage again; nothing is lost"
+            f"{shown_uri(project)}: the tracking store cannot be used ({why}); {_advice(project, why)}"
         ) from error
+
+
+def _advice(project: Project, why: str) -> str:
+    if is_local(project):
+        return cure(_file(project), why)
+    return "start it, or mend MLFLOW_TRACKING_URI, and run the stage again; nothing is lost"
 
 
 def reason(error: Exception) -> str:

@@ -17,6 +17,7 @@ from tasks.memo import snapshot
 from tasks.memo.one_set import check_one_set
 from tasks.paths import STAGES, Paths, Project
 from tasks.reports import Report
+from tasks.tracking.standing import standing
 
 if TYPE_CHECKING:
     from tasks.memo.memo import Outcome, Reasons
@@ -65,13 +66,21 @@ class StageRunner:
         start = time.perf_counter()
         with announced(stage):
             outcome, why = self._stages.perform(stage, force=self._force) if self._stages else ("unchanged", ())
+            # DVC sees files alone: whether the version still stands there, the registry itself is asked.
+            registered = standing(self.paths) if stage == "register" and outcome == "unchanged" else None
+            if registered and registered.news:
+                self._stages = self._stages or _MemoizedStages(self.paths)
+                outcome, why = self._stages.perform(stage, news=registered.news)
+                registered = None
         seconds = time.perf_counter() - start
         report = reports.BY_STAGE[stage](self.paths)
+        report = registered.told(report) if registered else report
         return StageResult(stage=stage, outcome=outcome, seconds=seconds, why=why, report=report)
 
     def out_of_date(self) -> dict[str, Reasons]:
         """For every stage why it is out of date; empty reasons for one that is not. Nothing is run."""
-        return self._stages.out_of_date() if self._stages else dict.fromkeys(STAGES, ())
+        reasons = self._stages.out_of_date() if self._stages else dict.fromkeys(STAGES, ())
+        return {**reasons, "register": reasons["register"] or standing(self.paths).news}
 
 
 class _MemoizedStages:
@@ -101,8 +110,8 @@ class _MemoizedStages:
         self._entries = {**snapshot.take(paths.project.root, self._roots), **noted}
         self._performed: list[str] = []
 
-    def perform(self, stage: str, *, force: bool) -> tuple[Outcome, Reasons]:
-        forced = ("forced",) if force else ()
+    def perform(self, stage: str, *, force: bool = False, news: Reasons = ()) -> tuple[Outcome, Reasons]:
+        forced = ("forced",) if force else news
         if stage == "register":
             check_one_set(self._paths, self._block)
         outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)

@@ -22,14 +22,11 @@ from tasks.paths import Paths, Project
 from tasks.promotion.contest import NotComparableError, Promotion
 from tasks.tracking import store
 from tasks.tracking.packed_model import model_within
-from tasks.tracking.runs import MODEL_TAG
+from tasks.tracking.tags import CHAMPION, MODEL_TAG, PROMOTION_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
-
-CHAMPION = "champion"
-PROMOTION_TAG = "modelwright.promotion"
 
 _PROCESS = Path(__file__).with_name("champion_process.py")
 _REASON_LENGTH = 300

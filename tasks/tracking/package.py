@@ -16,6 +16,7 @@ from tasks import trainers
 from tasks.environment import installed_version
 from tasks.recipe.embedding import column_encoding
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
+from tasks.tracking.contents import write_listing
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -51,6 +52,7 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator
             signature=signature(recipe),
             input_example=example(recipe, sample),
         )
+        write_listing(folder)
         yield folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,22 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tasks import files
 from tasks.errors import UserError
 from tasks.params.config import Config
 from tasks.paths import Paths
 from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict
 from tasks.tracking import describe, store
-from tasks.tracking.champion import CHAMPION, PROMOTION_TAG, promotion_tag
+from tasks.tracking.champion import promotion_tag
+from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.package import packaged
-from tasks.tracking.runs import DATA_TAG, MODEL_TAG, PIPELINE_TAG, deliver
+from tasks.tracking.runs import deliver
+from tasks.tracking.tags import CHALLENGER, CHAMPION, DATA_TAG, MODEL_TAG, PIPELINE_TAG, PROMOTION_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Metric
     from mlflow.entities.model_registry import ModelVersion
-
-CHALLENGER = "challenger"
 
 _COMMIT_TAG = "modelwright.commit"
 _VERDICT_TAG = "modelwright.verdict"
@@ -74,6 +76,8 @@ def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
         version = _find_version(client, paths.pipeline, candidate.model)
         if version is None:
             version = _create_version(client, run_id, paths, candidate)
+        else:
+            _mend_files(version, paths, candidate)
         _describe_version(client, version, candidate)
         aliases = _assign_aliases(client, version, candidate.promotion)
     return Registration(
@@ -160,7 +164,7 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
 
     experiment_id = client.get_run(run_id).info.experiment_id
     for model in client.search_logged_models([experiment_id], f"tags.`{MODEL_TAG}` = '{candidate.model}'"):
-        if model.status == "READY":
+        if model.status == "READY" and not _damage(model.artifact_location):
             return model
     logged = client.create_logged_model(
         experiment_id,
@@ -178,6 +182,25 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
     with packaged(paths.model, candidate.sample, about) as folder:
         client.log_model_artifacts(logged.model_id, str(folder))
     return client.finalize_logged_model(logged.model_id, "READY")
+
+
+def _mend_files(version: ModelVersion, paths: Paths, candidate: VersionCandidate) -> None:
+    """Packs the model anew where its version's files in a local store are gone or damaged; all else of it stands."""
+    from mlflow.models import Model
+
+    source = str(version.source)
+    folder = local_folder(source)
+    if folder is None or not damage(folder):
+        return
+    about = Model(artifact_path=source, run_id=version.run_id, model_uuid=version.model_id, model_id=version.model_id)
+    with packaged(paths.model, candidate.sample, about) as packed, files.aside(folder) as draft:
+        shutil.copytree(packed, draft)
+
+
+def _damage(source: str) -> str | None:
+    """What is wrong with files in a local store; what a server keeps is its own matter."""
+    folder = local_folder(source)
+    return damage(folder) if folder else None
 
 
 def _describe_version(client: MlflowClient, version: ModelVersion, candidate: VersionCandidate) -> None:

@@ -21,15 +21,11 @@ from tasks.params.config import Config
 from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.tracking import store
+from tasks.tracking.tags import MODEL_TAG, PIPELINE_TAG, PROCESS_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Param
-
-PIPELINE_TAG = "modelwright.pipeline"
-MODEL_TAG = "modelwright.model"
-DATA_TAG = "modelwright.data"
-PROCESS_TAG = "modelwright.process"
 
 _EVERY = 2.0
 """Seconds between two deliveries of metrics, at least."""

@@ -1,0 +1,10 @@
+"""The names under which runs, models and versions are found again: tags, and the aliases of versions."""
+
+PIPELINE_TAG = "modelwright.pipeline"
+MODEL_TAG = "modelwright.model"
+DATA_TAG = "modelwright.data"
+PROCESS_TAG = "modelwright.process"
+PROMOTION_TAG = "modelwright.promotion"
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"

@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: run test check lint format ui schema bench clean
+.PHONY: run test check lint format ui schema bench soak clean
 
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
@@ -49,6 +49,12 @@ bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/augment.py
 	@python benchmarks/training.py
 	@python benchmarks/streaming.py
+
+ROUNDS ?= 4
+SEED ?= 0
+
+soak: .venv/installed ## Projects killed, damaged, starved, moved, crowded: `make soak ROUNDS=40 SEED=1`; hours for all of it.
+	@python -m tests.soak --rounds $(ROUNDS) --seed $(SEED)
 
 clean: ## What the stages left in this folder; DVC's cache and the tracking store stay.
 	rm -rf data models reports

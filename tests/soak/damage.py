@@ -1,0 +1,102 @@
+"""Every file that a project writes: turned bits, emptied, a folder in its place."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tests.soak import subject
+from tests.soak.subject import Truth
+from tests.soak.trial import Ending, Trial, follow, has_traceback
+
+_BY_PYTHON = ("__pycache__",)
+
+
+def _turned(file: Path) -> None:
+    """Bits in the middle, as a bad disk leaves them: size and end stand."""
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    for place in range(middle, min(middle + 16, len(content))):
+        content[place] ^= 0x5A
+    _written(file, bytes(content))
+
+
+def _emptied(file: Path) -> None:
+    _written(file, b"")
+
+
+def _folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def _written(file: Path, content: bytes) -> None:
+    # A file of its own: what it was may be shared by a hard link, and protected.
+    file.unlink()
+    file.write_bytes(content)
+
+
+DAMAGES: Mapping[str, Callable[[Path], None]] = {"bits turned": _turned, "emptied": _emptied, "a folder": _folder}
+
+
+def written_files(root: Path) -> list[Path]:
+    """What the project writes, not a person: all that git ignores, and dvc.lock."""
+    ignored = subprocess.run(
+        ["git", "ls-files", "--others", "-z"], cwd=root, check=True, capture_output=True, text=True
+    ).stdout.split("\0")
+    files = [Path(name) for name in ignored if name and not set(Path(name).parts) & set(_BY_PYTHON)]
+    return sorted({*files, Path("dvc.lock")})
+
+
+def damages(folder: Path, truth: Truth, seed: int, share: float = 1.0) -> Iterator[Trial]:
+    """Each file damaged in each way, one at a time; `share` of them, drawn, when not all are to be tried."""
+    draw = random.Random(seed)
+    for file in written_files(truth.root):
+        for name in DAMAGES:
+            if draw.random() >= share or (name == "emptied" and not (truth.root / file).stat().st_size):
+                continue
+            yield damage(subject.copied(truth.root, folder / "damaged"), truth, file, name)
+
+
+def damage(root: Path, truth: Truth, file: Path, name: str) -> Trial:
+    """One file of the project in `root`, a copy of the undisturbed one, and what the next run makes of it."""
+    DAMAGES[name](root / file)
+    ending, detail = _judged(root, truth, file)
+    return Trial(kind=f"{_place(file)} damaged", disturbance=f"{file} {name}", ending=ending, detail=detail)
+
+
+def _place(file: Path) -> str:
+    return "/".join(file.parts[: 2 if file.parts[0] == ".dvc" else 1])
+
+
+def _judged(root: Path, truth: Truth, file: Path) -> tuple[Ending, str]:
+    is_cache = file.parts[:2] == (".dvc", "cache")
+    if is_cache:  # which is read only where outputs are to be restored
+        for name in subject.LEFT:
+            shutil.rmtree(root / name)
+    done = subject.run(root, "plain", "--json")
+    good: Ending = "same"
+    if has_traceback(done):
+        return "traceback", done.stderr.strip().splitlines()[-1]
+    if done.returncode != 0:
+        message = done.stderr.strip()
+        commands = follow(root, message)
+        done = subject.run(root, "plain", "--json")
+        if done.returncode != 0:
+            return "blocked", f"{message[-300:]} | did {commands}, then {done.returncode}: {done.stderr.strip()[-300:]}"
+        good = "cured"
+    wrong = [*subject.file_complaints(root, truth), *subject.cache_complaints(root)] if _is_read(file) else []
+    if file.parts[0] == "mlflow":
+        wrong += subject.registry_complaints(root, truth)
+    if not wrong:
+        return good, ""
+    outcomes = {stage["outcome"] for stage in json.loads(done.stdout)["stages"]}
+    return "untrue" if outcomes == {"unchanged"} else "different", "; ".join(wrong[:4])
+
+
+def _is_read(file: Path) -> bool:
+    return file.parts[0] != "mlflow"

@@ -56,6 +56,26 @@ def test_what_is_no_single_cell_is_refused_by_name(tmp_path: Path, values: pl.Se
         read(tmp_path, values)
 
 
+@pytest.mark.parametrize("with_types", [True, False])
+def test_a_word_that_repeats_for_ever_is_refused(tmp_path: Path, with_types: bool) -> None:
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    repeated = pa.DictionaryArray.from_arrays(pa.array([0] * 8_000, pa.int32()), pa.array(["x" * (1 << 16)]))
+    table = pa.table({"x": repeated, "y": ["a", "b"] * 4_000})
+    pq.write_table(table, tmp_path / "data.parquet", store_schema=with_types)
+    assert (tmp_path / "data.parquet").stat().st_size < 10_000
+    config = TableSource(kind="table", path="data.parquet")
+    with pytest.raises(UserError, match=r"unpacks to more than 256 MiB.*raise ingest\.source\.max_unpacked_mib"):
+        list(source(config, place(tmp_path)).parts())
+    allowed = source(config.model_copy(update={"max_unpacked_mib": 600}), place(tmp_path))
+    assert sum(part.height for part in allowed.parts()) == 8_000
+
+
+def test_a_piece_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"x": ["x" * (300 << 20)], "y": ["a"]}).write_parquet(tmp_path / "data.parquet")
+    with pytest.raises(UserError, match=r"unpacks to more than 256 MiB.*raise ingest\.source\.max_unpacked_mib"):
+        list(source(TableSource(kind="table", path="data.parquet"), place(tmp_path)).parts())
+
+
 def test_a_map_is_refused_by_name(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")

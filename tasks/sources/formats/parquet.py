@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from tasks.errors import UserError
 from tasks.sources.formats.names import named_by_place
 from tasks.sources.packed import Entry, extracted
+from tasks.sources.unpacking import bomb, most_unpacked
 from tasks.tables.origins import numbered
 
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ class TypedFile:
         with _damage(self.shown, self.format), extracted(self.entry) as file:
             rows = _scan(file, self.format)
             size = _BATCH_OF_BYTES if pl.Binary in rows.collect_schema().dtypes() else _BATCH
+            limit = most_unpacked(file.stat().st_size, self.entry.max_unpacked_mib)
             for frame in rows.collect_batches(chunk_size=size, lazy=True):
+                # Of words that repeat the file holds one, and a row's number is a byte or less.
+                if sum(map(_num_text_bytes, frame)) > limit:
+                    raise bomb(self.shown, limit)
                 frame.columns = list(self.columns)
                 yield frame.select(_plain(column, self.shown) for column in frame)
 
@@ -65,6 +70,8 @@ def open_typed(entry: Entry, form: Literal["parquet", "arrow"]) -> TypedFile:
             raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
     # The schema stands at the end, so an entry of an archive is unpacked for it.
     with _damage(entry.shown, form), extracted(entry) as file:
+        if form == "parquet":
+            _check_unpacked_size(file, entry)
         _check_decimals(file, entry.shown, form)
         return TypedFile(entry=entry, format=form, columns=named_by_place(_scan(file, form).collect_schema()))
 
@@ -76,6 +83,35 @@ def _scan(file: Path, form: Literal["parquet", "arrow"]) -> pl.LazyFrame:
         # A path may hold brackets or `a=b`, which polars would take for a pattern and a column.
         return pl.scan_parquet(file, glob=False, hive_partitioning=False)
     return pl.scan_ipc(file, glob=False, hive_partitioning=False)
+
+
+def _check_unpacked_size(file: Path, entry: Entry) -> None:
+    """By what the file says of its pieces, each of which is read as a whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    limit = most_unpacked(file.stat().st_size, entry.max_unpacked_mib)
+    try:
+        about = pq.read_metadata(file)
+    # What is damaged polars says.
+    except (pa.ArrowException, OSError):
+        return
+    if any(about.row_group(number).total_byte_size > limit for number in range(about.num_row_groups)):
+        raise bomb(entry.shown, limit)
+
+
+def _num_text_bytes(values: pl.Series) -> int:
+    """Bytes that a column of words takes as text; 0 of other columns."""
+    import polars as pl
+
+    if values.dtype == pl.String:
+        return int(values.str.len_bytes().sum())
+    if values.dtype not in (pl.Categorical, pl.Enum):
+        return 0
+    # As text each row would have a copy, which is what must not be made.
+    words = values.drop_nulls().unique()
+    lengths = words.cast(pl.String).str.len_bytes()
+    return int(values.to_physical().replace_strict(words.to_physical(), lengths, default=0).sum())
 
 
 def _check_decimals(file: Path, shown: str, form: Literal["parquet", "arrow"]) -> None:

@@ -12,7 +12,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 
-from tasks.errors import UserError
+from tasks.errors import UserError, printable
 from tasks.memo.chain import StageResult, StageRunner, stages_between
 from tasks.paths import Project, find_root
 
@@ -93,9 +93,9 @@ def stage_table(results: Sequence[StageResult]) -> list[dict[str, str | float]]:
             "stage": result.stage,
             "outcome": result.outcome,
             "seconds": round(result.seconds, 2),
-            "figure": result.report.figure,
-            "why": ", ".join(result.why),
-            "diagnostics": " ".join(result.report.diagnostics),
+            "figure": printable(result.report.figure),
+            "why": printable(", ".join(result.why)),
+            "diagnostics": printable(" ".join(result.report.diagnostics)),
         }
         for result in results
     ]

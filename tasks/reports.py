@@ -5,6 +5,7 @@ Nothing heavy is imported here: a run in which nothing changed only reads these 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 from tasks import files
 from tasks.paths import PARTS, Paths
 
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control signs but tab and line end, and signs that turn the direction of text."""
 _NO_SECTIONS = ("classes", "mix", "deviations")
 """What augmentation.json holds besides a section for each type of columns that is changed."""
 
@@ -172,3 +175,9 @@ BY_STAGE: dict[str, Callable[[Paths], Report]] = {
     report.__name__: report
     for report in (ingest, validate, split, clean, normalize, augment, train, evaluate, register)
 }
+
+
+def as_page(text: str) -> str:
+    """A page whose names and cells hold no signs that terminals obey, nor any that turn the direction of text: these
+    are written out. Those that join letters and emojis stay."""
+    return _OBEYED.sub(lambda sign: ascii(sign[0])[1:-1], text)

@@ -338,6 +338,7 @@ def test_data_docs_ask_for_nothing_from_outside(site: dict[str, str]) -> None:
         targets = {value for _, attributes in elements for key, value in attributes.items() if key in ("src", "href")}
         assert all(str(target).startswith(("#", "data:")) or target in site for target in targets)
         assert "default-src 'none'" in page
+        assert "form-action 'none'; base-uri 'none'" in page
         assert "url(" not in page
 
 

@@ -79,7 +79,8 @@ def _run(options: argparse.Namespace) -> int:
     outcome = _outcome(pipeline, results)
     if options.json:
         # One line on standard output: programs read it, people read the other.
-        print(json.dumps(outcome, ensure_ascii=False))  # noqa: T201
+        # In ASCII, as a terminal may obey what a name holds.
+        print(json.dumps(outcome))  # noqa: T201
     else:
         from tasks.command.console import show_run
 

@@ -13,7 +13,7 @@ from typing import Any
 from tasks.columns import column_type
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import Plot
-from tasks.reports import number
+from tasks.reports import as_page, number
 from tasks.tables.dataset import Column, Dataset
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -102,7 +102,7 @@ def render(page: Page) -> str:
     environment.filters.update(png=png_uri, plain=plain, number=number)
     rows = list(metric_rows(page.metrics, page.run["metrics"]))
     facts, params = ([(name, plain(value)) for name, value in page.run[key].items()] for key in ("facts", "params"))
-    return environment.get_template("report.html").render(
+    content = environment.get_template("report.html").render(
         page=page,
         rows=rows,
         validated=any(row["validation"] is not None for row in rows),
@@ -111,6 +111,7 @@ def render(page: Page) -> str:
         scores=weakest(page.scores),
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
+    return as_page(content)
 
 
 def weakest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:

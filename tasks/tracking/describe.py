@@ -11,7 +11,7 @@ from typing import Any
 
 from tasks.columns import column_type
 from tasks.promotion.gate import GateRule, Verdict
-from tasks.reports import number
+from tasks.reports import as_page, number
 from tasks.tables.dataset import Column
 
 _MANY = 12
@@ -84,15 +84,19 @@ def _contest(verdict: Verdict) -> str:
 def _as_text(text: str) -> str:
     """Text that Markdown and HTML leave as it is: names of classes and columns come from files that anybody may have
     made."""
-    escaped = re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", _on_one_line(text))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _as_code(text: str) -> str:
     """Text between as many backticks as it needs, in which nothing means anything."""
-    text = " ".join(text.split())
+    text = _on_one_line(text)
     ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
     return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
+
+
+def _on_one_line(text: str) -> str:
+    return as_page(" ".join(text.split()))
 
 
 def _rule(rule: GateRule) -> str:

@@ -112,7 +112,7 @@ def test_page_needs_nothing_else(page: Page) -> None:
     assert addresses
     assert all(address is not None and address.startswith("data:image/png;base64,") for address in addresses)
     policy = next(meta["content"] for meta in found.named("meta") if meta.get("http-equiv"))
-    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'"
 
 
 def test_every_picture_has_words_and_every_heading_its_section(page: Page) -> None:

@@ -48,6 +48,12 @@ def test_a_class_named_like_html_is_shown_as_it_is() -> None:
     assert r"'&lt;script&gt;\*x\*&lt;/script&gt; \# head'" in text
 
 
+def test_signs_that_a_terminal_obeys_are_written_out() -> None:
+    text = describe.version(PASSPORT, decided("\x1b]0;title\x07", "\u202eevil \x9b2J"))
+    assert r"\\x1b\]0;title\\x07" in text
+    assert r"\\u202eevil \\x9b2J" in text
+
+
 def test_a_column_named_like_html_is_code() -> None:
     assert "- `` <img src=x>`x` `` (number)" in describe.model(PASSPORT)
 

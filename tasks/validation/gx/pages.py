@@ -12,6 +12,7 @@ from great_expectations.render.renderer.page_renderer import ExpectationSuitePag
 from great_expectations.render.view.view import DefaultJinjaPageView
 from jinja2 import ChoiceLoader, PackageLoader
 
+from tasks.reports import as_page
 from tasks.validation.expectations import Rule
 from tasks.validation.findings import NUM_SAMPLED, ExpectationResult, shown
 from tasks.validation.gx.checks import plain
@@ -51,7 +52,7 @@ def _render_page(view: Any, document: Any, pipeline: str, file: str, summary: di
     _escape_headings(document)
     page = view.render(document, pages=PAGES, this_page=file, summary=summary)
     page = re.sub(r'href="(?:\.\./)+expectations/[^"]*"', 'href="suite.html"', page)
-    return re.sub(r"[ \t]*\n(?:[ \t]*\n)*", "\n", page)
+    return as_page(re.sub(r"[ \t]*\n(?:[ \t]*\n)*", "\n", page))
 
 
 def _escape_headings(document: Any) -> None:

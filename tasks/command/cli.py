@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.command import pipelines
 from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, printable
 from tasks.paths import STAGES, Paths, Project, find_root
@@ -254,6 +255,27 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, 
             _ONE_PIPELINE,
             _argument("--write", action="store_true", help="take over what is new, and what nobody has edited"),
             _argument("--retype", action="store_true", help="take over new types of columns too, which else stay"),
+        ),
+    ),
+    "list": (
+        pipelines.list_all,
+        "say of each pipeline what it learns from, its state, its champion and its last metric",
+        (_argument("--json", action="store_true", help="print one JSON list, and nothing else"),),
+    ),
+    "rename": (
+        pipelines.rename_one,
+        "give a pipeline another name everywhere: block, suite, results, experiment and registered model",
+        (
+            _argument("old", help="the name that it has"),
+            _argument("new", help="the name that it is to have: lower-case letters, digits, - and _"),
+        ),
+    ),
+    "remove": (
+        pipelines.remove_one,
+        "take a pipeline out: block, suite and results; the registry keeps its versions",
+        (
+            _argument("pipeline", help="a pipeline of params.yaml, or what is left of one that was taken out by hand"),
+            _argument("--yes", action="store_true", help="do not ask"),
         ),
     ),
     "doctor": (_doctor, "check the installation, and say how to mend it", ()),

@@ -112,9 +112,8 @@ def _params(project: Project) -> Iterator[Check]:
             yield Check("params.yaml", f"pipelines.{name}.{setting} is of an earlier version", advice)
         paths = project.pipeline(name)
         if not paths.suite.exists():
-            yield Check(
-                "expectations", f"{paths.suite} is missing", "bring it back from git, or add the pipeline again"
-            )
+            cure = f"bring it back from git, or `modelwright expect {name} --write`, which drafts it"
+            yield Check("expectations", f"{paths.suite} is missing", cure)
         if paths.accepted_in_git.exists():
             yield Check(
                 "accepted data",

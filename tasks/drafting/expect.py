@@ -15,7 +15,8 @@ from typing import Any, Literal
 from tasks import files
 from tasks.columns.base import Expectation
 from tasks.params.file import load_pipeline
-from tasks.paths import Project
+from tasks.params.ingest import Ingest
+from tasks.paths import Paths, Project
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.validation.expectations import columns_of, digest_of, draft_suite, key_of, read_suite
@@ -93,20 +94,17 @@ def redraft(project: Project, name: str, *, write: bool = False, retype: bool = 
     """Compares the pipeline's suite with a new draft, from data/NAME/raw where it is, else from the source.
 
     Rows with a cell that could not be read are left out, as they never pass. What is expected of a column whose type
-    is another one now changes only with `retype`. Raises UserError when there is no such pipeline, suite, or data.
+    is another one now changes only with `retype`. Where there is no suite, all of it is new. Raises UserError when
+    there is no such pipeline, or no data.
     """
     paths = project.pipeline(name)
     config = load_pipeline(project.params, name).ingest
+    if not paths.suite.exists():
+        return _first_draft(paths, _drafted(paths, config), write=write)
     # For its complaints alone: what is compared and written back is the JSON, with all that a person added.
     read_suite(paths.suite)
     kept = read_suite_json(paths.suite)
-    # Rows that were ingested are at hand, typed; a source may be a download or a database.
-    if paths.raw.is_dir():
-        drafted = draft_suite(name, read_dataset(paths.dataset), storage.read_whole_rows(paths.raw))
-    else:
-        from tasks.drafting.suite import suite_of_source
-
-        drafted = suite_of_source(project, name, config)
+    drafted = _drafted(paths, config)
     retyped = {} if retype else _retyped(kept, drafted)
     drafted = _with_kept(kept, drafted, retyped)
     new_classes: tuple[str, ...] = ()
@@ -124,6 +122,25 @@ def redraft(project: Project, name: str, *, write: bool = False, retype: bool = 
         retyped=retyped,
         new_classes=new_classes,
     )
+
+
+def _drafted(paths: Paths, config: Ingest) -> dict[str, Any]:
+    # Rows that were ingested are at hand, typed; a source may be a download or a database.
+    if paths.raw.is_dir():
+        return draft_suite(paths.pipeline, read_dataset(paths.dataset), storage.read_whole_rows(paths.raw))
+    from tasks.drafting.suite import suite_of_source
+
+    return suite_of_source(paths.project, paths.pipeline, config)
+
+
+def _first_draft(paths: Paths, drafted: dict[str, Any], *, write: bool) -> Redraft:
+    """Of a pipeline without a suite, as when its block was copied by hand: all of it is new."""
+    if write:
+        files.write_json(paths.suite, drafted)
+    changes = tuple(
+        Change(kind="new", key=key_of(entry), kept=None, drafted=entry) for entry in drafted["expectations"]
+    )
+    return Redraft(suite=paths.relative(paths.suite), changes=changes, written=write)
 
 
 def _retyped(kept: dict[str, Any], drafted: dict[str, Any]) -> dict[str, tuple[str, str]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from tasks.drafting.block import indented
+from tasks.drafting.block import indented, scalar
 from tasks.errors import UserError
 from tasks.params.file import pipelines_in, read_yaml
 
@@ -117,3 +118,60 @@ def _text_of(document: Any, yaml: YAML) -> str:
     text = io.StringIO()
     yaml.dump(document, text)
     return text.getvalue()
+
+
+def with_name(path: Path, old: str, new: str) -> str:
+    """The file's text with a block under another name; every other byte stays, comments too."""
+    text = _text(path)
+    before = _blocks(path, text)
+    line, column = YAML().load(text)["pipelines"].lc.key(_key(before, old))
+    lines = text.splitlines(keepends=True)
+    # Plain or in quotes, up to the colon.
+    lines[line] = lines[line][:column] + re.sub(r"^('[^']*'|\"[^\"]*\"|[^\s:]+)", scalar(new), lines[line][column:])
+    renamed = "".join(lines)
+    if _read(renamed) != {new if str(key) == old else key: block for key, block in before.items()}:
+        raise UserError(f"{path}:{line + 1}: {old} stands there in a way that is not known; rename the block by hand")
+    return renamed
+
+
+def without_block(path: Path, name: str) -> str:
+    """The file's text without a block and the comments above it."""
+    text = _text(path)
+    before = _blocks(path, text)
+    blocks = YAML().load(text)["pipelines"]
+    rest = {key: block for key, block in before.items() if str(key) != name}
+    shortened = _cut(text, blocks, _key(before, name))
+    if _read(shortened) == rest:
+        return shortened
+    # Within braces a block is no lines of its own.
+    document = _round_trip().load(text)
+    del document["pipelines"][_key(before, name)]
+    return dumped(document)
+
+
+def _key(blocks: dict[str, Any], name: str) -> Any:
+    """The key as YAML reads it: of `2024:` it is a number."""
+    return next(key for key in blocks if str(key) == name)
+
+
+def _cut(text: str, blocks: Any, key: Any) -> str:
+    lines = text.splitlines(keepends=True)
+    starts = [_start(lines, blocks.lc.key(other)) for other in blocks] + [len(lines)]
+    number = list(blocks).index(key)
+    return "".join(lines[: starts[number]] + lines[starts[number + 1] :])
+
+
+def _start(lines: list[str], place: tuple[int, int]) -> int:
+    """Where a block begins: at the comments that stand right above its name, in the name's column."""
+    line, column = place
+    while lines[line - 1].startswith(" " * column + "#"):
+        line -= 1
+    return line
+
+
+def _read(text: str) -> dict[Any, Any] | None:
+    """The blocks in it; None when it is no such file any more."""
+    try:
+        return YAML(typ="safe").load(text)["pipelines"] or {}
+    except (YAMLError, TypeError, KeyError):
+        return None

@@ -6,6 +6,7 @@ DVC parses and writes the whole file, comments and all, for every stage that it 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 _HEAD = "schema: '2.0'\nstages:\n"
 
@@ -51,3 +52,40 @@ def _entries(text: str) -> dict[str, str] | None:
             return None
         entries[key] += line
     return entries
+
+
+def renamed(lock: str, old: str, new: str, *, anew: Collection[str]) -> str:
+    """The lock with a pipeline's entries under another name; those of the stages `anew` are left out.
+
+    Only what dvc.yaml makes of the name is replaced: a parameter's value that holds the same word stays.
+    """
+    entries = _entries(lock.removeprefix(_HEAD)) if lock.startswith(_HEAD) else None
+    if entries is None:
+        return lock
+    lines: list[str] = []
+    for key, entry in entries.items():
+        stage, _, pipeline = key.strip(" :\n").partition("@")
+        if pipeline != old:
+            lines.append(entry)
+        elif stage not in anew:
+            lines += [_with_name(line, stage, old, new) for line in entry.splitlines(keepends=True)]
+    return _HEAD + "".join(lines)
+
+
+def has_entries(lock: str, pipeline: str) -> bool:
+    """Whether any stage of the pipeline has an entry."""
+    return re.search(rf"^  \w+@{re.escape(pipeline)}:$", lock, re.MULTILINE) is not None
+
+
+def without(lock: str, pipeline: str) -> str:
+    """The lock without a pipeline's entries."""
+    entries = _entries(lock.removeprefix(_HEAD)) if lock.startswith(_HEAD) else None
+    if entries is None:
+        return lock
+    return _HEAD + "".join(entry for key, entry in entries.items() if not key.endswith(f"@{pipeline}:\n"))
+
+
+def _with_name(line: str, stage: str, old: str, new: str) -> str:
+    """A line of an entry, as DVC writes it; values of parameters stand further right than all that is matched here."""
+    head = rf"  {stage}@|    cmd: python -m tasks {stage} |    - path: (?:data|models|reports|expectations)/"
+    return re.sub(rf"^({head}|        pipelines\.){re.escape(old)}(?=[/.:\n])", rf"\g<1>{new}", line)

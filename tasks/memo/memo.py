@@ -21,6 +21,7 @@ from tasks.memo.locks import put_right, waited_for
 from tasks.memo.reasons import differences, status_in_words
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES
+from tasks.validation.suite_file import missing_suite
 
 if TYPE_CHECKING:
     from dvc.dependency import Dependency
@@ -224,6 +225,8 @@ class Memo:
     def _check_dependencies(self, stage: Stage) -> None:
         for dep in stage.deps:
             if not dep.exists:
+                if dep.def_path == f"expectations/{self._pipeline}.json":
+                    raise UserError(missing_suite(Path(dep.def_path)))
                 raise UserError(
                     f"{dep.def_path}: missing, and {stage.addressing} needs it; run the stage that makes it "
                     f"(`modelwright run {self._pipeline}` runs all)"

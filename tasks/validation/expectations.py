@@ -147,7 +147,7 @@ def check_types(path: Path, suite: Suite, dataset: Dataset) -> None:
             raise UserError(
                 f"{path}: {column.name} was of type {before}, and is {column.type} in these data; write "
                 f"ingest.columns.{column.name}.type: {before} in params.yaml, and cells that are none become rows in "
-                f"quarantine, or, where the new type is right, `modelwright expect {suite.name} --write --retype`"
+                f"quarantine, or, where the new type is right, `modelwright expect {path.stem} --write --retype`"
             )
 
 

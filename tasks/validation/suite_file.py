@@ -44,9 +44,7 @@ def read_suite_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError:
-        raise UserError(
-            f"{path}: there is no such suite; `modelwright add` drafts one from the data: edit it and keep it in git"
-        ) from None
+        raise UserError(missing_suite(path)) from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except json.JSONDecodeError as error:
@@ -55,6 +53,15 @@ def read_suite_json(path: Path) -> Any:
         ) from None
     except _ConstantError as error:
         raise UserError(f"{path}: {error} is no JSON number; write one, or leave the bound out") from None
+
+
+def missing_suite(path: Path) -> str:
+    """What to do without the file: a block was copied or renamed by hand, or the file was never put into git."""
+    name = path.stem
+    return (
+        f"{path}: there is no such suite; `modelwright expect {name} --write` drafts one from the data, and where "
+        f"{name} is another pipeline renamed by hand, `modelwright rename OLD {name}` takes all over that OLD had"
+    )
 
 
 class _ConstantError(Exception):

@@ -107,7 +107,7 @@ def test_a_suite_that_is_gone_is_named(project: Project) -> None:
     project.pipeline("digits").suite.unlink()
     check = checks_of(project)["expectations"]
     assert check.finding.endswith("expectations/digits.json is missing")
-    assert check.cure == "bring it back from git, or add the pipeline again"
+    assert check.cure == "bring it back from git, or `modelwright expect digits --write`, which drafts it"
 
 
 def test_what_an_earlier_version_kept_in_git_is_named(project: Project) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.drafting.params_text import HEAD, with_block
+from tasks.drafting.params_text import HEAD, with_block, with_name, without_block
 from tasks.errors import UserError
 from tasks.params.file import read_yaml
 
@@ -72,3 +72,35 @@ def test_a_file_that_is_not_right_is_refused(tmp_path: Path, before: str, messag
     path.write_text(before)
     with pytest.raises(UserError, match=message):
         with_block(path, "mine", BLOCK)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "pipelines:\n  a: {x: 1} # kept\n  # of b\n  b: {y: a}\n",
+            "pipelines:\n  new: {x: 1} # kept\n  # of b\n  b: {y: a}\n",
+        ),
+        ("pipelines:\r\n  'a':\r\n    x: 1\r\n", "pipelines:\r\n  new:\r\n    x: 1\r\n"),
+        ('pipelines: {b: {}, "a": {x: 1}}\n', "pipelines: {b: {}, new: {x: 1}}\n"),
+    ],
+)
+def test_a_block_gets_another_name_and_every_other_byte_stays(tmp_path: Path, before: str, after: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(before.encode())
+    assert with_name(path, "a", "new") == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("pipelines:\n  a: {x: 1}\n\n  # of b\n  b: {y: 1}\n", "pipelines:\n  # of b\n  b: {y: 1}\n"),
+        ("pipelines:\n  b:\n    y: 1\n  # of a\n  a:\n    x: 1\n    # within\n", "pipelines:\n  b:\n    y: 1\n"),
+        ("# head\npipelines:\n  a: {x: 1}\n", "# head\npipelines:\n"),
+        ("pipelines: {a: {x: 1}, b: {y: 1}}\n", "pipelines: {b: {y: 1}}\n"),
+    ],
+)
+def test_a_block_is_cut_out_with_the_comments_above_it(tmp_path: Path, before: str, after: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(before)
+    assert without_block(path, "a") == after

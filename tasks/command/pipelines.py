@@ -1,0 +1,46 @@
+"""The subcommands that look at pipelines as a whole: list, rename, remove. What they need is imported when used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from tasks.errors import UserError, printable
+from tasks.paths import Project, find_root
+
+
+def list_all(options: argparse.Namespace) -> int:
+    """`modelwright list`."""
+    from tasks.command.overview import overview, show_overview
+
+    rows = overview(Project(root=find_root()))
+    if options.json:
+        print(json.dumps([row.as_dict() for row in rows], ensure_ascii=False))  # noqa: T201
+    else:
+        show_overview(rows)
+    return 0
+
+
+def rename_one(options: argparse.Namespace) -> int:
+    """`modelwright rename`."""
+    from tasks.drafting.rename import rename_pipeline
+
+    print(printable("\n".join(rename_pipeline(Project(root=find_root()), options.old, options.new))))  # noqa: T201
+    return 0
+
+
+def remove_one(options: argparse.Namespace) -> int:
+    """`modelwright remove`: shows what goes, and asks, unless it was told not to."""
+    from tasks.drafting.remove import remove_pipeline, what_goes
+
+    project = Project(root=find_root())
+    print(printable("\n".join(what_goes(project, options.pipeline))))  # noqa: T201
+    if not options.yes:
+        if not sys.stdin.isatty():
+            raise UserError("nothing was removed; give --yes where nobody can be asked")
+        if input("remove all this? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("nothing was removed")  # noqa: T201
+            return 0
+    print("removed; " + printable("\n".join(remove_pipeline(project, options.pipeline))))  # noqa: T201
+    return 0

@@ -1,0 +1,58 @@
+"""A pipeline's name in the tracking store: its experiment and its registered model, renamed together; its champion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tasks.errors import UserError
+from tasks.paths import Project
+from tasks.tracking import store
+from tasks.tracking.champion import champion_number
+
+
+def has_store(project: Project) -> bool:
+    """Whether there is a store to ask: a local one is made by the first training."""
+    uri = store.tracking_uri(project)
+    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
+
+
+def check_name_is_free(project: Project, old: str, new: str) -> None:
+    """Raises UserError when both names have a registered model: two histories cannot be one."""
+    if not has_store(project):
+        return
+    with store.reachable(project):
+        names = {model.name for model in store.connect(project).search_registered_models(max_results=1000)}
+    if {old, new} <= names:
+        raise UserError(
+            f"{store.tracking_uri(project)}: the registry has models of both names, {old} and {new}; take another name"
+        )
+
+
+def rename(project: Project, old: str, new: str) -> list[str]:
+    """Renames the experiment and the registered model, versions and aliases with them; says what it renamed.
+
+    What has the new name already stays: an earlier call was cut off behind it.
+    """
+    if not has_store(project):
+        return []
+    renamed = []
+    with store.reachable(project):
+        client = store.connect(project)
+        if any(model.name == old for model in client.search_registered_models(max_results=1000)):
+            client.rename_registered_model(old, new)
+            renamed.append(f"the registered model {old}, with all its versions and aliases")
+        experiment = client.get_experiment_by_name(old)
+        if experiment is not None and client.get_experiment_by_name(new) is None:
+            client.rename_experiment(experiment.experiment_id, new)
+            renamed.append(f"the experiment {old}")
+    return renamed
+
+
+def champions(project: Project, names: Iterable[str]) -> dict[str, int | None]:
+    """The champion's version of each pipeline, as the registry has it now. Raises UserError when it does not answer."""
+    if not has_store(project):
+        return dict.fromkeys(names)
+    with store.reachable(project):
+        client = store.connect(project)
+        return {name: champion_number(client, name) for name in names}

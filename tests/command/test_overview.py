@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tasks import files
+from tasks.command.overview import PipelineState, overview
+from tasks.paths import Project
+from tasks.tracking.store import connect
+from tests.projects import modelwright
+
+
+def state(project: Project, name: str) -> PipelineState:
+    return next(row for row in overview(project) if row.name == name)
+
+
+def test_what_has_run_is_up_to_date_with_its_champion_and_metric(finished: Project) -> None:
+    roc_auc = files.read_json(finished.pipeline("masses").metrics)["roc_auc"]
+    assert state(finished, "masses") == PipelineState(
+        name="masses",
+        source="breast_cancer",
+        target="diagnosis",
+        trainer="lightgbm",
+        state="up to date",
+        champion="version 1",
+        metric=f"roc_auc {roc_auc:.4f}",
+    )
+    assert state(finished, "scans").trainer == "torch cnn"
+
+
+def test_each_state_is_told_and_a_broken_block_hides_no_other(finished: Project, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(finished.root, root, symlinks=True)
+    project = Project(root=root)
+    text = project.params.read_text()
+    added = text[text.index("  notes:") :].replace("  notes:", "  letters:")
+    broken = added.replace("  letters:", "  broken:").replace("estimator", "estimater")
+    project.params.write_text(text.replace("num_leaves: 7", "num_leaves: 8") + added + broken)
+    assert state(project, "masses").state == "out of date: train, train.num_leaves 7 -> 8"
+    assert (state(project, "letters").state, state(project, "letters").champion) == ("never ran", "-")
+    assert "pipelines.broken.train.estimator is missing" in state(project, "broken").state
+    # The registry is asked, as somebody may have moved the alias.
+    connect(project).delete_registered_model_alias("masses", "champion")
+    assert state(project, "masses").champion == "-"
+
+
+def test_a_registry_that_does_not_answer_is_told_once_a_pipeline(
+    finished: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{finished.root / 'params.yaml'}")
+    assert {row.champion for row in overview(finished)} == {"the registry does not answer"}
+
+
+def test_programs_get_one_list(finished: Project) -> None:
+    rows = json.loads(modelwright(finished.root, "list", "--json").stdout)
+    assert [row["name"] for row in rows] == ["scans", "masses", "notes"]

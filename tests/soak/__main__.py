@@ -53,7 +53,8 @@ def _trials(folder: Path, given: argparse.Namespace) -> Iterator[Trial]:
     store = folder / "store"
     ensure_store(Project(root=store))
     truth = subject.undisturbed(folder / "undisturbed", store / "mlflow")
-    print("a run from nothing:", ", ".join(f"{name} {value:.0f} s" for name, value in truth.seconds.items()), flush=True)
+    seconds = ", ".join(f"{name} {value:.0f} s" for name, value in truth.seconds.items())
+    print(f"a run from nothing: {seconds}", flush=True)
     for kind in given.only or _KINDS:
         for trial in _KINDS[kind](folder, store / "mlflow", truth, given):
             if given.verbose or trial.ending not in GOOD:

@@ -37,7 +37,7 @@ def aside(target: Path) -> Iterator[Path]:
     Raises UserError when the disk is full or the place cannot be written.
     """
     # Two threads may write to one place: each has a draft of its own, and the last one stays.
-    draft = target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex}.tmp")
+    draft = _draft(target)
     _drafts.add(draft.name)
     try:
         with storage_errors(target):
@@ -54,6 +54,26 @@ def aside(target: Path) -> Iterator[Path]:
         if draft.exists():
             remove(draft)
         _drafts.discard(draft.name)
+
+
+@contextmanager
+def scratch(place: Path) -> Iterator[Path]:
+    """An empty folder beside `place` for as long as the context lasts; those that killed processes left are removed."""
+    draft = _draft(place)
+    _drafts.add(draft.name)
+    try:
+        with storage_errors(place):
+            draft.mkdir(parents=True)
+            _remove_leftovers(place)
+            yield draft
+    finally:
+        if draft.exists():
+            remove(draft)
+        _drafts.discard(draft.name)
+
+
+def _draft(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}-{uuid4().hex}.tmp")
 
 
 def _remove_leftovers(target: Path) -> None:

@@ -228,6 +228,11 @@ class Paths:
         return self.project.root / ".modelwright" / "checkpoints" / self.pipeline
 
     @property
+    def scratch(self) -> Path:
+        """Beside it lies what a process needs for a moment; not in the system's folder, where a kill would leave it."""
+        return self.project.root / ".modelwright" / "scratch" / self.pipeline
+
+    @property
     def undelivered(self) -> Path:
         """There while the tracking server still lacks this pipeline's last training."""
         return self.project.tracking / "undelivered" / f"{self.pipeline}.json"

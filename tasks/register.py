@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from tasks import files, reports
@@ -110,8 +108,8 @@ def _promotion(
 
 def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champion) -> Promotion:
     dataset = read_dataset(paths.cleaned)
-    with tempfile.TemporaryDirectory() as scratch:
-        rows = Path(scratch) / "rows"
+    with files.scratch(paths.scratch) as scratch:
+        rows = scratch / "rows"
         storage.write_parts(rows, raw_test_rows(paths, dataset.target.name))
         answers = champion_answers(champion, rows, paths, config.champion_minutes)
     classes = read_recipe(paths.model / paths.recipe.name).target.classes

@@ -126,6 +126,9 @@ def test_the_model_has_no_pickles_and_its_exact_requirements(project):
     suffixes = {file.suffix for file in folder.rglob("*") if file.is_file() and "code" not in file.parts}
     assert suffixes <= {".json", ".yaml", ".txt", ".py", ".skops", ""}
     assert not [file for file in folder.rglob("*") if file.suffix in (".pkl", ".pickle", ".joblib", ".pyc")]
+    # The code is one archive, whatever the project grows to.
+    assert [file.name for file in (folder / "code").rglob("*")] == ["tasks.zip"]
+    assert len([file for file in folder.rglob("*") if file.is_file()]) <= 14
     requirements = (folder / "requirements.txt").read_text().split()
     assert all("==" in line and "+" not in line for line in requirements)
     assert {line.split("==")[0] for line in requirements} >= {"mlflow", "polars", "scikit-learn", "skops", "pillow"}
@@ -138,7 +141,7 @@ def test_the_model_answers_without_this_repository_on_the_path(project, tmp_path
     frame["age"] = frame["age"].astype(int)
     frame.to_pickle(tmp_path / "rows.pkl")
     file, answers, index = in_another_process(project, tmp_path, tmp_path / "rows.pkl")
-    assert "/code/tasks/__init__.py" in file
+    assert "/code/tasks.zip/tasks/__init__.py" in file
     assert not Path(file).is_relative_to(Path(stage.__file__).parent)
     assert set(answers) == {"prediction", "probability_no", "probability_yes"}
     assert set(answers["prediction"]) <= {"no", "yes"}

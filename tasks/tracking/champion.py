@@ -21,6 +21,7 @@ from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.promotion.contest import NotComparableError, Promotion
 from tasks.tracking import store
+from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.packed_model import model_within
 from tasks.tracking.tags import CHAMPION, MODEL_TAG, PROMOTION_TAG
 
@@ -63,7 +64,7 @@ def find_champion(paths: Paths) -> Champion | None:
             source=str(version.source),
             model=tags.get(MODEL_TAG),
             metrics={name.removeprefix("test_"): float(tags[name]) for name in tags if name.startswith("test_")},
-            passport=_passport(client, version),
+            passport=_passport(client, version, paths),
             promotion=Promotion.model_validate_json(tags[PROMOTION_TAG]) if PROMOTION_TAG in tags else None,
         )
 
@@ -88,24 +89,24 @@ def champion_answers(champion: Champion, rows: Path, paths: Paths, minutes: floa
     that two versions in one process would both be answered by the first one's code. Raises NotComparableError when it
     cannot be loaded or does not answer, UserError when the registry cannot be reached.
     """
-    with tempfile.TemporaryDirectory() as scratch, _fetched(champion, paths.project, scratch) as model:
-        target = Path(scratch) / "answers.parquet"
-        _run([str(model), str(rows), str(target)], paths.project, minutes)
+    with files.scratch(paths.scratch) as scratch, _fetched(champion, paths.project, scratch) as model:
+        target = scratch / "answers.parquet"
+        _run([str(model), str(rows), str(target)], paths.project, scratch, minutes)
         return pl.read_parquet(target)
 
 
 @contextmanager
-def _fetched(champion: Champion, project: Project, scratch: str) -> Iterator[Path]:
+def _fetched(champion: Champion, project: Project, scratch: Path) -> Iterator[Path]:
     """The champion's folder as MLflow keeps it; a local store's own, else a copy for as long as it is needed."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
 
     with store.reachable(project):
         uri = store.connect(project).tracking_uri
-        local = champion.source.startswith(("file:", "/"))
+        local = local_folder(champion.source)
         try:
             folder = download_artifacts(
-                artifact_uri=champion.source, dst_path=None if local else scratch, tracking_uri=uri
+                artifact_uri=champion.source, dst_path=None if local else str(scratch), tracking_uri=uri
             )
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
@@ -113,6 +114,8 @@ def _fetched(champion: Champion, project: Project, scratch: str) -> Iterator[Pat
             raise NotComparableError(_GONE) from error
     if not (Path(folder) / "MLmodel").is_file():
         raise NotComparableError(_GONE)
+    if wrong := damage(Path(folder)):
+        raise NotComparableError(f"of its files in the store, {wrong}")
     try:
         model_within(Path(folder), f"version {champion.version}")
     except UserError as error:
@@ -120,14 +123,14 @@ def _fetched(champion: Champion, project: Project, scratch: str) -> Iterator[Pat
     yield Path(folder)
 
 
-def _run(arguments: list[str], project: Project, minutes: float) -> None:
+def _run(arguments: list[str], project: Project, scratch: Path, minutes: float) -> None:
     # -P keeps this folder, in which MLflow's names would be ours, off the path; PYTHONPATH stays, as a champion may
     # need a package that lies there. What it says goes to a file: a pipe that nobody reads would stop it.
     command = [sys.executable, "-P", "-W", "ignore", str(_PROCESS), *arguments]
     with tempfile.TemporaryFile() as output:
         try:
             done = subprocess.run(
-                command, cwd=project.root, stdout=output, stderr=output, timeout=60 * minutes, env=_environment()
+                command, cwd=project.root, stdout=output, stderr=output, timeout=60 * minutes, env=_environment(scratch)
             )
         except subprocess.TimeoutExpired as error:
             raise NotComparableError(f"no answer in {minutes:g} minutes, register.champion_minutes") from error
@@ -138,9 +141,14 @@ def _run(arguments: list[str], project: Project, minutes: float) -> None:
             raise NotComparableError(_reason(done.returncode, message.replace(f"{project.root}/", "")))
 
 
-def _environment() -> dict[str, str]:
-    # A model's folder is all that is asked for; MLflow must not make a store in the working directory.
-    return {**os.environ, "MLFLOW_TRACKING_URI": "file:///nowhere", "MLFLOW_DISABLE_TELEMETRY": "true"}
+def _environment(scratch: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        # A model's folder is all that is asked for; MLflow must not make a store in the working directory.
+        "MLFLOW_TRACKING_URI": "file:///nowhere",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "TMPDIR": str(scratch),
+    }
 
 
 def _reason(returncode: int, output: str) -> str:
@@ -153,13 +161,13 @@ def _reason(returncode: int, output: str) -> str:
     return message[:_REASON_LENGTH]
 
 
-def _passport(client: MlflowClient, version: ModelVersion) -> Mapping[str, Any] | None:
+def _passport(client: MlflowClient, version: ModelVersion, paths: Paths) -> Mapping[str, Any] | None:
     """The passport among the artifacts of the version's run; None when it is not there."""
     from mlflow.exceptions import MlflowException
 
-    with tempfile.TemporaryDirectory() as scratch:
+    with files.scratch(paths.scratch) as scratch:
         try:
-            path = client.download_artifacts(str(version.run_id), "passport.json", scratch)
+            path = client.download_artifacts(str(version.run_id), "passport.json", str(scratch))
         except (MlflowException, OSError):
             # It only adds a note: a champion without one is compared all the same.
             return None

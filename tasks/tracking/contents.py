@@ -35,7 +35,8 @@ def damage(folder: Path) -> str | None:
     if not listing.exists():
         return None
     try:
-        states = json.loads(listing.read_text(encoding="utf-8"))
+        # Every version has files: a listing of none is what a fault left.
+        states = json.loads(listing.read_text(encoding="utf-8")) or None
         return next(
             (f"{name} is {wrong}" for name, state in states.items() if (wrong := _wrong(folder / name, state))), None
         )

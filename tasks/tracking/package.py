@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-import tasks
-from tasks import trainers
+from tasks import files, trainers
 from tasks.environment import installed_version
 from tasks.recipe.embedding import column_encoding
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 from tasks.tracking.contents import write_listing
+from tasks.tracking.served_code import ARCHIVE, pack
 
 if TYPE_CHECKING:
     from mlflow.models import Model
@@ -29,31 +29,51 @@ _ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic")
 
 
 @contextmanager
-def packaged(model_folder: Path, sample: pl.DataFrame, about: Model) -> Iterator[Path]:
-    """The folder that MLflow is to keep, for as long as the context lasts.
+def packaged(model_folder: Path, sample: pl.DataFrame, about: Model, place: Path) -> Iterator[Path]:
+    """The folder that MLflow is to keep, for as long as the context lasts: a scratch folder beside `place`.
 
     `sample` holds raw rows, for the signature and the example; `about` is MLflow's own record of the model.
     """
     from mlflow.pyfunc import save_model
 
     recipe = read_recipe(model_folder / "recipe.json")
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "packaged"
+    with files.scratch(place) as scratch, _temporary_files_in(scratch):
+        folder, code = scratch / "packaged", scratch / ARCHIVE
+        pack(code)
         save_model(
             path=str(folder),
             mlflow_model=about,
             # A path, as an object would be pickled.
             python_model=str(Path(__file__).with_name("served_model.py")),
             # The code goes along, so that the model answers the same when this project has moved on.
-            code_paths=[str(Path(tasks.__file__).parent)],
+            code_paths=[str(code)],
             artifacts={"model": str(model_folder)},
             # Given, as MLflow would load the model once more to find them out.
             pip_requirements=requirements(recipe, (*trainers.requirements(model_folder), *recipe.libraries)),
             signature=signature(recipe),
             input_example=example(recipe, sample),
         )
+        _import_from(about, folder)
         write_listing(folder)
         yield folder
+
+
+def _import_from(about: Model, folder: Path) -> None:
+    """MLflow puts the folder of code on Python's path; it is the archive in it that Python imports from."""
+    flavor = about.flavors["python_function"]
+    flavor["code"] = f"{flavor['code']}/{ARCHIVE}"
+    about.save(str(folder / "MLmodel"))
+
+
+@contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """MLflow copies a model by way of the system's temporary folder, where nobody would sweep what a kill leaves."""
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def requirements(recipe: Recipe, of_model: Iterable[str]) -> list[str]:

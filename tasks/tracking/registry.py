@@ -17,7 +17,7 @@ from tasks.params.config import Config
 from tasks.paths import Paths
 from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict
-from tasks.tracking import describe, store
+from tasks.tracking import describe, leftovers, store
 from tasks.tracking.champion import promotion_tag
 from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.package import packaged
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Metric
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import Model
 
 _COMMIT_TAG = "modelwright.commit"
 _VERDICT_TAG = "modelwright.verdict"
@@ -160,7 +161,6 @@ def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: 
 def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> LoggedModel:
     """The model in MLflow's form, logged from the run; one that an earlier call logged to the end is used again."""
     from mlflow.entities import LoggedModelOutput
-    from mlflow.models import Model
 
     experiment_id = client.get_run(run_id).info.experiment_id
     for model in client.search_logged_models([experiment_id], f"tags.`{MODEL_TAG}` = '{candidate.model}'"):
@@ -170,30 +170,34 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
         experiment_id,
         name=paths.pipeline,
         source_run_id=run_id,
-        tags={MODEL_TAG: candidate.model},
+        tags={MODEL_TAG: candidate.model, **leftovers.owner()},
         params={name: str(value) for name, value in candidate.record["params"].items()},
         model_type=candidate.passport["task"],
     )
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
-    client.log_batch(run_id, metrics=_metrics(_as_test(candidate.metrics), logged.model_id))
-    about = Model(
-        artifact_path=logged.artifact_location, run_id=run_id, model_uuid=logged.model_id, model_id=logged.model_id
-    )
-    with packaged(paths.model, candidate.sample, about) as folder:
-        client.log_model_artifacts(logged.model_id, str(folder))
-    return client.finalize_logged_model(logged.model_id, "READY")
+    with leftovers.at_work_on(logged.model_id):
+        client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
+        client.log_batch(run_id, metrics=_metrics(_as_test(candidate.metrics), logged.model_id))
+        about = _about(logged.artifact_location, run_id, logged.model_id)
+        with packaged(paths.model, candidate.sample, about, paths.scratch) as folder:
+            client.log_model_artifacts(logged.model_id, str(folder))
+        return client.finalize_logged_model(logged.model_id, "READY")
+
+
+def _about(place: str, run_id: str | None, model_id: str | None) -> Model:
+    """MLflow's own record of a model."""
+    from mlflow.models import Model
+
+    return Model(artifact_path=place, run_id=run_id, model_uuid=model_id, model_id=model_id)
 
 
 def _mend_files(version: ModelVersion, paths: Paths, candidate: VersionCandidate) -> None:
     """Packs the model anew where its version's files in a local store are gone or damaged; all else of it stands."""
-    from mlflow.models import Model
-
     source = str(version.source)
     folder = local_folder(source)
     if folder is None or not damage(folder):
         return
-    about = Model(artifact_path=source, run_id=version.run_id, model_uuid=version.model_id, model_id=version.model_id)
-    with packaged(paths.model, candidate.sample, about) as packed, files.aside(folder) as draft:
+    about = _about(source, version.run_id, version.model_id)
+    with packaged(paths.model, candidate.sample, about, paths.scratch) as packed, files.aside(folder) as draft:
         shutil.copytree(packed, draft)
 
 

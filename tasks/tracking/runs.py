@@ -7,7 +7,6 @@ import getpass
 import json
 import logging
 import os
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
-from tasks.environment import git_state, is_alive
+from tasks.environment import git_state
 from tasks.errors import UserError, printable
 from tasks.params.config import Config
 from tasks.params.train import Train
 from tasks.paths import Paths
-from tasks.tracking import store
-from tasks.tracking.tags import MODEL_TAG, PIPELINE_TAG, PROCESS_TAG
+from tasks.tracking import leftovers, store
+from tasks.tracking.tags import MODEL_TAG, PIPELINE_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,9 +39,6 @@ _DIGEST_LENGTH = 36
 """Characters of a data set's digest that MLflow keeps; the profile has the whole one."""
 
 _logger = logging.getLogger(__name__)
-
-_opened: set[str] = set()
-"""The runs that this process has opened and not closed."""
 
 
 class RunLog:
@@ -97,7 +93,7 @@ class RunLog:
         """Whether the run was on to the end."""
         delivered = self._client is not None
         self._client = None
-        _opened.discard(self._run_id)
+        leftovers.end(self._run_id)
         return delivered
 
     @contextmanager
@@ -118,13 +114,13 @@ def open_run(paths: Paths, config: Train) -> RunLog:
     try:
         client = store.connect(paths.project)
         experiment_id = store.experiment(client, paths.project, paths.pipeline)
-        _end_cut_off_runs(client, experiment_id, paths.pipeline)
+        leftovers.sweep(client, experiment_id, paths.pipeline)
         run_id = _start(client, experiment_id, paths, config.kind, flat_params(config))
     except unusable as error:
         _warn(store.shown_uri(paths.project), error)
         return RunLog(None)
     # Else the next run in this process would end this one as cut off.
-    _opened.add(run_id)
+    leftovers.begin(run_id)
     return RunLog(client, run_id)
 
 
@@ -138,11 +134,13 @@ def deliver(paths: Paths) -> str:
     with store.reachable(paths.project):
         client = store.connect(paths.project)
         experiment_id = store.experiment(client, paths.project, paths.pipeline)
+        leftovers.sweep(client, experiment_id, paths.pipeline)
         run_id = find_run(client, experiment_id, record["model"])
         if run_id is None:
             run_id = _start(client, experiment_id, paths, record["trainer"], _texts(record["params"]))
-            client.log_batch(run_id, metrics=_history_metrics(paths.history))
-            _complete(client, run_id, paths)
+            with leftovers.at_work_on(run_id):
+                client.log_batch(run_id, metrics=_history_metrics(paths.history))
+                _complete(client, run_id, paths)
     # Only now, when all of it is there: until then the next run tries again.
     paths.undelivered.unlink(missing_ok=True)
     return run_id
@@ -191,7 +189,7 @@ def _start(client: MlflowClient, experiment_id: str, paths: Paths, kind: str, pa
     commit = git_state(paths.project.root)["commit"]
     tags = {
         PIPELINE_TAG: paths.pipeline,
-        PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}",
+        **leftovers.owner(),
         "mlflow.source.name": f"modelwright run {paths.pipeline}",
         "mlflow.source.type": "JOB",
         "mlflow.user": _user(),
@@ -252,24 +250,6 @@ def _history_metrics(path: Path) -> list[Metric]:
         epoch = int(float(row.pop("epoch")))
         metrics += _epoch_metrics(epoch, {name: float(text) for name, text in row.items() if text})
     return metrics
-
-
-def _end_cut_off_runs(client: MlflowClient, experiment_id: str, pipeline: str) -> None:
-    """Marks runs of this host as killed whose process is gone: nobody else will end them."""
-    running = f"tags.`{PIPELINE_TAG}` = '{pipeline}' and attributes.status = 'RUNNING'"
-    for run in client.search_runs([experiment_id], running):
-        host, _, process = run.data.tags.get(PROCESS_TAG, "").rpartition(":")
-        if (
-            # The number of another machine's process says nothing here.
-            host == socket.gethostname()
-            and MODEL_TAG not in run.data.tags
-            and not _goes_on(run.info.run_id, int(process))
-        ):
-            client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _goes_on(run_id: str, process: int) -> bool:
-    return run_id in _opened if process == os.getpid() else is_alive(process)
 
 
 def _user() -> str:

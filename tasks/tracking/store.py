@@ -193,9 +193,12 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _create(database: Path) -> None:
-    with files.aside(database) as draft:
+    _set_aside_logs(database)
+    # In a folder of its own, as SQLite's journal lies beside it.
+    with files.scratch(database) as scratch:
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+        draft = scratch / database.name
         with _quiet_migrations():
             store = SqlAlchemyStore(f"{_SQLITE}{draft}", (database.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
         store.engine.dispose()
@@ -203,6 +206,15 @@ def _create(database: Path) -> None:
         SqlAlchemyStore._engine_map.pop(f"{_SQLITE}{draft}", None)
         with closing(sqlite3.connect(draft)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
+        draft.rename(database)
+
+
+def _set_aside_logs(database: Path) -> None:
+    """SQLite would read the log of a store that is gone into the new one; and it may be all that is left of it."""
+    for name in ("-wal", "-shm", "-journal"):
+        log = database.with_name(database.name + name)
+        if log.exists():
+            log.rename(log.with_name(f"{log.name}.aside"))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def packaged(project: Paths, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mlflow.models import Model
 
     folder = tmp_path_factory.mktemp("packaged") / "model"
-    with package.packaged(project.model, rows(30, 2), Model()) as packed:
+    with package.packaged(project.model, rows(30, 2), Model(), project.scratch) as packed:
         shutil.copytree(packed, folder)
     return folder
 
@@ -49,12 +50,21 @@ def asked(folder: Path, paths: Paths, minutes: float = 5.0):
 
 
 def edited(folder: Path, target: Path, file: str, before: str, after: str) -> Path:
-    """A copy of the model whose own code does something else."""
+    """A copy of the model whose own code does something else; of an earlier version, which lists no files."""
     shutil.copytree(folder, target)
-    code = target / "code" / "tasks" / file
-    text = code.read_text()
+    (target / "files.json").unlink()
+    path = target / file
+    if not path.exists():
+        packed = target / "code" / "tasks.zip"
+        with ZipFile(packed) as archive:
+            archive.extractall(target / "unpacked")
+        path = target / "unpacked" / "tasks" / file
+    text = path.read_text()
     assert before in text
-    code.write_text(text.replace(before, after))
+    path.write_text(text.replace(before, after))
+    if not (target / file).exists():
+        packed.unlink()
+        shutil.make_archive(str(packed.with_suffix("")), "zip", target / "unpacked")
     return target
 
 
@@ -90,9 +100,7 @@ def test_why_it_does_not_answer_is_said(
     project: Paths, packaged: Path, tmp_path: Path, statement: str, reason: str
 ) -> None:
     line = "        self._recipe = read_recipe"
-    broken = edited(packaged, tmp_path / "broken", "tracking/served_model.py", line, f"        {statement}\n{line}")
-    # MLflow runs the copy beside the code, not the one within it.
-    shutil.copyfile(broken / "code/tasks/tracking/served_model.py", broken / "served_model.py")
+    broken = edited(packaged, tmp_path / "broken", "served_model.py", line, f"        {statement}\n{line}")
     with pytest.raises(NotComparableError, match=reason):
         asked(broken, project, minutes=0.1 if "sleep" in statement else 5.0)
 
@@ -107,6 +115,10 @@ def test_a_damaged_champion_is_said_without_the_place_of_the_project(project: Pa
     shutil.copytree(packaged, damaged)
     for file in damaged.rglob("*.skops"):
         file.write_bytes(b"junk")
+    with pytest.raises(NotComparableError, match=r"^of its files in the store, .*/model\.skops is damaged$"):
+        asked(damaged, project)
+    # A version of an earlier Modelwright lists no files: it says itself what it meets.
+    (damaged / "files.json").unlink()
     with pytest.raises(NotComparableError) as caught:
         asked(damaged, project)
     shutil.rmtree(damaged)

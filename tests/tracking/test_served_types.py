@@ -62,7 +62,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     job = Job(spec=recipe.spec(), train=examples, validation=examples)
     trainer("sklearn").fit(job, TRAIN).model.save(folder)
     write_recipe(folder / "recipe.json", recipe)
-    with package.packaged(folder, rows(40), Model()) as packed:
+    with package.packaged(folder, rows(40), Model(), folder) as packed:
         yield mlflow.pyfunc.load_model(str(packed))
 
 

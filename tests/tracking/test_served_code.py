@@ -1,0 +1,47 @@
+"""What a served model imports is packed, and no more."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+from tasks.tracking.served_code import PACKED, pack
+from tests.imports import import_graph
+
+
+def modules(archive: Path) -> set[str]:
+    with ZipFile(archive) as packed:
+        assert packed.testzip() is None
+        names = [name.removesuffix(".py").removesuffix("/__init__") for name in packed.namelist()]
+    return {name.replace("/", ".") for name in names}
+
+
+def test_all_that_serving_imports_is_packed_and_no_package_is_packed_for_nothing(tmp_path: Path) -> None:
+    graph = import_graph("tasks")
+    needed = graph.find_upstream_modules("tasks.tracking.served_model")
+    # Python imports the packages that hold a module, too.
+    needed |= {".".join(name.split(".")[:depth]) for name in needed for depth in range(1, name.count(".") + 1)}
+    pack(tmp_path / "tasks.zip")
+    assert needed - modules(tmp_path / "tasks.zip") == set()
+    for name in PACKED:
+        module = f"tasks.{name.replace('/', '.')}".removesuffix(".__init__")
+        assert any(f"{one}.".startswith(f"{module}.") for one in needed), f"{name} is packed, and nothing imports it"
+
+
+def test_the_same_code_is_the_same_bytes(tmp_path: Path) -> None:
+    pack(tmp_path / "one.zip")
+    pack(tmp_path / "two.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_python_imports_from_it_without_the_project(tmp_path: Path) -> None:
+    pack(tmp_path / "tasks.zip")
+    code = "import tasks.trainers, tasks.recipe.recipe; print(tasks.__file__)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "tasks.zip")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == str(tmp_path / "tasks.zip" / "tasks" / "__init__.py"), done.stderr

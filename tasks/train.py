@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,11 +72,12 @@ def _fit(config: Train, paths: Paths, job: Job) -> Fitted:
 
 @contextmanager
 def _failing(log: RunLog) -> Iterator[None]:
-    """Marks the run as failed when the training ends with whatever error, Ctrl-C too."""
+    """Marks the run when the training ends with whatever error: as killed after Ctrl-C or SIGTERM, else as failed."""
     done = False
     try:
         yield
         done = True
     finally:
         if not done:
-            log.fail()
+            # What is no Exception is a signal: Python's own, ours, or Prefect's.
+            log.fail(killed=not isinstance(sys.exception(), Exception))

@@ -72,11 +72,11 @@ class RunLog:
             _complete(client, self._run_id, paths)
         return self._close()
 
-    def fail(self) -> None:
-        """Closes the run of a training that ended with an error."""
+    def fail(self, *, killed: bool = False) -> None:
+        """Closes the run of a training that ended with an error, or with a signal."""
         with self._surviving() as client:
             if client is not None:
-                client.set_terminated(self._run_id, "FAILED")
+                client.set_terminated(self._run_id, "KILLED" if killed else "FAILED")
         self._close()
 
     def _flush(self) -> None:

@@ -11,6 +11,8 @@ import tasks  # noqa: F401 - switches telemetry off
 PREFECT_DEFAULTS = {
     # A fresh home migrates for 10 s and more on a small machine; Prefect's own limit is 20 s.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # 14 s for a server that restarts. Prefect's own 5 are more than a minute, for each request of a run's end.
+    "PREFECT_CLIENT_MAX_RETRIES": "3",
 }
 
 for _name, _value in PREFECT_DEFAULTS.items():

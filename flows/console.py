@@ -17,12 +17,22 @@ from tasks.paths import Project, find_root
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
-QUIET_LOGGERS = ("prefect.flow_runs", "prefect.task_runs", "EventsWorker")
-"""The runs' own say is for their page on the server, and the command shows the same in its words; the events' worker
-calls it a warning that something is left to send at the end, which `_finish` waits for."""
+QUIET_LOGGERS = (
+    # The runs' own say is for their page on the server, and the command shows the same in its words.
+    "prefect.flow_runs",
+    "prefect.task_runs",
+    # It calls it a warning that something is left to send at the end, which `_handing_over` waits for.
+    "EventsWorker",
+    # Pages about a server that is gone, or restarts: the command says it in a line.
+    "prefect.events.clients",
+    "prefect._internal.concurrency",
+    "prefect.FlowRunCancellingObserver",
+    "prefect.FlowRunSuspendingObserver",
+)
+"""What of Prefect's own warnings is not for the console."""
 
 RECORD_SECONDS = 10
-"""How long a temporary server may take to write down the task runs that it was told of."""
+"""How long a server may take to hear the rest of a run, and a temporary one to write it down."""
 
 
 def run_training(
@@ -37,12 +47,22 @@ def run_training(
     # Before the server: a mistake in params.yaml is then told at once, and not after seconds.
     load_pipeline(Project(root=find_root()).params, pipeline)
     with prefect_server() as temporary:
+        import httpx
+
+        from flows.connection import check_server
+        from flows.processes import end_dead_runs
         from flows.training import training
 
-        with quiet_console():
-            state = training(pipeline, first, last, force, return_state=True)
+        try:
+            with quiet_console(), _handing_over():
+                end_dead_runs()
+                state = training(pipeline, first, last, force, return_state=True)
             if temporary:
                 _finish(state, num_stages)
+        except httpx.HTTPError:
+            # Where the server went away in the middle, that is what there is to say.
+            check_server()
+            raise
         return state.result()
 
 
@@ -51,14 +71,21 @@ def prefect_server() -> Iterator[Server | None]:
     """A Prefect server for what runs inside: the one of the environment or of the profile, else a temporary one.
 
     Yields the temporary one. It is started before Prefect is imported here, so that both import at the same time.
+    Raises UserError when the configured one does not answer.
     """
     if os.environ.get("PREFECT_API_URL"):
+        from flows.connection import check_server
+
+        check_server()
         yield None
         return
     with temporary_server() as server:
         from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
         if PREFECT_API_URL.value():
+            from flows.connection import check_server
+
+            check_server()
             yield None
             return
         import prefect.main  # noqa: F401 - while the server starts
@@ -69,13 +96,24 @@ def prefect_server() -> Iterator[Server | None]:
             yield server
 
 
-def _finish(state: State[Any], num_stages: int) -> None:
-    """Returns when the temporary server has written down what this run told it: it forgets the rest when it stops."""
+@contextmanager
+def _handing_over() -> Iterator[None]:
+    """At its end, however that comes about, the server has been told all about the run, or does not answer.
+
+    Prefect would do it at the end of Python: a temporary server is gone by then, and it tries for minutes.
+    """
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 
-    APILogWorker.drain_all()
-    EventsWorker.drain_all()
+    try:
+        yield
+    finally:
+        for worker in (APILogWorker, EventsWorker):
+            worker.drain_all(timeout=RECORD_SECONDS)
+
+
+def _finish(state: State[Any], num_stages: int) -> None:
+    """Returns when the temporary server has written down what this run told it: it forgets the rest when it stops."""
     deadline = time.monotonic() + RECORD_SECONDS
     while not _is_recorded(state, num_stages) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -106,11 +144,18 @@ def quiet_console() -> Iterator[None]:
     """Keeps Prefect's account of the run off the console: other warnings still show, and the server gets everything."""
     from prefect.logging.handlers import PrefectConsoleHandler
 
-    handlers = [handler for handler in logging.getLogger().handlers if isinstance(handler, PrefectConsoleHandler)]
+    root = logging.getLogger().handlers
+    handlers: list[logging.Handler] = [handler for handler in root if isinstance(handler, PrefectConsoleHandler)]
+    # It has one of its own.
+    handlers += logging.getLogger("prefect._internal").handlers
+    shows_failures = logging.raiseExceptions
     for handler in handlers:
         handler.addFilter(_for_console)
+    # Else it is printed past all handlers that a server is gone, once for each handful of lines.
+    logging.raiseExceptions = False
     try:
         yield
     finally:
+        logging.raiseExceptions = shows_failures
         for handler in handlers:
             handler.removeFilter(_for_console)

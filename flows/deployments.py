@@ -7,42 +7,28 @@ from contextlib import chdir
 from datetime import timedelta
 from typing import Any
 
-from prefect import get_client, serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import MissingFlowError
 from prefect.schedules import Schedule
-from prefect.settings import PREFECT_API_URL
 
+from flows.connection import check_server
+from flows.console import quiet_console
+from flows.scheduler import serve
 from tasks.errors import UserError
 from tasks.params.file import read_yaml
 from tasks.paths import Project
 
-HOW_TO_CONNECT = (
-    "start one with `prefect server start`, and set PREFECT_API_URL=http://127.0.0.1:4200/api in the environment"
-)
-
 
 def serve_schedules(project: Project) -> None:
-    """Registers the deployments of prefect.yaml and runs what falls due, until interrupted; then pauses them.
+    """Registers the deployments of prefect.yaml and runs what falls due, until a signal comes; then pauses them.
 
     Each run is a process of its own, in the project's folder. Raises UserError when no server is configured or none
     answers, or when prefect.yaml does not say what to run.
     """
-    check_server()
+    check_server(needed=True)
     # Prefect looks for an entrypoint's file from the working directory.
-    with chdir(project.root):
-        serve(*deployments(project))
-
-
-def check_server() -> None:
-    """Raises UserError when there is no server: schedules on a temporary one would die with it."""
-    url = PREFECT_API_URL.value()
-    if not url:
-        raise UserError(f"schedules need a Prefect server, and none is configured; {HOW_TO_CONNECT}")
-    with get_client(sync_client=True) as client:
-        problem = client.api_healthcheck()
-    if problem is not None:
-        raise UserError(f"the Prefect server at {url} does not answer ({problem}); {HOW_TO_CONNECT}")
+    with chdir(project.root), quiet_console():
+        serve(deployments(project))
 
 
 def deployments(project: Project) -> list[RunnerDeployment]:

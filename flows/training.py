@@ -11,7 +11,9 @@ from prefect import flow, task
 from prefect.artifacts import create_table_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
+from flows.processes import record_process
 from tasks.errors import UserError, printable
 from tasks.memo.chain import StageResult, StageRunner, stages_between
 from tasks.paths import Project, find_root
@@ -31,6 +33,7 @@ def training(
 
     Whatever a stage raises fails its task and the flow run, and reaches the caller as it is.
     """
+    record_process(flow_run.id)
     stages = stages_between(first, last)
     runner = StageRunner(Project(root=find_root()), pipeline, force=force)
     needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None

@@ -1,4 +1,4 @@
-"""The two ways in which a run ends without a bug: the user's mistake, and a gate that says no."""
+"""The ways in which a run ends without a bug: the user's mistake, a gate that says no, and a signal."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class GateError(UserError):
     """A gate said no, as it is meant to: the message names the rule, the numbers, where the rows are. Exit code 3."""
 
     exit_code = 3
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as `kill`, systemd and containers send it: the run ends as after Ctrl-C."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tasks.command import pipelines
-from tasks.environment import collect_old_objects_rarely
-from tasks.errors import UserError, printable
+from tasks.environment import collect_old_objects_rarely, installed_version
+from tasks.errors import Terminated, UserError, printable
 from tasks.paths import STAGES, Paths, Project, find_root
 
 if TYPE_CHECKING:
@@ -20,19 +21,35 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one subcommand. Returns the exit code: 0, 2 for a user's mistake, 3 for a gate that said no."""
+    """Runs a subcommand and returns its exit code; without arguments that of the command line, and ends the process."""
     options = _parser().parse_args(arguments)
+    if arguments is not None:
+        return _exit_code(options)
     collect_old_objects_rarely()
+    signal.signal(signal.SIGTERM, _terminate)
+    code = _exit_code(options)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python's own end would wait for threads of libraries, which try for minutes to reach a server that is gone, and
+    # show a second Ctrl-C as a traceback.
+    os._exit(code)
+
+
+def _exit_code(options: argparse.Namespace) -> int:
     try:
         return _quietly(options.command, options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         # What stages did before stays, so this is no failure to explain with a traceback.
         print("interrupted; the next run goes on from here", file=sys.stderr)  # noqa: T201
         # As shells have it: 128 and the number of the signal.
-        return 130
+        return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise Terminated
 
 
 def _quietly(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
@@ -53,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Raw data in; a registered, gated model out, and proof of how it came to be.",
         epilog=f"The stages, in order: {', '.join(STAGES)}.",
     )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="print the versions of this and of Python, and exit"
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for command, (run, text, arguments) in _COMMANDS.items():
         subparser = commands.add_parser(command, help=text)
@@ -60,6 +80,17 @@ def _parser() -> argparse.ArgumentParser:
             subparser.add_argument(*names, **settings)
         subparser.set_defaults(command=run)
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints one line, made when it is asked for: every other command would wait for it."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        import platform
+
+        version = installed_version("modelwright") or "not installed"
+        print(f"modelwright {version}, Python {platform.python_version()}, {platform.platform()}")  # noqa: T201
+        parser.exit()
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -151,13 +182,15 @@ def _expect(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
+    from flows.connection import look_at_server
     from tasks.command.console import show_checks
     from tasks.command.doctor import examine
 
-    checks = examine(Project(root=find_root()))
-    show_checks([(check.name, check.finding, check.cure) for check in checks])
+    checks = [(check.name, check.finding, check.cure) for check in examine(Project(root=find_root()))]
+    checks.append(("prefect", *look_at_server()))
+    show_checks(checks)
     # As for any mistake that the user can mend, so that scripts may ask.
-    return 2 if any(check.cure for check in checks) else 0
+    return 2 if any(cure for _, _, cure in checks) else 0
 
 
 def _schema(options: argparse.Namespace) -> int:

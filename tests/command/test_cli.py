@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -30,6 +32,15 @@ def imported_by(*arguments: str) -> set[str]:
 
 def test_help_imports_nothing_heavy() -> None:
     assert not imported_by("--help") & HEAVY
+
+
+def test_the_version_is_one_line_and_imports_nothing_heavy(capsys: pytest.CaptureFixture[str]) -> None:
+    assert not imported_by("--version") & HEAVY
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"modelwright {version('modelwright')}, Python {platform.python_version()}, ")
 
 
 def test_the_schema_needs_pydantic_only() -> None:

@@ -1,15 +1,6 @@
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,31 +9,12 @@ from tasks.paths import Project
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SERVE = """
-from flows.deployments import serve_schedules
-from tasks.paths import Project, find_root
-serve_schedules(Project(root=find_root()))
-"""
-
 FLOW = """
-from pathlib import Path
 from prefect import flow
-
-from tasks.paths import find_root
 
 @flow(name="tiny")
 def tiny(pipeline: str) -> None:
-    (find_root() / pipeline).touch()
-"""
-
-DEPLOYMENTS = """
-deployments:
-  - name: often
-    entrypoint: tiny.py:tiny
-    parameters: {pipeline: done}
-    schedules:
-      - {interval: 3600, slug: often}
-    work_pool: {name: modelwright}
+    pass
 """
 
 
@@ -87,68 +59,5 @@ def test_schedules_need_a_server_that_answers(tmp_path: Path) -> None:
 
     with temporary_settings({PREFECT_API_URL: None}), pytest.raises(UserError, match="prefect server start"):
         serve_schedules(Project(root=tmp_path))
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}), pytest.raises(UserError, match="not answer"):
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}), pytest.raises(UserError, match="nothing listens there"):
         serve_schedules(Project(root=tmp_path))
-
-
-@pytest.mark.chain
-def test_schedules_are_registered_and_runs_run(tmp_path: Path) -> None:
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_URL, temporary_settings
-
-    (tmp_path / "params.yaml").touch()
-    (tmp_path / "prefect.yaml").write_text(DEPLOYMENTS)
-    (tmp_path / "tiny.py").write_text(FLOW)
-    port = _free_port()
-    url = f"http://127.0.0.1:{port}/api"
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_API_URL": url,
-        "PYTHONPATH": str(ROOT),
-    }
-    server = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with (
-        temporary_settings({PREFECT_API_URL: url}),
-        _process(server, tmp_path, environment),
-        get_client(sync_client=True) as client,
-    ):
-        _wait(lambda: client.api_healthcheck() is None)
-        with _process([sys.executable, "-c", SERVE], tmp_path, environment):
-            deployment = _wait(lambda: next(iter(client.read_deployments()), None))
-            run = client.create_flow_run_from_deployment(deployment.id)
-            _wait(lambda: client.read_flow_run(run.id).state.is_final())
-            assert client.read_flow_run(run.id).state.is_completed()
-            assert (tmp_path / "done").exists()
-            # Prefect's scheduler, and with it every night's run, fails on some versions of SQLAlchemy.
-            _wait(lambda: [each for each in client.read_flow_runs() if each.auto_scheduled])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def _process(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[None]:
-    with subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            yield
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _wait(condition: Callable[[], Any]) -> Any:
-    """What the condition gives as soon as it is true; the limit is for a busy machine."""
-    deadline = time.monotonic() + 90
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.2)
-    return value

@@ -1,0 +1,239 @@
+"""`modelwright schedule` on a real server: runs run, and whatever kills or stops it holds nobody up afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import psutil
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Running
+
+from flows import scheduler
+from flows.connection import check_server
+from flows.processes import BORN, HOST, PROCESS
+from tasks.errors import Terminated, UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FLOW = """
+import time
+from pathlib import Path
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from flows.processes import record_process
+
+@flow(name="tiny")
+def tiny(pipeline: str) -> None:
+    record_process(flow_run.id)
+    Path(pipeline).touch()
+    while not Path("go").exists():
+        time.sleep(0.1)
+"""
+
+DEPLOYMENTS = """
+deployments:
+  - name: often
+    entrypoint: tiny.py:tiny
+    parameters: {pipeline: begun}
+    schedules:
+      - {cron: "0 HOUR * * *", slug: often}
+    concurrency_limit: 1
+    work_pool: {name: modelwright}
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of a user with a server, which was started as the message says that there is none."""
+    home = tmp_path_factory.mktemp("server")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}/api"
+    environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": str(ROOT)}
+    with temporary_settings({PREFECT_API_URL: url}):
+        with pytest.raises(UserError) as refused:
+            check_server()
+        [advice] = re.findall(r"start it with `([^`]+)`", str(refused.value))
+        with (
+            process([sys.executable, "-m", *advice.split()], home, environment),
+            get_client(sync_client=True) as client,
+        ):
+            until(lambda: client.api_healthcheck() is None)
+            check_server()
+            yield environment
+
+
+def answers() -> bool:
+    try:
+        check_server()
+    except UserError:
+        return False
+    return True
+
+
+@pytest.fixture
+def project(server: dict[str, str], tmp_path: Path) -> Iterator[Path]:
+    """A project whose one deployment begins, and ends when there is a file `go`; by itself in half a day."""
+    (tmp_path / "params.yaml").touch()
+    hour = (datetime.now(UTC).hour + 12) % 24
+    (tmp_path / "prefect.yaml").write_text(DEPLOYMENTS.replace("HOUR", str(hour)))
+    (tmp_path / "tiny.py").write_text(FLOW)
+    with temporary_settings({PREFECT_API_URL: server["PREFECT_API_URL"]}):
+        yield tmp_path
+
+
+@contextmanager
+def process(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A command, in a group of its own as at a terminal; what is left of it in the end is killed."""
+    with output_of(folder).open("a") as output:
+        started = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output, text=True, start_new_session=True
+        )
+        try:
+            yield started
+        finally:
+            for left in in_session(started.pid):
+                left.kill()
+            started.wait()
+
+
+def output_of(folder: Path) -> Path:
+    return folder / "output"
+
+
+@contextmanager
+def scheduling(project: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    output_of(project).unlink(missing_ok=True)
+    with process([sys.executable, "-m", "tasks.command.cli", "schedule"], project, environment) as started:
+        until(lambda: "serving tiny/often" in output_of(project).read_text() or started.poll() is not None)
+        yield started
+
+
+def in_session(leader: int) -> list[psutil.Process]:
+    def belongs(each: psutil.Process) -> bool:
+        try:
+            return os.getsid(each.pid) == leader and each.status() != psutil.STATUS_ZOMBIE
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            return False
+
+    return [each for each in psutil.process_iter() if belongs(each)]
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """What the condition gives as soon as it is true; the limit is for a busy machine."""
+    deadline = time.monotonic() + 120
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.2)
+    return value
+
+
+def begin(client: SyncPrefectClient, project: Path) -> FlowRun:
+    """A run that is at work."""
+    (project / "begun").unlink(missing_ok=True)
+    deployment = client.read_deployment_by_name("tiny/often")
+    run = client.create_flow_run_from_deployment(deployment.id)
+    until((project / "begun").exists)
+    return run
+
+
+def state_of(client: SyncPrefectClient, run: FlowRun) -> str:
+    state = client.read_flow_run(run.id).state
+    assert state is not None
+    return state.name
+
+
+def taken(client: SyncPrefectClient) -> float:
+    limit = client.read_deployment_by_name("tiny/often").global_concurrency_limit
+    assert limit is not None
+    return limit.active_slots
+
+
+@pytest.mark.chain
+def test_a_killed_scheduler_holds_up_no_later_run(project: Path, server: dict[str, str]) -> None:
+    with get_client(sync_client=True) as client:
+        with scheduling(project, server) as first:
+            killed = begin(client, project)
+            # A power cut: nobody can say goodbye.
+            for each in in_session(first.pid):
+                each.kill()
+        assert (state_of(client, killed), taken(client)) == ("Running", 1)
+        other = client.create_flow_run_from_deployment(killed.deployment_id, name="other", state=Running())
+        client.update_flow_run_labels(other.id, {HOST: "elsewhere", PROCESS: 1, BORN: 1.0})
+
+        with scheduling(project, server):
+            assert f"run {killed.name}: its process is dead; ended as crashed" in output_of(project).read_text()
+            assert (state_of(client, killed), taken(client)) == ("Crashed", 0)
+            # Of another machine: it may be at work.
+            assert state_of(client, other) == "Running"
+            (project / "go").touch()
+            later = begin(client, project)
+            until(lambda: state_of(client, later) == "Completed")
+            # Prefect's scheduler, and with it every night's run, fails on some versions of SQLAlchemy.
+            until(lambda: [each for each in client.read_flow_runs() if each.auto_scheduled])
+        client.delete_flow_run(other.id)
+
+
+@pytest.mark.chain
+def test_a_slot_of_a_run_that_was_deleted_is_freed(project: Path, server: dict[str, str]) -> None:
+    with get_client(sync_client=True) as client:
+        with scheduling(project, server) as first:
+            killed = begin(client, project)
+            for each in in_session(first.pid):
+                each.kill()
+        client.delete_flow_run(killed.id)
+        with scheduling(project, server):
+            assert taken(client) == 0
+            # Not that of the test before.
+            assert client.read_deployment_by_name("tiny/often").path == str(project)
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize(("number", "to_group", "code"), [(signal.SIGINT, True, 130), (signal.SIGTERM, False, 143)])
+def test_a_signal_ends_scheduler_and_runs_with_one_line(
+    project: Path, server: dict[str, str], number: signal.Signals, to_group: bool, code: int
+) -> None:
+    with get_client(sync_client=True) as client, scheduling(project, server) as scheduling_process:
+        run = begin(client, project)
+        until(lambda: state_of(client, run) == "Running")
+        before = output_of(project).read_text()
+        for _ in range(2):
+            (os.killpg if to_group else os.kill)(scheduling_process.pid, number)
+        assert scheduling_process.wait(90) == code
+        printed = output_of(project).read_text().removeprefix(before)
+        assert printed == "interrupted; the next run goes on from here\n"
+        assert not in_session(scheduling_process.pid)
+        assert (state_of(client, run), taken(client)) == ("Crashed", 0)
+        assert client.read_deployment_by_name("tiny/often").paused
+
+
+def test_a_server_that_is_gone_for_longer_than_a_restart_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduler, "_LOOK_EVERY", 0.01)
+    monkeypatch.setattr(scheduler, "_OUTAGE", 0.05)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):
+        reason = scheduler._reason_to_end(SimpleQueue(), set())
+    assert isinstance(reason, UserError)
+    assert "nothing listens there" in str(reason)
+
+
+def test_a_signal_is_heard_at_once() -> None:
+    signals: SimpleQueue[BaseException] = SimpleQueue()
+    signals.put(Terminated())
+    assert isinstance(scheduler._reason_to_end(signals, set()), Terminated)

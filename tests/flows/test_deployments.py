@@ -59,5 +59,8 @@ def test_schedules_need_a_server_that_answers(tmp_path: Path) -> None:
 
     with temporary_settings({PREFECT_API_URL: None}), pytest.raises(UserError, match="prefect server start"):
         serve_schedules(Project(root=tmp_path))
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}), pytest.raises(UserError, match="nothing listens there"):
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}),
+        pytest.raises(UserError, match="nothing listens there"),
+    ):
         serve_schedules(Project(root=tmp_path))

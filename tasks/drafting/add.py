@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
-from tasks.drafting.params_text import dumped, read_document
+from tasks.drafting.params_text import dumped, holds_pipelines, read_document, with_block
 from tasks.drafting.suite import suite_of_source
 from tasks.errors import UserError
 from tasks.params.file import check_pipeline, pipelines_in
@@ -24,9 +24,7 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
     if source is not None:
         _set_source(block, source, project.root, file)
     pipeline = check_pipeline(file, name, block)
-    document, content = read_document(project.params)
-    if name in content:
-        raise UserError(f"{project.params}: already has a pipeline {name}; add it under another name with --name")
+    text = _with_block(project.params, name, block)
     suite = project.pipeline(name).suite
     written = [project.params]
     # A suite of that name may have been edited by a person, or kept from a pipeline that was taken out.
@@ -35,9 +33,19 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
         files.write_json(suite, drafted)
         # Listed before params.yaml, as they are written.
         written.insert(0, suite)
-    content[name] = block
-    files.write_text(project.params, dumped(document))
+    files.write_text(project.params, text)
     return written
+
+
+def _with_block(path: Path, name: str, block: Any) -> str:
+    # A file that holds nothing yet has no mapping of names to put one into.
+    if path.exists() and not holds_pipelines(path):
+        return with_block(path, name, dumped({name: block}))
+    document, content = read_document(path)
+    if name in content:
+        raise UserError(f"{path}: already has a pipeline {name}; add it under another name with --name")
+    content[name] = block
+    return dumped(document)
 
 
 def _read_block(file: Path) -> tuple[str, Any]:

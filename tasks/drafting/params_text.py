@@ -42,6 +42,11 @@ def check_name_is_free(path: Path, name: str) -> None:
         raise UserError(f"{path}: already has a pipeline {name}; give another name")
 
 
+def holds_pipelines(path: Path) -> bool:
+    """Whether the file has a block to stand beside. Raises UserError when it is no YAML."""
+    return bool(_blocks(path, _text(path)))
+
+
 def read_document(path: Path) -> tuple[Any, Any]:
     """The file with its comments, and the mapping of pipelines in it."""
     pipelines_in(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,7 +25,8 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
     for problem in _one_a_choice(error.errors(include_url=False)):
         where = _dotted(problem["loc"])
         match problem["type"]:
-            case "extra_forbidden":
+            # A number is no key of a section either.
+            case "extra_forbidden" | "invalid_key":
                 known = _known_keys(problem["loc"][:-1])
                 # The path in a block is that behind `pipelines.NAME.`.
                 instead = instead_of(where.split(".", 2)[-1], known)
@@ -43,6 +45,10 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
             case "literal_error" if problem["loc"][-1] == "[key]":
                 names = typing.get_args(typing.get_args(_type_at(problem["loc"][:-2]))[0])
                 yield f"{path}: {where} is unknown{did_you_mean(str(problem['input']), names)}"
+            # A column may be called 2019, which YAML takes for a number.
+            case "string_type" if not isinstance(problem["input"], Mapping | list | Config):
+                written = json.dumps(problem["input"], default=str).strip('"')
+                yield f'{path}: {where} must be text{_shown(problem["input"])}; write it in quotes: "{written}"'
             case "model_type" | "model_attributes_type" | "dict_type":
                 yield f"{path}: {where} must be a mapping of keys to values{_shown(problem['input'])}"
             case "tuple_type" | "list_type":

@@ -103,6 +103,29 @@ def test_a_block_and_its_suite_are_added_and_comments_stay(project: Project) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "# Mine.\n",
+        "pipelines: {}\n",
+        "pipelines:\n",
+        "pipelines: {} # none\n",
+        "{pipelines: {}}\n",
+        "pipelines: []\n",
+    ],
+)
+def test_a_block_is_added_where_there_is_none_yet(project: Project, content: str) -> None:
+    project.params.write_text(content)
+    block = project.root / "iris.yaml"
+    block.write_text(
+        BLOCK.replace("kind: table, path: elsewhere.csv", "kind: builtin, name: iris").replace("left", "species")
+    )
+    add_block(project, block)
+    assert list(load_params(project.params).pipelines) == ["churn"]
+    assert project.params.read_text().startswith("# Mine.\n" if "Mine" in content else "pipelines:\n")
+
+
 def test_a_source_is_relative_to_where_the_command_is_given(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     below = project.root / "some" / "where"
     below.mkdir(parents=True)

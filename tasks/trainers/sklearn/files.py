@@ -7,8 +7,9 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from tokenize import TokenError
 from typing import Any
-from zipfile import ZipFile, ZipInfo
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,20 @@ _TRUSTED = frozenset(
 )
 """Types beyond skops' own list of harmless ones. Not scikit-learn's search trees (KDTree, BallTree), which it follows
 without any check and which cannot be looked through: `algorithm: brute` needs none."""
+_DAMAGE = (
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
+"""By which skops, and the readers of zips and of arrays, refuse what `to_bytes` would not have written: among it nodes
+in nodes by the thousand, and arrays of terabytes. NotImplementedError, of other ways to pack, and RecursionError are
+RuntimeErrors."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The first date that a zip file can hold."""
 _RECORDS = b"{'descr': [("
@@ -76,12 +91,13 @@ def from_bytes(content: bytes, allowed: Sequence[str], file: object) -> Any:
     UserError for a type that is not trusted, and for a tree or a matrix that leads nowhere.
     """
     try:
+        _check_stored(content)
         unknown = _not_trusted(content, allowed)
         if unknown:
             raise UserError(f"{file}: holds types that are not trusted ({', '.join(unknown)}); train again")
         estimator = _loaded(content)
-    except (KeyError, TypeError, ValueError) as error:  # by which skops refuses what it would not have written
-        raise UserError(f"{file}: damaged ({error}); train again") from None
+    except _DAMAGE as error:
+        raise UserError(f"{file}: damaged ({str(error) or type(error).__name__}); train again") from None
     if not _is_intact(estimator):
         raise UserError(f"{file}: damaged (a tree or a matrix with places that are not there); train again")
     return estimator
@@ -120,6 +136,13 @@ def allowed_class(path: str) -> type[BaseEstimator] | None:
         return None
     is_estimator = isinstance(estimator_class, type) and issubclass(estimator_class, BaseEstimator)
     return estimator_class if is_estimator else None
+
+
+def _check_stored(content: bytes) -> None:
+    """Raises ValueError for a file that unpacks to more than it is: those of `to_bytes` are not packed."""
+    with ZipFile(io.BytesIO(content)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > len(content):
+            raise ValueError("it unpacks to more than it is")
 
 
 def _not_trusted(content: bytes, allowed: Sequence[str]) -> list[str]:

@@ -123,7 +123,12 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
-    except ValueError as error:
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror}); remove it and run the stage that makes it again"
+        ) from None
+    # Brackets in brackets by the thousand: the reader calls itself for each.
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged ({error}); remove it and run the stage that makes it again") from None
 
 

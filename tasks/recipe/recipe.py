@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from polars.exceptions import PolarsError
-from pydantic import BeforeValidator, PrivateAttr, SerializeAsAny
+from pydantic import BeforeValidator, PrivateAttr, SerializeAsAny, ValidationError
 
 from tasks import files
 from tasks.columns import TYPE_NAMES, column_type
@@ -127,8 +127,16 @@ class Recipe(Config):
 
 
 def read_recipe(path: Path) -> Recipe:
-    """What `write_recipe` wrote. The weights of encoders are read from beside it, when a picture is embedded."""
-    recipe = Recipe.model_validate(files.read_json(path))
+    """What `write_recipe` wrote. The weights of encoders are read from beside it, when a picture is embedded.
+
+    Raises UserError when it is missing or damaged.
+    """
+    try:
+        recipe = Recipe.model_validate(files.read_json(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+        raise UserError(f"{path}: damaged ({what}); run stage normalize, and then train, again") from None
     if recipe._embeddings:
         recipe._encoders = StoredEncoders(path.with_name(WEIGHTS), recipe._embeddings)
     return recipe

@@ -44,6 +44,6 @@ def requirements(folder: Path) -> tuple[str, ...]:
 def _kind(folder: Path) -> str:
     path = folder / "model.json"
     content = files.read_json(path)
-    if not isinstance(content, dict) or content.get("trainer") not in TRAINERS:
+    if not isinstance(content, dict) or content.get("trainer") not in tuple(TRAINERS):
         raise UserError(f"{path}: damaged (names no trainer); run stage train again (`modelwright run --from train`)")
     return str(content["trainer"])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
@@ -80,7 +81,12 @@ class TorchModel:
 def load_model(folder: Path, spec: Spec) -> TorchModel:
     """The model that `TorchModel.save` wrote. Raises UserError when a file is missing or damaged."""
     content, weights = read_model(folder, "torch", spec)
-    config = _kept_config(content["train"])
+    try:
+        config, scale = _kept_config(content["train"]), _target_scale(content["target"])
+    except (KeyError, TypeError, ValidationError):
+        raise UserError(
+            f"{folder / 'model.json'}: damaged (not what a trainer writes); run stage train again"
+        ) from None
     loss = make_loss(config, spec, np.zeros(0))
     network = build(config.network, spec, loss.num_outputs)
     try:
@@ -89,7 +95,7 @@ def load_model(folder: Path, spec: Spec) -> TorchModel:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder / _WEIGHTS}: does not fit model.json ({reason}); run stage train again") from None
     network.to(_device_or_cpu(config.device))
-    return TorchModel(spec, config, network, loss, _target_scale(content["target"]))
+    return TorchModel(spec, config, network, loss, scale)
 
 
 def _target_scale(content: dict[str, float]) -> TargetScale:

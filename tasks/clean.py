@@ -86,5 +86,6 @@ def _check_share(tally: CleaningCounts, config: Clean, paths: Paths) -> None:
         raise GateError(
             f"clean: {tally.num_quarantined:,} of {tally.num_rows_in:,} rows would go ({share:.1%}; {tally.by_rule}), "
             f"more than clean.max_quarantined = {config.max_quarantined:.1%}; look at them in "
-            f"{paths.relative(paths.quarantine('clean'))}, then mend the source or raise the limit"
+            f"{paths.relative(paths.quarantine('clean'))}, then mend the source or raise the limit. "
+            f"The first of each rule:\n{tally.first_reasons}"
         )

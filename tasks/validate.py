@@ -27,6 +27,7 @@ from tasks.validation.data_profile import ProfileState
 from tasks.validation.drift import drift
 from tasks.validation.expectations import Suite, check_columns, check_types, read_suite
 from tasks.validation.findings import ExpectationResult, RowCounts, reasons, summarize, with_places
+from tasks.validation.first_places import FirstPlaces
 from tasks.validation.telling import quiet_judge, refusal_message, write_pages
 from tasks.validation.unread import UnreadTally
 from tasks.validation.whole_columns import WholeColumns
@@ -47,9 +48,10 @@ def run(config: Validate, paths: Paths) -> Report:
 
         profile = ProfileState(dataset)
         unread = UnreadTally(dataset)
-        findings, result, counts = _examine(suite, paths, profile, unread)
+        places = FirstPlaces()
+        findings, result, counts = _examine(suite, paths, profile, unread, places)
         quarantine = paths.relative(paths.quarantine("validate"))
-        content = summarize(findings, counts, config, quarantine, unread.entries(counts))
+        content = summarize(findings, counts, config, quarantine, unread.entries(counts), places.by_rule)
         content["suite"] = digest
         content["drift"] = drift(config.drift, profile.profile(), profile.histograms(), accepted)
         pages = render_pages(result, content, findings, paths.pipeline)
@@ -70,7 +72,7 @@ def _suite_as_read(path: Path) -> tuple[Suite, str | None]:
 
 
 def _examine(
-    suite: Suite, paths: Paths, profile: ProfileState, unread: UnreadTally
+    suite: Suite, paths: Paths, profile: ProfileState, unread: UnreadTally, places: FirstPlaces
 ) -> tuple[list[ExpectationResult], Any, RowCounts]:
     """A finding per rule, the result as a whole, and the rows; valid/ and quarantine are written."""
     from tasks.validation.gx.examination import Examination
@@ -81,12 +83,14 @@ def _examine(
         closing(WholeColumns(Path(folder))) as columns,
     ):
         examination = Examination(paths.raw, suite, str(paths.suite), columns)
-        counts = _sort_rows(examination, paths, profile, unread)
+        counts = _sort_rows(examination, paths, profile, unread, places)
         findings, result = examination.verdict()
     return findings, result, counts
 
 
-def _sort_rows(examination: Any, paths: Paths, profile: ProfileState, unread: UnreadTally) -> RowCounts:
+def _sort_rows(
+    examination: Any, paths: Paths, profile: ProfileState, unread: UnreadTally, places: FirstPlaces
+) -> RowCounts:
     """Writes each row to valid/ or, with its reason, to the quarantine; the profile is of all that came in."""
     with (
         storage.table_writer(paths.valid) as valid,
@@ -97,6 +101,7 @@ def _sort_rows(examination: Any, paths: Paths, profile: ProfileState, unread: Un
             origins = read_origins(file)
             cells = origins.unread if origins else ()
             unread.add(cells)
+            places.add(failing, cells, origins)
             failures = reasons(failing, part, unread.reasons(part.height, cells))
             kept, quarantined = split_rows(part, with_places(failures, origins), "validate")
             # A part that loses no row is copied as a file, which is faster than writing it anew.

@@ -147,7 +147,9 @@ def test_more_bad_rows_than_allowed_stop_the_run_and_can_be_looked_at(tmp_path: 
     assert caught.value.exit_code == 3
     assert str(caught.value) == (
         "clean: 2 of 5 rows would go (40.0%; duplicate 1, nothing_present 1), more than clean.max_quarantined = 30.0%; "
-        "look at them in data/p/quarantine/clean, then mend the source or raise the limit"
+        "look at them in data/p/quarantine/clean, then mend the source or raise the limit. The first of each rule:\n"
+        "  duplicate 1: the same values stand in an earlier row\n"
+        "  nothing_present 1: no feature has a value"
     )
     assert taken(paths).height == 2
     assert clean.run(Clean(max_quarantined=0.4), paths).numbers["num_quarantined"] == 2

@@ -70,6 +70,12 @@ class CleaningCounts:
         """How many rows each rule took out, in words."""
         return ", ".join(f"{rule} {count:,}" for rule, count in sorted(self._quarantined.counts.items()))
 
+    @property
+    def first_reasons(self) -> str:
+        """For each rule that took rows out a line with the first reasons, the most rows first."""
+        rules = sorted(self._quarantined.as_dict("num").items(), key=lambda rule: -rule[1]["num"])
+        return "\n".join(f"  {rule} {of['num']:,}: {'; '.join(of['examples'])}" for rule, of in rules)
+
     def add(
         self, part: Part, num_rows: int, taken: pl.DataFrame, flagged: pl.DataFrame, changed: Sequence[Changed]
     ) -> None:

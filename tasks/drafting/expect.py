@@ -20,7 +20,7 @@ from tasks.paths import Paths, Project
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.validation.expectations import columns_of, digest_of, draft_suite, key_of, read_suite
-from tasks.validation.findings import shown
+from tasks.validation.shown import shown
 from tasks.validation.suite_file import read_suite_json
 
 ChangeKind = Literal["new", "changed", "dropped", "edited", "left out"]

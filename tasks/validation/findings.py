@@ -5,9 +5,8 @@ Pure functions on findings and parts; `tasks.validate` asks Great Expectations a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,18 +17,16 @@ from numpy.typing import NDArray
 from tasks.params.validate import Validate
 from tasks.tables.origins import PartOrigins
 from tasks.tables.quarantine import REASON, add_findings, no_findings
+from tasks.validation.demands import demand, unlike_columns
 from tasks.validation.expectations import Rule
+from tasks.validation.shown import shown
 
 NUM_EXAMPLES = 5
 NUM_SAMPLED = 20
 """Different bad values that Data Docs show for an expectation: as many as Great Expectations shows by default."""
 
-_RULES_NAMED = 3
-_LARGEST_WHOLE = 1e15
-"""Above, a float64 has no more whole digits to show."""
-LONGEST_SHOWN = 80
-"""Characters of a value in reports: enough to know it again, and a long text leaves the page readable."""
-
+NUM_NAMED = 3
+"""Values of a rule that a message names."""
 
 NUM_COUNTED = 10_000
 """Different bad values of an expectation that are counted; those that first come after so many are not."""
@@ -115,14 +112,17 @@ def summarize(
     config: Validate,
     quarantine: str,
     unread: Sequence[dict[str, Any]] = (),
+    places: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, Any]:
-    """The content of validation.json; `quarantine` is where the rows lie that failed, `unread` what no type fits."""
+    """The content of validation.json; `quarantine` is where the rows lie that failed, `unread` what no type fits.
+
+    `places` is where the first rows stand that fail a rule, by its label.
+    """
     refusals = [_why_refused(finding, counts) for finding in findings if _refuses(finding)]
     if counts.num_quarantined > config.max_quarantined * counts.num_rows:
         refusals.append(
             f"{counts.num_quarantined:,} of {counts.num_rows:,} rows ({counts.share(counts.num_quarantined):.1%}) fail "
-            f"critical expectations, more than validate.max_quarantined allows ({config.max_quarantined:.1%}): "
-            f"{_by_rule(findings, unread)}"
+            f"critical expectations, more than validate.max_quarantined allows ({config.max_quarantined:.1%})"
         )
     return {
         "success": not refusals,
@@ -132,38 +132,43 @@ def summarize(
         "max_quarantined": config.max_quarantined,
         "quarantine": quarantine,
         "refusals": refusals,
+        "failing_rules": _by_rule(findings, unread, places or {}),
         "unread": list(unread),
         "expectations": [_entry(finding, counts) for finding in findings],
     }
 
 
-def _by_rule(findings: list[ExpectationResult], unread: Sequence[dict[str, Any]]) -> str:
-    """What most of the rows fail, with the first of the values."""
-    counted = [(entry["num_unexpected"], entry["type"], entry["examples"]) for entry in unread]
-    counted += [
-        (finding.tally.num_rows, finding.rule.label, _examples(finding))
-        for finding in findings
-        if finding.tally is not None and finding.tally.num_rows and finding.rule.severity == "critical"
+def _by_rule(
+    findings: list[ExpectationResult], unread: Sequence[dict[str, Any]], places: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """A sentence for each critical rule that rows fail, the most rows first: what it asks, values, and where."""
+    sentences: list[tuple[int, str]] = []
+    for entry in unread:
+        values = dict(zip(entry["examples"], entry["num_examples"], strict=True))
+        words = _rows(entry["num_unexpected"], values, places.get(entry["type"], ()))
+        demanded = f"{entry['column']} must be of type {entry['limits']['type']} ({entry['type']})"
+        sentences.append((entry["num_unexpected"], f"{demanded}: {words}"))
+    for finding in findings:
+        tally, rule = finding.tally, finding.rule
+        if tally is not None and tally.num_rows and rule.severity == "critical":
+            words = _rows(tally.num_rows, tally.values, places.get(rule.label, ()))
+            sentences.append((tally.num_rows, f"{demand(rule)}: {words}"))
+    return [sentence for _, sentence in sorted(sentences, key=lambda one: -one[0])]
+
+
+def _rows(num_rows: int, values: Mapping[str, int], places: Sequence[str]) -> str:
+    """Such as `50 rows do not: 140 in 17 rows, 141 in 16 rows and 3 more values; first at a.csv:2, a.csv:16`."""
+    named = [
+        f"{value} in {count:,} row{'' if count == 1 else 's'}" for value, count in list(values.items())[:NUM_NAMED]
     ]
-    counted.sort(key=lambda rule: -rule[0])
-    named = [f"{label} {num_rows:,} (such as {examples[0]})" for num_rows, label, examples in counted[:_RULES_NAMED]]
-    more = len(counted) - len(named)
-    return ", ".join(named) + (f" and {more} more rules" if more else "")
+    more = len(values) - len(named)
+    others = f" and {more:,} more value{'' if more == 1 else 's'}" if more > 0 else ""
+    where = f"; first at {', '.join(places)}" if places else ""
+    return f"{_do_not(num_rows)}: {', '.join(named)}{others}{where}"
 
 
-def shown(value: Any) -> str:
-    """A value in short, as reports show it."""
-    if value is None:
-        return "missing"
-    if isinstance(value, bytes):
-        return f"{len(value):,} bytes"
-    if isinstance(value, list):
-        return shown(", ".join(map(shown, value)))
-    # Whole numbers are floats here, and no file writes them so.
-    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE:
-        return str(int(value))
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+def _do_not(num_rows: int) -> str:
+    return f"{num_rows:,} {'row does' if num_rows == 1 else 'rows do'} not"
 
 
 def shown_together(values: tuple[Any, ...]) -> str:
@@ -186,12 +191,13 @@ def _refuses(finding: ExpectationResult) -> bool:
 
 
 def _why_refused(finding: ExpectationResult, counts: RowCounts) -> str:
-    demanded = ", ".join(f"{key} {shown(limit)}" for key, limit in finding.rule.limits.items())
-    if finding.num_failing is None:
-        observed = "" if finding.observed is None else f": observed {shown(finding.observed)}"
-    else:
-        observed = f": {finding.num_failing:,} rows fail ({counts.share(finding.num_failing):.1%})"
-    return f"{finding.rule.label} fails{observed}" + (f", demanded {demanded}" if demanded else "")
+    rule = finding.rule
+    if finding.num_failing is not None:
+        return f"{demand(rule)}: {_do_not(finding.num_failing)} ({counts.share(finding.num_failing):.1%})"
+    expected = rule.kwargs.get("column_set", rule.kwargs.get("column_list"))
+    if rule.type.startswith("expect_table_columns") and isinstance(finding.observed, list) and expected:
+        return f"{demand(rule)}: {unlike_columns(expected, finding.observed)}"
+    return demand(rule) + ("" if finding.observed is None else f": it is {shown(finding.observed)}")
 
 
 def _entry(finding: ExpectationResult, counts: RowCounts) -> dict[str, Any]:

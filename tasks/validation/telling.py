@@ -12,6 +12,8 @@ from typing import Any
 from tasks import files
 from tasks.paths import Paths
 
+_RULES_NAMED = 5
+
 _OF_COLUMNS = ("expect_table_columns_to_match_set", "expect_table_columns_to_match_ordered_list")
 
 
@@ -39,12 +41,18 @@ def write_pages(pages: dict[str, str], folder: Path) -> None:
 
 
 def refusal_message(content: dict[str, Any], paths: Paths) -> str:
-    """Why the data may not pass, where to look, and what to do."""
-    return (
-        f"validate: {paths.pipeline}: the data may not pass: {'; '.join(content['refusals'])}. "
-        f"{content['num_quarantined']:,} rows, each with its reason, are in {content['quarantine']}, the findings in "
-        f"{paths.relative(paths.data_docs / 'index.html')}; {_advice(content, paths)}"
-    )
+    """Why the data may not pass, rule by rule with values and places, where to look, and what to do."""
+    rules = content["failing_rules"]
+    lines = [f"  {rule}" for rule in rules[:_RULES_NAMED]]
+    if len(rules) > _RULES_NAMED:
+        lines.append(f"  and {len(rules) - _RULES_NAMED} more rules that rows fail")
+    head = f"validate: {paths.pipeline}: the data may not pass: {'; '.join(content['refusals'])}"
+    findings = f"the findings are in {paths.relative(paths.data_docs / 'index.html')}; {_advice(content, paths)}"
+    if content["num_quarantined"]:
+        findings = (
+            f"{content['num_quarantined']:,} rows, each with its reason, are in {content['quarantine']}, {findings}"
+        )
+    return "\n".join([head, *lines, findings])
 
 
 def _advice(content: dict[str, Any], paths: Paths) -> str:

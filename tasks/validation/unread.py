@@ -10,7 +10,8 @@ import polars as pl
 from tasks.tables.dataset import Dataset
 from tasks.tables.origins import UnreadCell
 from tasks.tables.quarantine import add_findings, no_findings
-from tasks.validation.findings import NUM_EXAMPLES, RowCounts, shown
+from tasks.validation.findings import NUM_EXAMPLES, RowCounts
+from tasks.validation.shown import shown
 
 
 def rule_of(column: str) -> str:
@@ -19,20 +20,20 @@ def rule_of(column: str) -> str:
 
 
 class UnreadTally:
-    """How many cells of each column could not be read, and the first different ones of them."""
+    """How many cells of each column could not be read, and the first different ones of them, with theirs."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._types = {column.name: column.type for column in dataset.columns}
         self._num_cells: dict[str, int] = {}
-        self._examples: dict[str, list[str]] = {}
+        self._examples: dict[str, dict[str, int]] = {}
 
     def add(self, cells: Iterable[UnreadCell]) -> None:
         """Counts the cells of one part."""
         for cell in cells:
             self._num_cells[cell.column] = self._num_cells.get(cell.column, 0) + 1
-            examples = self._examples.setdefault(cell.column, [])
-            if len(examples) < NUM_EXAMPLES and shown(cell.cell) not in examples:
-                examples.append(shown(cell.cell))
+            examples, written = self._examples.setdefault(cell.column, {}), shown(cell.cell)
+            if written in examples or len(examples) < NUM_EXAMPLES:
+                examples[written] = examples.get(written, 0) + 1
 
     def reasons(self, num_rows: int, cells: Iterable[UnreadCell]) -> pl.DataFrame:
         """Per row of a part, what cell of it could not be read; missing where all could be."""
@@ -55,7 +56,8 @@ class UnreadTally:
                 "success": False,
                 "num_unexpected": num_cells,
                 "share": round(counts.share(num_cells), 6),
-                "examples": self._examples[column],
+                "examples": list(self._examples[column]),
+                "num_examples": list(self._examples[column].values()),
                 "limits": {"type": self._types[column]},
             }
             for column, num_cells in self._num_cells.items()

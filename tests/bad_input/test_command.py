@@ -73,5 +73,7 @@ def test_too_many_broken_pictures_are_a_gate_that_says_no(root: Path) -> None:
     draft_suites(Project(root=root))
     done = modelwright(root, "run", "p", "--plain", "--to", "clean", check=False)
     assert done.returncode == 3, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("error: clean: 10 of 40 rows would go (25.0%; unusable_image 10)")
+    head, first_reasons = done.stderr.splitlines()[-2:]
+    assert head.startswith("error: clean: 10 of 40 rows would go (25.0%; unusable_image 10)")
+    assert first_reasons.startswith("  unusable_image 10: ")
     assert "Traceback" not in done.stderr

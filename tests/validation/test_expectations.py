@@ -157,8 +157,8 @@ def test_a_mistake_in_the_suite_is_named(tmp_path: Path, content: Any, said: str
     assert said in str(error.value)
 
 
-def test_a_suite_that_is_missing_is_drafted_by_add(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="`modelwright add` drafts one"):
+def test_a_suite_that_is_missing_is_drafted_by_expect(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="`modelwright expect churn --write` drafts one"):
         read_suite(tmp_path / "churn.json")
 
 

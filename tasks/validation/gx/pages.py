@@ -14,8 +14,9 @@ from jinja2 import ChoiceLoader, PackageLoader
 
 from tasks.reports import as_page
 from tasks.validation.expectations import Rule
-from tasks.validation.findings import NUM_SAMPLED, ExpectationResult, shown
+from tasks.validation.findings import NUM_SAMPLED, ExpectationResult
 from tasks.validation.gx.checks import plain
+from tasks.validation.shown import shown
 
 PAGES = [("index.html", "Results"), ("suite.html", "Expectations")]
 """The files of Data Docs with their titles."""

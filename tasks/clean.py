@@ -18,9 +18,10 @@ from tasks.cleaning.sorting import RowSorter, with_task, write_rows
 from tasks.cleaning.table_rules import judge
 from tasks.errors import GateError, UserError
 from tasks.params.clean import Clean
-from tasks.paths import FoldPaths, Paths
+from tasks.paths import Paths
 from tasks.reports import Report
 from tasks.splitting.checks import check_classes, check_fold
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import in_each_fold
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset, write_dataset

@@ -1,4 +1,4 @@
-"""Where everything of one pipeline lies; no other file spells a path."""
+"""Where everything of one pipeline lies; no other file but that of folds spells a path."""
 
 from __future__ import annotations
 
@@ -246,58 +246,6 @@ class Paths:
         """What a stage leaves for cross validation: a folder a fold, and folds.json, which says how many."""
         return self.data / "folds" / stage
 
-    def fold(self, number: int) -> FoldPaths:
-        return FoldPaths(project=self.project, pipeline=self.pipeline, number=number)
-
     def relative(self, path: Path) -> str:
         """The path as a person in the project's folder would write it."""
         return path.relative_to(self.project.root).as_posix()
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoldPaths(Paths):
-    """Where a fold of cross validation lies: a pipeline of its own from split to augment, whose test rows are the fold.
-
-    Its validation rows are the pipeline's: what stops a training early is never what the fold is judged on.
-    """
-
-    number: int
-
-    def split(self, part: Part) -> Path:
-        return super().split(part) if part == "validation" else self._of("split") / part
-
-    def quarantine(self, stage: str) -> Path:
-        return self._of("clean") / "quarantine" / stage
-
-    def clean(self, part: Part) -> Path:
-        return self._of("clean") / part
-
-    @property
-    def cleaned(self) -> Path:
-        return self._of("clean") / "cleaned.json"
-
-    @property
-    def flagged(self) -> Path:
-        return self._of("clean") / "flagged"
-
-    @property
-    def cleaning_report(self) -> Path:
-        return self._of("clean") / "cleaning.json"
-
-    @property
-    def recipe(self) -> Path:
-        return self._of("normalize") / "recipe.json"
-
-    def normalized(self, part: Part) -> Path:
-        return self._of("normalize") / part
-
-    @property
-    def augmented(self) -> Path:
-        return self._of("augment") / "rows"
-
-    @property
-    def augmentation_report(self) -> Path:
-        return self._of("augment") / "augmentation.json"
-
-    def _of(self, stage: FoldStage) -> Path:
-        return self.folds(stage) / str(self.number)

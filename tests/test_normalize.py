@@ -17,6 +17,7 @@ from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Part, Paths
 from tasks.recipe import encoded_parts
 from tasks.recipe.recipe import Recipe, read_recipe
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import fold_paths
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset, write_dataset
@@ -236,7 +237,7 @@ def test_settings_for_no_feature_or_another_type_are_refused(
 def test_each_fold_has_a_recipe_of_its_own_rows(tmp_path: Path) -> None:
     paths = prepared(tmp_path, {part: [table] for part, table in SETS.items()})
     for number, table in enumerate((SETS["train"][:10], SETS["train"][10:])):
-        fold = paths.fold(number)
+        fold = FoldPaths.of(paths, number)
         write_dataset(fold.cleaned, read_dataset(paths.cleaned))
         for part in PARTS:
             storage.write_parts(fold.clean(part), [table])

@@ -12,6 +12,7 @@ from tasks import files, reports, split
 from tasks.errors import UserError
 from tasks.params.split import GivenSplit, HashSplit, Split
 from tasks.paths import PARTS, Part, Paths
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import fold_paths
 from tasks.tables import storage
 from tasks.tables.dataset import write_dataset
@@ -241,8 +242,8 @@ def test_train_rows_have_folds(tmp_path: Path, kind: str, more: dict[str, str]) 
     assert sides(paths) == sides(plain)
     train = storage.read_table(paths.split("train"))
     assert train.equals(storage.read_table(plain.split("train")))
-    tested = [storage.read_table(paths.fold(number).split("test")) for number in range(4)]
-    learnt = [storage.read_table(paths.fold(number).split("train")) for number in range(4)]
+    tested = [storage.read_table(FoldPaths.of(paths, number).split("test")) for number in range(4)]
+    learnt = [storage.read_table(FoldPaths.of(paths, number).split("train")) for number in range(4)]
     # Each training row is tested on in one fold, and learnt from in all others.
     assert pl.concat(tested).sort("x", "id").equals(train.sort("x", "id"))
     for test_rows, learnt_rows in zip(tested, learnt, strict=True):
@@ -266,7 +267,7 @@ def test_folds_are_cut_from_every_class_alike(tmp_path: Path) -> None:
     split.run(configured("hash", folds=5), paths)
     num_rows = storage.read_table(paths.split("train"))["label"].value_counts(name="num_rows")
     for number in range(5):
-        of_fold = storage.read_table(paths.fold(number).split("test"))
+        of_fold = storage.read_table(FoldPaths.of(paths, number).split("test"))
         for name, count in num_rows.rows():
             share = of_fold.filter(label=name).height
             assert abs(share - count / 5) < 5 * (count * 0.2 * 0.8) ** 0.5

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from tasks import files
 from tasks.errors import UserError
 from tasks.params.split import GroupSplit, KeyedSplit, Split
-from tasks.paths import FoldPaths, FoldStage, Paths
+from tasks.paths import FoldStage, Paths
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.groups import group_column, group_positions
 from tasks.splitting.key import Key, Placer
 from tasks.tables import storage
@@ -84,7 +85,7 @@ def fold_writer(paths: Paths, count: int) -> Iterator[FoldWriter]:
     """The tables of so many folds: all of them are there when the block ends, and none if it fails."""
     _begin(paths, "split")
     with ExitStack() as stack:
-        folds = [paths.fold(number) for number in range(count)]
+        folds = [FoldPaths.of(paths, number) for number in range(count)]
         train = [stack.enter_context(storage.table_writer(fold.split("train"))) for fold in folds]
         test = [stack.enter_context(storage.table_writer(fold.split("test"))) for fold in folds]
         yield FoldWriter(train, test)
@@ -95,7 +96,7 @@ def fold_paths(paths: Paths, stage: FoldStage) -> list[FoldPaths]:
     """The folds that the stage has left; none where split made none."""
     file = _count_file(paths, stage)
     count = files.read_json(file)["num_folds"] if file.exists() else 0
-    return [paths.fold(number) for number in range(count)]
+    return [FoldPaths.of(paths, number) for number in range(count)]
 
 
 def in_each_fold(paths: Paths, after: FoldStage, stage: FoldStage, work: Callable[[FoldPaths], object]) -> None:

@@ -15,8 +15,9 @@ import numpy as np
 
 from tasks.model_input.inputs import Spec
 from tasks.params.train import Train
-from tasks.paths import FoldPaths, Paths
+from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import fold_paths, naming
 from tasks.trainers.base import Fitted, Job, score
 from tasks.training.job import read_examples, read_job

@@ -15,6 +15,7 @@ from tasks.params.normalize import Normalize
 from tasks.params.split import HashSplit
 from tasks.params.train import SklearnTrain
 from tasks.paths import Paths
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.tables import storage
 from tasks.tables.dataset import write_dataset
 from tasks.trainers.base import Fitted, Job
@@ -71,7 +72,7 @@ def test_a_fold_scores_as_a_pipeline_does_whose_test_rows_it_is(tmp_path: Path) 
         write_dataset(alone.dataset, described(COLUMNS))
         files.write_json(alone.split_report, {"kind": "hash"})
         for part in ("train", "validation", "test"):
-            storage.write_parts(alone.split(part), storage.read_parts(paths.fold(number).split(part)))  # type: ignore[arg-type]
+            storage.write_parts(alone.split(part), storage.read_parts(FoldPaths.of(paths, number).split(part)))  # type: ignore[arg-type]
         clean.run(Clean(max_quarantined=0.9), alone)
         normalize.run(Normalize.model_validate(sections["normalize"]), alone)
         augment.run(Augment.model_validate(sections["augment"]), alone)
@@ -99,7 +100,7 @@ def test_rows_of_a_fold_are_judged_on_though_the_whole_training_takes_them_out(t
     for fold in map(paths.fold, range(4)):
         assert storage.read_table(fold.clean("train"))["x"].max() < 10
         assert storage.count_rows(fold.clean("test")) == storage.count_rows(fold.split("test"))
-    judged = pl.concat([storage.read_table(paths.fold(one).clean("test")) for one in range(4)])
+    judged = pl.concat([storage.read_table(FoldPaths.of(paths, one).clean("test")) for one in range(4)])
     assert judged["x"].max() == 50
 
 

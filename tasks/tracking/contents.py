@@ -35,13 +35,12 @@ def damage(folder: Path) -> str | None:
     if not listing.exists():
         return None
     try:
-        # Every version has files: a listing of none is what a fault left.
-        states = json.loads(listing.read_text(encoding="utf-8")) or None
-        return next(
-            (f"{name} is {wrong}" for name, state in states.items() if (wrong := _wrong(folder / name, state))), None
-        )
+        states = json.loads(listing.read_text(encoding="utf-8"))
+        wrong = [f"{name} is {fault}" for name, state in states.items() if (fault := _wrong(folder / name, state))]
     except (ValueError, AttributeError, OSError):
         return f"{LISTING} is damaged"
+    # Every version has files: a listing of none is what a fault left.
+    return wrong[0] if wrong else None if states else f"{LISTING} is empty"
 
 
 def local_folder(source: str) -> Path | None:

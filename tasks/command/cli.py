@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tasks.command import pipelines
+from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely, installed_version
-from tasks.errors import Terminated, UserError, printable
+from tasks.errors import UserError, printable
 from tasks.paths import STAGES, Paths, Project, find_root
 
 if TYPE_CHECKING:
@@ -23,45 +24,17 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a subcommand and returns its exit code; without arguments that of the command line, and ends the process."""
     options = _parser().parse_args(arguments)
+    command = partial(options.command, options)
     if arguments is not None:
-        return _exit_code(options)
+        return exit_code(command)
     collect_old_objects_rarely()
-    signal.signal(signal.SIGTERM, _terminate)
-    code = _exit_code(options)
+    end_on_sigterm()
+    code = exit_code(command)
     sys.stdout.flush()
     sys.stderr.flush()
     # Python's own end would wait for threads of libraries, which try for minutes to reach a server that is gone, and
     # show a second Ctrl-C as a traceback.
     os._exit(code)
-
-
-def _exit_code(options: argparse.Namespace) -> int:
-    try:
-        return _quietly(options.command, options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
-    except KeyboardInterrupt as interrupt:
-        # What stages did before stays, so this is no failure to explain with a traceback.
-        print("interrupted; the next run goes on from here", file=sys.stderr)  # noqa: T201
-        # As shells have it: 128 and the number of the signal.
-        return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise Terminated
-
-
-def _quietly(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """The command's exit code; whoever reads its output may stop doing so, as `head` does, and that is no failure."""
-    try:
-        code = int(command(options))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would flush what is left at its end, and fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    return code
 
 
 def _parser() -> argparse.ArgumentParser:

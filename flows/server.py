@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,11 +112,12 @@ def serve(descriptor: int) -> None:
     Ends at once, before it touches a database, when a server is configured: whoever started this one did so before
     Prefect's settings were read, to save the time that reading takes.
     """
-    from prefect.settings import PREFECT_API_URL
+    from prefect.settings import PREFECT_API_URL, PREFECT_HOME
 
     if PREFECT_API_URL.value():
         return
     import uvicorn
+    from filelock import FileLock
     from prefect.server.api.server import create_app
 
     app = create_app(ephemeral=True, final=True)
@@ -125,7 +127,19 @@ def serve(descriptor: int) -> None:
         sys.stdin.read()
         server.should_exit = True
 
-    threading.Thread(target=stop_at_end_of_input, daemon=True).start()
+    def let_others_start() -> None:
+        while not server.started:
+            time.sleep(0.05)
+        lock.release()
+
+    home = PREFECT_HOME.value()
+    home.mkdir(parents=True, exist_ok=True)
+    # A server migrates the database when it starts, and several at once fail at that. A lock of this file's own is let
+    # go of when the process ends, however it does.
+    lock = FileLock(home / "modelwright.lock", thread_local=False)
+    lock.acquire()
+    for watch in (stop_at_end_of_input, let_others_start):
+        threading.Thread(target=watch, daemon=True).start()
     server.run(sockets=[socket.socket(fileno=descriptor)])
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_no_server_is_left_where_another_is_configured(monkeypatch: pytest.Monke
     with temporary_server() as server:
         assert server.process.wait(60) == 0
     assert not (tmp_path / "prefect" / "prefect.db").exists()
+
+
+def test_four_servers_at_once_make_one_database(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(temporary_server()) for _ in range(4)]
+        for server in servers:
+            wait_until_ready(server)
+    assert (tmp_path / "prefect" / "prefect.db").exists()
 
 
 def test_the_server_ends_when_the_run_is_killed() -> None:

@@ -23,6 +23,7 @@ from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import deliver
 from tasks.tracking.tags import CHALLENGER, CHAMPION, DATA_TAG, MODEL_TAG, PIPELINE_TAG, PROMOTION_TAG
+from tasks.tracking.upload import upload
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -179,7 +180,7 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
         client.log_batch(run_id, metrics=_metrics(_as_test(candidate.metrics), logged.model_id))
         about = _about(logged.artifact_location, run_id, logged.model_id)
         with packaged(paths.model, candidate.sample, about, paths.scratch) as folder:
-            client.log_model_artifacts(logged.model_id, str(folder))
+            upload(client, logged, folder, paths.scratch)
         return client.finalize_logged_model(logged.model_id, "READY")
 
 

@@ -1,4 +1,7 @@
-"""One stage of one pipeline, without a memo: what `dvc repro` runs. `python -m tasks STAGE PIPELINE`."""
+"""One stage of one pipeline, without a memo: what `dvc repro` runs. `python -m tasks STAGE PIPELINE`.
+
+`python -m tasks code` comes before them: it writes what the code means, on which the stages depend.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sys
 from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, did_you_mean, printable
 from tasks.memo.by_dvc import refusing_edits
+from tasks.memo.code import CODE, Code
 from tasks.memo.one_set import check_one_set
 from tasks.params.file import block_in, check_pipeline, pipelines_in
 from tasks.paths import STAGES, Paths, Project, find_root
@@ -18,6 +22,9 @@ def main(arguments: list[str]) -> int:
     """Runs the stage and says its figure. Returns the exit code."""
     collect_old_objects_rarely()
     try:
+        if arguments == [CODE]:
+            Code(Project(root=find_root())).write()
+            return 0
         stage, pipeline = _parsed(arguments)
         report = _run(stage, Project(root=find_root()).pipeline(pipeline))
     except UserError as error:

@@ -12,6 +12,7 @@ Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FoldStage = Literal["split", "clean", "normalize", "augment"]
 STAGES = ("ingest", "validate", "split", "clean", "normalize", "augment", "train", "evaluate", "register")
+CODE_DIGESTS = ".modelwright/code"  # what code means: a file of the same path below it for each dependency on code
 
 
 def find_root(start: Path | None = None) -> Path:

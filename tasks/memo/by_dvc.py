@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
+from tasks.memo.code import Code, source_of
 from tasks.memo.reasons import differences
 from tasks.memo.snapshot import take
 from tasks.params.file import block_in, pipelines_in, read_yaml
@@ -27,10 +29,15 @@ def refusing_edits(paths: Paths, stage: str, block: Any) -> Iterator[None]:
     if "DVC_STAGE" not in os.environ:
         yield
         return
-    root, inputs = paths.project.root, _inputs(paths, stage)
-    before = {path: take(root, [path]) for path in inputs}
+    root, inputs, code = paths.project.root, _inputs(paths, stage), Code(paths.project)
+    if stale := _other_code(root, code, inputs):
+        raise UserError(
+            f"{stage}: {', '.join(stale)} edited since DVC looked at the code; run `dvc repro` again, and before "
+            "`dvc repro --single-item` run `dvc repro code`"
+        )
+    before = {path: take(root, [path]) for path in inputs if not source_of(path)}
     yield
-    edited = [path for path in inputs if take(root, [path]) != before[path]]
+    edited = [*_other_code(root, code, inputs), *(path for path in before if take(root, [path]) != before[path])]
     if edited:
         raise UserError(
             f"{stage}: {', '.join(edited)} edited while it ran, and DVC would take the new content for what was read; "
@@ -43,6 +50,16 @@ def refusing_edits(paths: Paths, stage: str, block: Any) -> Iterator[None]:
             "values for those that it ran with; run `dvc repro` again, or put the old values back and keep what was "
             f"made with `dvc commit -f {stage}@{paths.pipeline}`"
         )
+
+
+def _other_code(root: Path, code: Code, inputs: list[str]) -> list[str]:
+    """The code that means something else than the lists say, which DVC hashes in its place."""
+    sources = {path: source for path in inputs if (source := source_of(path))}
+    return [source for path, source in sources.items() if code.digests(source) != _content(root / path)]
+
+
+def _content(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _inputs(paths: Paths, stage: str) -> list[str]:

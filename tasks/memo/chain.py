@@ -15,7 +15,7 @@ from tasks import files, reports
 from tasks.errors import UserError, did_you_mean
 from tasks.memo import snapshot
 from tasks.memo.one_set import check_one_set
-from tasks.paths import STAGES, Paths, Project
+from tasks.paths import CODE_DIGESTS, STAGES, Paths, Project
 from tasks.reports import Report
 from tasks.tracking.standing import standing
 
@@ -132,7 +132,7 @@ class _MemoizedStages:
 
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""
-        left: set[str | Path] = {*self._memo.outputs(stage)}
+        left: set[str | Path] = {*self._memo.outputs(stage), CODE_DIGESTS}
         self._roots |= left
         self._entries.update(snapshot.take(self._paths.project.root, left))
         self._performed.append(stage)

@@ -7,12 +7,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.files import write_text
+
+if TYPE_CHECKING:
+    from dvc.stage import Stage
 
 _HEAD = "schema: '2.0'\nstages:\n"
 
 _CHANGING = re.compile(r"\d{12}e[+-]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 """What DVC's YAML library reads back as something else than it wrote: long numbers with an exponent, control signs.
 An entry with one of these is written anew, and differently, with every later stage; so it is left to DVC."""
+
+
+def write_entry(root: Path, stage: Stage) -> None:
+    """As `stage.dump` does, byte for byte, in a tenth of the time."""
+    from dvc.stage.serialize import to_lockfile
+    from dvc.utils.serialize import dumps_yaml
+
+    dumped = dumps_yaml({"stages": to_lockfile(stage)})
+    entry = dumped.removeprefix("stages:\n")
+    path = root / "dvc.lock"
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    after = with_entry(before, entry.splitlines(keepends=True)[0], entry)
+    if after is None:  # edited by hand, or of another version of DVC
+        stage.dump(update_pipeline=False)
+    elif after != before:
+        write_text(path, after)
+        stage.repo.scm_context.track_file(str(path))
 
 
 def with_entry(lock: str, key: str, entry: str) -> str | None:

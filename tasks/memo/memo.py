@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import UserError
-from tasks.files import storage_errors, write_text
+from tasks.files import storage_errors
+from tasks.memo.code import CODE, Code, source_of
 from tasks.memo.inputs import Inputs
-from tasks.memo.lockfile import with_entry
+from tasks.memo.lockfile import write_entry
 from tasks.memo.locks import put_right, waited_for
-from tasks.memo.reasons import differences, status_in_words
+from tasks.memo.reasons import why_out_of_date
 from tasks.params.file import read_yaml
-from tasks.paths import STAGES
+from tasks.paths import STAGES, Project
 from tasks.validation.suite_file import missing_suite
 
 if TYPE_CHECKING:
@@ -55,8 +56,13 @@ class Memo:
         self._root = root
         self._pipeline = pipeline
         self._params = read_yaml(root / "params.yaml") if params is None else params
+        self._code = Code(Project(root=root))
         self._inputs = Inputs(root)
         self._hash_given()
+        self._code_at_start = {
+            path: self._code.digests(source) for path in self._files_read_by_all() if (source := source_of(path))
+        }
+        self._is_code_written = False
 
     def reasons(self, stage_name: str) -> Reasons:
         """Why the stage is out of date, such as "train.learning_rate 0.001 -> 0.01"; empty when it is not."""
@@ -66,6 +72,7 @@ class Memo:
     def perform(self, stage_name: str, work: Callable[[], object], *, force: Reasons = ()) -> tuple[Outcome, Reasons]:
         """Runs `work` if the stage is out of date, or for the reasons in `force`; restores what was done before."""
         with self._locked():
+            self._write_code()
             stage = self._load(stage_name)
             reasons = force or self._reasons(stage)
             if not reasons:
@@ -95,15 +102,16 @@ class Memo:
 
     def inputs(self) -> set[str]:
         """What all stages read and none of them leaves, and what DVC itself goes by."""
-        deps = {dep.def_path for name in STAGES for dep in self._load(name).deps}
-        return (deps | set(_OF_DVC)) - {out for name in STAGES for out in self.outputs(name)}
+        made = {out for name in STAGES for out in self.outputs(name)}
+        paths = {"params.yaml", *_OF_DVC, *self._files_read_by_all()} - made
+        return {path for path in paths if not source_of(path)}
 
     def _load(self, stage_name: str) -> Stage:
         from dvc.dependency import ParamsDependency
 
         if stage_name not in self._loaded:
             with _dvc_errors():
-                stage = self._stages[f"{stage_name}@{self._pipeline}"]
+                stage = self._stages[CODE if stage_name == CODE else f"{stage_name}@{self._pipeline}"]
             for dep in stage.deps:
                 if isinstance(dep, ParamsDependency):
                     # The values that the stage is given, parsed once: DVC would read the file again after the stage,
@@ -118,10 +126,25 @@ class Memo:
     def _hash_given(self) -> None:
         given = self.inputs()
         with self._locked():
-            for dep in self._files_read(*STAGES):
+            for dep in self._files_read(CODE, *STAGES):
                 if dep.def_path in given and dep.exists:
                     dep.get_hash()
         self._inputs.given = frozenset(given)
+
+    def _write_code(self) -> None:
+        """Does once a run what the stage `code` does in `dvc repro`; from now on its lists are what they are."""
+        if self._is_code_written:
+            return
+        stage = self._load(CODE)
+        if self._reasons(stage):
+            stage.save_deps()
+            self._code.write()
+            self._save(stage, edited=self._edited(CODE))
+        for dep in self._files_read(*STAGES):
+            if dep.def_path in self._code_at_start:
+                dep.get_hash()
+        self._inputs.given |= self._code_at_start.keys()
+        self._is_code_written = True
 
     def _files_read(self, *stage_names: str) -> Iterator[Dependency]:
         from dvc.dependency import ParamsDependency
@@ -129,9 +152,16 @@ class Memo:
         for name in stage_names:
             yield from (dep for dep in self._load(name).deps if not isinstance(dep, ParamsDependency))
 
+    def _files_read_by_all(self) -> set[str]:
+        return {dep.def_path for dep in self._files_read(CODE, *STAGES)}
+
     def _edited(self, stage_name: str) -> list[Dependency]:
         """What the stage reads and somebody edited while it ran, or since the run began."""
-        return [dep for dep in self._files_read(stage_name) if self._inputs.edited(dep.def_path)]
+        return [dep for dep in self._files_read(stage_name) if self._is_edited(dep.def_path)]
+
+    def _is_edited(self, path: str) -> bool:
+        source = source_of(path)
+        return self._code.digests(source) != self._code_at_start[path] if source else self._inputs.edited(path)
 
     def _values(self, names: Iterable[str], **_: object) -> dict[str, Any]:
         """Parameters by their dotted names, as DVC's own read_params gives them; a missing one is left out."""
@@ -164,7 +194,9 @@ class Memo:
         """Keeps other processes from the stage's files while it runs, without the whole repository's lock."""
         from dvc.rwlock import rwlock
 
-        reads, writes = [dep.fs_path for dep in stage.deps], [out.fs_path for out in stage.outs]
+        # Code was taken when the run began: whoever writes its lists anew meanwhile takes nothing away.
+        reads = [dep.fs_path for dep in stage.deps if not source_of(dep.def_path)]
+        writes = [out.fs_path for out in stage.outs]
         # The user's setting, for file systems without flock, such as NFS.
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         name = f"modelwright {stage.addressing}"
@@ -204,23 +236,7 @@ class Memo:
         if not uncached and not edited:
             self._repo.stage_cache.save(stage)
         stage.commit()
-        self._write_lock(stage)
-
-    def _write_lock(self, stage: Stage) -> None:
-        """As `stage.dump` does, byte for byte, in a tenth of the time."""
-        from dvc.stage.serialize import to_lockfile
-        from dvc.utils.serialize import dumps_yaml
-
-        dumped = dumps_yaml({"stages": to_lockfile(stage)})
-        entry = dumped.removeprefix("stages:\n")
-        path = self._root / "dvc.lock"
-        before = path.read_text(encoding="utf-8") if path.exists() else ""
-        after = with_entry(before, entry.splitlines(keepends=True)[0], entry)
-        if after is None:  # edited by hand, or of another version of DVC
-            stage.dump(update_pipeline=False)
-        elif after != before:
-            write_text(path, after)
-            self._repo.scm_context.track_file(str(path))
+        write_entry(self._root, stage)
 
     def _check_dependencies(self, stage: Stage) -> None:
         for dep in stage.deps:
@@ -233,30 +249,7 @@ class Memo:
                 )
 
     def _reasons(self, stage: Stage) -> Reasons:
-        from dvc.dependency import ParamsDependency
-
-        if not any(out.hash_info for out in stage.outs):
-            return ("never ran",)
-        reasons = ["its command changed"] if stage.changed_stage() else []
-        for dep in stage.deps:
-            if isinstance(dep, ParamsDependency):
-                reasons += self._param_changes(dep.hash_info.value or {}, dep.read_params())
-            else:
-                states = dep.status() if dep.hash_info else {dep.def_path: "unknown"}
-                reasons += [status_in_words(path, state) for path, state in states.items()]
-        for out in stage.outs:
-            reasons += [status_in_words(path, state) for path, state in out.status().items()]
-        return tuple(reasons)
-
-    def _param_changes(self, recorded: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
-        """Each changed leaf, named from the stage on: pipelines.P. is the same for all."""
-        block = f"pipelines.{self._pipeline}"
-        names = {name: name.removeprefix(block).removeprefix(".") for name in {**recorded, **current}}
-        return [
-            change
-            for name, short in names.items()
-            for change in differences(short, recorded.get(name), current.get(name))
-        ]
+        return why_out_of_date(stage, f"pipelines.{self._pipeline}", self._code_at_start)
 
 
 def describe_cache(root: Path) -> tuple[str, str | None]:

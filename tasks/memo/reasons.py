@@ -2,8 +2,56 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tasks.memo.code import source_of
+
+if TYPE_CHECKING:
+    from dvc.dependency import Dependency
+    from dvc.stage import Stage
+
+
+def why_out_of_date(stage: Stage, block: str, code: Mapping[str, str]) -> tuple[str, ...]:
+    """Each reason in words; none for a stage that is up to date.
+
+    `block` is what the names of all its parameters begin with, `code` what stands in the lists of code that it depends
+    on (see code.py) as the source is now.
+    """
+    from dvc.dependency import ParamsDependency
+
+    if not any(out.hash_info for out in stage.outs):
+        return ("never ran",)
+    reasons = ["its command changed"] if stage.changed_stage() else []
+    for dep in stage.deps:
+        if isinstance(dep, ParamsDependency):
+            reasons += _param_changes(block, dep.hash_info.value or {}, dep.read_params())
+        elif dep.def_path in code:
+            reasons += _code_change(dep, code[dep.def_path])
+        else:
+            states = dep.status() if dep.hash_info else {dep.def_path: "unknown"}
+            reasons += [status_in_words(path, state) for path, state in states.items()]
+    for out in stage.outs:
+        reasons += [status_in_words(path, state) for path, state in out.status().items()]
+    return tuple(reasons)
+
+
+def _param_changes(block: str, recorded: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Each changed leaf, named from the stage on: pipelines.P. is the same for all."""
+    names = {name: name.removeprefix(block).removeprefix(".") for name in {**recorded, **current}}
+    return [
+        change for name, short in names.items() for change in differences(short, recorded.get(name), current.get(name))
+    ]
+
+
+def _code_change(dep: Dependency, digests: str) -> list[str]:
+    source = str(source_of(dep.def_path))
+    if not dep.hash_info:
+        return [status_in_words(source, "unknown")]
+    # DVC knows the list by the MD5 of its bytes.
+    is_same = dep.hash_info.value == hashlib.md5(digests.encode(), usedforsecurity=False).hexdigest()
+    return [] if is_same else [status_in_words(source, "modified")]
 
 
 def differences(name: str, before: Any, after: Any) -> list[str]:

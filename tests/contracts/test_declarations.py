@@ -11,8 +11,9 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
+from tasks.memo.code import CODE, source_of
 from tasks.params.file import load_pipeline
-from tasks.paths import STAGES, Project
+from tasks.paths import CODE_DIGESTS, STAGES, Project
 from tests.imports import import_graph
 from tests.opened import watched
 from tests.projects import REPOSITORY
@@ -105,9 +106,19 @@ def as_paths(modules: set[str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_declares_the_code_it_is_made_of(graph: grimp.ImportGraph, stage: str) -> None:
+    assert declared_code(stage) == set(as_paths({f"tasks.{stage}", *graph.find_upstream_modules(f"tasks.{stage}")}))
+
+
+def declared_code(stage: str) -> set[str]:
     deps, _ = declared(stage, "P")
-    code = {dep for dep in deps if dep.startswith("tasks/")}
-    assert code == set(as_paths({f"tasks.{stage}", *graph.find_upstream_modules(f"tasks.{stage}")}))
+    return {source for dep in deps if (source := source_of(dep))}
+
+
+def test_what_stands_for_code_is_made_of_all_code_that_a_stage_declares() -> None:
+    stage = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"][CODE]
+    itself = "tasks/memo/code.py"
+    assert stage["deps"] == sorted({itself}.union(*map(declared_code, STAGES)))
+    assert stage["outs"] == [CODE_DIGESTS]
 
 
 def test_what_a_registry_names_by_text_counts_as_imported(graph: grimp.ImportGraph) -> None:

@@ -46,7 +46,7 @@ def edit(root: Path) -> None:
     (root / "expectations" / "notes.json").write_text(json.dumps(suite))
     for file in (root / "notes.csv", *(root / "tasks").rglob("*.py")):
         with file.open("a") as opened:
-            opened.write("please send item 3 now 3,3,red,order\n" if file.suffix == ".csv" else "# edited\n")
+            opened.write("please send item 3 now 3,3,red,order\n" if file.suffix == ".csv" else "EDITED = 1\n")
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, stage: str, change: Callable[[], object]) -> None:
@@ -113,10 +113,10 @@ def test_an_edit_of_a_stage_that_is_not_at_work_is_the_next_runs(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_plain(project, "masses", last="clean")
-    (project.root / "tasks" / "ingestion" / "plan.py").write_text("# so that ingest runs\n")
+    (project.root / "tasks" / "ingestion" / "plan.py").write_text("SO_THAT_INGEST_RUNS = 1\n")
     code = project.root / "tasks" / "cleaning" / "new.py"
     with monkeypatch.context() as patch:
-        meanwhile(patch, "ingest", lambda: code.write_text("# edited\n"))
+        meanwhile(patch, "ingest", lambda: code.write_text("EDITED = 1\n"))
         outcomes = {result.stage: result.outcome for result in run_plain(project, "masses", last="clean")}
     assert outcomes == {"ingest": "ran", "validate": "unchanged", "split": "unchanged", "clean": "unchanged"}
     assert out_of_date(project, "masses")["clean"] == ("tasks/cleaning changed",)

@@ -58,6 +58,7 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "a parameter": append("params.yaml"),
     "a stage's code": append("tasks/clean.py"),
     "code below a folder": append("tasks/columns/text/column.py"),
+    "what stands for code": append(".modelwright/code/tasks/clean.py"),
     "the suite": append("expectations/notes.json"),
     "the source": append("notes.csv"),
     "the lock": append("dvc.lock"),
@@ -108,7 +109,8 @@ def test_an_edit_while_stages_run_is_seen_by_the_next_run(project: Project, monk
     original = evaluate.run
 
     def run_and_edit(config, paths):
-        append("tasks/clean.py")(project.root)
+        with (project.root / "tasks" / "clean.py").open("a") as code:
+            code.write("EDITED = 1\n")
         return original(config, paths)
 
     monkeypatch.setattr(evaluate, "run", run_and_edit)

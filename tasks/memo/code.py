@@ -1,0 +1,134 @@
+"""What stands for code in the memo: its meaning, without comments, docstrings, layout and places.
+
+The DVC stage `code` (`python -m tasks code`) writes for each file or folder of code that dvc.yaml lists a list of its
+files, each with the digest of what it means. The stages depend on these lists, and not on the source.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tasks import files
+from tasks.errors import UserError
+from tasks.memo.snapshot import take
+from tasks.params.file import read_yaml
+from tasks.paths import CODE_DIGESTS, Project
+
+CODE = "code"
+"""The DVC stage that comes before the nine."""
+
+_FORMAT = "1"
+"""Of `meaning`. Another one makes the meanings that are kept void."""
+
+_LEFT = ("__pycache__",)
+"""As in .dvcignore: what Python leaves beside code."""
+
+
+class Code:
+    """The project's code as it stands now, each file parsed once: what its bytes mean is kept for the next run."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._meanings = project.downloads.with_name("meanings.json")
+        self._kept = _kept(self._meanings)
+        self._used: dict[str, str] = {}
+
+    def digests(self, source: str) -> str:
+        """A line for each file of the source, sorted: the SHA-256 of what it means, and its path."""
+        root = self._project.root
+        paths = sorted(file.relative_to(root).as_posix() for file in _files_of(root / source))
+        return "".join(f"{self._meaning(root / path)}  {path}\n" for path in paths)
+
+    def write(self) -> None:
+        """Writes the lists of all code that dvc.yaml names. Raises UserError when it is edited meanwhile."""
+        root = self._project.root
+        sources = [str(source) for source in read_yaml(root / "dvc.yaml")["stages"][CODE]["deps"]]
+        before = take(root, sources)
+        with files.aside(root / CODE_DIGESTS) as draft:
+            for source in sources:
+                (draft / source).parent.mkdir(parents=True, exist_ok=True)
+                (draft / source).write_text(self.digests(source), encoding="utf-8", newline="\n")
+        if take(root, sources) != before:
+            raise UserError("code was edited while it was read; run again")
+        if self._used != self._kept:
+            files.write_json(self._meanings, self._used)
+
+    def _meaning(self, file: Path) -> str:
+        content = file.read_bytes()
+        key = hashlib.sha256(f"{_FORMAT} {file.suffix} ".encode() + content).hexdigest()
+        if key not in self._used:
+            self._used[key] = self._kept.get(key) or _digest(file.suffix, content)
+        return self._used[key]
+
+
+def source_of(path: str) -> str | None:
+    """The file or folder of code for which this dependency of a stage stands; None when it stands for itself."""
+    return path.removeprefix(f"{CODE_DIGESTS}/") if path.startswith(f"{CODE_DIGESTS}/") else None
+
+
+def meaning(source: bytes) -> str:
+    """What Python takes the source for. Raises SyntaxError or ValueError when it takes it for nothing.
+
+    The docstrings stay in a file that speaks of `__doc__`: there they may be read.
+    """
+    tree = ast.parse(source)
+    if b"__doc__" not in source:
+        for node in ast.walk(tree):
+            for body in (getattr(node, "body", None), getattr(node, "orelse", None), getattr(node, "finalbody", None)):
+                if isinstance(body, list):
+                    # A text that stands alone does nothing, wherever it stands: those below a field are no docstrings.
+                    body[:] = [statement for statement in body if not _is_text(statement)]
+    return _as_text(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _as_text(node: Any) -> str:
+    """As `ast.dump`, but the same in every version of Python: fields that are empty, or that a version lacks, are left
+    out, and characters that not every version can print are escaped."""
+    if isinstance(node, ast.AST):
+        fields = [(name, getattr(node, name, None)) for name in node._fields if name not in ("kind", "type_comment")]
+        inner = " ".join(f"{name}={_as_text(value)}" for name, value in fields if value is not None and value != [])
+        return f"{type(node).__name__}({inner})"
+    if isinstance(node, list):
+        return f"[{' '.join(map(_as_text, node))}]"
+    return ascii(node)
+
+
+def _digest(suffix: str, content: bytes) -> str:
+    """SHA-256 of what a file of Python means; of the bytes of any other, and of one that cannot be parsed."""
+    if suffix == ".py":
+        # The run says of a file that cannot be parsed what is wrong, where it is imported.
+        with suppress(SyntaxError, ValueError, RecursionError):
+            content = meaning(content).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _files_of(source: Path) -> Iterator[Path]:
+    """The file itself, or those below the folder."""
+    if source.is_file():
+        yield source
+    for path in source.iterdir() if source.is_dir() else ():
+        if path.name not in _LEFT and path.suffix != ".pyc":
+            yield from _files_of(path)
+
+
+def _kept(path: Path) -> Mapping[str, str]:
+    """Meanings by the digests of bytes, as `Code.write` keeps them; none when the file is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tasks.errors import UserError
 from tasks.files import storage_errors
 from tasks.memo.code import CODE, Code, source_of
+from tasks.memo.dvc_errors import dvc_errors
 from tasks.memo.inputs import Inputs
 from tasks.memo.lockfile import write_entry
 from tasks.memo.locks import put_right, waited_for
@@ -42,7 +43,7 @@ class Memo:
 
     def __init__(self, root: Path, pipeline: str, params: Mapping[str, Any] | None = None) -> None:
         """`params` is params.yaml as the stages are given it; read here when it is not given."""
-        with _dvc_errors(), storage_errors(root):
+        with dvc_errors(), storage_errors(root):
             from dvc.dvcfile import ProjectFile
             from dvc.repo import Repo
 
@@ -71,25 +72,27 @@ class Memo:
 
     def perform(self, stage_name: str, work: Callable[[], object], *, force: Reasons = ()) -> tuple[Outcome, Reasons]:
         """Runs `work` if the stage is out of date, or for the reasons in `force`; restores what was done before."""
-        with self._locked():
-            self._write_code()
-            stage = self._load(stage_name)
-            reasons = force or self._reasons(stage)
-            if not reasons:
-                return "unchanged", ()
-            self._check_dependencies(stage)
-            # Outputs may be links into the cache: they are removed, never written into.
-            stage.remove_outs(ignore_remove=False, force=False)
-            # What is forced is to run again, whatever the run cache has.
-            if not force and self._restored(stage):
-                self._save(stage)
-                return "restored", reasons
-            stage.save_deps()
-        with self._reserved(stage):
+        with ExitStack() as reserved:
+            with self._locked():
+                self._write_code()
+                stage = self._load(stage_name)
+                reasons = force or self._reasons(stage)
+                if not reasons:
+                    return "unchanged", ()
+                self._check_dependencies(stage)
+                # Outputs may be links into the cache: they are removed, never written into.
+                stage.remove_outs(ignore_remove=False, force=False)
+                # What is forced is to run again, whatever the run cache has.
+                if not force and self._restored(stage):
+                    self._save(stage)
+                    return "restored", reasons
+                stage.save_deps()
+                # Until all is saved: another run must not remove what this one has just written.
+                reserved.enter_context(self._reserved(stage))
             work()
-        with self._locked():
-            self._save(stage, edited=self._edited(stage_name))
-        return "ran", reasons
+            with self._locked():
+                self._save(stage, edited=self._edited(stage_name))
+            return "ran", reasons
 
     @property
     def cache(self) -> Path:
@@ -110,7 +113,7 @@ class Memo:
         from dvc.dependency import ParamsDependency
 
         if stage_name not in self._loaded:
-            with _dvc_errors():
+            with dvc_errors():
                 stage = self._stages[CODE if stage_name == CODE else f"{stage_name}@{self._pipeline}"]
             for dep in stage.deps:
                 if isinstance(dep, ParamsDependency):
@@ -180,7 +183,7 @@ class Memo:
 
         config = self._repo.config
         with ExitStack() as held:
-            held.enter_context(_dvc_errors())
+            held.enter_context(dvc_errors())
             held.enter_context(storage_errors(self._root))
             held.enter_context(waited_for(lambda: lock_repo(self._repo)))
             held.enter_context(self._repo.scm_context(quiet=True))
@@ -201,7 +204,7 @@ class Memo:
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         name = f"modelwright {stage.addressing}"
         with ExitStack() as held:
-            with _dvc_errors():
+            with dvc_errors():
                 # Only errors of the lock are DVC's: those of the stage pass as they are.
                 held.enter_context(
                     waited_for(lambda: rwlock(self._repo.tmp_dir, self._repo.fs, name, reads, writes, hardlink))
@@ -235,7 +238,8 @@ class Memo:
         uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         if not uncached and not edited:
             self._repo.stage_cache.save(stage)
-        stage.commit()
+        # DVC's own would reserve the outputs once more, under another name, for which the first is another process.
+        type(stage).commit.__wrapped__(stage)
         write_entry(self._root, stage)
 
     def _check_dependencies(self, stage: Stage) -> None:
@@ -254,7 +258,7 @@ class Memo:
 
 def describe_cache(root: Path) -> tuple[str, str | None]:
     """Where DVC's cache lies, and the URL of the default remote, if there is one. Raises UserError as a run would."""
-    with _dvc_errors():
+    with dvc_errors():
         from dvc.dvcfile import ProjectFile
         from dvc.repo import Repo
 
@@ -264,24 +268,3 @@ def describe_cache(root: Path) -> tuple[str, str | None]:
         remote = repo.config["core"].get("remote")
         url = str(repo.config["remote"][remote]["url"]) if remote else None
         return str(repo.cache.local.path), url
-
-
-@contextmanager
-def _dvc_errors() -> Iterator[None]:
-    """DVC's own errors are about the project's files or another process at work: the user's to mend."""
-    from dvc.exceptions import DvcException
-    from dvc.lock import LockError
-    from dvc.utils.serialize import YAMLFileCorruptedError
-
-    try:
-        yield
-    except LockError as error:
-        raise UserError(f"another process is at work in this project ({error}); wait for it, then run again") from error
-    except YAMLFileCorruptedError as error:
-        # Merged by hand, cut by a full disk: it is a file of git.
-        raise UserError(
-            f"{error}; take the lines of a merge (<<<<<<<) out, or bring the last one back with `git checkout` of that "
-            "file: what is out of date then runs again"
-        ) from error
-    except DvcException as error:
-        raise UserError(f"DVC: {error}; `dvc status` shows more") from error

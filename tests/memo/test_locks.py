@@ -81,7 +81,7 @@ def test_a_dead_process_holds_nobody_up_though_its_number_was_given_to_another(
 def test_a_living_process_on_the_same_files_is_told_at_once(project: Project) -> None:
     with process(SLEEPING) as pid:
         written(project, pid)
-        with pytest.raises(UserError, match="another process is at work in this project"):
+        with pytest.raises(UserError, match=r"another process is at work on the same files: dead \(process \d+\)"):
             Memo(project.root, "masses").perform("ingest", lambda: made(project))
 
 

@@ -138,10 +138,14 @@ def test_two_processes_do_not_write_the_same_stage(project: Project) -> None:
     config = load_pipeline(project.params, "masses").ingest
 
     def meanwhile() -> None:
-        with pytest.raises(UserError, match="another process is at work"):
-            inner.perform("ingest", lambda: None)
         ingest.run(config, project.pipeline("masses"))
+        with pytest.raises(
+            UserError,
+            match=r"^another process is at work on the same files: modelwright ingest@masses \(process \d+\); wait",
+        ):
+            inner.perform("ingest", lambda: None)
 
+    # What the first one had written already is there still.
     assert outer.perform("ingest", meanwhile)[0] == "ran"
 
 

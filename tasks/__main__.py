@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import partial
 
+from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, did_you_mean, printable
 from tasks.memo.by_dvc import refusing_edits
@@ -21,15 +23,15 @@ from tasks.reports import Report
 def main(arguments: list[str]) -> int:
     """Runs the stage and says its figure. Returns the exit code."""
     collect_old_objects_rarely()
-    try:
-        if arguments == [CODE]:
-            Code(Project(root=find_root())).write()
-            return 0
-        stage, pipeline = _parsed(arguments)
-        report = _run(stage, Project(root=find_root()).pipeline(pipeline))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
+    return exit_code(partial(_perform, arguments))
+
+
+def _perform(arguments: list[str]) -> int:
+    if arguments == [CODE]:
+        Code(Project(root=find_root())).write()
+        return 0
+    stage, pipeline = _parsed(arguments)
+    report = _run(stage, Project(root=find_root()).pipeline(pipeline))
     print(printable(f"{stage}: {report.figure}"))  # noqa: T201
     return 0
 
@@ -55,4 +57,5 @@ def _parsed(arguments: list[str]) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main(sys.argv[1:]))

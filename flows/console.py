@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows.server import Server, temporary_server, wait_until_ready
-from tasks.memo.chain import StageResult, stages_between
+from tasks.memo.chain import StageResult, announced, stages_between
 from tasks.params.file import load_pipeline
 from tasks.paths import Project, find_root
 
@@ -46,7 +46,7 @@ def run_training(
     num_stages = len(stages_between(first, last))
     # Before the server: a mistake in params.yaml is then told at once, and not after seconds.
     load_pipeline(Project(root=find_root()).params, pipeline)
-    with prefect_server() as temporary:
+    with announced("starting Prefect"), prefect_server() as temporary:
         import httpx
 
         from flows.connection import check_server

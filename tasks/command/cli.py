@@ -31,7 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     end_on_sigterm()
     code = exit_code(command)
     sys.stdout.flush()
-    sys.stderr.flush()
     # Python's own end would wait for threads of libraries, which try for minutes to reach a server that is gone, and
     # show a second Ctrl-C as a traceback.
     os._exit(code)
@@ -174,8 +173,10 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _schedule(options: argparse.Namespace) -> int:
-    from flows.deployments import serve_schedules
+    from tasks.memo.chain import announced
 
+    with announced("starting Prefect"):
+        from flows.deployments import serve_schedules
     serve_schedules(Project(root=find_root()))
     return 0
 

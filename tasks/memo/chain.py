@@ -170,15 +170,18 @@ def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:
 
 
 @contextmanager
-def announced(stage: str) -> Iterator[None]:
-    """Says which stage is at work, to a person who watches; the line is gone when it is done."""
-    if not sys.stderr.isatty() or stage == "train":  # which has a bar of its own
+def announced(work: str) -> Iterator[None]:
+    """Says what is at work, to a person who watches, in place of what it said before; the line goes when it is done."""
+    if not sys.stderr.isatty():
         yield
         return
-    sys.stderr.write(f"{stage} ...")
-    sys.stderr.flush()
+    _show(f"{work} ...")
     try:
         yield
     finally:
-        sys.stderr.write("\r\x1b[2K")
-        sys.stderr.flush()
+        _show("")
+
+
+def _show(line: str) -> None:
+    sys.stderr.write(f"\r\x1b[2K{line}")
+    sys.stderr.flush()

@@ -132,6 +132,20 @@ def _tracking(project: Project) -> Iterator[Check]:
         yield Check("tracking", uri, str(error))
         return
     yield Check("tracking", f"{uri}: {state}")
+    yield from _models(project)
+
+
+def _models(project: Project) -> Iterator[Check]:
+    """Versions that are in use, and of which files are gone or damaged."""
+    from tasks.tracking.standing import damaged_models
+
+    for name, alias, wrong in damaged_models(project):
+        yield Check(
+            f"{name}@{alias}",
+            f"cannot be relied on: {wrong}",
+            f"`modelwright run {name}` packs it anew where it is the present model; else bring its folder in "
+            "mlflow/artifacts back from a backup",
+        )
 
 
 def _dvc(project: Project) -> Iterator[Check]:

@@ -36,11 +36,11 @@ def damage(folder: Path) -> str | None:
         return None
     try:
         states = json.loads(listing.read_text(encoding="utf-8"))
-        wrong = [f"{name} is {fault}" for name, state in states.items() if (fault := _wrong(folder / name, state))]
-    except (ValueError, AttributeError, OSError):
+        # It lists the first of them at least: one that does not is what a fault left.
+        names = ("MLmodel", *states)
+        return next((f"{name} is {wrong}" for name in names if (wrong := _wrong(folder / name, states[name]))), None)
+    except (ValueError, TypeError, LookupError, OSError):
         return f"{LISTING} is damaged"
-    # Every version has files: a listing of none is what a fault left.
-    return wrong[0] if wrong else None if states else f"{LISTING} is empty"
 
 
 def local_folder(source: str) -> Path | None:

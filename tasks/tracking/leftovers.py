@@ -55,8 +55,9 @@ def sweep(client: MlflowClient, experiment_id: str, pipeline: str) -> None:
     for run in client.search_runs([experiment_id], running):
         if MODEL_TAG not in run.data.tags and _is_cut_off(run.info.run_id, run.data.tags):
             client.set_terminated(run.info.run_id, "KILLED")
-    for model in client.search_logged_models([experiment_id], "status = 'PENDING'"):
-        if _is_cut_off(model.model_id, model.tags):
+    # The newest come first, and one page of them: a store does not find them by their status.
+    for model in client.search_logged_models([experiment_id]):
+        if model.status == "PENDING" and _is_cut_off(model.model_id, model.tags):
             _remove(client, model)
 
 

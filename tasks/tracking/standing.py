@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tasks import files
-from tasks.paths import Paths
+from tasks.paths import Paths, Project
 from tasks.reports import Report
 from tasks.tracking import store
 from tasks.tracking.contents import damage, local_folder
@@ -55,6 +55,21 @@ def standing(paths: Paths) -> Standing:
     aliases = tuple(sorted(alias for alias, holder in record.aliases.items() if holder == number))
     champion = record.aliases.get(CHAMPION)
     return Standing(news=_news(record, registration["model"], number, champion), aliases=aliases, champion=champion)
+
+
+def damaged_models(project: Project) -> list[tuple[str, str, str]]:
+    """Of each version in a local store that bears an alias and cannot be relied on: model, alias, and what is wrong."""
+    database = store.local_database(project)
+    if database is None:
+        return []
+    with opened(database) as connection:
+        named = connection.execute(
+            "SELECT alias.name, alias.alias, version.source FROM registered_model_aliases AS alias "
+            "JOIN model_versions AS version ON version.name = alias.name AND version.version = alias.version "
+            "ORDER BY alias.name, alias.alias"
+        ).fetchall()
+    folders = ((name, alias, local_folder(source or "")) for name, alias, source in named)
+    return [(name, alias, wrong) for name, alias, folder in folders if folder and (wrong := damage(folder))]
 
 
 def _news(record: _Record, model: str, number: int, champion: int | None) -> tuple[str, ...]:

@@ -206,3 +206,23 @@ def test_bytes_are_written_as_they_are(tmp_path: Path, write: Callable[[Path, by
 def test_line_ends_are_written_as_given(tmp_path: Path) -> None:
     files.write_text(tmp_path / "file", "a\nb\r\n")
     assert (tmp_path / "file").read_bytes() == b"a\nb\r\n"
+
+
+def test_a_scratch_folder_is_gone_in_the_end_and_with_it_those_of_killed_processes(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    mine, others = f".place.{os.getpid()}-0f.tmp", f".other.{ended.pid}-0f.tmp"
+    for name in (f".place.{ended.pid}-0f.tmp", f".place.{os.getppid()}-0f.tmp", mine, others):
+        (tmp_path / name).mkdir()
+    with files.scratch(tmp_path / "place") as first, files.scratch(tmp_path / "place") as second:
+        assert first != second
+        (first / "folder").mkdir()
+        # The parent lives, and so does this process, whose own from an earlier run under the same number is none.
+        assert names(tmp_path) == sorted([first.name, second.name, f".place.{os.getppid()}-0f.tmp", others])
+    assert names(tmp_path) == sorted([f".place.{os.getppid()}-0f.tmp", others])
+
+
+def test_a_scratch_folder_is_gone_when_the_work_fails(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), files.scratch(tmp_path / "a" / "place"):
+        raise KeyError
+    assert names(tmp_path / "a") == []

@@ -52,8 +52,9 @@ def _read_block(file: Path) -> tuple[str, Any]:
     blocks = pipelines_in(file)
     if len(blocks) != 1:
         raise UserError(f"{file}: holds {len(blocks)} pipelines ({', '.join(blocks)}); keep one in it")
-    name = next(iter(blocks))
-    return name, read_document(file)[1][name]
+    # By its place, as a name may be a number in the file.
+    [block] = read_document(file)[1].values()
+    return next(iter(blocks)), block
 
 
 def _set_source(block: Any, given: str, root: Path, file: Path) -> None:

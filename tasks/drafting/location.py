@@ -57,6 +57,9 @@ def point(location: str, root: Path, query: str | None = None) -> Pointed:
         return _folder(place, location, root)
     # Before patterns: the name of a file may hold brackets.
     if place.exists():
+        # A pipe is waited for without an end, and a device never ends.
+        if not place.is_file():
+            raise UserError(f"{location}: neither a file nor a folder; give the path of a file, a glob or a folder")
         return _file(place, root)
     # The question mark of an address within an address is no pattern.
     if glob.has_magic(location) and "://" not in location:
@@ -257,5 +260,9 @@ def _train_first(names: list[str]) -> list[str]:
 
 def _fetched(url: str) -> dict[str, Any]:
     """A table behind a URL; how it is written is found out when it is there."""
-    name = PurePosixPath(unquote(urlsplit(url).path)).name
+    try:
+        name = PurePosixPath(unquote(urlsplit(url).path)).name
+    # No address, as the source says, which shows none of it.
+    except ValueError:
+        name = ""
     return {"kind": "url", "url": url, **({"content": {"kind": "table", "path": name}} if name else {})}

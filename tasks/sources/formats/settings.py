@@ -68,6 +68,8 @@ def _lines_above(text: Text, config: TableSource) -> int:
     separator = config.separator or text.separator or find_separator(body)
     # A blank line in the place of a comment, so that lines keep their numbers.
     kept = (line if not (config.comment and line.startswith(config.comment)) else "\n" for line in lines)
+    # By itself, Python's reader ends at a cell of 128 KiB, which a document may well have.
+    csv.field_size_limit(2**31 - 1)
     reader = csv.reader(map(without_end, kept), delimiter=separator, quoting=_QUOTINGS[config.quoting])
     numbered, num_above = [], text.num_skipped
     for cells in reader:

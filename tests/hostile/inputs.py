@@ -107,8 +107,8 @@ def _socket(place: Path) -> None:
 
 def _named() -> str:
     rows = [",".join(f'"{name}"' for name in (*NAMES, "y"))]
-    for number in range(60):
-        cells = [str(number / 7), *(f'"{NAMES[number % 3]}"' for _ in NAMES[1:]), "ab"[number % 2]]
+    for number in range(120):
+        cells = [f"{number % 2 + number / 700:.4f}", *(f'"{NAMES[number % 3]}"' for _ in NAMES[1:]), "ab"[number % 2]]
         rows.append(",".join(cells))
     return "\n".join(rows) + "\n"
 

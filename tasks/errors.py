@@ -25,6 +25,10 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, as `kill`, systemd and containers send it: the run ends as after Ctrl-C."""
 
 
+class MissingSourceError(UserError):
+    """A source's files are not on this machine: no obstacle where nothing needs to be read from them again."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?` for the nearest known word, or the list of known words when none is near."""
     known = sorted(known)

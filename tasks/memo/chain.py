@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files, reports
-from tasks.errors import UserError, did_you_mean
+from tasks.errors import MissingSourceError, UserError, did_you_mean
 from tasks.memo import snapshot
 from tasks.memo.one_set import check_one_set
 from tasks.paths import CODE_DIGESTS, STAGES, Paths, Project
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline
 
 
+_logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageResult:
-    """What became of one stage: `why` says why it was not unchanged."""
+    """What became of one stage: `why` says why it was not unchanged, or that its source is not there."""
 
     stage: str
     outcome: Outcome
@@ -114,17 +118,25 @@ class _MemoizedStages:
         forced = ("forced",) if force else news
         if stage == "register":
             check_one_set(self._paths, self._block)
-        outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
+        try:
+            outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
+        except MissingSourceError:
+            # Else whoever takes the edit back that made ingest run would have neither source nor rows.
+            self._memo.put_back(stage)
+            raise
         # DVC sees files alone: whether a database or a web page changed, the source itself is asked.
-        if stage == "ingest" and outcome != "ran" and (news := self._source_news()):
-            outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
+        if stage == "ingest" and outcome != "ran":
+            news, remark = self._source_news()
+            why += remark
+            if news:
+                outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
         self._note(stage)
         return outcome, why
 
     def out_of_date(self) -> dict[str, Reasons]:
         reasons = {stage: self._memo.reasons(stage) for stage in STAGES}
         if not reasons["ingest"]:
-            reasons["ingest"] = self._source_news()
+            reasons["ingest"], _ = self._source_news()
         return reasons
 
     def _run(self, stage: str) -> None:
@@ -143,10 +155,20 @@ class _MemoizedStages:
             if snapshot.take(self._paths.project.root, self._roots) == self._entries:
                 snapshot.remember(self._paths, self._roots, self._entries, self._memo.cache)
 
-    def _source_news(self) -> Reasons:
-        """Whether the source holds other data than ingest took: the one thing that lies outside DVC's sight."""
+    def _source_news(self) -> tuple[Reasons, Reasons]:
+        """Whether the source holds other data than ingest took: the one thing that lies outside DVC's sight.
+
+        Beside it what to tell of a source that is not on this machine, as in a clone: it has no news.
+        """
         known = files.read_json(self._paths.dataset)["source"]["digest"]
-        return () if self._source.digest() == known else ("the source changed",)
+        try:
+            return () if self._source.digest() == known else ("the source changed",), ()
+        except MissingSourceError:
+            # To be told again by the next run.
+            self._source_is_local = False
+            message = "%s: the source %s is not there; what was taken in last time is used"
+            _logger.warning(message, self._paths.pipeline, self._source.location)
+            return (), ("the source is not there",)
 
 
 def run_plain(

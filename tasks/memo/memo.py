@@ -94,6 +94,11 @@ class Memo:
                 self._save(stage, edited=self._edited(stage_name))
             return "ran", reasons
 
+    def put_back(self, stage_name: str) -> None:
+        """The stage's outputs as dvc.lock has them, after a run that could not even begin."""
+        with self._locked():
+            self._load(stage_name).checkout(force=True, allow_missing=True)
+
     @property
     def cache(self) -> Path:
         """The folder in which DVC keeps the content of the outputs."""

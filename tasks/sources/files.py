@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.errors import UserError
+from tasks.errors import MissingSourceError, UserError
 
 
 @contextmanager
@@ -47,7 +47,9 @@ def find_files(root: Path, location: str) -> list[Path]:
             return [_regular(place, location)]
     # A plain path that is not there gets a message of its own: it matches no pattern, and means none.
     if not glob.has_magic(location):
-        raise UserError(f"{location}: there is no such file or folder; correct ingest.source, or put the data there")
+        raise MissingSourceError(
+            f"{location}: there is no such file or folder; correct ingest.source, or put the data there"
+        )
     matches = [Path(match) for match in sorted(glob.glob(str(place), recursive=True))]  # noqa: PTH207 (absolute globs)
     files = [match for match in matches if match.is_file()]
     return _some(files, f"{location}: no file matches; correct the pattern in ingest.source, or put the data there")
@@ -96,5 +98,5 @@ def _regular(place: Path, location: str) -> Path:
 
 def _some(files: list[Path], message: str) -> list[Path]:
     if not files:
-        raise UserError(message)
+        raise MissingSourceError(message)
     return files

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import UserError
+from tasks.errors import MissingSourceError, UserError
 from tasks.params.sources import SqlSource
 from tasks.sources.base import Place, Source
 from tasks.sources.files import read_errors
@@ -184,7 +184,7 @@ class Sql(Source):
         file = self._sqlite_file
         if file is not None:
             if not file.is_file():
-                raise UserError(f"{self.location}: there is no such file; correct ingest.source.url")
+                raise MissingSourceError(f"{self.location}: there is no such file; correct ingest.source.url")
             # SQLite would make an empty database of a path that is not there: it was looked at first.
             with read_errors(self.location):
                 return read_only(self._url, file)

@@ -20,6 +20,7 @@ from tasks.memo.dvc_errors import dvc_errors
 from tasks.memo.inputs import Inputs
 from tasks.memo.lockfile import write_entry
 from tasks.memo.locks import put_right, waited_for
+from tasks.memo.objects import CheckedCache
 from tasks.memo.reasons import why_out_of_date
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES, Project
@@ -51,6 +52,7 @@ class Memo:
             logging.getLogger("dvc").setLevel(logging.WARNING)
             self._repo = Repo(str(root))
             put_right(self._repo)
+            self._cache = CheckedCache(self._repo)
             # Loaded once for all nine stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
             self._stages = ProjectFile(self._repo, str(root / "dvc.yaml")).stages
         self._loaded: dict[str, Stage] = {}
@@ -220,7 +222,8 @@ class Memo:
         from dvc.stage.cache import RunCacheNotFoundError
 
         try:
-            self._repo.stage_cache.restore(stage)
+            with self._cache.hashing():
+                self._repo.stage_cache.restore(stage)
         except RunCacheNotFoundError:
             return False
         return True
@@ -243,8 +246,9 @@ class Memo:
         uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         if not uncached and not edited:
             self._repo.stage_cache.save(stage)
-        # DVC's own would reserve the outputs once more, under another name, for which the first is another process.
-        type(stage).commit.__wrapped__(stage)
+        with self._cache.hashing():
+            # DVC's own would reserve the outputs once more, under another name, for which the first is another process.
+            type(stage).commit.__wrapped__(stage)
         write_entry(self._root, stage)
 
     def _check_dependencies(self, stage: Stage) -> None:

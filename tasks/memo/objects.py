@@ -1,0 +1,86 @@
+"""DVC's cache, whose objects are hashed before they are believed; damaged ones are put aside, and the stage runs.
+
+DVC takes whatever lies read-only under an object's name for the object: it never reads what it once has written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks import files
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+_logger = logging.getLogger(__name__)
+
+
+class CheckedCache:
+    """Stands before a repository's cache and run cache, in this process."""
+
+    def __init__(self, repo: Repo) -> None:
+        self._cache, self._runs = repo.cache.local, repo.stage_cache
+        self._check, self._get, self._load_run = self._cache.check, self._cache.get, self._runs._load_cache
+        self._cache.check, self._cache.get, self._runs._load_cache = self.check, self.get, self.load_run
+        self._believed: set[str] = set()
+        self._hashes_all = False
+
+    @contextmanager
+    def hashing(self) -> Iterator[None]:
+        """Within, each object that DVC asks for is hashed, once a run: what is restored, and what is kept already of
+        what a stage has made. Otherwise only lists of files are: their objects may stay unread."""
+        self._hashes_all = True
+        try:
+            yield
+        finally:
+            self._hashes_all = False
+
+    def check(self, oid: str, *args: Any, **kwargs: Any) -> Any:
+        """As DVC's: raises FileNotFoundError when there is no such object, or only a damaged one."""
+        self._look_at(oid, self._hashes_all)
+        return self._check(oid, *args, **kwargs)
+
+    def get(self, oid: str) -> Any:
+        """As DVC's, which reads a list of files before it checks it."""
+        self._look_at(oid, oid.endswith(".dir"))
+        return self._get(oid)
+
+    def load_run(self, key: str, value: str) -> Any:
+        """As DVC's, which takes away an entry of the run cache that is no YAML, and ends at one that is no text."""
+        path = Path(self._runs._get_cache_path(key, value))
+        if path.exists() and not _is_text(path):
+            self._put_aside(path, value)
+        return self._load_run(key, value)
+
+    def _look_at(self, oid: str, reads: bool) -> None:
+        path = Path(self._cache.oid_to_path(oid))
+        if path.is_dir() or (reads and oid not in self._believed and path.exists() and _md5(path) != oid.split(".")[0]):
+            self._put_aside(path, oid)
+            raise FileNotFoundError(path)
+        if reads:
+            self._believed.add(oid)
+
+    def _put_aside(self, path: Path, name: str) -> None:
+        aside = Path(self._cache.path).parent / "damaged" / name
+        aside.parent.mkdir(exist_ok=True)
+        files.remove(aside)
+        path.rename(aside)
+        _logger.warning("%s in DVC's cache was damaged; it is %s now, and what it held is made again", path, aside)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        path.read_text(encoding="utf-8")
+    except (IsADirectoryError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

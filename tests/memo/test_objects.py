@@ -1,0 +1,131 @@
+"""Objects of DVC's cache are hashed before they are believed: what is damaged is put aside, told, and made again."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.memo.chain import run_plain
+from tasks.paths import STAGES, Project
+from tests.projects import files_below
+
+pytestmark = pytest.mark.chain
+
+
+def write(content: Callable[[bytes], bytes]) -> Callable[[Path], None]:
+    """Other content under the same name and the same rights, by which DVC believes it."""
+
+    def damage(file: Path) -> None:
+        before = file.read_bytes()
+        file.chmod(0o644)
+        file.write_bytes(content(before))
+        file.chmod(0o444)
+
+    return damage
+
+
+def put_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+    (file / "something").write_text("")
+
+
+def put_writable(file: Path) -> None:
+    file.chmod(0o644)
+    file.write_bytes(b"\x00\xff")
+
+
+DAMAGES: dict[str, Callable[[Path], None]] = {
+    "cut": write(lambda content: content[: len(content) // 2]),
+    "a bit": write(lambda content: content[:-1] + bytes([content[-1] ^ 1])),
+    "emptied": write(lambda content: b""),
+    "a list that names nothing": write(lambda content: b'[{"md5": 3}]'),
+    "a folder": put_folder,
+    "writable": put_writable,
+}
+
+
+def outcomes(project: Project) -> dict[str, str]:
+    return {result.stage: result.outcome for result in run_plain(project, "masses", last="evaluate")}
+
+
+def left(project: Project) -> dict[str, bytes]:
+    """Every file of the stages, and dvc.lock under no name."""
+    folders = [project.root / name for name in ("data", "models", "reports")]
+    return {**files_below(*folders), "": project.lock.read_bytes()}
+
+
+def remove_outputs(project: Project) -> None:
+    for name in ("data", "models", "reports"):
+        shutil.rmtree(project.root / name)
+
+
+def objects(project: Project) -> list[Path]:
+    files = (project.root / ".dvc" / "cache" / "files" / "md5").rglob("*")
+    return sorted(file for file in files if file.is_file() and file.stat().st_size)
+
+
+def test_every_object_damaged_in_every_way(project: Project, caplog: pytest.LogCaptureFixture) -> None:
+    outcomes(project)
+    before, names = left(project), objects(project)
+    for damage in DAMAGES.values():
+        remove_outputs(project)
+        for file in names:
+            damage(file)
+        caplog.clear()
+        assert set(outcomes(project)) == set(STAGES[:-1])
+        assert left(project) == before
+        # All that was damaged is whole again: what was restored without a word would come from here.
+        remove_outputs(project)
+        caplog.clear()
+        assert outcomes(project)["train"] == "restored"
+        assert left(project) == before
+        assert not caplog.records
+
+
+def test_one_damaged_object_is_named_and_its_stage_alone_runs(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes(project)
+    before = left(project)
+    model = next(file for file in objects(project) if file.read_bytes() in model_files(project))
+    content = model.read_bytes()
+    DAMAGES["a bit"](model)
+    # What is not restored is not read.
+    assert set(outcomes(project).values()) == {"unchanged"}
+    shutil.rmtree(project.pipeline("masses").model)
+    with caplog.at_level(logging.WARNING):
+        assert {stage for stage, outcome in outcomes(project).items() if outcome != "unchanged"} == {"train"}
+    (line,) = [record.getMessage() for record in caplog.records if "DVC's cache" in record.getMessage()]
+    aside = project.root / ".dvc" / "cache" / "files" / "damaged" / f"{model.parent.name}{model.name}"
+    assert str(model) in line
+    assert str(aside) in line
+    assert aside.read_bytes() != content
+    assert model.read_bytes() == content
+    assert left(project) == before
+
+
+def model_files(project: Project) -> set[bytes]:
+    return {content for content in files_below(project.pipeline("masses").model).values() if len(content) > 1000}
+
+
+@pytest.mark.parametrize("damage", ["emptied", "a folder", "writable"])
+def test_damaged_entries_of_the_run_cache(project: Project, damage: str) -> None:
+    outcomes(project)
+    before = left(project)
+    entries = [file for file in (project.root / ".dvc" / "cache" / "runs").rglob("*") if file.is_file()]
+    for file in entries:
+        DAMAGES[damage](file)
+    remove_outputs(project)
+    project.lock.unlink()
+    assert set(outcomes(project).values()) == {"ran"}
+    after = left(project)
+    assert after.pop("") != b""
+    assert after == {name: content for name, content in before.items() if name}
+    remove_outputs(project)
+    project.lock.unlink()
+    assert outcomes(project)["train"] == "restored"

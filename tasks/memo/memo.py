@@ -136,6 +136,7 @@ class Memo:
     def _hash_given(self) -> None:
         given = self.inputs()
         with self._locked():
+            self._cache.sweep()
             for dep in self._files_read(CODE, *STAGES):
                 if dep.def_path in given and dep.exists:
                     dep.get_hash()

@@ -25,6 +25,7 @@ class CheckedCache:
 
     def __init__(self, repo: Repo) -> None:
         self._cache, self._runs = repo.cache.local, repo.stage_cache
+        self._dvc = Path(repo.dvc_dir)
         self._check, self._get, self._load_run = self._cache.check, self._cache.get, self._runs._load_cache
         self._cache.check, self._cache.get, self._runs._load_cache = self.check, self.get, self.load_run
         self._believed: set[str] = set()
@@ -39,6 +40,15 @@ class CheckedCache:
             yield
         finally:
             self._hashes_all = False
+
+    def sweep(self) -> None:
+        """Removes what killed processes were writing; to be called under the repository's lock, when nobody writes."""
+        objects = Path(self._cache.path)
+        # Others may be writing to a cache that several repositories share.
+        if objects.is_dir() and objects.is_relative_to(self._dvc):
+            for folder in (objects, *(path for path in objects.iterdir() if len(path.name) == 2 and path.is_dir())):
+                for draft in folder.glob(".*.tmp"):
+                    files.remove(draft)
 
     def check(self, oid: str, *args: Any, **kwargs: Any) -> Any:
         """As DVC's: raises FileNotFoundError when there is no such object, or only a damaged one."""

@@ -129,3 +129,27 @@ def test_damaged_entries_of_the_run_cache(project: Project, damage: str) -> None
     remove_outputs(project)
     project.lock.unlink()
     assert outcomes(project)["train"] == "restored"
+
+
+def test_what_a_killed_process_was_writing_is_swept(project: Project) -> None:
+    run_plain(project, "masses", last="ingest")
+    objects = project.root / ".dvc" / "cache" / "files" / "md5"
+    inside = next(path for path in objects.iterdir() if path.is_dir())
+    for folder in (objects, inside):
+        (folder / ".mpypQ7IQ-F1IZxFdRDCnlA.tmp").write_bytes(b"half")
+    before = {path for path in objects.rglob("*") if not path.name.endswith(".tmp")}
+    (project.root / "data" / "masses" / "dataset.json").unlink()
+    run_plain(project, "masses", last="ingest")
+    assert set(objects.rglob("*")) == before
+
+
+def test_drafts_in_a_cache_that_others_share_are_left_alone(project: Project, tmp_path: Path) -> None:
+    shared = tmp_path / "shared cache"
+    with (project.root / ".dvc" / "config.local").open("a") as config:
+        config.write(f"[cache]\n    dir = {shared}\n")
+    run_plain(project, "masses", last="ingest")
+    draft = shared / "files" / "md5" / ".mpypQ7IQ-F1IZxFdRDCnlA.tmp"
+    draft.write_bytes(b"half")
+    (project.root / "data" / "masses" / "dataset.json").unlink()
+    run_plain(project, "masses", last="ingest")
+    assert draft.exists()

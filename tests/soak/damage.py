@@ -35,9 +35,12 @@ def _folder(file: Path) -> None:
 
 
 def _written(file: Path, content: bytes) -> None:
-    # A file of its own: what it was may be shared by a hard link, and protected.
+    # A file of its own, as what it was may be shared by a hard link; of the same rights, as DVC believes what is
+    # read-only.
+    rights = file.stat().st_mode
     file.unlink()
     file.write_bytes(content)
+    file.chmod(rights)
 
 
 DAMAGES: Mapping[str, Callable[[Path], None]] = {"bits turned": _turned, "emptied": _emptied, "a folder": _folder}

@@ -226,3 +226,9 @@ def test_a_scratch_folder_is_gone_when_the_work_fails(tmp_path: Path) -> None:
     with pytest.raises(KeyError), files.scratch(tmp_path / "a" / "place"):
         raise KeyError
     assert names(tmp_path / "a") == []
+
+
+def test_below_a_file_there_is_nothing_to_remove(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the place of a folder")
+    files.remove(tmp_path / "file" / "below")
+    assert names(tmp_path) == ["file"]

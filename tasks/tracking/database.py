@@ -11,10 +11,12 @@ from pathlib import Path
 from tasks.errors import UserError
 
 _CURES = {
+    # Of the system: another file or folder than the store itself.
+    "[Errno ": "move aside what lies at that place, or give yourself the right to write there, and run again",
     "readonly": "give yourself the right to write there",
     "unable to open": "give yourself the right to read and write there",
     "locked": "another process holds it: end that one, or wait, and run again",
-    "full": "make room and run again: nothing is lost",
+    "disk is full": "make room and run again: nothing is lost",
 }
 """By a word of what SQLite says; for all else the file is damaged."""
 

@@ -15,6 +15,7 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
+from tasks.tracking.contents import damage
 from tasks.tracking.packed_model import model_within
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def _fetch(client: MlflowClient, version: ModelVersion, target: Path, asked: str
     # Aside, so that a fetch that is cut off leaves no half model, which would count as fetched.
     with files.aside(target) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
         packed = _download(client, str(version.source), scratch, asked)
+        if wrong := damage(packed):
+            raise UserError(f"{asked}: of its files in the store, {wrong}; give another version, or the model's folder")
         shutil.copytree(model_within(packed, asked), draft)
 
 

@@ -142,7 +142,7 @@ def deliver(paths: Paths) -> str:
                 client.log_batch(run_id, metrics=_history_metrics(paths.history))
                 _complete(client, run_id, paths)
     # Only now, when all of it is there: until then the next run tries again.
-    paths.undelivered.unlink(missing_ok=True)
+    files.remove(paths.undelivered)
     return run_id
 
 

@@ -175,6 +175,12 @@ def test_what_is_no_damage_has_a_cure_of_its_own(tmp_path: Path, reason: str, ad
     assert cure(tmp_path / "mlflow.db", reason) == advice
 
 
+@pytest.mark.parametrize("place", ["mlflow.lock", "artifacts"])
+def test_another_place_that_is_taken_is_named_and_not_the_store(tmp_path: Path, place: str) -> None:
+    message = cure(tmp_path / "mlflow.db", f"[Errno 21] Is a directory: '/home/me/project/mlflow/{place}'")
+    assert message.startswith("move aside what lies at that place")
+
+
 def test_a_model_whose_files_are_damaged_is_found_by_the_doctor(
     finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

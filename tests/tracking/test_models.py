@@ -118,6 +118,18 @@ def test_a_model_that_others_registered_is_refused_and_leaves_nothing(registered
     assert fetched(registered.project) == before
 
 
+def test_a_version_whose_files_are_damaged_is_not_begun_from(registered: Paths, tmp_path: Path) -> None:
+    client = store.connect(registered.project)
+    shutil.copytree(Path(client.get_model_version("mixed", "1").source.removeprefix("file://")), tmp_path / "cut")
+    (tmp_path / "cut" / "MLmodel").write_text("flavors: {")
+    client.create_registered_model("cut")
+    client.create_model_version("cut", source=(tmp_path / "cut").as_uri(), await_creation_for=0)
+    with pytest.raises(
+        UserError, match=r"^train\.init_from: models:/cut/1: .*MLmodel is damaged; give another version"
+    ):
+        model_folder(registered.project, "models:/cut/1", SETTING)
+
+
 def test_a_registry_that_is_down_is_said(registered: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")

@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from sqlalchemy import URL
 from tasks.errors import UserError
 from tasks.params.sources import SqlSource
 from tasks.sources.sql import Sql
+from tasks.sources.sql_engine import forbid_writing
 from tasks.sources.sql_values import column_type, frame, kinds, plain_rows
 from tests.small_tables import place
 
@@ -133,6 +135,32 @@ def test_rows_that_change_between_two_passes_are_noticed(tmp_path: Path) -> None
     make_shop(tmp_path, "UPDATE sales SET a = 'word'")
     with pytest.raises(UserError, match="changed while it was read"):
         list(source.parts())
+
+
+class Recorded:
+    """A connection to a database that is not installed here: the statements that it is given."""
+
+    def __init__(self, dialect: str) -> None:
+        self.dialect = SimpleNamespace(name=dialect)
+        self.statements: list[str] = []
+
+    def exec_driver_sql(self, statement: str) -> None:
+        self.statements.append(statement)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "statements"),
+    [
+        ("mysql", ["SET SESSION TRANSACTION READ ONLY"]),
+        ("mariadb", ["SET SESSION TRANSACTION READ ONLY"]),
+        ("oracle", ["SET TRANSACTION READ ONLY"]),
+        ("duckdb", []),
+    ],
+)
+def test_other_databases_are_asked_for_transactions_that_cannot_write(dialect: str, statements: list[str]) -> None:
+    connection: Any = Recorded(dialect)
+    forbid_writing(connection)
+    assert connection.statements == statements
 
 
 def contents(folder: Path) -> dict[str, bytes]:

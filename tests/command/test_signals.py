@@ -30,11 +30,13 @@ def rows(database: Path, query: str) -> list[str]:
         return [value for (value,) in connection.execute(query)]
 
 
-def interrupted(project: Project, number: signal.Signals, *options: str) -> tuple[int, str, list[int]]:
+RUN = (sys.executable, "-m", "tasks.command.cli", "run", "scans")
+
+
+def interrupted(project: Project, number: signal.Signals, *command: str) -> tuple[int, str, list[int]]:
     """Exit code, what it says, and what is left of a run to which a signal comes while it trains."""
     store = project.tracking / "mlflow.db"
     running = "select run_uuid from runs where status = 'RUNNING'"
-    command = [sys.executable, "-m", "tasks.command.cli", "run", "scans", *options]
     started = subprocess.Popen(
         command,
         cwd=project.root,
@@ -64,9 +66,16 @@ def interrupted(project: Project, number: signal.Signals, *options: str) -> tupl
     [(signal.SIGTERM, ["--plain"], 143), (signal.SIGINT, ["--plain"], 130), (signal.SIGINT, [], 130)],
 )
 def test_a_signal_is_one_line(long: Project, number: signal.Signals, options: list[str], code: int) -> None:
-    returned, printed, running = interrupted(long, number, *options)
+    returned, printed, running = interrupted(long, number, *RUN, *options)
     assert (returned, printed) == (code, "interrupted; the next run goes on from here\n")
     assert running == [0]
     assert set(rows(long.tracking / "mlflow.db", "select status from runs")) == {"KILLED"}
     if "--plain" not in options:
         assert rows(long.root / ".prefect" / "prefect.db", "select state_name from flow_run") == ["Crashed"]
+
+
+def test_a_stage_of_dvc_is_ended_without_a_traceback(long: Project) -> None:
+    _, printed, running = interrupted(long, signal.SIGINT, "dvc", "repro", "train@scans")
+    assert "interrupted; the next run goes on from here" in printed
+    assert "Traceback" not in printed
+    assert running == [0]

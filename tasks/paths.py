@@ -225,13 +225,8 @@ class Paths:
 
     @property
     def checkpoints(self) -> Path:
-        """What trainings that have not ended yet go on from; outside what DVC removes before it runs a stage."""
+        """What trainings that have not ended go on from; scratch folders lie beside it. DVC never removes these."""
         return self.project.root / ".modelwright" / "checkpoints" / self.pipeline
-
-    @property
-    def scratch(self) -> Path:
-        """Beside it lies what a process needs for a moment; not in the system's folder, where a kill would leave it."""
-        return self.project.root / ".modelwright" / "scratch" / self.pipeline
 
     @property
     def undelivered(self) -> Path:

@@ -108,7 +108,7 @@ def _promotion(
 
 def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champion) -> Promotion:
     dataset = read_dataset(paths.cleaned)
-    with files.scratch(paths.scratch) as scratch:
+    with files.scratch(paths.checkpoints) as scratch:
         rows = scratch / "rows"
         storage.write_parts(rows, raw_test_rows(paths, dataset.target.name))
         answers = champion_answers(champion, rows, paths, config.champion_minutes)

@@ -154,7 +154,7 @@ def test_the_served_model_embeds_too_in_a_clean_process(kind: str, paths: Paths,
     recipe, sample = read_recipe(paths.recipe), storage.read_table(paths.clean("test"))
     offline = evaluate.predict_test_rows(read_recipe(paths.model / "recipe.json"), paths).y_score
     np.testing.assert_array_equal(load(paths.model, recipe.spec()).predict(recipe.encode(sample)), offline)
-    with package.packaged(paths.model, sample, Model(), paths.scratch) as folder:
+    with package.packaged(paths.model, sample, Model(), paths.checkpoints) as folder:
         needed = {line.split("==")[0] for line in (folder / "requirements.txt").read_text().split()}
         served = answers_of_a_clean_process(folder, sample, tmp_path)
     np.testing.assert_array_equal(served, offline)
@@ -182,7 +182,7 @@ def test_a_served_model_with_a_damaged_network_does_not_start(paths: Paths) -> N
     from mlflow.models import Model
 
     train.run(CONFIGS["sklearn"], paths)
-    with package.packaged(paths.model, rows(4, seed=9), Model(), paths.scratch) as folder:
+    with package.packaged(paths.model, rows(4, seed=9), Model(), paths.checkpoints) as folder:
         (weights,) = folder.rglob("recipe.safetensors")
         weights.write_bytes(weights.read_bytes()[:-1] + b"?")
         with pytest.raises(UserError, match=r"recipe\.safetensors: damaged"):

@@ -89,7 +89,7 @@ def champion_answers(champion: Champion, rows: Path, paths: Paths, minutes: floa
     that two versions in one process would both be answered by the first one's code. Raises NotComparableError when it
     cannot be loaded or does not answer, UserError when the registry cannot be reached.
     """
-    with files.scratch(paths.scratch) as scratch, _fetched(champion, paths.project, scratch) as model:
+    with files.scratch(paths.checkpoints) as scratch, _fetched(champion, paths.project, scratch) as model:
         target = scratch / "answers.parquet"
         _run([str(model), str(rows), str(target)], paths.project, scratch, minutes)
         return pl.read_parquet(target)
@@ -165,7 +165,7 @@ def _passport(client: MlflowClient, version: ModelVersion, paths: Paths) -> Mapp
     """The passport among the artifacts of the version's run; None when it is not there."""
     from mlflow.exceptions import MlflowException
 
-    with files.scratch(paths.scratch) as scratch:
+    with files.scratch(paths.checkpoints) as scratch:
         try:
             path = client.download_artifacts(str(version.run_id), "passport.json", str(scratch))
         except (MlflowException, OSError):

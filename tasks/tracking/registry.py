@@ -179,8 +179,8 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
         client.log_batch(run_id, metrics=_metrics(_as_test(candidate.metrics), logged.model_id))
         about = _about(logged.artifact_location, run_id, logged.model_id)
-        with packaged(paths.model, candidate.sample, about, paths.scratch) as folder:
-            upload(client, logged, folder, paths.scratch)
+        with packaged(paths.model, candidate.sample, about, paths.checkpoints) as folder:
+            upload(client, logged, folder, paths.checkpoints)
         return client.finalize_logged_model(logged.model_id, "READY")
 
 
@@ -198,7 +198,7 @@ def _mend_files(version: ModelVersion, paths: Paths, candidate: VersionCandidate
     if folder is None or not damage(folder):
         return
     about = _about(source, version.run_id, version.model_id)
-    with packaged(paths.model, candidate.sample, about, paths.scratch) as packed, files.aside(folder) as draft:
+    with packaged(paths.model, candidate.sample, about, paths.checkpoints) as packed, files.aside(folder) as draft:
         shutil.copytree(packed, draft)
 
 

@@ -269,7 +269,7 @@ def served(paths: Paths, written: Written) -> Iterator[Trained]:
     recipe, test = read_recipe(paths.model / "recipe.json"), storage.read_table(paths.clean("test"))
     by_number = {row["row"]: row for row in true_rows()}
     rows = [by_number[int(number)] for number in test["row"]]
-    with package.packaged(paths.model, test, Model(), paths.scratch) as folder:
+    with package.packaged(paths.model, test, Model(), paths.checkpoints) as folder:
         yield Trained(
             served=mlflow.pyfunc.load_model(str(folder)),
             rows=rows,

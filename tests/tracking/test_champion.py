@@ -36,7 +36,7 @@ def packaged(project: Paths, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mlflow.models import Model
 
     folder = tmp_path_factory.mktemp("packaged") / "model"
-    with package.packaged(project.model, rows(30, 2), Model(), project.scratch) as packed:
+    with package.packaged(project.model, rows(30, 2), Model(), project.checkpoints) as packed:
         shutil.copytree(packed, folder)
     return folder
 

@@ -70,14 +70,14 @@ def test_a_killed_register_leaves_nothing_for_good(project: Paths, tmp_path: Pat
     assert killed.returncode == -9, killed.stderr
     (pending,) = set(models(project)) - set(before(project))
     assert models(project)[pending] == "PENDING"
-    assert left_in(project.scratch.parent)
+    assert left_in(project.checkpoints.parent)
     assert not list(tmp_path.iterdir())
 
     report = register.run(load_pipeline(project.project.params, "mixed"), project)
     assert report.figure == "mixed version 1, champion"
     assert set(models(project).values()) == {"READY"}
     assert folders(project) == sorted(models(project))
-    assert not left_in(project.scratch.parent, project.project.tracking)
+    assert not left_in(project.checkpoints.parent, project.project.tracking)
     # For the next one.
     store.connect(project.project).delete_registered_model("mixed")
     (ready,) = models(project)
@@ -116,7 +116,7 @@ def test_mlflows_temporary_files_go_into_the_scratch_folder_for_as_long_as_it_pa
     from tasks.tracking.package import packaged
 
     usual = tempfile.gettempdir()
-    with packaged(project.model, storage.read_table(project.clean("test")), Model(), project.scratch) as folder:
+    with packaged(project.model, storage.read_table(project.clean("test")), Model(), project.checkpoints) as folder:
         assert tempfile.gettempdir() == str(folder.parent)
     assert tempfile.gettempdir() == usual
-    assert not left_in(project.scratch.parent)
+    assert not left_in(project.checkpoints.parent)

@@ -35,7 +35,7 @@ def model(project, tmp_path_factory):
     from mlflow.models import Model
 
     about = Model()
-    with package.packaged(project.model, rows(30, 2), about, project.scratch) as folder:
+    with package.packaged(project.model, rows(30, 2), about, project.checkpoints) as folder:
         yield mlflow.pyfunc.load_model(str(folder))
 
 

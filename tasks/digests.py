@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from tasks.errors import UserError
+
 
 def file_digest(path: Path) -> str | None:
-    """SHA-256 of the file's bytes; None when there is no file."""
+    """SHA-256 of the file's bytes; None when there is no file. Raises UserError when a folder is in its place."""
+    if path.is_dir():
+        raise UserError(f"{path}: a folder in a file's place; remove it and bring the file back (`git checkout`)")
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 

@@ -190,6 +190,12 @@ def test_a_json_file_that_is_not_there_names_the_stage_that_makes_it(tmp_path: P
         files.read_json(tmp_path / "nowhere")
 
 
+def test_a_folder_in_a_json_files_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file.json").mkdir()
+    with pytest.raises(UserError, match=r"file\.json: a folder in a file's place; remove it"):
+        files.read_json(tmp_path / "file.json")
+
+
 @pytest.mark.parametrize("damaged", [b"", b'{"a": 1', b"\xff\xfe"])
 def test_a_damaged_json_file_is_named(tmp_path: Path, damaged: bytes) -> None:
     (tmp_path / "file.json").write_bytes(damaged)

@@ -100,6 +100,7 @@ def _torch(project: Project) -> Iterator[Check]:
 def _params(project: Project) -> Iterator[Check]:
     from tasks.params.file import load_params, pipelines_in
     from tasks.params.renamed import outdated_in
+    from tasks.validation.accepted import read_accepted
 
     try:
         params = load_params(project.params)
@@ -114,6 +115,10 @@ def _params(project: Project) -> Iterator[Check]:
         if not paths.suite.exists():
             cure = f"bring it back from git, or `modelwright expect {name} --write`, which drafts it"
             yield Check("expectations", f"{paths.suite} is missing", cure)
+        try:
+            read_accepted(paths.accepted)
+        except UserError as error:
+            yield Check("accepted data", "cannot be used", str(error))
         if paths.accepted_in_git.exists():
             yield Check(
                 "accepted data",

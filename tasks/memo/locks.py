@@ -57,6 +57,10 @@ def put_right(repo: Repo) -> None:
     from dvc.rwlock import RWLOCK_FILE, RWLOCK_LOCK
 
     path = Path(repo.tmp_dir, RWLOCK_FILE)
+    for lock in (Path(repo.tmp_dir, "lock"), path.with_name(RWLOCK_LOCK)):
+        if lock.is_dir():
+            files.remove(lock)
+            _logger.warning("%s was a folder in a lock's place; it is removed", lock)
     if not path.exists():
         return
     hardlink = repo.config["core"].get("hardlink_lock", False)

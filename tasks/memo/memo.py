@@ -274,7 +274,7 @@ def describe_cache(root: Path) -> tuple[str, str | None]:
 
         repo = Repo(str(root))
         # Damaged files of the project are found here, and not only when something runs.
-        _ = ProjectFile(repo, str(root / "dvc.yaml")).stages
+        _ = ProjectFile(repo, str(root / "dvc.yaml")).stages[CODE]
         remote = repo.config["core"].get("remote")
         url = str(repo.config["remote"][remote]["url"]) if remote else None
         return str(repo.cache.local.path), url

@@ -51,10 +51,11 @@ def read_accepted(*places: Path) -> Accepted:
         return Accepted()
     try:
         return Accepted.model_validate(files.read_json(path))
-    except ValidationError:
+    except (ValidationError, UserError):
+        # Not "run the stage that makes it": without what was accepted, any data are.
         raise UserError(
-            f"{path}: not as validate writes it; take the last one back (`dvc checkout --force {path}`), or remove the "
-            "file: nothing is accepted then"
+            f"{path}: damaged, not as validate writes it; take the last one back (`dvc checkout --force {path}`), or "
+            "remove it: then nothing is accepted, and the next data are compared with none"
         ) from None
 
 

@@ -14,8 +14,10 @@ import pytest
 
 from tasks.command.doctor import examine
 from tasks.errors import UserError
+from tasks.memo.chain import StageRunner, run_plain
 from tasks.memo.memo import Memo
 from tasks.paths import Project
+from tests.projects import command
 
 pytestmark = pytest.mark.chain
 
@@ -104,3 +106,42 @@ def test_a_lock_with_the_marks_of_a_merge_says_its_cure(project: Project) -> Non
     [check] = [check for check in examine(project) if check.name == "dvc"]
     assert check.cure is not None
     assert "git checkout" in check.cure
+
+
+def damaged(path: Path, content: bytes | None) -> None:
+    """Puts this in the file's place; None: a folder that holds something."""
+    path.unlink(missing_ok=True)
+    if content is None:
+        path.mkdir()
+        (path / "something").write_text("")
+    else:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["lock", "rwlock.lock"])
+def test_a_folder_in_a_locks_place_is_removed(project: Project, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    (project.root / ".dvc" / "tmp").mkdir(exist_ok=True)
+    damaged(project.root / ".dvc" / "tmp" / name, None)
+    assert Memo(project.root, "masses").reasons("ingest") == ("never ran",)
+    assert "in a lock's place" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff<<<<<<<", None], ids=["emptied", "rubbish", "folder"])
+@pytest.mark.parametrize("name", ["dvc.lock", "dvc.yaml", ".dvc/config"])
+def test_dvcs_own_files_damaged_say_a_cure_that_works(project: Project, name: str, content: bytes | None) -> None:
+    path = project.root / name
+    run_plain(project, "masses", last="split")
+    lock, before = project.lock.read_bytes(), path.read_bytes()
+    command(project.root, "git", "add", name)
+    damaged(path, content)
+    if (name, content) != (".dvc/config", b""):  # which is all defaults
+        with pytest.raises(UserError, match=r"bring the last one back with `git checkout`"):
+            Memo(project.root, "masses")
+        assert "dvc" in [check.name for check in examine(project) if check.cure]
+    command(project.root, "git", "checkout", "--", name)
+    assert path.read_bytes() == before
+    assert not any(StageRunner(project, "masses").out_of_date()[stage] for stage in ("ingest", "validate", "split"))
+    if name == "dvc.lock":
+        project.lock.unlink()
+        run_plain(project, "masses", last="split")
+        assert project.lock.read_bytes() == lock

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tasks import ingest
+from tasks.command.doctor import examine
 from tasks.errors import GateError, UserError
 from tasks.memo.chain import StageRunner, run_plain, stages_between
 from tasks.memo.memo import Memo
 from tasks.params.file import load_pipeline
 from tasks.paths import STAGES, Project
-from tests.projects import write_notes
+from tests.projects import command, write_notes
 
 pytestmark = pytest.mark.chain
 
@@ -191,3 +192,26 @@ def test_code_that_is_edited_between_two_stages_is_the_next_runs(project: Projec
     code.write_text(code.read_text() + "EDITED = 1\n")
     assert memo.reasons("clean") == ()
     assert Memo(project.root, "masses").reasons("clean") == ("tasks/tables changed",)
+
+
+def test_what_was_accepted_is_damaged_and_the_cure_that_is_told_brings_it_back(project: Project) -> None:
+    run_plain(project, "masses", last="validate")
+    path, lock = project.pipeline("masses").accepted, project.lock.read_bytes()
+    before = path.read_bytes()
+    for content in (b"", b"\x00\xff<<<<<<<", b"[]", None):
+        path.unlink()
+        path.mkdir() if content is None else path.write_bytes(content)
+        with pytest.raises(UserError, match=r"accepted\.json: damaged") as error:
+            run_plain(project, "masses", last="validate")
+        assert str(error.value) in [check.cure for check in examine(project)]
+        advice = str(error.value).split("`")[1]
+        command(project.root, *advice.split())
+        assert path.read_bytes() == before
+        run_plain(project, "masses", last="validate")
+        assert path.read_bytes() == before
+        assert project.lock.read_bytes() == lock
+    # The other advice.
+    path.write_bytes(b"")
+    path.unlink()
+    run_plain(project, "masses", last="validate")
+    assert path.read_bytes() == before

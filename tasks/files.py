@@ -124,14 +124,25 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
+        raise UserError(f"{path}: there is no such file; run the stage that makes it{again(path)}") from None
     except OSError as error:
         raise UserError(
-            f"{path}: cannot be read ({error.strerror}); remove it and run the stage that makes it again"
+            f"{path}: cannot be read ({error.strerror}); remove it and run the stage that makes it again{again(path)}"
         ) from None
     # Brackets in brackets by the thousand: the reader calls itself for each.
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: damaged ({error}); remove it and run the stage that makes it again") from None
+        raise UserError(
+            f"{path}: damaged ({error}); remove it and run the stage that makes it again{again(path)}"
+        ) from None
+
+
+def again(path: Path) -> str:
+    """The command that makes a stage's file again, in brackets; empty where it lies in no project, as in a registry."""
+    for folder in (path.absolute(), *path.absolute().parents):
+        root = folder.parent.parent
+        if folder.parent.name in ("data", "models", "reports") and (root / "params.yaml").is_file():
+            return f" (`modelwright run {folder.name}`)"
+    return ""
 
 
 def write_text(path: Path, content: str) -> None:

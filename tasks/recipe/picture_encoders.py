@@ -18,6 +18,7 @@ from safetensors.torch import save as save_safetensors
 from torch import nn
 
 from tasks.errors import UserError
+from tasks.files import again
 from tasks.model_input.inputs import Field, Spec
 from tasks.networks import build
 from tasks.networks.base import Encoder, JoinedNetwork
@@ -26,7 +27,7 @@ from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.trainers.torch.devices import choose_device, deterministic, threads_for
 from tasks.trainers.torch.process_flags import STRICT, flags
 
-_AGAIN = "run stage normalize again (`modelwright run --from normalize`)"
+_AGAIN = "run stage normalize again"
 _MOST_ROWS = 1024
 _FEWEST_ROWS = 16
 """Fewer are filled up with black ones: for some numbers of rows below 8, and for a single one, a CPU's libraries add in
@@ -66,9 +67,9 @@ def read_encoders(path: Path, encodings: Sequence[EmbeddingEncoding]) -> Encoder
     """The encoders whose weights `weights_of` made. Raises UserError when the file is missing or damaged."""
     content = path.read_bytes() if path.is_file() else None
     if content is None:
-        raise UserError(f"{path}: there is no such file; {_AGAIN}")
+        raise UserError(f"{path}: there is no such file; {_AGAIN}{again(path)}")
     if any(hashlib.sha256(content).hexdigest() != encoding.sha256 for encoding in encodings):
-        raise UserError(f"{path}: damaged (not the bytes that the recipe was made with); {_AGAIN}")
+        raise UserError(f"{path}: damaged (not the bytes that the recipe was made with); {_AGAIN}{again(path)}")
     tensors = load_safetensors(content)
     modules: dict[int, Encoder] = {}
     for encoding in encodings:

@@ -136,7 +136,7 @@ def read_recipe(path: Path) -> Recipe:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         what = f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
-        raise UserError(f"{path}: damaged ({what}); run stage normalize, and then train, again") from None
+        raise UserError(f"{path}: damaged ({what}); run the stage that makes it again{files.again(path)}") from None
     if recipe._embeddings:
         recipe._encoders = StoredEncoders(path.with_name(WEIGHTS), recipe._embeddings)
     return recipe

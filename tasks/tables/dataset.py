@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from tasks import files
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName, Config, Role, Task
@@ -82,8 +84,14 @@ class Dataset(Config):
 
 
 def read_dataset(path: Path) -> Dataset:
-    """What `write_dataset` wrote."""
-    return Dataset.model_validate(files.read_json(path))
+    """What `write_dataset` wrote. Raises UserError when it is missing, damaged, or of another version."""
+    content = files.read_json(path)
+    try:
+        return Dataset.model_validate(content)
+    except ValidationError:
+        raise UserError(
+            f"{path}: damaged, or of another version; run the stage that makes it again{files.again(path)}"
+        ) from None
 
 
 def write_dataset(path: Path, dataset: Dataset) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tasks import files
 from tasks.errors import UserError
+from tasks.files import again
 from tasks.tables.origins import PartOrigins, copy_origins, read_origins, write_origins
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def part_files(folder: Path) -> list[Path]:
     # A glob answers in the order of the file system.
     files = sorted(folder.glob("part-*.parquet"))
     if not files:
-        raise UserError(f"{folder}: there is no table here; run the stage that makes it (`modelwright run`)")
+        raise UserError(f"{folder}: there is no table here; run the stage that makes it{again(folder)}")
     return files
 
 
@@ -201,7 +202,7 @@ def read_csv(path: Path) -> pl.DataFrame:
         with _damage_named(path):
             return pl.read_csv(path)
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file; run the stage that makes it (`modelwright run`)") from None
+        raise UserError(f"{path}: there is no such file; run the stage that makes it{again(path)}") from None
 
 
 @contextmanager
@@ -212,4 +213,6 @@ def _damage_named(file: Path) -> Iterator[None]:
     try:
         yield
     except PolarsError as error:
-        raise UserError(f"{file}: damaged ({error}); remove it and run the stage that makes it again") from None
+        raise UserError(
+            f"{file}: damaged ({error}); remove it and run the stage that makes it again{again(file)}"
+        ) from None

@@ -45,5 +45,5 @@ def _kind(folder: Path) -> str:
     path = folder / "model.json"
     content = files.read_json(path)
     if not isinstance(content, dict) or content.get("trainer") not in tuple(TRAINERS):
-        raise UserError(f"{path}: damaged (names no trainer); run stage train again (`modelwright run --from train`)")
+        raise UserError(f"{path}: damaged (names no trainer); run stage train again{files.again(path)}")
     return str(content["trainer"])

@@ -200,28 +200,33 @@ def read_model(folder: Path, kind: str, spec: Spec) -> tuple[dict[str, Any], byt
     path = folder / "model.json"
     content = files.read_json(path)
     if not isinstance(content, dict) or not {"trainer", "format", "reads", "weights"} <= content.keys():
-        raise UserError(f"{path}: damaged (not what a trainer writes); run stage train again")
+        raise UserError(f"{path}: damaged (not what a trainer writes); run stage train again{files.again(path)}")
     if (content["trainer"], content["format"]) != (kind, _FORMAT):
         written = f"trainer {content['trainer']}, format {content['format']}"
-        raise UserError(f"{path}: is of {written}, not of {kind}, {_FORMAT}; run stage train again")
+        raise UserError(f"{path}: is of {written}, not of {kind}, {_FORMAT}; run stage train again{files.again(path)}")
     # A model whose columns merely have the same widths would answer without an error, and nonsense.
     if content["reads"] not in (_reads(spec), _reads(spec, _FORMER_KINDS)):
-        raise UserError(f"{path}: the model reads other columns or classes than the recipe has; run stage train again")
+        raise UserError(
+            f"{path}: the model reads other columns or classes than the recipe has; run stage train again"
+            f"{files.again(path)}"
+        )
     match content["weights"]:
         # A plain name: one with folders in it would lead out of the model's folder.
         case {"file": str(file), "sha256": str(sha256)} if file == Path(file).name:
             return content, _read_weights(folder / file, sha256)
         case _:
-            raise UserError(f"{path}: damaged (its weights are not what a trainer writes); run stage train again")
+            raise UserError(
+                f"{path}: damaged (its weights are not what a trainer writes); run stage train again{files.again(path)}"
+            )
 
 
 def _read_weights(path: Path, sha256: str) -> bytes:
     # A damaged file is found here, by its digest: some libraries crash on one, or answer nonsense.
     weights = path.read_bytes() if path.is_file() else None
     if weights is None:
-        raise UserError(f"{path}: there is no such file; run stage train again (`modelwright run --from train`)")
+        raise UserError(f"{path}: there is no such file; run stage train again{files.again(path)}")
     if hashlib.sha256(weights).hexdigest() != sha256:
-        raise UserError(f"{path}: damaged (not the bytes that were trained); run stage train again")
+        raise UserError(f"{path}: damaged (not the bytes that were trained); run stage train again{files.again(path)}")
     return weights
 
 

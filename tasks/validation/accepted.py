@@ -49,10 +49,10 @@ def read_accepted(*places: Path) -> Accepted:
     path = next((place for place in places if place.exists()), None)
     if path is None:
         return Accepted()
+    # Without `read_json`: validate makes this file, and needs it, so that running the stage again is no cure.
     try:
-        return Accepted.model_validate(files.read_json(path))
-    except (ValidationError, UserError):
-        # Not "run the stage that makes it": without what was accepted, any data are.
+        return Accepted.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError, IsADirectoryError):
         raise UserError(
             f"{path}: damaged, not as validate writes it; take the last one back (`dvc checkout --force {path}`), or "
             "remove it: then nothing is accepted, and the next data are compared with none"

@@ -114,7 +114,10 @@ def read_suite(path: Path) -> Suite:
     """The suite, its form checked. Raises UserError that names the place in the file, what is wrong, and what to do."""
     content = read_suite_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("expectations"), list):
-        raise UserError(f'{path}: must be an object with a list: {{"name": ..., "expectations": [...]}}')
+        raise UserError(
+            f'{path}: must be an object with a list: {{"name": ..., "expectations": [...]}}; write it so, or remove '
+            f"the file, and `modelwright expect {path.stem} --write` drafts it anew"
+        )
     for key in sorted(content.keys() - set(_SUITE_KEYS)):
         raise UserError(f"{path}: {key} is unknown{did_you_mean(key, _SUITE_KEYS)}")
     if not isinstance(content.get("drafted", {}), dict):

@@ -49,7 +49,8 @@ def read_suite_json(path: Path) -> Any:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except json.JSONDecodeError as error:
         raise UserError(
-            f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}; mend that line"
+            f"{path}:{error.lineno}: not JSON: {error.msg} at column {error.colno}; mend that line, or remove "
+            f"the file, and `modelwright expect {path.stem} --write` drafts it anew"
         ) from None
     except _ConstantError as error:
         raise UserError(f"{path}: {error} is no JSON number; write one, or leave the bound out") from None

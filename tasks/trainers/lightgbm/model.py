@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError
+from tasks.files import again
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.trainers.base import center_and_scale, read_model, write_model
 from tasks.trainers.lightgbm.matrix import Categories, Layout
@@ -68,6 +69,7 @@ def load(folder: Path, spec: Spec) -> LightgbmModel:
     if categories not in get_args(Categories):
         raise UserError(
             f"{folder / 'model.json'}: damaged (it knows no categories {categories!r}); run stage train again"
+            f"{again(folder)}"
         )
     # Before labels had a scale, trees answered in the target's own unit.
     scale = LabelScale(**content.get("target", {}))

@@ -16,6 +16,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from tasks.errors import UserError
+from tasks.files import again
 from tasks.model_input.inputs import Field, ModelInput, Spec
 from tasks.networks import build
 from tasks.networks.base import InputNetwork, check_shapes
@@ -93,7 +94,9 @@ def load_model(folder: Path, spec: Spec) -> TorchModel:
         network.load_state_dict(load_safetensors(weights))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / _WEIGHTS}: does not fit model.json ({reason}); run stage train again") from None
+        raise UserError(
+            f"{folder / _WEIGHTS}: does not fit model.json ({reason}); run stage train again{again(folder)}"
+        ) from None
     network.to(_device_or_cpu(config.device))
     return TorchModel(spec, config, network, loss, scale)
 

@@ -81,4 +81,7 @@ def _signalled(process: subprocess.Popen[bytes], output: IO[bytes], text: str, k
         process.wait()
     text = f"{text}, ended {time.monotonic() - since:.1f} s later"
     output.seek(0)
-    return _Kill(text=text, has_traceback=b"Traceback (most recent call last)" in output.read(), has_ended=has_ended)
+    printed = output.read()
+    # A signal while Python itself starts, before the command begins, ends with a traceback of Python's.
+    has_traceback = b"Traceback (most recent call last)" in printed and b", in main\n" in printed
+    return _Kill(text=text, has_traceback=has_traceback, has_ended=has_ended)

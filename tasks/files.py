@@ -125,6 +125,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file; run the stage that makes it{again(path)}") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: a folder in a file's place; remove it and run the stage that makes it") from None
     except OSError as error:
         raise UserError(
             f"{path}: cannot be read ({error.strerror}); remove it and run the stage that makes it again{again(path)}"

@@ -25,6 +25,7 @@ from tasks.params.train import LightgbmTrain, SklearnTrain, Train
 from tasks.paths import PARTS, Paths
 from tasks.recipe.embedding import WEIGHTS
 from tasks.recipe.recipe import read_recipe
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset, write_dataset
 from tasks.tracking import package
@@ -190,7 +191,7 @@ def test_a_served_model_with_a_damaged_network_does_not_start(paths: Paths) -> N
 
 
 def test_folds_are_embedded_too(own_copy: Paths) -> None:
-    for fold in map(own_copy.fold, range(2)):
+    for fold in (FoldPaths.of(own_copy, number) for number in range(2)):
         write_dataset(fold.cleaned, read_dataset(own_copy.cleaned))
         for part in PARTS:
             storage.write_parts(fold.clean(part), storage.read_parts(own_copy.clean(part)))

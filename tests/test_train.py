@@ -21,6 +21,7 @@ from tasks.params.torch import TorchTrain
 from tasks.params.train import LightgbmTrain, SklearnTrain, Train
 from tasks.paths import Paths, Project
 from tasks.recipe.recipe import Feature, Recipe, Target, read_recipe, write_recipe
+from tasks.splitting.fold_paths import FoldPaths
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
 from tasks.trainers import trainer
@@ -224,7 +225,7 @@ def test_folds_are_a_training_each_and_change_no_model(config: Train, paths: Pat
     files.write_json(paths.augmentation_report, {"num_rows": 100, "image": None})
     train.run(config, paths)
     alone = produced(paths)
-    for fold in map(paths.fold, range(3)):
+    for fold in (FoldPaths.of(paths, number) for number in range(3)):
         storage.write_parts(fold.augmented, [normalized(60, fold.number)])
         storage.write_parts(fold.normalized("validation"), [normalized(30, 2)])
         storage.write_parts(fold.normalized("test"), [normalized(30, 10 + fold.number)])

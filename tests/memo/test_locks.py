@@ -135,7 +135,7 @@ def test_dvcs_own_files_damaged_say_a_cure_that_works(project: Project, name: st
     command(project.root, "git", "add", name)
     damaged(path, content)
     if (name, content) != (".dvc/config", b""):  # which is all defaults
-        with pytest.raises(UserError, match=r"bring the last one back with `git checkout`"):
+        with pytest.raises(UserError, match=r"bring the last one back with `git checkout"):
             Memo(project.root, "masses")
         assert "dvc" in [check.name for check in examine(project) if check.cure]
     command(project.root, "git", "checkout", "--", name)

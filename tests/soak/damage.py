@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from tests.soak import subject
 from tests.soak.subject import Truth
 from tests.soak.trial import Ending, Trial, follow, has_traceback
 
+_OF_REGISTER = ("verdict.json", "passport.json", "registration.json")
 _BY_PYTHON = ("__pycache__",)
 
 
@@ -79,8 +79,7 @@ def _place(file: Path) -> str:
 def _judged(root: Path, truth: Truth, file: Path) -> tuple[Ending, str]:
     is_cache = file.parts[:2] == (".dvc", "cache")
     if is_cache:  # which is read only where outputs are to be restored
-        for name in subject.LEFT:
-            shutil.rmtree(root / name)
+        _remove_outputs(root)
     done = subject.run(root, "plain", "--json")
     good: Ending = "same"
     if has_traceback(done):
@@ -99,6 +98,13 @@ def _judged(root: Path, truth: Truth, file: Path) -> tuple[Ending, str]:
         return good, ""
     outcomes = {stage["outcome"] for stage in json.loads(done.stdout)["stages"]}
     return "untrue" if outcomes == {"unchanged"} else "different", "; ".join(wrong[:4])
+
+
+def _remove_outputs(root: Path) -> None:
+    """But for what register left: that is in the registry, and a passport that is made again names today's commit."""
+    for path in (path for name in subject.LEFT for path in sorted((root / name).rglob("*")) if path.is_file()):
+        if path.name not in _OF_REGISTER:
+            path.unlink()
 
 
 def _is_read(file: Path) -> bool:

@@ -97,7 +97,7 @@ def test_rows_of_a_fold_are_judged_on_though_the_whole_training_takes_them_out(t
     number = {"outliers": {"method": "iqr", "action": "quarantine"}}
     paths = prepared(tmp_path, table, 4, clean={"number": number})
     assert storage.read_table(paths.clean("train"))["x"].max() < 10
-    for fold in map(paths.fold, range(4)):
+    for fold in (FoldPaths.of(paths, number) for number in range(4)):
         assert storage.read_table(fold.clean("train"))["x"].max() < 10
         assert storage.count_rows(fold.clean("test")) == storage.count_rows(fold.split("test"))
     judged = pl.concat([storage.read_table(FoldPaths.of(paths, one).clean("test")) for one in range(4)])

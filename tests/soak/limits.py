@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import resource
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ _LIMITS = {
 }
 """What is limited, and between which bounds a limit is drawn: from next to nothing to nearly enough."""
 
+_PATIENCE = 240.0
+"""Seconds in which a run that has too little must have ended."""
+
 
 def limits(folder: Path, store: Path, truth: Truth, seed: int, num_projects: int) -> Iterator[Trial]:
     """`num_projects` projects under each limit, and as many on a disk that fills up."""
@@ -38,15 +42,20 @@ def limits(folder: Path, store: Path, truth: Truth, seed: int, num_projects: int
 
 
 def _starved(root: Path, kind: int, limit: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        COMMANDS["plain"],
-        cwd=root,
-        env=environment(root),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        preexec_fn=lambda: resource.setrlimit(kind, (limit, limit)),
-    )
+    command = COMMANDS["plain"]
+    try:
+        return subprocess.run(
+            command,
+            cwd=root,
+            env=environment(root),
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            preexec_fn=lambda: resource.setrlimit(kind, (limit, limit)),
+        )
+    except subprocess.TimeoutExpired:
+        # Libraries whose threads cannot start may wait for them for good: killed, as by the system.
+        return subprocess.CompletedProcess(command, -signal.SIGKILL, "", "")
 
 
 def on_a_full_disk(place: Path, store: Path, truth: Truth, share: float) -> Iterator[Trial]:

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -116,6 +116,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Says nothing on stderr."""
 
     def _handle(self) -> None:
+        # Who asked may have gone away by the time that a late answer comes.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._serve_one()
+
+    def _serve_one(self) -> None:
         plan = self.plan
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         fault = plan.draw.choice(_FAULTS) if plan.draw.random() < plan.share else None

@@ -91,7 +91,9 @@ def _judged(root: Path, truth: Truth, file: Path) -> tuple[Ending, str]:
         if done.returncode != 0:
             return "blocked", f"{message[-300:]} | did {commands}, then {done.returncode}: {done.stderr.strip()[-300:]}"
         good = "cured"
-    wrong = [*subject.file_complaints(root, truth), *subject.cache_complaints(root)] if _is_read(file) else []
+    # An object of what stands unchanged is not read, and stays as it is; no other may be damaged by it.
+    others = [line for line in subject.cache_complaints(root) if file.parent.name + file.name not in line]
+    wrong = [*subject.file_complaints(root, truth), *others] if _is_read(file) else []
     if file.parts[0] == "mlflow":
         wrong += subject.registry_complaints(root, truth)
     if not wrong:

@@ -10,6 +10,9 @@ from typing import NoReturn
 
 from tasks.errors import Terminated, UserError
 
+_NO_THREAD = "can't start new thread"
+"""What Python says where there is no memory for a thread, or no right to one more: a RuntimeError like any other."""
+
 
 def exit_code(command: Callable[[], int]) -> int:
     """The command's own exit code; 2 for a user's mistake, 3 for a gate that said no, 128 and more after a signal."""
@@ -18,7 +21,9 @@ def exit_code(command: Callable[[], int]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and str(error) != _NO_THREAD:
+            raise
         # What it was for is in no message of Python's, and a traceback would not say it either.
         print(  # noqa: T201
             "error: there is too little memory; end other programs, allow this one more, or make its pieces smaller "

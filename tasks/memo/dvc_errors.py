@@ -31,8 +31,8 @@ def dvc_errors() -> Iterator[None]:
         # Merged by hand, cut by a full disk, a folder in its place: it is a file of git.
         raise UserError(
             f"{error}; take the lines of a merge (<<<<<<<) out, or bring the last one back with "
-            f"{_checkout(str(error))}: what is out of date then runs again. A dvc.lock may also be removed: "
-            "all is then restored, or runs"
+            f"{_checkout(str(error))}: what is out of date then runs again. A dvc.lock may also be removed "
+            "(`rm dvc.lock`): all is then restored, or runs"
         ) from error
     except DvcException as error:
         raise UserError(f"DVC: {error}; `dvc status` shows more") from error

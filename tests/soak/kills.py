@@ -19,7 +19,7 @@ from tests.projects import environment
 from tests.soak import subject
 from tests.soak.recovery import recovered
 from tests.soak.subject import COMMANDS, Truth
-from tests.soak.trial import Ending, Trial
+from tests.soak.trial import GOOD, Ending, Trial
 
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """SIGKILL twice: the one that nobody can answer."""
@@ -45,7 +45,7 @@ def kills(folder: Path, store: Path, truth: Truth, seed: int, num_projects: int,
         for kill in killed:
             own: Ending = "traceback" if kill.has_traceback else ending if kill.has_ended else "blocked"
             yield Trial(kind="killed", disturbance=f"project {number}: {kill.text}", ending=own, detail=detail)
-        if ending == "same":
+        if ending in GOOD:
             shutil.rmtree(root)
 
 

@@ -36,7 +36,6 @@ a run that has not begun its concurrency slot."""
 
 _UNDER_WAY = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
-
 _MESSAGE = "Its process is dead: it was killed, or its machine went down."
 
 

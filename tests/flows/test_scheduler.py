@@ -160,6 +160,15 @@ def state_of(client: SyncPrefectClient, run: FlowRun) -> str:
     return state.name
 
 
+def killed_at_work(client: SyncPrefectClient, project: Path, server: dict[str, str]) -> FlowRun:
+    """A run that was at work when the scheduler and all that it had started were killed: as in a power cut."""
+    with scheduling(project, server) as first:
+        killed = begin(client, project)
+        for each in in_session(first.pid):
+            each.kill()
+    return killed
+
+
 def taken(client: SyncPrefectClient) -> float:
     limit = client.read_deployment_by_name("tiny/often").global_concurrency_limit
     assert limit is not None
@@ -169,11 +178,7 @@ def taken(client: SyncPrefectClient) -> float:
 @pytest.mark.chain
 def test_a_killed_scheduler_holds_up_no_later_run(project: Path, server: dict[str, str]) -> None:
     with get_client(sync_client=True) as client:
-        with scheduling(project, server) as first:
-            killed = begin(client, project)
-            # A power cut: nobody can say goodbye.
-            for each in in_session(first.pid):
-                each.kill()
+        killed = killed_at_work(client, project, server)
         assert (state_of(client, killed), taken(client)) == ("Running", 1)
         other = client.create_flow_run_from_deployment(killed.deployment_id, name="other", state=Running())
         client.update_flow_run_labels(other.id, {HOST: "elsewhere", PROCESS: 1, BORN: 1.0})
@@ -194,10 +199,7 @@ def test_a_killed_scheduler_holds_up_no_later_run(project: Path, server: dict[st
 @pytest.mark.chain
 def test_a_slot_of_a_run_that_was_deleted_is_freed(project: Path, server: dict[str, str]) -> None:
     with get_client(sync_client=True) as client:
-        with scheduling(project, server) as first:
-            killed = begin(client, project)
-            for each in in_session(first.pid):
-                each.kill()
+        killed = killed_at_work(client, project, server)
         client.delete_flow_run(killed.id)
         with scheduling(project, server):
             assert taken(client) == 0

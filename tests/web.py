@@ -44,12 +44,18 @@ def serving(content: bytes, **more: Any) -> Iterator[Answers]:
     class Handler(_Handler):
         plan = answers
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    answers.base = f"http://127.0.0.1:{server.server_port}"
+    with listening(Handler) as answers.base:
+        yield answers
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server on loopback, on a free port, with a thread a request; its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield answers
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -6,14 +6,13 @@ import random
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from tests.projects import environment
@@ -21,6 +20,7 @@ from tests.soak import subject
 from tests.soak.recovery import recovered
 from tests.soak.subject import Truth
 from tests.soak.trial import Ending, Trial, has_traceback
+from tests.web import listening
 
 _FAULTS = ("dropped", "late", "500", "503", "a page", "cut", "empty", "wrong")
 
@@ -97,16 +97,8 @@ def _proxy(proxy: Proxy) -> Iterator[Proxy]:
     class Handler(_Handler):
         plan = proxy
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    proxy.base = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with listening(Handler) as proxy.base:
         yield proxy
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

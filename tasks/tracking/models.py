@@ -15,7 +15,7 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
-from tasks.tracking.contents import damage
+from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.packed_model import model_within
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _download(client: MlflowClient, source: str, scratch: str, asked: str) -> Pa
     if source.startswith("dbfs:") and not client.tracking_uri.startswith("databricks"):
         raise UserError(f"{asked}: its files are on Databricks ({source}), the tracking store is not; give another one")
     # A copy of a local one would hold what its links lead to, and nobody could tell any more.
-    local = source.startswith(("file:", "/"))
+    local = local_folder(source) is not None
     try:
         return Path(
             download_artifacts(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from tasks.errors import UserError
 from tasks.paths import Project
@@ -13,8 +12,7 @@ from tasks.tracking.champion import champion_number
 
 def has_store(project: Project) -> bool:
     """Whether there is a store to ask: a local one is made by the first training."""
-    uri = store.tracking_uri(project)
-    return not uri.startswith("sqlite:///") or Path(uri.removeprefix("sqlite:///")).exists()
+    return not store.is_local(project) or store.local_database(project) is not None
 
 
 def check_name_is_free(project: Project, old: str, new: str) -> None:
@@ -25,7 +23,7 @@ def check_name_is_free(project: Project, old: str, new: str) -> None:
         names = {model.name for model in store.connect(project).search_registered_models(max_results=1000)}
     if {old, new} <= names:
         raise UserError(
-            f"{store.tracking_uri(project)}: the registry has models of both names, {old} and {new}; take another name"
+            f"{store.shown_uri(project)}: the registry has models of both names, {old} and {new}; take another name"
         )
 
 

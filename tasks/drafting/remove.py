@@ -9,8 +9,8 @@ from tasks import files
 from tasks.drafting.belongings import belongings, mentions
 from tasks.drafting.params_text import without_block
 from tasks.errors import UserError, did_you_mean
-from tasks.memo.at_rest import at_rest
 from tasks.memo.lockfile import without
+from tasks.memo.pipeline_lock import locked_files
 from tasks.params.file import pipelines_in
 from tasks.paths import Project
 
@@ -27,7 +27,7 @@ def what_goes(project: Project, name: str) -> list[str]:
 def remove_pipeline(project: Project, name: str) -> list[str]:
     """Removes block, suite, results and lock entries; returns what is left, and where. Refuses while it runs."""
     paths = project.pipeline(name)
-    with at_rest(project.root, [paths.data, paths.model, paths.reports]):
+    with locked_files(project.root, [paths.data, paths.model, paths.reports]):
         for path in (*belongings(paths), paths.snapshot):
             with files.storage_errors(path):
                 files.remove(path)

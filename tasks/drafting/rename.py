@@ -13,8 +13,8 @@ from tasks import files
 from tasks.drafting.belongings import belongings, mentions
 from tasks.drafting.params_text import with_name
 from tasks.errors import UserError
-from tasks.memo.at_rest import at_rest
 from tasks.memo.lockfile import has_entries, renamed, without
+from tasks.memo.pipeline_lock import locked_files
 from tasks.params.file import block_in, check_pipeline, pipelines_in
 from tasks.paths import Paths, Project
 
@@ -30,7 +30,9 @@ def rename_pipeline(project: Project, old: str, new: str) -> list[str]:
     """
     before, after = project.pipeline(old), project.pipeline(new)
     is_renamed_by_hand = _check(project, before, after)
-    with at_rest(project.root, [before.data, before.model, before.reports, after.data, after.model, after.reports]):
+    with locked_files(
+        project.root, [before.data, before.model, before.reports, after.data, after.model, after.reports]
+    ):
         from tasks.tracking import names
 
         names.check_name_is_free(project, old, new)

@@ -13,7 +13,7 @@ from tests.soak.kills import kills
 from tests.soak.limits import on_a_full_disk
 from tests.soak.moves import move
 from tests.soak.subject import Truth
-from tests.soak.trial import GOOD, Trial, advice, table
+from tests.soak.trial import GOOD, Trial, cures, table
 
 pytestmark = pytest.mark.chain
 
@@ -89,10 +89,12 @@ def test_what_is_damaged_is_told_from_what_is_whole(tmp_path: Path, truth: Truth
     assert subject.registry_complaints(moved, truth)[0].startswith("the champion cannot be loaded")
 
 
-def test_advice_is_read_from_messages() -> None:
+def test_cures_are_read_from_messages() -> None:
     message = "error: reports/notes/metrics.json: damaged; remove it, then `modelwright run notes` makes it again"
-    assert advice(message) == ["rm -rf 'reports/notes/metrics.json'", "modelwright run notes"]
-    assert advice("error: `learning_rate` is unknown") == []
+    assert cures(message) == [["rm -rf 'reports/notes/metrics.json'", "modelwright run notes"]]
+    assert cures("error: `learning_rate` is unknown") == []
+    two_ways = "bring it back with `git checkout -- dvc.lock`: it runs again. It may also be removed (`rm dvc.lock`)"
+    assert cures(two_ways) == [["git checkout -- dvc.lock"], ["rm dvc.lock"]]
 
 
 def test_the_table_counts_each_ending_once() -> None:

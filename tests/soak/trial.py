@@ -38,27 +38,30 @@ def has_traceback(done: subprocess.CompletedProcess[str]) -> bool:
     return "Traceback (most recent call last)" in done.stdout + done.stderr
 
 
-def advice(message: str) -> list[str]:
-    """The commands that a message gives between backticks, in order, and the files that it says to remove."""
-    commands = [
-        line
-        for line in re.findall(r"`([^`]+)`", message)
-        if line.split()[0] in ("dvc", "git", "modelwright", "rm", "mv")
-    ]
+def cures(message: str) -> list[list[str]]:
+    """Each sentence's commands, in order: those between backticks, and the removal of the file that it says to remove.
+
+    What two sentences say is two ways to help; what one says belongs together.
+    """
+    each = [commands for sentence in re.split(r"(?<=\w|`|\))\. ", message) if (commands := _commands(sentence))]
     if re.search(r"\b(remove|delete) it\b", message) and (named := re.search(r"error: (\S+?):? ", message)):
-        commands.insert(0, f"rm -rf '{named[1]}'")
-    return commands
+        removal = f"rm -rf '{named[1]}'"
+        return [[removal, *each[0]], *each[1:]] if each else [[removal]]
+    return each
 
 
-def follow(root: Path, message: str) -> list[str]:
-    """Does what the message says, as a person would; the commands."""
-    commands = advice(message)
+def _commands(sentence: str) -> list[str]:
+    quoted = re.findall(r"`([^`]+)`", sentence)
+    return [line for line in quoted if line.split()[0] in ("dvc", "git", "modelwright", "rm", "mv")]
+
+
+def follow(root: Path, commands: Iterable[str]) -> None:
+    """Does what a message says, as a person would."""
     for line in commands:
         command = (
             line.replace("modelwright ", "python -m tasks.command.cli ", 1) if line.startswith("modelwright ") else line
         )
         subprocess.run(command, shell=True, cwd=root, env=environment(root), capture_output=True, timeout=600)
-    return commands
 
 
 def table(trials: Iterable[Trial]) -> str:

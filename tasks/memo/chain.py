@@ -18,6 +18,7 @@ from tasks.memo import snapshot
 from tasks.memo.one_set import check_one_set
 from tasks.paths import CODE_DIGESTS, STAGES, Paths, Project
 from tasks.reports import Report
+from tasks.tracking.leftovers import sweep_store
 from tasks.tracking.standing import standing
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class StageRunner:
                 self._stages = self._stages or _MemoizedStages(self.paths)
                 outcome, why = self._stages.perform(stage, news=registered.news)
                 registered = None
+            if registered:
+                sweep_store(self.paths)
         seconds = time.perf_counter() - start
         report = reports.BY_STAGE[stage](self.paths)
         report = registered.told(report) if registered else report

@@ -6,16 +6,23 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks import files
 from tasks.environment import is_alive
+from tasks.paths import Paths
+from tasks.tracking import store
 from tasks.tracking.contents import local_folder
+from tasks.tracking.database import opened
 from tasks.tracking.tags import MODEL_TAG, PIPELINE_TAG, PROCESS_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
+
+_PENDING = 1
+"""A logged model's status in the store's database, before it is ready."""
 
 _at_work: set[str] = set()
 """The runs and models that this process is at work on, in any of its threads."""
@@ -59,6 +66,36 @@ def sweep(client: MlflowClient, experiment_id: str, pipeline: str) -> None:
     for model in client.search_logged_models([experiment_id]):
         if model.status == "PENDING" and _is_cut_off(model.model_id, model.tags):
             _remove(client, model)
+
+
+def sweep_store(paths: Paths) -> None:
+    """As `sweep`, for a run that neither trains nor registers: a model that is restored leaves the killed run open.
+
+    A local store is looked at without MLflow, whose import takes longer than such a run. Raises UserError when the
+    store cannot be used.
+    """
+    database = store.local_database(paths.project)
+    if database is None and store.is_local(paths.project):
+        return
+    if database is not None and not _has_leftovers(database, paths.pipeline):
+        return
+    with store.reachable(paths.project):
+        client = store.connect(paths.project)
+        sweep(client, store.experiment(client, paths.project, paths.pipeline), paths.pipeline)
+
+
+def _has_leftovers(database: Path, pipeline: str) -> bool:
+    query = (
+        "SELECT run.run_uuid, tag.value FROM runs AS run JOIN experiments USING (experiment_id) "
+        "JOIN tags AS tag ON tag.run_uuid = run.run_uuid AND tag.key = ? "
+        "WHERE experiments.name = ? AND run.status = 'RUNNING' "
+        "UNION SELECT model.model_id, tag.tag_value FROM logged_models AS model JOIN experiments USING (experiment_id) "
+        "JOIN logged_model_tags AS tag ON tag.model_id = model.model_id AND tag.tag_key = ? "
+        "WHERE experiments.name = ? AND model.status = ?"
+    )
+    with opened(database) as connection:
+        owners = connection.execute(query, (PROCESS_TAG, pipeline, PROCESS_TAG, pipeline, _PENDING)).fetchall()
+    return any(_is_cut_off(identifier, {PROCESS_TAG: process}) for identifier, process in owners)
 
 
 def _remove(client: MlflowClient, model: LoggedModel) -> None:

@@ -67,6 +67,25 @@ def test_a_version_that_stands_is_unchanged_and_asking_costs_no_library(register
     assert done.stdout.splitlines() == ["Standing(news=(), aliases=('champion',), champion=1)", "[]"]
 
 
+@pytest.mark.parametrize("kind", ["run", "model"])
+def test_what_was_killed_ends_though_nothing_is_trained_again(registered: Project, kind: str) -> None:
+    """What was killed in training may be restored, or taken back: then no training comes by to end it."""
+    client = store.connect(registered)
+    experiment_id = store.experiment(client, registered, "notes")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    tags = {"modelwright.pipeline": "notes", "modelwright.process": f"{socket.gethostname()}:{gone.pid}"}
+    if kind == "run":
+        run_id = client.create_run(experiment_id, tags=tags).info.run_id
+    else:
+        model_id = client.create_logged_model(experiment_id, name="notes", tags=tags).model_id
+    assert register_of(registered).outcome == "unchanged"
+    if kind == "run":
+        assert client.get_run(run_id).info.status == "KILLED"
+    else:
+        assert model_id not in {model.model_id for model in client.search_logged_models([experiment_id])}
+
+
 def without_store(project: Project) -> None:
     shutil.rmtree(project.tracking)
 

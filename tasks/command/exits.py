@@ -10,8 +10,8 @@ from typing import NoReturn
 
 from tasks.errors import Terminated, UserError
 
-_NO_THREAD = "can't start new thread"
-"""What Python says where there is no memory for a thread, or no right to one more: a RuntimeError like any other."""
+_NO_MEMORY = ("can't start new thread", "failed to map segment from shared object", "Cannot allocate memory")
+"""What is said where there is no memory for a thread, a library or a process, by errors that say other things too."""
 
 
 def exit_code(command: Callable[[], int]) -> int:
@@ -21,8 +21,8 @@ def exit_code(command: Callable[[], int]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and str(error) != _NO_THREAD:
+    except (MemoryError, RuntimeError, ImportError, OSError) as error:
+        if not _is_want_of_memory(error):
             raise
         # What it was for is in no message of Python's, and a traceback would not say it either.
         print(  # noqa: T201
@@ -36,6 +36,10 @@ def exit_code(command: Callable[[], int]) -> int:
         print("interrupted; the next run goes on from here", file=sys.stderr)  # noqa: T201
         # As shells have it: 128 and the number of the signal.
         return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
+def _is_want_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def end_on_sigterm() -> None:

@@ -24,6 +24,8 @@ def raising(error: BaseException) -> int:
         (GateError("the data may not pass"), 3, "error: the data may not pass"),
         (MemoryError(), 2, "error: there is too little memory"),
         (RuntimeError("can't start new thread"), 2, "error: there is too little memory"),
+        (ImportError("a.so: failed to map segment from shared object"), 2, "error: there is too little memory"),
+        (OSError(12, "Cannot allocate memory"), 2, "error: there is too little memory"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (Terminated(), 143, "interrupted"),
     ],
@@ -37,9 +39,14 @@ def test_one_message_and_a_code(
     assert printed.count("\n") == 1
 
 
-def test_a_bug_is_a_bug() -> None:
-    with pytest.raises(RuntimeError, match="dictionary changed size"):
-        raising(RuntimeError("dictionary changed size during iteration"))
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("dictionary changed size during iteration"), ImportError("no such name"), OSError(5, "I/O error")],
+)
+def test_a_bug_is_a_bug(error: Exception) -> None:
+    with pytest.raises(type(error)) as raised:
+        raising(error)
+    assert raised.value is error
 
 
 def test_a_command_that_goes_through_has_its_own_code() -> None:

@@ -18,6 +18,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import StateType
 from prefect.states import Crashed
 
+from tasks.environment import is_alive
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -26,9 +28,6 @@ if TYPE_CHECKING:
 
 HOST, PROCESS, BORN = "modelwright.host", "modelwright.process", "modelwright.born"
 """Labels of a flow run: the machine, the process's number there, and when it began, in seconds since 1970."""
-
-_SAME_BIRTH = 2.0
-"""Seconds by which two looks at the time when a process began may differ: it is reckoned from the machine's clock."""
 
 _STARTING = timedelta(minutes=5)
 """How long a run may take from Prefect's word to begin to the first line of the flow: as long as Prefect itself grants
@@ -77,19 +76,10 @@ def _free_slots(client: SyncPrefectClient, deployment: UUID) -> None:
 def _is_dead(run: FlowRun) -> bool:
     """Whether the process that runs it was one of this machine, and is gone."""
     labels: Mapping[str, Any] = run.labels
-    return labels.get(HOST) == socket.gethostname() and not _lives(int(labels[PROCESS]), float(labels[BORN]))
+    return labels.get(HOST) == socket.gethostname() and not is_alive(int(labels[PROCESS]), float(labels[BORN]))
 
 
 def _never_began(run: FlowRun) -> bool:
     """Whether its process was killed before it could say who it is."""
     state = run.state
     return state is not None and state.is_pending() and datetime.now(UTC) - state.timestamp > _STARTING
-
-
-def _lives(number: int, born: float) -> bool:
-    try:
-        process = psutil.Process(number)
-        # Born at another time: another process, with a dead one's number.
-        return bool(process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - born) < _SAME_BIRTH)
-    except psutil.NoSuchProcess:
-        return False

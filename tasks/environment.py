@@ -13,6 +13,9 @@ from typing import Any
 _OUTPUTS = ("dvc.lock", "data", "models", "reports")
 """What a run itself writes."""
 
+_CLOCKS_DIFFER = 2.0
+"""Seconds by which the clocks may be apart from which a file's time and a process's beginning are reckoned."""
+
 
 def git_state(root: Path) -> dict[str, Any]:
     """The commit, and whether tracked files differ from it (a run's own outputs aside).
@@ -42,15 +45,19 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def is_alive(process: int) -> bool:
-    """Whether a process with this id runs on this machine, whoever's it is."""
+def is_alive(process: int, noted: float) -> bool:
+    """Whether the process of this machine that had this number at the time `noted` lives, whoever's it is.
+
+    `noted` is in seconds since 1970, as when a file was written that names the process: one that began later is
+    another, to which the number of a dead one was given.
+    """
+    import psutil
+
     try:
-        os.kill(process, 0)  # signal 0 is never delivered: the kernel only checks that it could be
-    except ProcessLookupError:
+        one = psutil.Process(process)
+        return bool(one.status() != psutil.STATUS_ZOMBIE and one.create_time() <= noted + _CLOCKS_DIFFER)
+    except psutil.NoSuchProcess:
         return False
-    except PermissionError:  # it is there, and another user's
-        return True
-    return True
 
 
 def collect_old_objects_rarely() -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,8 +86,16 @@ def _remove_leftovers(target: Path) -> None:
         if name is None or draft.name in _drafts:
             continue
         # Another draft of this process is one of an earlier run under the same number.
-        if int(name[1]) == os.getpid() or not is_alive(int(name[1])):
+        if int(name[1]) == os.getpid() or not is_alive(int(name[1]), _written(draft)):
             remove(draft)
+
+
+def _written(draft: Path) -> float:
+    """When, in seconds since 1970; now for one that its process has just put in its place."""
+    try:
+        return draft.lstat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 @contextmanager

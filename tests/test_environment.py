@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
+import time
 from pathlib import Path
 
-from tasks.environment import git_state, package_versions
+import psutil
+
+from tasks.environment import git_state, is_alive, package_versions
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -60,3 +65,20 @@ def test_the_repository_stays_as_it_was(tmp_path):
 
 def test_versions_of_what_is_installed(tmp_path):
     assert list(package_versions(["polars", "numpy", "no-such-distribution"])) == ["numpy", "polars"]
+
+
+def test_a_process_is_known_by_its_number_and_the_time_when_that_was_noted():
+    now = time.time()
+    assert is_alive(os.getpid(), now)
+    assert is_alive(1, now)
+    # This process began later than somebody noted its number: that was another one.
+    assert not is_alive(os.getpid(), psutil.Process().create_time() - 60)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    assert is_alive(child.pid, time.time())
+    child.kill()
+    # Dead, and not yet taken from the list of processes.
+    while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+    assert not is_alive(child.pid, time.time())
+    child.communicate()
+    assert not is_alive(child.pid, time.time())

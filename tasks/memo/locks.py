@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
+from tasks.environment import is_alive
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
 _PATIENCE = 600.0
 """Seconds. What is done under a lock is hashing and linking of one stage's files: minutes at most, and of gigabytes."""
-
-_CLOCKS_DIFFER = 1.0
-"""Seconds by which a file system's clock and that of the processes may be apart."""
 
 _logger = logging.getLogger(__name__)
 
@@ -92,14 +90,8 @@ def _entries(path: Path) -> Mapping[str, Any] | None:
 
 
 def _living(entries: Mapping[str, Any], written: float) -> dict[str, Any]:
-    import psutil
-
     def lives(info: Mapping[str, Any]) -> bool:
-        try:
-            # Born after the list was written: another process, with a dead one's number.
-            return bool(psutil.Process(info["pid"]).create_time() <= written + _CLOCKS_DIFFER)
-        except psutil.NoSuchProcess:
-            return False
+        return is_alive(info["pid"], written)
 
     reads = {path: [info for info in infos if lives(info)] for path, infos in entries["read"].items()}
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,8 +30,8 @@ _at_work: set[str] = set()
 
 
 def owner() -> dict[str, str]:
-    """The tag by which what a process began is known for its own."""
-    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"}
+    """The tag by which what a process began is known for its own: the machine, its number there, and the time."""
+    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{time.time():.0f}"}
 
 
 def begin(identifier: str) -> None:
@@ -107,8 +108,9 @@ def _remove(client: MlflowClient, model: LoggedModel) -> None:
 
 
 def _is_cut_off(identifier: str, tags: Mapping[str, str]) -> bool:
-    host, _, process = tags.get(PROCESS_TAG, "").rpartition(":")
+    host, _, process = tags.get(PROCESS_TAG, "").partition(":")
+    number, _, noted = process.partition(":")
     # The number of another machine's process says nothing here.
-    if host != socket.gethostname():
+    if host != socket.gethostname() or not noted:
         return False
-    return identifier not in _at_work if int(process) == os.getpid() else not is_alive(int(process))
+    return identifier not in _at_work if int(number) == os.getpid() else not is_alive(int(number), float(noted))

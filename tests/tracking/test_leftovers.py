@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,7 +95,8 @@ def test_what_others_work_on_stays(project: Paths) -> None:
     experiment_id = store.experiment(client, project.project, "mixed")
     host = socket.gethostname()
     sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owners = [f"{host}:{sleeper.pid}", "another-machine:1", "", f"{host}:{os.getpid()}"]
+    now = f"{time.time():.0f}"
+    owners = [f"{host}:{sleeper.pid}:{now}", f"another-machine:1:{now}", "", f"{host}:{os.getpid()}:{now}"]
     made = [
         client.create_logged_model(experiment_id, name="mixed", tags={"modelwright.process": owner}).model_id
         for owner in owners

@@ -74,7 +74,8 @@ def test_what_was_killed_ends_though_nothing_is_trained_again(registered: Projec
     experiment_id = store.experiment(client, registered, "notes")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    tags = {"modelwright.pipeline": "notes", "modelwright.process": f"{socket.gethostname()}:{gone.pid}"}
+    owner = f"{socket.gethostname()}:{gone.pid}:{time.time():.0f}"
+    tags = {"modelwright.pipeline": "notes", "modelwright.process": owner}
     if kind == "run":
         run_id = client.create_run(experiment_id, tags=tags).info.run_id
     else:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
+from ruamel.yaml import YAML
 
 from tests.projects import TINY, environment, files_below, make_project
 
@@ -131,11 +132,25 @@ def complaints(root: Path, truth: Truth, store: str | None = None) -> list[str]:
 def file_complaints(root: Path, truth: Truth) -> list[str]:
     """Files that differ from those of an undisturbed project, are missing, or should not be there."""
     here = left(root)
+    differ = sorted(name for name in here.keys() & truth.files.keys() if here[name] != truth.files[name])
     return [
-        *(f"{name} differs" for name in sorted(here.keys() & truth.files.keys()) if here[name] != truth.files[name]),
+        *(f"{name} differs{_where(root, truth) if name == 'dvc.lock' else ''}" for name in differ),
         *(f"{name} is missing" for name in sorted(truth.files.keys() - here.keys())),
         *(f"{name} is left over" for name in sorted(here.keys() - truth.files.keys())),
     ]
+
+
+def lock(root: Path) -> dict[str, Any]:
+    """The stages of dvc.lock, in its order."""
+    stages: dict[str, Any] = YAML(typ="safe").load(root / "dvc.lock")["stages"]
+    return stages
+
+
+def _where(root: Path, truth: Truth) -> str:
+    """In which stages; in none where their order does."""
+    here, there = lock(root), lock(truth.root)
+    names = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+    return f" ({', '.join(names) or ' '.join(here)})"
 
 
 def cache_complaints(root: Path) -> list[str]:

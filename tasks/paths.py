@@ -74,6 +74,11 @@ class Project:
         """Registered versions that a training began from."""
         return self.home / ".modelwright" / "models"
 
+    @property
+    def registered_models(self) -> Path:
+        """Registered versions that rows were answered by: whole, with their code, for when the registry is down."""
+        return self.home / ".modelwright" / "registered"
+
     def pipeline(self, name: str) -> Paths:
         return Paths(project=self, pipeline=name)
 

@@ -62,13 +62,13 @@ def _fetch(client: MlflowClient, version: ModelVersion, target: Path, asked: str
     """The model's own folder out of the one that MLflow keeps: a copy, as that one belongs to the store."""
     # Aside, so that a fetch that is cut off leaves no half model, which would count as fetched.
     with files.aside(target) as draft, tempfile.TemporaryDirectory(dir=draft.parent) as scratch:
-        packed = _download(client, str(version.source), scratch, asked)
+        packed = download(client, str(version.source), scratch, asked)
         if wrong := damage(packed):
             raise UserError(f"{asked}: of its files in the store, {wrong}; give another version, or the model's folder")
         shutil.copytree(model_within(packed, asked), draft)
 
 
-def _download(client: MlflowClient, source: str, scratch: str, asked: str) -> Path:
+def download(client: MlflowClient, source: str, scratch: str, asked: str) -> Path:
     """A version's folder as MLflow keeps it; a local store's own, else a copy in `scratch`."""
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException

@@ -143,8 +143,11 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def reachable(project: Project) -> Iterator[None]:
-    """Says a store that cannot be reached or written as a UserError: nothing is lost, the stage can run again."""
+def reachable(project: Project, otherwise: str = "") -> Iterator[None]:
+    """Says a store that cannot be reached or written as a UserError: nothing is lost, the stage can run again.
+
+    `otherwise` is what can be done without a server, where that is not a stage to run again.
+    """
     try:
         yield
     except failures() as error:
@@ -152,13 +155,15 @@ def reachable(project: Project) -> Iterator[None]:
             raise
         why = reason(error)
         raise UserError(
-            f"{shown_uri(project)}: the tracking store cannot be used ({why}); {_advice(project, why)}"
+            f"{shown_uri(project)}: the tracking store cannot be used ({why}); {_advice(project, why, otherwise)}"
         ) from error
 
 
-def _advice(project: Project, why: str) -> str:
+def _advice(project: Project, why: str, otherwise: str) -> str:
     if is_local(project):
         return cure(_file(project), why)
+    if otherwise:
+        return f"start it, or mend MLFLOW_TRACKING_URI; {otherwise}"
     return "start it, or mend MLFLOW_TRACKING_URI, and run the stage again; nothing is lost"
 
 

@@ -213,6 +213,15 @@ class Paths:
         return self.reports / "predictions.csv"
 
     @property
+    def importance(self) -> Path:
+        """How much the model needs each column, measured on test rows; and as a picture."""
+        return self.reports / "importance.csv"
+
+    @property
+    def importance_picture(self) -> Path:
+        return self.reports / "importance.png"
+
+    @property
     def report_page(self) -> Path:
         return self.reports / "report.html"
 

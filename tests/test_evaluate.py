@@ -138,6 +138,20 @@ def test_classes_leave_pictures_and_a_page(classified: Paths) -> None:
         assert text in html
 
 
+def test_the_importance_of_columns_is_left_as_a_table_and_a_picture(regressed: Paths, damaged: Paths) -> None:
+    table = storage.read_csv(regressed.importance)
+    assert table.columns == ["column", "kind", "metric", "importance", "low", "high", "model_share"]
+    ((column, kind, metric, importance, low, high, share),) = table.rows()
+    assert (column, kind, metric, share) == ("weight", "column", "rmse", None)
+    assert 0 < low < importance < high
+    assert regressed.importance_picture.read_bytes().startswith(b"\x89PNG")
+    html = regressed.report_page.read_text()
+    assert "What it goes by" in html
+    assert "How much worse rmse gets" in html
+    evaluate.run(Evaluate(metric="log_loss"), damaged)
+    assert storage.read_csv(damaged.importance)["metric"].to_list() == ["log_loss"]
+
+
 def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
     report = reports.evaluate(regressed)
     actual, predicted = (
@@ -155,7 +169,8 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
     paths: Paths = request.getfixturevalue(kind)
 
     def outcome() -> dict[Path, bytes]:
-        files = [paths.metrics, paths.predictions, paths.report_page, *sorted(paths.plots.iterdir())]
+        importance = [paths.importance, paths.importance_picture]
+        files = [paths.metrics, paths.predictions, paths.report_page, *importance, *sorted(paths.plots.iterdir())]
         return {file: file.read_bytes() for file in files}
 
     before = outcome()

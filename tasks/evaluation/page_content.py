@@ -9,6 +9,7 @@ from typing import Any
 from tasks import files
 from tasks.augmentation.settings import SECTIONS
 from tasks.errors import UserError
+from tasks.evaluation.importance import Importance
 from tasks.evaluation.plots import Plot
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, show_row
@@ -19,7 +20,12 @@ from tasks.tables.dataset import Dataset
 
 
 def page_of(
-    paths: Paths, dataset: Dataset, metrics: dict[str, float], evaluation: Evaluation, learning: list[Plot]
+    paths: Paths,
+    dataset: Dataset,
+    metrics: dict[str, float],
+    evaluation: Evaluation,
+    learning: list[Plot],
+    importance: Importance,
 ) -> Page:
     """The page's content, from what this and earlier stages left."""
     run_facts = files.read_json(paths.run)
@@ -38,6 +44,7 @@ def page_of(
         pictures=evaluation.plots,
         scores=evaluation.scores,
         positive=evaluation.positive,
+        importance=importance,
         mistakes=mistakes(paths, dataset, evaluation),
         augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
     )

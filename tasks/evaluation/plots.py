@@ -155,6 +155,22 @@ def residuals(actual: Floats, predicted: Floats) -> Plot:
     return _picture("residuals", "Residuals", alt, (4.9, 3.9), draw)
 
 
+def importance_bars(names: Sequence[str], losses: Floats, ends: Floats, metric: str) -> bytes:
+    """What shuffling each column costs [C], with the ends of its interval [C, 2]: a PNG, the first column on top."""
+
+    def draw(figure: Figure, theme: Theme) -> None:
+        axes = figure.add_subplot()
+        places = np.arange(len(names))
+        axes.axvline(0, color=theme.muted, linewidth=1)
+        axes.hlines(places, ends[:, 0], ends[:, 1], color=theme.blue, linewidth=1.5, alpha=0.6)
+        axes.plot(losses, places, "o", color=theme.blue, markersize=6)
+        axes.set_yticks(places, [_short(name, 32) for name in names])
+        axes.set(ylim=(max(len(names), 1) - 0.5, -0.5))
+        _dress(axes, theme, f"how much worse {metric} gets when the column is shuffled", "")
+
+    return _png((6.4, 1.1 + 0.28 * len(names)), LIGHT, draw)
+
+
 def _picture(name: str, title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure, Theme], None]) -> Plot:
     return Plot(name=name, title=title, alt=alt, light=_png(size, LIGHT, draw), dark=_png(size, DARK, draw))
 
@@ -275,5 +291,5 @@ def _dots(axes: Axes, theme: Theme, across: Floats, up: Floats) -> None:
     axes.scatter(across, up, s=16, color=theme.blue, alpha=alpha, linewidths=0, rasterized=True)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 16 else f"{name[:15]}…"
+def _short(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.columns import column_type
+from tasks.evaluation.importance import Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import Plot
 from tasks.reports import as_page, number
@@ -83,6 +84,7 @@ class Page:
     pictures: Sequence[Plot]
     scores: Sequence[ClassScore]
     positive: str | None
+    importance: Importance
     mistakes: Sequence[Mistake]
     augmentation: bytes | None
 

@@ -71,4 +71,10 @@ def _inputs(paths: Paths, stage: str) -> list[str]:
 def _changes(paths: Paths, stage: str, block: Any) -> list[str]:
     now = block_in(paths.project.params, pipelines_in(paths.project.params), paths.pipeline)
     # register is given them all.
-    return differences("", block, now) if stage == "register" else differences(stage, block.get(stage), now.get(stage))
+    if stage == "register":
+        return differences("", block, now)
+    changes = differences(stage, block.get(stage), now.get(stage))
+    if stage == "evaluate":  # which measures importance by what versions are compared by
+        of_register = differences("register", block.get("register"), now.get("register"))
+        changes += [change for change in of_register if change.startswith("register.metric ")]
+    return changes

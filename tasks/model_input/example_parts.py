@@ -60,6 +60,19 @@ class StoredExamples:
         parts = (storage.read_part(file, self._columns) for file in self.files)
         return read_examples(self.spec, self.target, parts)
 
+    def sample(self, num_rows: int, seed: int = 0) -> tuple[NDArray[np.int64], Examples]:
+        """So many rows drawn at random, or all if there are no more, in their order: their numbers, and they."""
+        numbers = np.arange(self.num_rows)
+        if num_rows < self.num_rows:
+            numbers = np.sort(np.random.default_rng(seed).choice(self.num_rows, num_rows, replace=False))
+        starts = np.cumsum([0, *self.part_rows])
+        frames = []
+        for file, start, end in zip(self.files, starts, starts[1:], strict=False):
+            own = numbers[(numbers >= start) & (numbers < end)] - start
+            if len(own):
+                frames.append(storage.read_part(file, self._columns)[own.tolist()])
+        return numbers, read_examples(self.spec, self.target, frames)
+
     def targets(self) -> NDArray[Any]:
         """All rows' targets [N]; nothing else is read."""
         columns = (storage.read_part(file, [self.target])[self.target] for file in self.files)

@@ -106,6 +106,10 @@ class ModelInput:
     blocks: Mapping[str, Block]
     num_rows: int
 
+    def take(self, numbers: NDArray[np.int64]) -> ModelInput:
+        """The rows of these numbers, in this order; one may come more than once."""
+        return ModelInput(blocks={name: block[numbers] for name, block in self.blocks.items()}, num_rows=len(numbers))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Examples:

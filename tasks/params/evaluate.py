@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tasks.params.config import Config
+from tasks.params.config import Config, Metric
 
 
 class Evaluate(Config):
@@ -17,4 +17,7 @@ class Evaluate(Config):
     )
     positive: str | None = Field(
         None, description="binary: the class that counts as positive; the last one when not given"
+    )
+    metric: Metric | None = Field(
+        None, description="what the importance of columns is measured by; `register.metric` when not given"
     )

@@ -7,13 +7,13 @@ nothing else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, model_validator
 
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean
-from tasks.params.config import Config
+from tasks.params.config import Config, Metric
 from tasks.params.evaluate import Evaluate
 from tasks.params.ingest import Ingest
 from tasks.params.normalize import Normalize
@@ -44,6 +44,16 @@ class Pipeline(Config):
         if isinstance(block, Mapping) and isinstance(block.get("split"), Mapping) and "kind" not in block["split"]:
             return {**block, "split": {"kind": "hash", **block["split"]}}
         return block
+
+    @model_validator(mode="before")
+    @classmethod
+    def _judged_by_what_versions_are_compared_by(cls, block: Any) -> Any:
+        """evaluate is given its own slice alone, and is to speak of the metric that decides."""
+        match block:
+            case {"evaluate": Mapping() as evaluate, "register": {"metric": str(metric)}} if metric in get_args(Metric):
+                return {**block, "evaluate": {"metric": metric, **evaluate}}
+            case _:
+                return block
 
     @model_validator(mode="after")
     def _files_of_their_own_are_not_mixed(self) -> Pipeline:

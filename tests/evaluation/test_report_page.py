@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
@@ -63,6 +64,14 @@ COLUMNS = [
 ]
 
 
+def importance() -> Importance:
+    measured = ColumnImportance(columns=("age",), loss=0.2, low=0.1, high=0.3, own=0.75)
+    hostile = ColumnImportance(columns=(HOSTILE,), loss=0.01, low=-0.01, high=0.03, own=0.25)
+    unmeasured = ColumnImportance(columns=("scan",))
+    group = ColumnImportance(columns=("age", HOSTILE), loss=0.4, low=0.3, high=0.5)
+    return Importance(metric="roc_auc", num_rows=1500, columns=(measured, hostile, unmeasured), groups=(group,))
+
+
 @pytest.fixture
 def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
@@ -87,6 +96,7 @@ def page() -> Page:
         pictures=[confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]]))],
         scores=[ClassScore(name=HOSTILE, precision=0.5, recall=0.5, f1=0.5, num_rows=2)],
         positive=HOSTILE,
+        importance=importance(),
         mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91% sure", values=show_row(row, COLUMNS))],
         augmentation=png(),
     )
@@ -102,6 +112,16 @@ def test_data_cannot_become_markup(page: Page) -> None:
     assert found.named("script") == []
     assert all("onerror" not in attributes for _, attributes in found.tags)
     assert "&lt;script&gt;" in html
+
+
+def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:
+    html = render(page)
+    assert "How much worse roc auc gets" in html
+    assert "1,500 test rows" in html
+    assert '<th scope="row">age</th>' in html
+    assert "0.1000 to 0.3000" in html
+    assert "75.0%" in html
+    assert "not measured" in html
 
 
 def test_page_needs_nothing_else(page: Page) -> None:

@@ -72,6 +72,16 @@ def test_nothing_changes_after_load() -> None:
         pipeline.clean.max_quarantined = 0.5
 
 
+def test_evaluate_knows_the_metric_that_versions_are_compared_by() -> None:
+    assert check_pipeline(FILE, "churn", block()).evaluate.metric == "accuracy"
+    own = check_pipeline(FILE, "churn", block(evaluate={"metric": "roc_auc"}))
+    assert (own.evaluate.metric, own.register_.metric) == ("roc_auc", "accuracy")
+    # One that there is not is told of where it stands.
+    told = complaint(block(register={"metric": "accuracyy"}))
+    assert "register.metric" in told
+    assert "evaluate" not in told
+
+
 def test_a_split_without_kind_is_by_hash() -> None:
     assert check_pipeline(FILE, "churn", block(split={"seed": 3})).split == HashSplit(seed=3)
 
@@ -112,7 +122,7 @@ def test_a_split_without_kind_is_by_hash() -> None:
             "register.gate.accuracy.mim is unknown; did you mean min?",
         ),
         ("evalaute", {}, "evalaute is unknown; did you mean evaluate?"),
-        ("evaluate", {"xyz": 1}, "evaluate.xyz is unknown; known are average, positive"),
+        ("evaluate", {"xyz": 1}, "evaluate.xyz is unknown; known are average, metric, positive"),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest_and_its_path_in_the_file(

@@ -14,6 +14,7 @@ from tasks.errors import UserError
 from tasks.files import again
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.trainers.base import center_and_scale, read_model, write_model
+from tasks.trainers.introspection import shares_by_field
 from tasks.trainers.lightgbm.matrix import Categories, Layout
 
 _WEIGHTS = "model.txt"
@@ -55,6 +56,11 @@ class LightgbmModel:
             return self.scale.center + self.scale.scale * answers
         # Of two classes LightGBM gives the second one's probability alone.
         return np.column_stack([1 - answers, answers]) if spec.task == "binary" else answers
+
+    def own_importance(self) -> dict[str, float] | None:
+        """What the splits on each column took off the training loss."""
+        gains = np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
+        return shares_by_field(self.layout.fields, gains)
 
     def save(self, folder: Path) -> None:
         settings = {"categories": self.layout.categories, "target": asdict(self.scale)}

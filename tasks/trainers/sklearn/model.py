@@ -17,6 +17,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.params.config import Config
 from tasks.trainers.base import read_model, write_model
+from tasks.trainers.introspection import shares_by_field
 from tasks.trainers.sklearn.files import from_bytes, to_bytes
 from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks
 
@@ -62,6 +63,12 @@ class SklearnModel:
         # A class without a training row is unknown to the estimator; its probability stays zero.
         answers[:, np.asarray(self.estimator.classes_, dtype=np.int64)] = self.estimator.predict_proba(matrix)
         return answers
+
+    def own_importance(self) -> dict[str, float] | None:
+        """What the splits of trees on each column took off their impurity, where the estimator keeps that."""
+        values = getattr(self.estimator, "feature_importances_", None)
+        # Estimators that keep it read categories one-hot, so their columns are those of the spec.
+        return None if values is None else shares_by_field(self.spec.fields, np.asarray(values, dtype=np.float64))
 
     def save(self, folder: Path) -> None:
         content = to_bytes(self.estimator, self.asking.allowed)

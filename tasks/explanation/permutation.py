@@ -1,0 +1,79 @@
+"""What a model answers when the values of columns are shuffled among the rows: how much it needs them.
+
+Breiman, "Random Forests", 2001, section 10, on rows that the model has never seen. A column of the user's is shuffled
+as a whole: the inputs that it is encoded as go together, and a picture, a sound or a text stays in one piece. Each row
+is encoded by itself, so that shuffling blocks is the same as shuffling raw cells and encoding them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.model_input.inputs import Block, ModelInput, Spec
+from tasks.trainers.base import Model
+
+Columns = tuple[str, ...]
+"""One column, or several that are shuffled together."""
+NUM_REPEATS = 5
+_SEED = 0
+"""The same model and rows must give the same figures, whenever they are made."""
+_MOST_ANSWERS = 100_000
+_MOST_OF_PICTURES = 5_000
+"""Rows that are answered in all; of pictures, sounds and tokens, which networks read, fewer."""
+_MOST_BYTES = 1 << 26
+"""Of the rows that are answered in all: 64 MiB of large pictures take some seconds."""
+_FEWEST_ROWS, _MOST_ROWS = 100, 2_000
+_ROWS_AT_ONCE = 8_192
+_MOST_COLUMNS = 200
+_ROWS_TO_SCREEN = 100
+
+
+def rows_to_ask(spec: Spec) -> int:
+    """How many test rows are enough: as many as the budget of answers allows, shared out among the columns."""
+    slow = any(field.is_picture or field.kind == "tokens" for field in spec.fields)
+    row_bytes = max(1, sum(field.row_bytes for field in spec.fields))
+    budget = min(_MOST_OF_PICTURES if slow else _MOST_ANSWERS, _MOST_BYTES // row_bytes)
+    return int(np.clip(budget // (NUM_REPEATS * min(len(spec.fields), _MOST_COLUMNS)), _FEWEST_ROWS, _MOST_ROWS))
+
+
+def permuted_answers(
+    model: Model, rows: ModelInput, sets: Sequence[Columns], num_repeats: int = NUM_REPEATS
+) -> Iterator[NDArray[np.float64]]:
+    """For each set of columns, what is answered when they are shuffled, so many times: [R, N] values or [R, N, K]."""
+    random = np.random.default_rng(_SEED)
+    # The same for every set: what sets columns apart is then not the luck of the shuffle.
+    orders = [random.permutation(rows.num_rows) for _ in range(num_repeats)]
+    at_once = max(1, _ROWS_AT_ONCE // max(1, rows.num_rows * num_repeats))
+    for start in range(0, len(sets), at_once):
+        some = sets[start : start + at_once]
+        answers = model.predict(_shuffled(rows, some, orders))
+        yield from answers.reshape(len(some), num_repeats, rows.num_rows, *answers.shape[1:])
+
+
+def columns_that_matter(model: Model, rows: ModelInput, spec: Spec) -> list[str]:
+    """The columns worth to be measured, in their order: of a very wide table those that move the answers most."""
+    names = [field.name for field in spec.fields]
+    if len(names) <= _MOST_COLUMNS:
+        return names
+    few = rows.take(np.arange(min(_ROWS_TO_SCREEN, rows.num_rows)))
+    before = model.predict(few)
+    moved = [float(np.abs(after[0] - before).mean()) for after in permuted_answers(model, few, _each(names), 1)]
+    chosen = set(np.argsort(-np.array(moved), kind="stable")[:_MOST_COLUMNS].tolist())
+    return [name for number, name in enumerate(names) if number in chosen]
+
+
+def _each(names: Sequence[str]) -> list[Columns]:
+    return [(name,) for name in names]
+
+
+def _shuffled(rows: ModelInput, sets: Sequence[Columns], orders: Sequence[NDArray[np.int64]]) -> ModelInput:
+    """The rows once for each set and order, one after the other."""
+    usual, shuffled = np.tile(np.arange(rows.num_rows), len(orders)), np.concatenate(orders)
+
+    def block(name: str) -> Block:
+        return rows.blocks[name][np.concatenate([shuffled if name in columns else usual for columns in sets])]
+
+    return ModelInput(blocks={name: block(name) for name in rows.blocks}, num_rows=len(usual) * len(sets))

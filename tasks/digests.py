@@ -24,3 +24,13 @@ def folder_digest(folder: Path, pattern: str = "*") -> str:
         content = hashlib.sha256(files[name].read_bytes()).hexdigest()
         digest.update(f"{content}  {name}\n".encode())
     return digest.hexdigest()
+
+
+def answering_digest(model: str, decision: Path | None) -> str:
+    """Of all that answers: the model folder's digest, and with a threshold one of both.
+
+    The same model with another threshold answers otherwise, and is another version.
+    """
+    if decision is None:
+        return model
+    return hashlib.sha256(f"{model}  {file_digest(decision)}\n".encode()).hexdigest()

@@ -8,17 +8,25 @@ import numpy as np
 import polars as pl
 
 from tasks import files, reports
-from tasks.evaluation.importance import Importance, Judge, measured_importance, metric_for
+from tasks.evaluation.baseline import baseline
+from tasks.evaluation.comparison import JudgedRows, test_groups
+from tasks.evaluation.drawing import Plot
+from tasks.evaluation.importance import Importance, measured_importance
+from tasks.evaluation.judge import Judge, judge_of
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.page_content import page_of
-from tasks.evaluation.plots import Plot, learning_curves
+from tasks.evaluation.plots import learning_curves
 from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
 from tasks.evaluation.report_page import render
+from tasks.evaluation.summary import summary
+from tasks.evaluation.threshold_table import threshold_table
+from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
 from tasks.explanation.permutation import rows_to_ask
 from tasks.model_input.block_columns import read_examples
+from tasks.model_input.decision import LIKELIEST
 from tasks.model_input.example_parts import StoredExamples
 from tasks.params.evaluate import Evaluate
-from tasks.paths import Paths
+from tasks.paths import Part, Paths
 from tasks.recipe.recipe import Recipe, read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
@@ -30,39 +38,53 @@ _ROWS_A_PART = 100_000
 
 
 def run(config: Evaluate, paths: Paths) -> Report:
-    """Reads the model, the test rows and what earlier stages said.
+    """Reads the model, the test rows and what earlier stages said, and of two classes the validation rows.
 
-    Leaves metrics.json, predictions.csv (a line a test row), predicted/ (the same to the last digit), importance.csv
-    and its picture, plots/ and report.html.
-    Raises UserError when the model cannot be loaded, its predictions are not finite, or a metric is undefined.
+    Leaves metrics.json, evaluation.json, decision.json, predictions.csv (a line a test row), predicted/ (the same to
+    the last digit), importance.csv and its picture, plots/ and report.html.
+    Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is undefined, or a
+    threshold cannot be chosen.
     """
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
     # First, so that a class that does not exist is refused before any row is predicted.
     positive_number(recipe.target.classes, config.positive)
     model = load(paths.model, recipe.spec())
-    predictions, classes = predict_test_rows(recipe, paths, model), recipe.target.classes
-    evaluation = evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions)
-    importance = _importance(config, model, recipe, paths)
+    choice = _threshold(config, model, recipe, paths)
+    decision = choice.decision if choice else LIKELIEST
+    predictions, classes = predict_rows(recipe, paths, "test", model), recipe.target.classes
+    evaluation = (
+        evaluate_classification(classes, predictions, config, decision) if classes else evaluate_regression(predictions)
+    )
+    judge = judge_of(config, recipe.target, decision)
+    rows = JudgedRows(classes=classes, predictions=predictions, groups=test_groups(paths, dataset))
+    judged = summary(judge, rows, baseline(paths, recipe))
+    importance = _importance(judge, model, recipe, paths)
     history = storage.read_csv(paths.history)
-    learning = learning_curves({column.name: column.cast(pl.Float64).to_numpy() for column in history})
-    page = page_of(paths, dataset, evaluation.metrics, evaluation, learning, importance)
+    curves = {column.name: column.cast(pl.Float64).to_numpy() for column in history}
+    # Boosting grows a tree where a network goes once over all rows.
+    learning = learning_curves(curves, "tree" if "trees" in files.read_json(paths.run)["facts"] else "epoch")
+    thresholds = threshold_table(choice) if choice and choice.curve else None
+    page = page_of(paths, dataset, evaluation, learning, importance, judged, thresholds)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_text(paths.predictions, evaluation.predictions.write_csv())
-    write_plots(paths, [*learning, *evaluation.plots])
+    write_plots(paths, [*learning, *evaluation.plots, *([thresholds.picture] if thresholds else [])])
     files.write_text(paths.importance, importance.as_table().write_csv())
     files.write_bytes(paths.importance_picture, importance.picture())
     files.write_text(paths.report_page, render(page))
-    files.write_json(paths.metrics, evaluation.metrics)
+    files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
+    files.write_json(paths.evaluation, judged.model_dump(mode="json"))
+    # First what it is judged by: this is what every front end shows.
+    files.write_json(paths.metrics, {judge.metric: evaluation.metrics[judge.metric], **evaluation.metrics})
     return reports.evaluate(paths)
 
 
-def predict_test_rows(recipe: Recipe, paths: Paths, model: Model | None = None) -> Predictions:
-    """The model's predictions for normalized/test/, a part at a time; loaded here, where it is not given."""
+def predict_rows(recipe: Recipe, paths: Paths, part: Part = "test", model: Model | None = None) -> Predictions:
+    """The model's predictions for the rows of a part, a file in memory at a time; loaded here, if it is not given."""
     spec = recipe.spec()
     model = model or load(paths.model, spec)
     y_true, y_score, weights = [], [], []
-    for part in storage.read_parts(paths.normalized("test")):
-        examples = read_examples(spec, recipe.target.name, [part])
+    for rows in storage.read_parts(paths.normalized(part)):
+        examples = read_examples(spec, recipe.target.name, [rows])
         y_true.append(examples.target)
         y_score.append(model.predict(examples.inputs))
         weights += [] if examples.weight is None else [examples.weight]
@@ -73,16 +95,19 @@ def predict_test_rows(recipe: Recipe, paths: Paths, model: Model | None = None) 
     )
 
 
-def _importance(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) -> Importance:
+def _threshold(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) -> ThresholdChoice | None:
+    """How the model decides between two classes: by validation rows, as a choice by the test rows would flatter it."""
+    classes = recipe.target.classes
+    if len(classes) != 2:
+        refuse_threshold(config, len(classes))
+        return None
+    return choose_threshold(classes, config, predict_rows(recipe, paths, "validation", model))
+
+
+def _importance(judge: Judge, model: Model, recipe: Recipe, paths: Paths) -> Importance:
     """How much the model needs each column, on test rows drawn at random where there are many."""
     spec, parts = recipe.spec(), tuple(storage.part_files(paths.normalized("test")))
     _, rows = StoredExamples(spec=spec, target=recipe.target.name, files=parts).sample(rows_to_ask(spec))
-    judge = Judge(
-        # One that is not for the task is refused by register, which says so.
-        metric=metric_for(recipe.target.task, config.metric),
-        positive=positive_number(recipe.target.classes, config.positive),
-        average=config.average,
-    )
     return measured_importance(model, spec, rows, judge)
 
 

@@ -213,6 +213,16 @@ class Paths:
         return self.reports / "predictions.csv"
 
     @property
+    def evaluation(self) -> Path:
+        """The metric that the pipeline is judged by, how sure it is, and what it has to beat."""
+        return self.reports / "evaluation.json"
+
+    @property
+    def decision(self) -> Path:
+        """How the model's probabilities become a class: what travels with it."""
+        return self.reports / "decision.json"
+
+    @property
     def importance(self) -> Path:
         """How much the model needs each column, measured on test rows; and as a picture."""
         return self.reports / "importance.csv"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tasks import files, reports
-from tasks.digests import file_digest
+from tasks.digests import answering_digest, file_digest
 from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare, judged_rows
 from tasks.evaluation.raw_test_rows import raw_test_rows
@@ -53,7 +54,8 @@ def run(config: Pipeline, paths: Paths) -> Report:
     content = _passport(paths, config, record, metrics)
     files.write_json(paths.passport, content)
     champion = find_champion(paths)
-    promotion = _promotion(config, paths, metrics, champion, record["model"])
+    decision = _threshold(paths)
+    promotion = _promotion(config, paths, metrics, champion, answering_digest(record["model"], decision))
     verdict = verdict.model_copy(update={"promotion": promotion})
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     candidate = VersionCandidate(
@@ -63,10 +65,16 @@ def run(config: Pipeline, paths: Paths) -> Report:
         passport=content,
         sample=next(storage.read_parts(paths.clean("test"))),
         record=record,
+        decision=decision,
     )
     registration = register_version(paths, candidate)
     files.write_json(paths.registration, registration.model_dump(mode="json"))
     return reports.register(paths)
+
+
+def _threshold(paths: Paths) -> Path | None:
+    """What travels with a model that answers a class from a threshold on; None for one that answers the likeliest."""
+    return paths.decision if files.read_json(paths.decision)["threshold"] is not None else None
 
 
 def _check_trained_with(config: Train, record: Mapping[str, Any], paths: Paths) -> None:
@@ -131,7 +139,7 @@ def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics:
             # As validate has read it: the file may have been edited since.
             "suite": validation.get("suite"),
             "recipe": file_digest(paths.model / paths.recipe.name),
-            "model": record["model"],
+            "model": answering_digest(record["model"], _threshold(paths)),
         },
         rows={
             "ingest": dataset.num_rows,

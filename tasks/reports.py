@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from math import floor, log10
 from typing import Any
 
 from tasks import files
@@ -15,6 +16,8 @@ from tasks.paths import PARTS, Paths
 
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control signs but tab and line end, and signs that turn the direction of text."""
+_SMALLEST_WRITTEN = 1e-9
+"""What is smaller is written with an exponent."""
 _NO_SECTIONS = ("classes", "mix", "deviations")
 """What augmentation.json holds besides a section for each type of columns that is changed."""
 
@@ -138,24 +141,38 @@ def train(paths: Paths) -> Report:
 
 
 def evaluate(paths: Paths) -> Report:
-    """The test metric that says most in one number: accuracy, or for regression the RMSE."""
-    metrics = files.read_json(paths.metrics)
-    return Report(stage="evaluate", figure=headline(metrics), numbers=metrics)
+    """The test metric that the pipeline is judged by, and whether the model is better than none."""
+    metrics, judged = files.read_json(paths.metrics), files.read_json(paths.evaluation)
+    threshold = files.read_json(paths.decision)["threshold"]
+    hints = [] if judged["beats"] is not False else [_no_better(judged)]
+    figure = headline(metrics) + (f", threshold {number(threshold)}" if threshold is not None else "")
+    return Report(stage="evaluate", figure=figure, numbers=metrics, diagnostics=tuple(hints))
 
 
 def headline(metrics: dict[str, float]) -> str:
     """The metric that is named first, such as "accuracy 0.9926" or "rmse 54.13"."""
-    name = "accuracy" if "accuracy" in metrics else "rmse"
+    name = next(iter(metrics))
     return f"{name} {number(metrics[name])}"
 
 
+def _no_better(judged: dict[str, Any]) -> str:
+    metric, value, baseline = judged["metric"], number(judged["value"]), number(judged["baseline_value"])
+    return (
+        f"{metric} {value} is not surely better than {baseline}, which {judged['baseline']} has on the same "
+        f"{judged['num_rows']:,} test rows: the columns may say nothing of the target, or the rows are too few."
+    )
+
+
 def number(value: float) -> str:
-    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345, 1.234e-07."""
+    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345, 0.0000001234."""
     size = abs(value)
     if size >= 10_000:
         return f"{value:,.0f}"
     # Shares have four decimals, so that they stand under each other; of what is smaller these would be zeros.
-    return f"{value:.4f}" if size == 0 or 0.001 <= size <= 1 else f"{value:.4g}"
+    if size == 0 or 0.001 <= size <= 1:
+        return f"{value:.4f}"
+    # A person counts zeros up to some number of them.
+    return f"{value:.4g}" if size > 1 or size < _SMALLEST_WRITTEN else f"{value:.{3 - floor(log10(size))}f}"
 
 
 def register(paths: Paths) -> Report:

@@ -17,7 +17,7 @@ from tasks.errors import UserError
 from tasks.evaluation.page_content import raw_rows
 from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
 from tasks.params.augment import Augment
-from tasks.params.evaluate import Evaluate
+from tasks.params.evaluate import Costs, Evaluate
 from tasks.params.normalize import Normalize
 from tasks.params.train import LogisticRegression, Ridge, SklearnTrain
 from tasks.paths import PARTS, Paths, Project
@@ -69,6 +69,7 @@ def prepared(
         "num_rows": num_rows,
     }
     files.write_json(paths.cleaning_report, cleaning)
+    files.write_json(paths.split_report, {"kind": "hash"})
     normalize.run(Normalize(), paths)
     augment.run(Augment(), paths)
     fit(paths, regression=regression)
@@ -129,7 +130,13 @@ def test_classes_are_judged_on_the_test_rows(classified: Paths) -> None:
 
 def test_classes_leave_pictures_and_a_page(classified: Paths) -> None:
     names = {file.name for file in classified.plots.iterdir()}
-    assert names == {"learning_loss.png", "confusion_matrix.png", "roc_curve.png", "calibration.png"}
+    assert names == {
+        "learning_loss.png",
+        "confusion_matrix.png",
+        "roc_curve.png",
+        "calibration.png",
+        "thresholds.png",
+    }
     html = classified.report_page.read_text()
     assert "<b>spam</b>" not in html
     assert "&lt;b&gt;spam&lt;/b&gt;" in html
@@ -246,3 +253,79 @@ def test_numbers_of_any_size_score_as_scikit_learn_scores_them(tmp_path: Path, s
     assert metrics == pytest.approx(expected, rel=1e-12)
     assert metrics["r2"] > 0.9
     assert float(predictions(paths)[0]["actual"]) == y_true[0]
+
+
+def test_the_report_opens_with_what_the_pipeline_is_judged_by(damaged: Paths) -> None:
+    report = evaluate.run(Evaluate(metric="roc_auc"), damaged)
+    judged = files.read_json(damaged.evaluation)
+    assert report.figure == f"roc_auc {reports.number(judged['value'])}"
+    assert next(iter(files.read_json(damaged.metrics))) == "roc_auc"
+    assert judged["low"] < judged["value"] <= judged["high"]
+    assert (judged["baseline"], judged["baseline_value"], judged["beats"]) == ("always '<b>spam</b>'", 0.5, True)
+    page = damaged.report_page.read_text()
+    opening = page[page.index('class="headline"') : page.index("<main>")]
+    for figure in (judged["value"], judged["low"], judged["high"], judged["baseline_value"]):
+        assert reports.number(figure) in opening
+    assert "ROC-AUC" in opening
+    assert "always &#39;&lt;b&gt;spam&lt;/b&gt;&#39;" in opening
+    assert "Surely better than the baseline." in opening
+
+
+def test_of_a_number_the_baseline_is_the_mean_of_the_training_rows(regressed: Paths) -> None:
+    judged = files.read_json(regressed.evaluation)
+    train, test = (
+        pl.concat(storage.read_parts(regressed.clean(part)))["target"].to_numpy() for part in ("train", "test")
+    )
+    assert judged["baseline"] == f"always the mean, {reports.number(train.mean())}"
+    assert judged["baseline_value"] == pytest.approx(root_mean_squared_error(test, np.full(len(test), train.mean())))
+
+
+def test_where_time_splits_the_baseline_is_the_last_value_known(tmp_path: Path) -> None:
+    def with_days(frame: pl.DataFrame) -> pl.DataFrame:
+        # The last day does not come last in the file.
+        return frame.with_columns(day=pl.Series([(7 * row) % frame.height for row in range(frame.height)]))
+
+    paths = prepared(tmp_path, regression=True, change=with_days)
+    files.write_json(paths.split_report, {"kind": "time", "time": "day"})
+    evaluate.run(Evaluate(), paths)
+    known = pl.concat(storage.read_parts(paths.clean("validation")))
+    last = known.sort("day")["target"][-1]
+    assert files.read_json(paths.evaluation)["baseline"] == f"always the last value known, {reports.number(last)}"
+
+
+def test_a_threshold_is_chosen_on_validation_rows_and_used_on_test_rows(damaged: Paths) -> None:
+    as_usual = files.read_json(damaged.metrics)
+    report = evaluate.run(Evaluate(threshold=Costs(false_negative=20)), damaged)
+    decision = files.read_json(damaged.decision)
+    assert 0 < decision["threshold"] < 0.5
+    assert decision["positive"] == "ham & eggs"
+    assert report.figure.endswith(f", threshold {reports.number(decision['threshold'])}")
+    metrics = files.read_json(damaged.metrics)
+    assert metrics["recall"] > as_usual["recall"]
+    assert metrics["roc_auc"] == as_usual["roc_auc"]
+    # Chosen without a look at the test rows: others in their place choose the same.
+    swapped = pl.concat(storage.read_parts(damaged.normalized("validation")))
+    storage.write_parts(damaged.normalized("test"), [swapped])
+    storage.write_parts(damaged.clean("test"), [pl.concat(storage.read_parts(damaged.clean("validation")))])
+    evaluate.run(Evaluate(threshold=Costs(false_negative=20)), damaged)
+    assert files.read_json(damaged.decision) == decision
+
+
+def test_the_page_tells_what_thresholds_do(damaged: Paths) -> None:
+    evaluate.run(Evaluate(threshold=0.3), damaged)
+    page = damaged.report_page.read_text()
+    assert "0.3000 is what params.yaml says" in page
+    assert 'class="chosen"' in page
+    assert "What a threshold finds and costs" in page
+    assert (damaged.plots / "thresholds.png").exists()
+
+
+def test_a_model_that_is_no_better_than_the_baseline_is_told(damaged: Paths) -> None:
+    for part in PARTS:
+        parts = [rows.with_columns(pl.col("weight").shuffle(1)) for rows in storage.read_parts(damaged.clean(part))]
+        storage.write_parts(damaged.clean(part), parts)
+    normalize.run(Normalize(), damaged)
+    augment.run(Augment(), damaged)
+    fit(damaged, regression=False)
+    (hint,) = evaluate.run(Evaluate(metric="roc_auc"), damaged).diagnostics
+    assert "is not surely better than 0.5000, which always '<b>spam</b>' has on the same 40 test rows" in hint

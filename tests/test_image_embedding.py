@@ -144,7 +144,7 @@ def test_evaluate_asks_the_model_that_train_judged(kind: str, paths: Paths) -> N
     answers = load(paths.model, recipe.spec()).predict(job.validation.loaded().inputs)
     accuracy = float(np.mean(answers.argmax(axis=1) == job.validation.targets()))
     assert round(accuracy, 6) == files.read_json(paths.run)["metrics"]["validation_accuracy"]
-    assert evaluate.predict_test_rows(recipe, paths).y_score.shape == (30, 2)
+    assert evaluate.predict_rows(recipe, paths).y_score.shape == (30, 2)
 
 
 @every_trainer
@@ -153,7 +153,7 @@ def test_the_served_model_embeds_too_in_a_clean_process(kind: str, paths: Paths,
 
     train.run(CONFIGS[kind], paths)
     recipe, sample = read_recipe(paths.recipe), storage.read_table(paths.clean("test"))
-    offline = evaluate.predict_test_rows(read_recipe(paths.model / "recipe.json"), paths).y_score
+    offline = evaluate.predict_rows(read_recipe(paths.model / "recipe.json"), paths).y_score
     np.testing.assert_array_equal(load(paths.model, recipe.spec()).predict(recipe.encode(sample)), offline)
     with package.packaged(paths.model, sample, Model(), paths.checkpoints) as folder:
         needed = {line.split("==")[0] for line in (folder / "requirements.txt").read_text().split()}
@@ -223,7 +223,7 @@ def test_a_network_reads_an_embedding_like_numbers(own_copy: Paths) -> None:
     train.run(TorchTrain.model_validate_json(json.dumps(content)), own_copy)
     recipe = read_recipe(own_copy.model / "recipe.json")
     answers = load(own_copy.model, recipe.spec()).predict(recipe.encode(storage.read_table(own_copy.clean("test"))))
-    np.testing.assert_array_equal(answers, evaluate.predict_test_rows(recipe, own_copy).y_score)
+    np.testing.assert_array_equal(answers, evaluate.predict_rows(recipe, own_copy).y_score)
 
 
 def test_one_column_may_be_embedded_and_the_others_not(own_copy: Paths) -> None:

@@ -119,7 +119,7 @@ def test_reading_reports_imports_nothing_heavy() -> None:
     [
         ({"rmse": 44_690.4}, "rmse 44,690"),
         ({"rmse": 54.1349}, "rmse 54.13"),
-        ({"rmse": 1.23456e-7}, "rmse 1.235e-07"),
+        ({"rmse": 1.23456e-7}, "rmse 0.0000001235"),
         ({"accuracy": 0.99}, "accuracy 0.9900"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tasks import augment, files, normalize, train
-from tasks.evaluate import predict_test_rows
+from tasks.evaluate import predict_rows
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths, Project
 from tasks.recipe.recipe import read_recipe
@@ -91,7 +91,7 @@ def trained(root: Path) -> Paths:
 def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
     """What validate, split, clean and evaluate leave beside the tables; the model's answers are its own."""
     files.write_json(paths.metrics, metrics)
-    answers = predict_test_rows(read_recipe(paths.model / paths.recipe.name), paths)
+    answers = predict_rows(read_recipe(paths.model / paths.recipe.name), paths)
     storage.write_parts(paths.predicted, [answers.as_table()])
     files.write_json(paths.validation_report, {"num_rows": 120, "num_quarantined": 0, "suite": "e" * 64})
     num_rows = {"train": 60, "validation": 30, "test": 30}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.paired_bootstrap import group_numbers, paired_interval
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.weighted_metrics import Answers, Floats, metric_of_weights
+from tasks.model_input.decision import LIKELIEST, Decision, read_decision
 from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
 from tasks.params.register import LOWER_IS_BETTER
@@ -34,6 +36,7 @@ class JudgedRows:
 
     classes: tuple[str, ...]
     predictions: Predictions
+    decision: Decision = LIKELIEST
     groups: NDArray[np.int64] | None = None
     repair: Repair | None = None
 
@@ -46,17 +49,20 @@ class JudgedRows:
 
 def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> JudgedRows:
     """The test rows as evaluate and clean left them."""
-    group = next((column.name for column in dataset.columns if column.role == "group"), None)
     return JudgedRows(
         classes=classes,
         predictions=Predictions.of_table(storage.read_table(paths.predicted)),
-        groups=None if group is None else _groups(paths, group),
+        decision=read_decision(paths.decision, classes),
+        groups=test_groups(paths, dataset),
         repair=dataset.target.repair,
     )
 
 
-def _groups(paths: Paths, column: str) -> NDArray[np.int64]:
-    """The number of each row's group; a row without one is one of its own, as in the split."""
+def test_groups(paths: Paths, dataset: Dataset) -> NDArray[np.int64] | None:
+    """The number of each test row's group [N], where rows have groups; a row without is one of its own, as in split."""
+    column = next((column.name for column in dataset.columns if column.role == "group"), None)
+    if column is None:
+        return None
     values = pl.concat(storage.read_parts(paths.clean("test"), [column]))[column]
     return group_numbers(values.cast(pl.String))
 
@@ -112,10 +118,23 @@ def _on_classes(rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> t
     padded = np.hstack([own, np.zeros((len(own), len(classes) - own.shape[1]))])
     positive = positive_number(rows.classes, config.positive)
     ours, theirs = (
-        Answers(y_true=rows.predictions.y_true, y_score=score, average=config.average, positive=positive)
-        for score in (padded, scores)
+        Answers(
+            y_true=rows.predictions.y_true, y_score=score, average=config.average, positive=positive, answered=answered
+        )
+        for score, answered in ((padded, rows.decision.of(own)), (scores, _answered(champion, names, classes, rows)))
     )
     return ours, theirs, _unknown_classes(rows, set(names))
+
+
+def _answered(
+    champion: pl.DataFrame, names: Sequence[str], classes: Sequence[str], rows: JudgedRows
+) -> NDArray[np.int64] | None:
+    """Of two classes the one that it answers, by a threshold of its own; of more, the likeliest is as good."""
+    if len(names) != 2:
+        return None
+    # Today's name for a class of which it knows another spelling.
+    answers = repaired(champion["prediction"].cast(pl.String), rows.repair).fill_null("")
+    return np.array([classes.index(name) for name in answers], dtype=np.int64)
 
 
 def _unknown_classes(rows: JudgedRows, known: set[str]) -> tuple[str, ...]:

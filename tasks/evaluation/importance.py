@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
+from tasks.evaluation.judge import Judge
 from tasks.evaluation.paired_bootstrap import CONFIDENCE
 from tasks.evaluation.plots import importance_bars
-from tasks.evaluation.weighted_metrics import Answers, Floats, OfWeights, metric_of_weights
+from tasks.evaluation.weighted_metrics import Floats
 from tasks.explanation.association import correlated_groups
 from tasks.explanation.permutation import Columns, columns_that_matter, permuted_answers
 from tasks.model_input.inputs import Examples, Spec
-from tasks.params.config import Metric, Task
+from tasks.params.config import Metric
 from tasks.params.register import LOWER_IS_BETTER
 from tasks.trainers.base import Model
 from tasks.trainers.introspection import rates
@@ -110,22 +110,6 @@ class Importance:
         return (*self.columns[:_MOST_SHOWN], *self.groups[:_MOST_GROUPS_SHOWN])
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judge:
-    """How the answers to the test rows are judged."""
-
-    metric: Metric
-    positive: int | None = None
-    average: Literal["macro", "weighted"] = "macro"
-
-
-def metric_for(task: Task, chosen: Metric | None) -> Metric:
-    """The metric that was chosen; the one that is named first, when it is not for the task or there is none."""
-    of_numbers: tuple[Metric, ...] = ("rmse", "mae", "r2")
-    first: Metric = "rmse" if task == "regression" else "accuracy"
-    return chosen if chosen is not None and (chosen in of_numbers) == (task == "regression") else first
-
-
 def measured_importance(model: Model, spec: Spec, rows: Examples, judge: Judge) -> Importance:
     """That of every column, and of groups of columns that tell the same."""
     own = rates(model)
@@ -156,14 +140,14 @@ def _losses(model: Model, rows: Examples, sets: Sequence[Columns], judge: Judge)
         for _ in range(_NUM_RESAMPLES)
     ]
     sign = 1 if judge.metric in LOWER_IS_BETTER else -1
-    of_usual = _metric(judge, rows, before)
+    of_usual = judge.of(rows.target, before)
     usual = np.array([of_usual(drawn) for drawn in [weights, *draws]])
     losses: dict[Columns, _Loss] = {}
     for columns, after in zip(sets, permuted_answers(model, rows.inputs, sets), strict=True):
         if np.array_equal(after, np.broadcast_to(before, after.shape)):
             losses[columns] = (0.0, 0.0, 0.0)  # a column that the model does not use
             continue
-        shuffled = [_metric(judge, rows, answers) for answers in after]
+        shuffled = [judge.of(rows.target, answers) for answers in after]
         values = np.array([np.mean([of(drawn) for of in shuffled]) for drawn in [weights, *draws]])
         losses[columns] = _interval(sign * (values - usual), rows.num_rows)
     return losses
@@ -181,11 +165,6 @@ def _interval(values: Floats, num_rows: int) -> _Loss:
     error = reach * float(resampled.std(ddof=1))
     loss = float(values[0])
     return loss, loss - error, loss + error
-
-
-def _metric(judge: Judge, rows: Examples, answers: Floats) -> OfWeights:
-    judged = Answers(y_true=rows.target, y_score=answers, average=judge.average, positive=judge.positive)
-    return metric_of_weights(judge.metric, judged)
 
 
 def _with_own(columns: Columns, loss: _Loss, own: Mapping[str, float]) -> ColumnImportance:

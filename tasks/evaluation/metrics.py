@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
+from tasks.model_input.decision import LIKELIEST, Decision
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
@@ -44,14 +45,15 @@ def classification_metrics(
     average: Literal["macro", "weighted"],
     positive: str | None = None,
     weight: Floats | None = None,
+    decision: Decision = LIKELIEST,
 ) -> dict[str, float]:
     """Accuracy, precision, recall, F1, ROC-AUC and log loss by their usual names.
 
     `y_true`: [N] class numbers, `y_score`: [N, K]. Two classes: precision, recall, F1 and ROC-AUC are those of
     the `positive` class (the last one when not given). More: precision, recall and F1 are averaged as told over the
     classes that were seen or answered, which is scikit-learn's own habit, and ROC-AUC is the mean of one class against
-    the rest over the classes that the test rows hold. `weight` is how much each row counts, [N]. Raises UserError when
-    an answer is not finite or a metric is undefined.
+    the rest over the classes that the test rows hold. `weight` is how much each row counts, [N]; `decision` says which
+    class is answered. Raises UserError when an answer is not finite or a metric is undefined.
     """
     from sklearn.metrics import accuracy_score, log_loss
 
@@ -66,7 +68,7 @@ def classification_metrics(
     # Single-precision probabilities sum to 1 only roughly, and log_loss warns of that. For that alone: a division may
     # break ties, or make some, which are the model's own.
     normalized = y_score.astype(np.float64) / y_score.sum(axis=1, keepdims=True, dtype=np.float64)
-    y_pred = y_score.argmax(axis=1)
+    y_pred = decision.of(y_score)
     return {
         "accuracy": float(accuracy_score(y_true, y_pred, sample_weight=weight)),
         **_precision_recall_f1(y_true, y_pred, average, positive_class, weight),

@@ -9,10 +9,12 @@ from typing import Any
 from tasks import files
 from tasks.augmentation.settings import SECTIONS
 from tasks.errors import UserError
+from tasks.evaluation.drawing import Plot
 from tasks.evaluation.importance import Importance
-from tasks.evaluation.plots import Plot
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, show_row
+from tasks.evaluation.summary import Summary
+from tasks.evaluation.threshold_table import ThresholdTable
 from tasks.paths import PARTS, Paths
 from tasks.reports import headline, number
 from tasks.tables import storage
@@ -22,10 +24,11 @@ from tasks.tables.dataset import Dataset
 def page_of(
     paths: Paths,
     dataset: Dataset,
-    metrics: dict[str, float],
     evaluation: Evaluation,
     learning: list[Plot],
     importance: Importance,
+    judged: Summary,
+    thresholds: ThresholdTable | None,
 ) -> Page:
     """The page's content, from what this and earlier stages left."""
     run_facts = files.read_json(paths.run)
@@ -34,10 +37,10 @@ def page_of(
     return Page(
         pipeline=paths.pipeline,
         dataset=dataset,
-        headline=headline(metrics),
+        headline=headline(evaluation.metrics),
         lead=_lead(dataset, run_facts["trainer"], len(evaluation.scores)),
         verdict=evaluation.verdict,
-        metrics=metrics,
+        metrics=evaluation.metrics,
         run=run_facts,
         stations=stations(paths, dataset),
         learning=learning,
@@ -45,6 +48,8 @@ def page_of(
         scores=evaluation.scores,
         positive=evaluation.positive,
         importance=importance,
+        judged=judged,
+        thresholds=thresholds,
         mistakes=mistakes(paths, dataset, evaluation),
         augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
     )

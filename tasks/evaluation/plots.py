@@ -1,19 +1,14 @@
-"""Pictures of how a model learnt and where it errs, as PNG bytes: the same numbers, the same bytes.
-
-Drawn with matplotlib's objects, never with pyplot, whose figures are the whole process's.
-"""
+"""Pictures of how a model learnt and where it errs, as PNG bytes."""
 
 from __future__ import annotations
 
-import io
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.evaluation.drawing import LIGHT, Plot, Theme, dress, picture, png, short
 from tasks.evaluation.metrics import Reliability
 
 if TYPE_CHECKING:
@@ -22,47 +17,19 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.floating[Any]]
 
-_DOTS_PER_INCH = 160
 _MOST_NUMBERED_CLASSES = 20
 """A confusion matrix with more classes has no room for a number in each cell."""
 _MOST_NAMED_CLASSES = 40
 
 
-@dataclass(frozen=True, kw_only=True)
-class Theme:
-    """Colours of a picture. Blue and orange of Okabe and Ito (2008) can be told apart by colour-blind readers."""
-
-    paper: str
-    ink: str
-    muted: str
-    grid: str
-    blue: str
-    orange: str
-
-
-LIGHT = Theme(paper="#ffffff", ink="#1f2328", muted="#59636e", grid="#e3e7eb", blue="#0072b2", orange="#d55e00")
-DARK = Theme(paper="#161b22", ink="#e6edf3", muted="#9aa5b1", grid="#2b333d", blue="#56b4e9", orange="#e69f00")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plot:
-    """One plot on white and on dark paper; `alt` says in words what it shows."""
-
-    name: str
-    title: str
-    alt: str
-    light: bytes
-    dark: bytes
-
-
-def learning_curves(history: Mapping[str, Floats]) -> list[Plot]:
-    """A picture for the loss and one for another measure by epoch; none when there is no curve to draw.
+def learning_curves(history: Mapping[str, Floats], unit: str = "epoch") -> list[Plot]:
+    """A picture for the loss and one for another measure by epoch or tree; none when there is no curve to draw.
 
     `history` are the columns [E] of history.csv: `epoch`, and PART_MEASURE such as train_loss and validation_loss.
     """
     if len(history["epoch"]) < 2:
         return []
-    return [_learning_curve(history["epoch"], measure, parts) for measure, parts in _measures(history).items()]
+    return [_learning_curve(history["epoch"], unit, measure, parts) for measure, parts in _measures(history).items()]
 
 
 def confusion_matrix(classes: Sequence[str], counts: NDArray[np.int64]) -> Plot:
@@ -74,7 +41,7 @@ def confusion_matrix(classes: Sequence[str], counts: NDArray[np.int64]) -> Plot:
         # Any other interpolation would blend a cell into its neighbours.
         axes.imshow(colours, aspect="equal", interpolation="nearest")
         _name_classes(axes, classes)
-        _dress(axes, theme, "answered", "actual")
+        dress(axes, theme, "answered", "actual")
         axes.tick_params(length=0)
         if len(classes) <= _MOST_NUMBERED_CLASSES:
             _number_cells(axes, counts, colours, theme)
@@ -82,7 +49,7 @@ def confusion_matrix(classes: Sequence[str], counts: NDArray[np.int64]) -> Plot:
     hits, total = int(np.trace(counts)), int(counts.sum())
     alt = f"Confusion matrix of {len(classes)} classes: {hits} of {total} test rows lie on the diagonal."
     wider = 1 if len(classes) <= 10 else 1.3
-    return _picture("confusion_matrix", "Confusion matrix", alt, (4.9 * wider, 4.2 * wider), draw)
+    return picture("confusion_matrix", "Confusion matrix", alt, (4.9 * wider, 4.2 * wider), draw)
 
 
 def roc_curve(positive: str, actual: NDArray[np.bool_], probability: Floats) -> Plot:
@@ -98,10 +65,10 @@ def roc_curve(positive: str, actual: NDArray[np.bool_], probability: Floats) -> 
         axes.plot(false_positive_rate, true_positive_rate, color=theme.blue, linewidth=2)
         axes.fill_between(false_positive_rate, true_positive_rate, color=theme.blue, alpha=0.1, linewidth=0)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
-        _dress(axes, theme, "false alarms (false positive rate)", "found (true positive rate)")
+        dress(axes, theme, "false alarms (false positive rate)", "found (true positive rate)")
 
     alt = f"ROC curve of the class {positive}: the area under it is {roc_auc_score(actual, probability):.4f}."
-    return _picture("roc_curve", "ROC curve", alt, (4.9, 3.9), draw)
+    return picture("roc_curve", "ROC curve", alt, (4.9, 3.9), draw)
 
 
 def calibration(bins: Reliability, claim: str) -> Plot:
@@ -114,14 +81,14 @@ def calibration(bins: Reliability, claim: str) -> Plot:
         sizes = 20 + 140 * bins.num_rows / bins.num_rows.max()
         upper.scatter(bins.claimed, bins.observed, s=sizes, color=theme.blue, alpha=0.85, linewidths=0, clip_on=False)
         upper.set(xlim=(-0.02, 1.02), ylim=(-0.03, 1.04))
-        _dress(upper, theme, "", "share that came true")
+        dress(upper, theme, "", "share that came true")
         lower.bar(bins.claimed, bins.num_rows, width=0.04, color=theme.blue, linewidth=0)
-        _dress(lower, theme, claim, "rows")
+        dress(lower, theme, claim, "rows")
         lower.locator_params(axis="y", nbins=2, integer=True)
 
     gap = float(np.average(np.abs(bins.claimed - bins.observed), weights=bins.num_rows))
     alt = f"Calibration: claimed probability and what came true differ by {gap:.3f} on average (0 is perfect)."
-    return _picture("calibration", "Calibration", alt, (4.9, 3.9), draw)
+    return picture("calibration", "Calibration", alt, (4.9, 3.9), draw)
 
 
 def predicted_against_actual(actual: Floats, predicted: Floats) -> Plot:
@@ -132,10 +99,10 @@ def predicted_against_actual(actual: Floats, predicted: Floats) -> Plot:
         axes = figure.add_subplot()
         axes.plot(ends, ends, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
         _dots(axes, theme, actual, predicted)
-        _dress(axes, theme, "actual", "predicted")
+        dress(axes, theme, "actual", "predicted")
 
     alt = f"Predicted against actual values of {len(actual)} test rows, from {ends[0]:.4g} to {ends[1]:.4g}."
-    return _picture("predicted_against_actual", "Predicted against actual", alt, (4.9, 3.9), draw)
+    return picture("predicted_against_actual", "Predicted against actual", alt, (4.9, 3.9), draw)
 
 
 def residuals(actual: Floats, predicted: Floats) -> Plot:
@@ -146,13 +113,30 @@ def residuals(actual: Floats, predicted: Floats) -> Plot:
         axes = figure.add_subplot()
         axes.axhline(0, color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
         _dots(axes, theme, predicted, errors)
-        _dress(axes, theme, "predicted", "predicted - actual")
+        dress(axes, theme, "predicted", "predicted - actual")
 
     alt = (
         f"Residuals: answers are off by {errors.mean():+.4g} on average, "
         f"from {errors.min():.4g} to {errors.max():+.4g}."
     )
-    return _picture("residuals", "Residuals", alt, (4.9, 3.9), draw)
+    return picture("residuals", "Residuals", alt, (4.9, 3.9), draw)
+
+
+def threshold_curves(positive: str, thresholds: Floats, curves: Mapping[str, Floats], used: float) -> Plot:
+    """Each curve [T] over the thresholds [T], and the one that is used."""
+
+    def draw(figure: Figure, theme: Theme) -> None:
+        axes = figure.add_subplot()
+        styles: list[tuple[str, Any]] = [(theme.blue, "-"), (theme.orange, "-"), (theme.muted, (0, (4, 3)))]
+        for (name, values), (colour, style) in zip(curves.items(), styles, strict=True):
+            axes.step(thresholds, values, where="pre", color=colour, linestyle=style, linewidth=2, label=name)
+        axes.axvline(used, color=theme.ink, linewidth=1)
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, None))
+        axes.legend(frameon=False, labelcolor=theme.ink, fontsize=9)
+        dress(axes, theme, f"{short(positive)} is answered from this probability on", "")
+
+    alt = f"{', '.join(curves)} by the threshold for {positive}, of which {used:.4g} is used."
+    return picture("thresholds", "What a threshold finds and costs", alt, (4.9, 3.9), draw)
 
 
 def importance_bars(names: Sequence[str], losses: Floats, ends: Floats, metric: str) -> bytes:
@@ -164,50 +148,11 @@ def importance_bars(names: Sequence[str], losses: Floats, ends: Floats, metric: 
         axes.axvline(0, color=theme.muted, linewidth=1)
         axes.hlines(places, ends[:, 0], ends[:, 1], color=theme.blue, linewidth=1.5, alpha=0.6)
         axes.plot(losses, places, "o", color=theme.blue, markersize=6)
-        axes.set_yticks(places, [_short(name, 32) for name in names])
+        axes.set_yticks(places, [short(name, 32) for name in names])
         axes.set(ylim=(max(len(names), 1) - 0.5, -0.5))
-        _dress(axes, theme, f"how much worse {metric} gets when the column is shuffled", "")
+        dress(axes, theme, f"how much worse {metric} gets when the column is shuffled", "")
 
-    return _png((6.4, 1.1 + 0.28 * len(names)), LIGHT, draw)
-
-
-def _picture(name: str, title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure, Theme], None]) -> Plot:
-    return Plot(name=name, title=title, alt=alt, light=_png(size, LIGHT, draw), dark=_png(size, DARK, draw))
-
-
-def _png(size: tuple[float, float], theme: Theme, draw: Callable[[Figure, Theme], None]) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.text import Text
-
-    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor=theme.paper, layout="constrained")
-    draw(figure, theme)
-    for text in figure.findobj(Text):
-        # Names of classes and columns are no formulas, whatever dollar signs they hold.
-        text.set_parse_math(False)
-    target = io.BytesIO()
-    with warnings.catch_warnings():
-        # A class may be named in a script that the bundled font lacks: boxes stand for its letters.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # A figure that pyplot did not make has no canvas that can draw PNG.
-        FigureCanvasAgg(figure)
-        # Without the name of matplotlib's version: an upgrade is no other picture.
-        figure.savefig(target, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
-    return target.getvalue()
-
-
-def _dress(axes: Axes, theme: Theme, across: str, up: str) -> None:
-    """Labels, quiet axes and a faint grid behind the data."""
-    axes.set_facecolor(theme.paper)
-    axes.set_xlabel(across, color=theme.muted, fontsize=10)
-    axes.set_ylabel(up, color=theme.muted, fontsize=10)
-    axes.tick_params(colors=theme.muted, labelsize=9, length=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(theme.grid)
-    axes.set_axisbelow(True)
-    # Lines over a matrix would look like the borders of its cells.
-    if not axes.images:
-        axes.grid(color=theme.grid, linewidth=0.8)
+    return png((6.4, 1.1 + 0.28 * len(names)), LIGHT, draw)
 
 
 def _measures(history: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
@@ -220,7 +165,7 @@ def _measures(history: Mapping[str, Floats]) -> dict[str, dict[str, Floats]]:
     return dict(sorted(measures.items(), key=lambda measure: not measure[0].endswith("loss"))[:2])
 
 
-def _learning_curve(epochs: Floats, measure: str, parts: Mapping[str, Floats]) -> Plot:
+def _learning_curve(epochs: Floats, unit: str, measure: str, parts: Mapping[str, Floats]) -> Plot:
     colours = {"train": "orange", "validation": "blue"}
 
     def draw(figure: Figure, theme: Theme) -> None:
@@ -230,14 +175,14 @@ def _learning_curve(epochs: Floats, measure: str, parts: Mapping[str, Floats]) -
         if measure.endswith("loss") and "validation" in parts:
             best = int(np.argmin(parts["validation"]))
             axes.plot(epochs[best], parts["validation"][best], "o", color=theme.blue, markersize=6, label="lowest")
-        _dress(axes, theme, "epoch", measure.replace("_", " "))
+        dress(axes, theme, unit, measure.replace("_", " "))
         axes.locator_params(axis="x", integer=True, nbins=6)
         axes.legend(frameon=False, fontsize=9, labelcolor=theme.ink)
 
     ends = ", ".join(f"{part} from {values[0]:.4g} to {values[-1]:.4g}" for part, values in parts.items())
     words = measure.replace("_", " ")
-    alt = f"Learning curve, {words} over {len(epochs)} epochs: {ends}."
-    return _picture(f"learning_{measure}", f"Learning curve: {words}", alt, (4.9, 3.5), draw)
+    alt = f"Learning curve, {words} over {len(epochs)} {unit}s: {ends}."
+    return picture(f"learning_{measure}", f"Learning curve: {words}", alt, (4.9, 3.5), draw)
 
 
 def _confusion_colours(counts: NDArray[np.int64], theme: Theme) -> Floats:
@@ -253,7 +198,7 @@ def _confusion_colours(counts: NDArray[np.int64], theme: Theme) -> Floats:
 
 def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
     indices = range(len(classes)) if len(classes) <= _MOST_NAMED_CLASSES else []
-    names = [_short(classes[index]) for index in indices]
+    names = [short(classes[index]) for index in indices]
     slanted = max(map(len, names), default=0) * len(names) > 40
     across = axes.set_xticks(indices, names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
     for tick in [*across, *axes.set_yticks(indices, names)]:
@@ -289,7 +234,3 @@ def _dots(axes: Axes, theme: Theme, across: Floats, up: Floats) -> None:
     """Dots that grow fainter with their number, so that crowds show."""
     alpha = float(np.clip(30 / np.sqrt(len(across)) / 4, 0.08, 0.7))
     axes.scatter(across, up, s=16, color=theme.blue, alpha=alpha, linewidths=0, rasterized=True)
-
-
-def _short(name: str, most: int = 16) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"

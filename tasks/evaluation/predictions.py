@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.evaluation.drawing import Plot
 from tasks.evaluation.metrics import (
     ClassScore,
     class_scores,
@@ -20,13 +21,13 @@ from tasks.evaluation.metrics import (
     reliability,
 )
 from tasks.evaluation.plots import (
-    Plot,
     calibration,
     confusion_matrix,
     predicted_against_actual,
     residuals,
     roc_curve,
 )
+from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.params.evaluate import Evaluate
 from tasks.reports import number
 
@@ -74,13 +75,16 @@ class Evaluation:
     positive: str | None = None
 
 
-def evaluate_classification(classes: Sequence[str], predictions: Predictions, config: Evaluate) -> Evaluation:
+def evaluate_classification(
+    classes: Sequence[str], predictions: Predictions, config: Evaluate, decision: Decision = LIKELIEST
+) -> Evaluation:
     """Predictions as probabilities [N, K] against class numbers."""
     y_true, y_score = predictions.y_true, predictions.y_score
     metrics = classification_metrics(
-        classes, y_true, y_score, config.average, config.positive, weight=predictions.weight
+        classes, y_true, y_score, config.average, config.positive, weight=predictions.weight, decision=decision
     )
-    y_pred, confidence = y_score.argmax(axis=1), y_score.max(axis=1)
+    y_pred = decision.of(y_score)
+    confidence = y_score[np.arange(len(y_pred)), y_pred]
     counts = confusion_counts(y_true, y_pred, len(classes))
     positive = positive_number(classes, config.positive)
     names = np.array(classes, dtype=object)

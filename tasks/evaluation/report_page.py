@@ -7,13 +7,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tasks.columns import column_type
+from tasks.evaluation.drawing import Plot
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.metrics import ClassScore
-from tasks.evaluation.plots import Plot
+from tasks.evaluation.summary import Summary
+from tasks.evaluation.threshold_table import ThresholdTable
 from tasks.reports import as_page, number
 from tasks.tables.dataset import Column, Dataset
 
@@ -85,6 +88,8 @@ class Page:
     scores: Sequence[ClassScore]
     positive: str | None
     importance: Importance
+    judged: Summary
+    thresholds: ThresholdTable | None
     mistakes: Sequence[Mistake]
     augmentation: bytes | None
 
@@ -110,6 +115,7 @@ def render(page: Page) -> str:
         validated=any(row["validation"] is not None for row in rows),
         facts=facts,
         params=params,
+        metric_title=_METRICS[page.judged.metric][0],
         scores=weakest(page.scores),
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
@@ -141,7 +147,8 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        # 0.00001, where Python would write 1e-05.
+        return f"{value:.6g}" if abs(value) < 1e-9 or abs(value) >= 1e-4 else f"{Decimal(f'{value:.6g}'):f}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(plain, value))
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "none" if value is None else str(value)

@@ -31,13 +31,20 @@ class Answers:
     y_score: Floats
     average: Literal["macro", "weighted"] = "macro"
     positive: int | None = None
+    answered: NDArray[np.int64] | None = None
+    """The class numbers [N] that were answered, where they are not the likeliest."""
+
+    @property
+    def y_pred(self) -> NDArray[np.int64]:
+        """The class that is answered, [N]."""
+        return self.y_score.argmax(axis=1) if self.answered is None else self.answered
 
 
 def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:
     """The metric by scikit-learn's definition, with its `sample_weight` as the one argument that is left."""
     match metric:
         case "accuracy":
-            return _mean_of(answers.y_score.argmax(axis=1) == answers.y_true)
+            return _mean_of(answers.y_pred == answers.y_true)
         case "log_loss":
             return _mean_of(_log_losses(answers))
         case "precision" | "recall" | "f1":
@@ -70,7 +77,7 @@ def _log_losses(answers: Answers) -> Floats:
 
 
 def _of_confusion(metric: Literal["precision", "recall", "f1"], answers: Answers) -> OfWeights:
-    y_true, y_pred = answers.y_true, answers.y_score.argmax(axis=1)
+    y_true, y_pred = answers.y_true, answers.y_pred
     num_classes, is_right = answers.y_score.shape[1], y_pred == y_true
 
     def value(weights: Floats) -> float:

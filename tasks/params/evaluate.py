@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tasks.params.config import Config, Metric
+
+
+class Costs(Config):
+    """What a wrong answer costs, in any unit: the threshold is chosen for the least cost on the validation rows."""
+
+    false_positive: float = Field(1.0, gt=0, description="answered positive, and it is not")
+    false_negative: float = Field(1.0, gt=0, description="positive, and not answered so")
 
 
 class Evaluate(Config):
@@ -17,6 +24,11 @@ class Evaluate(Config):
     )
     positive: str | None = Field(
         None, description="binary: the class that counts as positive; the last one when not given"
+    )
+    threshold: Annotated[float, Field(gt=0, lt=1)] | Costs | None = Field(
+        None,
+        description="binary: from which probability on the positive class is answered: a number, or what mistakes "
+        "cost, and the cheapest is chosen on the validation rows; the likelier class when not given",
     )
     metric: Metric | None = Field(
         None, description="what the importance of columns is measured by; `register.metric` when not given"

@@ -29,10 +29,13 @@ _ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic")
 
 
 @contextmanager
-def packaged(model_folder: Path, sample: pl.DataFrame, about: Model, place: Path) -> Iterator[Path]:
+def packaged(
+    model_folder: Path, sample: pl.DataFrame, about: Model, place: Path, decision: Path | None = None
+) -> Iterator[Path]:
     """The folder that MLflow is to keep, for as long as the context lasts: a scratch folder beside `place`.
 
-    `sample` holds raw rows, for the signature and the example; `about` is MLflow's own record of the model.
+    `sample` holds raw rows, for the signature and the example; `about` is MLflow's own record of the model; `decision`
+    is the file that says from which probability on a class is answered, for a model that has such a threshold.
     """
     from mlflow.pyfunc import save_model
 
@@ -47,7 +50,7 @@ def packaged(model_folder: Path, sample: pl.DataFrame, about: Model, place: Path
             python_model=str(Path(__file__).with_name("served_model.py")),
             # The code goes along, so that the model answers the same when this project has moved on.
             code_paths=[str(code)],
-            artifacts={"model": str(model_folder)},
+            artifacts={"model": str(model_folder), **({"decision": str(decision)} if decision else {})},
             # Given, as MLflow would load the model once more to find them out.
             pip_requirements=requirements(recipe, (*trainers.requirements(model_folder), *recipe.libraries)),
             signature=signature(recipe),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tasks import files
+from tasks.digests import answering_digest
 from tasks.errors import UserError
 from tasks.params.config import Config
 from tasks.paths import Paths
@@ -37,7 +38,7 @@ _VERDICT_TAG = "modelwright.verdict"
 
 
 class Registration(Config):
-    """A registered version. `model` is the digest of the model folder."""
+    """A registered version. `model` is the digest of all that answers: the model folder, and its threshold."""
 
     name: str
     version: int
@@ -58,10 +59,13 @@ class VersionCandidate:
     """Raw rows of the test part."""
     record: Mapping[str, Any]
     """run.json."""
+    decision: Path | None = None
+    """What says from which probability on a class is answered, where the model has such a threshold."""
 
     @property
     def model(self) -> str:
-        return str(self.record["model"])
+        """The digest of all that answers."""
+        return answering_digest(self.record["model"], self.decision)
 
 
 def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
@@ -179,7 +183,7 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
         client.log_batch(run_id, metrics=_metrics(_as_test(candidate.metrics), logged.model_id))
         about = _about(logged.artifact_location, run_id, logged.model_id)
-        with packaged(paths.model, candidate.sample, about, paths.checkpoints) as folder:
+        with packaged(paths.model, candidate.sample, about, paths.checkpoints, candidate.decision) as folder:
             upload(client, logged, folder, paths.checkpoints)
         return client.finalize_logged_model(logged.model_id, "READY")
 
@@ -198,7 +202,10 @@ def _mend_files(version: ModelVersion, paths: Paths, candidate: VersionCandidate
     if folder is None or not damage(folder):
         return
     about = _about(source, version.run_id, version.model_id)
-    with packaged(paths.model, candidate.sample, about, paths.checkpoints) as packed, files.aside(folder) as draft:
+    with (
+        packaged(paths.model, candidate.sample, about, paths.checkpoints, candidate.decision) as packed,
+        files.aside(folder) as draft,
+    ):
         shutil.copytree(packed, draft)
 
 

@@ -18,6 +18,7 @@ from mlflow.pyfunc.model import PythonModel
 
 from tasks.columns import column_type
 from tasks.errors import UserError
+from tasks.model_input.decision import LIKELIEST, Decision, read_decision
 from tasks.recipe.raw_values import at_rest, check_fit
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 from tasks.tracking.served_requests import take_over
@@ -32,6 +33,8 @@ class ServedModel(PythonModel):
         self._recipe = read_recipe(folder / "recipe.json")
         self._recipe.check_encoders()  # a damaged file is said when the server starts, not at its first request
         self._model = load(folder, self._recipe.spec())
+        file, classes = context.artifacts.get("decision"), self._recipe.target.classes
+        self._decision = read_decision(Path(file), classes) if file else LIKELIEST
         take_over([feature.name for feature in self._recipe.features])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -42,7 +45,7 @@ class ServedModel(PythonModel):
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
         # The caller's own index, by which answers are joined to its rows.
-        return answer_frame(answers, self._recipe).set_index(frame.index)
+        return answer_frame(answers, self._recipe, self._decision).set_index(frame.index)
 
     def _answers(self, rows: pl.DataFrame) -> np.ndarray[Any, Any]:
         if rows.is_empty():  # which not every library takes
@@ -56,12 +59,12 @@ def raw_rows(frame: pd.DataFrame, recipe: Recipe) -> pl.DataFrame:
     return pl.DataFrame([_raw_column(frame, feature) for feature in recipe.features])
 
 
-def answer_frame(answers: np.ndarray[Any, Any], recipe: Recipe) -> pd.DataFrame:
+def answer_frame(answers: np.ndarray[Any, Any], recipe: Recipe, decision: Decision = LIKELIEST) -> pd.DataFrame:
     """Probabilities [N, K] or values [N] as the table that callers get."""
     classes = recipe.target.classes
     if not classes:
         return pd.DataFrame({"prediction": answers.astype(np.float64).ravel()})
-    best = [classes[number] for number in answers.argmax(axis=1)]
+    best = [classes[number] for number in decision.of(answers)]
     probabilities = {f"probability_{name}": answers[:, number] for number, name in enumerate(classes)}
     return pd.DataFrame({"prediction": best, **probabilities})
 

@@ -139,8 +139,10 @@ def _unfinished(curves: _Curves) -> str | None:
     last = _last_few(losses)
     before, best = min(losses[:-last]), min(losses)
     gained = losses[0] - best
-    # Only where the very last epoch is the best: else the loss has stopped falling.
-    if best < min(losses[:-1]) and before - best > max(_STILL_FALLING * gained, _STILL * abs(before)):
+    # Only where the very last epoch is the best: else the loss has stopped falling. Trees end early when it does, so
+    # one that is the best of all and the last there may be was stopped by its number alone.
+    is_falling = curves.unit == "tree" or before - best > max(_STILL_FALLING * gained, _STILL * abs(before))
+    if best < min(losses[:-1]) and is_falling:
         more = "num_iterations" if curves.unit == "tree" else "epochs"
         over = f"last {last} {curves.unit}s" if last > 1 else f"last {curves.unit}"
         return (

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from tasks import augment, clean, normalize, split
-from tasks.evaluate import predict_test_rows
+from tasks.evaluate import predict_rows
 from tasks.model_input.block_columns import read_examples
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean
@@ -249,7 +249,7 @@ def scores(y_true: NDArray[Any], y_score: NDArray[np.float64]) -> Scores:
 
 
 def on_test(paths: Paths) -> Scores:
-    predictions = predict_test_rows(read_recipe(paths.model / paths.recipe.name), paths)
+    predictions = predict_rows(read_recipe(paths.model / paths.recipe.name), paths)
     return scores(predictions.y_true, predictions.y_score)
 
 

@@ -70,7 +70,7 @@ def judged(root: Path, rows: pl.DataFrame, config: dict[str, object], weight: Ro
     job = read_job(settings, paths, recipe, [])
     fitted = fit(job, settings)
     write_model(paths, fitted)
-    predictions = evaluate.predict_test_rows(recipe, paths)
+    predictions = evaluate.predict_rows(recipe, paths)
     storage.write_parts(paths.predicted, [predictions.as_table()])
     numbers = {
         "validation": validation_metrics(job.spec, fitted, job.validation),

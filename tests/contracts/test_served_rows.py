@@ -25,7 +25,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks import augment, clean, ingest, normalize, split
-from tasks.evaluate import predict_test_rows
+from tasks.evaluate import predict_rows
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean
 from tasks.params.ingest import Ingest
@@ -274,7 +274,7 @@ def served(paths: Paths, written: Written) -> Iterator[Trained]:
             served=mlflow.pyfunc.load_model(str(folder)),
             rows=rows,
             cells=[written.cells(row) for row in rows],
-            answers=predict_test_rows(recipe, paths).y_score,
+            answers=predict_rows(recipe, paths).y_score,
             without={name: answers_without(name, recipe, test, paths) for name in test.columns},
         )
 

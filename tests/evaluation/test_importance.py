@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.evaluation.importance import Importance, Judge, measured_importance, metric_for
+from tasks.evaluation.importance import Importance, measured_importance
+from tasks.evaluation.judge import Judge, metric_for
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.params.train import KNeighbors, LightgbmTrain, LogisticRegression, Ridge, SklearnTrain
 from tasks.trainers import trainer

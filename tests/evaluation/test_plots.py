@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tasks.evaluation import plots
+from tasks.evaluation.drawing import DARK, LIGHT, Plot, Theme
 from tasks.evaluation.metrics import reliability
 
 pytestmark = pytest.mark.chain
@@ -18,7 +19,7 @@ def pixels(content: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def every_picture() -> list[plots.Plot]:
+def every_picture() -> list[Plot]:
     epochs = np.arange(1.0, 6.0)
     history = {
         "epoch": epochs,
@@ -33,21 +34,22 @@ def every_picture() -> list[plots.Plot]:
         plots.confusion_matrix(["ham", "spam"], np.array([[7, 1], [0, 3]])),
         plots.roc_curve("spam", truth, claimed),
         plots.calibration(reliability(claimed, truth), "probability of spam"),
+        plots.threshold_curves("spam", claimed, {"precision": claimed, "recall": 1 - claimed, "cost": claimed}, 0.5),
         plots.predicted_against_actual(claimed, claimed + 1),
         plots.residuals(claimed, claimed + 1),
     ]
 
 
 @pytest.fixture(scope="module")
-def pictures() -> list[plots.Plot]:
+def pictures() -> list[Plot]:
     return every_picture()
 
 
-def test_same_numbers_same_bytes(pictures: list[plots.Plot]) -> None:
+def test_same_numbers_same_bytes(pictures: list[Plot]) -> None:
     assert every_picture() == pictures
 
 
-def test_pictures_have_two_themes_names_of_their_own_and_words(pictures: list[plots.Plot]) -> None:
+def test_pictures_have_two_themes_names_of_their_own_and_words(pictures: list[Plot]) -> None:
     assert len({picture.name for picture in pictures}) == len(pictures) == 7
     for picture in pictures:
         assert pixels(picture.light)[0, 0].tolist() == [255, 255, 255]
@@ -56,7 +58,7 @@ def test_pictures_have_two_themes_names_of_their_own_and_words(pictures: list[pl
         assert b"tEXt" not in picture.light
 
 
-def test_alternative_texts_tell_the_result(pictures: list[plots.Plot]) -> None:
+def test_alternative_texts_tell_the_result(pictures: list[Plot]) -> None:
     by_name = {picture.name: picture.alt for picture in pictures}
     assert "10 of 11 test rows" in by_name["confusion_matrix"]
     assert "the area under it is 0.8333" in by_name["roc_curve"]
@@ -85,8 +87,8 @@ def test_hundreds_of_classes_can_be_drawn() -> None:
     plots.confusion_matrix([str(number) for number in range(300)], np.eye(300, dtype=np.int64))
 
 
-@pytest.mark.parametrize("theme", [plots.LIGHT, plots.DARK])
-def test_numbers_in_cells_can_be_read(theme: plots.Theme) -> None:
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_numbers_in_cells_can_be_read(theme: Theme) -> None:
     random = np.random.default_rng(0)
     for cell in random.random((50, 3)):
         chosen = np.array([int(plots._readable_on(cell, theme)[place : place + 2], 16) / 255 for place in (1, 3, 5)])

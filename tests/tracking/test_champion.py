@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tasks import train
-from tasks.evaluate import predict_test_rows
+from tasks.evaluate import predict_rows
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths
 from tasks.promotion.contest import NotComparableError
@@ -69,7 +69,7 @@ def edited(folder: Path, target: Path, file: str, before: str, after: str) -> Pa
 
 
 def test_it_answers_what_the_model_answers_here(project: Paths, packaged: Path) -> None:
-    here = predict_test_rows(read_recipe(project.model / "recipe.json"), project)
+    here = predict_rows(read_recipe(project.model / "recipe.json"), project)
     answers = asked(packaged, project)
     assert answers.columns == ["prediction", "probability_no", "probability_yes"]
     np.testing.assert_array_equal(answers.select(answers.columns[1:]).to_numpy(), here.y_score)

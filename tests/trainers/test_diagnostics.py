@@ -88,6 +88,11 @@ def test_a_run_that_was_still_improving_is_told() -> None:
     assert "from 0.6 to 0.5 in the last epoch): more epochs" in only_hint(history(losses, losses))
     losses = [1 - 0.05 * epoch for epoch in range(15)]
     assert "in the last 3 trees): more num_iterations" in only_hint(history(losses, losses), trees=15)
+    # Boosting ends by itself when the loss no longer falls: it was the number of trees that ended this one.
+    hardly = [1.0, *(0.5 - 0.0001 * tree for tree in range(40))]
+    assert diagnose(history(hardly, hardly), {}) == []
+    assert "more num_iterations may give a better model" in only_hint(history(hardly, hardly), trees=41)
+    assert diagnose(history(hardly, [*hardly[:-1], 0.6]), {"trees": 41}) == []
 
 
 def test_a_loss_that_jumps_is_told() -> None:

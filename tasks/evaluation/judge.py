@@ -1,0 +1,50 @@
+"""What a pipeline is judged by: its metric, and how its answers become classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from tasks.evaluation.metrics import positive_number
+from tasks.evaluation.weighted_metrics import Answers, Floats, OfWeights, metric_of_weights
+from tasks.model_input.decision import LIKELIEST, Decision
+from tasks.params.config import Metric, Task
+from tasks.params.evaluate import Evaluate
+from tasks.recipe.recipe import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judge:
+    """How answers to test rows are judged."""
+
+    metric: Metric
+    positive: int | None = None
+    decision: Decision = LIKELIEST
+    average: Literal["macro", "weighted"] = "macro"
+
+    def of(self, y_true: NDArray[Any], y_score: Floats) -> OfWeights:
+        """The metric of these answers, [N, K] or [N], to rows whose truth is [N]."""
+        answered = self.decision.of(y_score) if y_score.ndim == 2 else None
+        answers = Answers(
+            y_true=y_true, y_score=y_score, average=self.average, positive=self.positive, answered=answered
+        )
+        return metric_of_weights(self.metric, answers)
+
+
+def judge_of(config: Evaluate, target: Target, decision: Decision) -> Judge:
+    """By the metric that versions are compared by; one that is not for the task is refused by register."""
+    return Judge(
+        metric=metric_for(target.task, config.metric),
+        positive=positive_number(target.classes, config.positive),
+        decision=decision,
+        average=config.average,
+    )
+
+
+def metric_for(task: Task, chosen: Metric | None) -> Metric:
+    """The metric that was chosen; the one that is named first, when it is not for the task or there is none."""
+    of_numbers: tuple[Metric, ...] = ("rmse", "mae", "r2")
+    first: Metric = "rmse" if task == "regression" else "accuracy"
+    return chosen if chosen is not None and (chosen in of_numbers) == (task == "regression") else first

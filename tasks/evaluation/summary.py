@@ -1,0 +1,57 @@
+"""What a test says in one line: the metric that the pipeline is judged by, how sure it is, and what it has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tasks.evaluation.baseline import Baseline
+from tasks.evaluation.comparison import JudgedRows
+from tasks.evaluation.judge import Judge
+from tasks.evaluation.paired_bootstrap import Interval, paired_interval
+from tasks.model_input.decision import LIKELIEST
+from tasks.params.config import Config, Metric
+from tasks.params.register import LOWER_IS_BETTER
+
+
+class Summary(Config):
+    """evaluation.json: the metric's value on the test rows, and where it lies with 95 % confidence on other rows.
+
+    The ends are None where there is one row or group alone. `beats` is whether the model is surely better than the
+    baseline on the same rows, None where that cannot be said.
+    """
+
+    metric: Metric
+    value: float
+    low: float | None
+    high: float | None
+    num_rows: int
+    num_groups: int | None
+    baseline: str
+    baseline_value: float
+    beats: bool | None
+
+
+def summary(judge: Judge, rows: JudgedRows, baseline: Baseline) -> Summary:
+    """Of the model's answers to these rows."""
+    metric, y_true = judge.metric, rows.predictions.y_true
+    of_model = judge.of(y_true, rows.predictions.y_score)
+    # Without the model's threshold, which would answer one class to all rows that is not the baseline's.
+    of_baseline = replace(judge, decision=LIKELIEST).of(y_true, baseline.answers(len(y_true)))
+    interval = paired_interval(of_model, lambda _: 0.0, rows.weights, rows.groups)
+    better, worse = (of_baseline, of_model) if metric in LOWER_IS_BETTER else (of_model, of_baseline)
+    gain = paired_interval(better, worse, rows.weights, rows.groups)
+    return Summary(
+        metric=metric,
+        value=of_model(rows.weights),
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        num_rows=len(y_true),
+        num_groups=_num_groups(rows, interval),
+        baseline=baseline.name,
+        baseline_value=of_baseline(rows.weights),
+        beats=gain.low > 0 if gain else None,
+    )
+
+
+def _num_groups(rows: JudgedRows, interval: Interval | None) -> int | None:
+    return interval.num_units if interval and rows.groups is not None else None

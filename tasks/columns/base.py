@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.columns.spans import Span
 from tasks.model_input.inputs import Block, Field
 from tasks.params.config import ColumnTypeName, Config
 from tasks.repair.repair import Repair
@@ -151,6 +152,10 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def depict(self, value: Any) -> Depiction | None:
         """A picture of a value for a person; None for what is best shown as it is."""
         return None
+
+    def spans(self, value: Any, encoding: Encoded, amounts: NDArray[np.float64]) -> tuple[Span, ...]:
+        """The stretches of a value on which amounts of its inputs [K] fall; none where it has no parts."""
+        return ()
 
     def could_be(self, values: pl.Series) -> bool:
         """Whether every value that is there fits this type; asked of each part, true when true of all."""

@@ -181,14 +181,14 @@ def _encode_column(values: pl.Series, feature: Feature) -> Any:
     name, encoding = feature.name, column_encoding(feature.encoding)
     of_type = column_type(encoding.type)
     try:
-        return of_type.transform(_put_right(values, feature), encoding)
+        return of_type.transform(put_right(values, feature), encoding)
     except UserError as error:
         raise UserError(f"column {name} {error}") from None
     except PolarsError:
         raise UserError(f"column {name} holds {values.dtype}, which is no {of_type.name}; convert it") from None
 
 
-def _put_right(values: pl.Series, feature: Feature) -> pl.Series:
+def put_right(values: pl.Series, feature: Feature) -> pl.Series:
     """Values as `clean` would leave them, of the type at rest; those that it has seen stay as they are."""
     repair, of_type = feature.repair, column_type(feature.encoding.type)
     if values.dtype != pl.String:

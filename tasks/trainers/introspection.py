@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.model_input.inputs import Field
+from tasks.model_input.inputs import Field, ModelInput
+
+Floats = NDArray[np.float64]
+Unit = Literal["log-odds", "score", "probability", "target"]
+"""What reasons add up to: ln(p / (1 - p)) of a class, its score before softmax, its probability, or the target's own
+unit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Reasons that add up: of each row [N], `base` and all terms together are `answer`, in `unit`.
+
+    `by_column` has a term for each input of a row as the model reads it: [N, K] of dense and sparse columns, [N] of a
+    category, [N, C, H, W] of a picture, [N, L] of tokens. `method` says how they were found, `base` of what row it is
+    the answer.
+    """
+
+    unit: Unit
+    method: str
+    base_of: str
+    base: Floats
+    answer: Floats
+    by_column: Mapping[str, Floats]
 
 
 @runtime_checkable
@@ -19,14 +42,40 @@ class RatesColumns(Protocol):
         """Shares by column that sum to 1, None where this model keeps none."""
 
 
-def shares_by_field(fields: tuple[Field, ...], values: NDArray[np.float64]) -> dict[str, float] | None:
+@runtime_checkable
+class GivesTerms(Protocol):
+    """A model whose answers can be taken apart by what it is made of."""
+
+    def terms(self, rows: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms | None:
+        """Why each row is answered so: of class number `outputs` [N], or of the value. `empty` is one row of which
+        nothing is known. None where this model cannot tell."""
+
+
+EMPTY_ROW = "a row of which nothing is known"
+
+
+def shares_by_field(fields: Sequence[Field], values: Floats) -> dict[str, float] | None:
     """What matrix columns [K] are worth as shares of the columns that they were made of; None when all are worth 0."""
-    ends = np.cumsum([field.num_inputs for field in fields])
-    sums = [float(part.sum()) for part in np.split(values, ends[:-1])]
-    total = sum(sums)
-    return {field.name: value / total for field, value in zip(fields, sums, strict=True)} if total > 0 else None
+    sums = {name: float(part.sum()) for name, part in _parts(fields, values).items()}
+    total = sum(sums.values())
+    return {name: value / total for name, value in sums.items()} if total > 0 else None
+
+
+def terms_by_field(fields: Sequence[Field], terms: Floats) -> dict[str, Floats]:
+    """The terms of matrix columns [N, K] by the columns that they were made of, as `Terms` has them."""
+    return {field.name: _as_read(field, _parts(fields, terms)[field.name]) for field in fields}
 
 
 def rates(model: object) -> Mapping[str, float]:
     """The model's own importance of columns; empty where it has none."""
     return (model.own_importance() or {}) if isinstance(model, RatesColumns) else {}
+
+
+def _parts(fields: Sequence[Field], values: Floats) -> dict[str, Any]:
+    ends = np.cumsum([field.num_inputs for field in fields])
+    return dict(zip([field.name for field in fields], np.split(values, ends[:-1], axis=-1), strict=True))
+
+
+def _as_read(field: Field, terms: Floats) -> Floats:
+    # Of a category one input is 1 and the others 0: where they lead is one answer to one question.
+    return terms.sum(axis=1) if field.kind == "category_index" else terms.reshape(len(terms), *field.shape)

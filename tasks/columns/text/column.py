@@ -23,6 +23,7 @@ from tasks.columns.base import (
     round_significant,
 )
 from tasks.columns.served import served_text
+from tasks.columns.spans import Span
 from tasks.columns.text import byte_pairs
 from tasks.errors import UserError
 from tasks.model_input.inputs import Block, Field
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Generator, Tensor
 
-_WORD = re.compile(r"\b\w\w+\b")
+WORD = re.compile(r"\b\w\w+\b")
 """Two letters or digits at least, as scikit-learn has it."""
 
 
@@ -167,6 +168,13 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
             return byte_pairs.encode(encoding.tokenizer, documents, encoding.length)
         return _tfidf(documents, encoding)
 
+    def spans(self, value: Any, encoding: TextEncoding, amounts: NDArray[np.float64]) -> tuple[Span, ...]:
+        from tasks.columns.text.spans import term_spans, token_spans
+
+        if encoding.encode == "tokens":
+            return token_spans(value, encoding.tokenizer, amounts)
+        return term_spans(value, encoding.indices, encoding.ngrams, amounts)
+
     def augment(
         self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, std: float = 1.0
     ) -> Tensor:
@@ -195,7 +203,7 @@ def _tokens(state: TextState, settings: NormalizeText) -> TextEncoding:
 
 def _terms(document: str, ngrams: tuple[int, int]) -> list[str]:
     """Runs of words in lower case, from the shortest to the longest that is asked for."""
-    words = _WORD.findall(document.lower())
+    words = WORD.findall(document.lower())
     if ngrams == (1, 1):
         return words
     shortest, longest = ngrams

@@ -14,7 +14,7 @@ from tasks.errors import UserError
 from tasks.files import again
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.trainers.base import center_and_scale, read_model, write_model
-from tasks.trainers.introspection import shares_by_field
+from tasks.trainers.introspection import Terms, shares_by_field, terms_by_field
 from tasks.trainers.lightgbm.matrix import Categories, Layout
 
 _WEIGHTS = "model.txt"
@@ -62,9 +62,43 @@ class LightgbmModel:
         gains = np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
         return shares_by_field(self.layout.fields, gains)
 
+    def terms(self, rows: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms:
+        """Exact Shapley values of the trees (Lundberg et al., "Consistent Individualized Feature Attribution for Tree
+        Ensembles", 2018), as LightGBM computes them."""
+        matrix, spec = self.layout.matrix(rows), self.layout.spec
+        places = np.arange(rows.num_rows)
+        scores = np.asarray(self.booster.predict(matrix, raw_score=True)).reshape(rows.num_rows, -1)
+        terms = _terms_of_outputs(self.booster.predict(matrix, pred_contrib=True), scores.shape[1])
+        # Two classes have one score, the second one's log-odds.
+        chosen = outputs if scores.shape[1] > 1 else np.zeros_like(outputs)
+        sign = np.where(outputs == 0, -1.0, 1.0) if spec.task == "binary" else np.ones(rows.num_rows)
+        unit = self.scale.scale * sign
+        own = terms[chosen, places] * unit[:, None]
+        return Terms(
+            unit="log-odds" if spec.task == "binary" else "score" if spec.classes else "target",
+            method="exact Shapley values of the trees",
+            base_of="the training rows on average",
+            base=self.scale.center + own[:, -1],
+            answer=self.scale.center + scores[places, chosen] * unit,
+            by_column=self._by_column(own[:, :-1]),
+        )
+
+    def _by_column(self, terms: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        by_column = terms_by_field(self.layout.fields, terms)
+        # One of native categories is a single column already, which the layout calls a number.
+        categories = [field.name for field in self.layout.spec.fields if field.kind == "category_index"]
+        return by_column | {name: by_column[name].reshape(len(terms)) for name in categories}
+
     def save(self, folder: Path) -> None:
         settings = {"categories": self.layout.categories, "target": asdict(self.scale)}
         write_model(folder, "lightgbm", self.layout.spec, _WEIGHTS, self.text.encode(), **settings)
+
+
+def _terms_of_outputs(terms: Any, num_outputs: int) -> NDArray[np.float64]:
+    """[O, N, K + 1], the base last: of a sparse matrix LightGBM gives a sparse one for each output, else all in one."""
+    if isinstance(terms, np.ndarray):
+        return np.stack(np.split(terms.astype(np.float64), num_outputs, axis=1))
+    return np.stack([one.toarray() for one in (terms if isinstance(terms, list) else [terms])])
 
 
 def load(folder: Path, spec: Spec) -> LightgbmModel:

@@ -17,9 +17,10 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.params.config import Config
 from tasks.trainers.base import read_model, write_model
-from tasks.trainers.introspection import shares_by_field
+from tasks.trainers.introspection import Terms, shares_by_field
 from tasks.trainers.sklearn.files import from_bytes, to_bytes
-from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks
+from tasks.trainers.sklearn.linear import is_linear, linear_terms
+from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks, read_matrix
 
 _WEIGHTS = "model.skops"
 _WORTH_SHARING = 10_000
@@ -69,6 +70,14 @@ class SklearnModel:
         values = getattr(self.estimator, "feature_importances_", None)
         # Estimators that keep it read categories one-hot, so their columns are those of the spec.
         return None if values is None else shares_by_field(self.spec.fields, np.asarray(values, dtype=np.float64))
+
+    def terms(self, rows: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms | None:
+        """Those of a linear estimator; None of any other."""
+        # An estimator that reads rows in another unit than the target's is none of the linear ones.
+        if not is_linear(self.estimator) or self.asking.scale != 1 or self.asking.center != 0:
+            return None
+        asked, nothing = (read_matrix(self.spec, some, self.asking.reading) for some in (rows, empty))
+        return linear_terms(self.spec, self.estimator, asked, nothing, outputs)
 
     def save(self, folder: Path) -> None:
         content = to_bytes(self.estimator, self.asking.allowed)

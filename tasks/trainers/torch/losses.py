@@ -78,6 +78,16 @@ class Loss:
         second = _over_members(torch.sigmoid(outputs))
         return torch.cat([1 - second, second], dim=1)
 
+    def log_odds(self, outputs: Tensor, number: int) -> Tensor:
+        """ln(p / (1 - p)) of a class [B], p being the mean of what V outputs [V, B, O] or [V, B, M, O] say: from logs,
+        as the difference of a probability near 1 from 1 is lost."""
+        if self.kind != "cross_entropy":
+            outputs = torch.cat([torch.zeros_like(outputs), outputs], dim=-1)
+        logs = torch.log_softmax(outputs.to(torch.float64), dim=-1)
+        by_class = logs.movedim(1, 0).reshape(logs.shape[1], -1, logs.shape[-1])
+        others = [other for other in range(by_class.shape[-1]) if other != number]
+        return torch.logsumexp(by_class[..., number], dim=1) - torch.logsumexp(by_class[..., others].flatten(1), dim=1)
+
     def _losses(self, outputs: Tensor, target: Tensor) -> Tensor:
         """[B, O], [B] -> [B]."""
         if self.kind == "cross_entropy":

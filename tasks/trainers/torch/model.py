@@ -23,8 +23,10 @@ from tasks.networks.base import InputNetwork, check_shapes
 from tasks.params.renamed import with_new_names
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import read_model, write_model
+from tasks.trainers.introspection import Terms
 from tasks.trainers.torch.batches import TargetScale, as_tensor
 from tasks.trainers.torch.devices import choose_device, deterministic, is_there, threads_for
+from tasks.trainers.torch.integrated import ExplainedNetwork
 from tasks.trainers.torch.losses import Loss, make_loss
 from tasks.trainers.torch.state import PREDICT_ROWS
 from tasks.trainers.torch.test_time import variants
@@ -47,6 +49,10 @@ class TorchModel:
         answers = [self._predict_rows(inputs, start) for start in range(0, inputs.num_rows, PREDICT_ROWS)]
         shape = (0, len(self.spec.classes)) if self.spec.classes else (0,)
         return np.concatenate([np.zeros(shape), *answers])
+
+    def terms(self, rows: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms | None:
+        explained = ExplainedNetwork(self.spec, self.network, self.loss, self.scale, self.config.test_time_augmentation)
+        return explained.terms(rows, empty, outputs)
 
     def save(self, folder: Path) -> None:
         weights = {name: tensor.cpu().contiguous() for name, tensor in sorted(self.network.state_dict().items())}

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tasks.command import pipelines
+from tasks.command import explain, pipelines
 from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely, installed_version
 from tasks.errors import UserError, printable
@@ -47,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for command, (run, text, arguments) in _COMMANDS.items():
-        subparser = commands.add_parser(command, help=text)
+        form = argparse.RawDescriptionHelpFormatter
+        subparser = commands.add_parser(command, help=text, epilog=_EXAMPLES.get(command), formatter_class=form)
         for names, settings in arguments:
             subparser.add_argument(*names, **settings)
         subparser.set_defaults(command=run)
@@ -285,11 +286,14 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, 
             _argument("--yes", action="store_true", help="do not ask"),
         ),
     ),
+    "explain": (explain.explain, "say why a registered model answers rows as it does", explain.ARGUMENTS),
     "doctor": (_doctor, "check the installation, and say how to mend it", ()),
     "schema": (_schema, "print the JSON schema of params.yaml, for editors", ()),
     "schedule": (_schedule, "register prefect.yaml's schedules with a server, and run them here", ()),
 }
 """Each subcommand: the function that does it, its line of help, its arguments."""
+
+_EXAMPLES = {"explain": explain.EXAMPLES}
 
 
 if __name__ == "__main__":

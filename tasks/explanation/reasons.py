@@ -41,6 +41,7 @@ class Reason:
     amount: float
     spans: tuple[Span, ...] = ()
     heat: Floats | None = field(default=None, compare=False)
+    is_sound: bool = False
     pixels: NDArray[np.uint8] | None = field(default=None, compare=False)
 
     @property
@@ -157,7 +158,9 @@ def _reason(feature: Feature, value: Any, terms: Floats, block: Any, number: int
     if np.ndim(terms) == 0 or value is None:
         return Reason(column=feature.name, value=value, amount=amount)
     if np.ndim(terms) == 3:
-        return Reason(column=feature.name, value=value, amount=amount, heat=terms.sum(axis=0), pixels=block[number])
+        heat, pixels = terms.sum(axis=0), block[number]
+        is_sound = of_type.name == "audio"
+        return Reason(column=feature.name, value=value, amount=amount, heat=heat, pixels=pixels, is_sound=is_sound)
     spans = of_type.spans(value, column_encoding(feature.encoding), terms)
     return Reason(column=feature.name, value=value, amount=amount, spans=spans)
 

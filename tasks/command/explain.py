@@ -1,0 +1,204 @@
+"""`modelwright explain`: why a registered model answers rows as it does. What it needs is imported when used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.errors import UserError
+from tasks.paths import Project, find_root
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tasks.explanation.reasons import Explanation
+    from tasks.recipe.recipe import Recipe
+    from tasks.tracking.registered import RegisteredModel
+
+EXAMPLES = """\
+examples:
+  modelwright explain churn --row '{"age": 41, "town": "Ulm"}'
+  modelwright explain churn@challenger new.csv --out reasons.html
+  modelwright explain species:2 photo.png --class cat
+"""
+_FORMS = (".html", ".csv", ".parquet", ".json")
+_SHOWN = 5
+_MOST_ON_A_PAGE = 200
+_WORDS_SHOWN = 6
+
+
+def explain(options: argparse.Namespace) -> int:
+    """`modelwright explain`."""
+    _check(options)
+    from tasks.memo.chain import announced
+    from tasks.recipe.recipe import read_recipe
+    from tasks.tracking.registered import registered_model
+
+    project = Project(root=find_root())
+    with announced(f"looking up {options.model}"):
+        registered = registered_model(project, options.model, offline=options.offline)
+    recipe = read_recipe(registered.model / "recipe.json")
+    notes = [registered.remark] if registered.remark else []
+    rows = list(_read(options, project, recipe, notes))
+    if not rows:
+        raise UserError(f"{options.source}: none of its rows can be read; the first: {notes[-1]}")
+    explanations = _explained(registered, recipe, rows, options.class_name)
+    if options.out:
+        _write(Path(options.out), registered.shown, explanations, notes)
+    _tell(options, registered, explanations, notes)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if (options.row is None) == (options.source is None):
+        raise UserError("give a source of rows, or one row with --row; `modelwright explain --help` has examples")
+    if options.out and Path(options.out).suffix not in _FORMS:
+        raise UserError(
+            f"--out {options.out}: by its end nobody knows what to write; let it end in {', '.join(_FORMS)}"
+        )
+
+
+def _read(
+    options: argparse.Namespace, project: Project, recipe: Recipe, notes: list[str]
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Rows by their number, each as it is at rest; what cannot be read of a source is a note."""
+    from tasks.explanation.raw_rows import rows_at_rest, single_row
+
+    if options.row is not None:
+        yield 1, single_row(sys.stdin.read() if options.row == "-" else options.row, recipe)
+        return
+    most = None if options.out or options.json else _SHOWN
+    for number, raw in enumerate(_cells(options.source, project, most), start=1):
+        try:
+            yield number, rows_at_rest(raw, recipe)
+        except UserError as error:
+            notes.append(f"row {number} is left out: {error}")
+
+
+def _cells(location: str, project: Project, most: int | None) -> Iterator[dict[str, Any]]:
+    """The first rows of a source, or all of them, as it writes them."""
+    from itertools import islice
+
+    from pydantic import TypeAdapter
+
+    from tasks.drafting.location import point
+    from tasks.params.sources import Source
+    from tasks.sources import source
+    from tasks.sources.base import Place
+
+    config: Source = TypeAdapter(Source).validate_python(point(location, project.root, None).source)
+    parts = source(config, Place(root=project.root, downloads=project.downloads)).parts()
+    yield from islice((row for part in parts for row in part.iter_rows(named=True)), most)
+
+
+def _explained(
+    registered: RegisteredModel, recipe: Recipe, rows: Sequence[tuple[int, pl.DataFrame]], class_name: str | None
+) -> list[tuple[int, Explanation]]:
+    import polars as pl
+
+    from tasks.explanation.reasons import explained
+    from tasks.trainers import load
+
+    model = load(registered.model, recipe.spec())
+    table = pl.concat([row for _, row in rows])
+    return list(zip([number for number, _ in rows], explained(model, recipe, table, class_name), strict=True))
+
+
+def _write(path: Path, shown: str, explanations: Sequence[tuple[int, Explanation]], notes: Sequence[str]) -> None:
+    from tasks import files
+    from tasks.explanation.page import page
+    from tasks.explanation.table import reasons_table
+
+    match path.suffix:
+        case ".html":
+            if len(explanations) > _MOST_ON_A_PAGE:
+                raise UserError(
+                    f"--out {path}: {len(explanations):,} rows are too many for a page; let it end in .csv or .parquet"
+                )
+            files.write_text(path, page(shown, explanations, notes))
+        case ".csv":
+            files.write_text(path, reasons_table(explanations).write_csv())
+        case ".parquet":
+            with files.aside(path) as draft:
+                reasons_table(explanations).write_parquet(draft)
+        case _:
+            files.write_json(path, [{"row": number, **one.as_dict()} for number, one in explanations])
+
+
+def _tell(
+    options: argparse.Namespace,
+    registered: RegisteredModel,
+    explanations: Sequence[tuple[int, Explanation]],
+    notes: Sequence[str],
+) -> None:
+    if options.json:
+        rows = [{"row": number, **one.as_dict()} for number, one in explanations]
+        content = {"model": registered.name, "version": registered.version, "rows": rows, "notes": list(notes)}
+        print(json.dumps(content))  # noqa: T201
+        return
+    from tasks.command.console import Terminal
+
+    console = Terminal()
+    for number, one in explanations[:_SHOWN]:
+        _show(console, f"{registered.shown}, row {number}", one)
+    from rich.text import Text
+
+    for note in notes:
+        console.print(Text(note, style="yellow"))
+    if options.out:
+        console.print(Text.assemble(("wrote ", "dim"), options.out))
+
+
+def _show(console: Any, title: str, one: Explanation) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from tasks.explanation.page import head, shown, signed, sum_line
+
+    console.print(Text.assemble((title, "bold"), f": {head(one)}"))
+    console.print(Text(f"{sum_line(one)}; by {one.method}", style="dim"))
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for reason in one.reasons:
+        style = "blue" if reason.amount > 0 else "yellow"
+        table.add_row(
+            f"  {reason.column}", shown(reason.value), Text(signed(reason.amount), style=style), _words(reason)
+        )
+    console.print(table)
+    console.print()
+
+
+def _words(reason: Any) -> str:
+    """The words of a text that weigh most."""
+    from tasks.explanation.page import signed
+
+    spans = sorted(reason.spans, key=lambda span: -abs(span.amount))[:_WORDS_SHOWN]
+    return ", ".join(f"{reason.value[span.start : span.end]} {signed(span.amount)}" for span in spans)
+
+
+def _argument(*names: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    return names, settings
+
+
+ARGUMENTS = (
+    _argument("model", help="NAME for its champion, NAME@ALIAS or NAME:VERSION"),
+    _argument("source", nargs="?", help="the rows: a file, a folder, a glob, an archive or a URL"),
+    _argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input"),
+    _argument(
+        "--class",
+        dest="class_name",
+        metavar="NAME",
+        help="the class that the reasons are about; by default the "
+        "last one of two, and of more the one that is answered",
+    ),
+    _argument(
+        "--out",
+        metavar="PATH",
+        help="all rows as a page with marked words and heat maps (.html), as a table (.csv, .parquet) or as .json",
+    ),
+    _argument("--offline", action="store_true", help="ask no registry: explain the copy that lies here"),
+    _argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else"),
+)

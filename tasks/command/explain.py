@@ -29,6 +29,7 @@ _FORMS = (".html", ".csv", ".parquet", ".json")
 _SHOWN = 5
 _MOST_ON_A_PAGE = 200
 _WORDS_SHOWN = 6
+_ROWS_AT_ONCE = 1_000
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -43,10 +44,8 @@ def explain(options: argparse.Namespace) -> int:
         registered = registered_model(project, options.model, offline=options.offline)
     recipe = read_recipe(registered.model / "recipe.json")
     notes = [registered.remark] if registered.remark else []
-    rows = list(_read(options, project, recipe, notes))
-    if not rows:
-        raise UserError(f"{options.source}: none of its rows can be read; the first: {notes[-1]}")
-    explanations = _explained(registered, recipe, rows, options.class_name)
+    numbers, rows = _read(options, project, recipe, notes)
+    explanations = _explained(registered, recipe, numbers, rows, options.class_name)
     if options.out:
         _write(Path(options.out), registered.shown, explanations, notes)
     _tell(options, registered, explanations, notes)
@@ -64,48 +63,71 @@ def _check(options: argparse.Namespace) -> None:
 
 def _read(
     options: argparse.Namespace, project: Project, recipe: Recipe, notes: list[str]
-) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Rows by their number, each as it is at rest; what cannot be read of a source is a note."""
-    from tasks.explanation.raw_rows import rows_at_rest, single_row
+) -> tuple[list[int], pl.DataFrame]:
+    """The numbers of the rows, and they as they are at rest; what cannot be read of a source is a note."""
+    import polars as pl
+
+    from tasks.explanation.raw_rows import check_names, readable_rows, single_row
 
     if options.row is not None:
-        yield 1, single_row(sys.stdin.read() if options.row == "-" else options.row, recipe)
-        return
-    most = None if options.out or options.json else _SHOWN
-    for number, raw in enumerate(_cells(options.source, project, most), start=1):
-        try:
-            yield number, rows_at_rest(raw, recipe)
-        except UserError as error:
-            notes.append(f"row {number} is left out: {error}")
+        return [1], single_row(sys.stdin.read() if options.row == "-" else options.row, recipe)
+    numbers: list[int] = []
+    tables: list[pl.DataFrame] = []
+    for first, rows in _cells(options.source, project, _most(options)):
+        check_names(list(rows[0]), recipe)
+        own, table, reasons = readable_rows(rows, first, recipe)
+        numbers, tables, notes[len(notes) :] = [*numbers, *own], [*tables, table], reasons
+    if not tables:
+        raise UserError(f"{options.source}: has no rows, at most a header; give a file with rows")
+    if not numbers:
+        raise UserError(f"{options.source}: none of its rows can be read; {notes[-1]}")
+    if len(numbers) + len(notes) == _MOST_ON_A_PAGE and _is_page(options):
+        notes.append(
+            f"only the first {_MOST_ON_A_PAGE} rows are on a page; with --out reasons.csv all of them are told of"
+        )
+    return numbers, pl.concat(tables)
 
 
-def _cells(location: str, project: Project, most: int | None) -> Iterator[dict[str, Any]]:
-    """The first rows of a source, or all of them, as it writes them."""
-    from itertools import islice
+def _most(options: argparse.Namespace) -> int | None:
+    if _is_page(options):
+        return _MOST_ON_A_PAGE
+    return None if options.out or options.json else _SHOWN
 
+
+def _is_page(options: argparse.Namespace) -> bool:
+    return bool(options.out) and Path(options.out).suffix == ".html"
+
+
+def _cells(location: str, project: Project, most: int | None) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """The first rows of a source, or all of them, as it writes them: some at a time, with the number of the first."""
     from pydantic import TypeAdapter
 
     from tasks.drafting.location import point
     from tasks.params.sources import Source
     from tasks.sources import source
     from tasks.sources.base import Place
+    from tasks.tables.parts import regroup
 
     config: Source = TypeAdapter(Source).validate_python(point(location, project.root, None).source)
     parts = source(config, Place(root=project.root, downloads=project.downloads)).parts()
-    yield from islice((row for part in parts for row in part.iter_rows(named=True)), most)
+    start = 0
+    for part in regroup(parts, _ROWS_AT_ONCE):
+        rows = part if most is None else part.head(most - start)
+        if rows.height:
+            yield start + 1, rows.to_dicts()
+        start += rows.height
+        if start == most:
+            return
 
 
 def _explained(
-    registered: RegisteredModel, recipe: Recipe, rows: Sequence[tuple[int, pl.DataFrame]], class_name: str | None
+    registered: RegisteredModel, recipe: Recipe, numbers: Sequence[int], rows: pl.DataFrame, class_name: str | None
 ) -> list[tuple[int, Explanation]]:
-    import polars as pl
-
     from tasks.explanation.reasons import explained
     from tasks.trainers import load
 
     model = load(registered.model, recipe.spec())
-    table = pl.concat([row for _, row in rows])
-    return list(zip([number for number, _ in rows], explained(model, recipe, table, class_name), strict=True))
+    return list(zip(numbers, explained(model, recipe, rows, class_name), strict=True))
 
 
 def _write(path: Path, shown: str, explanations: Sequence[tuple[int, Explanation]], notes: Sequence[str]) -> None:
@@ -115,10 +137,6 @@ def _write(path: Path, shown: str, explanations: Sequence[tuple[int, Explanation
 
     match path.suffix:
         case ".html":
-            if len(explanations) > _MOST_ON_A_PAGE:
-                raise UserError(
-                    f"--out {path}: {len(explanations):,} rows are too many for a page; let it end in .csv or .parquet"
-                )
             files.write_text(path, page(shown, explanations, notes))
         case ".csv":
             files.write_text(path, reasons_table(explanations).write_csv())

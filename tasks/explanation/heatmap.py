@@ -14,7 +14,7 @@ _FOR, _AGAINST = (0, 114, 178), (213, 94, 0)
 _LEAST_SIDE = 240
 """Pixels: smaller pictures are shown larger."""
 _STRONG = 99.0
-"""Per cent: pixels above this level of all are as strong as can be shown, else a single one would leave the rest pale."""
+"""Per cent: pixels above this level are as strong as can be shown, else a single one would leave the rest pale."""
 
 
 def heat_map(pixels: NDArray[np.uint8], heat: Floats, is_sound: bool = False) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -21,23 +21,46 @@ def single_row(text: str, recipe: Recipe) -> pl.DataFrame:
         raise UserError(f'--row: no JSON ({error}); write it such as \'{{"age": 41, "town": "Ulm"}}\'') from None
     if not isinstance(content, dict):
         raise UserError("--row: one JSON object is one row, such as '{\"age\": 41}'; for several rows give a file")
-    return rows_at_rest(content, recipe)
+    check_names(list(content), recipe)
+    return rows_at_rest([content], recipe)
 
 
-def rows_at_rest(row: Mapping[str, Any], recipe: Recipe) -> pl.DataFrame:
-    """One row's cells, text as the source writes it or values, as they are at rest. Raises UserError that says which
-    column is missing, or which cell cannot be read."""
-    names = [feature.name for feature in recipe.features]
-    if missing := [name for name in names if name not in row]:
-        others = [name for name in row if name not in names]
+def readable_rows(
+    rows: Sequence[Mapping[str, Any]], first: int, recipe: Recipe
+) -> tuple[list[int], pl.DataFrame, list[str]]:
+    """The rows that can be read: their numbers, counted from `first`, and they; and why each of the others cannot."""
+    try:
+        return [*range(first, first + len(rows))], rows_at_rest(rows, recipe), []
+    except UserError:
+        # One bad cell is one row: which one it is shows when each is read by itself.
+        numbers, read, reasons = [], [rows_at_rest([], recipe)], []
+        for number, row in enumerate(rows, start=first):
+            try:
+                read.append(rows_at_rest([row], recipe))
+                numbers.append(number)
+            except UserError as error:
+                reasons.append(f"row {number} is left out: {error}")
+        return numbers, pl.concat(read), reasons
+
+
+def check_names(names: Sequence[str], recipe: Recipe) -> None:
+    """Raises UserError for columns that the model was trained with and that are not there."""
+    asked = [feature.name for feature in recipe.features]
+    if missing := [name for name in asked if name not in names]:
+        others = [name for name in names if name not in asked]
         hint = did_you_mean(missing[0], others) if others else ""
         raise UserError(
-            f"column {', '.join(missing)} is missing; the model was trained with it{hint}; give each, null where "
-            "nothing is known"
+            f"{'columns' if missing[1:] else 'column'} {', '.join(missing)} missing, which the model was trained with"
+            f"{hint}; give each, null where nothing is known"
         )
+
+
+def rows_at_rest(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> pl.DataFrame:
+    """Rows' cells, text as the source writes it or values, as they are at rest. Raises UserError that says which cell
+    cannot be read, and what to give."""
     columns = []
     for feature in recipe.features:
-        column = at_rest([row[feature.name]], feature)
+        column = at_rest([row[feature.name] for row in rows], feature)
         check_fit(column, feature)
         columns.append(column)
     return pl.DataFrame(columns)

@@ -85,7 +85,7 @@ def _picture(changes: Changes, paths: Paths) -> bytes:
     given = given_sections(changes.config)
     if not given:
         return caption_only("No column is augmented in this pipeline.")
-    types = {feature.name: feature.encoding.type for feature in changes.recipe.features}
+    types = {feature.name: feature.encoding.type for feature in changes.recipe.raw_features}
     # Texts are shown as they came in: their tokens would not say what they were before.
     texts = [name for name, of_type in types.items() if of_type in given and column_type(of_type).is_prose]
     raw = list(dict.fromkeys([*changes.raw_columns, *texts]))

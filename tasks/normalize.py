@@ -11,6 +11,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import WEIGHT
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
+from tasks.recipe.computed import computations, with_columns
 from tasks.recipe.encoded_parts import encode_parts
 from tasks.recipe.learning import Folds, NetworkReference, learn, network_references, num_folds
 from tasks.recipe.out_of_fold import row_folds
@@ -36,11 +37,13 @@ def run(config: Normalize, paths: Paths) -> Report:
 def _normalize(config: Normalize, paths: Paths) -> None:
     """All of it for one training and the rows that it is judged on."""
     dataset = read_dataset(paths.cleaned)
+    computed = computations(dataset, config)
+    dataset = with_columns(dataset, computed)
     references = network_references(dataset, config)
     # Fetched first: a network that is not there is said before any row is read.
     networks = {column: model_folder(paths.project, one.source, one.setting) for column, one in references.items()}
     folds = _folds(config, dataset, paths)
-    learnt = learn(storage.read_parts(paths.clean("train")), dataset, config, folds)
+    learnt = learn(storage.read_parts(paths.clean("train")), dataset, config, folds, computed)
     learnt = replace(learnt, recipe=_kept(learnt.recipe, references, networks, paths))
     kept = _weights(dataset)
     for part in PARTS:

@@ -41,7 +41,9 @@ class Changes:
         """The columns that are changed as they came in, before they are encoded; none on the batch."""
         if not self.config.copies:
             return []
-        return [feature.name for feature in self.recipe.features if _raw_settings(feature, self.config) is not None]
+        # A computed text is changed where it is encoded, if at all: it never came in.
+        features = self.recipe.raw_features
+        return [feature.name for feature in features if _raw_settings(feature, self.config) is not None]
 
     @property
     def on_blocks(self) -> dict[str, Augmentation]:

@@ -31,6 +31,9 @@ def sections(changes: Changes, window: Window) -> list[Section]:
         if column.is_picture:
             shown.append(Pictures(feature.name, before_block, after_block, is_sound=column.kind == "audio"))
         elif column_type(feature.encoding.type).is_prose:
+            # A computed text stands in no table that could be shown.
+            if feature.sql is not None:
+                continue
             shown.append(_texts(feature, number, changes, window, after_block))
         else:
             values.append((feature.name, _in_words(column, before_block), _in_words(column, after_block)))

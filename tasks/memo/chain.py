@@ -18,12 +18,14 @@ from tasks.memo import snapshot
 from tasks.memo.one_set import check_one_set
 from tasks.paths import CODE_DIGESTS, STAGES, Paths, Project
 from tasks.reports import Report
+from tasks.tables.dataset import read_dataset
 from tasks.tracking.leftovers import sweep_store
 from tasks.tracking.standing import standing
 
 if TYPE_CHECKING:
     from tasks.memo.memo import Outcome, Reasons
     from tasks.params.pipeline import Pipeline
+    from tasks.tables.dataset import Dataset
 
 
 _logger = logging.getLogger(__name__)
@@ -107,6 +109,7 @@ class _MemoizedStages:
         blocks = pipelines_in(file)
         self._block = block_in(file, blocks, paths.pipeline)
         self.parameters = check_pipeline(file, paths.pipeline, self._block)
+        self._check_features()
         self._memo = Memo(paths.project.root, paths.pipeline, {"pipelines": blocks})
         place = Place(root=paths.project.root, downloads=paths.project.downloads)
         self._source = source(self.parameters.ingest.source, place)
@@ -133,6 +136,8 @@ class _MemoizedStages:
             why += remark
             if news:
                 outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
+        if stage == "ingest":
+            self._check_features(read_dataset(self._paths.dataset))
         self._note(stage)
         return outcome, why
 
@@ -144,6 +149,13 @@ class _MemoizedStages:
 
     def _run(self, stage: str) -> None:
         importlib.import_module(f"tasks.{stage}").run(self.parameters.stage(stage), self._paths)
+
+    def _check_features(self, dataset: Dataset | None = None) -> None:
+        """Says before the stages in between have run what would stop normalize."""
+        if self.parameters.normalize.features:
+            from tasks.recipe.computed import check_pipeline_features
+
+            check_pipeline_features(self.parameters, dataset)
 
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.params.config import ColumnTypeName, Config
+from tasks.params.features import ComputedTypeName, Features
 
 _NETWORK = "embedding: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's folder"
 NumberScale = Literal["standard", "min_max", "symmetric", "robust", "quantile", "log", "power", "none"]
@@ -181,6 +182,9 @@ def _check_network(encode: str, network: str | None) -> None:
 class NormalizeColumn(Config):
     """What one column needs other than its type's section says: only what stands here differs."""
 
+    type: ComputedTypeName | None = Field(
+        None, description="of a feature of one's own, where its expression says otherwise: 0 and 1 as a category"
+    )
     scale: NumberScale | None = Field(None, description="as number.scale or image.scale")
     impute: Literal["mean", "median", "most_frequent", "constant", "zero", "missing", "false"] | None = Field(
         None, description="as number.impute, category.impute or boolean.impute"
@@ -208,6 +212,11 @@ class Normalize(Config):
     timestamp: NormalizeTimestamp = NormalizeTimestamp()
     image: NormalizeImage = NormalizeImage()
     audio: NormalizeAudio = NormalizeAudio()
+    features: Features = Field(
+        default_factory=dict,
+        description="features of one's own, by name: each an expression of SQL over columns of its row, such as "
+        "`torque * speed`; docs/features.md",
+    )
     columns: dict[str, NormalizeColumn] = Field(
         default_factory=dict, description="what single columns need; a name that is no feature is refused"
     )
@@ -220,7 +229,7 @@ def settings_for(config: Normalize, column: str, of_type: ColumnTypeName) -> Con
     column the caller knows.
     """
     section: Config = getattr(config, of_type)
-    override = config.columns.get(column, NormalizeColumn()).model_dump(exclude_none=True)
+    override = config.columns.get(column, NormalizeColumn()).model_dump(exclude_none=True, exclude={"type"})
     for key in override:
         if key not in type(section).model_fields:
             raise ValueError(f"{key} is not for {of_type} columns, only for {_types_with(key)}; take it out")
@@ -243,8 +252,8 @@ def _beneath(section: Config, override: dict[str, Any]) -> dict[str, Any]:
 
 def _types_with(key: str) -> str:
     """The types whose sections have this setting."""
-    sections = {name: field.annotation for name, field in Normalize.model_fields.items() if name != "columns"}
-    return ", ".join(name for name, section in sections.items() if section and key in section.model_fields)
+    sections = {name: field.annotation for name, field in Normalize.model_fields.items()}
+    return ", ".join(name for name, section in sections.items() if key in getattr(section, "model_fields", {}))
 
 
 def _first_complaint(error: ValidationError, of_type: ColumnTypeName) -> str:

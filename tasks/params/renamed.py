@@ -37,6 +37,12 @@ REPLACED: dict[str, str] = {
 }
 """Settings that are gone, by their place in a pipeline's block, and what to write today."""
 
+MISPLACED: dict[str, str] = {
+    "features": "they stand in the section of the stage that computes them: write `normalize: {features: ...}`",
+    "features_from": "it stands in the section of the stage that computes it: write `normalize: {features_from: ...}`",
+}
+"""Settings that people look for elsewhere, by the place that they give them, and where they stand."""
+
 _KIND = re.compile(r"\[\w+\]")
 _STEP = re.compile(r"^([^\[]+)(?:\[(\w+)\])?$")
 
@@ -51,7 +57,7 @@ def instead_of(setting: str, known: Collection[str]) -> str | None:
     for path, name in RENAMED.items():
         if _KIND.sub("", path) == setting and name in known:
             return f"it is called {name} now, which stands there too; take the old one out"
-    return REPLACED.get(setting)
+    return REPLACED.get(setting) or MISPLACED.get(setting)
 
 
 def outdated_in(block: Any) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import repeat
 from typing import Any
@@ -20,6 +20,7 @@ from tasks.model_input.inputs import ModelInput
 from tasks.parallel import num_cores, prefetch
 from tasks.params.config import Config
 from tasks.params.normalize import Normalize, settings_for
+from tasks.recipe.computed import Computation, computed_parts, read_only
 from tasks.recipe.recipe import Feature, Recipe, Target
 from tasks.tables.dataset import Column, Dataset
 
@@ -37,11 +38,12 @@ class Learnt:
 
     def encode(self, rows: pl.DataFrame, folds: Folds | None = None) -> ModelInput:
         """Raw rows as blocks, training rows with their folds."""
-        inputs = self.recipe.encode(rows)
+        columns = self.recipe.columns(rows)
+        inputs = self.recipe.blocks(columns)
         if folds is not None:
             for number, recipe in enumerate(self.out_of_fold):
                 where = folds == number
-                for name, block in recipe.encode(rows.filter(where)).blocks.items():
+                for name, block in recipe.blocks(columns.filter(where)).blocks.items():
                     inputs.blocks[name][where] = block
         return inputs
 
@@ -121,27 +123,42 @@ def _network(settings: Config) -> str | None:
 
 
 def learn(
-    parts: Iterable[pl.DataFrame], dataset: Dataset, config: Normalize, folds: Sequence[Folds] | None = None
+    parts: Iterable[pl.DataFrame],
+    dataset: Dataset,
+    config: Normalize,
+    folds: Sequence[Folds] | None = None,
+    computed: Sequence[Computation] = (),
 ) -> Learnt:
     """What these training rows lead to; with the folds of the rows of each part, also what the other folds lead to.
+
+    `dataset` has the `computed` columns, too, and the rows have not.
 
     Raises UserError that names the column that cannot be encoded, or the setting that is for none.
     """
     learners = _learners(dataset, config)
     if not learners:
         raise UserError("normalize: no column has the role feature, so there is nothing to learn from")
+    learners += [_learner(column, config) for column in read_only(dataset, computed)]
     target = dataset.target.name
     states: dict[_Learner, list[Any]] = {}
     classes: set[str] = set()
+    parts = prefetch(computed_parts(parts, computed))
     with ThreadPoolExecutor(num_cores()) as pool:
-        for rows, of_rows in zip(prefetch(parts), folds if folds is not None else repeat(None)):  # noqa: B905
+        for rows, of_rows in zip(parts, folds if folds is not None else repeat(None)):  # noqa: B905
             # The answers are all taken before the loop goes on, so the lambda never sees the rows of another part.
             of_part = pool.map(lambda learner: learner.fit(rows, target, of_rows), learners)  # noqa: B023
             for learner, state in zip(learners, of_part, strict=True):
                 states[learner] = learner.merged(states[learner], state) if learner in states else state
             if dataset.task != "regression":
                 classes.update(rows[target].unique())
-    return _learnt(states, Target(name=target, task=dataset.task, classes=tuple(sorted(classes))), folds is not None)
+    learnt = _learnt(states, Target(name=target, task=dataset.task, classes=tuple(sorted(classes))), folds is not None)
+    return replace(learnt, recipe=_with_expressions(learnt.recipe, computed))
+
+
+def _with_expressions(recipe: Recipe, computed: Sequence[Computation]) -> Recipe:
+    expressions = {one.name: one.sql for one in computed}
+    features = (feature.model_copy(update={"sql": expressions.get(feature.name)}) for feature in recipe.features)
+    return recipe.model_copy(update={"features": tuple(features)})
 
 
 def _learners(dataset: Dataset, config: Normalize) -> list[_Learner]:
@@ -171,14 +188,16 @@ def _learnt(states: Mapping[_Learner, list[Any]], target: Target, with_folds: bo
 
 
 def _recipe(encodings: Mapping[_Learner, Any], target: Target) -> Recipe:
-    features = tuple(
-        Feature(
+    columns = {
+        learner: Feature(
             name=learner.column.name,
             encoding=encoding,
             dialect=learner.column.dialect,
             repair=learner.column.repair,
         )
         for learner, encoding in encodings.items()
-    )
+    }
+    features = tuple(feature for learner, feature in columns.items() if learner.column.role == "feature")
+    inputs = tuple(feature for learner, feature in columns.items() if learner.column.role != "feature")
     num_inputs = sum(feature.encoding.field(feature.name).num_inputs for feature in features)
-    return Recipe(features=features, target=target, num_inputs=num_inputs)
+    return Recipe(features=features, target=target, num_inputs=num_inputs, inputs=inputs)

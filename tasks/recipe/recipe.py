@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -20,6 +22,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Augmentation, ModelInput, Spec
 from tasks.params.augment import Augment
 from tasks.params.config import Config, Task
+from tasks.recipe.computed import Computation, with_computed
 from tasks.recipe.embedding import LIBRARIES, WEIGHTS, EmbeddingEncoding, StoredEncoders, column_encoding, no_weights
 from tasks.repair.repair import Repair, repaired
 from tasks.tables.dialect import ColumnDialect
@@ -51,6 +54,8 @@ class Feature(Config):
     """How the source writes the cells, and a caller a raw row's."""
     repair: Repair | None = None
     """What `clean` did to the values that the encoding was learnt from, and what is done to a raw row's."""
+    sql: str | None = None
+    """The expression that computes it from features before it; none for a column of the data."""
 
 
 class Target(Config):
@@ -67,6 +72,8 @@ class Recipe(Config):
     features: tuple[Feature, ...]
     target: Target
     num_inputs: int
+    inputs: tuple[Feature, ...] = ()
+    """Columns of a raw row that computed features read, and the model does not: such as the time that a row is of."""
     _encoders: StoredEncoders | None = PrivateAttr(None)
     """Of embedded columns; known to a recipe that was read from its file."""
 
@@ -84,19 +91,35 @@ class Recipe(Config):
         fields = tuple(feature.encoding.field(feature.name) for feature in self.features)
         return Spec(fields=fields, task=self.target.task, classes=self.target.classes)
 
+    @property
+    def raw_features(self) -> tuple[Feature, ...]:
+        """The columns that a raw row has; the other features are computed from these."""
+        return (*(feature for feature in self.features if feature.sql is None), *self.inputs)
+
     def encode(self, rows: pl.DataFrame) -> ModelInput:
         """Raw rows as blocks. Raises UserError that names the column that is missing or cannot be encoded."""
+        return self.blocks(self.columns(rows))
+
+    def columns(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Raw rows as the features' values: put right, and those computed that a raw row does not have."""
         there = set(rows.columns)
-        blocks = {}
-        for feature in self.features:
+        columns = []
+        for feature in self.raw_features:
             if feature.name not in there:
                 raise UserError(f"column {feature.name} is missing; the model was trained with it")
-            block = _encode_column(rows[feature.name], feature)
+            columns.append(_put_right(rows[feature.name], feature).alias(feature.name))
+        return with_computed(pl.DataFrame(columns), self._computations)
+
+    def blocks(self, columns: pl.DataFrame) -> ModelInput:
+        """What `columns` makes, as blocks."""
+        blocks = {}
+        for feature in self.features:
+            block = _encode_column(columns[feature.name], feature)
             if isinstance(feature.encoding, EmbeddingEncoding):
                 assert self._encoders is not None, "pictures are embedded by a recipe that was read from its file"
                 block = self._encoders.embed(feature.encoding, block)
             blocks[feature.name] = block
-        return ModelInput(blocks=blocks, num_rows=rows.height)
+        return ModelInput(blocks=blocks, num_rows=columns.height)
 
     def augmentations(self, config: Augment, stds: Mapping[str, float] = _NONE) -> dict[str, Augmentation]:
         """What is done to a training batch, by column: to those of a type that has a section in `config`.
@@ -119,6 +142,14 @@ class Recipe(Config):
             raise UserError(f"column {self.target.name}: class {unknown[0]!r} is in no training row")
         numbers = np.arange(len(self.target.classes))
         return values.replace_strict(list(self.target.classes), numbers, return_dtype=pl.Int64).to_numpy()
+
+    @cached_property
+    def _computations(self) -> tuple[Computation, ...]:
+        return tuple(
+            Computation(name=feature.name, sql=feature.sql, type=feature.encoding.type)
+            for feature in self.features
+            if feature.sql is not None
+        )
 
     @property
     def _embeddings(self) -> tuple[EmbeddingEncoding, ...]:
@@ -145,19 +176,26 @@ def read_recipe(path: Path) -> Recipe:
 def write_recipe(path: Path, recipe: Recipe, weights: bytes | None = None) -> None:
     """recipe.json, which a person can read: without what is as it always is; and the weights of its encoders beside it,
     in a file that is there, and empty, where it has none."""
-    content = recipe.model_dump(mode="json")
-    for shown, feature in zip(content["features"], recipe.features, strict=True):
-        shown["encoding"] = {
-            # Of its class the type is the default, which the dump leaves out; a reader wants to see it first.
-            "type": feature.encoding.type,
-            **feature.encoding.model_dump(mode="json", exclude_defaults=True),
-        }
-        for name, part in (("dialect", feature.dialect), ("repair", feature.repair)):
-            del shown[name]
-            if part is not None and part != type(part)():
-                shown[name] = part.model_dump(mode="json", exclude_defaults=True)
-    files.write_json(path, content)
+    content = recipe.model_dump(mode="json", exclude={"features", "inputs"})
+    shown = {"features": [_shown(feature) for feature in recipe.features], **content}
+    if recipe.inputs:
+        shown["inputs"] = [_shown(feature) for feature in recipe.inputs]
+    files.write_json(path, shown)
     files.write_bytes(path.with_name(WEIGHTS), no_weights() if weights is None else weights)
+
+
+def _shown(feature: Feature) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "name": feature.name,
+        # Of its class the type is the default, which the dump leaves out; a reader wants to see it first.
+        "encoding": {"type": feature.encoding.type, **feature.encoding.model_dump(mode="json", exclude_defaults=True)},
+    }
+    for name, part in (("dialect", feature.dialect), ("repair", feature.repair)):
+        if part is not None and part != type(part)():
+            shown[name] = part.model_dump(mode="json", exclude_defaults=True)
+    if feature.sql is not None:
+        shown["sql"] = feature.sql
+    return shown
 
 
 def copy_recipe(path: Path, folder: Path) -> None:
@@ -178,19 +216,28 @@ def _augmentation(encoding: Encoding, config: Augment, std: float) -> Augmentati
 
 
 def _encode_column(values: pl.Series, feature: Feature) -> Any:
-    name, encoding = feature.name, column_encoding(feature.encoding)
-    of_type = column_type(encoding.type)
-    try:
-        return of_type.transform(put_right(values, feature), encoding)
-    except UserError as error:
-        raise UserError(f"column {name} {error}") from None
-    except PolarsError:
-        raise UserError(f"column {name} holds {values.dtype}, which is no {of_type.name}; convert it") from None
+    encoding = column_encoding(feature.encoding)
+    with _naming(feature, values):
+        return column_type(encoding.type).transform(values, encoding)
 
 
 def put_right(values: pl.Series, feature: Feature) -> pl.Series:
     """Values as `clean` would leave them, of the type at rest; those that it has seen stay as they are."""
     repair, of_type = feature.repair, column_type(feature.encoding.type)
-    if values.dtype != pl.String:
-        return repaired(of_type.cast(values), repair)
-    return repaired(of_type.read(values, feature.dialect), repair)
+    with _naming(feature, values):
+        if values.dtype != pl.String:
+            return repaired(of_type.cast(values), repair)
+        return repaired(of_type.read(values, feature.dialect), repair)
+
+
+@contextmanager
+def _naming(feature: Feature, values: pl.Series) -> Iterator[None]:
+    """Errors say which column is meant."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"column {feature.name} {error}") from None
+    except PolarsError:
+        raise UserError(
+            f"column {feature.name} holds {values.dtype}, which is no {feature.encoding.type}; convert it"
+        ) from None

@@ -92,7 +92,7 @@ def signature(recipe: Recipe) -> ModelSignature:
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    inputs = [_input(feature) for feature in recipe.features]
+    inputs = [_input(feature) for feature in recipe.raw_features]
     classes = recipe.target.classes
     answer = ColSpec(DataType.string if classes else DataType.double, "prediction")
     probabilities = [ColSpec(DataType.double, f"probability_{name}") for name in classes]
@@ -104,7 +104,7 @@ def example(recipe: Recipe, sample: pl.DataFrame) -> Any:
     import pandas as pd
 
     rows = sample.head(NUM_EXAMPLES)
-    return pd.DataFrame({feature.name: rows[feature.name].to_list() for feature in recipe.features})
+    return pd.DataFrame({feature.name: rows[feature.name].to_list() for feature in recipe.raw_features})
 
 
 def _input(feature: Feature) -> ColSpec:

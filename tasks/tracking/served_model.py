@@ -35,7 +35,7 @@ class ServedModel(PythonModel):
         self._model = load(folder, self._recipe.spec())
         file, classes = context.artifacts.get("decision"), self._recipe.target.classes
         self._decision = read_decision(Path(file), classes) if file else LIKELIEST
-        take_over([feature.name for feature in self._recipe.features])
+        take_over([feature.name for feature in self._recipe.raw_features])
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """`prediction`, and for classes a column `probability_CLASS` each; a row for each row of `model_input`."""
@@ -56,7 +56,7 @@ class ServedModel(PythonModel):
 def raw_rows(frame: pd.DataFrame, recipe: Recipe) -> pl.DataFrame:
     """The feature columns as they are at rest. Raises UserError that names the column that is missing, or a value that
     cannot be read, and what to give."""
-    return pl.DataFrame([_raw_column(frame, feature) for feature in recipe.features])
+    return pl.DataFrame([_raw_column(frame, feature) for feature in recipe.raw_features])
 
 
 def answer_frame(answers: np.ndarray[Any, Any], recipe: Recipe, decision: Decision = LIKELIEST) -> pd.DataFrame:

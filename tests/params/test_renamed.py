@@ -12,7 +12,7 @@ from tasks.command.doctor import examine
 from tasks.errors import UserError
 from tasks.params.file import load_pipeline
 from tasks.params.pipeline import Pipeline
-from tasks.params.renamed import REMOVED, RENAMED, REPLACED, outdated_in, warn_once, with_new_names
+from tasks.params.renamed import MISPLACED, REMOVED, RENAMED, REPLACED, outdated_in, warn_once, with_new_names
 from tests.projects import REPOSITORY, make_project
 
 BLOCK = (REPOSITORY / "examples" / "digits.yaml").read_text()
@@ -50,6 +50,15 @@ def test_a_setting_that_is_gone_is_refused_with_what_to_write_today(path: str, t
     with pytest.raises(UserError) as caught:
         load_pipeline(params, "digits")
     assert str(caught.value) == f"{params}: pipelines.digits.{path} is unknown; {REPLACED[path]}"
+
+
+@pytest.mark.parametrize("name", MISPLACED)
+def test_a_setting_that_stands_elsewhere_is_refused_with_its_place(name: str, tmp_path: Path) -> None:
+    params, value = tmp_path / "params.yaml", "{double: 'x * 2'}" if name == "features" else "mine.py:add"
+    params.write_text(BLOCK.replace("    train:\n", f"    {name}: {value}\n    train:\n"))
+    with pytest.raises(UserError) as caught:
+        load_pipeline(params, "digits")
+    assert str(caught.value) == f"{params}: pipelines.digits.{name} is unknown; {MISPLACED[name]}"
 
 
 def test_both_names_are_refused_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

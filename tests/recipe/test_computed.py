@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks.errors import UserError
+from tasks.params.normalize import Normalize
+from tasks.recipe.computed import check_features, computations, computed_parts, with_columns, with_computed
+from tests.small_tables import Kind, cut, described
+
+COLUMNS: dict[str, Kind] = {
+    "customer": ("category", "id"),
+    "torque": ("number", "feature"),
+    "speed": ("number", "feature"),
+    "town": ("category", "feature"),
+    "day": ("timestamp", "time"),
+    "broken": ("boolean", "target"),
+}
+ROLES = {name: role for name, (_, role) in COLUMNS.items()}
+ROWS = pl.DataFrame(
+    {
+        "torque": [2.0, None, 3.0, 0.0],
+        "speed": [10.0, 20.0, 0.0, 1e308],
+        "town": ["Ulm", "Bonn", None, "12"],
+        "day": [datetime(2024, 3, day, 6 * day) for day in (1, 2, 3)] + [None],
+    }
+)
+
+
+def computed(features: dict[str, str], **columns: dict[str, Any]) -> pl.DataFrame:
+    config = Normalize.model_validate({"features": features, "columns": columns})
+    return with_computed(ROWS, computations(described(COLUMNS), config)).select(list(features))
+
+
+def types(features: dict[str, str], **columns: dict[str, Any]) -> dict[str, str]:
+    config = Normalize.model_validate({"features": features, "columns": columns})
+    return {one.name: one.type for one in computations(described(COLUMNS), config)}
+
+
+def test_features_have_the_type_that_their_expression_has() -> None:
+    features = {
+        "power": "torque * speed",
+        "hour": "extract(hour from day)",
+        "is_fast": "speed > 15",
+        "place": "upper(town)",
+        "next": "day + interval '1 day'",
+        "lasted": "day - date '2024-01-01'",
+    }
+    assert types(features) == {
+        "power": "number",
+        "hour": "number",
+        "is_fast": "boolean",
+        "place": "category",
+        "next": "timestamp",
+        "lasted": "number",
+    }
+    rows = computed(features)
+    assert rows["power"].to_list() == [20.0, None, 0.0, 0.0]
+    assert rows["hour"].to_list() == [6.0, 12.0, 18.0, None]
+    assert rows["is_fast"].to_list() == [False, True, False, True]
+    assert rows["place"].to_list() == ["ULM", "BONN", None, "12"]
+    assert rows["next"].to_list()[0] == datetime(2024, 3, 2, 6)
+    # A span of time is its seconds.
+    assert rows["lasted"].to_list()[0] == (datetime(2024, 3, 1, 6) - datetime(2024, 1, 1)).total_seconds()
+
+
+def test_a_type_may_be_given() -> None:
+    hour = {"hour": "extract(hour from day)"}
+    assert computed(hour, hour={"type": "category"})["hour"].to_list() == ["6", "12", "18", None]
+    assert computed({"size": "town"}, size={"type": "number"})["size"].to_list() == [None, None, None, 12.0]
+    assert computed({"moving": "speed"}, moving={"type": "boolean"})["moving"].to_list()[2] is False
+    assert types({"note": "town"}, note={"type": "text"}) == {"note": "text"}
+
+
+def test_a_feature_may_be_computed_from_one_above_it() -> None:
+    rows = computed({"double": "torque * 2", "more": "double + 1"})
+    assert rows["more"].to_list() == [5.0, None, 7.0, 1.0]
+
+
+def test_a_number_that_no_model_can_read_is_missing() -> None:
+    assert computed({"large": "speed * 10", "beyond": "speed * 1"})["large"].to_list() == [100.0, 200.0, 0.0, None]
+
+
+@pytest.mark.parametrize("places", [[], [1], [1, 2, 3]])
+def test_the_same_in_parts_as_in_one_go(places: list[int]) -> None:
+    config = Normalize.model_validate({"features": {"power": "torque * speed", "place": "lower(town)"}})
+    features = computations(described(COLUMNS), config)
+    assert pl.concat(computed_parts(cut(ROWS, places), features)).equals(with_computed(ROWS, features))
+
+
+def test_the_data_set_has_the_computed_columns_as_features() -> None:
+    config = Normalize.model_validate({"features": {"power": "torque * speed"}})
+    extended = with_columns(described(COLUMNS), computations(described(COLUMNS), config))
+    assert [column.name for column in extended.features] == ["torque", "speed", "town", "power"]
+
+
+REFUSED: list[tuple[dict[str, str], str]] = [
+    ({"power": "torque * sped"}, "normalize.features.power: `torque .* names sped, .*; did you mean speed?"),
+    ({"power": "power * 2"}, "names itself"),
+    ({"a": "b * 2", "b": "torque + 1"}, "uses b, which stands below it; move b above it"),
+    ({"x": "broken"}, "uses broken, the target"),
+    ({"x": "upper(customer)"}, r"whose role is id: .*ingest.columns: {customer: {role: feature}}"),
+    ({"torque": "torque * 2"}, "has the name of a column of the data"),
+    ({"broken": "torque > 1"}, "has the name of a column of the data"),
+    ({"x": "town * 2"}, r"does not fit town \(category\): arithmetic on dtypes"),
+    ({"x": "town > 3"}, r"does not fit town \(category\): cannot compare string with numeric"),
+    ({"x": "day > '2024-01-31'"}, r"does not fit day \(timestamp\)"),
+    ({"x": "day::time"}, r"is a time of day.* extract\(hour from"),
+    ({"x": "string_to_array(town, 'l')"}, "is a list, .* split_part"),
+    ({"x": "torque - avg(torque)"}, r"normalize.features.x: `torque - avg\(torque\)` looks at other rows"),
+]
+
+
+@pytest.mark.parametrize(("features", "message"), REFUSED)
+def test_a_feature_that_cannot_be_is_refused_by_name_with_what_to_do(features: dict[str, str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        types(features)
+
+
+@pytest.mark.parametrize(
+    "followed",
+    [
+        {"power": "torque * speed"},
+        {"b": "torque + 1", "a": "b * 2"},
+        {"x": "cast(town as double) * 2"},
+        {"x": "town > cast(3 as varchar)"},
+        {"x": "day > date '2024-01-31'"},
+        {"x": "extract(hour from day)"},
+        {"x": "split_part(town, 'l', 1)"},
+    ],
+)
+def test_what_a_refusal_advises_is_computed(followed: dict[str, str]) -> None:
+    assert computed(followed).height == 4
+
+
+def test_what_is_known_before_the_data_are_is_told_then() -> None:
+    known = {"broken": "target", "customer": "id"}
+    check_features({"power": "torque * speed"}, known, complete=False)
+    for features, message in ({"x": "broken"}, "the target"), ({"x": "x"}, "names itself"), ({"x": "max(y)"}, "rows"):
+        with pytest.raises(UserError, match=message):
+            check_features(features, known, complete=False)  # type: ignore[arg-type]
+
+
+def test_a_type_of_a_column_of_the_data_belongs_to_ingest() -> None:
+    with pytest.raises(UserError, match=r"normalize.columns.town.type: .*ingest.columns: {town: {type: text}}"):
+        types({}, town={"type": "text"})
+
+
+def test_no_timestamp_is_made_of_text_without_its_format() -> None:
+    with pytest.raises(UserError, match=r"normalize.columns.x.type: .*strptime"):
+        types({"x": "town"}, x={"type": "timestamp"})
+    assert types({"x": "strptime(town, '%d.%m.%Y')"}) == {"x": "timestamp"}
+
+
+def test_a_feature_that_no_training_row_has_is_told() -> None:
+    config = Normalize.model_validate({"features": {"none": "torque / (speed - speed)"}})
+    features = computations(described(COLUMNS), config)
+    with pytest.raises(UserError, match=r"normalize.features.none: .*cannot be computed in any training row"):
+        list(computed_parts([ROWS, ROWS], features))

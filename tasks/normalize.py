@@ -11,8 +11,9 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import WEIGHT
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
-from tasks.recipe.computed import computations, with_columns
+from tasks.recipe.computed import computations, made_by_function, with_columns, with_computed
 from tasks.recipe.encoded_parts import encode_parts
+from tasks.recipe.frame_function import FrameFunction, read_function
 from tasks.recipe.learning import Folds, NetworkReference, learn, network_references, num_folds
 from tasks.recipe.out_of_fold import row_folds
 from tasks.recipe.recipe import Recipe, read_recipe, write_recipe
@@ -22,6 +23,9 @@ from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
 from tasks.tracking.models import model_folder
 
+_NUM_TRIED = 256
+"""Rows on which a function of the user's own is tried before all are given to it."""
+
 
 def run(config: Normalize, paths: Paths) -> Report:
     """Reads clean/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
@@ -29,21 +33,27 @@ def run(config: Normalize, paths: Paths) -> Report:
     All rows keep their weight. The same is done in each fold of cross validation (folds/normalize/). Raises UserError
     when a column cannot be encoded.
     """
-    _normalize(config, paths)
-    in_each_fold(paths, "clean", "normalize", lambda fold: _normalize(config, fold))
+    # Read once: an edit made meanwhile is the next run's.
+    function = read_function(paths.project.root, config.features_from) if config.features_from else None
+    _normalize(config, paths, function)
+    in_each_fold(paths, "clean", "normalize", lambda fold: _normalize(config, fold, function))
     return reports.normalize(paths)
 
 
-def _normalize(config: Normalize, paths: Paths) -> None:
+def _normalize(config: Normalize, paths: Paths, function: FrameFunction | None) -> None:
     """All of it for one training and the rows that it is judged on."""
     dataset = read_dataset(paths.cleaned)
     computed = computations(dataset, config)
     dataset = with_columns(dataset, computed)
+    if function is not None:
+        sample = with_computed(next(storage.read_parts(paths.clean("train"))).head(_NUM_TRIED), computed)
+        function, made = made_by_function(function, sample, dataset, config)
+        computed, dataset = (*computed, *made), with_columns(dataset, made)
     references = network_references(dataset, config)
     # Fetched first: a network that is not there is said before any row is read.
     networks = {column: model_folder(paths.project, one.source, one.setting) for column, one in references.items()}
     folds = _folds(config, dataset, paths)
-    learnt = learn(storage.read_parts(paths.clean("train")), dataset, config, folds, computed)
+    learnt = learn(storage.read_parts(paths.clean("train")), dataset, config, folds, computed, function)
     learnt = replace(learnt, recipe=_kept(learnt.recipe, references, networks, paths))
     kept = _weights(dataset)
     for part in PARTS:

@@ -32,7 +32,7 @@ def sections(changes: Changes, window: Window) -> list[Section]:
             shown.append(Pictures(feature.name, before_block, after_block, is_sound=column.kind == "audio"))
         elif column_type(feature.encoding.type).is_prose:
             # A computed text stands in no table that could be shown.
-            if feature.sql is not None:
+            if feature.is_computed:
                 continue
             shown.append(_texts(feature, number, changes, window, after_block))
         else:

@@ -116,7 +116,9 @@ class _MemoizedStages:
         watched = self._source.watched()
         # A source that nothing on this machine tells of has to be asked in every run.
         self._source_is_local = watched is not None
-        self._roots: set[str | Path] = {*self._memo.inputs(), *(watched or ())}
+        function = self.parameters.normalize.features_from
+        own_code = [function.rpartition(":")[0]] if function else []
+        self._roots: set[str | Path] = {*self._memo.inputs(), *(watched or ()), *own_code}
         self._entries = {**snapshot.take(paths.project.root, self._roots), **noted}
         self._performed: list[str] = []
 
@@ -136,6 +138,8 @@ class _MemoizedStages:
             why += remark
             if news:
                 outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
+        if stage == "normalize" and outcome != "ran" and (edited := self._function_news()):
+            outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=edited)
         if stage == "ingest":
             self._check_features(read_dataset(self._paths.dataset))
         self._note(stage)
@@ -145,6 +149,7 @@ class _MemoizedStages:
         reasons = {stage: self._memo.reasons(stage) for stage in STAGES}
         if not reasons["ingest"]:
             reasons["ingest"], _ = self._source_news()
+        reasons["normalize"] = reasons["normalize"] or self._function_news()
         return reasons
 
     def _run(self, stage: str) -> None:
@@ -152,10 +157,27 @@ class _MemoizedStages:
 
     def _check_features(self, dataset: Dataset | None = None) -> None:
         """Says before the stages in between have run what would stop normalize."""
-        if self.parameters.normalize.features:
+        config = self.parameters.normalize
+        if config.features:
             from tasks.recipe.computed import check_pipeline_features
 
             check_pipeline_features(self.parameters, dataset)
+        if config.features_from:
+            from tasks.recipe.frame_function import read_function
+
+            read_function(self._paths.project.root, config.features_from)
+
+    def _function_news(self) -> Reasons:
+        """Whether the user's function is another one than the recipe holds: params.yaml names its file, and no stage of
+        dvc.yaml does, where a dependency is one of every pipeline."""
+        reference = self.parameters.normalize.features_from
+        if not reference:
+            return ()
+        from tasks.recipe.frame_function import read_function
+
+        kept = files.read_json(self._paths.recipe).get("function") or {}
+        now = read_function(self._paths.project.root, reference)
+        return () if kept.get("code") == now.code else (f"{reference.rpartition(':')[0]} was edited",)
 
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""

@@ -5,9 +5,10 @@ What an expression may say is known to tasks/recipe/expressions.py, which has po
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 ComputedTypeName = Literal["number", "category", "boolean", "text", "timestamp"]
 
@@ -21,3 +22,21 @@ Expression = Annotated[str, BeforeValidator(_on_one_line), Field(min_length=1, m
 """Of polars' SQL, such as `torque * speed`."""
 
 Features = dict[Annotated[str, Field(min_length=1)], Expression]
+
+
+def _in_the_project(reference: str) -> str:
+    """Code is run from the user's own project alone."""
+    file, _, function = reference.rpartition(":")
+    if "://" in reference:
+        raise ValueError(
+            "code is never run from an address; copy the file into the project, and write FILE.py:FUNCTION"
+        )
+    if not file.endswith(".py") or not function.isidentifier():
+        raise ValueError("names a file of the project and a function in it; write FILE.py:FUNCTION")
+    if re.match(r"[/~\\]|[A-Za-z]:", file) or ".." in file.split("/"):
+        raise ValueError("code is run from the project alone; copy the file into it, and write its path from there")
+    return reference
+
+
+FunctionReference = Annotated[str, AfterValidator(_in_the_project)]
+"""Such as `my_features.py:add`: a function from a frame to a frame."""

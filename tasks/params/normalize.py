@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tasks.params.config import ColumnTypeName, Config
-from tasks.params.features import ComputedTypeName, Features
+from tasks.params.features import ComputedTypeName, Features, FunctionReference
 
 _NETWORK = "embedding: models:/NAME@ALIAS, models:/NAME/VERSION, or a model's folder"
 NumberScale = Literal["standard", "min_max", "symmetric", "robust", "quantile", "log", "power", "none"]
@@ -216,6 +216,11 @@ class Normalize(Config):
         default_factory=dict,
         description="features of one's own, by name: each an expression of SQL over columns of its row, such as "
         "`torque * speed`; docs/features.md",
+    )
+    features_from: FunctionReference | None = Field(
+        None,
+        description="FILE.py:FUNCTION in the project: a function from a polars frame to one with more columns, for "
+        "what SQL cannot say; docs/features.md",
     )
     columns: dict[str, NormalizeColumn] = Field(
         default_factory=dict, description="what single columns need; a name that is no feature is refused"

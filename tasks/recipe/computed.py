@@ -16,6 +16,7 @@ from tasks.params.features import Features
 from tasks.params.normalize import Normalize
 from tasks.params.pipeline import Pipeline
 from tasks.recipe.expressions import parse
+from tasks.recipe.frame_function import FrameFunction
 from tasks.tables.dataset import Column, Dataset
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -30,10 +31,10 @@ _TAKEN = "has the name of a column of the data; give it another (a feature's typ
 
 
 class Computation(Config):
-    """A column that is computed from columns before it."""
+    """A column that is computed from columns before it: by this expression, or without one by the function."""
 
     name: str
-    sql: str
+    sql: str | None
     type: ColumnTypeName
 
 
@@ -86,25 +87,58 @@ def with_columns(dataset: Dataset, computed: Sequence[Computation]) -> Dataset:
     return dataset.model_copy(update={"columns": (*dataset.columns, *columns)})
 
 
-def read_only(dataset: Dataset, computed: Iterable[Computation]) -> list[Column]:
+def read_only(dataset: Dataset, computed: Iterable[Computation], function: FrameFunction | None = None) -> list[Column]:
     """The columns that computed features read, and that are no features themselves."""
-    names = {name for one in computed for name in parse(one.sql).columns}
+    names = {name for one in computed if one.sql is not None for name in parse(one.sql).columns}
+    names |= set(function.reads) if function else set()
     return [column for column in dataset.columns if column.name in names and column.role != "feature"]
 
 
-def with_computed(rows: pl.DataFrame, computed: Iterable[Computation]) -> pl.DataFrame:
+def with_computed(
+    rows: pl.DataFrame, computed: Sequence[Computation], function: FrameFunction | None = None
+) -> pl.DataFrame:
     """Rows, whose columns are put right, with the computed columns; a value is missing where it cannot be computed."""
     for one in computed:
-        values = rows.select(parse(one.sql).computed.alias(one.name)).to_series()
-        rows = rows.with_columns(_at_rest(values, one.type))
-    return rows
+        if one.sql is not None:
+            values = rows.select(parse(one.sql).computed.alias(one.name)).to_series()
+            rows = rows.with_columns(_at_rest(values, one.type))
+    made = [one for one in computed if one.sql is None]
+    if function is None or not made:
+        return rows
+    answer = function.made_of(rows, [one.name for one in made])
+    return rows.with_columns(_at_rest(answer[one.name], one.type) for one in made)
 
 
-def computed_parts(parts: Iterable[pl.DataFrame], computed: Sequence[Computation]) -> Iterator[pl.DataFrame]:
+def made_by_function(
+    function: FrameFunction, rows: pl.DataFrame, dataset: Dataset, config: Normalize
+) -> tuple[FrameFunction, tuple[Computation, ...]]:
+    """What the function makes, with the types of that, as it shows on these rows; and the function with what it reads.
+
+    Raises UserError when it does not do what a feature must: to a row alone the same as to the row among others.
+    """
+    features = [column.name for column in dataset.features]
+    times = [column.name for column in dataset.columns if column.role == "time"]
+    function = function.reading(rows, features, times)
+    taken = {column.name for column in dataset.columns}
+    made = []
+    for name, dtype in function.tried(rows).items():
+        where = f"normalize.features_from: {function.reference}"
+        if name in taken:
+            raise UserError(f"{where} makes {name}, which is the name of a column; give it another one")
+        own, inferred = config.columns.get(name), _inferred(dtype)
+        if inferred is None:
+            raise UserError(f"{where} makes {name} of {dtype}; make numbers, text, truth values or times of it")
+        made.append(Computation(name=name, sql=None, type=own.type if own and own.type else inferred))
+    return function, tuple(made)
+
+
+def computed_parts(
+    parts: Iterable[pl.DataFrame], computed: Sequence[Computation], function: FrameFunction | None = None
+) -> Iterator[pl.DataFrame]:
     """Each part with the computed columns. Raises UserError, at the end, for one that no row has a value of."""
     absent = {one.name: one.sql for one in computed}
     for part in parts:
-        rows = with_computed(part, computed)
+        rows = with_computed(part, computed, function)
         absent = {name: sql for name, sql in absent.items() if rows[name].null_count() == rows.height}
         yield rows
     for name, sql in absent.items():
@@ -116,8 +150,10 @@ def computed_parts(parts: Iterable[pl.DataFrame], computed: Sequence[Computation
         )
 
 
-def _refusal(name: str, sql: str, wrong: str) -> UserError:
+def _refusal(name: str, sql: str | None, wrong: str) -> UserError:
     """Where a feature stands, what it says, and what is wrong with it."""
+    if sql is None:
+        return UserError(f"normalize.features_from: {name} {wrong}")
     return UserError(f"normalize.features.{name}: `{sql}` {wrong}")
 
 
@@ -145,7 +181,7 @@ def _wrong_column(
 
 def _check_types_are_for_features(config: Normalize) -> None:
     for name, own in config.columns.items():
-        if own.type is not None and name not in config.features:
+        if own.type is not None and name not in config.features and config.features_from is None:
             raise UserError(
                 f"normalize.columns.{name}.type: is for features that are computed here; the type of a column of the "
                 f"data is written as ingest.columns: {{{name}: {{type: {own.type}}}}}"

@@ -21,6 +21,7 @@ from tasks.parallel import num_cores, prefetch
 from tasks.params.config import Config
 from tasks.params.normalize import Normalize, settings_for
 from tasks.recipe.computed import Computation, computed_parts, read_only
+from tasks.recipe.frame_function import FrameFunction
 from tasks.recipe.recipe import Feature, Recipe, Target
 from tasks.tables.dataset import Column, Dataset
 
@@ -128,21 +129,22 @@ def learn(
     config: Normalize,
     folds: Sequence[Folds] | None = None,
     computed: Sequence[Computation] = (),
+    function: FrameFunction | None = None,
 ) -> Learnt:
     """What these training rows lead to; with the folds of the rows of each part, also what the other folds lead to.
 
-    `dataset` has the `computed` columns, too, and the rows have not.
+    `dataset` has the `computed` columns, too, and the rows have not; `function` makes those without an expression.
 
     Raises UserError that names the column that cannot be encoded, or the setting that is for none.
     """
     learners = _learners(dataset, config)
     if not learners:
         raise UserError("normalize: no column has the role feature, so there is nothing to learn from")
-    learners += [_learner(column, config) for column in read_only(dataset, computed)]
+    learners += [_learner(column, config) for column in read_only(dataset, computed, function)]
     target = dataset.target.name
     states: dict[_Learner, list[Any]] = {}
     classes: set[str] = set()
-    parts = prefetch(computed_parts(parts, computed))
+    parts = prefetch(computed_parts(parts, computed, function))
     with ThreadPoolExecutor(num_cores()) as pool:
         for rows, of_rows in zip(parts, folds if folds is not None else repeat(None)):  # noqa: B905
             # The answers are all taken before the loop goes on, so the lambda never sees the rows of another part.
@@ -152,13 +154,14 @@ def learn(
             if dataset.task != "regression":
                 classes.update(rows[target].unique())
     learnt = _learnt(states, Target(name=target, task=dataset.task, classes=tuple(sorted(classes))), folds is not None)
-    return replace(learnt, recipe=_with_expressions(learnt.recipe, computed))
+    return replace(learnt, recipe=_with_computed(learnt.recipe, computed, function))
 
 
-def _with_expressions(recipe: Recipe, computed: Sequence[Computation]) -> Recipe:
-    expressions = {one.name: one.sql for one in computed}
-    features = (feature.model_copy(update={"sql": expressions.get(feature.name)}) for feature in recipe.features)
-    return recipe.model_copy(update={"features": tuple(features)})
+def _with_computed(recipe: Recipe, computed: Sequence[Computation], function: FrameFunction | None) -> Recipe:
+    """The recipe with how its features are computed."""
+    by_name = {one.name: {"sql": one.sql, "by_function": one.sql is None} for one in computed}
+    features = (feature.model_copy(update=by_name.get(feature.name, {})) for feature in recipe.features)
+    return recipe.model_copy(update={"features": tuple(features), "function": function})
 
 
 def _learners(dataset: Dataset, config: Normalize) -> list[_Learner]:

@@ -24,6 +24,7 @@ from tasks.params.augment import Augment
 from tasks.params.config import Config, Task
 from tasks.recipe.computed import Computation, with_computed
 from tasks.recipe.embedding import LIBRARIES, WEIGHTS, EmbeddingEncoding, StoredEncoders, column_encoding, no_weights
+from tasks.recipe.frame_function import FrameFunction
 from tasks.repair.repair import Repair, repaired
 from tasks.tables.dialect import ColumnDialect
 
@@ -56,6 +57,12 @@ class Feature(Config):
     """What `clean` did to the values that the encoding was learnt from, and what is done to a raw row's."""
     sql: str | None = None
     """The expression that computes it from features before it; none for a column of the data."""
+    by_function: bool = False
+    """Whether the recipe's function makes it."""
+
+    @property
+    def is_computed(self) -> bool:
+        return self.sql is not None or self.by_function
 
 
 class Target(Config):
@@ -74,13 +81,15 @@ class Recipe(Config):
     num_inputs: int
     inputs: tuple[Feature, ...] = ()
     """Columns of a raw row that computed features read, and the model does not: such as the time that a row is of."""
+    function: FrameFunction | None = None
+    """The user's own, which makes features that no expression says."""
     _encoders: StoredEncoders | None = PrivateAttr(None)
     """Of embedded columns; known to a recipe that was read from its file."""
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """The distributions that embedding needs, besides those that a kind of column needs."""
-        return LIBRARIES if self._embeddings else ()
+        """The distributions that embedding and the user's function need, besides those that a kind of column needs."""
+        return (*(LIBRARIES if self._embeddings else ()), *(self.function.libraries if self.function else ()))
 
     def check_encoders(self) -> None:
         """Raises UserError when the weights of the encoders, if there are any, are missing or damaged."""
@@ -94,7 +103,7 @@ class Recipe(Config):
     @property
     def raw_features(self) -> tuple[Feature, ...]:
         """The columns that a raw row has; the other features are computed from these."""
-        return (*(feature for feature in self.features if feature.sql is None), *self.inputs)
+        return (*(feature for feature in self.features if not feature.is_computed), *self.inputs)
 
     def encode(self, rows: pl.DataFrame) -> ModelInput:
         """Raw rows as blocks. Raises UserError that names the column that is missing or cannot be encoded."""
@@ -108,7 +117,7 @@ class Recipe(Config):
             if feature.name not in there:
                 raise UserError(f"column {feature.name} is missing; the model was trained with it")
             columns.append(_put_right(rows[feature.name], feature).alias(feature.name))
-        return with_computed(pl.DataFrame(columns), self._computations)
+        return with_computed(pl.DataFrame(columns), self._computations, self.function)
 
     def blocks(self, columns: pl.DataFrame) -> ModelInput:
         """What `columns` makes, as blocks."""
@@ -148,7 +157,7 @@ class Recipe(Config):
         return tuple(
             Computation(name=feature.name, sql=feature.sql, type=feature.encoding.type)
             for feature in self.features
-            if feature.sql is not None
+            if feature.is_computed
         )
 
     @property
@@ -176,10 +185,12 @@ def read_recipe(path: Path) -> Recipe:
 def write_recipe(path: Path, recipe: Recipe, weights: bytes | None = None) -> None:
     """recipe.json, which a person can read: without what is as it always is; and the weights of its encoders beside it,
     in a file that is there, and empty, where it has none."""
-    content = recipe.model_dump(mode="json", exclude={"features", "inputs"})
+    content = recipe.model_dump(mode="json", exclude={"features", "inputs", "function"})
     shown = {"features": [_shown(feature) for feature in recipe.features], **content}
     if recipe.inputs:
         shown["inputs"] = [_shown(feature) for feature in recipe.inputs]
+    if recipe.function:
+        shown["function"] = recipe.function.model_dump(mode="json")
     files.write_json(path, shown)
     files.write_bytes(path.with_name(WEIGHTS), no_weights() if weights is None else weights)
 
@@ -195,6 +206,8 @@ def _shown(feature: Feature) -> dict[str, Any]:
             shown[name] = part.model_dump(mode="json", exclude_defaults=True)
     if feature.sql is not None:
         shown["sql"] = feature.sql
+    if feature.by_function:
+        shown["by_function"] = True
     return shown
 
 

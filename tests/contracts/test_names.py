@@ -53,7 +53,11 @@ def test_every_stage_has_a_report() -> None:
 
 def test_every_column_type_has_its_settings() -> None:
     settings = Pipeline.model_fields["normalize"].annotation.model_fields
-    assert set(settings) - {"columns", "features"} == set(TYPE_NAMES) == {column_type(name).name for name in TYPE_NAMES}
+    assert (
+        set(settings) - {"columns", "features", "features_from"}
+        == set(TYPE_NAMES)
+        == {column_type(name).name for name in TYPE_NAMES}
+    )
 
 
 def test_mlflow_is_the_library_and_not_our_folder_of_that_name() -> None:

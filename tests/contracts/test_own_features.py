@@ -46,6 +46,18 @@ FEATURES = {
     "place": "upper(town) || '-' || strftime(started, '%m')",
     "bend": "exp(sin(torque)) + sqrt(heat)",
 }
+FUNCTION = """\
+import numpy as np
+import polars as pl
+
+DAY = 24 * 60
+
+
+def add(rows: pl.DataFrame) -> pl.DataFrame:
+    minutes = rows["started"].dt.hour().cast(pl.Int64) * 60 + rows["started"].dt.minute()
+    angle = 2 * np.pi * minutes.to_numpy() / DAY
+    return rows.with_columns(pl.Series("sine", np.sin(angle)), wide=pl.col("work").log() / pl.col("gaps"))
+"""
 COLUMNS = {"hour": {"type": "category", "encode": "target"}}
 
 
@@ -83,8 +95,9 @@ class Served:
     paths: Paths
 
 
-def trained(root: Path, features: dict[str, str], columns: dict[str, Any]) -> Paths:
+def trained(root: Path, **settings: Any) -> Paths:
     paths = pipeline_in(root)
+    (root / "mine.py").write_text(FUNCTION)
     cells().write_csv(root / "rows.csv", separator=";")
     source = {"kind": "table", "path": "rows.csv", "separator": ";", "decimal": ",", "thousands": "."}
     source["missing"] = ["", "k.A."]  # type: ignore[assignment]
@@ -93,7 +106,7 @@ def trained(root: Path, features: dict[str, str], columns: dict[str, Any]) -> Pa
     storage.write_parts(paths.valid, storage.read_parts(paths.raw))
     split.run(HashSplit(test=0.2, key=("number",)), paths)
     clean.run(Clean.model_validate({}), paths)
-    normalize.run(Normalize.model_validate({"features": features, "columns": columns}), paths)
+    normalize.run(Normalize.model_validate(settings), paths)
     augment.run(Augment.model_validate({}), paths)
     write_model(paths, fit(read_job(LEAST_SQUARES, paths, read_recipe(paths.recipe), []), LEAST_SQUARES))
     return paths
@@ -105,7 +118,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     from mlflow.models import Model
 
     with contextlib.ExitStack() as stack:
-        paths = trained(tmp_path_factory.mktemp("own"), FEATURES, COLUMNS)
+        paths = trained(tmp_path_factory.mktemp("own"), features=FEATURES, columns=COLUMNS, features_from="mine.py:add")
+        (paths.project.root / "mine.py").unlink()
         recipe, test = read_recipe(paths.model / "recipe.json"), storage.read_table(paths.clean("test"))
         folder = stack.enter_context(package.packaged(paths.model, test, Model(), paths.checkpoints))
         rows = cells().join(test.select("number"), on="number", how="right", maintain_order="right")
@@ -154,6 +168,7 @@ def test_values_are_those_of_polars_by_hand(served: Served) -> None:
         hotter=pl.max_horizontal("torque", pl.col("heat").fill_null(0)),
         place=pl.col("town").str.to_uppercase() + "-" + pl.col("started").dt.strftime("%m"),
         bend=(pl.col("torque").sin().exp() + pl.col("heat").sqrt()).fill_nan(None),
+        wide=pl.when(pl.col("gaps") != 0).then((pl.col("torque") * pl.col("speed")).log() / pl.col("gaps")),
     )
     assert columns.select(by_hand.columns).equals(by_hand)
     assert columns["per_gap"].null_count() == (rows["gaps"] == 0).sum() > 0
@@ -163,7 +178,7 @@ def test_a_linear_model_that_is_given_the_product_is_exact(tmp_path: Path) -> No
     errors = {}
     for name, features in {"without": {}, "with": {"work": "torque * speed"}}.items():
         (tmp_path / name).mkdir()
-        paths = trained(tmp_path / name, features, {})
+        paths = trained(tmp_path / name, features=features)
         answers = predict_test_rows(read_recipe(paths.recipe), paths).y_score.ravel()
         truth = storage.read_table(paths.clean("test"))["output"].to_numpy()
         errors[name] = np.abs(answers - truth).max() / truth.std()
@@ -194,6 +209,32 @@ def test_an_edited_expression_runs_normalize_and_what_depends_on_it(project: Pro
     # What was done before is restored, as for every setting.
     edited(project, "size * 3", "size * 2")
     assert run_plain(project, "notes", last="normalize")[-1].outcome == "restored"
+
+
+def test_an_edited_function_runs_normalize_and_what_depends_on_it_and_a_comment_nothing(project: Project) -> None:
+    edited(project, PLAIN, "normalize: {text: {min_documents: 1}, features_from: 'mine.py:add'}")
+    mine = project.root / "mine.py"
+    mine.write_text("def add(rows):\n    return rows.select(twice=rows['size'] * 2)\n")
+    run_plain(project, "notes", last="normalize")
+    mine.write_text("def add(rows):\n    # the same\n    return rows.select(twice=rows['size'] * 2)\n")
+    assert {one.outcome for one in run_plain(project, "notes", last="normalize")} == {"unchanged"}
+    mine.write_text("def add(rows):\n    return rows.select(twice=rows['size'] * 3)\n")
+    out_of_date = StageRunner(project, "notes").out_of_date()
+    assert out_of_date["normalize"] == ("mine.py was edited",)
+    results = run_plain(project, "notes", last="normalize")
+    assert [(one.stage, one.why) for one in results if one.outcome != "unchanged"] == [
+        ("normalize", ("mine.py was edited",))
+    ]
+    assert (
+        read_recipe(project.pipeline("notes").recipe)
+        .columns(storage.read_table(project.pipeline("notes").clean("test")))["twice"]
+        .to_list()[0]
+        % 3
+        == 0
+    )
+    mine.unlink()
+    with pytest.raises(UserError, match=r"there is no file mine\.py in the project"):
+        run_plain(project, "notes")
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ def empty_row(recipe: Recipe) -> ModelInput:
     picture or a sound, which no row may lack, is of one colour throughout: the one that the recipe scales to 0."""
     there = recipe.model_copy(update={"features": tuple(one for one in recipe.features if not _is_media(one))})
     nulls = pl.DataFrame(
-        {one.name: pl.Series([None], dtype=column_type(one.encoding.type).dtype) for one in there.features}
+        {one.name: pl.Series([None], dtype=column_type(one.encoding.type).dtype) for one in there.raw_features}
     )
-    blocks = dict(there.encode(nulls).blocks) if there.features else {}
+    blocks = dict(there.encode(nulls).blocks) if there.raw_features else {}
     blocks |= {one.name: _blank(one) for one in recipe.features if _is_media(one)}
     return ModelInput(blocks={field.name: blocks[field.name] for field in recipe.spec().fields}, num_rows=1)
 

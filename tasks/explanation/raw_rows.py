@@ -45,7 +45,7 @@ def readable_rows(
 
 def check_names(names: Sequence[str], recipe: Recipe) -> None:
     """Raises UserError for columns that the model was trained with and that are not there."""
-    asked = [feature.name for feature in recipe.features]
+    asked = [feature.name for feature in recipe.raw_features]
     if missing := [name for name in asked if name not in names]:
         others = [name for name in names if name not in asked]
         hint = did_you_mean(missing[0], others) if others else ""
@@ -59,7 +59,7 @@ def rows_at_rest(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> pl.DataFr
     """Rows' cells, text as the source writes it or values, as they are at rest. Raises UserError that says which cell
     cannot be read, and what to give."""
     columns = []
-    for feature in recipe.features:
+    for feature in recipe.raw_features:
         column = at_rest([row[feature.name] for row in rows], feature)
         check_fit(column, feature)
         columns.append(column)

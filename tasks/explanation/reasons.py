@@ -20,7 +20,7 @@ from tasks.explanation.empty_row import empty_row
 from tasks.explanation.shapley import shapley_terms
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.recipe.embedding import column_encoding
-from tasks.recipe.recipe import Feature, Recipe, put_right
+from tasks.recipe.recipe import Feature, Recipe
 from tasks.trainers.base import Model
 from tasks.trainers.introspection import Floats, GivesTerms, Terms, Unit
 
@@ -105,11 +105,12 @@ def explained(model: Model, recipe: Recipe, rows: pl.DataFrame, class_name: str 
 def _of_rows(
     model: Model, recipe: Recipe, rows: pl.DataFrame, empty: ModelInput, wanted: int | None
 ) -> Iterator[Explanation]:
-    spec, inputs = recipe.spec(), recipe.encode(rows)
+    spec, columns = recipe.spec(), recipe.columns(rows)
+    inputs = recipe.blocks(columns)
     answers = model.predict(inputs)
     outputs = _outputs(spec, answers, wanted)
     terms = _terms(model, spec, inputs, empty, outputs)
-    values = {one.name: put_right(rows[one.name], one).to_list() for one in recipe.features}
+    values = {one.name: columns[one.name].to_list() for one in recipe.features}
     for number in range(rows.height):
         reasons = [
             _reason(one, values[one.name][number], terms.by_column[one.name][number], inputs.blocks[one.name], number)

@@ -116,7 +116,7 @@ class Recipe(Config):
         for feature in self.raw_features:
             if feature.name not in there:
                 raise UserError(f"column {feature.name} is missing; the model was trained with it")
-            columns.append(_put_right(rows[feature.name], feature).alias(feature.name))
+            columns.append(put_right(rows[feature.name], feature).alias(feature.name))
         return with_computed(pl.DataFrame(columns), self._computations, self.function)
 
     def blocks(self, columns: pl.DataFrame) -> ModelInput:

@@ -30,9 +30,7 @@ format: .venv/installed
 	@ruff format .
 
 ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback only.
-	@test -f mlflow/mlflow.db || { echo "error: nothing is tracked yet; make run comes first"; exit 2; }
-	@echo "http://127.0.0.1:5000 (Ctrl-C stops it)"
-	@mlflow ui --backend-store-uri sqlite:///mlflow/mlflow.db --host 127.0.0.1 --port 5000
+	@modelwright ui
 
 schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params/.
 	@modelwright schema > params.schema.json

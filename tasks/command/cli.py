@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tasks.command import explain, pipelines
+from tasks.command import explain, pipelines, ui
 from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely, installed_version
 from tasks.errors import UserError, printable
@@ -287,6 +287,15 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, 
         ),
     ),
     "explain": (explain.explain, "say why a registered model answers rows as it does", explain.ARGUMENTS),
+    "ui": (
+        ui.ui,
+        "open MLflow's pages on the training runs: a server on loopback until Ctrl-C, or the address of yours",
+        (
+            _argument("pipeline", nargs="?", help="whose runs to open on, such as churn; all, where there are several"),
+            _argument("--port", type=int, metavar="N", help="the port; 5000, or a free one, if left out"),
+            _argument("--open", action="store_true", help="open the browser, too"),
+        ),
+    ),
     "doctor": (_doctor, "check the installation, and say how to mend it", ()),
     "schema": (_schema, "print the JSON schema of params.yaml, for editors", ()),
     "schedule": (_schedule, "register prefect.yaml's schedules with a server, and run them here", ()),

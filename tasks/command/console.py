@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tasks.errors import printable
 from tasks.paths import Paths
+from tasks.tracking import pages, store
 
 if TYPE_CHECKING:
     from tasks.memo.chain import StageResult
@@ -54,12 +55,14 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
         return
     aliases = ", ".join(model["aliases"]) or "no alias"
     console.print(f"\n[bold]{model['name']}[/] version {model['version']} ({aliases})")
+    page = f"{pages.server(paths.project)}{pages.version(model['name'], model['version'])}"
+    served = f"{f'modelwright ui {paths.pipeline}':25}" if store.is_local(paths.project) else ""
     for label, command in (
         ("report", paths.relative(paths.report_page)),
-        ("models", "make ui                  http://127.0.0.1:5000"),
+        ("models", f"{served}{page}"),
         ("runs", "prefect server start     http://127.0.0.1:4200"),
     ):
-        console.print(f"  [dim]{label:8}[/]{command}")
+        console.print(f"  [dim]{label:8}[/]{escape(command)}")
 
 
 def _stage_line(result: StageResult, width: int) -> Text:

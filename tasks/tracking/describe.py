@@ -7,15 +7,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tasks.columns import column_type
 from tasks.promotion.gate import GateRule, Verdict
 from tasks.reports import as_page, number
 from tasks.tables.dataset import Column
+from tasks.tracking import pages
 
 _MANY = 12
 """A list longer than this is cut: the passport has all of it."""
+
+_FILES = {
+    "report.html": "the report: how good it is, and its worst mistakes",
+    "verdict.json": "the verdict: each rule of the gate, and the comparison with the champion",
+    "passport.json": "the passport: all that it came from",
+}
+_PICTURES = (
+    "importance.png",
+    "plots/confusion_matrix.png",
+    "plots/roc_curve.png",
+    "plots/predicted_against_actual.png",
+)
+"""What a version's page shows of the run's pictures, where the run has them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoggedFiles:
+    """The run that a version came from, and the files that it keeps, by their paths among its artifacts."""
+
+    experiment_id: str
+    run_id: str
+    files: frozenset[str]
+
 
 _TASKS = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
 
@@ -44,8 +70,8 @@ The alias `champion` is the live version; `challenger` is one that asks to repla
 """
 
 
-def version(passport: Mapping[str, Any], verdict: Verdict) -> str:
-    """A version: how good it is, what the gate said, and what it came from."""
+def version(passport: Mapping[str, Any], verdict: Verdict, run: LoggedFiles) -> str:
+    """A version: how good it is, what the gate said, what it came from, and what there is to look at."""
     metrics = [f"{name}: **{number(value)}**" for name, value in passport["metrics"].items()]
     return f"""Predicts {_TASKS[passport["task"]]}; trained with {passport["parameters"]["train"]["kind"]}.
 
@@ -65,8 +91,26 @@ def version(passport: Mapping[str, Any], verdict: Verdict) -> str:
 
 {_list(_origin(passport))}
 
-The run's artifacts hold `passport.json`, `verdict.json` and `report.html`.
+### To look at
+
+{_list(_links(run))}
+
+{_pictures(run)}
 """
+
+
+def _links(run: LoggedFiles) -> list[str]:
+    files = [
+        f"[{text}]({pages.artifact(run.experiment_id, run.run_id, file)})"
+        for file, text in _FILES.items()
+        if file in run.files
+    ]
+    return [f"[the run]({pages.run(run.experiment_id, run.run_id)}): parameters, curves and metrics", *files]
+
+
+def _pictures(run: LoggedFiles) -> str:
+    shown = [file for file in _PICTURES if file in run.files]
+    return "\n\n".join(f"![{Path(file).stem}]({pages.artifact_file(run.run_id, file)})" for file in shown)
 
 
 def _feature(column: Mapping[str, Any]) -> str:

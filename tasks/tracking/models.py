@@ -109,5 +109,5 @@ def _version_named(source: str, setting: str) -> Iterator[None]:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST" and "not found" not in str(error):
             raise
         raise UserError(
-            f"{setting}: the registry has no {source} ({error.message}); `make ui` shows what it has"
+            f"{setting}: the registry has no {source} ({error.message}); `modelwright ui` shows what it has"
         ) from error

@@ -84,7 +84,7 @@ def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
             version = _create_version(client, run_id, paths, candidate)
         else:
             _mend_files(version, paths, candidate)
-        _describe_version(client, version, candidate)
+        _describe_version(client, version, candidate, _logged_files(client, run_id))
         aliases = _assign_aliases(client, version, candidate.promotion)
     return Registration(
         name=paths.pipeline,
@@ -118,6 +118,9 @@ def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mappi
     client.log_batch(run_id, metrics=_metrics(new))
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
+    picture = paths.reports / "importance.png"
+    if picture.exists():
+        client.log_artifact(run_id, str(picture))
     client.log_artifacts(run_id, str(paths.plots), "plots")
 
 
@@ -215,7 +218,17 @@ def _damage(source: str) -> str | None:
     return damage(folder) if folder else None
 
 
-def _describe_version(client: MlflowClient, version: ModelVersion, candidate: VersionCandidate) -> None:
+def _logged_files(client: MlflowClient, run_id: str) -> describe.LoggedFiles:
+    """What the version's page can show and open."""
+    kept = [entry.path for folder in ("", "plots") for entry in client.list_artifacts(run_id, folder)]
+    return describe.LoggedFiles(
+        experiment_id=client.get_run(run_id).info.experiment_id, run_id=run_id, files=frozenset(kept)
+    )
+
+
+def _describe_version(
+    client: MlflowClient, version: ModelVersion, candidate: VersionCandidate, run: describe.LoggedFiles
+) -> None:
     tags = {
         PIPELINE_TAG: version.name,
         DATA_TAG: candidate.passport["source"]["digest"],
@@ -226,7 +239,7 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
     for name, value in tags.items():
         if version.tags.get(name) != value:
             client.set_model_version_tag(version.name, version.version, name, value)
-    description = describe.version(candidate.passport, candidate.verdict)
+    description = describe.version(candidate.passport, candidate.verdict, run)
     if version.description != description:
         client.update_model_version(version.name, version.version, description)
 

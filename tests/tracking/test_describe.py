@@ -37,19 +37,35 @@ def decided(sentence: str, *notes: str) -> Verdict:
     return Verdict(passed=True, rules=(), promotion=promotion)
 
 
+def shown(verdict: Verdict, *files: str) -> str:
+    run = describe.LoggedFiles(experiment_id="7", run_id="abc", files=frozenset(files))
+    return describe.version(PASSPORT, verdict, run)
+
+
+def test_a_version_opens_its_run_and_what_the_run_keeps() -> None:
+    text = shown(decided("ok"), "report.html", "importance.png", "plots/confusion_matrix.png")
+    assert "[the run](#/experiments/7/runs/abc?workflowType=machine_learning)" in text
+    assert "(#/experiments/7/runs/abc/artifacts/report.html?workflowType=machine_learning)" in text
+    assert "![importance](get-artifact?path=importance.png&run_uuid=abc)" in text
+    assert "![confusion_matrix](get-artifact?path=plots%2Fconfusion_matrix.png&run_uuid=abc)" in text
+    # Only what is there.
+    assert "verdict.json" not in text
+    assert "roc_curve" not in text
+
+
 def test_a_version_says_why_it_is_champion() -> None:
-    text = describe.version(PASSPORT, decided("surely better", "the champion does not know the class 'new'"))
+    text = shown(decided("surely better", "the champion does not know the class 'new'"))
     assert "- surely better\n- the champion does not know the class 'new'\n" in text
     assert "- data: table `` a`b.csv ``, digest `d`" in text
 
 
 def test_a_class_named_like_html_is_shown_as_it_is() -> None:
-    text = describe.version(PASSPORT, decided("ok", "the class '<script>*x*</script>\n# head'"))
+    text = shown(decided("ok", "the class '<script>*x*</script>\n# head'"))
     assert r"'&lt;script&gt;\*x\*&lt;/script&gt; \# head'" in text
 
 
 def test_signs_that_a_terminal_obeys_are_written_out() -> None:
-    text = describe.version(PASSPORT, decided("\x1b]0;title\x07", "\u202eevil \x9b2J"))
+    text = shown(decided("\x1b]0;title\x07", "\u202eevil \x9b2J"))
     assert r"\\x1b\]0;title\\x07" in text
     assert r"\\u202eevil \\x9b2J" in text
 

@@ -103,7 +103,7 @@ def test_a_name_without_a_version_is_refused(registered: Paths, source: str) -> 
     "source", ["models:/unknown@champion", "models:/unknown/1", "models:/mixed@live", "models:/mixed/9"]
 )
 def test_what_the_registry_does_not_have_is_said(registered: Paths, source: str) -> None:
-    with pytest.raises(UserError, match=rf"^train\.init_from: the registry has no {source} \(.*`make ui` shows"):
+    with pytest.raises(UserError, match=rf"^train\.init_from: the registry has no {source} \(.*`modelwright ui` shows"):
         model_folder(registered.project, source, SETTING)
 
 

@@ -1,0 +1,143 @@
+"""`modelwright ui`: it serves MLflow's pages on loopback, says where, and ends with one line."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tasks.command.cli import main
+from tasks.paths import Project
+from tasks.tracking import store
+from tests.projects import environment
+from tests.web_pages import browser, shown
+
+pytestmark = pytest.mark.chain
+
+PARAMS = """\
+pipelines:
+  masses: {}
+  letters: {}
+"""
+
+UI = (sys.executable, "-m", "tasks.command.cli", "ui")
+
+
+@pytest.fixture(scope="module")
+def tracked(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+    """A project with one training run of the pipeline masses in its store."""
+    project = Project(root=tmp_path_factory.mktemp("tracked"))
+    project.params.write_text(PARAMS)
+    shutil.copytree(empty_store, project.tracking)
+    client = store.connect(project)
+    client.create_run(store.experiment(client, project, "masses"), run_name="learning_rate 0.1 -> 0.2")
+    return project
+
+
+@contextmanager
+def serving(project: Project, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address that the command says first, and the command."""
+    process = subprocess.Popen(
+        [*UI, *arguments],
+        cwd=project.root,
+        env=environment(project.root),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip(), process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def servers(root: Path) -> list[str]:
+    """The processes that serve a store below the folder."""
+    processes = (path / "cmdline" for path in Path("/proc").iterdir() if path.name.isdigit())
+    commands = []
+    for file in processes:
+        try:
+            commands.append(file.read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return [command for command in commands if str(root) in command and "mlflow" in command and "server" in command]
+
+
+def test_it_opens_on_the_training_runs_where_the_port_is_taken_too_and_ends_with_one_line(
+    tracked: Project, tmp_path: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Whoever has it: the usual port is taken from here on.
+        try:
+            taken.bind(("127.0.0.1", 5000))
+            taken.listen()
+        except OSError:
+            assert taken
+        with serving(tracked, "masses") as (address, process):
+            found = re.fullmatch(
+                r"(http://127\.0\.0\.1:(\d+)/)#/experiments/\d+/runs\?workflowType=machine_learning", address
+            )
+            assert found, address
+            assert found[2] != "5000"
+            assert urllib.request.urlopen(f"{found[1]}health").status == 200
+            assert servers(tracked.root)
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=60)[0] == "stopped\n"
+            assert process.returncode == 0
+    assert not servers(tracked.root)
+
+
+def test_the_page_shows_the_training_runs(tracked: Project, tmp_path: Path) -> None:
+    browser()
+    with serving(tracked, "masses", "--port", str(_free())) as (address, _):
+        page = shown(address, tmp_path / "profile")
+    assert "matching run" in page
+    assert "learning_rate 0.1 -&gt; 0.2" in page
+    assert "Training runs" not in page  # as MLflow's pages for prompts and traces call them
+
+
+def test_a_pipeline_that_is_unknown_or_never_trained(
+    tracked: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tracked.root)
+    assert main(["ui", "mases"]) == 2
+    assert "did you mean masses?" in capsys.readouterr().err
+    assert main(["ui", "letters"]) == 2
+    assert "`modelwright run letters` comes first" in capsys.readouterr().err
+
+
+def test_a_port_that_was_asked_for_and_is_taken(
+    tracked: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tracked.root)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["ui", "masses", "--port", str(taken.getsockname()[1])]) == 2
+    assert "leave it out, and a free one is taken" in capsys.readouterr().err
+
+
+def test_nothing_is_tracked_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "params.yaml").write_text("pipelines: {}\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["ui", "masses"]) == 2
+    assert "nothing is tracked yet; `modelwright run masses` comes first" in capsys.readouterr().err
+    assert not (tmp_path / "mlflow").exists()
+
+
+def _free() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: run test check lint format ui schema bench soak clean
+.PHONY: run test check lint format ui schema wheel bench soak clean
 
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
@@ -32,10 +32,17 @@ format: .venv/installed
 ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback only.
 	@modelwright ui
 
-schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params/.
+schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params/ or dvc.yaml.
 	@modelwright schema > params.schema.json
+	@python -m tasks.scaffold.dvc_yaml > tasks/scaffold/template/dvc.yaml
 	@python -m tasks.params.page > docs/parameters.md
 	@python -m tasks.params.page --into docs/training.md
+
+wheel: .venv/installed ## The tool as a file that pip installs, in dist/: for projects of one's own (modelwright new).
+	@rm -rf build dist
+	@python -m pip wheel . --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist
+	@rm -rf build
+	@ls dist/*.whl
 
 bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/overhead.py

@@ -14,6 +14,7 @@ from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, did_you_mean, printable
 from tasks.memo.by_dvc import refusing_edits
 from tasks.memo.code import CODE, Code
+from tasks.memo.code_record import check_tool
 from tasks.memo.one_set import check_one_set
 from tasks.params.file import block_in, check_pipeline, pipelines_in
 from tasks.paths import STAGES, Paths, Project, find_root
@@ -28,7 +29,10 @@ def main(arguments: list[str]) -> int:
 
 def _perform(arguments: list[str]) -> int:
     if arguments == [CODE]:
-        Code(Project(root=find_root())).write()
+        project = Project(root=find_root())
+        code = Code(project)
+        check_tool(project, code)
+        code.write()
         return 0
     stage, pipeline = _parsed(arguments)
     report = _run(stage, Project(root=find_root()).pipeline(pipeline))

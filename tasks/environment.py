@@ -45,6 +45,16 @@ def installed_version(name: str) -> str | None:
         return None
 
 
+def is_later(version: str, other: str) -> bool:
+    """Whether a version comes after another one; False where one of them is none."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version) > Version(other)
+    except InvalidVersion:
+        return False
+
+
 def is_alive(process: int, noted: float) -> bool:
     """Whether the process of this machine that had this number at the time `noted` lives, whoever's it is.
 

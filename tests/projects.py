@@ -71,6 +71,19 @@ def make_project(root: Path, params: str = TINY, store: Path | None = None) -> P
     return project
 
 
+def make_own_project(root: Path, params: str = TINY, store: Path | None = None) -> Project:
+    """A project in `root` as `modelwright new` makes it, without the tool's code, with the tiny pipelines."""
+    from tasks.scaffold.new_project import new_project
+
+    project = new_project(root).project
+    project.params.write_text(params)
+    write_notes(root / "notes.csv")
+    if store is not None:
+        shutil.copytree(store, root / "mlflow", dirs_exist_ok=True)
+    draft_suites(project)
+    return project
+
+
 def draft_suites(project: Project) -> None:
     """The suites that `modelwright add` would have drafted."""
     from tasks import files
@@ -98,7 +111,9 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     """The environment of a user in `root`: the tests' own interpreter first on the path, nothing of the repository."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PREFECT_", "DVC_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**kept, "PATH": path, "PREFECT_HOME": str(root / ".prefect"), "PYTHONPATH": str(root), **more}
+    # Of a project of one's own, the tool is the one that the tests are run with.
+    code = Project(root=root).code
+    return {**kept, "PATH": path, "PREFECT_HOME": str(root / ".prefect"), "PYTHONPATH": str(code), **more}
 
 
 def command(root: Path, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tasks.command import explain, pipelines, ui
+from tasks.command import explain, pipelines, projects, ui
 from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely, installed_version
 from tasks.errors import UserError, printable
@@ -205,6 +205,7 @@ _ONE_PIPELINE = _argument(
 )
 
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, ...]]] = {
+    **projects.COMMANDS,
     "init": (
         _init,
         "look at your data, and write a pipeline for them: a block of params.yaml and a drafted suite",

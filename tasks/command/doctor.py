@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -32,6 +33,7 @@ def examine(project: Project) -> list[Check]:
     """All checks, in the order in which mending makes sense."""
     checks: tuple[Callable[[Project], Iterator[Check]], ...] = (
         _python,
+        _tool,
         _versions,
         _torch,
         _params,
@@ -53,7 +55,23 @@ def _python(project: Project) -> Iterator[Check]:
     yield Check("python", f"{version} at {sys.executable}", cure)
 
 
+def _tool(project: Project) -> Iterator[Check]:
+    from tasks.memo.code_record import check_tool, tool_version
+
+    if project.is_repository:
+        return
+    try:
+        check_tool(project)
+    except UserError as error:
+        yield Check("modelwright", f"{tool_version()} is another version than the project is of", str(error))
+        return
+    yield Check("modelwright", f"{tool_version()}, and the project's stages were made by the same code")
+
+
 def _versions(project: Project) -> Iterator[Check]:
+    if not project.is_repository:
+        yield _installed_versions()
+        return
     if not project.constraints.exists():
         yield Check("packages", "there is no constraints.txt", "bring it back: git checkout constraints.txt")
         return
@@ -70,6 +88,26 @@ def _versions(project: Project) -> Iterator[Check]:
         yield Check("packages", "; ".join(wrong), "pip install -c constraints.txt -e .")
     else:
         yield Check("packages", f"{len(needed)} direct dependencies as constraints.txt says")
+
+
+def _installed_versions() -> Check:
+    """Of a project of one's own, in which nothing is pinned: the versions that the installed tool asks for."""
+    from packaging.requirements import Requirement
+
+    try:
+        lines = metadata.requires("modelwright") or []
+    except metadata.PackageNotFoundError:
+        return Check("packages", "modelwright is not installed", "install it: `pip install` of its wheel")
+    needed = [need for need in map(Requirement, lines) if need.marker is None or need.marker.evaluate({"extra": ""})]
+    versions = {str(need): installed_version(need.name) for need in needed}
+    wrong = {
+        str(need): f"{need.name} is {versions[str(need)] or 'missing'}"
+        for need in needed
+        if not need.specifier.contains(versions[str(need)] or "", prereleases=True)
+    }
+    if wrong:
+        return Check("packages", "; ".join(wrong.values()), f"pip install {' '.join(map(shlex.quote, wrong))}")
+    return Check("packages", f"{len(needed)} direct dependencies as modelwright asks for them")
 
 
 def _requirements(distribution: str) -> set[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from tasks.errors import UserError
 from tasks.memo.code import Code, source_of
+from tasks.memo.code_record import check_tool
 from tasks.memo.reasons import differences
 from tasks.memo.snapshot import take
 from tasks.params.file import block_in, pipelines_in, read_yaml
@@ -30,6 +31,7 @@ def refusing_edits(paths: Paths, stage: str, block: Any) -> Iterator[None]:
         yield
         return
     root, inputs, code = paths.project.root, _inputs(paths, stage), Code(paths.project)
+    check_tool(paths.project, code)
     if stale := _other_code(root, code, inputs):
         raise UserError(
             f"{stage}: {', '.join(stale)} edited since DVC looked at the code; run `dvc repro` again, and before "
@@ -64,7 +66,7 @@ def _content(path: Path) -> str:
 
 def _inputs(paths: Paths, stage: str) -> list[str]:
     """What dvc.yaml says that the stage reads, its parameters aside."""
-    entry = read_yaml(paths.project.root / "dvc.yaml")["stages"][stage]
+    entry = read_yaml(paths.project.stages)["stages"][stage]
     return [str(path).replace("${key}", paths.pipeline) for path in entry.get("do", entry).get("deps", ())]
 
 

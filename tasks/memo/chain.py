@@ -118,7 +118,12 @@ class _MemoizedStages:
         self._source_is_local = watched is not None
         function = self.parameters.normalize.features_from
         own_code = [function.rpartition(":")[0]] if function else []
-        self._roots: set[str | Path] = {*self._memo.inputs(), *(watched or ()), *own_code}
+        self._roots: set[str | Path] = {
+            *self._memo.inputs(),
+            *self._memo.installed_code(),
+            *(watched or ()),
+            *own_code,
+        }
         self._entries = {**snapshot.take(paths.project.root, self._roots), **noted}
         self._performed: list[str] = []
 

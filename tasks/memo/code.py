@@ -1,7 +1,8 @@
 """What stands for code in the memo: its meaning, without comments, docstrings, layout and places.
 
-The DVC stage `code` (`python -m tasks code`) writes for each file or folder of code that dvc.yaml lists a list of its
-files, each with the digest of what it means. The stages depend on these lists, and not on the source.
+The DVC stage `code` (`python -m tasks code`) writes for each file or folder of code that a stage is made of a list of
+its files, each with the digest of what it means. The stages depend on these lists, and not on the source, which lies in
+the project itself or where the tool is installed.
 """
 
 from __future__ import annotations
@@ -31,33 +32,37 @@ _LEFT = ("__pycache__",)
 
 
 class Code:
-    """The project's code as it stands now, each file parsed once: what its bytes mean is kept for the next run."""
+    """The code that runs, as it stands now, each file parsed once: what its bytes mean is kept for the next run."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._root = project.code
         self._meanings = project.downloads.with_name("meanings.json")
         self._kept = _kept(self._meanings)
         self._used: dict[str, str] = {}
 
     def digests(self, source: str) -> str:
         """A line for each file of the source, sorted: the SHA-256 of what it means, and its path."""
-        root = self._project.root
+        root = self._root
         paths = sorted(file.relative_to(root).as_posix() for file in _files_of(root / source))
         return "".join(f"{self._meaning(root / path)}  {path}\n" for path in paths)
 
     def write(self) -> None:
-        """Writes the lists of all code that dvc.yaml names. Raises UserError when it is edited meanwhile."""
-        root = self._project.root
-        sources = [str(source) for source in read_yaml(root / "dvc.yaml")["stages"][CODE]["deps"]]
-        before = take(root, sources)
-        with files.aside(root / CODE_DIGESTS) as draft:
+        """Writes the lists of all code that stages are made of. Raises UserError when it is edited meanwhile."""
+        sources = sources_in(read_yaml(self._project.stages))
+        before = take(self._root, sources)
+        with files.aside(self._project.root / CODE_DIGESTS) as draft:
             for source in sources:
                 (draft / source).parent.mkdir(parents=True, exist_ok=True)
                 (draft / source).write_text(self.digests(source), encoding="utf-8", newline="\n")
-        if take(root, sources) != before:
+        if take(self._root, sources) != before:
             raise UserError("code was edited while it was read; run again")
         if self._used != self._kept:
             files.write_json(self._meanings, self._used)
+
+    def installed(self, source: str) -> Path | None:
+        """Where the source lies, if that is outside of the project."""
+        return None if self._project.is_repository else self._root / source
 
     def _meaning(self, file: Path) -> str:
         content = file.read_bytes()
@@ -70,6 +75,17 @@ class Code:
 def source_of(path: str) -> str | None:
     """The file or folder of code for which this dependency of a stage stands; None when it stands for itself."""
     return path.removeprefix(f"{CODE_DIGESTS}/") if path.startswith(f"{CODE_DIGESTS}/") else None
+
+
+def sources_of(entry: Mapping[str, Any]) -> list[str]:
+    """The files and folders of code that a stage of dvc.yaml is made of."""
+    paths = [str(path) for path in entry.get("do", entry).get("deps", ())]
+    return [source for path in paths if (source := source_of(path))]
+
+
+def sources_in(content: Mapping[str, Any]) -> list[str]:
+    """The files and folders of code that any stage in the content of dvc.yaml is made of, sorted."""
+    return sorted({source for entry in content["stages"].values() for source in sources_of(entry)})
 
 
 def meaning(source: bytes) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tasks.errors import UserError
 from tasks.files import storage_errors
 from tasks.memo.code import CODE, Code, source_of
+from tasks.memo.code_record import check_tool
 from tasks.memo.dvc_errors import dvc_errors
 from tasks.memo.inputs import Inputs
 from tasks.memo.lockfile import write_entry
@@ -60,6 +61,7 @@ class Memo:
         self._pipeline = pipeline
         self._params = read_yaml(root / "params.yaml") if params is None else params
         self._code = Code(Project(root=root))
+        check_tool(Project(root=root), self._code)
         self._inputs = Inputs(root)
         self._hash_given()
         self._code_at_start = {
@@ -115,6 +117,11 @@ class Memo:
         made = {out for name in STAGES for out in self.outputs(name)}
         paths = {"params.yaml", *_OF_DVC, *self._files_read_by_all()} - made
         return {path for path in paths if not source_of(path)}
+
+    def installed_code(self) -> set[Path]:
+        """The code that stages are made of, where it lies outside of the project."""
+        sources = filter(None, map(source_of, self._code_at_start))
+        return set(filter(None, map(self._code.installed, sources)))
 
     def _load(self, stage_name: str) -> Stage:
         from dvc.dependency import ParamsDependency

@@ -71,7 +71,7 @@ def pipelines_in(path: Path) -> dict[str, Any]:
             raise UserError(f"{path}: {key} is unknown{did_you_mean(str(key), ['pipelines'])}")
     blocks = content.get("pipelines") if isinstance(content, dict) else None
     if not blocks:
-        raise UserError(f"{path}: holds no pipelines; examples/ has blocks to copy from, under a line `pipelines:`")
+        raise UserError(f"{path}: holds no pipelines; `modelwright init NAME SOURCE` writes one for your data")
     if not isinstance(blocks, dict):
         raise UserError(f"{path}: pipelines must be a mapping of names to blocks")
     return {str(name): block for name, block in blocks.items()}

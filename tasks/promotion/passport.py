@@ -14,7 +14,7 @@ from tasks.environment import git_state, package_versions
 from tasks.params.pipeline import Pipeline
 from tasks.tables.dataset import Dataset
 
-PACKAGES = ("great-expectations", "mlflow", "numpy", "pillow", "polars", "pyarrow", "scipy")
+PACKAGES = ("great-expectations", "mlflow", "modelwright", "numpy", "pillow", "polars", "pyarrow", "scipy")
 """What touches the data of every pipeline; the trainer's own requirements come on top."""
 
 

@@ -26,6 +26,7 @@ def project(tmp_path: Path) -> Project:
         ".dvc/config",
         ".dvc/.gitignore",
         "expectations/digits.json",
+        "tasks/memo/code.py",
     ):
         files.write_bytes(tmp_path / name, (ROOT / name).read_bytes())
     return Project(root=tmp_path)

@@ -1,14 +1,18 @@
-"""The flow, `run --plain` and `dvc repro` leave the same bytes and the same dvc.lock, and skip each other's work."""
+"""The flow, `run --plain` and `dvc repro` leave the same bytes and the same dvc.lock, and skip each other's work.
+
+Both in the tool's own repository and in a project of one's own, which does not hold the tool's code.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tasks.paths import STAGES, Project
-from tests.projects import command, files_below, make_project, modelwright
+from tests.projects import command, files_below, make_own_project, make_project, modelwright
 
 pytestmark = pytest.mark.chain
 
@@ -24,27 +28,56 @@ def outcomes(printed: str) -> list[str]:
     return [stage["outcome"] for stage in json.loads(printed)["stages"]]
 
 
+Make = Callable[[str], Project]
+
+SHAPES = [(make_project, STAGES[-1]), (make_own_project, "split")]
+"""How a project is made, and the last stage that runs in it: what differs between the shapes shows in the first."""
+
+
+def num_stages(last: str) -> int:
+    return STAGES.index(last) + 1
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=["repository", "own"])
+def shape(request: pytest.FixtureRequest) -> tuple[Callable[..., Project], str]:
+    shape: tuple[Callable[..., Project], str] = request.param
+    return shape
+
+
 @pytest.fixture(scope="module")
-def by_dvc(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+def make(
+    shape: tuple[Callable[..., Project], str], tmp_path_factory: pytest.TempPathFactory, empty_store: Path
+) -> Make:
+    """Makes a project of that shape."""
+    return lambda name: shape[0](tmp_path_factory.mktemp(name), store=empty_store)
+
+
+@pytest.fixture(scope="module")
+def last(shape: tuple[Callable[..., Project], str]) -> str:
+    return shape[1]
+
+
+@pytest.fixture(scope="module")
+def by_dvc(make: Make, last: str) -> Project:
     """A project in which `dvc repro` ran the pipeline `notes`."""
-    project = make_project(tmp_path_factory.mktemp("by_dvc"), store=empty_store)
-    command(project.root, "dvc", "repro", "--quiet", "register@notes")
+    project = make("by_dvc")
+    command(project.root, "dvc", "repro", "--quiet", f"{last}@notes")
     return project
 
 
 @pytest.fixture(scope="module")
-def by_flow(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+def by_flow(make: Make, last: str) -> Project:
     """A project in which the flow ran the pipeline `notes`."""
-    project = make_project(tmp_path_factory.mktemp("by_flow"), store=empty_store)
-    modelwright(project.root, "run", "notes", "--json")
+    project = make("by_flow")
+    modelwright(project.root, "run", "notes", "--to", last, "--json")
     return project
 
 
 @pytest.fixture(scope="module")
-def plainly(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+def plainly(make: Make, last: str) -> Project:
     """A project in which `run --plain` ran the pipeline `notes`."""
-    project = make_project(tmp_path_factory.mktemp("plainly"), store=empty_store)
-    modelwright(project.root, "run", "notes", "--plain", "--json")
+    project = make("plainly")
+    modelwright(project.root, "run", "notes", "--to", last, "--plain", "--json")
     return project
 
 
@@ -61,19 +94,19 @@ def test_the_caches_hold_the_same(by_flow: Project, plainly: Project, by_dvc: Pr
     assert caches[0] == caches[1] == caches[2]
 
 
-def test_dvc_repro_has_nothing_to_do_after_the_flow(by_flow: Project) -> None:
+def test_dvc_repro_has_nothing_to_do_after_the_flow(by_flow: Project, last: str) -> None:
     before = (by_flow.root / "dvc.lock").read_bytes()
-    printed = command(by_flow.root, "dvc", "repro", "register@notes").stdout
+    printed = command(by_flow.root, "dvc", "repro", f"{last}@notes").stdout
     # And the stage `code`, which comes before them.
-    assert printed.count("didn't change, skipping") == len(STAGES) + 1
+    assert printed.count("didn't change, skipping") == num_stages(last) + 1
     assert (by_flow.root / "dvc.lock").read_bytes() == before
 
 
-def test_the_flow_has_nothing_to_do_after_dvc_repro(by_dvc: Project) -> None:
-    printed = modelwright(by_dvc.root, "run", "notes", "--json").stdout
-    assert outcomes(printed) == ["unchanged"] * len(STAGES)
+def test_the_flow_has_nothing_to_do_after_dvc_repro(by_dvc: Project, last: str) -> None:
+    printed = modelwright(by_dvc.root, "run", "notes", "--to", last, "--json").stdout
+    assert outcomes(printed) == ["unchanged"] * num_stages(last)
 
 
-def test_a_plain_run_has_nothing_to_do_after_the_flow(by_flow: Project) -> None:
-    printed = modelwright(by_flow.root, "run", "notes", "--plain", "--json").stdout
-    assert outcomes(printed) == ["unchanged"] * len(STAGES)
+def test_a_plain_run_has_nothing_to_do_after_the_flow(by_flow: Project, last: str) -> None:
+    printed = modelwright(by_flow.root, "run", "notes", "--to", last, "--plain", "--json").stdout
+    assert outcomes(printed) == ["unchanged"] * num_stages(last)

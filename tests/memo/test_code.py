@@ -104,7 +104,11 @@ def test_a_meaning_is_the_same_text_in_every_version_of_python() -> None:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Project:
-    (tmp_path / "dvc.yaml").write_text("stages: {code: {deps: [lib, one.py], cmd: x, outs: [.modelwright/code]}}")
+    # As in the tool's own repository.
+    (tmp_path / "tasks" / "memo").mkdir(parents=True)
+    (tmp_path / "tasks" / "memo" / "code.py").touch()
+    deps = "[.modelwright/code/lib, .modelwright/code/one.py]"
+    (tmp_path / "dvc.yaml").write_text(f"stages: {{code: {{cmd: x}}, split: {{foreach: x, do: {{deps: {deps}}}}}}}")
     (tmp_path / "lib" / "deep").mkdir(parents=True)
     (tmp_path / "lib" / "deep" / "a.py").write_text(SOURCE)
     (tmp_path / "lib" / "page.html").write_text("<p>")

@@ -207,7 +207,7 @@ def test_a_pipeline_name_that_no_folder_should_have(name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", ": holds no pipelines; examples/ has blocks to copy from"),
+        ("", ": holds no pipelines; `modelwright init NAME SOURCE` writes one"),
         ("# only a comment\n", ": holds no pipelines"),
         ("pipelines:\n", ": holds no pipelines"),
         ("pipelines: {}\n", ": holds no pipelines"),

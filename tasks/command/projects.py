@@ -1,0 +1,66 @@
+"""The subcommands about a project as a whole: new, upgrade. What they need is imported when used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import printable
+
+
+def new_one(options: argparse.Namespace) -> int:
+    """`modelwright new`."""
+    from tasks.scaffold.new_project import new_project
+
+    made = new_project(options.folder)
+    lines = [f"made the project {options.folder}"]
+    if made.repository:
+        lines.append(f"it is part of the git repository {made.repository}, so no other was made")
+    lines += ["", f"Next: cd {options.folder}", "      modelwright init NAME SOURCE"]
+    print(printable("\n".join(lines)))  # noqa: T201
+    return 0
+
+
+def upgrade_one(options: argparse.Namespace) -> int:
+    """`modelwright upgrade`: says what runs again and why, then writes, unless it was told not to."""
+    from tasks.command.console import show_status
+    from tasks.paths import Project, find_root
+    from tasks.scaffold.upgrade import plan_upgrade
+
+    upgrade = plan_upgrade(Project(root=find_root()))
+    names = [path.name for path in upgrade.texts]
+    if not options.dry_run:
+        upgrade.write()
+    if options.json:
+        versions = {"before": upgrade.before, "after": upgrade.after}
+        print(json.dumps({**versions, "runs_again": upgrade.reasons, "files": names}))  # noqa: T201
+        return 0
+    stages = "these stages run again, and what follows from them:" if upgrade.reasons else "no stage runs again"
+    print(printable(f"{upgrade.heading}; {stages}"))  # noqa: T201
+    for pipeline, reasons in upgrade.reasons.items():
+        show_status(pipeline, reasons)
+    kept = ["dvc.yaml stays as you edited it: it has all that is needed"] if upgrade.keeps_stages else []
+    written = f"{'would write' if options.dry_run else 'wrote'} {', '.join(names)}" if names else "nothing to write"
+    print("\n".join([*kept, written]))  # noqa: T201
+    return 0
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, ...]]] = {
+    "new": (
+        new_one,
+        "make a project of your own in a new folder, without the tool's code in it",
+        ((("folder",), {"type": Path, "help": "a folder that is not there yet, or is empty"}),),
+    ),
+    "upgrade": (
+        upgrade_one,
+        "take a project of your own to the installed version of the tool, and say what runs again and why",
+        (
+            (("--dry-run",), {"action": "store_true", "help": "say it, and write nothing"}),
+            (("--json",), {"action": "store_true", "help": "print one JSON object, and nothing else"}),
+        ),
+    ),
+}
+"""As in cli.py."""

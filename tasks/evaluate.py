@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -56,6 +57,9 @@ def run(config: Evaluate, paths: Paths) -> Report:
         evaluate_classification(classes, predictions, config, decision) if classes else evaluate_regression(predictions)
     )
     judge = judge_of(config, recipe.target, decision)
+    # First what it is judged by: this is what every front end shows.
+    metrics = {judge.metric: evaluation.metrics[judge.metric], **evaluation.metrics}
+    evaluation = replace(evaluation, metrics=metrics)
     rows = JudgedRows(classes=classes, predictions=predictions, groups=test_groups(paths, dataset))
     judged = summary(judge, rows, baseline(paths, recipe))
     importance = _importance(judge, model, recipe, paths)
@@ -63,7 +67,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     curves = {column.name: column.cast(pl.Float64).to_numpy() for column in history}
     # Boosting grows a tree where a network goes once over all rows.
     learning = learning_curves(curves, "tree" if "trees" in files.read_json(paths.run)["facts"] else "epoch")
-    thresholds = threshold_table(choice) if choice and choice.curve else None
+    thresholds = threshold_table(choice, predictions) if choice and choice.curve else None
     page = page_of(paths, dataset, evaluation, learning, importance, judged, thresholds)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_text(paths.predictions, evaluation.predictions.write_csv())
@@ -73,8 +77,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     files.write_text(paths.report_page, render(page))
     files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
     files.write_json(paths.evaluation, judged.model_dump(mode="json"))
-    # First what it is judged by: this is what every front end shows.
-    files.write_json(paths.metrics, {judge.metric: evaluation.metrics[judge.metric], **evaluation.metrics})
+    files.write_json(paths.metrics, evaluation.metrics)
     return reports.evaluate(paths)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.plots import threshold_curves
-from tasks.evaluation.thresholds import ThresholdChoice, ThresholdCurve
+from tasks.evaluation.predictions import Predictions
+from tasks.evaluation.thresholds import ThresholdChoice, ThresholdCurve, mean_cost
+from tasks.model_input.decision import LIKELIEST
 from tasks.reports import number
 
 _SHOWN = tuple(round(0.1 * tenth, 1) for tenth in range(1, 10))
@@ -39,14 +41,14 @@ class ThresholdTable:
     picture: Plot
 
 
-def threshold_table(choice: ThresholdChoice) -> ThresholdTable:
-    """Of a choice that has a curve."""
+def threshold_table(choice: ThresholdChoice, test: Predictions) -> ThresholdTable:
+    """Of a choice that has a curve, and what it costs on the test rows."""
     assert choice.curve is not None
     curve, used = choice.curve, choice.decision.threshold or _LIKELIER
     curves = {"precision": curve.precision, "recall": curve.recall, "cost a row": curve.cost}
     return ThresholdTable(
         positive=choice.positive,
-        note=_note(choice),
+        note=_note(choice, test),
         num_rows=choice.num_rows,
         rows=tuple(_row(curve, threshold, used) for threshold in sorted({*_SHOWN, used})),
         picture=threshold_curves(choice.positive, curve.thresholds, curves, used),
@@ -66,11 +68,12 @@ def _row(curve: ThresholdCurve, threshold: float, used: float) -> ThresholdRow:
     )
 
 
-def _note(choice: ThresholdChoice) -> str:
+def _note(choice: ThresholdChoice, test: Predictions) -> str:
     threshold, costs = choice.decision.threshold, choice.costs
-    prices = f"a false alarm costs {number(costs.false_positive)}, a miss {number(costs.false_negative)}"
+    prices = f"a false alarm costs {costs.false_positive:,g}, a miss {costs.false_negative:,g}"
     if threshold is None:
-        return f"Now the likelier class is answered. With `evaluate: threshold` in params.yaml it is another; {prices}."
-    if choice.is_chosen:
-        return f"{number(threshold)} is the cheapest, where {prices}."
-    return f"{number(threshold)} is what params.yaml says; {prices}."
+        return f"The likelier class is answered. With evaluate.threshold in params.yaml it is another; {prices}."
+    reason = "is the cheapest, where" if choice.is_chosen else "is what params.yaml says;"
+    decided, likelier = (number(mean_cost(choice, decision, test)) for decision in (choice.decision, LIKELIEST))
+    on_test = f"A test row costs {decided} by it, and {likelier} where the likelier class is answered."
+    return f"{number(threshold)} {reason} {prices}. {on_test}"

@@ -125,6 +125,15 @@ def cheapest(curve: ThresholdCurve, costs: Costs) -> int:
     return int(least[np.abs(curve.thresholds[least] - ideal).argmin()])
 
 
+def mean_cost(choice: ThresholdChoice, decision: Decision, predictions: Predictions) -> float:
+    """What a row costs on average, by the choice's costs, when it is answered by this decision."""
+    is_positive = predictions.y_true == choice.decision.positive
+    is_answered = decision.of(predictions.y_score) == choice.decision.positive
+    cost = choice.costs.false_negative * (is_positive & ~is_answered)
+    cost = cost + choice.costs.false_positive * (~is_positive & is_answered)
+    return float(np.average(cost, weights=predictions.weight))
+
+
 def _between(levels: Floats) -> Floats:
     """A threshold below each level and one above all, half-way to the neighbour, so other rows fall to the nearer."""
     edges = np.concatenate([[0.0], levels, [1.0]])

@@ -119,7 +119,8 @@ def test_a_threshold_is_of_two_classes(num_classes: int, here: str) -> None:
 
 def test_the_table_shows_tenths_and_the_threshold_that_is_used() -> None:
     truth, probability = calibrated(400)
-    table = threshold_table(choose_threshold(("no", "yes"), Evaluate(threshold=0.25), scored(truth, probability)))
+    rows = scored(truth, probability)
+    table = threshold_table(choose_threshold(("no", "yes"), Evaluate(threshold=0.25), rows), rows)
     assert [row.threshold for row in table.rows] == [0.1, 0.2, 0.25, *(round(0.1 * tenth, 1) for tenth in range(3, 10))]
     (used,) = [row for row in table.rows if row.is_used]
     answered = probability >= 0.25
@@ -127,5 +128,7 @@ def test_the_table_shows_tenths_and_the_threshold_that_is_used() -> None:
     assert used.precision == pytest.approx((truth & answered).sum() / answered.sum())
     assert table.note.startswith("0.2500 is what params.yaml says")
     assert "0.25 is used" in table.picture.alt
-    as_usual = threshold_table(choose_threshold(("no", "yes"), Evaluate(), scored(truth, probability)))
+    wrong, as_usual = (np.mean(truth != (probability >= threshold)) for threshold in (0.25, 0.5))
+    assert f"A test row costs {wrong:.4f} by it, and {as_usual:.4f} where the likelier class is answered" in table.note
+    as_usual = threshold_table(choose_threshold(("no", "yes"), Evaluate(), rows), rows)
     assert [row.threshold for row in as_usual.rows if row.is_used] == [0.5]

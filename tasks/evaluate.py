@@ -10,10 +10,10 @@ import polars as pl
 
 from tasks import files, reports
 from tasks.evaluation.baseline import baseline
-from tasks.evaluation.comparison import JudgedRows, test_groups
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.importance import Importance, measured_importance
 from tasks.evaluation.judge import Judge, judge_of
+from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.page_content import page_of
 from tasks.evaluation.plots import learning_curves

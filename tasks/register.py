@@ -9,7 +9,8 @@ from typing import Any
 from tasks import files, reports
 from tasks.digests import answering_digest, file_digest
 from tasks.errors import GateError, UserError
-from tasks.evaluation.comparison import compare, judged_rows
+from tasks.evaluation.comparison import compare
+from tasks.evaluation.judged_rows import judged_rows
 from tasks.evaluation.raw_test_rows import raw_test_rows
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register

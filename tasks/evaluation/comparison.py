@@ -3,68 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.metrics import positive_number
-from tasks.evaluation.paired_bootstrap import group_numbers, paired_interval
-from tasks.evaluation.predictions import Predictions
-from tasks.evaluation.weighted_metrics import Answers, Floats, metric_of_weights
-from tasks.model_input.decision import LIKELIEST, Decision, read_decision
+from tasks.evaluation.paired_bootstrap import paired_interval
+from tasks.evaluation.weighted_metrics import Answers, metric_of_weights
 from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
 from tasks.params.register import LOWER_IS_BETTER
-from tasks.paths import Paths
 from tasks.promotion.contest import Comparison, NotComparableError
-from tasks.repair.repair import Repair, repaired
-from tasks.tables import storage
-from tasks.tables.dataset import Dataset
+from tasks.repair.repair import repaired
 
 _PROBABILITY = "probability_"
-
-
-@dataclass(frozen=True, kw_only=True)
-class JudgedRows:
-    """The test rows and what the challenger answered to them. `classes` are its own, none for a number.
-
-    `groups` are the numbers of the rows' groups [N], where they have any; `repair` is what puts the target's values
-    right.
-    """
-
-    classes: tuple[str, ...]
-    predictions: Predictions
-    decision: Decision = LIKELIEST
-    groups: NDArray[np.int64] | None = None
-    repair: Repair | None = None
-
-    @property
-    def weights(self) -> Floats:
-        """How much each row counts, [N]."""
-        own = self.predictions.weight
-        return np.ones(len(self.predictions.y_true)) if own is None else own
-
-
-def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> JudgedRows:
-    """The test rows as evaluate and clean left them."""
-    return JudgedRows(
-        classes=classes,
-        predictions=Predictions.of_table(storage.read_table(paths.predicted)),
-        decision=read_decision(paths.decision, classes),
-        groups=test_groups(paths, dataset),
-        repair=dataset.target.repair,
-    )
-
-
-def test_groups(paths: Paths, dataset: Dataset) -> NDArray[np.int64] | None:
-    """The number of each test row's group [N], where rows have groups; a row without is one of its own, as in split."""
-    column = next((column.name for column in dataset.columns if column.role == "group"), None)
-    if column is None:
-        return None
-    values = pl.concat(storage.read_parts(paths.clean("test"), [column]))[column]
-    return group_numbers(values.cast(pl.String))
 
 
 def compare(metric: Metric, rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> Comparison:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tasks.evaluation.baseline import Baseline
-from tasks.evaluation.comparison import JudgedRows
 from tasks.evaluation.judge import Judge
+from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.paired_bootstrap import Interval, paired_interval
 from tasks.model_input.decision import LIKELIEST
 from tasks.params.config import Config, Metric

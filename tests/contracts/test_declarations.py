@@ -82,7 +82,9 @@ def test_a_stage_opens_and_writes_what_is_declared(
         raw = {f"data/{pipeline}/clean/train", f"data/{pipeline}/folds/clean"}
         # And rows that a champion answers, where there is one: the store is empty.
         for_champion = {f"data/{pipeline}/split/test", f"data/{pipeline}/predicted"}
-        unread = {"augment": raw, "register": for_champion}.get(stage, set())
+        # And what a number's baseline is made of, where time splits.
+        of_numbers = {f"data/{pipeline}/clean/validation", f"reports/{pipeline}/split.json"}
+        unread = {"augment": raw, "evaluate": of_numbers, "register": for_champion}.get(stage, set())
         assert read == data_deps - unread
     else:
         assert read <= data_deps

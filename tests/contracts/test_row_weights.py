@@ -12,7 +12,8 @@ from pydantic import TypeAdapter
 
 from tasks import augment, clean, evaluate, files, normalize, split
 from tasks.errors import UserError
-from tasks.evaluation.comparison import compare, judged_rows
+from tasks.evaluation.comparison import compare
+from tasks.evaluation.judged_rows import judged_rows
 from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import accuracy_score, log_loss, root_mean_squared_error
 
-from tasks.evaluation.comparison import JudgedRows, compare, judged_rows
+from tasks.evaluation.comparison import compare
+from tasks.evaluation.judged_rows import JudgedRows, judged_rows
 from tasks.evaluation.predictions import Predictions
 from tasks.params.evaluate import Evaluate
 from tasks.promotion.contest import NotComparableError

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tasks.evaluation.baseline import Baseline
-from tasks.evaluation.comparison import JudgedRows
 from tasks.evaluation.judge import Judge
+from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.summary import summary
 from tasks.model_input.decision import Decision
@@ -29,17 +29,17 @@ def rows(num_rows: int, noise: float, seed: int, groups: np.ndarray | None = Non
 
 def test_a_model_that_knows_something_is_surely_better_than_the_baseline() -> None:
     judged = rows(400, 2.0, 0)
-    said = summary(Judge(metric="accuracy"), judged, ALWAYS)
+    result = summary(Judge(metric="accuracy"), judged, ALWAYS)
     truth, score = judged.predictions.y_true, judged.predictions.y_score
-    assert said.value == pytest.approx(np.mean(score.argmax(axis=1) == truth))
-    assert said.baseline_value == pytest.approx(np.mean(truth == 0))
-    assert said.low is not None
-    assert said.high is not None
-    assert said.low < said.value < said.high
+    assert result.value == pytest.approx(np.mean(score.argmax(axis=1) == truth))
+    assert result.baseline_value == pytest.approx(np.mean(truth == 0))
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low < result.value < result.high
     # The interval of a share, by the normal approximation.
-    reach = 1.96 * np.sqrt(said.value * (1 - said.value) / 400)
-    assert said.high - said.low == pytest.approx(2 * reach, rel=0.15)
-    assert said.beats is True
+    reach = 1.96 * np.sqrt(result.value * (1 - result.value) / 400)
+    assert result.high - result.low == pytest.approx(2 * reach, rel=0.15)
+    assert result.beats is True
     ranked = summary(Judge(metric="roc_auc", positive=1), judged, ALWAYS)
     assert ranked.value == pytest.approx(roc_auc_score(truth, score[:, 1]))
     assert ranked.baseline_value == 0.5
@@ -50,15 +50,15 @@ def test_a_model_that_knows_nothing_is_not(metric: str) -> None:
     judged = rows(300, 2.0, 1)
     random = np.random.default_rng(2).uniform(0.3, 0.5, 300)
     blind = Predictions(y_true=judged.predictions.y_true, y_score=np.column_stack([1 - random, random]))
-    said = summary(Judge(metric=metric, positive=1), JudgedRows(classes=("a", "b"), predictions=blind), ALWAYS)
-    assert said.beats is False
+    result = summary(Judge(metric=metric, positive=1), JudgedRows(classes=("a", "b"), predictions=blind), ALWAYS)
+    assert result.beats is False
 
 
 def test_the_threshold_is_the_models_own() -> None:
     judged = rows(400, 2.0, 3)
-    said = summary(Judge(metric="recall", positive=1, decision=Decision(threshold=0.01)), judged, ALWAYS)
-    assert said.value > 0.95
-    assert said.baseline_value == 0.0
+    result = summary(Judge(metric="recall", positive=1, decision=Decision(threshold=0.01)), judged, ALWAYS)
+    assert result.value > 0.95
+    assert result.baseline_value == 0.0
 
 
 def test_rows_of_a_group_are_drawn_together_and_one_alone_has_no_interval() -> None:
@@ -76,6 +76,6 @@ def test_errors_are_better_when_they_are_small() -> None:
     mean = Baseline(name="always the mean, 50", answer=np.array([50.0]))
     for noise, beats in ((3.0, True), (15.0, False)):
         predictions = Predictions(y_true=truth, y_score=truth + random.normal(0, noise, 200))
-        said = summary(Judge(metric="rmse"), JudgedRows(classes=(), predictions=predictions), mean)
-        assert said.beats is beats
-        assert said.baseline_value == pytest.approx(np.sqrt(np.mean((truth - 50) ** 2)))
+        result = summary(Judge(metric="rmse"), JudgedRows(classes=(), predictions=predictions), mean)
+        assert result.beats is beats
+        assert result.baseline_value == pytest.approx(np.sqrt(np.mean((truth - 50) ** 2)))

@@ -11,8 +11,7 @@ import polars as pl
 from tasks import files, reports
 from tasks.evaluation.baseline import baseline
 from tasks.evaluation.drawing import Plot
-from tasks.evaluation.importance import Importance, measured_importance
-from tasks.evaluation.judge import Judge, judge_of
+from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.page_content import page_of
@@ -22,10 +21,9 @@ from tasks.evaluation.report_page import render
 from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
 from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
-from tasks.explanation.permutation import rows_to_ask
+from tasks.evaluation.use_of_columns import use_of_columns
 from tasks.model_input.block_columns import read_examples
 from tasks.model_input.decision import LIKELIEST
-from tasks.model_input.example_parts import StoredExamples
 from tasks.params.evaluate import Evaluate
 from tasks.paths import Part, Paths
 from tasks.recipe.recipe import Recipe, read_recipe
@@ -62,13 +60,13 @@ def run(config: Evaluate, paths: Paths) -> Report:
     evaluation = replace(evaluation, metrics=metrics)
     rows = JudgedRows(classes=classes, predictions=predictions, groups=test_groups(paths, dataset))
     judged = summary(judge, rows, baseline(paths, recipe))
-    importance = _importance(judge, model, recipe, paths)
+    importance, effects = use_of_columns(judge, model, recipe, paths)
     history = storage.read_csv(paths.history)
     curves = {column.name: column.cast(pl.Float64).to_numpy() for column in history}
     # Boosting grows a tree where a network goes once over all rows.
     learning = learning_curves(curves, "tree" if "trees" in files.read_json(paths.run)["facts"] else "epoch")
     thresholds = threshold_table(choice, predictions) if choice and choice.curve else None
-    page = page_of(paths, dataset, evaluation, learning, importance, judged, thresholds)
+    page = page_of(paths, dataset, evaluation, learning, importance, judged, thresholds, effects)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_text(paths.predictions, evaluation.predictions.write_csv())
     write_plots(paths, [*learning, *evaluation.plots, *([thresholds.picture] if thresholds else [])])
@@ -105,13 +103,6 @@ def _threshold(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) -> 
         refuse_threshold(config, len(classes))
         return None
     return choose_threshold(classes, config, predict_rows(recipe, paths, "validation", model))
-
-
-def _importance(judge: Judge, model: Model, recipe: Recipe, paths: Paths) -> Importance:
-    """How much the model needs each column, on test rows drawn at random where there are many."""
-    spec, parts = recipe.spec(), tuple(storage.part_files(paths.normalized("test")))
-    _, rows = StoredExamples(spec=spec, target=recipe.target.name, files=parts).sample(rows_to_ask(spec))
-    return measured_importance(model, spec, rows, judge)
 
 
 def write_plots(paths: Paths, pictures: Sequence[Plot]) -> None:

@@ -10,6 +10,7 @@ from tasks import files
 from tasks.augmentation.settings import SECTIONS
 from tasks.errors import UserError
 from tasks.evaluation.drawing import Plot
+from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, show_row
@@ -29,6 +30,7 @@ def page_of(
     importance: Importance,
     judged: Summary,
     thresholds: ThresholdTable | None,
+    effects: Sequence[Chart],
 ) -> Page:
     """The page's content, from what this and earlier stages left."""
     run_facts = files.read_json(paths.run)
@@ -50,6 +52,7 @@ def page_of(
         importance=importance,
         judged=judged,
         thresholds=thresholds,
+        effects=effects,
         mistakes=mistakes(paths, dataset, evaluation),
         augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
     )

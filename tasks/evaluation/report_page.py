@@ -13,6 +13,7 @@ from typing import Any
 
 from tasks.columns import column_type
 from tasks.evaluation.drawing import Plot
+from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.summary import Summary
@@ -23,6 +24,8 @@ from tasks.tables.dataset import Column, Dataset
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST_TEXT = 600
 _MOST_CLASSES = 60
+
+_EFFECT_COLOURS = ("var(--blue)", "var(--orange)", "#009e73", "#cc79a7")
 
 _METRICS = {
     "accuracy": ("Accuracy", "share of rows answered right"),
@@ -90,6 +93,7 @@ class Page:
     importance: Importance
     judged: Summary
     thresholds: ThresholdTable | None
+    effects: Sequence[Chart]
     mistakes: Sequence[Mistake]
     augmentation: bytes | None
 
@@ -117,6 +121,7 @@ def render(page: Page) -> str:
         params=params,
         metric_title=_METRICS[page.judged.metric][0],
         scores=weakest(page.scores),
+        effect_colours=_EFFECT_COLOURS,
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
     return as_page(content)

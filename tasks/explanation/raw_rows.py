@@ -49,9 +49,9 @@ def check_names(names: Sequence[str], recipe: Recipe) -> None:
     if missing := [name for name in asked if name not in names]:
         others = [name for name in names if name not in asked]
         hint = did_you_mean(missing[0], others) if others else ""
+        what = f"columns {', '.join(missing)} are" if missing[1:] else f"column {missing[0]} is"
         raise UserError(
-            f"{'columns' if missing[1:] else 'column'} {', '.join(missing)} missing, which the model was trained with"
-            f"{hint}; give each, null where nothing is known"
+            f"{what} missing, and the model was trained with it{hint or ';'} give null where nothing is known"
         )
 
 

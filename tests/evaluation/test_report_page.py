@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tasks.evaluation.effect_charts import chart
 from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tasks.explanation.effects import Effect
 from tasks.reports import number
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tests.sounds import tone
@@ -72,6 +74,18 @@ def importance() -> Importance:
     return Importance(metric="roc_auc", num_rows=1500, columns=(measured, hostile, unmeasured), groups=(group,))
 
 
+def of_number() -> Effect:
+    curve = np.array([[0.1], [0.5], [0.4]])
+    return Effect(
+        column=HOSTILE, values=(1.0, 2.0, 8.0), partial=curve, accumulated=curve + 0.1, num_rows=np.array([30, 10])
+    )
+
+
+def of_category() -> Effect:
+    means = np.array([[0.25], [0.75]])
+    return Effect(column="town", values=("Ulm", HOSTILE), partial=means, accumulated=None, num_rows=np.array([7, 3]))
+
+
 @pytest.fixture
 def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
@@ -97,6 +111,7 @@ def page() -> Page:
         scores=[ClassScore(name=HOSTILE, precision=0.5, recall=0.5, f1=0.5, num_rows=2)],
         positive=HOSTILE,
         importance=importance(),
+        effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
         mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91% sure", values=show_row(row, COLUMNS))],
         augmentation=png(),
     )
@@ -122,6 +137,18 @@ def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> Non
     assert "0.1000 to 0.3000" in html
     assert "75.0%" in html
     assert "not measured" in html
+
+
+def test_columns_stand_with_what_they_do_to_the_answer(page: Page) -> None:
+    html = render(page)
+    lines = Collector(html).named("path")
+    assert [line["d"] for line in lines] == [
+        "M0.0 150.0 L45.7 30.0 L320.0 60.0",
+        "M0.0 120.0 L45.7 0.0 L320.0 30.0",
+    ]
+    assert [line.get("stroke-dasharray") for line in lines] == [None, "5 4"]
+    assert "7 rows" in html
+    assert "0.7500" in html
 
 
 def test_page_needs_nothing_else(page: Page) -> None:

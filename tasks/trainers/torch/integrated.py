@@ -54,7 +54,7 @@ class ExplainedNetwork:
         return Terms(
             unit="log-odds" if self.spec.classes else "target",
             method="integrated gradients",
-            base_of=f"{EMPTY_ROW}, its texts as long as they are",
+            base_of=f"{EMPTY_ROW}, its texts as long as they are" if self._texts else EMPTY_ROW,
             base=np.array([base for base, _, _ in explained]),
             answer=np.array([answer for _, answer, _ in explained]),
             by_column={

@@ -1,0 +1,73 @@
+"""What a model makes of each column, on test rows: how much it needs it, and what it does to the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from tasks.evaluation.effect_charts import Chart, chart
+from tasks.evaluation.importance import Importance, measured_importance
+from tasks.evaluation.judge import Judge
+from tasks.explanation.effects import effect_of
+from tasks.explanation.permutation import rows_to_ask
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples
+from tasks.paths import Paths
+from tasks.recipe.recipe import Recipe
+from tasks.tables import storage
+from tasks.trainers.base import Model
+
+_MOST_EFFECTS = 4
+_MOST_CLASSES = 4
+
+
+def use_of_columns(judge: Judge, model: Model, recipe: Recipe, paths: Paths) -> tuple[Importance, list[Chart]]:
+    """On test rows drawn at random where there are many."""
+    spec, parts = recipe.spec(), tuple(storage.part_files(paths.normalized("test")))
+    stored = StoredExamples(spec=spec, target=recipe.target.name, files=parts)
+    numbers, rows = stored.sample(rows_to_ask(spec))
+    importance = measured_importance(model, spec, rows, judge)
+    # Two tables that do not belong together are told of where raw rows are shown.
+    belong = storage.count_rows(paths.clean("test")) == stored.num_rows
+    return importance, _charts(model, recipe, importance, numbers, rows, judge.positive, paths) if belong else []
+
+
+def _charts(
+    model: Model,
+    recipe: Recipe,
+    importance: Importance,
+    numbers: NDArray[np.int64],
+    rows: Examples,
+    positive: int | None,
+    paths: Paths,
+) -> list[Chart]:
+    """Those of the columns that matter most, of the types that have one."""
+    outputs = _outputs(recipe, rows, positive)
+    classes = recipe.target.classes
+    names = [classes[number] if classes else recipe.target.name for number in outputs]
+    answer = (
+        f"The probability of {names[0] if names[1:] == [] else 'each class'}" if classes else f"{recipe.target.name}"
+    )
+    there, charts = storage.column_names(paths.clean("test")), list[Chart]()
+    for one in importance.columns:
+        (name,) = one.columns
+        if len(charts) == _MOST_EFFECTS or name not in there:
+            continue
+        column = pl.concat(storage.read_parts(paths.clean("test"), [name]))[name].gather(numbers.tolist())
+        effect = effect_of(model, recipe, name, column, rows.inputs, outputs)
+        charts += [] if effect is None else [chart(effect, names, answer)]
+    return charts
+
+
+def _outputs(recipe: Recipe, rows: Examples, positive: int | None) -> Sequence[int]:
+    """What is shown: the positive class of two, the most frequent ones of more, or the number."""
+    classes = recipe.target.classes
+    if not classes:
+        return [0]
+    if positive is not None:
+        return [positive]
+    counts = np.bincount(rows.target, minlength=len(classes))
+    return sorted(np.argsort(-counts, kind="stable")[:_MOST_CLASSES].tolist())

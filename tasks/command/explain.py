@@ -194,7 +194,8 @@ def _words(reason: Any) -> str:
     from tasks.explanation.page import signed
 
     spans = sorted(reason.spans, key=lambda span: -abs(span.amount))[:_WORDS_SHOWN]
-    return ", ".join(f"{reason.value[span.start : span.end]} {signed(span.amount)}" for span in spans)
+    words = [f"{reason.value[span.start : span.end]} {signed(span.amount)}" for span in spans]
+    return ", ".join([*words, *([f"words that are not there {signed(reason.elsewhere)}"] if reason.elsewhere else [])])
 
 
 def _argument(*names: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:

@@ -26,6 +26,7 @@ from tasks.trainers.introspection import Floats, GivesTerms, Terms, Unit
 
 _MOST_TERMS = 1 << 22
 """Terms of a few rows that are in memory at once: those of TF-IDF have one for each word of all texts."""
+_NEXT_TO_NOTHING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +47,9 @@ class Reason:
 
     @property
     def elsewhere(self) -> float:
-        """What a text's own words do not tell of."""
-        return self.amount - sum(span.amount for span in self.spans) if self.spans else 0.0
+        """What a text's own words do not tell of; 0 where that is next to nothing."""
+        rest = self.amount - sum(span.amount for span in self.spans)
+        return rest if self.spans and abs(rest) > _NEXT_TO_NOTHING * max(abs(self.amount), abs(rest)) else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 import polars as pl
@@ -133,8 +134,23 @@ def find_time(facts: Facts, skip: Collection[str]) -> list[Finding]:
     # Rows that stand in its order speak louder than a name.
     best = max(candidates, key=lambda name: (_in_order(facts, name), bool(_TIME_WORDS & set(words(name)))))
     order = "and the rows stand in its order" if _in_order(facts, best) else "by its name and values"
-    message = f"{best} says when a row came to be, {order}: left out as a feature."
+    message = f"{best} says when a row came to be, {order}: left out as a feature.{_part_of(facts, best)}"
     return [Finding(kind="time", columns=(best,), message=message, role="time")]
+
+
+def _part_of(facts: Facts, name: str) -> str:
+    """How to keep what comes again of such a time, the hour or the weekday, where rows differ in it."""
+    if not facts.is_time(name):
+        return ""
+    times = facts.present(name).dt
+    part, field = ("hour", "hour") if times.hour().n_unique() > 1 else ("weekday", "isodow")
+    if (part == "weekday" and times.weekday().n_unique() == 1) or part in facts.names:
+        return ""
+    quoted = name if re.fullmatch(r"[A-Za-z_]\w*", name) else f'"{name}"'
+    return (
+        f" Where the {part} matters, make a feature of it: normalize: {{features: {{{part}: "
+        f"'extract({field} from {quoted})'}}}}."
+    )
 
 
 def _is_entity(facts: Facts, name: str) -> bool:

@@ -86,7 +86,10 @@ def _not_sql(sql: str, complaint: str) -> str:
         return "date_trunc needs to know types before there are any; take extract(... from ...) or strftime(...)"
     if _SELECT.search(_QUOTED.sub("''", sql)):
         return _QUERY
-    return f"is no SQL ({complaint}); write an expression such as `torque * speed`, names with blanks in double quotes"
+    return (
+        f"is no SQL ({complaint}); write an expression such as `torque * speed`; names with blanks, and words of SQL's "
+        "own such as order, stand in double quotes"
+    )
 
 
 def _check_words(unquoted: str) -> None:

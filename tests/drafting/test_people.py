@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from ruamel.yaml import YAML
 
 from tasks import ingest
 from tasks.columns.words import words
 from tasks.drafting.pipeline import init_pipeline
 from tasks.params.file import load_pipeline
 from tasks.params.ingest import Ingest
+from tasks.params.normalize import Normalize
 from tasks.paths import Project
+from tasks.recipe.computed import computations, with_computed
 from tasks.tables import storage
 from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
+from tests.small_tables import described
 
 NUMBERS = range(NUM_ROWS)
 
@@ -67,6 +73,33 @@ def test_timestamps_in_the_rows_order_are_the_time(tmp_path: Path) -> None:
     assert draft.facts.types["seen"] == "timestamp"
     assert draft.decisions.role("seen") == "time"
     assert "the rows stand in its order" in of_kind(draft, "time")[0].message
+
+
+@pytest.mark.parametrize(
+    ("every", "feature"),
+    [
+        ("7h", {"hour": "extract(hour from {})"}),
+        ("1d", {"weekday": "extract(isodow from {})"}),
+        # The same weekday in every row says nothing.
+        ("7d", None),
+    ],
+)
+@pytest.mark.parametrize(("name", "written"), [("seen", "seen"), ("Seen at", '"Seen at"')])
+def test_what_comes_again_of_a_time_is_proposed_as_a_feature_that_is_computed(
+    tmp_path: Path, every: str, feature: dict[str, str] | None, name: str, written: str
+) -> None:
+    times = pl.datetime_range(datetime(2020, 1, 6), datetime(2040, 1, 1), every, eager=True)[:NUM_ROWS].alias(name)
+    (finding,) = of_kind(init(tmp_path, noise().insert_column(0, times)), "time")
+    proposed = re.search(r"make a feature of it: (.*?}})", finding.message)
+    if feature is None:
+        assert proposed is None
+        return
+    assert proposed is not None
+    config = Normalize.model_validate(YAML(typ="safe").load(proposed[1])["normalize"])
+    assert config.features == {part: sql.format(written) for part, sql in feature.items()}
+    columns = described({name: ("timestamp", "time"), "y": ("number", "target")})
+    (part,) = computations(columns, config)
+    assert with_computed(pl.DataFrame([times]), [part])[part.name].n_unique() > 1
 
 
 def test_seconds_since_1970_are_the_time_when_they_are_called_so(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import WEIGHT
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
-from tasks.recipe.computed import computations, made_by_function, with_columns, with_computed
+from tasks.recipe.computed import with_columns, with_computed
+from tasks.recipe.declared_features import computations, made_by_function
 from tasks.recipe.encoded_parts import encode_parts
 from tasks.recipe.frame_function import FrameFunction, read_function
 from tasks.recipe.learning import Folds, NetworkReference, learn, network_references, num_folds

@@ -164,7 +164,7 @@ class _MemoizedStages:
         """Says before the stages in between have run what would stop normalize."""
         config = self.parameters.normalize
         if config.features:
-            from tasks.recipe.computed import check_pipeline_features
+            from tasks.recipe.declared_features import check_pipeline_features
 
             check_pipeline_features(self.parameters, dataset)
         if config.features_from:

@@ -24,7 +24,21 @@ _NODES = frozenset({"Column", "Literal", "BinaryExpr", "Cast", "Ternary", "Funct
 """What an expression may be made of, in polars' own words; others are aggregates, windows and queries."""
 
 _FUNCTIONS = frozenset(
-    {"Abs", "Atan2", "Bitwise", "Boolean", "Ceil", "Coalesce", "Exp", "FillNull", "Floor", "ListExpr", "Log", "Log1p"}
+    {
+        "Abs",
+        "Atan2",
+        "Bitwise",
+        "Boolean",
+        "Ceil",
+        "Clip",
+        "Coalesce",
+        "Exp",
+        "FillNull",
+        "Floor",
+        "ListExpr",
+        "Log",
+        "Log1p",
+    }
     | {"MaxHorizontal", "MinHorizontal", "Pow", "Sign", "Sql", "StringExpr", "TemporalExpr", "Trigonometry", "Truncate"}
 )
 """Functions that look at one row at a time."""
@@ -42,7 +56,10 @@ _SELECT = re.compile(r"\bselect\b", re.IGNORECASE)
 _OVER = re.compile(r"\bover\s*\(", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`")
 
-_QUERY = "asks a query of its own, and a row to answer comes alone, without a table; name columns of the row"
+_TOO_DEEP = (
+    "goes too deep, or holds a number larger than any float; make a part of it a feature of its own, above it, and use "
+    "that"
+)
 
 _LARGEST = 1 << 20
 """Characters of an expression as polars writes it down: divisions in divisions are written twice each."""
@@ -64,37 +81,51 @@ def parse(sql: str) -> ParsedExpression:
 
     Raises UserError that says what is wrong with it and what to write, without where it stands.
     """
-    try:
-        tree = json.loads(pl.sql_expr(sql).meta.serialize(format="json"))
-    except PolarsError as error:
-        raise UserError(_not_sql(sql, str(error).splitlines()[0])) from None
     _check_words(_QUOTED.sub("''", sql))
-    _check_nodes(list(_walk(tree)))
-    columns = sorted({node["Column"] for node in _walk(tree) if isinstance(node, dict) and "Column" in node})
+    try:
+        expression = pl.sql_expr(sql)
+    except PolarsError as error:
+        raise UserError(_not_sql(str(error).splitlines()[0])) from None
+    try:
+        tree = json.loads(expression.meta.serialize(format="json"))
+        nodes = list(_walk(tree))
+        _check_nodes(nodes)
+        columns = sorted({node["Column"] for node in nodes if isinstance(node, dict) and "Column" in node})
+        defined = _missing_where_undefined(tree)
+    except RecursionError:
+        raise UserError(_TOO_DEEP) from None
     if not columns:
         raise UserError("names no column, so it is the same in every row; name the columns that it is computed from")
-    text = json.dumps(_missing_where_undefined(tree))
+    return ParsedExpression(expression if defined == tree else _expression(defined), tuple(columns))
+
+
+def _expression(tree: Any) -> pl.Expr:
+    text = json.dumps(tree)
     if len(text) > _LARGEST:
-        raise UserError("is too long, with divisions in divisions; make a part of it a feature of its own, above it")
-    return ParsedExpression(pl.Expr.deserialize(io.StringIO(text), format="json"), tuple(columns))
+        raise UserError(_TOO_DEEP)
+    try:
+        return pl.Expr.deserialize(io.StringIO(text), format="json")
+    # polars reads no deeper than some hundred levels, and has no way to write an infinite number down.
+    except PolarsError:
+        raise UserError(_TOO_DEEP) from None
 
 
-def _not_sql(sql: str, complaint: str) -> str:
+def _not_sql(complaint: str) -> str:
     if "unsupported function" in complaint or "no function matches" in complaint:
         return f"polars' SQL has no such function ({complaint}); docs/features.md lists what it has"
     if complaint.startswith("DATE_TRUNC"):
         return "date_trunc needs to know types before there are any; take extract(... from ...) or strftime(...)"
-    if _SELECT.search(_QUOTED.sub("''", sql)):
-        return _QUERY
     return (
-        f"is no SQL ({complaint}); write an expression such as `torque * speed`; names with blanks, and words of SQL's "
-        "own such as order, stand in double quotes"
+        f"is no SQL ({complaint:.120}); write an expression such as `torque * speed`; names with blanks, and words of "
+        "SQL's own such as order, stand in double quotes"
     )
 
 
 def _check_words(unquoted: str) -> None:
+    if "--" in unquoted or "/*" in unquoted:
+        raise UserError("holds a comment, which would take what follows it along; write it behind a # in params.yaml")
     if _SELECT.search(unquoted):
-        raise UserError(_QUERY)
+        raise UserError("asks a query of its own, and a row to answer comes alone, without a table; name its columns")
     if _OVER.search(unquoted):
         raise UserError(_needs_others("a window"))
     # polars reads the clock when it reads the expression: training and serving would differ.

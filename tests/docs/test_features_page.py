@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 from tasks.columns import column_type
 from tasks.errors import UserError
 from tasks.params.normalize import Normalize
-from tasks.recipe.computed import computations, with_computed
+from tasks.recipe.computed import with_computed
+from tasks.recipe.declared_features import computations
 from tasks.recipe.expressions import parse
 from tests.projects import REPOSITORY
 from tests.small_tables import described

@@ -15,7 +15,8 @@ from tasks.params.file import load_pipeline
 from tasks.params.ingest import Ingest
 from tasks.params.normalize import Normalize
 from tasks.paths import Project
-from tasks.recipe.computed import computations, with_computed
+from tasks.recipe.computed import with_computed
+from tasks.recipe.declared_features import computations
 from tasks.tables import storage
 from tests.drafting.small_tables import NUM_ROWS, columns_of_kind, init, noise, of_kind, project_in
 from tests.small_tables import described

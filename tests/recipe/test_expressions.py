@@ -37,6 +37,7 @@ def values(sql: str, rows: pl.DataFrame = ROWS) -> list[Any]:
         ("extract(isodow from start)", [None, 5, 6, 7, 1]),
         ("start - start", [None, *[timedelta(0)] * 4]),
         ("case when a > 0 then 'up' else 'down' end", ["up", "up", "down", "down", "down"]),
+        ("left(word, 1)", ["A", "c", None, "1", "2"]),
         ("greatest(a, b)", [1.0, 4.0, 0.0, 2.0, 1.0]),
         ("upper(word) || '!'", ["AB!", "C D!", None, "1.5!", "2!"]),
         ("word in ('Ab', '2')", [True, False, None, False, True]),
@@ -115,6 +116,8 @@ def test_what_cannot_be_computed_is_missing_inside_of_an_expression_too(sql: str
         ("a +", "is no SQL"),
         ("a; drop table x", "is no SQL"),
         ("a, b", "is no SQL"),
+        ("a -- and\n+ b", "holds a comment"),
+        ("order * 2", "words of SQL's own such as order, stand in double quotes"),
         ("", "is no SQL"),
     ],
 )

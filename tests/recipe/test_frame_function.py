@@ -9,7 +9,8 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.params.normalize import Normalize
-from tasks.recipe.computed import Computation, made_by_function, read_only, with_columns, with_computed
+from tasks.recipe.computed import Computation, read_only, with_columns, with_computed
+from tasks.recipe.declared_features import made_by_function
 from tasks.recipe.frame_function import FrameFunction, read_function
 from tests.small_tables import Kind, described
 

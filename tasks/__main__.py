@@ -15,6 +15,7 @@ from tasks.errors import UserError, did_you_mean, printable
 from tasks.memo.by_dvc import refusing_edits
 from tasks.memo.code import CODE, Code
 from tasks.memo.code_record import check_tool
+from tasks.memo.mlflow_news import tell_mlflow
 from tasks.memo.one_set import check_one_set
 from tasks.params.file import block_in, check_pipeline, pipelines_in
 from tasks.paths import STAGES, Paths, Project, find_root
@@ -48,6 +49,7 @@ def _run(stage: str, paths: Paths) -> Report:
         if stage == "register":
             check_one_set(paths, block)
         report: Report = importlib.import_module(f"tasks.{stage}").run(config, paths)
+        tell_mlflow(paths, stage, block)
     return report
 
 

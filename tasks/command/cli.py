@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tasks.command import explain, pipelines, projects, ui
+from tasks.command import explain, pipelines, projects, trials, ui
 from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely, installed_version
 from tasks.errors import UserError, printable
@@ -297,13 +297,14 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, 
             _argument("--open", action="store_true", help="open the browser, too"),
         ),
     ),
+    **trials.COMMANDS,
     "doctor": (_doctor, "check the installation, and say how to mend it", ()),
     "schema": (_schema, "print the JSON schema of params.yaml, for editors", ()),
     "schedule": (_schedule, "register prefect.yaml's schedules with a server, and run them here", ()),
 }
 """Each subcommand: the function that does it, its line of help, its arguments."""
 
-_EXAMPLES = {"explain": explain.EXAMPLES}
+_EXAMPLES = {"explain": explain.EXAMPLES, **trials.EXAMPLES}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import files, reports
 from tasks.errors import MissingSourceError, UserError, did_you_mean
 from tasks.memo import snapshot
+from tasks.memo.mlflow_news import tell_mlflow
 from tasks.memo.one_set import check_one_set
 from tasks.paths import CODE_DIGESTS, STAGES, Paths, Project
 from tasks.reports import Report
@@ -159,6 +160,7 @@ class _MemoizedStages:
 
     def _run(self, stage: str) -> None:
         importlib.import_module(f"tasks.{stage}").run(self.parameters.stage(stage), self._paths)
+        tell_mlflow(self._paths, stage, self._block)
 
     def _check_features(self, dataset: Dataset | None = None) -> None:
         """Says before the stages in between have run what would stop normalize."""

@@ -35,6 +35,13 @@ def _changes(paths: Paths, stage: str, block: Mapping[str, Any]) -> list[str]:
     return [] if recorded is None else differences(stage, _as_read(recorded, now), now)
 
 
+def parameters_as_run(paths: Paths, stage: str, block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The block with the sections that the stages before this one ran with: `--from` takes them as they were left."""
+    earlier = STAGES[: STAGES.index(stage)]
+    recorded = {name: recorded_parameters(paths, name) for name in earlier if _changes(paths, name, block)}
+    return {**block, **recorded}
+
+
 def recorded_parameters(paths: Paths, stage: str) -> Any:
     """The stage's section of params.yaml as dvc.lock has it; None when it has none."""
     lock = paths.project.lock

@@ -57,16 +57,26 @@ def find_champion(paths: Paths) -> Champion | None:
         number = champion_number(client, paths.pipeline)
         if number is None:
             return None
-        version = client.get_model_version(paths.pipeline, str(number))
-        tags = version.tags
-        return Champion(
-            version=number,
-            source=str(version.source),
-            model=tags.get(MODEL_TAG),
-            metrics={name.removeprefix("test_"): float(tags[name]) for name in tags if name.startswith("test_")},
-            passport=_passport(client, version, paths),
-            promotion=Promotion.model_validate_json(tags[PROMOTION_TAG]) if PROMOTION_TAG in tags else None,
-        )
+        return _of_version(client, paths, number)
+
+
+def find_version(paths: Paths, number: int) -> Champion:
+    """Any version, as what it is when it is compared: in the champion's place. Raises UserError as `find_champion`."""
+    with store.reachable(paths.project):
+        return _of_version(store.connect(paths.project), paths, number)
+
+
+def _of_version(client: MlflowClient, paths: Paths, number: int) -> Champion:
+    version = client.get_model_version(paths.pipeline, str(number))
+    tags = version.tags
+    return Champion(
+        version=number,
+        source=str(version.source),
+        model=tags.get(MODEL_TAG),
+        metrics={name.removeprefix("test_"): float(tags[name]) for name in tags if name.startswith("test_")},
+        passport=_passport(client, version, paths),
+        promotion=Promotion.model_validate_json(tags[PROMOTION_TAG]) if PROMOTION_TAG in tags else None,
+    )
 
 
 def champion_number(client: MlflowClient, name: str) -> int | None:

@@ -111,17 +111,22 @@ def report_files(paths: Paths) -> list[Path]:
 
 
 def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mapping[str, float]) -> None:
-    """Test metrics, reports and plots; values that are there already are not written again."""
-    logged = client.get_run(run_id).data.metrics
-    # MLflow would keep a second value beside the first, and draw a curve of the two.
-    new = {name: value for name, value in _as_test(metrics).items() if logged.get(name) != value}
-    client.log_batch(run_id, metrics=_metrics(new))
+    """Test metrics, reports and plots."""
+    log_test_metrics(client, run_id, metrics)
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
     picture = paths.reports / "importance.png"
     if picture.exists():
         client.log_artifact(run_id, str(picture))
     client.log_artifacts(run_id, str(paths.plots), "plots")
+
+
+def log_test_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float]) -> None:
+    """The metrics of the test rows; values that are there already are not written again."""
+    logged = client.get_run(run_id).data.metrics
+    # MLflow would keep a second value beside the first, and draw a curve of the two.
+    new = {name: value for name, value in _as_test(metrics).items() if logged.get(name) != value}
+    client.log_batch(run_id, metrics=_metrics(new))
 
 
 def _as_test(metrics: Mapping[str, float]) -> dict[str, float]:

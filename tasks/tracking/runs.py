@@ -104,7 +104,7 @@ class RunLog:
         try:
             yield self._client
         except store.failures() as error:
-            _warn(self._client.tracking_uri, error)
+            warn(self._client.tracking_uri, error)
             self._client = None
 
 
@@ -117,7 +117,7 @@ def open_run(paths: Paths, config: Train) -> RunLog:
         leftovers.sweep(client, experiment_id, paths.pipeline)
         run_id = _start(client, experiment_id, paths, config.kind, flat_params(config))
     except unusable as error:
-        _warn(store.shown_uri(paths.project), error)
+        warn(store.shown_uri(paths.project), error)
         return RunLog(None)
     # Else the next run in this process would end this one as cut off.
     leftovers.begin(run_id)
@@ -153,7 +153,7 @@ def deliver_waiting(paths: Paths) -> bool:
     try:
         deliver(paths)
     except UserError as error:
-        _warn(store.shown_uri(paths.project), error)
+        warn(store.shown_uri(paths.project), error)
         return False
     return True
 
@@ -263,7 +263,8 @@ def _now() -> int:
     return int(time.time() * 1000)
 
 
-def _warn(uri: str, error: Exception) -> None:
+def warn(uri: str, error: Exception) -> None:
+    """Says in one line that the store cannot be used."""
     message = "%s: the tracking store cannot be used (%s); nothing is lost: the next run delivers what is missing"
     # A server's answer is anybody's text, and a log is read in a terminal.
     _logger.warning(message, printable(uri), printable(store.reason(error)))

@@ -3,6 +3,8 @@
 PIPELINE_TAG = "modelwright.pipeline"
 MODEL_TAG = "modelwright.model"
 DATA_TAG = "modelwright.data"
+CODE_TAG = "modelwright.code"
+TEST_ROWS_TAG = "modelwright.test_rows"
 PROCESS_TAG = "modelwright.process"
 PROMOTION_TAG = "modelwright.promotion"
 

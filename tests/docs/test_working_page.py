@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.paths import STAGES
+from tasks.paths import STAGES, Project
+from tasks.tracking.trainings import trainings
 from tests.projects import REPOSITORY, command, make_project, modelwright
 
 PAGE = (REPOSITORY / "docs" / "working.md").read_text(encoding="utf-8")
@@ -117,3 +118,23 @@ def test_an_earlier_commit_comes_back_though_a_pipeline_never_ran(team: Path) ->
     assert line in " ".join(PAGE.split())
     typed(theirs, line.replace("COMMIT", "HEAD"), team / "remote")
     assert (theirs / "reports" / "notes" / "metrics.json").read_bytes() == before
+
+
+def test_an_experiment_takes_a_setting_that_the_block_leaves_out_and_has_its_metrics(team: Path) -> None:
+    theirs = clone(team, "theirs-experiment")
+    for name, value in (("user.name", "me"), ("user.email", "me@example.org")):
+        command(theirs, "git", "config", name, value)
+    typed(theirs, commands("Sharing data")[1][0], team / "remote")
+    documented = commands("Experiments")[0][0]
+    assert documented == "dvc exp run -S ++pipelines.digits.train.learning_rate=0.01 evaluate@digits"
+    typed(
+        theirs,
+        documented.replace("digits", "notes").replace("train.learning_rate=0.01", "train.estimator.C=0.25"),
+        team / "remote",
+    )
+    assert "C: 0.25" in (theirs / "params.yaml").read_text()
+    newest = trainings(Project(root=theirs), "notes")[0]
+    metrics = json.loads((theirs / "reports" / "notes" / "metrics.json").read_text())
+    assert {name: newest.metrics[f"test_{name}"] for name in metrics} == metrics
+    assert (newest.params["estimator.C"], newest.params["normalize.text.min_documents"]) == ("0.25", "1")
+    assert newest.name == "estimator.C 1.0 -> 0.25"

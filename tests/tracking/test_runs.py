@@ -53,7 +53,7 @@ def refused(monkeypatch) -> str:
 
 def test_what_a_server_says_is_text_in_the_log(caplog) -> None:
     with caplog.at_level(logging.WARNING):
-        runs._warn("http://127.0.0.1", OSError("\x1b]0;title\x07 \x1b[2J gone"))
+        runs.warn("http://127.0.0.1", OSError("\x1b]0;title\x07 \x1b[2J gone"))
     assert caplog.records[-1].getMessage().isprintable()
 
 

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from flows.processes import record_process
-from tasks.errors import UserError, printable
+from flows.run_page import name_run, run_name, show_failure, show_results, state_of
+from tasks.errors import UserError
 from tasks.memo.chain import StageResult, StageRunner, stages_between
-from tasks.paths import Project, find_root
+from tasks.paths import Paths, Project, find_root
 
 if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
     from tasks.params.clean import Clean
 
 
@@ -35,20 +37,40 @@ def training(
     """
     record_process(flow_run.id)
     stages = stages_between(first, last)
-    runner = StageRunner(Project(root=find_root()), pipeline, force=force)
-    needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
-    with secret_in_environment(needed):
-        results = run_stages(stages, runner.run)
-    create_table_artifact(
-        key=f"training-{artifact_key(pipeline)}", table=stage_table(results), description=f"Pipeline {pipeline}"
-    )
+    paths = Project(root=find_root()).pipeline(pipeline)
+    results: list[StageResult] = []
+    with _told(paths, stages, results):
+        runner = StageRunner(paths.project, pipeline, force=force)
+        needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
+        with secret_in_environment(needed):
+            run_stages(stages, runner.run, results)
     return results
 
 
-def run_stages(stages: Sequence[str], run: Callable[[str], StageResult]) -> list[StageResult]:
+@contextmanager
+def _told(paths: Paths, stages: Sequence[str], results: list[StageResult]) -> Iterator[None]:
+    """Names the run by what became of it, and shows on its page how that came, and what to do where it failed."""
+    try:
+        yield
+    except UserError as error:
+        failed = stages[len(results)] if len(results) < len(stages) else stages[-1]
+        name_run(flow_run.id, run_name(paths.pipeline, results, failed))
+        show_failure(paths, results, failed, error)
+        raise
+    name_run(flow_run.id, run_name(paths.pipeline, results))
+    show_results(paths, results)
+
+
+def run_stages(stages: Sequence[str], run: Callable[[str], StageResult], results: list[StageResult]) -> None:
     """Each stage as a Prefect task of its name. Prefect's caching is off: DVC alone decides what is unchanged."""
-    # Made here, not by a decorator: a decorated function that is called outside a flow starts a server.
-    return [task(name=stage, cache_policy=NO_CACHE)(run)(stage) for stage in stages]
+
+    def performed(stage: str) -> State[StageResult]:
+        results.append(run(stage))
+        return state_of(results[-1])
+
+    for stage in stages:
+        # Made here, not by a decorator: a decorated function that is called outside a flow starts a server.
+        task(name=stage, cache_policy=NO_CACHE)(performed)(stage)
 
 
 def hash_variable(clean: Clean) -> str | None:
@@ -87,23 +109,3 @@ def _secret(variable: str) -> str | None:
     if not isinstance(value, str):
         raise UserError(f"Prefect's secret {name} is not text; save it anew as text: it is the key of hashed columns")
     return value
-
-
-def stage_table(results: Sequence[StageResult]) -> list[dict[str, str | float]]:
-    """A row a stage, for Prefect's page of the run."""
-    return [
-        {
-            "stage": result.stage,
-            "outcome": result.outcome,
-            "seconds": round(result.seconds, 2),
-            "figure": printable(result.report.figure),
-            "why": printable(", ".join(result.why)),
-            "diagnostics": printable(" ".join(result.report.diagnostics)),
-        }
-        for result in results
-    ]
-
-
-def artifact_key(pipeline: str) -> str:
-    """The pipeline's name as Prefect's artifact keys allow it: lower-case letters, digits and dashes."""
-    return pipeline.replace("_", "-")

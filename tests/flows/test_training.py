@@ -1,34 +1,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 import pytest
 
 from tasks.errors import UserError
-from tasks.memo.chain import StageResult
 from tasks.params.clean import Clean
-from tasks.reports import Report
-
-
-def result(stage: str) -> StageResult:
-    report = Report(stage=stage, figure="1,797 rows")
-    return StageResult(stage=stage, outcome="ran", seconds=0.126, why=("never ran", "forced"), report=report)
-
-
-def test_the_table_has_a_row_for_each_stage() -> None:
-    from flows.training import stage_table
-
-    told = result("ingest")
-    hinted = replace(told, report=replace(told.report, diagnostics=("One.", "Two.")))
-    row = {"stage": "ingest", "outcome": "ran", "seconds": 0.13, "figure": "1,797 rows", "why": "never ran, forced"}
-    assert stage_table([told, hinted]) == [{**row, "diagnostics": ""}, {**row, "diagnostics": "One. Two."}]
-
-
-def test_an_artifact_key_has_no_underscore() -> None:
-    from flows.training import artifact_key
-
-    assert artifact_key("house_prices-2") == "house-prices-2"
 
 
 def test_what_a_schedule_can_set_is_what_the_command_can() -> None:

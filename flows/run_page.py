@@ -1,0 +1,120 @@
+"""What Prefect's page of a flow run shows: its name, and what stands there for people to read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from prefect import get_client
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from tasks.errors import GateError, UserError, printable
+from tasks.memo.chain import StageResult
+from tasks.paths import Paths
+from tasks.tracking import pages
+
+_OUTCOMES = ("ran", "restored", "unchanged")
+
+_STATES = {"unchanged": "Cached", "restored": "Cached"}
+"""Prefect's word for what was not done again; `ran` is completed, as any task."""
+
+_NAME_LENGTH = 200
+
+
+def state_of(result: StageResult) -> State[StageResult]:
+    """The task's last state: a stage that was unchanged, or restored, is not shown like one that ran."""
+    message = printable(f"{result.outcome}: {result.report.figure}")
+    return Completed(name=_STATES.get(result.outcome, "Completed"), message=message, data=result)
+
+
+def run_name(pipeline: str, results: Sequence[StageResult], failed: str | None = None) -> str:
+    """Such as `churn: 3 ran, 6 unchanged, challenger`, or `churn: 2 ran, failed at validate`."""
+    counts = Counter(str(result.outcome) for result in results)
+    words = [f"{counts[outcome]} {outcome}" for outcome in _OUTCOMES if counts[outcome]]
+    if failed is not None:
+        words.append(f"failed at {failed}")
+    elif registered := _registered(results):
+        words.append(", ".join(registered["aliases"]) or f"version {registered['version']}, no alias")
+    return f"{pipeline}: {', '.join(words) or 'nothing to do'}"[:_NAME_LENGTH]
+
+
+def name_run(flow_run: UUID | str | None, name: str) -> None:
+    """Gives the run its name on the server."""
+    if flow_run is None:
+        return
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(str(flow_run)), name=name)
+
+
+def show_results(paths: Paths, results: Sequence[StageResult]) -> None:
+    """The table of outcomes, and beneath it what became of the model and where to look."""
+    key, pipeline = artifact_key(paths.pipeline), paths.pipeline
+    create_table_artifact(key=f"training-{key}", table=stage_table(results), description=f"Pipeline {pipeline}")
+    text = verdict(paths, results)
+    create_markdown_artifact(key=f"verdict-{key}", markdown=text, description=f"Verdict on {pipeline}")
+
+
+def show_failure(paths: Paths, results: Sequence[StageResult], stage: str, error: UserError) -> None:
+    """What was done until then, and what to do now."""
+    key = artifact_key(paths.pipeline)
+    create_table_artifact(key=f"training-{key}", table=stage_table(results), description=f"Pipeline {paths.pipeline}")
+    create_markdown_artifact(
+        key=f"what-to-do-{key}", markdown=what_to_do(paths.pipeline, stage, error), description=f"{stage} failed"
+    )
+
+
+def verdict(paths: Paths, results: Sequence[StageResult]) -> str:
+    """Markdown: the version, why it is champion or not, and links to its pages."""
+    lines = [f"# {paths.pipeline}", ""]
+    registered = _registered(results)
+    if registered:
+        aliases = ", ".join(registered["aliases"]) or "no alias"
+        address = f"{pages.server(paths.project)}{pages.version(registered['name'], registered['version'])}"
+        lines += [f"**[Version {registered['version']}]({address})** ({aliases})", ""]
+    lines += [f"- {_as_text(hint)}" for result in results for hint in result.report.diagnostics]
+    lines += ["", f"Report: `{paths.report_page}`"] if paths.report_page.exists() else []
+    lines += ["", f"MLflow's pages are opened by `modelwright ui {paths.pipeline}`."]
+    return "\n".join(lines)
+
+
+def what_to_do(pipeline: str, stage: str, error: UserError) -> str:
+    """Markdown: the message, which says what to do, and how the run goes on."""
+    refused = "The gate said no" if isinstance(error, GateError) else "Something has to be put right"
+    message = "\n".join(f"    {line}" for line in printable(str(error)).splitlines())
+    return (
+        f"# {stage} failed\n\n{refused}:\n\n{message}\n\n"
+        f"What earlier stages did is kept. Then run again: `modelwright run {pipeline}`, or this deployment."
+    )
+
+
+def stage_table(results: Sequence[StageResult]) -> list[dict[str, str | float]]:
+    """A row a stage."""
+    return [
+        {
+            "stage": result.stage,
+            "outcome": result.outcome,
+            "seconds": round(result.seconds, 2),
+            "figure": printable(result.report.figure),
+            "why": printable(", ".join(result.why)),
+            "diagnostics": printable(" ".join(result.report.diagnostics)),
+        }
+        for result in results
+    ]
+
+
+def artifact_key(pipeline: str) -> str:
+    """The pipeline's name as Prefect's artifact keys allow it: lower-case letters, digits and dashes."""
+    return pipeline.replace("_", "-")
+
+
+def _registered(results: Sequence[StageResult]) -> dict[str, Any] | None:
+    return next((result.report.numbers for result in results if result.stage == "register"), None)
+
+
+def _as_text(text: str) -> str:
+    """Names and cells are text, whatever they hold."""
+    return printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")

@@ -1,0 +1,158 @@
+"""What a flow run's page shows, on a server of its own: name, states, artifacts, and what to do when it failed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.errors import GateError, UserError
+from tasks.memo.chain import StageResult
+from tasks.paths import Project
+from tasks.reports import Report
+
+NUMBERS = {"name": "churn", "version": 4, "aliases": ["challenger"]}
+
+
+def result(stage: str, outcome: Any = "ran", *diagnostics: str) -> StageResult:
+    numbers = NUMBERS if stage == "register" else {}
+    report = Report(stage=stage, figure="1,797 rows", numbers=numbers, diagnostics=diagnostics)
+    return StageResult(stage=stage, outcome=outcome, seconds=0.126, why=("never ran", "forced"), report=report)
+
+
+RESULTS = [
+    result("ingest", "unchanged"),
+    result("split", "unchanged"),
+    result("train"),
+    result("evaluate", "restored"),
+    result("register", "ran", "no sure difference, so the champion stays"),
+]
+
+
+def test_the_table_has_a_row_for_each_stage() -> None:
+    from flows.run_page import stage_table
+
+    told = result("ingest")
+    hinted = replace(told, report=replace(told.report, diagnostics=("One.", "Two.")))
+    row = {"stage": "ingest", "outcome": "ran", "seconds": 0.13, "figure": "1,797 rows", "why": "never ran, forced"}
+    assert stage_table([told, hinted]) == [{**row, "diagnostics": ""}, {**row, "diagnostics": "One. Two."}]
+
+
+def test_an_artifact_key_has_no_underscore() -> None:
+    from flows.run_page import artifact_key
+
+    assert artifact_key("house_prices-2") == "house-prices-2"
+
+
+def test_a_run_is_named_by_pipeline_and_outcome() -> None:
+    from flows.run_page import run_name
+
+    assert run_name("churn", RESULTS) == "churn: 2 ran, 1 restored, 2 unchanged, challenger"
+    assert run_name("churn", RESULTS[:3], "evaluate") == "churn: 1 ran, 2 unchanged, failed at evaluate"
+    assert run_name("churn", RESULTS[:3]) == "churn: 1 ran, 2 unchanged"
+    assert run_name("churn", [], "ingest") == "churn: failed at ingest"
+
+
+def test_the_verdict_has_the_version_its_reasons_and_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.run_page import verdict
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    paths = Project(root=tmp_path).pipeline("churn")
+    paths.reports.mkdir(parents=True)
+    paths.report_page.write_text("")
+    page = verdict(paths, [*RESULTS, result("train", "ran", "the class '<b>`x`'")])
+    address = "http://127.0.0.1:5000/#/models/churn/versions/4?workflowType=machine_learning"
+    assert f"**[Version 4]({address})** (challenger)" in page
+    assert "- no sure difference, so the champion stays" in page
+    assert f"`{paths.report_page}`" in page
+    assert "the class '&lt;b>'x''" in page
+
+
+def test_a_failed_run_says_what_to_do() -> None:
+    from flows.run_page import what_to_do
+
+    page = what_to_do("churn", "validate", GateError("validate: 40 % of the rows fail\n  age below 0"))
+    assert "# validate failed" in page
+    assert "The gate said no" in page
+    assert "    validate: 40 % of the rows fail\n      age below 0" in page
+    assert "`modelwright run churn`" in page
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+def run_through(stages: dict[str, StageResult | UserError], paths: Any) -> Any:
+    """The flow run as the server has it, its task runs' states by name, and its artifacts by key."""
+    from prefect import flow, get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    from flows.training import _told, run_stages
+
+    @flow
+    def chain() -> None:
+        def run(stage: str) -> StageResult:
+            outcome = stages[stage]
+            if isinstance(outcome, UserError):
+                raise outcome
+            return outcome
+
+        results: list[StageResult] = []
+        with _told(paths, list(stages), results):
+            run_stages(list(stages), run, results)
+
+    state = chain(return_state=True)
+    run_id = state.state_details.flow_run_id
+    from prefect.events.worker import EventsWorker
+
+    EventsWorker.drain_all(timeout=10)
+
+    async def read() -> Any:
+        async with get_client() as client:
+            of_run = FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
+            for _ in range(100):
+                task_runs = await client.read_task_runs(flow_run_filter=of_run)
+                if len(task_runs) == len(stages) and all(one.state and one.state.is_final() for one in task_runs):
+                    break
+                await asyncio.sleep(0.2)
+            artifacts = await client.read_artifacts(flow_run_filter=of_run)
+            return (
+                await client.read_flow_run(run_id),
+                {one.name.split("-")[0]: one.state_name for one in task_runs},
+                {one.key: str(one.data) for one in artifacts},
+            )
+
+    return asyncio.run(read())
+
+
+@pytest.mark.chain
+def test_an_unchanged_stage_is_shown_as_cached_and_the_run_by_its_outcome(server: None, tmp_path: Path) -> None:
+    paths = Project(root=tmp_path).pipeline("churn")
+    run, states, artifacts = run_through({one.stage: one for one in RESULTS}, paths)
+    assert run.name == "churn: 2 ran, 1 restored, 2 unchanged, challenger"
+    assert run.state_name == "Completed"
+    expected = {"ingest": "Cached", "split": "Cached", "evaluate": "Cached"}
+    assert states == {**expected, "train": "Completed", "register": "Completed"}
+    assert "no sure difference" in artifacts["verdict-churn"]
+    assert '"outcome": "restored"' in artifacts["training-churn"]
+
+
+@pytest.mark.chain
+def test_a_run_that_fails_is_named_so_and_its_page_says_what_to_do(server: None, tmp_path: Path) -> None:
+    paths = Project(root=tmp_path).pipeline("churn")
+    error = UserError("params.yaml: train.lerning_rate is unknown; did you mean learning_rate?")
+    run, states, artifacts = run_through({"ingest": RESULTS[0], "train": error}, paths)
+    assert run.name == "churn: 1 unchanged, failed at train"
+    assert run.state_name == "Failed"
+    assert states == {"ingest": "Cached", "train": "Failed"}
+    assert "did you mean learning_rate?" in artifacts["what-to-do-churn"]

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from tasks.command import explain, pipelines, projects, trials, ui
+from tasks.command import explain, init_options, pipelines, projects, trials, ui
 from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely, installed_version
 from tasks.errors import UserError, printable
@@ -138,9 +138,11 @@ def _add(options: argparse.Namespace) -> int:
 def _init(options: argparse.Namespace) -> int:
     from tasks.command.drafts import show_draft
     from tasks.drafting.pipeline import init_pipeline
+    from tasks.drafting.stated import stated
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}
+    given["stated"] = stated(options.task, options.ignore, options.retype)
     show_draft(init_pipeline(project, options.name, options.source, options.target, **given), project)
     return 0
 
@@ -209,27 +211,7 @@ _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, 
     "init": (
         _init,
         "look at your data, and write a pipeline for them: a block of params.yaml and a drafted suite",
-        (
-            _argument("name", help="the new pipeline's name: lower-case letters, digits, - and _"),
-            _argument(
-                "source",
-                help="the data: a file, a folder, a glob, an archive, a URL, or a database such as sqlite:///shop.db",
-            ),
-            _argument(
-                "--target", metavar="COLUMN", help="the column to predict; guessed, with the reason, if left out"
-            ),
-            _argument("--test", metavar="PATH", help="the test rows, when they come apart from the others"),
-            _argument("--query", metavar="SQL", help="the rows of a database: one SELECT"),
-            _argument(
-                "--set",
-                action="append",
-                default=[],
-                metavar="KEY=VALUE",
-                help="a setting of the source, such as header=true, skip_lines=2, sheet=May or missing=[n/a]; "
-                "may be given again; docs/parameters.md lists them",
-            ),
-            _argument("--dry-run", action="store_true", help="print the block, and write nothing"),
-        ),
+        init_options.ARGUMENTS,
     ),
     "run": (
         _run,

@@ -62,11 +62,13 @@ class Decisions:
 def decide(inspection: Inspection, target_name: str | None, from_names: bool) -> Decisions:
     """Everything from the facts alone. Raises UserError when there is nothing to predict, or nothing to learn from."""
     facts = inspection.facts
+    inspection.stated.check_target(target_name)
     taken = {
         **dict.fromkeys(inspection.id_columns, "id"),
         **({inspection.split_column: "split"} if inspection.split_column else {}),
     }
-    target, one_hot = _target(inspection, target_name, taken, from_names)
+    target, one_hot = _target(inspection, target_name, {*taken, *inspection.stated.ignored}, from_names)
+    target = inspection.stated.with_task(facts, target)
     classes, merged = _merged(inspection, target)
     if len(classes.counts) == 1:
         raise UserError(
@@ -75,6 +77,8 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         )
     findings = _given_roles(inspection, target, one_hot, taken, from_names)
     features = _features(facts, target, taken, findings)
+    if not features:
+        raise UserError(f"{inspection.location}: no column is left to learn from; leave out less with --ignore")
     findings += _spellings(inspection, target, features, is_merged=bool(merged))
     rare = [_as_cells(finding, classes) for finding in labels.find_rare_classes(facts, target, classes.counts)]
     findings += [*inspection.findings, *rare, *_remarks(facts, target, features, findings)]
@@ -113,8 +117,10 @@ def _given_roles(
     """The columns that are no features, each with its reason. Raises UserError when none is left to learn from."""
     facts = inspection.facts
     # Each step sees only the features that those before it left: a column gets one role, by the first reason.
-    findings = roles.describe_opaque(name for name in inspection.opaque if name != target.name)
-    findings += _roles(facts, target, {**taken, **dict.fromkeys(inspection.opaque, "id")}, from_names)
+    ignored = inspection.stated.ignored
+    findings = inspection.stated.left_out()
+    findings += roles.describe_opaque(name for name in inspection.opaque if name not in (target.name, *ignored))
+    findings += _roles(facts, target, {*taken, *inspection.opaque, *ignored}, from_names)
     findings += labels.describe_one_hot(facts, one_hot, target)
     findings += find_leaks(facts, target, _features(facts, target, taken, findings))
     findings += roles.find_wordless(facts, _features(facts, target, taken, findings))

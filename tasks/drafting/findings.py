@@ -14,9 +14,9 @@ Kind = Literal[
     "imbalance", "no_header", "total_row", "title", "second_header", "nearly_numbers", "nearly_dates", "spellings",
     "ambiguous_numbers", "ambiguous_amounts", "ambiguous_dates", "clock_times", "sentinel", "opaque", "mostly_empty",
     "capped", "heavy_tail", "near_constant", "sensitive", "missing", "identifier", "constant", "codes", "pattern",
-    "given_split",
+    "given_split", "ignored",
 ]  # fmt: skip
-_NOTES: frozenset[Kind] = frozenset({"missing", "identifier", "constant", "codes", "pattern", "given_split"})
+_NOTES: frozenset[Kind] = frozenset({"missing", "identifier", "constant", "codes", "pattern", "given_split", "ignored"})
 # Three sentences of one kind are still read.
 _MANY = 4
 _WEIGHTS: Mapping[str, int] = {kind: place for place, kind in enumerate(Kind.__args__)}  # type: ignore[attr-defined]

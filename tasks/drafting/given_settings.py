@@ -1,4 +1,4 @@
-"""Settings of the source that the user gives `modelwright init`: `--set header=true`."""
+"""What `modelwright init --set KEY=VALUE` gives: of the source, such as header=true, or of a stage, as train.seed=1."""
 
 from __future__ import annotations
 
@@ -11,10 +11,46 @@ from typing import Any
 from tasks.drafting.location import Pointed
 from tasks.errors import UserError, did_you_mean
 from tasks.params.config import Config
+from tasks.paths import STAGES
 
 _NAMED = re.compile(r"ingest\.source\.([a-z_]+)")
+_OPTIONS = {"ingest.target": "--target COLUMN", "ingest.task": "--task TASK"}
 _TAB = r"\t"
 """A tab as people can type it."""
+
+
+def parted(given: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Those of the source, which say how it is read, as they are; those of stages by their dotted names, read as YAML.
+
+    Raises UserError for what has an option of its own.
+    """
+    of_source: list[str] = []
+    of_stages: dict[str, Any] = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        key = key.strip()
+        first = key.split(".")[0]
+        if not sign or (first not in STAGES and "." not in key) or key.startswith(("source.", "ingest.source.")):
+            of_source.append(text)
+        elif first not in STAGES:
+            raise UserError(f"--set {key}: there is no stage {first}{did_you_mean(first, STAGES)}")
+        elif key in _OPTIONS:
+            raise UserError(f"--set {key}: give it as {_OPTIONS[key]}, so that the rest is drafted for it")
+        elif "." not in key:
+            raise UserError(f"--set {key}: a stage has many settings; write one of them, such as --set train.seed=1")
+        else:
+            of_stages[key] = _as_yaml(value)
+    return of_source, of_stages
+
+
+def _as_yaml(text: str) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe").load(text)
+    except YAMLError:
+        return text
 
 
 def with_given(pointed: Pointed, given: Sequence[str]) -> Pointed:

@@ -15,6 +15,7 @@ from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
 from tasks.drafting.nearly import describe_mostly, likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
+from tasks.drafting.stated import Stated
 from tasks.drafting.totals import LastRow, find_total
 from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
@@ -51,9 +52,12 @@ class Inspection:
     """Columns of bytes that hold no picture and no sound."""
     pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Type and format of the columns by name, where the source does not say them itself."""
+    stated: Stated = field(default_factory=Stated)
 
 
-def inspect_source(pointed: Pointed, project: Project, target: str | None = None) -> Inspection:
+def inspect_source(
+    pointed: Pointed, project: Project, target: str | None = None, stated: Stated | None = None
+) -> Inspection:
     """Reads all rows. Raises UserError when they cannot be read, or there are none.
 
     A `target` that stands in the first line says that this line names the columns.
@@ -81,6 +85,8 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         if find_tokens(profiles[-1], tokens, is_table) == tokens:
             break
     types = {name: rows.types.get(name) or inferred_type(survey) for name, survey in profiles[-1].surveys.items()}
+    stated = stated or Stated()
+    types = stated.typed(types, profiles[-1].surveys, rows.location)
     return Inspection(
         source=block,
         location=rows.location,
@@ -98,7 +104,8 @@ def inspect_source(pointed: Pointed, project: Project, target: str | None = None
         split_column=rows.split_column,
         side=_first_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
         opaque=_opaque(rows, types),
-        pins=_pins(rows, profiles[-1], types, writing),
+        pins=_pins(rows, profiles[-1], types, writing, stated),
+        stated=stated,
     )
 
 
@@ -140,6 +147,7 @@ def _pins(
     profiled: SourceProfile,
     types: Mapping[str, ColumnTypeName],
     writing: Mapping[str, UnitFormat],
+    stated: Stated,
 ) -> Mapping[str, Mapping[str, str]]:
     """What each column was found to be: from then on a cell that does not fit is a bad one, and changes no type."""
     pins: dict[str, Mapping[str, str]] = {}
@@ -147,7 +155,7 @@ def _pins(
         survey = profiled.surveys[name]
         # What the source knows or adds it says anew in every run. An empty column is pinned as well: a first cell in it
         # would else be a change of its type.
-        is_known = name in rows.types or name in rows.id_columns
+        is_known = (name in rows.types and name not in stated.types) or name in rows.id_columns
         if not is_known and (survey.num_present or not column_type(kind).is_media):
             is_written = column_type(kind).dtype.is_temporal() and survey.format is not None
             pins[name] = {

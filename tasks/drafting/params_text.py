@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,31 @@ def with_block(path: Path, name: str, block: str) -> str:
     appended = head + indented(block, _column_of_names(text)).replace("\n", newline)
     # Appending keeps every byte of the file; behind blocks in braces it makes no YAML.
     return appended if _is_right(appended, before, name) else _inserted(text, name, block)
+
+
+def with_settings(block: str, settings: Mapping[str, Any]) -> str:
+    """A block's text with settings by their dotted names; comments stay. Raises UserError for a way that is none.
+
+    Another `kind` takes the place of all that its section says: that was said of the kind before.
+    """
+    if not settings:
+        return block
+    document = _round_trip().load(block)
+    [pipeline] = document.values()
+    # Kinds first, the outer before the inner: whatever else is given belongs to that kind.
+    for key in sorted(settings, key=lambda key: (not key.endswith(".kind"), key.count("."))):
+        *way, last = key.split(".")
+        section = pipeline
+        for name in way:
+            if section.get(name) is None:
+                section[name] = {}
+            section = section[name]
+            if not isinstance(section, dict):
+                raise UserError(f"--set {key}: {name} is no section, and has no settings; correct the name")
+        if last == "kind" and section.get("kind") != settings[key]:
+            section.clear()
+        section[last] = settings[key]
+    return _text_of(document, _round_trip())
 
 
 def check_name_is_free(path: Path, name: str) -> None:

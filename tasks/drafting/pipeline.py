@@ -12,12 +12,13 @@ from tasks import files
 from tasks.drafting.block import Draft, block_text, indented
 from tasks.drafting.decide import Decisions, decide
 from tasks.drafting.findings import Finding, share
-from tasks.drafting.given_settings import advised, with_given
+from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
-from tasks.drafting.params_text import check_name_is_free, with_block
+from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
 from tasks.drafting.rehearsal import settled
+from tasks.drafting.stated import Stated
 from tasks.drafting.suite import drafted_suite
 from tasks.errors import UserError
 from tasks.ingestion.description import check_own_names
@@ -63,36 +64,36 @@ def init_pipeline(
     test: str | None = None,
     query: str | None = None,
     settings: Sequence[str] = (),
+    stated: Stated | None = None,
     dry_run: bool = False,
 ) -> DraftedPipeline:
     """Looks at the data, and adds a commented block to params.yaml and a drafted suite to expectations/.
 
     `test` names the test rows when they are files of their own; `query` says which rows of a database; `settings` are
-    KEY=VALUE, what the user says of how the source is written. Raises UserError when the name is taken or wrong, the
-    source cannot be read, or there is nothing to predict.
+    KEY=VALUE, what the user says of how the source is written, or of a stage; `stated` is what is said of columns.
+    Raises UserError when the name is taken or wrong, the source cannot be read, or there is nothing to predict.
     """
     # First: reading the data may take an hour.
     _check_name(project, name)
-    pointed = point(location, project.root, query)
-    if test is not None:
-        pointed = with_test(pointed, test, project.root)
-    pointed = with_given(pointed, settings)
+    of_source, of_stages = parted(settings)
+    pointed = with_given(_pointed(project, location, query, test), of_source)
     try:
-        inspection = inspect_source(pointed, project, target)
+        inspection = inspect_source(pointed, project, target, stated)
     except UserError as error:
         raise advised(error) from None
     check_own_names(inspection.facts.profile.columns, location)
 
     def configured(decisions: Decisions) -> Pipeline:
-        # The text itself is checked, as it will be read: a block that fails would be a fault of ours.
-        text = block_text(_draft(name, pointed, inspection, decisions))
-        return check_pipeline(project.params, name, _parsed(text)[name])
+        return _checked(project, name, written(decisions), is_given=bool(of_stages))
+
+    def written(decisions: Decisions) -> str:
+        return with_settings(block_text(_draft(name, pointed, inspection, decisions)), of_stages)
 
     decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
     pipeline = configured(decisions)
-    text = block_text(_draft(name, pointed, inspection, decisions))
+    text = written(decisions)
     params = with_block(project.params, name, text)
-    written, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
+    paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
     return DraftedPipeline(
         name=name,
         location=location,
@@ -100,9 +101,23 @@ def init_pipeline(
         decisions=decisions,
         findings=decisions.findings,
         block=indented(text, 2),
-        written=written,
+        written=paths,
         kept_suite=kept,
     )
+
+
+def _pointed(project: Project, location: str, query: str | None, test: str | None) -> Pointed:
+    pointed = point(location, project.root, query)
+    return pointed if test is None else with_test(pointed, test, project.root)
+
+
+def _checked(project: Project, name: str, text: str, *, is_given: bool) -> Pipeline:
+    """The text itself is checked, as it will be read: a block that fails is a fault of ours, or `is_given` by --set."""
+    try:
+        return check_pipeline(project.params, name, _parsed(text)[name])
+    except UserError as error:
+        # It stands in no file.
+        raise UserError(str(error).replace(f"{project.params}: ", "--set: ")) if is_given else error from None
 
 
 def _check_name(project: Project, name: str) -> None:

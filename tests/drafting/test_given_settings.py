@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from tasks.drafting.given_settings import advised, with_given
+from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.location import Pointed
 from tasks.drafting.pipeline import DraftedPipeline, init_pipeline
 from tasks.errors import UserError
@@ -99,3 +100,68 @@ def test_messages_of_init_name_what_can_be_given(tmp_path: Path) -> None:
 def test_other_messages_stay_as_they_are() -> None:
     error = UserError("rows.csv: has no rows")
     assert advised(error) is error
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("train.learning_rate=0.5", "train.learning_rate", 0.5),
+        ("split.key=[a]", "split.key", ["a"]),
+        ("register.metric=f1", "register.metric", "f1"),
+        ("ingest.rows_per_part=1000", "ingest.rows_per_part", 1000),
+        ("evaluate.positive=[", "evaluate.positive", "["),
+    ],
+)
+def test_settings_of_stages_are_told_from_those_of_the_source(text: str, key: str, value: object) -> None:
+    assert parted([text, "header=true", "ingest.source.decimal=,"]) == (
+        ["header=true", "ingest.source.decimal=,"],
+        {key: value},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trian.seed=1", "there is no stage trian; did you mean train?"),
+        ("train=1", "write one of them, such as --set train.seed=1"),
+        ("ingest.target=a", "give it as --target COLUMN"),
+        ("ingest.task=binary", "give it as --task TASK"),
+    ],
+)
+def test_what_is_no_setting_of_a_stage_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        parted([text])
+
+
+ROWS = "a,b,sold\n" + "".join(f"{n % 9},{n * 7 % 23},{'yes' if n % 3 else 'no'}\n" for n in range(200))
+
+
+def test_settings_of_stages_are_in_the_block_that_is_written(tmp_path: Path) -> None:
+    given = ("train.network.kind=mlp", "train.kind=torch", "train.epochs=3", "split.folds=2")
+    draft = init_file(tmp_path, ROWS, "sold", *given)
+    config = load_pipeline(tmp_path / "params.yaml", "mine")
+    assert (config.train.kind, config.train.network.kind, config.train.epochs) == ("torch", "mlp", 3)
+    assert config.split.folds == 2
+    # Comments stay, and so does every line of the sections that are not touched.
+    bare = init_file(tmp_path, ROWS, "sold")
+    assert untouched(draft.block) == untouched(bare.block)
+    assert "#" in untouched(bare.block)
+
+
+def untouched(block: str) -> str:
+    before, _, rest = block.partition("    split:")
+    after = rest[rest.index("    clean:") :]
+    return before + after[: after.index("    train:")] + after[after.index("    evaluate:") :]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train.sed=1", "--set: pipelines.mine.train.sed is unknown; did you mean seed?"),
+        ("train.seed.x=1", "--set train.seed.x: seed is no section"),
+    ],
+)
+def test_a_wrong_setting_of_a_stage_writes_nothing(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        init_file(tmp_path, ROWS, "sold", text)
+    assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"

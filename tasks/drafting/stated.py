@@ -1,0 +1,91 @@
+"""What the user says of the columns when `modelwright init` looks at them: `--task`, `--ignore` and `--retype`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tasks.columns import TYPE_NAMES, column_type
+from tasks.columns.category.column import MAX_CATEGORIES
+from tasks.drafting.findings import Finding
+from tasks.drafting.profile import Facts
+from tasks.drafting.target import TargetGuess
+from tasks.errors import UserError, did_you_mean
+from tasks.ingestion.survey import Survey
+from tasks.params.config import ColumnTypeName, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """Columns that are left out, types by column, and the task; nothing of it is found out then."""
+
+    task: Task | None = None
+    ignored: tuple[str, ...] = ()
+    types: Mapping[str, ColumnTypeName] = field(default_factory=dict)
+
+    def typed(
+        self, types: Mapping[str, ColumnTypeName], surveys: Mapping[str, Survey], location: str
+    ) -> dict[str, ColumnTypeName]:
+        """The types with those that are stated. Raises UserError for a column that is not there, or cannot be that."""
+        for option, names in (("--ignore", self.ignored), ("--retype", self.types)):
+            unknown = next((name for name in names if name not in types), None)
+            if unknown is not None:
+                raise UserError(
+                    f"{option}: {location} has no column {unknown}{did_you_mean(unknown, types)}; correct it"
+                )
+        for name, kind in self.types.items():
+            if surveys[name].num_present and column_type(kind).is_media != surveys[name].is_bytes:
+                raise UserError(
+                    f"--retype {name}={kind}: the column holds {'files' if surveys[name].is_bytes else 'no files'}; "
+                    "give another type"
+                )
+        return {**types, **self.types}
+
+    def left_out(self) -> list[Finding]:
+        """The ignored columns, which stay in the data and are no input."""
+        return [
+            Finding(kind="ignored", columns=(name,), message=f"{name} is left out, as --ignore says.", role="id")
+            for name in self.ignored
+        ]
+
+    def with_task(self, facts: Facts, target: TargetGuess) -> TargetGuess:
+        """The target with the task that is stated. Raises UserError when its values are none for it."""
+        if self.task is None:
+            return target
+        name, num_distinct = target.name, facts.state(target.name).num_distinct
+        given = f"--task {self.task}: column {name}"
+        if self.task == "regression" and not facts.is_number(name):
+            raise UserError(f"{given} holds values that are no numbers; name another --target, or leave --task out")
+        if self.task == "binary" and num_distinct != 2:
+            raise UserError(
+                f"{given} has {num_distinct:,} different values; give --task multiclass, or another --target"
+            )
+        if self.task == "multiclass" and num_distinct == 2:
+            raise UserError(f"{given} has two different values; give --task binary, or leave --task out")
+        if self.task == "multiclass" and num_distinct > MAX_CATEGORIES:
+            raise UserError(f"{given} has {num_distinct:,} different values, too many to be classes; leave --task out")
+        return replace(target, task=self.task)
+
+    def check_target(self, target: str | None) -> None:
+        """Raises UserError when the target itself is to be left out."""
+        if target in self.ignored:
+            raise UserError(f"--ignore {target}: it is the --target; take one of the two back")
+
+
+def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str]) -> Stated:
+    """From the command line; `retyped` are COLUMN=TYPE. Raises UserError for a text that is none, or no type."""
+    types: dict[str, ColumnTypeName] = {}
+    for text in retyped:
+        # A name may hold the sign, a type does not.
+        name, sign, kind = text.rpartition("=")
+        if not sign or not name:
+            raise UserError(f"--retype {text}: write COLUMN=TYPE, such as --retype postcode=category")
+        types[name] = _known(kind, TYPE_NAMES, name)
+    return Stated(task=task, ignored=tuple(dict.fromkeys(ignored)), types=types)
+
+
+def _known(kind: str, known: Collection[ColumnTypeName], name: str) -> ColumnTypeName:
+    for of_type in known:
+        if of_type == kind:
+            return of_type
+    raise UserError(f"--retype {name}={kind}: there is no type {kind}{did_you_mean(kind, known)}")

@@ -1,0 +1,138 @@
+"""What the user says of columns: it is taken, told, and refused where the data cannot be that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tasks.drafting.pipeline import init_pipeline
+from tasks.drafting.stated import Stated, stated
+from tasks.errors import UserError
+from tasks.memo.chain import StageRunner
+from tasks.params.file import load_pipeline
+from tasks.scaffold.new_project import new_project
+from tests.drafting.small_tables import init, project_in
+
+NUM_ROWS = 300
+
+ROWS = pl.DataFrame(
+    {
+        "postcode": [10115 + 7 * (n % 40) for n in range(NUM_ROWS)],
+        "size": [round(50 + n * 0.37 % 60, 2) for n in range(NUM_ROWS)],
+        "fee=paid": [n % 7 for n in range(NUM_ROWS)],
+        "stars": [1 + (n * n) % 5 for n in range(NUM_ROWS)],
+        "sold": ["yes" if (n * 13) % 10 < 4 else "no" for n in range(NUM_ROWS)],
+    }
+)
+
+
+def settings_of(root: Path, target: str, **given: Any) -> dict[str, Any]:
+    init(root, ROWS, target=target, dry_run=False, stated=Stated(**given))
+    config = load_pipeline(root / "params.yaml", "mine")
+    columns = {name: (column.type, column.role) for name, column in config.ingest.columns.items()}
+    return {"task": config.ingest.task, "metric": config.register_.metric, **columns}
+
+
+def test_a_column_that_is_ignored_stays_in_the_data_and_is_no_input(tmp_path: Path) -> None:
+    draft = init(tmp_path, ROWS, target="sold", dry_run=False, stated=Stated(ignored=("size", "fee=paid")))
+    assert draft.decisions.role("size") == draft.decisions.role("fee=paid") == "id"
+    assert draft.decisions.features == ("postcode", "stars")
+    assert "size is left out, as --ignore says." in draft.block
+    # It tells no rows apart: the user has said nothing of that.
+    assert "size" not in draft.decisions.key
+
+
+def test_an_ignored_column_is_not_guessed_as_the_target(tmp_path: Path) -> None:
+    assert init(tmp_path, ROWS).decisions.target.name == "sold"
+    assert init(tmp_path, ROWS, stated=Stated(ignored=("sold",))).decisions.target.name != "sold"
+
+
+def test_a_type_that_is_stated_is_the_type(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, "sold")["postcode"][0] == "number"
+    stated = settings_of(tmp_path, "sold", types={"postcode": "category", "fee=paid": "text"})
+    assert (stated["postcode"][0], stated["fee=paid"][0]) == ("category", "text")
+
+
+def test_a_type_is_stated_of_a_source_that_has_types_of_its_own(tmp_path: Path) -> None:
+    ROWS.write_parquet(tmp_path / "rows.parquet")
+    given = Stated(types={"postcode": "category"})
+    init_pipeline(project_in(tmp_path), "mine", str(tmp_path / "rows.parquet"), "sold", stated=given)
+    assert load_pipeline(tmp_path / "params.yaml", "mine").ingest.columns["postcode"].type == "category"
+
+
+@pytest.mark.parametrize(
+    ("target", "task", "metric"),
+    [("stars", "regression", "rmse"), ("stars", "multiclass", None), ("sold", "binary", None)],
+)
+def test_the_task_that_is_stated_is_the_task(tmp_path: Path, target: str, task: str, metric: str | None) -> None:
+    settings = settings_of(tmp_path, target, task=task)
+    assert settings["task"] == task
+    assert metric in (None, settings["metric"])
+
+
+@pytest.mark.chain
+def test_what_is_stated_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = new_project(tmp_path / "own").project
+    monkeypatch.chdir(project.root)
+    ROWS.write_csv("rows.csv")
+    given = Stated(task="regression", ignored=("sold",), types={"postcode": "category"})
+    init_pipeline(
+        project,
+        "mine",
+        "rows.csv",
+        "stars",
+        stated=given,
+        settings=["split.folds=2", "train.seed=4"],
+    )
+    runner = StageRunner(project, "mine")
+    outcomes = [runner.run(stage).outcome for stage in ("ingest", "validate", "split", "clean", "normalize")]
+    assert outcomes == ["ran"] * 5
+    assert load_pipeline(project.params, "mine").stage("train").seed == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"ignored": ("siz",)}, "--ignore: .* has no column siz; did you mean size?"),
+        ({"types": {"siz": "number"}}, "--retype: .* has no column siz; did you mean size?"),
+        ({"types": {"size": "image"}}, "--retype size=image: the column holds no files"),
+        ({"ignored": ("sold",)}, "--ignore sold: it is the --target"),
+        ({"task": "regression"}, "--task regression: column sold holds values that are no numbers"),
+        ({"task": "multiclass"}, "--task multiclass: column sold has two different values; give --task binary"),
+        ({"ignored": ("postcode", "size", "fee=paid", "stars")}, "no column is left to learn from; leave out less"),
+    ],
+)
+def test_what_the_data_cannot_be_is_refused_and_nothing_is_written(
+    tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        init(tmp_path, ROWS, target="sold", dry_run=False, stated=Stated(**given))
+    assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"
+    assert not (tmp_path / "expectations").exists()
+
+
+def test_three_classes_are_not_two(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--task binary: column stars has \d different values; give --task multiclass"):
+        init(tmp_path, ROWS, target="stars", stated=Stated(task="binary"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("size", "write COLUMN=TYPE"),
+        ("=text", "write COLUMN=TYPE"),
+        ("size=txt", "there is no type txt; did you mean text?"),
+    ],
+)
+def test_a_text_that_states_nothing_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        stated(None, (), [text])
+
+
+def test_a_name_may_hold_the_sign() -> None:
+    assert stated("binary", ["a", "b", "a"], ["fee=paid=number"]) == Stated(
+        task="binary", ignored=("a", "b"), types={"fee=paid": "number"}
+    )

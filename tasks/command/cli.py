@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tasks.command import explain, init_options, pipelines, projects, trials, ui
+from tasks.command.examples import EXAMPLES
 from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.environment import collect_old_objects_rarely, installed_version
 from tasks.errors import UserError, printable
@@ -48,7 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for command, (run, text, arguments) in _COMMANDS.items():
         form = argparse.RawDescriptionHelpFormatter
-        subparser = commands.add_parser(command, help=text, epilog=_EXAMPLES.get(command), formatter_class=form)
+        example = _EXAMPLES.get(command) or (f"example: {EXAMPLES[command]}" if command in EXAMPLES else None)
+        description = f"{text[0].upper()}{text[1:]}."
+        subparser = commands.add_parser(
+            command, help=text, description=description, epilog=example, formatter_class=form
+        )
         for names, settings in arguments:
             subparser.add_argument(*names, **settings)
         subparser.set_defaults(command=run)

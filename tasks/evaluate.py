@@ -49,11 +49,11 @@ def run(config: Evaluate, paths: Paths) -> Report:
     positive_number(recipe.target.classes, config.positive)
     model = load(paths.model, recipe.spec())
     choice = _threshold(config, model, recipe, paths)
-    decision = choice.decision if choice else LIKELIEST
+    decision = choice.decision if choice and choice.decision.threshold is not None else LIKELIEST
     predictions, classes = predict_rows(recipe, paths, "test", model), recipe.target.classes
-    evaluation = (
-        evaluate_classification(classes, predictions, config, decision) if classes else evaluate_regression(predictions)
-    )
+    if decision is not LIKELIEST:
+        predictions = replace(predictions, answered=decision.of(predictions.y_score))
+    evaluation = evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions)
     judge = judge_of(config, recipe.target, decision)
     # First what it is judged by: this is what every front end shows.
     metrics = {judge.metric: evaluation.metrics[judge.metric], **evaluation.metrics}

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.command.subcommand import JSON, Subcommand, argument
 from tasks.errors import UserError
 from tasks.paths import Project, find_root
 
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from tasks.recipe.recipe import Recipe
     from tasks.tracking.registered import RegisteredModel
 
-EXAMPLES = """\
-examples:
-  modelwright explain churn --row '{"age": 41, "town": "Ulm"}'
-  modelwright explain churn@challenger new.csv --out reasons.html
-  modelwright explain species:2 photo.png --class cat
-"""
 _FORMS = (".html", ".csv", ".parquet", ".json")
 _SHOWN = 5
 _MOST_ON_A_PAGE = 200
@@ -124,10 +119,12 @@ def _explained(
     registered: RegisteredModel, recipe: Recipe, numbers: Sequence[int], rows: pl.DataFrame, class_name: str | None
 ) -> list[tuple[int, Explanation]]:
     from tasks.explanation.reasons import explained
+    from tasks.model_input.decision import LIKELIEST, read_decision
     from tasks.trainers import load
 
-    model = load(registered.model, recipe.spec())
-    return list(zip(numbers, explained(model, recipe, rows, class_name), strict=True))
+    model, file = load(registered.model, recipe.spec()), registered.decision
+    decision = LIKELIEST if file is None else read_decision(file, recipe.target.classes)
+    return list(zip(numbers, explained(model, recipe, rows, class_name, decision), strict=True))
 
 
 def _write(path: Path, shown: str, explanations: Sequence[tuple[int, Explanation]], notes: Sequence[str]) -> None:
@@ -198,26 +195,35 @@ def _words(reason: Any) -> str:
     return ", ".join([*words, *([f"words that are not there {signed(reason.elsewhere)}"] if reason.elsewhere else [])])
 
 
-def _argument(*names: str, **settings: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
-    return names, settings
-
-
-ARGUMENTS = (
-    _argument("model", help="NAME for its champion, NAME@ALIAS or NAME:VERSION"),
-    _argument("source", nargs="?", help="the rows: a file, a folder, a glob, an archive or a URL"),
-    _argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input"),
-    _argument(
+_ARGUMENTS = (
+    argument("model", help="NAME for its champion, NAME@ALIAS or NAME:VERSION"),
+    argument("source", nargs="?", help="the rows: a file, a folder, a glob, an archive or a URL"),
+    argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input"),
+    argument(
         "--class",
         dest="class_name",
         metavar="NAME",
         help="the class that the reasons are about; by default the "
         "last one of two, and of more the one that is answered",
     ),
-    _argument(
+    argument(
         "--out",
         metavar="PATH",
         help="all rows as a page with marked words and heat maps (.html), as a table (.csv, .parquet) or as .json",
     ),
-    _argument("--offline", action="store_true", help="ask no registry: explain the copy that lies here"),
-    _argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else"),
+    argument("--offline", action="store_true", help="ask no registry: explain the copy that lies here"),
+    JSON,
 )
+
+COMMANDS = {
+    "explain": Subcommand(
+        run=explain,
+        help="say why a registered model answers rows as it does",
+        arguments=_ARGUMENTS,
+        examples=(
+            """modelwright explain churn --row '{"age": 41, "town": "Ulm"}'""",
+            "modelwright explain churn@challenger new.csv --out reasons.html",
+            "modelwright explain species:2 photo.png --class cat",
+        ),
+    )
+}

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 
+from tasks.command.subcommand import Subcommand, argument
 from tasks.errors import UserError, printable
 from tasks.paths import Project, find_root
 
@@ -44,3 +45,31 @@ def remove_one(options: argparse.Namespace) -> int:
             return 0
     print("removed; " + printable("\n".join(remove_pipeline(project, options.pipeline))))  # noqa: T201
     return 0
+
+
+COMMANDS = {
+    "list": Subcommand(
+        run=list_all,
+        help="say of each pipeline what it learns from, its state, its champion and its last metric",
+        arguments=(argument("--json", action="store_true", help="print one JSON list, and nothing else"),),
+        examples=("modelwright list",),
+    ),
+    "rename": Subcommand(
+        run=rename_one,
+        help="give a pipeline another name everywhere: block, suite, results, experiment and registered model",
+        arguments=(
+            argument("old", help="the name that it has"),
+            argument("new", help="the name that it is to have: lower-case letters, digits, - and _"),
+        ),
+        examples=("modelwright rename churn leavers",),
+    ),
+    "remove": Subcommand(
+        run=remove_one,
+        help="take a pipeline out: block, suite and results; the registry keeps its versions",
+        arguments=(
+            argument("pipeline", help="a pipeline of params.yaml, or what is left of one that was taken out by hand"),
+            argument("--yes", action="store_true", help="do not ask"),
+        ),
+        examples=("modelwright remove churn",),
+    ),
+}

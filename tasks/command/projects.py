@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from tasks.command.subcommand import JSON, Subcommand, argument
 from tasks.errors import printable
 
 
@@ -48,19 +47,17 @@ def upgrade_one(options: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], int], str, tuple[Any, ...]]] = {
-    "new": (
-        new_one,
-        "make a project of your own in a new folder, without the tool's code in it",
-        ((("folder",), {"type": Path, "help": "a folder that is not there yet, or is empty"}),),
+COMMANDS = {
+    "new": Subcommand(
+        run=new_one,
+        help="make a project of your own in a new folder, without the tool's code in it",
+        arguments=(argument("folder", type=Path, help="a folder that is not there yet, or is empty"),),
+        examples=("modelwright new shop && cd shop",),
     ),
-    "upgrade": (
-        upgrade_one,
-        "take a project of your own to the installed version of the tool, and say what runs again and why",
-        (
-            (("--dry-run",), {"action": "store_true", "help": "say it, and write nothing"}),
-            (("--json",), {"action": "store_true", "help": "print one JSON object, and nothing else"}),
-        ),
+    "upgrade": Subcommand(
+        run=upgrade_one,
+        help="take a project of your own to the installed version of the tool, and say what runs again and why",
+        arguments=(argument("--dry-run", action="store_true", help="say it, and write nothing"), JSON),
+        examples=("modelwright upgrade --dry-run",),
     ),
 }
-"""As in cli.py."""

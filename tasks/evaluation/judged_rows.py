@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tasks.evaluation.paired_bootstrap import group_numbers
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.weighted_metrics import Floats
-from tasks.model_input.decision import LIKELIEST, Decision, read_decision
 from tasks.paths import Paths
 from tasks.repair.repair import Repair
 from tasks.tables import storage
@@ -28,7 +27,6 @@ class JudgedRows:
 
     classes: tuple[str, ...]
     predictions: Predictions
-    decision: Decision = LIKELIEST
     groups: NDArray[np.int64] | None = None
     repair: Repair | None = None
 
@@ -44,7 +42,6 @@ def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> Jud
     return JudgedRows(
         classes=classes,
         predictions=Predictions.of_table(storage.read_table(paths.predicted)),
-        decision=read_decision(paths.decision, classes),
         groups=test_groups(paths, dataset),
         repair=dataset.target.repair,
     )

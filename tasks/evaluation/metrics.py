@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
-from tasks.model_input.decision import LIKELIEST, Decision
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
@@ -45,20 +44,22 @@ def classification_metrics(
     average: Literal["macro", "weighted"],
     positive: str | None = None,
     weight: Floats | None = None,
-    decision: Decision = LIKELIEST,
+    answered: Ints | None = None,
 ) -> dict[str, float]:
     """Accuracy, precision, recall, F1, ROC-AUC and log loss by their usual names.
 
     `y_true`: [N] class numbers, `y_score`: [N, K]. Two classes: precision, recall, F1 and ROC-AUC are those of
     the `positive` class (the last one when not given). More: precision, recall and F1 are averaged as told over the
     classes that were seen or answered, which is scikit-learn's own habit, and ROC-AUC is the mean of one class against
-    the rest over the classes that the test rows hold. `weight` is how much each row counts, [N]; `decision` says which
-    class is answered. Raises UserError when an answer is not finite or a metric is undefined.
+    the rest over the classes that the test rows hold. `weight` is how much each row counts, [N]; `answered` are the
+    class numbers [N] that are answered, where these are not the likeliest. Raises UserError when an answer is not finite or a metric is undefined.
     """
     from sklearn.metrics import accuracy_score, log_loss
 
     positive_class = positive_number(classes, positive)
     _check_predictions(y_true, y_score)
+    y_pred = y_score.argmax(axis=1) if answered is None else answered
+    y_pred = y_pred if weight is None else y_pred[weight > 0]
     y_true, y_score, weight = _weighing(y_true, y_score, weight)
     if len(np.unique(y_true)) < 2:
         only = classes[int(y_true[0])]
@@ -68,7 +69,6 @@ def classification_metrics(
     # Single-precision probabilities sum to 1 only roughly, and log_loss warns of that. For that alone: a division may
     # break ties, or make some, which are the model's own.
     normalized = y_score.astype(np.float64) / y_score.sum(axis=1, keepdims=True, dtype=np.float64)
-    y_pred = decision.of(y_score)
     return {
         "accuracy": float(accuracy_score(y_true, y_pred, sample_weight=weight)),
         **_precision_recall_f1(y_true, y_pred, average, positive_class, weight),

@@ -27,7 +27,6 @@ from tasks.evaluation.plots import (
     residuals,
     roc_curve,
 )
-from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.params.evaluate import Evaluate
 from tasks.reports import number
 
@@ -38,25 +37,35 @@ MOST_MISTAKES = 12
 class Predictions:
     """The test rows' true values [N] and what is predicted: probabilities [N, K], or values [N] for regression.
 
-    `weight` is how much each row counts, [N]; None where all count the same.
+    `weight` is how much each row counts, [N]; None where all count the same. `answered` are the class numbers [N] that
+    are answered; None where these are the likeliest ones.
     """
 
     y_true: NDArray[Any]
     y_score: NDArray[np.float64]
     weight: NDArray[np.float64] | None = None
+    answered: NDArray[np.int64] | None = None
+
+    @property
+    def y_pred(self) -> NDArray[np.int64]:
+        """The class that is answered, [N]."""
+        return self.y_score.argmax(axis=1) if self.answered is None else self.answered
 
     def as_table(self) -> pl.DataFrame:
-        """A row a test row, as it lies at rest: `actual`, a class number or a value, `answer`, and `weight`."""
+        """A row a test row, as it lies at rest: `actual`, a class number or a value, `answer`, `weight`, and
+        `answered`, where it is not the likeliest class."""
         shape = self.y_score.shape[1:]
         answers = pl.Series("answer", self.y_score, dtype=pl.Array(pl.Float64, shape) if shape else pl.Float64)
-        weight = [] if self.weight is None else [pl.Series("weight", self.weight)]
-        return pl.DataFrame([pl.Series("actual", self.y_true), answers, *weight])
+        more = {"weight": self.weight, "answered": self.answered}
+        there = [pl.Series(name, values) for name, values in more.items() if values is not None]
+        return pl.DataFrame([pl.Series("actual", self.y_true), answers, *there])
 
     @classmethod
     def of_table(cls, rows: pl.DataFrame) -> Predictions:
         """What `as_table` made."""
-        weight = rows["weight"].to_numpy() if "weight" in rows.columns else None
-        return cls(y_true=rows["actual"].to_numpy(), y_score=rows["answer"].to_numpy(), weight=weight)
+        weight, answered = (rows[name].to_numpy() if name in rows.columns else None for name in ("weight", "answered"))
+        actual, answer = rows["actual"].to_numpy(), rows["answer"].to_numpy()
+        return cls(y_true=actual, y_score=answer, weight=weight, answered=answered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +84,14 @@ class Evaluation:
     positive: str | None = None
 
 
-def evaluate_classification(
-    classes: Sequence[str], predictions: Predictions, config: Evaluate, decision: Decision = LIKELIEST
-) -> Evaluation:
+def evaluate_classification(classes: Sequence[str], predictions: Predictions, config: Evaluate) -> Evaluation:
     """Predictions as probabilities [N, K] against class numbers."""
     y_true, y_score = predictions.y_true, predictions.y_score
+    weight, answered = predictions.weight, predictions.answered
     metrics = classification_metrics(
-        classes, y_true, y_score, config.average, config.positive, weight=predictions.weight, decision=decision
+        classes, y_true, y_score, config.average, config.positive, weight=weight, answered=answered
     )
-    y_pred = decision.of(y_score)
+    y_pred = predictions.y_pred
     confidence = y_score[np.arange(len(y_pred)), y_pred]
     counts = confusion_counts(y_true, y_pred, len(classes))
     positive = positive_number(classes, config.positive)

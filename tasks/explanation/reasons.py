@@ -18,6 +18,7 @@ from tasks.columns.spans import Span
 from tasks.errors import UserError, did_you_mean
 from tasks.explanation.empty_row import empty_row
 from tasks.explanation.shapley import shapley_terms
+from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.recipe.embedding import column_encoding
 from tasks.recipe.recipe import Feature, Recipe
@@ -90,10 +91,16 @@ class Explanation:
         }
 
 
-def explained(model: Model, recipe: Recipe, rows: pl.DataFrame, class_name: str | None = None) -> Iterator[Explanation]:
+def explained(
+    model: Model,
+    recipe: Recipe,
+    rows: pl.DataFrame,
+    class_name: str | None = None,
+    decision: Decision = LIKELIEST,
+) -> Iterator[Explanation]:
     """The reasons for each raw row, about that class: by default the last of two, and of more the one that is answered.
 
-    Raises UserError for a class that the model does not know, and for what the model cannot be asked with.
+    `decision` is how the model's probabilities become its answer. Raises UserError for a class that the model does not know, and for what the model cannot be asked with.
     """
     spec = recipe.spec()
     wanted = _class_number(spec, class_name)
@@ -101,11 +108,11 @@ def explained(model: Model, recipe: Recipe, rows: pl.DataFrame, class_name: str 
     at_once = max(1, _MOST_TERMS // max(1, sum(one.num_inputs for one in spec.fields)))
     for start in range(0, rows.height, at_once):
         some = rows[start : start + at_once]
-        yield from _of_rows(model, recipe, some, empty, wanted)
+        yield from _of_rows(model, recipe, some, empty, wanted, decision)
 
 
 def _of_rows(
-    model: Model, recipe: Recipe, rows: pl.DataFrame, empty: ModelInput, wanted: int | None
+    model: Model, recipe: Recipe, rows: pl.DataFrame, empty: ModelInput, wanted: int | None, decision: Decision
 ) -> Iterator[Explanation]:
     spec, columns = recipe.spec(), recipe.columns(rows)
     inputs = recipe.blocks(columns)
@@ -113,6 +120,7 @@ def _of_rows(
     outputs = _outputs(spec, answers, wanted)
     terms = _terms(model, spec, inputs, empty, outputs)
     values = {one.name: columns[one.name].to_list() for one in recipe.features}
+    answered = decision.of(answers) if spec.classes else answers
     for number in range(rows.height):
         reasons = [
             _reason(one, values[one.name][number], terms.by_column[one.name][number], inputs.blocks[one.name], number)
@@ -120,7 +128,7 @@ def _of_rows(
         ]
         output = int(outputs[number])
         yield Explanation(
-            prediction=spec.classes[int(answers[number].argmax())] if spec.classes else float(answers[number]),
+            prediction=spec.classes[int(answered[number])] if spec.classes else float(answered[number]),
             output=spec.classes[output] if spec.classes else None,
             probability=float(answers[number, output]) if spec.classes else None,
             unit=terms.unit,

@@ -81,4 +81,4 @@ def _answers(predictions: Predictions, classes: tuple[str, ...]) -> list[pl.Seri
         return [pl.Series("prediction", score)]
     names = np.array(classes, dtype=object)
     probabilities = [pl.Series(f"probability_{name}", score[:, number]) for number, name in enumerate(classes)]
-    return [pl.Series("prediction", names[score.argmax(axis=1)].tolist()), *probabilities]
+    return [pl.Series("prediction", names[predictions.y_pred].tolist()), *probabilities]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from tasks.evaluation.comparison import JudgedRows, compare
+from tasks.evaluation.comparison import compare
+from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.paired_bootstrap import Interval, group_numbers, paired_interval
 from tasks.evaluation.predictions import Predictions
@@ -78,7 +79,8 @@ def _predictions(rows: pl.DataFrame, classes: tuple[str, ...]) -> Predictions:
     for name, number in numbers.items():
         if f"{_PROBABILITY}{name}" in rows.columns:
             scores[:, number] = rows[f"{_PROBABILITY}{name}"].to_numpy()
-    return Predictions(y_true=y_true, y_score=scores, weight=weight)
+    answered = np.array([numbers[name] for name in rows["prediction"]], dtype=np.int64)
+    return Predictions(y_true=y_true, y_score=scores, weight=weight, answered=answered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +97,14 @@ def score(metric: Metric, answers: pl.DataFrame, config: Evaluate) -> Score:
     rows = _judged(answers, answers.columns)
     positive = positive_number(rows.classes, config.positive) if rows.classes else None
     predictions = rows.predictions
-    value = metric_of_weights(
-        metric,
-        Answers(y_true=predictions.y_true, y_score=predictions.y_score, average=config.average, positive=positive),
+    answers_of_it = Answers(
+        y_true=predictions.y_true,
+        y_score=predictions.y_score,
+        average=config.average,
+        positive=positive,
+        answered=predictions.answered,
     )
+    value = metric_of_weights(metric, answers_of_it)
     interval = paired_interval(value, _nothing, rows.weights, rows.groups)
     return Score(value=value(rows.weights), interval=interval, num_rows=answers.height)
 

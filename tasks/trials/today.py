@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tasks import files
-from tasks.evaluation.comparison import judged_rows
+from tasks.evaluation.judged_rows import judged_rows
 from tasks.evaluation.raw_test_rows import raw_test_rows
 from tasks.params.pipeline import Pipeline
 from tasks.paths import Paths

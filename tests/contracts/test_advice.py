@@ -80,6 +80,8 @@ def test_every_command_parses(place: str, line: str) -> None:
 
 
 def modelwright_parses(arguments: list[str]) -> bool:
+    if arguments[1:] == ["--help"]:
+        return arguments[0] in cli._COMMANDS
     options = cli._parser().parse_args(arguments)
     assert isinstance(options, argparse.Namespace)
     stages = {getattr(options, name, None) for name in ("first", "last")} - {None, HOLE}

@@ -1,0 +1,42 @@
+"""The subcommands about the installation: doctor, schema. What they need is imported when used."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from tasks.command.subcommand import Subcommand
+from tasks.paths import Project, find_root
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """`modelwright doctor`."""
+    from flows.connection import look_at_server
+    from tasks.command.console import show_checks
+    from tasks.command.doctor import examine
+
+    checks = [(check.name, check.finding, check.cure) for check in examine(Project(root=find_root()))]
+    checks.append(("prefect", *look_at_server()))
+    show_checks(checks)
+    # As for any mistake that the user can mend, so that scripts may ask.
+    return 2 if any(cure for _, _, cure in checks) else 0
+
+
+def schema(_: argparse.Namespace) -> int:
+    """`modelwright schema`."""
+    from tasks.params.pipeline import json_schema
+
+    print(json.dumps(json_schema(), indent=2))  # noqa: T201
+    return 0
+
+
+COMMANDS = {
+    "doctor": Subcommand(
+        run=doctor, help="check the installation, and say how to mend it", examples=("modelwright doctor",)
+    ),
+    "schema": Subcommand(
+        run=schema,
+        help="print the JSON schema of params.yaml, for editors",
+        examples=("modelwright schema > params.schema.json",),
+    ),
+}

@@ -1,0 +1,114 @@
+"""The subcommands that run stages, or say which would run: run, status, schedule."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tasks.command.subcommand import JSON, ONE_PIPELINE, Subcommand, argument, chosen_pipeline
+from tasks.paths import Paths, Project, find_root
+
+if TYPE_CHECKING:
+    from tasks.memo.chain import StageResult
+
+
+def run(options: argparse.Namespace) -> int:
+    """`modelwright run`."""
+    project = Project(root=find_root())
+    pipeline = chosen_pipeline(project, options.pipeline)
+    chosen = {"first": options.first, "last": options.last, "force": options.force}
+    if options.plain:
+        from tasks.memo.chain import run_plain
+
+        results = run_plain(project, pipeline, **chosen)
+    else:
+        from flows.console import run_training
+
+        results = run_training(pipeline, **chosen)
+    paths = project.pipeline(pipeline)
+    # After a run by Prefect as after a plain one: the server may be up again by now.
+    _deliver(paths)
+    outcome = _outcome(pipeline, results)
+    if options.json:
+        # One line on standard output: programs read it, people read the other.
+        # In ASCII, as a terminal may obey what a name holds.
+        print(json.dumps(outcome))  # noqa: T201
+    else:
+        from tasks.command.console import show_run
+
+        show_run(results, outcome["model"], paths)
+    return 0
+
+
+def _outcome(pipeline: str, results: Sequence[StageResult]) -> dict[str, Any]:
+    """What `--json` prints."""
+    by_stage = {result.stage: result.report.numbers for result in results}
+    registration = by_stage.get("register")
+    return {
+        "pipeline": pipeline,
+        "stages": [result.as_dict() for result in results],
+        "metrics": by_stage.get("evaluate", {}),
+        # A run that ended earlier registered nothing: null, and not a missing key.
+        "model": registration and {key: registration[key] for key in ("name", "version", "aliases")},
+    }
+
+
+def _deliver(paths: Paths) -> None:
+    """Gives the tracking server what it missed while it was down."""
+    # Asked first: importing MLflow takes three seconds.
+    if paths.undelivered.exists():
+        from tasks.tracking.runs import deliver_waiting
+
+        deliver_waiting(paths)
+
+
+def status(options: argparse.Namespace) -> int:
+    """`modelwright status`."""
+    from tasks.command.console import show_status
+    from tasks.memo.chain import StageRunner
+    from tasks.params.file import pipeline_names
+
+    project = Project(root=find_root())
+    for pipeline in [options.pipeline] if options.pipeline else pipeline_names(project.params):
+        show_status(pipeline, StageRunner(project, pipeline).out_of_date())
+    return 0
+
+
+def schedule(options: argparse.Namespace) -> int:
+    """`modelwright schedule`."""
+    from tasks.memo.chain import announced
+
+    with announced("starting Prefect"):
+        from flows.deployments import serve_schedules
+    serve_schedules(Project(root=find_root()))
+    return 0
+
+
+COMMANDS = {
+    "run": Subcommand(
+        run=run,
+        help="run a pipeline's stages, as far as they are out of date",
+        arguments=(
+            ONE_PIPELINE,
+            argument("--plain", action="store_true", help="without Prefect: the same stages, the same files"),
+            argument("--from", dest="first", metavar="STAGE", help="begin at this stage"),
+            argument("--to", dest="last", metavar="STAGE", help="end after this stage"),
+            argument("--force", action="store_true", help="run the stages though nothing changed"),
+            JSON,
+        ),
+        examples=("modelwright run churn --plain --to evaluate",),
+    ),
+    "status": Subcommand(
+        run=status,
+        help="say what is out of date, and why, without running anything",
+        arguments=(argument("pipeline", nargs="?", help="a pipeline of params.yaml; all of them when left out"),),
+        examples=("modelwright status churn",),
+    ),
+    "schedule": Subcommand(
+        run=schedule,
+        help="register prefect.yaml's schedules with a server, and run them here",
+        examples=("PREFECT_API_URL=http://127.0.0.1:4200/api modelwright schedule",),
+    ),
+}

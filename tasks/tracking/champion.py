@@ -140,7 +140,12 @@ def _run(arguments: list[str], project: Project, scratch: Path, minutes: float) 
     with tempfile.TemporaryFile() as output:
         try:
             done = subprocess.run(
-                command, cwd=project.root, stdout=output, stderr=output, timeout=60 * minutes, env=_environment(scratch)
+                command,
+                cwd=project.root,
+                stdout=output,
+                stderr=output,
+                timeout=60 * minutes,
+                env=model_environment(scratch),
             )
         except subprocess.TimeoutExpired as error:
             raise NotComparableError(f"no answer in {minutes:g} minutes, register.champion_minutes") from error
@@ -148,10 +153,11 @@ def _run(arguments: list[str], project: Project, scratch: Path, minutes: float) 
         if done.returncode:
             message = output.read().decode(errors="replace")
             # Without the place of this project: verdict.json is to be the same wherever it was made.
-            raise NotComparableError(_reason(done.returncode, message.replace(f"{project.root}/", "")))
+            raise NotComparableError(last_words(done.returncode, message.replace(f"{project.root}/", "")))
 
 
-def _environment(scratch: Path) -> dict[str, str]:
+def model_environment(scratch: Path) -> dict[str, str]:
+    """The environment of a process that answers by a registered model."""
     return {
         **os.environ,
         # A model's folder is all that is asked for; MLflow must not make a store in the working directory.
@@ -161,7 +167,7 @@ def _environment(scratch: Path) -> dict[str, str]:
     }
 
 
-def _reason(returncode: int, output: str) -> str:
+def last_words(returncode: int, output: str) -> str:
     """The last line that was said, which of an error is its message."""
     if returncode < 0:
         return f"its process was killed by signal {-returncode}, perhaps for want of memory"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,15 @@ def model_within(packed: Path, shown: str) -> Path:
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise UserError(f"{shown}: {path.relative_to(packed)} is a link or a device, and no file; {_ANOTHER}")
     return folder
+
+
+def asked_columns(packed: Path, shown: str) -> list[str]:
+    """The columns of the raw rows that the model answers, by the signature that it was registered with."""
+    match _mlmodel(packed / "MLmodel", shown):
+        case {"signature": {"inputs": str(inputs)}}:
+            return [str(column["name"]) for column in json.loads(inputs)]
+        case _:
+            raise UserError(f"{shown} was not registered by Modelwright; {_ANOTHER}")
 
 
 def _place(content: Any, shown: str) -> str:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
-from tasks.digests import file_digest
 from tasks.errors import UserError, did_you_mean
 from tasks.paths import Project
 from tasks.tracking import store
@@ -176,7 +175,7 @@ def _model(folder: Path, wanted: _Asked, version: int) -> RegisteredModel:
         alias=wanted.alias,
         packed=packed,
         model=model,
-        recipe=file_digest(model / "recipe.json"),
+        recipe=sha256((model / "recipe.json").read_bytes()).hexdigest(),
         passport=files.read_json(folder / "passport.json"),
     )
 

@@ -17,6 +17,7 @@ from tasks.params.config import Config, Metric
 from tasks.params.evaluate import Evaluate
 from tasks.params.ingest import Ingest
 from tasks.params.normalize import Normalize
+from tasks.params.predict import Predict
 from tasks.params.register import Register
 from tasks.params.sources import has_test_files
 from tasks.params.split import GivenSplit, Split
@@ -37,6 +38,7 @@ class Pipeline(Config):
     train: Train
     evaluate: Evaluate
     register_: Register = Field(alias="register")
+    predict: Predict = Predict()
 
     @model_validator(mode="before")
     @classmethod

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
-from tasks.command import blocks, explain, installation, pipelines, projects, runs, trials
+from tasks.command import blocks, explain, installation, pipelines, predict, projects, runs, trials
 from tasks.command.exits import end_on_sigterm, exit_code
+from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
 from tasks.environment import collect_old_objects_rarely, installed_version
 from tasks.paths import STAGES
@@ -20,6 +21,7 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **blocks.COMMANDS,
     **runs.COMMANDS,
     **pipelines.COMMANDS,
+    **predict.COMMANDS,
     **explain.COMMANDS,
     **trials.COMMANDS,
     **installation.COMMANDS,
@@ -51,15 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="print the versions of this and of Python, and exit"
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands", parser_class=MixedArguments)
     for name, command in _COMMANDS.items():
         subparser = commands.add_parser(
             name,
             help=command.help,
             description=command.description,
             epilog=command.epilog,
-            # Which keeps the lines of the examples.
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         for names, settings in command.arguments:
             subparser.add_argument(*names, **settings)

@@ -75,7 +75,10 @@ def _on_classes(rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> t
         Answers(
             y_true=rows.predictions.y_true, y_score=score, average=config.average, positive=positive, answered=answered
         )
-        for score, answered in ((padded, rows.predictions.answered), (scores, _answered(champion, names, classes, rows)))
+        for score, answered in (
+            (padded, rows.predictions.answered),
+            (scores, _answered(champion, names, classes, rows)),
+        )
     )
     return ours, theirs, _unknown_classes(rows, set(names))
 

@@ -57,16 +57,35 @@ def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> 
     return served
 
 
+def refusals(texts: pl.Series, feature: Feature) -> pl.Series:
+    """Why `at_rest` and `check_fit` refuse a cell of text, [N]; missing where they do not."""
+    of_type = column_type(feature.encoding.type)
+    cells, read = _cells_and_values(texts, of_type, feature)
+    reasons = of_type.faults(read)
+    give = of_type.accepts(feature.dialect)
+    why = [None if reason is None else f"column {reason}; give {give}" for reason in reasons.to_list()]
+    for row in (read.is_null() & cells.is_not_null()).arg_true().to_list():
+        why[row] = str(_refusal(cells[row], of_type, feature))
+    return pl.Series(texts.name, why, dtype=pl.String)
+
+
 def _read(texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature) -> pl.Series:
-    cells = feature.dialect.without_missing(texts)
-    if missing := of_type.missing_texts(feature.encoding, feature.repair, feature.dialect):
-        words = cells.str.strip_chars().str.to_lowercase()
-        cells = cells.set(words.is_in(list(missing)), None)
-    read = of_type.read_served(cells, feature.dialect)
+    cells, read = _cells_and_values(texts, of_type, feature)
     unread = cells.filter(read.is_null() & cells.is_not_null())
     if len(unread):
         raise _refusal(unread[0], of_type, feature)
     return read
+
+
+def _cells_and_values(
+    texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature
+) -> tuple[pl.Series, pl.Series]:
+    """The cells, missing ones as such, and what they say; missing as well where a cell is not of its type."""
+    cells = feature.dialect.without_missing(texts)
+    if missing := of_type.missing_texts(feature.encoding, feature.repair, feature.dialect):
+        words = cells.str.strip_chars().str.to_lowercase()
+        cells = cells.set(words.is_in(list(missing)), None)
+    return cells, of_type.read_served(cells, feature.dialect)
 
 
 def _refusal(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> UserError:

@@ -49,7 +49,7 @@ class Examination:
         beforehand = {metric.id for check in self._of_rows for metric in known_beforehand(check)}
         known = {key: self._values[key] for key in beforehand}
         needed, start = needed_columns(self._of_rows, self._table), 0
-        with _only_new_garbage():
+        with only_new_garbage():
             for part in self._table.parts():
                 shown = sized(part.select(needed))
                 engine = PartEngine(self._table.pandas(shown), known)
@@ -110,7 +110,7 @@ class Examination:
 
 
 @contextmanager
-def _only_new_garbage() -> Iterator[None]:
+def only_new_garbage() -> Iterator[None]:
     """Python's collector looks at what is made within the block, and leaves the libraries' million objects alone.
 
     Great Expectations' engines point at themselves, and each holds a part: they would pile up until the collector's own

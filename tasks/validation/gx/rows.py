@@ -55,6 +55,13 @@ def keep_for_duplicates(
     keep(engine, check.condition, part, start, columns)
 
 
+def is_by_itself(check: ExpectationCheck) -> bool:
+    """Whether a row passes or fails whatever other rows there are."""
+    if check.condition is None or check.condition.metric_name in (*_NEIGHBOURS, *_DUPLICATES):
+        return False
+    return not known_beforehand(check)
+
+
 def known_beforehand(check: ExpectationCheck) -> list[MetricConfiguration]:
     """Metrics of the whole table that its condition compares each row with."""
     if check.condition is None:

@@ -1,4 +1,4 @@
-"""What encoding raw rows costs a server: `python benchmarks/serving.py`.
+"""What encoding raw rows costs a server, and `modelwright predict` a table: `python benchmarks/serving.py`.
 
 Twenty columns in a warm process: ten numbers, five categories, two booleans, two timestamps and a text, a tenth of the
 values missing; once as `ingest` types them, and once with the repairs that `clean` gives a recipe.
@@ -19,6 +19,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.answers import answers_table
 from tasks.parallel import num_cores
 from tasks.params.config import ColumnTypeName
 from tasks.params.normalize import Normalize
@@ -59,6 +60,7 @@ def main() -> None:
     for feature in (plain.features[place] for place in (0, 10, 15, 17, 19)):
         one = Recipe(features=(feature,), target=plain.target, num_inputs=1)
         print(f"| {feature.name} | {_microseconds(one, [table[row : row + 1] for row in range(10)])[0]:,.1f} |")
+    print(f"\n{answers_table(table)}")
 
 
 def _table(random: np.random.Generator) -> pl.DataFrame:

@@ -38,7 +38,7 @@ def answer_table(
     """A row for each answered row, those of `kept`; `first` is the number of the part's first row in the source."""
     numbers = pl.Series(ROW, [first + row for row in kept], dtype=pl.Int64)
     return (
-        pl.DataFrame([numbers, *rows.select(columns)[list(kept)].get_columns()])
+        pl.DataFrame([numbers, *(rows[name][list(kept)] for name in columns)])
         .hstack(answers)
         .with_columns(pl.lit(model.version, dtype=pl.Int64).alias(VERSION), pl.lit(model.recipe).alias(RECIPE))
     )

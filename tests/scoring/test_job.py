@@ -260,6 +260,13 @@ def test_a_table_has_each_answer_once_however_often_it_is_asked(
     assert len(rows_of(tmp_path / "a.db")) == 100
 
 
+def test_rows_without_an_id_are_told_apart_by_their_number(shop: Paths, tmp_path: Path) -> None:
+    rows = [row.partition(";")[2] for row in lines(30, seed=1)]
+    _, answers = answered(shop, rows, tmp_path, HEADER.partition(";")[2])
+    assert answers.columns[:2] == ["row", "prediction"]
+    assert answers["row"].to_list() == list(range(1, 31))
+
+
 def test_other_rows_in_the_source_begin_anew(shop: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, out = write(tmp_path / "new.csv", lines(90, seed=1)), tmp_path / "out.csv"
 

@@ -50,6 +50,13 @@ class RegisteredModel:
     remark: str | None = None
 
     @property
+    def decision(self) -> Path | None:
+        """The file of its threshold, for `read_decision`; None for a model that answers the likeliest class."""
+        file = self.model.parent / "decision.json"
+        # A link leads to any file of this machine.
+        return file if file.is_file() and not file.is_symlink() else None
+
+    @property
     def shown(self) -> str:
         """Such as `churn version 3 (champion)`."""
         return f"{self.name} version {self.version}" + (f" ({self.alias})" if self.alias else "")

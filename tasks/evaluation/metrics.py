@@ -52,7 +52,8 @@ def classification_metrics(
     the `positive` class (the last one when not given). More: precision, recall and F1 are averaged as told over the
     classes that were seen or answered, which is scikit-learn's own habit, and ROC-AUC is the mean of one class against
     the rest over the classes that the test rows hold. `weight` is how much each row counts, [N]; `answered` are the
-    class numbers [N] that are answered, where these are not the likeliest. Raises UserError when an answer is not finite or a metric is undefined.
+    class numbers [N] that are answered, where these are not the likeliest. Raises UserError when an answer is not
+    finite or a metric is undefined.
     """
     from sklearn.metrics import accuracy_score, log_loss
 

@@ -100,7 +100,8 @@ def explained(
 ) -> Iterator[Explanation]:
     """The reasons for each raw row, about that class: by default the last of two, and of more the one that is answered.
 
-    `decision` is how the model's probabilities become its answer. Raises UserError for a class that the model does not know, and for what the model cannot be asked with.
+    `decision` is how the model's probabilities become its answer. Raises UserError for a class that the model does not
+    know, and for what the model cannot be asked with.
     """
     spec = recipe.spec()
     wanted = _class_number(spec, class_name)

@@ -54,6 +54,20 @@ def test_classes_are_matched_by_name(y_true):
     assert (comparison.num_rows, comparison.num_groups, comparison.notes) == (NUM_ROWS, None, ())
 
 
+def test_each_answers_by_its_own_threshold(y_true):
+    ours, theirs = scores(1, y_true, 2, 0.5), scores(2, y_true, 2, 0.5)
+    by_ours, by_theirs = (ours[:, 1] >= 0.2).astype(np.int64), (theirs[:, 1] >= 0.9).astype(np.int64)
+    predictions = Predictions(y_true=y_true, y_score=ours, answered=by_ours)
+    rows = JudgedRows(classes=("no", "yes"), predictions=predictions)
+    champion = answered(["no", "yes"], theirs).with_columns(
+        prediction=pl.Series(np.array(["no", "yes"])[by_theirs].tolist())
+    )
+    comparison = compare("accuracy", rows, champion, Evaluate())
+    assert comparison.challenger == pytest.approx(accuracy_score(y_true, by_ours))
+    assert comparison.champion == pytest.approx(accuracy_score(y_true, by_theirs))
+    assert compare("roc_auc", rows, champion, Evaluate()).champion != comparison.champion
+
+
 def test_a_class_that_only_one_of_them_knows(y_true):
     """Of the new class the champion is always wrong; of the old one the challenger has no answer."""
     y_true = np.where(np.arange(NUM_ROWS) < 30, 2, y_true)

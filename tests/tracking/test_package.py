@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tasks import train
+from tasks import files, train
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
@@ -57,6 +57,20 @@ def test_the_input_example_can_be_predicted(model):
     example = model.input_example
     answers = model.predict(example)
     assert len(answers) == len(example) == package.NUM_EXAMPLES
+
+
+def test_a_threshold_goes_along_and_decides_what_is_answered(project, frame, tmp_path):
+    import mlflow
+    from mlflow.models import Model
+
+    decision = tmp_path / "decision.json"
+    files.write_json(decision, {"positive": "no", "threshold": 0.02, "costs": None})
+    with package.packaged(project.model, rows(30, 2), Model(), project.checkpoints, decision) as folder:
+        answers = mlflow.pyfunc.load_model(str(folder)).predict(frame)
+    from_it_on = np.where(answers["probability_no"] >= 0.02, "no", "yes").tolist()
+    assert answers["prediction"].tolist() == from_it_on
+    likelier = np.where(answers["probability_no"] >= answers["probability_yes"], "no", "yes").tolist()
+    assert from_it_on != likelier
 
 
 def test_bytes_arrays_and_base64_give_the_same_answer(model, frame):

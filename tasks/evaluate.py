@@ -14,7 +14,7 @@ from tasks.evaluation.drawing import Plot
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
-from tasks.evaluation.page_content import page_of
+from tasks.evaluation.page_content import check_test_rows, page_of
 from tasks.evaluation.plots import learning_curves
 from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
 from tasks.evaluation.report_page import render
@@ -47,6 +47,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
     # First, so that a class that does not exist is refused before any row is predicted.
     positive_number(recipe.target.classes, config.positive)
+    check_test_rows(paths)
     model = load(paths.model, recipe.spec())
     choice = _threshold(config, model, recipe, paths)
     decision = choice.decision if choice and choice.decision.threshold is not None else LIKELIEST
@@ -58,9 +59,10 @@ def run(config: Evaluate, paths: Paths) -> Report:
     # First what it is judged by: this is what every front end shows.
     metrics = {judge.metric: evaluation.metrics[judge.metric], **evaluation.metrics}
     evaluation = replace(evaluation, metrics=metrics)
-    rows = JudgedRows(classes=classes, predictions=predictions, groups=test_groups(paths, dataset))
+    groups = test_groups(paths, dataset)
+    rows = JudgedRows(classes=classes, predictions=predictions, groups=groups)
     judged = summary(judge, rows, baseline(paths, recipe))
-    importance, effects = use_of_columns(judge, model, recipe, paths)
+    importance, effects = use_of_columns(judge, model, recipe, paths, groups)
     history = storage.read_csv(paths.history)
     curves = {column.name: column.cast(pl.Float64).to_numpy() for column in history}
     # Boosting grows a tree where a network goes once over all rows.

@@ -214,7 +214,7 @@ def test_raw_and_normalized_rows_must_be_the_same(damaged: Paths) -> None:
 
 
 def test_raw_rows_are_found_in_their_parts(classified: Paths) -> None:
-    found = raw_rows(classified, [39, 0, 15], NUM_TEST)
+    found = raw_rows(classified, [39, 0, 15])
     assert {row: values["id"] for row, values in found.items()} == {0: "row-2-0", 15: "row-2-15", 39: "row-2-39"}
 
 

@@ -7,17 +7,18 @@ that holds 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.paired_bootstrap import CONFIDENCE
 from tasks.evaluation.plots import importance_bars
 from tasks.evaluation.weighted_metrics import Floats
 from tasks.explanation.association import correlated_groups
-from tasks.explanation.permutation import Columns, columns_that_matter, permuted_answers
+from tasks.explanation.permutation import Columns, columns_that_matter, permuted_answers, varies
 from tasks.model_input.inputs import Examples, Spec
 from tasks.params.config import Metric
 from tasks.params.register import LOWER_IS_BETTER
@@ -43,6 +44,8 @@ class ColumnImportance:
     low: float | None = None
     high: float | None = None
     own: float | None = None
+    is_still: bool = False
+    """Whether it is the same in all rows that were shuffled, so that nothing is known of it."""
 
     @property
     def name(self) -> str:
@@ -110,35 +113,40 @@ class Importance:
         return (*self.columns[:_MOST_SHOWN], *self.groups[:_MOST_GROUPS_SHOWN])
 
 
-def measured_importance(model: Model, spec: Spec, rows: Examples, judge: Judge) -> Importance:
-    """That of every column, and of groups of columns that tell the same."""
+def measured_importance(
+    model: Model, spec: Spec, rows: Examples, judge: Judge, groups_of_rows: NDArray[np.int64] | None = None
+) -> Importance:
+    """That of every column, and of groups of columns that tell the same.
+
+    `groups_of_rows` are the numbers of the rows' groups [N]: rows of one patient or day are no evidence of their own.
+    """
     own = rates(model)
     names = columns_that_matter(model, rows.inputs, spec)
     groups = correlated_groups(spec, rows.inputs, names)
-    losses = _losses(model, rows, [*((name,) for name in names), *groups], judge)
-    measured = {columns: _with_own(columns, loss, own) for columns, loss in losses.items()}
-    others = [(field.name,) for field in spec.fields if (field.name,) not in measured]
-    columns = [*(measured[name,] for name in names), *(_with_own(one, _NOTHING, own) for one in others)]
+    sets = [columns for columns in [*((name,) for name in names), *groups] if varies(rows.inputs, columns)]
+    losses = _losses(model, rows, sets, judge, groups_of_rows)
+    still = [field.name for field in spec.fields if not varies(rows.inputs, (field.name,))]
+    columns = [
+        replace(_with_own((field.name,), losses.get((field.name,)), own), is_still=field.name in still)
+        for field in spec.fields
+    ]
     return Importance(
         metric=judge.metric,
         num_rows=rows.num_rows,
         columns=_ranked(columns),
-        groups=_ranked([measured[group] for group in groups]),
+        groups=_ranked([_with_own(group, losses[group], own) for group in groups]),
     )
 
 
 _Loss = tuple[float, float, float] | None
-_NOTHING: _Loss = None
 
 
-def _losses(model: Model, rows: Examples, sets: Sequence[Columns], judge: Judge) -> dict[Columns, _Loss]:
+def _losses(
+    model: Model, rows: Examples, sets: Sequence[Columns], judge: Judge, groups: NDArray[np.int64] | None
+) -> dict[Columns, _Loss]:
     before = model.predict(rows.inputs)
     weights = np.ones(rows.num_rows) if rows.weight is None else rows.weight
-    random = np.random.default_rng(_SEED)
-    draws = [
-        weights * np.bincount(random.integers(rows.num_rows, size=rows.num_rows), minlength=rows.num_rows)
-        for _ in range(_NUM_RESAMPLES)
-    ]
+    draws, num_units = _draws(weights, groups)
     sign = 1 if judge.metric in LOWER_IS_BETTER else -1
     of_usual = judge.of(rows.target, before)
     usual = np.array([of_usual(drawn) for drawn in [weights, *draws]])
@@ -149,19 +157,30 @@ def _losses(model: Model, rows: Examples, sets: Sequence[Columns], judge: Judge)
             continue
         shuffled = [judge.of(rows.target, answers) for answers in after]
         values = np.array([np.mean([of(drawn) for of in shuffled]) for drawn in [weights, *draws]])
-        losses[columns] = _interval(sign * (values - usual), rows.num_rows)
+        losses[columns] = _interval(sign * (values - usual), num_units)
     return losses
 
 
-def _interval(values: Floats, num_rows: int) -> _Loss:
+def _draws(weights: Floats, groups: NDArray[np.int64] | None) -> tuple[list[Floats], int]:
+    """The rows' weights in each resample, and of how many rows or groups these are drawn."""
+    units = np.arange(len(weights)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    num_units = int(units.max()) + 1
+    random = np.random.default_rng(_SEED)
+    counts = (
+        np.bincount(random.integers(num_units, size=num_units), minlength=num_units) for _ in range(_NUM_RESAMPLES)
+    )
+    return [weights * count[units] for count in counts], num_units
+
+
+def _interval(values: Floats, num_units: int) -> _Loss:
     """The loss on all rows, the first of the values, and its ends by the standard error of the others."""
     from scipy.stats import t
 
     resampled = values[1:][~np.isnan(values[1:])]
-    if np.isnan(values[0]) or len(resampled) < 2 or num_rows < 2:
+    if np.isnan(values[0]) or len(resampled) < 2 or num_units < 2:
         return None
     # Of few rows resamples vary too little: as in `paired_bootstrap`, by Student's distribution.
-    reach = float(np.sqrt(num_rows / (num_rows - 1)) * t.ppf((1 + CONFIDENCE) / 2, num_rows - 1))
+    reach = float(np.sqrt(num_units / (num_units - 1)) * t.ppf((1 + CONFIDENCE) / 2, num_units - 1))
     error = reach * float(resampled.std(ddof=1))
     loss = float(values[0])
     return loss, loss - error, loss + error

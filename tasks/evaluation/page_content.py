@@ -74,11 +74,18 @@ def stations(paths: Paths, dataset: Dataset) -> list[Station]:
     ]
 
 
-def raw_rows(paths: Paths, row_numbers: Sequence[int], num_rows: int) -> dict[int, dict[str, Any]]:
-    """The test rows with these numbers as they came in, a part in memory at a time.
+def check_test_rows(paths: Paths) -> None:
+    """Raises UserError when clean/test/ has not as many rows as normalized/test/: they are matched by number alone."""
+    clean, normalized = paths.clean("test"), paths.normalized("test")
+    if storage.count_rows(clean) != storage.count_rows(normalized):
+        raise UserError(
+            f"{paths.relative(clean)} has {storage.count_rows(clean):,} rows and {paths.relative(normalized)} "
+            f"{storage.count_rows(normalized):,}; run `modelwright run {paths.pipeline} --from normalize`"
+        )
 
-    Raises UserError when clean/test/ has not the rows that normalized/test/ has, `num_rows`.
-    """
+
+def raw_rows(paths: Paths, row_numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The test rows with these numbers as they came in, a part in memory at a time."""
     rows: dict[int, dict[str, Any]] = {}
     start = 0
     for part in storage.read_parts(paths.clean("test")):
@@ -86,18 +93,12 @@ def raw_rows(paths: Paths, row_numbers: Sequence[int], num_rows: int) -> dict[in
             if start <= row < start + part.height:
                 rows[row] = part.row(row - start, named=True)
         start += part.height
-    # Rows are matched by their number alone, so both tables must have the same ones.
-    if start != num_rows:
-        raise UserError(
-            f"{paths.relative(paths.clean('test'))} has {start:,} rows and {paths.relative(paths.normalized('test'))} "
-            f"{num_rows:,}; run `modelwright run {paths.pipeline} --from normalize`"
-        )
     return rows
 
 
 def mistakes(paths: Paths, dataset: Dataset, evaluation: Evaluation) -> list[Mistake]:
     """The worst predictions with the raw rows they are for."""
-    rows = raw_rows(paths, evaluation.worst, evaluation.predictions.height)
+    rows = raw_rows(paths, evaluation.worst)
     columns = [column for column in dataset.columns if column.role in ("id", "feature")]
     predictions = evaluation.predictions
     return [_mistake(row, predictions.row(row, named=True), show_row(rows[row], columns)) for row in evaluation.worst]

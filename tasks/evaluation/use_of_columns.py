@@ -24,15 +24,20 @@ _MOST_EFFECTS = 4
 _MOST_CLASSES = 4
 
 
-def use_of_columns(judge: Judge, model: Model, recipe: Recipe, paths: Paths) -> tuple[Importance, list[Chart]]:
-    """On test rows drawn at random where there are many."""
+def use_of_columns(
+    judge: Judge, model: Model, recipe: Recipe, paths: Paths, groups: NDArray[np.int64] | None
+) -> tuple[Importance, list[Chart]]:
+    """On test rows drawn at random where there are many; `groups` are the numbers of the test rows' groups [N]."""
     spec, parts = recipe.spec(), tuple(storage.part_files(paths.normalized("test")))
     stored = StoredExamples(spec=spec, target=recipe.target.name, files=parts)
     numbers, rows = stored.sample(rows_to_ask(spec))
-    importance = measured_importance(model, spec, rows, judge)
-    # Two tables that do not belong together are told of where raw rows are shown.
-    belong = storage.count_rows(paths.clean("test")) == stored.num_rows
-    return importance, _charts(model, recipe, importance, numbers, rows, judge.positive, paths) if belong else []
+    importance = measured_importance(model, spec, rows, judge, None if groups is None else groups[numbers])
+    return importance, _charts(model, recipe, importance, numbers, rows, judge.positive, paths)
+
+
+def _raw(paths: Paths, name: str) -> pl.Series:
+    """A column of the test rows as clean left it."""
+    return pl.concat(storage.read_parts(paths.clean("test"), [name]))[name]
 
 
 def _charts(
@@ -56,7 +61,7 @@ def _charts(
         (name,) = one.columns
         if len(charts) == _MOST_EFFECTS or name not in there:
             continue
-        column = pl.concat(storage.read_parts(paths.clean("test"), [name]))[name].gather(numbers.tolist())
+        column = _raw(paths, name).gather(numbers.tolist())
         effect = effect_of(model, recipe, name, column, rows.inputs, outputs)
         charts += [] if effect is None else [chart(effect, names, answer)]
     return charts

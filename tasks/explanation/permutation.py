@@ -65,6 +65,18 @@ def columns_that_matter(model: Model, rows: ModelInput, spec: Spec) -> list[str]
     return [name for number, name in enumerate(names) if number in chosen]
 
 
+def varies(rows: ModelInput, columns: Columns) -> bool:
+    """Whether any of these columns has two values among the rows: else to shuffle them is to do nothing, and tells
+    nothing of columns that may matter much in other rows."""
+    return any(_varies(rows.blocks[name]) for name in columns)
+
+
+def _varies(block: Block) -> bool:
+    if isinstance(block, np.ndarray):
+        return bool((block != block[:1]).any())
+    return bool((abs(block - block[np.zeros(block.shape[0], dtype=np.int64)])).nnz)
+
+
 def _each(names: Sequence[str]) -> list[Columns]:
     return [(name,) for name in names]
 

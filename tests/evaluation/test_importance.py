@@ -109,11 +109,26 @@ def test_a_column_twice_is_worth_little_alone_and_all_together() -> None:
 
 def test_what_a_tree_never_uses_is_exactly_zero() -> None:
     names = ("a", "still")
-    model, rows = fitted(TREES, names), examples(names, 300, 5)
-    still = np.zeros((300, 1))
-    rows = replace(rows, inputs=ModelInput(blocks={**rows.inputs.blocks, "still": still}, num_rows=300))
-    found = by_name(measured(model, names, "rmse", rows))
+    still = {"still": np.zeros((400, 1))}
+    train = examples(names, 400, 1)
+    train = replace(train, inputs=ModelInput(blocks={**train.inputs.blocks, **still}, num_rows=400))
+    model = trainer("lightgbm").fit(Job(spec=spec_of(names), train=train, validation=train), TREES).model
+    found = by_name(measured(model, names, "rmse", examples(names, 300, 5)))
     assert (found["still"].loss, found["still"].low, found["still"].high) == (0.0, 0.0, 0.0)
+    assert not found["still"].is_still
+
+
+def test_of_a_column_that_is_the_same_in_all_test_rows_nothing_is_known() -> None:
+    """As the year is, where the test rows are the last one: it may have mattered much in training."""
+    names = ("a", "n1")
+    model, rows = fitted(TREES, names), examples(names, 300, 5)
+    same = np.full((300, 1), 0.3)
+    rows = replace(rows, inputs=ModelInput(blocks={**rows.inputs.blocks, "a": same}, num_rows=300))
+    importance = measured(model, names, "rmse", rows)
+    last = importance.columns[-1]
+    assert (last.name, last.loss, last.is_still) == ("a", None, True)
+    assert last.own > 0.9
+    assert importance.as_table().filter(column="a")["importance"].to_list() == [None]
 
 
 def test_the_models_own_share_stands_beside() -> None:
@@ -138,6 +153,21 @@ def test_weights_of_rows_count() -> None:
     few = Examples(inputs=rows.inputs.take(np.flatnonzero(large)), target=rows.target[large])
     expected = by_name(measured(model, names, "accuracy", few, classes))
     assert found["a"].loss == pytest.approx(expected["a"].loss, abs=0.05)
+
+
+def test_rows_of_one_group_are_no_evidence_of_their_own() -> None:
+    """Each row ten times: drawn by rows the interval would shrink by the root of ten, by groups it stays as wide."""
+    names = ("a", "n1")
+    model, rows = fitted(RIDGE, names), examples(names, 60, 7)
+    tenfold = np.repeat(np.arange(60), 10)
+    many = Examples(inputs=rows.inputs.take(tenfold), target=rows.target[tenfold])
+    judge = Judge(metric="rmse")
+    once, by_rows, by_groups = (
+        by_name(measured_importance(model, spec_of(names), some, judge, groups))["a"]
+        for some, groups in ((rows, None), (many, None), (many, tenfold))
+    )
+    assert by_rows.high - by_rows.low < 0.5 * (once.high - once.low)
+    assert by_groups.high - by_groups.low > 0.6 * (once.high - once.low)
 
 
 def test_a_metric_that_is_undefined_is_left_out() -> None:

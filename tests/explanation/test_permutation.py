@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.explanation import permutation
-from tasks.explanation.permutation import columns_that_matter, permuted_answers, rows_to_ask
+from tasks.explanation.permutation import columns_that_matter, permuted_answers, rows_to_ask, varies
 from tasks.model_input.inputs import Field, ModelInput, Spec
 from tests.input_blocks import AUDIO, SPEC, TOKENS, inputs
 
@@ -68,6 +68,16 @@ def test_few_rows_of_wide_tables_and_of_large_pictures_are_asked() -> None:
     assert rows_to_ask(replace(narrow, fields=(TOKENS, AUDIO))) == 500
     large = Field(name="photo", kind="image", shape=(3, 512, 512))
     assert rows_to_ask(replace(narrow, fields=(large,))) == 100
+
+
+def test_a_column_varies_when_two_rows_differ() -> None:
+    rows = inputs(6)
+    for field in SPEC.fields:
+        assert varies(rows, (field.name,))
+        assert not varies(rows.take(np.zeros(6, dtype=np.int64)), (field.name,))
+    _, numbers_alone = numbers(2, 5)
+    numbers_alone.blocks["c0"][:] = 1
+    assert varies(numbers_alone, ("c0", "c1"))
 
 
 def test_of_a_very_wide_table_the_columns_are_measured_that_move_the_answers(monkeypatch) -> None:

@@ -116,7 +116,7 @@ class Recipe(Config):
         for feature in self.raw_features:
             if feature.name not in there:
                 raise UserError(f"column {feature.name} is missing; the model was trained with it")
-            columns.append(put_right(rows[feature.name], feature).alias(feature.name))
+            columns.append(_put_right(rows[feature.name], feature).alias(feature.name))
         return with_computed(pl.DataFrame(columns), self._computations, self.function)
 
     def blocks(self, columns: pl.DataFrame) -> ModelInput:
@@ -234,7 +234,7 @@ def _encode_column(values: pl.Series, feature: Feature) -> Any:
         return column_type(encoding.type).transform(values, encoding)
 
 
-def put_right(values: pl.Series, feature: Feature) -> pl.Series:
+def _put_right(values: pl.Series, feature: Feature) -> pl.Series:
     """Values as `clean` would leave them, of the type at rest; those that it has seen stay as they are."""
     repair, of_type = feature.repair, column_type(feature.encoding.type)
     with _naming(feature, values):

@@ -141,7 +141,7 @@ def _encoded_anew(feature: Feature, changes: Changes, window: Window, seeds: tup
     assert window.raw is not None
     values = _changed_values(feature, changes, window, seeds)
     rows = pl.DataFrame([pl.Series(feature.name, values, dtype=window.raw[feature.name].dtype)])
-    return changes.recipe.model_copy(update={"features": (feature,)}).encode(rows).blocks[feature.name]
+    return changes.recipe.alone(feature).encode(rows).blocks[feature.name]
 
 
 def _changed_values(feature: Feature, changes: Changes, window: Window, seeds: tuple[int, int, int]) -> list[Any]:

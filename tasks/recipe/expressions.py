@@ -116,8 +116,8 @@ def _not_sql(complaint: str) -> str:
     if complaint.startswith("DATE_TRUNC"):
         return "date_trunc needs to know types before there are any; take extract(... from ...) or strftime(...)"
     return (
-        f"is no SQL ({complaint:.120}); write an expression such as `torque * speed`; names with blanks, and words of "
-        "SQL's own such as order, stand in double quotes"
+        f"is no SQL ({complaint:.120}); write an expression such as `torque * speed`; names with blanks or signs in "
+        "them, and words of SQL's own such as order, stand in double quotes, and the whole then in single ones"
     )
 
 

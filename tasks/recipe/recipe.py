@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -103,11 +102,18 @@ class Recipe(Config):
     @property
     def raw_features(self) -> tuple[Feature, ...]:
         """The columns that a raw row has; the other features are computed from these."""
-        return (*(feature for feature in self.features if not feature.is_computed), *self.inputs)
+        raw = tuple(feature for feature in self.features if not feature.is_computed)
+        return raw if len(raw) == len(self.features) else (*raw, *self.inputs)
 
     def encode(self, rows: pl.DataFrame) -> ModelInput:
         """Raw rows as blocks. Raises UserError that names the column that is missing or cannot be encoded."""
         return self.blocks(self.columns(rows))
+
+    def alone(self, feature: Feature) -> Recipe:
+        """What makes a block of this feature's values and asks for no other column; a computed one is given its values,
+        too."""
+        given = feature.model_copy(update={"sql": None, "by_function": False})
+        return self.model_copy(update={"features": (given,)})
 
     def columns(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Raw rows as the features' values: put right, and those computed that a raw row does not have."""
@@ -152,7 +158,8 @@ class Recipe(Config):
         numbers = np.arange(len(self.target.classes))
         return values.replace_strict(list(self.target.classes), numbers, return_dtype=pl.Int64).to_numpy()
 
-    @cached_property
+    # Not kept: a copy with other features would keep it, too.
+    @property
     def _computations(self) -> tuple[Computation, ...]:
         return tuple(
             Computation(name=feature.name, sql=feature.sql, type=feature.encoding.type)

@@ -174,6 +174,15 @@ def test_values_are_those_of_polars_by_hand(served: Served) -> None:
     assert columns["per_gap"].null_count() == (rows["gaps"] == 0).sum() > 0
 
 
+@pytest.mark.parametrize("name", ["torque", "work", "hour", "sine"])
+def test_a_column_alone_is_encoded_as_among_others(served: Served, name: str) -> None:
+    rows = storage.read_table(served.paths.clean("test"))
+    values = served.recipe.columns(rows).select(name)
+    feature = next(one for one in served.recipe.features if one.name == name)
+    alone = served.recipe.alone(feature).encode(values)
+    assert np.array_equal(alone.blocks[name], served.recipe.encode(rows).blocks[name])
+
+
 def test_a_linear_model_that_is_given_the_product_is_exact(tmp_path: Path) -> None:
     errors = {}
     for name, features in {"without": {}, "with": {"work": "torque * speed"}}.items():

@@ -117,7 +117,7 @@ def test_what_cannot_be_computed_is_missing_inside_of_an_expression_too(sql: str
         ("a; drop table x", "is no SQL"),
         ("a, b", "is no SQL"),
         ("a -- and\n+ b", "holds a comment"),
-        ("order * 2", "words of SQL's own such as order, stand in double quotes"),
+        ("order * 2", "words of SQL's own such as order, stand in double quotes, and the whole"),
         ("", "is no SQL"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,9 @@ _STATES = {"unchanged": "Cached", "restored": "Cached"}
 """Prefect's word for what was not done again; `ran` is completed, as any task."""
 
 _NAME_LENGTH = 200
+
+_WIDTH = 88
+"""Signs of a message in a line of the page."""
 
 
 def state_of(result: StageResult) -> State[StageResult]:
@@ -84,10 +88,12 @@ def verdict(paths: Paths, results: Sequence[StageResult]) -> str:
 def what_to_do(pipeline: str, stage: str, error: UserError) -> str:
     """Markdown: the message, which says what to do, and how the run goes on."""
     refused = "The gate said no" if isinstance(error, GateError) else "Something has to be put right"
-    message = "\n".join(f"    {line}" for line in printable(str(error)).splitlines())
+    # The page cuts a line that is longer than it is wide.
+    lines = [piece for line in printable(str(error)).splitlines() for piece in wrap(line, _WIDTH) or [""]]
+    message = "\n".join(f"    {line}" for line in lines)
     return (
         f"# {stage} failed\n\n{refused}:\n\n{message}\n\n"
-        f"What earlier stages did is kept. Then run again: `modelwright run {pipeline}`, or this deployment."
+        f"What earlier stages did is kept. Then run again: `modelwright run {pipeline}`, or the deployment."
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @flow(
     name="training",
     description="Raw data to a gated, registered model: nine stages, of which only what changed is run.",
+    flow_run_name="{pipeline}",  # until it is known what became of it
 )
 def training(
     pipeline: str, first: str | None = None, last: str | None = None, force: bool = False

@@ -53,5 +53,6 @@ def version(name: str, number: int) -> str:
 
 def server(project: Project) -> str:
     """The address of the server whose pages these are; of a local store, that of `modelwright ui`."""
-    uri = store.shown_uri(project)
+    # A page's address is passed around: it has neither user nor password.
+    uri = store.shown_uri(project).replace("***@", "")
     return f"{uri.rstrip('/')}/" if uri.startswith(("http://", "https://")) else f"http://127.0.0.1:{DEFAULT_PORT}/"

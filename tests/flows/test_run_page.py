@@ -81,6 +81,7 @@ def test_a_failed_run_says_what_to_do() -> None:
     assert "# validate failed" in page
     assert "The gate said no" in page
     assert "    validate: 40 % of the rows fail\n      age below 0" in page
+    assert max(map(len, what_to_do("churn", "validate", GateError("word " * 100)).splitlines())) < 130
     assert "`modelwright run churn`" in page
 
 

@@ -14,7 +14,7 @@ from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, did_you_mean, printable
 from tasks.memo.by_dvc import refusing_edits
 from tasks.memo.code import CODE, Code
-from tasks.memo.code_record import check_tool
+from tasks.memo.code_record import check_own_code, check_tool
 from tasks.memo.mlflow_news import tell_mlflow
 from tasks.memo.one_set import check_one_set
 from tasks.params.file import block_in, check_pipeline, pipelines_in
@@ -30,15 +30,21 @@ def main(arguments: list[str]) -> int:
 
 def _perform(arguments: list[str]) -> int:
     if arguments == [CODE]:
-        project = Project(root=find_root())
+        project = _project()
         code = Code(project)
         check_tool(project, code)
         code.write()
         return 0
     stage, pipeline = _parsed(arguments)
-    report = _run(stage, Project(root=find_root()).pipeline(pipeline))
+    report = _run(stage, _project().pipeline(pipeline))
     print(printable(f"{stage}: {report.figure}"))  # noqa: T201
     return 0
+
+
+def _project() -> Project:
+    project = Project(root=find_root())
+    check_own_code(project)
+    return project
 
 
 def _run(stage: str, paths: Paths) -> Report:

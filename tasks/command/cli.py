@@ -32,16 +32,24 @@ _COMMANDS: Mapping[str, Subcommand] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a subcommand and returns its exit code; without arguments that of the command line, and ends the process."""
     options = _parser().parse_args(arguments)
-    command = partial(options.command, options)
     if arguments is not None:
-        return exit_code(command)
+        return exit_code(partial(options.command, options))
     collect_old_objects_rarely()
     end_on_sigterm()
-    code = exit_code(command)
+    code = exit_code(partial(_command_line, options))
     sys.stdout.flush()
     # Python's own end would wait for threads of libraries, which try for minutes to reach a server that is gone, and
     # show a second Ctrl-C as a traceback.
     os._exit(code)
+
+
+def _command_line(options: argparse.Namespace) -> int:
+    # Not in a process that calls `main` itself, and so has chosen the code that runs in it.
+    if options.command in (_run, _status, _schedule, pipelines.list_all):
+        from tasks.memo.code_record import check_own_code
+
+        check_own_code(Project(root=find_root()))
+    return int(options.command(options))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -56,9 +56,13 @@ def _python(project: Project) -> Iterator[Check]:
 
 
 def _tool(project: Project) -> Iterator[Check]:
-    from tasks.memo.code_record import check_tool, tool_version
+    from tasks.memo.code_record import check_own_code, check_tool, tool_version
 
     if project.is_repository:
+        try:
+            check_own_code(project)
+        except UserError as error:
+            yield Check("modelwright", "the code of another checkout runs", str(error))
         return
     try:
         check_tool(project)

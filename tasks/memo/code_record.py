@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +96,31 @@ def check_tool(project: Project, code: Code | None = None) -> None:
             f"which {_listed(changed)} changed; `modelwright upgrade --dry-run` says which stages would run again, and "
             "`modelwright upgrade` takes it over; or install the version that the project is of"
         )
+
+
+def check_own_code(project: Project) -> None:
+    """Raises UserError when the project holds the tool's code, and that of another checkout runs.
+
+    One environment for two checkouts has the code of the one that was installed in it.
+    """
+    running = Path(__file__).resolve().parents[1]
+    if not project.is_repository or (project.root / "tasks").resolve() == running:
+        return
+    root = shlex.quote(str(project.root))
+    raise UserError(
+        f"{project.root}: the code that runs is that of {running.parent}, and what it does would be recorded as done "
+        f"by the code here; use this checkout's own environment (`{_own_environment(project.root)}`), or, in place of "
+        f"`modelwright`, `cd {root} && python -m tasks.command.cli`"
+    )
+
+
+def _own_environment(root: Path) -> str:
+    """The command that makes the checkout's environment the present one, or makes it."""
+    folder, activate = root / ".venv", root / ".venv" / "bin" / "activate"
+    # One that was copied along with its checkout leads to the other one.
+    if activate.is_file() and str(folder) in activate.read_text(errors="replace") and Path(sys.prefix) != folder:
+        return f"source {shlex.quote(str(activate))}"
+    return f"rm -rf {shlex.quote(str(folder))} && make -C {shlex.quote(str(root))} .venv/installed"
 
 
 def tool_version() -> str:

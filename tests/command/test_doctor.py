@@ -26,9 +26,9 @@ def project(tmp_path: Path) -> Project:
         ".dvc/config",
         ".dvc/.gitignore",
         "expectations/digits.json",
-        "tasks/memo/code.py",
     ):
         files.write_bytes(tmp_path / name, (ROOT / name).read_bytes())
+    (tmp_path / "tasks").symlink_to(ROOT / "tasks")
     return Project(root=tmp_path)
 
 
@@ -65,6 +65,14 @@ def test_everything_is_looked_at_and_nothing_is_written(project: Project) -> Non
     assert checks["telemetry"] == Check("telemetry", "off")
     assert f"{version('torch')} on " in checks["torch"].finding
     assert own_files(project) == before
+
+
+def test_the_code_of_another_checkout_is_named(project: Project) -> None:
+    (project.root / "tasks").unlink()
+    files.write_bytes(project.root / "tasks/memo/code.py", b"")
+    check = checks_of(project)["modelwright"]
+    assert check.finding == "the code of another checkout runs"
+    assert f"the code that runs is that of {ROOT}" in str(check.cure)
 
 
 def test_other_versions_than_the_tested_ones_are_named(project: Project) -> None:

@@ -104,9 +104,8 @@ def test_a_meaning_is_the_same_text_in_every_version_of_python() -> None:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Project:
-    # As in the tool's own repository.
-    (tmp_path / "tasks" / "memo").mkdir(parents=True)
-    (tmp_path / "tasks" / "memo" / "code.py").touch()
+    # As in the tool's own repository, by the code that runs.
+    (tmp_path / "tasks").symlink_to(REPOSITORY / "tasks")
     deps = "[.modelwright/code/lib, .modelwright/code/one.py]"
     (tmp_path / "dvc.yaml").write_text(f"stages: {{code: {{cmd: x}}, split: {{foreach: x, do: {{deps: {deps}}}}}}}")
     (tmp_path / "lib" / "deep").mkdir(parents=True)

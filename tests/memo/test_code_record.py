@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from tasks.command.cli import main
 from tasks.environment import installed_version
 from tasks.errors import UserError
-from tasks.memo.code_record import check_tool, read_record
-from tasks.paths import STAGES, Project
+from tasks.memo.code_record import check_own_code, check_tool, read_record
+from tasks.paths import CODE_DIGESTS, STAGES, Project
 from tests.projects import REPOSITORY, command, make_own_project, make_project, modelwright
 
 
@@ -127,6 +128,38 @@ def test_the_repository_needs_no_record(tmp_path: Path) -> None:
     check_tool(project)
     assert not project.code_record.exists()
     assert project.code == project.root
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("command.cli", "run", "masses", "--plain", "--to", "ingest"), ("command.cli", "status"), ("command.cli", "list"),
+     ("command.cli", "schedule"), ("__main__", "code"), ("__main__", "split", "masses")],
+)  # fmt: skip
+def test_a_checkout_is_not_run_by_the_code_of_another(project: Project, arguments: tuple[str, ...]) -> None:
+    """As with one environment for two: Python finds there the code that was installed."""
+    code = "import runpy, sys; del sys.argv[0]; runpy.run_module(f'tasks.{sys.argv[0]}', run_name='__main__')"
+    other = {"PYTHONPATH": str(REPOSITORY)}
+    done = command(project.root, sys.executable, "-P", "-c", code, *arguments, check=False, **other)
+    assert done.returncode == 2
+    assert f"{project.root}: the code that runs is that of {REPOSITORY}, and what it does" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (project.root / CODE_DIGESTS).exists()
+    assert not project.lock.exists()
+    # What it says helps, with the same environment.
+    modelwright(project.root, "status", "masses", **other)
+
+
+def test_the_own_environment_is_named_where_it_is_one(project: Project) -> None:
+    activate = project.root / ".venv" / "bin" / "activate"
+    with pytest.raises(UserError, match=rf"`rm -rf \S+/.venv && make -C {project.root} .venv/installed`"):
+        check_own_code(project)
+    activate.parent.mkdir(parents=True)
+    activate.write_text('VIRTUAL_ENV="/elsewhere/.venv"')
+    with pytest.raises(UserError, match=r"`rm -rf \S+/.venv && make"):
+        check_own_code(project)
+    activate.write_text(f'VIRTUAL_ENV="{project.root}/.venv"')
+    with pytest.raises(UserError, match=rf"`source {activate}`"):
+        check_own_code(project)
 
 
 @pytest.mark.chain

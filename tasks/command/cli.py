@@ -14,7 +14,7 @@ from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
 from tasks.environment import collect_old_objects_rarely, installed_version
-from tasks.paths import STAGES
+from tasks.paths import STAGES, Project, find_root
 
 _COMMANDS: Mapping[str, Subcommand] = {
     **projects.COMMANDS,
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command_line(options: argparse.Namespace) -> int:
     # Not in a process that calls `main` itself, and so has chosen the code that runs in it.
-    if options.command in (_run, _status, _schedule, pipelines.list_all):
+    if options.asks_stages:
         from tasks.memo.code_record import check_own_code
 
         check_own_code(Project(root=find_root()))
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         for names, settings in command.arguments:
             subparser.add_argument(*names, **settings)
-        subparser.set_defaults(command=command.run)
+        subparser.set_defaults(command=command.run, asks_stages=command.asks_stages)
     return parser
 
 

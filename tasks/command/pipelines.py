@@ -50,6 +50,7 @@ def remove_one(options: argparse.Namespace) -> int:
 COMMANDS = {
     "list": Subcommand(
         run=list_all,
+        asks_stages=True,
         help="say of each pipeline what it learns from, its state, its champion and its last metric",
         arguments=(argument("--json", action="store_true", help="print one JSON list, and nothing else"),),
         examples=("modelwright list",),

@@ -89,6 +89,7 @@ def schedule(options: argparse.Namespace) -> int:
 COMMANDS = {
     "run": Subcommand(
         run=run,
+        asks_stages=True,
         help="run a pipeline's stages, as far as they are out of date",
         arguments=(
             ONE_PIPELINE,
@@ -102,12 +103,14 @@ COMMANDS = {
     ),
     "status": Subcommand(
         run=status,
+        asks_stages=True,
         help="say what is out of date, and why, without running anything",
         arguments=(argument("pipeline", nargs="?", help="a pipeline of params.yaml; all of them when left out"),),
         examples=("modelwright status churn",),
     ),
     "schedule": Subcommand(
         run=schedule,
+        asks_stages=True,
         help="register prefect.yaml's schedules with a server, and run them here",
         examples=("PREFECT_API_URL=http://127.0.0.1:4200/api modelwright schedule",),
     ),

@@ -21,6 +21,8 @@ class Subcommand:
     help: str
     arguments: tuple[Argument, ...] = ()
     examples: tuple[str, ...]
+    asks_stages: bool = False
+    """Whether it runs the stages' code, or asks what it means: then it must be the project's own."""
 
     @property
     def description(self) -> str:

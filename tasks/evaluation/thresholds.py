@@ -103,14 +103,14 @@ def threshold_curve(
     positive = np.bincount(number, weight * is_positive, len(levels))
     other = np.bincount(number, weight * ~is_positive, len(levels))
     # From the threshold on: what lies at it or above, and for the last threshold, above all rows, nothing.
-    found, alarms = (np.append(np.cumsum(part[::-1])[::-1], 0.0) for part in (positive, other))
-    answered = found + alarms
+    hits, alarms = (np.append(np.cumsum(part[::-1])[::-1], 0.0) for part in (positive, other))
+    answered = hits + alarms
     return ThresholdCurve(
         thresholds=_between(levels),
-        precision=np.divide(found, answered, out=np.full(len(answered), np.nan), where=answered > 0),
-        recall=found / total[0],
+        precision=np.divide(hits, answered, out=np.full(len(answered), np.nan), where=answered > 0),
+        recall=hits / total[0],
         false_alarms=alarms / total[1],
-        cost=(costs.false_negative * (total[0] - found) + costs.false_positive * alarms) / sum(total),
+        cost=(costs.false_negative * (total[0] - hits) + costs.false_positive * alarms) / sum(total),
     )
 
 

@@ -33,9 +33,9 @@ ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback 
 	@modelwright ui
 
 schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params/ or dvc.yaml.
-	@modelwright schema > params.schema.json
-	@python -m tasks.scaffold.dvc_yaml > tasks/scaffold/template/dvc.yaml
-	@python -m tasks.params.page > docs/parameters.md
+	@modelwright schema > params.schema.json.new && mv params.schema.json.new params.schema.json
+	@python -m tasks.scaffold.dvc_yaml > dvc.yaml.new && mv dvc.yaml.new tasks/scaffold/template/dvc.yaml
+	@python -m tasks.params.page > parameters.md.new && mv parameters.md.new docs/parameters.md
 	@python -m tasks.params.page --into docs/training.md
 
 wheel: .venv/installed ## The tool as a file that pip installs, in dist/: for projects of one's own (modelwright new).

@@ -11,11 +11,11 @@ from tasks.memo.one_set import parameters_as_run
 from tasks.params.file import check_pipeline
 from tasks.paths import CODE_DIGESTS, Paths, Project
 
-_TOLD = ("train", "evaluate")
+_TOLD = ("train", "evaluate", "register")
 
 
 def tell_mlflow(paths: Paths, stage: str, block: Mapping[str, Any]) -> None:
-    """Completes the run in MLflow; other stages than train and evaluate are no news there."""
+    """Completes the run in MLflow; what comes before train is no news there."""
     if stage not in _TOLD:
         return
     from tasks.trials.track import track

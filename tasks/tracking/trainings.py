@@ -16,7 +16,7 @@ from tasks.paths import Paths, Project
 from tasks.tracking import store
 from tasks.tracking.registry import log_test_metrics
 from tasks.tracking.runs import deliver, warn
-from tasks.tracking.tags import MODEL_TAG
+from tasks.tracking.tags import MODEL_TAG, TEST_ROWS_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -110,6 +110,13 @@ def add_evaluation(paths: Paths, metrics: Mapping[str, float], answers: pl.DataF
             client.set_tag(run_id, tag, value)
 
 
+def has_evaluation(paths: Paths) -> bool:
+    """Whether `add_evaluation` has told the run of the model that lies here all that there is; true without a store."""
+    with _run_here(paths) as (client, run_id):
+        return client is None or TEST_ROWS_TAG in client.get_run(run_id).data.tags
+    return True
+
+
 def answers_of(project: Project, training: Training) -> pl.DataFrame | None:
     """What the model of the run answered to the test rows; None where that was not kept."""
     from mlflow.exceptions import MlflowException
@@ -131,7 +138,13 @@ def _run_here(paths: Paths) -> Iterator[tuple[MlflowClient | None, str]]:
     unusable: tuple[type[Exception], ...] = (UserError, *store.failures())
     try:
         run_id = deliver(paths)
-        yield store.connect(paths.project), run_id
+        client = store.connect(paths.project)
+    except unusable as error:
+        warn(store.shown_uri(paths.project), error)
+        yield None, ""
+        return
+    try:
+        yield client, run_id
     except unusable as error:
         warn(store.shown_uri(paths.project), error)
 

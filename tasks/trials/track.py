@@ -10,7 +10,7 @@ from tasks.params.pipeline import Pipeline
 from tasks.paths import Paths
 from tasks.tables.dataset import read_dataset
 from tasks.tracking.tags import CODE_TAG, DATA_TAG, TEST_ROWS_TAG
-from tasks.tracking.trainings import Training, add_evaluation, complete_training
+from tasks.tracking.trainings import Training, add_evaluation, complete_training, has_evaluation
 from tasks.trials.answers import kept_answers, rows_digest
 from tasks.trials.parameters import changes, of_all_stages, run_name
 
@@ -18,15 +18,31 @@ from tasks.trials.parameters import changes, of_all_stages, run_name
 def track(paths: Paths, stage: str, pipeline: Pipeline, code: str) -> None:
     """Completes the run in MLflow after `stage` ran; `pipeline` is what the stages ran with, `code` a digest of theirs.
 
-    A store that cannot be used costs a warning, and no result.
+    A store that cannot be used costs a warning, and no result: when register has reached it, it is told all at once.
     """
+    if stage == "register":
+        if not has_evaluation(paths):
+            _track_training(paths, pipeline, code)
+            _track_evaluation(paths, pipeline)
+        return
+    # The stage train has waited for it, and has told so.
+    if paths.undelivered.exists():
+        return
     if stage == "train":
-        params = of_all_stages(pipeline)
-        tags = {DATA_TAG: read_dataset(paths.dataset).source.digest, CODE_TAG: code}
-        complete_training(paths, params, tags, lambda before: _name(before, params, tags))
+        _track_training(paths, pipeline, code)
     elif stage == "evaluate":
-        answers = kept_answers(paths, pipeline)
-        add_evaluation(paths, files.read_json(paths.metrics), answers, {TEST_ROWS_TAG: rows_digest(answers)})
+        _track_evaluation(paths, pipeline)
+
+
+def _track_training(paths: Paths, pipeline: Pipeline, code: str) -> None:
+    params = of_all_stages(pipeline)
+    tags = {DATA_TAG: read_dataset(paths.dataset).source.digest, CODE_TAG: code}
+    complete_training(paths, params, tags, lambda before: _name(before, params, tags))
+
+
+def _track_evaluation(paths: Paths, pipeline: Pipeline) -> None:
+    answers = kept_answers(paths, pipeline)
+    add_evaluation(paths, files.read_json(paths.metrics), answers, {TEST_ROWS_TAG: rows_digest(answers)})
 
 
 def _name(before: Training | None, params: dict[str, str], tags: dict[str, str]) -> str:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tasks import files
 from tasks.errors import UserError
-from tasks.memo.snapshot import take
+from tasks.memo.snapshot import Entries, take
 from tasks.params.file import read_yaml
 from tasks.paths import CODE_DIGESTS, Project
 
@@ -26,9 +26,6 @@ CODE = "code"
 
 _FORMAT = "1"
 """Of `meaning`. Another one makes the meanings that are kept void."""
-
-_LEFT = ("__pycache__",)
-"""As in .dvcignore: what Python leaves beside code."""
 
 
 class Code:
@@ -50,12 +47,12 @@ class Code:
     def write(self) -> None:
         """Writes the lists of all code that stages are made of. Raises UserError when it is edited meanwhile."""
         sources = sources_in(read_yaml(self._project.stages))
-        before = take(self._root, sources)
+        before = self._state(sources)
         with files.aside(self._project.root / CODE_DIGESTS) as draft:
             for source in sources:
                 (draft / source).parent.mkdir(parents=True, exist_ok=True)
                 (draft / source).write_text(self.digests(source), encoding="utf-8", newline="\n")
-        if take(self._root, sources) != before:
+        if self._state(sources) != before:
             raise UserError("code was edited while it was read; run again")
         if self._used != self._kept:
             files.write_json(self._meanings, self._used)
@@ -63,6 +60,9 @@ class Code:
     def installed(self, source: str) -> Path | None:
         """Where the source lies, if that is outside of the project."""
         return None if self._project.is_repository else self._root / source
+
+    def _state(self, sources: Iterable[str]) -> Entries:
+        return take(self._root, [file for source in sources for file in _files_of(self._root / source)])
 
     def _meaning(self, file: Path) -> str:
         content = file.read_bytes()
@@ -137,8 +137,14 @@ def _files_of(source: Path) -> Iterator[Path]:
     if source.is_file():
         yield source
     for path in source.iterdir() if source.is_dir() else ():
-        if path.name not in _LEFT and path.suffix != ".pyc":
+        if not _is_left(path.name):
             yield from _files_of(path)
+
+
+def _is_left(name: str) -> bool:
+    """As in .dvcignore: what Python and editors leave beside code. An editor's lock may be a link to nothing."""
+    is_of_editor = name.startswith(".") or name.endswith("~") or (name.startswith("#") and name.endswith("#"))
+    return is_of_editor or name == "__pycache__" or name.endswith(".pyc")
 
 
 def _kept(path: Path) -> Mapping[str, str]:

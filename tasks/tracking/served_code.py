@@ -48,4 +48,8 @@ def pack(target: Path) -> None:
 def _modules(root: Path) -> Iterator[Path]:
     for name in PACKED:
         package = root / name
-        yield from package.rglob("*.py") if package.is_dir() else [package.with_suffix(".py")]
+        if package.is_dir():
+            # Emacs' lock of an edited file is a hidden link to nothing.
+            yield from (file for file in package.rglob("*.py") if not file.name.startswith("."))
+        else:
+            yield package.with_suffix(".py")

@@ -116,9 +116,16 @@ def package(tmp_path: Path) -> Project:
     return Project(root=tmp_path)
 
 
-def test_a_list_has_every_file_and_not_what_python_leaves(package: Project) -> None:
-    (package.root / "lib" / "__pycache__").mkdir()
-    (package.root / "lib" / "__pycache__" / "a.pyc").write_text("")
+def leave_beside(file: Path) -> None:
+    """What Python, Vim, Emacs and macOS leave beside a file of code that somebody edits."""
+    (file.parent / "__pycache__").mkdir(exist_ok=True)
+    for name in ("__pycache__/x.pyc", f".{file.name}.swp", f"{file.name}~", f"#{file.name}#", ".DS_Store"):
+        (file.parent / name).write_text("left")
+    (file.parent / f".#{file.name}").symlink_to("me@here.1234:5678")
+
+
+def test_a_list_has_every_file_and_not_what_python_and_editors_leave(package: Project) -> None:
+    leave_beside(package.root / "lib" / "deep" / "a.py")
     Code(package).write()
     lines = (package.root / CODE_DIGESTS / "lib").read_text().splitlines()
     assert [line.split("  ")[1] for line in lines] == ["lib/broken.py", "lib/deep/a.py", "lib/page.html"]
@@ -198,6 +205,15 @@ def test_comments_run_nothing_and_code_runs_what_depends_on_it(project: Project)
         code.write("\nEDITED = 2\n")
     assert by_dvc(project) == {"code", "train"}
     assert set(outcomes(project).values()) == {"unchanged"}
+
+
+@pytest.mark.chain
+def test_what_editors_leave_beside_code_runs_nothing(project: Project) -> None:
+    command(project.root, "dvc", "repro", "--quiet", "split@masses")
+    leave_beside(project.root / "tasks" / "columns" / "base.py")
+    assert not any(StageRunner(project, "masses").out_of_date()[stage] for stage in ("ingest", "validate", "split"))
+    assert by_dvc(project, "split") == set()
+    assert [result.outcome for result in run_plain(project, "masses", last="split")] == ["unchanged"] * 3
 
 
 @pytest.mark.chain

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import pytest
+
+from tasks.tracking import served_code
 from tasks.tracking.served_code import PACKED, pack
 from tests.imports import import_graph
 
@@ -35,6 +39,15 @@ def test_the_same_code_is_the_same_bytes(tmp_path: Path) -> None:
     pack(tmp_path / "one.zip")
     pack(tmp_path / "two.zip")
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+
+def test_the_lock_of_an_editor_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "code" / "tasks"
+    shutil.copytree(Path(served_code.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "columns" / ".#base.py").symlink_to("me@here.1234:5678")
+    monkeypatch.setattr(served_code.tasks, "__file__", str(package / "__init__.py"))
+    pack(tmp_path / "tasks.zip")
+    assert not [name for name in modules(tmp_path / "tasks.zip") if "#" in name]
 
 
 def test_python_imports_from_it_without_the_project(tmp_path: Path) -> None:

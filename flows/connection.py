@@ -20,6 +20,7 @@ from prefect.settings import (
 )
 
 from tasks.errors import UserError
+from tasks.sources.addresses import shown_address, without_secrets
 
 PATIENCE = 10.0
 """Seconds that a server may take to answer a question that costs it nothing."""
@@ -40,7 +41,7 @@ def check_server(*, needed: bool = False) -> None:
     if url and (problem := _problem(url)):
         origin, removal = _origin()
         without = "" if needed else f", or go without: {removal}, or `modelwright run` with `--plain`"
-        raise UserError(f"the Prefect server at {_shown(url)} ({origin}) cannot be used: {problem}{without}")
+        raise UserError(f"the Prefect server at {shown_address(url)} ({origin}) cannot be used: {problem}{without}")
 
 
 def look_at_server() -> tuple[str, str | None]:
@@ -50,7 +51,9 @@ def look_at_server() -> tuple[str, str | None]:
     except UserError as error:
         return "the server that is configured cannot be used", str(error)
     url = PREFECT_API_URL.value()
-    return f"{_shown(url)} answers ({_origin()[0]})" if url else "no server configured: a run has a temporary one", None
+    if not url:
+        return "no server configured: a run has a temporary one", None
+    return f"{shown_address(url)} answers ({_origin()[0]})", None
 
 
 def _problem(url: str) -> str | None:
@@ -90,10 +93,16 @@ def _of_network(error: Exception, url: str) -> str:
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return "there is no host of this name; mend the address"
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return f"no secure connection ({error}); mend the address, or set PREFECT_API_SSL_CERT_FILE"
+        why = without_secrets(str(error), url)
+        return f"no secure connection ({why}); mend the address, or set PREFECT_API_SSL_CERT_FILE"
     if isinstance(error, httpx.ConnectError):
         return f"nothing listens there; {_start(url)}"
-    return f"{str(error).rstrip('.') or type(error).__name__}; mend the address"
+    # In words of ours, as httpx's quote the piece that it stumbles over, which may be of a password.
+    if isinstance(error, httpx.InvalidURL):
+        return "it cannot be read; mend the address: in a user or a password, write / as %2F, @ as %40, # as %23"
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return "it does not begin with http:// or https://; mend the address"
+    return f"{without_secrets(str(error), url).rstrip('.') or type(error).__name__}; mend the address"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -120,8 +129,3 @@ def _start(url: str) -> str:
     if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost") and parts.port:
         return f"start it with `prefect server start --port {parts.port}`"
     return "start it on that machine, or mend the address"
-
-
-def _shown(url: str) -> str:
-    """The address without what may be a password in it."""
-    return url.replace(f"{urlsplit(url).netloc.rpartition('@')[0]}@", "") if "@" in url else url

@@ -1,4 +1,5 @@
-"""Secrets in the address of a source: told by their names and their looks, refused, and named by a variable instead.
+"""Secrets in addresses: left out where an address is shown; in that of a source told by their names and their looks,
+refused, and named by a variable instead.
 
 What may look random and is none: digests and UUIDs name a content, a version or a data set, in paths and in queries.
 So they pass, and with them what stands in a path, where links to documents have long random names; a key that looks
@@ -33,8 +34,12 @@ _DIGEST = re.compile(r"([0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[
 # Links to documents of Google, Dropbox and others: the id is the document's name.
 _ENDS_OF_IDS = ("id", "ids", "etag", "version", "revision", "rev", "checksum", "hash", "digest", "sha256", "md5")
 _VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_BEHIND = re.compile(r"[?#][^\s'\")>]+")
+_TO_ITS_END = r"\S*?(?=['\")>\],.;:]*(?:\s|$))"
+_IN_TEXT = re.compile(rf"[A-Za-z][\w+.-]*://{_TO_ITS_END}")
+_BEHIND = re.compile(rf"[?#][^\s'\")>]{_TO_ITS_END}")
+_PIECES = re.compile(r"([\w+.-]*://)?([^?#]*)(.*)", re.DOTALL)
+_IS_PATH = re.compile(r"(sqlite|file):///")
+"""Nobody logs in to a file, and its path may hold any sign."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -89,7 +94,28 @@ def masked(text: str, url: str) -> str:
         # The longest first would matter only where one value holds another.
         if value := os.environ.get(name):
             text = text.replace(value, f"{{{name}}}")
-    return _BEHIND.sub("", _CREDENTIALS.sub("", text))
+    return without_secrets(text)
+
+
+def shown_address(address: str) -> str:
+    """The address as people may see it: without a user and a password, and without what stands behind its path."""
+    if _IS_PATH.match(address):
+        return address
+    pieces = _PIECES.fullmatch(address)
+    assert pieces  # each of them may be empty
+    scheme, path, behind = pieces.groups(default="")
+    # Either the password holds a question mark, or the query an @: nobody can tell what of it is the host.
+    if "@" in behind:
+        return f"{scheme}..."
+    # The last one: a password that nobody wrote as %2F and %40 may hold both signs.
+    return f"{scheme}{path.rpartition('@')[2]}"
+
+
+def without_secrets(text: str, address: str = "") -> str:
+    """A message with its addresses as people may see them; `address` is the one that it is about, whatever is in it."""
+    # Also where it is no address, such as one with a blank in its password.
+    text = text.replace(address, shown_address(address)) if address else text
+    return _BEHIND.sub("", _IN_TEXT.sub(lambda match: shown_address(match[0]), text))
 
 
 def _values(address: SplitResult) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from tasks.errors import UserError, printable
 from tasks.params.config import Config
 from tasks.params.train import Train
 from tasks.paths import Paths
+from tasks.sources.addresses import shown_address
 from tasks.tracking import leftovers, store
 from tasks.tracking.tags import MODEL_TAG, PIPELINE_TAG
 
@@ -104,7 +105,7 @@ class RunLog:
         try:
             yield self._client
         except store.failures() as error:
-            warn(self._client.tracking_uri, error)
+            warn(shown_address(self._client.tracking_uri), error)
             self._client = None
 
 

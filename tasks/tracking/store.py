@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
+from tasks.sources.addresses import shown_address, without_secrets
 from tasks.tracking.database import check, cure
 from tasks.tracking.relocation import put_right
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SQLITE = "sqlite:///"
+_URI = "MLFLOW_TRACKING_URI"
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """MLflow's pages open such an experiment with its training runs and curves, not with prompts and traces."""
@@ -39,12 +41,12 @@ _SETTINGS = {
 
 def tracking_uri(project: Project) -> str:
     """MLFLOW_TRACKING_URI when it is set, else the project's own SQLite store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{_SQLITE}{project.tracking / 'mlflow.db'}"
+    return os.environ.get(_URI) or f"{_SQLITE}{project.tracking / 'mlflow.db'}"
 
 
 def shown_uri(project: Project) -> str:
-    """The tracking URI as messages show it: without the user and the password that may stand in it."""
-    return _without_credentials(tracking_uri(project))
+    """The tracking URI as messages show it: without the secrets that may stand in it."""
+    return shown_address(tracking_uri(project))
 
 
 def is_local(project: Project) -> bool:
@@ -118,6 +120,8 @@ def connect(project: Project) -> MlflowClient:
     from mlflow import MlflowClient
 
     logging.getLogger("mlflow").setLevel(logging.ERROR)
+    # It warns of each attempt, with the whole address; what comes of the attempts is told by whoever asked.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     return MlflowClient(ensure_store(project))
 
 
@@ -178,11 +182,7 @@ def reason(error: Exception) -> str:
     if any(isinstance(one, requests.ConnectionError) for one in chain):
         return "no connection: nothing listens there, or the name is unknown"
     lines = str(error).splitlines() or [type(error).__name__]
-    return _without_credentials(lines[0])[:300]
-
-
-def _without_credentials(text: str) -> str:
-    return re.sub(r"(?<=://)[^/\s]+@", "***@", text)
+    return without_secrets(lines[0], os.environ.get(_URI, ""))[:300]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -71,7 +71,7 @@ def test_what_answers_and_is_no_server_of_prefect(status: int, content: bytes, p
     ("url", "problem"),
     [
         ("http://no-such-host.invalid:4200/api", "there is no host of this name; mend the address"),
-        ("127.0.0.1:4200/api", "missing an 'http://' or 'https://' protocol; mend the address"),
+        ("127.0.0.1:4200/api", "it does not begin with http:// or https://; mend the address"),
         ("http://127.0.0.1:1/api", "nothing listens there; start it with `prefect server start --port 1`"),
     ],
 )
@@ -90,8 +90,25 @@ def test_an_address_that_is_secure_and_a_server_that_is_not() -> None:
         assert "no secure connection" in complaint(url.replace("http:", "https:"))
 
 
-def test_a_password_in_the_address_is_not_shown() -> None:
-    assert "http://127.0.0.1:1/api" in complaint("http://me:secret@127.0.0.1:1/api")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://me:s3cret@127.0.0.1:1/api",
+        "http://me:s3cret/s3cret@127.0.0.1:1/api",
+        "http://127.0.0.1:1/api?token=s3cret",
+        "s3cret:s3cret@127.0.0.1:1/api",
+        "http://me:s3cret s3cret@127.0.0.1:1/api",
+    ],
+)
+def test_a_password_in_the_address_is_not_shown(url: str) -> None:
+    message = complaint(url)
+    assert "127.0.0.1:1/api" in message
+    assert "s3cret" not in message
+
+
+def test_signs_of_a_password_are_written_as_the_message_says() -> None:
+    assert "write / as %2F, @ as %40" in complaint("http://me:s3/cr@et@127.0.0.1:1/api")
+    assert "nothing listens there" in complaint("http://me:s3%2Fcr%40et@127.0.0.1:1/api")
 
 
 def test_the_doctor_says_it_and_its_cure() -> None:

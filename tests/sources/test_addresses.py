@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tasks.errors import UserError
-from tasks.sources.addresses import looks_secret, masked, secret_in, with_variables
+from tasks.sources.addresses import looks_secret, masked, secret_in, shown_address, with_variables, without_secrets
 
 SECRETS = [
     "https://h/x?key=s3cret",
@@ -130,3 +130,37 @@ def test_messages_lose_what_nobody_is_to_see(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SHOP_KEY", "s3cret")
     message = "No adapters for 'ftp://me:pw@h/x?sig=other', and s3cret is bad"
     assert masked(message, "https://h/x?key={SHOP_KEY}") == "No adapters for 'ftp://h/x', and {SHOP_KEY} is bad"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://127.0.0.1:5000/mlflow", "http://127.0.0.1:5000/mlflow"),
+        ("http://me:s3cret@127.0.0.1:1/api", "http://127.0.0.1:1/api"),
+        ("http://me:s3c/s3cret@127.0.0.1:1/api", "http://127.0.0.1:1/api"),
+        ("http://me:s3c@s3cret@127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://me:s3 s3cret@127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://me:s3?s3cret@127.0.0.1:1", "http://..."),
+        ("http://me:s3#s3cret@127.0.0.1:1", "http://..."),
+        ("http://h/api?token=s3cret@s3cret", "http://..."),
+        ("http://h/api?token=s3cret", "http://h/api"),
+        ("http://h/api#access_token=s3cret", "http://h/api"),
+        ("postgresql+psycopg://h/db?user=me&password=s3cret", "postgresql+psycopg://h/db"),
+        ("me:s3cret@127.0.0.1:1/api", "127.0.0.1:1/api"),
+        ("http://[::1", "http://[::1"),
+        ("sqlite:////home/me@work/shop#1/mlflow/mlflow.db", "sqlite:////home/me@work/shop#1/mlflow/mlflow.db"),
+    ],
+)
+def test_an_address_is_shown_without_what_nobody_is_to_see(address: str, shown: str) -> None:
+    assert shown_address(address) == shown
+    message = f"'{address}' and (at {address}/x), {address}: is down?"
+    assert "s3cret" not in without_secrets(message, address)
+    # A text shows where an address begins and ends by its :// and by blanks.
+    assert "s3cret" not in without_secrets(message) or "://" not in address or " " in address
+
+
+def test_a_message_without_addresses_stays_as_it_is() -> None:
+    for message in ("is it 'a?', or (b?)", "me@host: no", "", "https://h/x.csv: there is no such file"):
+        assert without_secrets(message) == message
+    retrying = "Retrying after NewConnectionError(\"h: refused\")': /api?token=s3c'ret/2.0 (once)"
+    assert without_secrets(retrying) == 'Retrying after NewConnectionError("h: refused")\': /api (once)'

@@ -19,7 +19,7 @@ from tasks.scoring.as_trained import known_columns
 from tasks.scoring.destinations import Destination, destination
 from tasks.scoring.journal import Journal, journal_of
 from tasks.scoring.new_rows import NewRows, check_chosen, open_rows
-from tasks.scoring.parts import NUM_EXAMPLES, Known, NewPart, PartWork, asked_suite
+from tasks.scoring.parts import NUM_EXAMPLES, Known, NewPart, PartWork, asked_suite, keep_broken
 from tasks.scoring.refused import OWN_COLUMNS
 from tasks.scoring.request import Request, ScoringOutcome
 from tasks.scoring.since_training import drift_of, profile_state, training_profile
@@ -145,6 +145,8 @@ def _answer(
         for record in parallel_map(work.answered, sorted_parts, workers=1):
             totals.add(record)
             progress(totals.num_rows)
+    if rows.broken:
+        totals.add(keep_broken(rows.broken, rows.names, journal))
     if profile is None or trained.profile is None:
         return []
     return drift_of(profile, trained.profile, trained.drift, rows.names)

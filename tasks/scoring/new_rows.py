@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,7 +14,7 @@ from tasks.errors import UserError
 from tasks.parallel import prefetch
 from tasks.params.sources import Source as SourceParams
 from tasks.sources import source
-from tasks.sources.base import Place, Source
+from tasks.sources.base import BrokenLine, Place, Source
 from tasks.tables.origins import OriginLog, PartOrigins
 from tasks.tables.parts import regroup
 
@@ -41,10 +41,14 @@ class NewRows:
     source: Source
     names: tuple[str, ...]
     asked: tuple[str, ...]
+    broken: list[BrokenLine] = field(default_factory=list)
+    """Lines that are no rows; complete when all parts were read."""
 
     def parts(self, rows_per_part: int) -> Iterator[tuple[pl.DataFrame, PartOrigins]]:
         """The rows as the source writes them, in parts that are the same every time."""
         log = OriginLog()
+        self.broken.clear()
+        self.source.keep_broken(self.broken.append)
         for part in prefetch(regroup(_logged(self.source, log), rows_per_part)):
             yield part, log.take(part.height)
 
@@ -121,7 +125,15 @@ def _opened(block: Mapping[str, Any], place: Place) -> Source:
 
 def _names(rows: Source) -> list[str] | None:
     """The columns; None of a source without rows."""
+    # A line among the first that is no row is told when all are read.
+    broken: list[BrokenLine] = []
+    rows.keep_broken(broken.append)
     first = next((part for part in rows.parts() if part.height), None)
+    if first is None and broken:
+        raise UserError(
+            f"{broken[0].place}: {broken[0].reason}, and so on: no line is a row of the table that the first "
+            "line names; mend the file, or say how it is written, such as ingest.source.separator"
+        )
     return None if first is None else first.columns
 
 

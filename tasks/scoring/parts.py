@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,9 @@ from tasks.scoring.as_trained import empty_table, typed
 from tasks.scoring.asked_of_rows import rules_for
 from tasks.scoring.destinations import Destination
 from tasks.scoring.journal import Journal
-from tasks.scoring.refused import REASON, RULE, Refused
+from tasks.scoring.refused import BROKEN, REASON, RULE, Refused, broken_lines
 from tasks.scoring.request import Request
+from tasks.sources.base import BrokenLine
 from tasks.tables.dataset import Dataset
 from tasks.tables.origins import PartOrigins
 from tasks.tracking.answering import Answerer
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from tasks.validation.gx.new_rows import RowRules
 
 NUM_EXAMPLES = 5
+BEHIND_ALL_PARTS = 999_999
+"""The number of what belongs to no part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,20 @@ def asked_suite(
 
         with row_rules(rules, empty, folder / "columns", str(request.suite)) as asked:
             yield asked
+
+
+def keep_broken(lines: Sequence[BrokenLine], names: Sequence[str], journal: Journal) -> dict[str, Any]:
+    """Keeps lines that are no rows behind all parts; they are found again by every run. Returns their record."""
+    quarantined = broken_lines(lines, names)
+    record = {
+        "num_rows": len(lines),
+        "num_answered": 0,
+        "rules": {BROKEN: len(lines)},
+        "examples": _examples(quarantined),
+        "warnings": {},
+    }
+    journal.write(BEHIND_ALL_PARTS, None, quarantined, record)
+    return record
 
 
 def _examples(quarantined: pl.DataFrame) -> list[str]:

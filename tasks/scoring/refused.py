@@ -9,13 +9,25 @@ import polars as pl
 
 from tasks.recipe.raw_values import refusals
 from tasks.recipe.recipe import Feature, Recipe
+from tasks.sources.base import BrokenLine
 from tasks.tables.origins import PartOrigins
 
 PLACE, COLUMN, VALUE, RULE, REASON = "_place", "_column", "_value", "_rule", "_reason"
 OWN_COLUMNS = (PLACE, COLUMN, VALUE, RULE, REASON)
 UNREADABLE = "unreadable"
+BROKEN = "broken line"
 _SHOWN = 200
 """Signs of a value."""
+
+
+def broken_lines(lines: Sequence[BrokenLine], names: Sequence[str]) -> pl.DataFrame:
+    """Lines of a text that are no rows, as rows of the quarantine: the whole line is the value."""
+    explained = [
+        (line.place, "", line.text, BROKEN, f"no row of the table: {line.reason}; mend the line") for line in lines
+    ]
+    own = pl.DataFrame(schema=dict.fromkeys((name for name in names if name not in OWN_COLUMNS), pl.String))
+    rows = pl.DataFrame(explained, schema=dict.fromkeys(OWN_COLUMNS, pl.String), orient="row")
+    return pl.concat([own, rows], how="diagonal")
 
 
 class Refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,6 +32,15 @@ class NumberFormat:
 
     decimal: str = "."
     thousands: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenLine:
+    """A line of a text that is no row: where it stands, all of it, and why."""
+
+    place: str
+    text: str
+    reason: str
 
 
 class Source:
@@ -110,6 +119,9 @@ class Source:
 
         for part, numbers in numbered(self.parts()):
             yield part, RowOrigins(file=self.location, numbers=numbers, in_lines=False)
+
+    def keep_broken(self, keep: Callable[[BrokenLine], None]) -> None:
+        """From now on, a line of CSV that is no row is given to `keep`, and all others are read; else it ends all."""
 
     def digest(self) -> str:
         """SHA-256 of the content, as hexadecimal digits: changes when, and only when, the content does."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import TableSource
-from tasks.sources.base import SPLIT, NumberFormat, Place, Source
+from tasks.sources.base import SPLIT, BrokenLine, NumberFormat, Place, Source
 from tasks.sources.files import digest_files, find_files, fixed_part, read_errors, shown_path
 from tasks.sources.formats import FileFormat, common_format, file_format
-from tasks.sources.formats.names import check_names
+from tasks.sources.formats.names import check_names, check_no_split, few
 from tasks.sources.formats.repeated_headers import RepeatedHeaders
 from tasks.sources.packed import Entry, entries
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tasks.tables.origins import RowOrigins
 
     OpenedTable = DelimitedFile | JsonLinesFile | TypedFile | ExcelFile
-
-_NUM_SHOWN = 5
 
 
 class TableFiles(Source):
@@ -66,6 +64,10 @@ class TableFiles(Source):
     def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
         for piece in self._pieces:
             yield from piece.located_parts()
+
+    def keep_broken(self, keep: Callable[[BrokenLine], None]) -> None:
+        for piece in self._pieces:
+            piece.keep_broken(keep)
 
     def pieces(self) -> list[Source]:
         return list(self._pieces) if self._config.append else []
@@ -155,7 +157,8 @@ class TableFiles(Source):
             for entry in listed.entries:
                 table = self._open(entry, first)
                 # Before columns are compared: a name that stands twice makes that meaningless.
-                _check_names(table, self.split_column)
+                check_names(table.columns, table.shown)
+                check_no_split(table.columns, self.split_column, table.shown)
                 # The others are read like the first one, so that they have its columns.
                 first = first or table
                 _check_same_columns(first, table)
@@ -246,6 +249,11 @@ class Piece(Source):
                     # Other files may have the columns in another order.
                     yield self._finished(frame[list(self._columns)]), origins
 
+    def keep_broken(self, keep: Callable[[BrokenLine], None]) -> None:
+        from tasks.sources.formats.delimited import DelimitedFile
+
+        self._tables = [replace(one, keep=keep) if isinstance(one, DelimitedFile) else one for one in self._tables]
+
     def digest(self) -> str:
         return digest_files({self._listed.split: [self._listed.file]})
 
@@ -265,15 +273,6 @@ class Piece(Source):
         return frame.with_columns(pl.lit(self._listed.split).alias(SPLIT)) if self.split_column else frame
 
 
-def _check_names(table: OpenedTable, split_column: str | None) -> None:
-    check_names(table.columns, table.shown)
-    if split_column in table.columns:
-        raise UserError(
-            f"{table.shown}: has a column {split_column} already, and test_path or validation_path would add one; "
-            "rename it, or leave those paths out and set split.kind to given"
-        )
-
-
 def _check_same_columns(first: OpenedTable, table: OpenedTable) -> None:
     # Without a header columns are called by their place: names would be compared that nobody gave.
     if len(first.columns) != len(table.columns) and not table.header:
@@ -286,15 +285,9 @@ def _check_same_columns(first: OpenedTable, table: OpenedTable) -> None:
     missing = [name for name in first.columns if name not in here]
     added = [name for name in table.columns if name not in there]
     if missing or added:
-        lacks = [f"lacks {_few(missing)}"] if missing else []
-        has = [f"has {_few(added)} besides"] if added else []
+        lacks = [f"lacks {few(missing)}"] if missing else []
+        has = [f"has {few(added)} besides"] if added else []
         raise UserError(
             f"{table.shown}: other columns than {first.shown}: {' and '.join(lacks + has)}; "
             "make them alike, or give a glob that takes only files that are"
         )
-
-
-def _few(names: list[str]) -> str:
-    """The first few: a table may have thousands."""
-    more = [f"{len(names) - _NUM_SHOWN:,} more"] if len(names) > _NUM_SHOWN else []
-    return ", ".join([*names[:_NUM_SHOWN], *more])

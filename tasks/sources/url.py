@@ -16,7 +16,7 @@ from tasks.params.config import ColumnTypeName
 from tasks.params.sources import Source as SourceConfig
 from tasks.params.sources import TableSource, UrlSource
 from tasks.sources.addresses import secret_in, with_variables
-from tasks.sources.base import NumberFormat, Place, Source
+from tasks.sources.base import BrokenLine, NumberFormat, Place, Source
 from tasks.sources.fetch.attempts import Interrupted, persistently
 from tasks.sources.fetch.fetching import Download, Fetched, known, write_errors
 
@@ -69,6 +69,9 @@ class Url(Source):
 
     def located_parts(self) -> Iterator[tuple[pl.DataFrame, RowOrigins]]:
         return self._inner.located_parts()
+
+    def keep_broken(self, keep: Callable[[BrokenLine], None]) -> None:
+        self._inner.keep_broken(keep)
 
     def digest(self) -> str:
         """SHA-256 of the file as it was fetched."""

@@ -260,6 +260,26 @@ def test_a_table_has_each_answer_once_however_often_it_is_asked(
     assert len(rows_of(tmp_path / "a.db")) == 100
 
 
+def test_a_line_that_is_no_row_goes_to_quarantine_too(shop: Paths, tmp_path: Path) -> None:
+    rows = lines(100, seed=1)
+    _, without = answered(shop, rows, tmp_path)
+    broken = [*rows[:60], "K;41;Ulm", *rows[60:], "K;1;2;3;4;5;6"]
+    outcome, answers = answered(shop, broken, tmp_path, predict=SMALL)
+    assert answers.equals(without)
+    assert (outcome.num_rows, outcome.num_answered, outcome.rules) == (102, 100, {"broken line": 2})
+    assert outcome.quarantine is not None
+    quarantined = pl.read_csv(outcome.quarantine, infer_schema=False).sort("_place")
+    assert [place.rpartition("/")[2] for place in quarantined["_place"]] == ["new.csv:103", "new.csv:62"]
+    assert quarantined["_value"].to_list() == [broken[-1], "K;41;Ulm"]
+
+
+def test_a_file_without_a_line_that_is_a_row_says_how_its_lines_are(shop: Paths, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"new\.csv:2: 1 cell, not 5, and so on: no line is a row .*--set separator=VALUE"
+    ):
+        answered(shop, [row.replace(";", "|") for row in lines(5)], tmp_path)
+
+
 def test_rows_without_an_id_are_told_apart_by_their_number(shop: Paths, tmp_path: Path) -> None:
     rows = [row.partition(";")[2] for row in lines(30, seed=1)]
     _, answers = answered(shop, rows, tmp_path, HEADER.partition(";")[2])

@@ -7,8 +7,8 @@ checked to the last byte in seconds. Blocks are UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -234,6 +234,13 @@ class BlockLayout:
                 keep[places] = False
                 places = places + 1
         return self.block if keep.all() else self.signs[keep].tobytes()
+
+    def with_blank(self, rows: Sequence[int]) -> BlockLayout:
+        """The same with blank lines in the place of these rows, as many as they had."""
+        keep = np.ones(len(self.signs), dtype=bool)
+        for row in rows:
+            keep[self.starts[row] : self.ends[row]] = self.signs[self.starts[row] : self.ends[row]] == _NEWLINE
+        return replace(self, block=self.signs[keep].tobytes())
 
     def with_returns_kept(self) -> bytes:
         """The block for polars, which drops a carriage return before a separator: of two, it leaves one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, ClassVar
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import UserError
 from tasks.params.sources import TableSource
+from tasks.sources.base import BrokenLine
 from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
 from tasks.sources.formats.dialect import Dialect, find_dialect, has_header, read_rows
 from tasks.sources.formats.encoding import Text, open_text
@@ -34,6 +35,8 @@ class DelimitedFile:
     dialect: Dialect
     header: bool
     columns: tuple[str, ...]
+    keep: Callable[[BrokenLine], None] | None = None
+    """Where lines go that are no rows; without it the first of them ends the reading."""
     in_lines: ClassVar[bool] = True
 
     @property
@@ -65,6 +68,8 @@ class DelimitedFile:
         layout = BlockLayout(**vars(self.dialect), block=block)
         numbers = None
         if not self._is_plain(layout):
+            if self.keep is not None:
+                layout = self._without_broken(line, layout, self.keep)
             self._check(line, layout)
             numbers = line + layout.row_lines
             block = layout.rows_only()
@@ -77,6 +82,9 @@ class DelimitedFile:
             frame = self._parsed(block, layout.mark)
         # Our check says where and what; when it finds nothing, polars' own words stand.
         except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
+            # Counting takes a row that lacks a cell and one that has one more for two that are right.
+            if self.keep is not None and numbers is None:
+                return self._frame(line, self._without_broken(line, layout, self.keep).block)
             self._check(line, layout)
             raise
         if layout.mark != self.dialect.separator:
@@ -114,6 +122,21 @@ class DelimitedFile:
         num_lines = np.count_nonzero(layout.signs == ord("\n")) + (not layout.block.endswith(b"\n"))
         num_separators = np.count_nonzero(layout.signs == ord(layout.mark))
         return bool(num_separators == num_lines * (len(self.columns) - 1))
+
+    def _without_broken(self, line: int, layout: BlockLayout, keep: Callable[[BrokenLine], None]) -> BlockLayout:
+        """The block with blank lines in the place of what is no row."""
+        while (row := layout.first_misplaced_quote()) is not None:
+            keep(self._broken(line, layout, row, "its quotes do not wrap whole cells"))
+            layout = layout.with_blank([row])
+        rows = np.flatnonzero((layout.widths != len(self.columns)) & layout.is_row).tolist()
+        for row in rows:
+            cells = int(layout.widths[row])
+            keep(self._broken(line, layout, row, f"{cells} cell{'s' if cells > 1 else ''}, not {len(self.columns)}"))
+        return layout.with_blank(rows) if rows else layout
+
+    def _broken(self, line: int, layout: BlockLayout, row: int, reason: str) -> BrokenLine:
+        text = layout.block[layout.starts[row] : layout.ends[row]].decode(errors="replace").rstrip("\r")
+        return BrokenLine(place=f"{self.text.shown}:{line + layout.first_line(row)}", text=text, reason=reason)
 
     def _check(self, line: int, layout: BlockLayout) -> None:
         """Raises UserError at a row of another width, or with quotes that do not wrap a cell.

@@ -14,6 +14,8 @@ from tasks.sources.formats.titles import is_title
 _MARKED = re.compile(r"^#\s*(?=\w)(?!of\b)")
 """What programs put before a header that others are to skip: `# id` is called id. `# of rooms` is a number of them."""
 
+_NUM_SHOWN = 5
+
 
 def column_names(first: Cells, header: bool, config: TableSource, shown: str) -> tuple[str, ...]:
     """A column without a name is called by its place. Raises UserError for names of another number, and for a title."""
@@ -54,3 +56,18 @@ def check_names(names: Sequence[str], shown: str) -> None:
             f"{shown}: the column name {patterns[0]} is a pattern that stands for other columns; give it "
             "another one (of a text file or Excel, names with header: true does so without touching the file)"
         )
+
+
+def check_no_split(columns: Sequence[str], split_column: str | None, shown: str) -> None:
+    """Raises UserError where the source would add a column that is there."""
+    if split_column in columns:
+        raise UserError(
+            f"{shown}: has a column {split_column} already, and test_path or validation_path would add one; "
+            "rename it, or leave those paths out and set split.kind to given"
+        )
+
+
+def few(names: Sequence[str]) -> str:
+    """The first few: a table may have thousands."""
+    more = [f"{len(names) - _NUM_SHOWN:,} more"] if len(names) > _NUM_SHOWN else []
+    return ", ".join([*names[:_NUM_SHOWN], *more])

@@ -36,6 +36,7 @@ _ERRORS = (
     OSError,
     PolarsError,
     RuntimeError,
+    StopIteration,
     TypeError,
     ValueError,
 )
@@ -156,7 +157,8 @@ def read_function(root: Path, reference: str) -> FrameFunction:
 
 def _is_of_project(root: Path, path: Path, module: str) -> bool:
     places = {root / module, path.parent / module}
-    return module == "tasks" or any(place.is_dir() or place.with_suffix(".py").is_file() for place in places)
+    # A folder without code, such as that of the tracking server, hides no library of its name.
+    return module == "tasks" or any(any(place.glob("*.py")) or place.with_suffix(".py").is_file() for place in places)
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:

@@ -143,6 +143,11 @@ def test_a_file_that_cannot_travel_or_be_read_is_refused(tmp_path: Path, head: s
         function(tmp_path, "return rows", head)
 
 
+def test_a_folder_without_code_hides_no_library(tmp_path: Path) -> None:
+    (tmp_path / "scipy").mkdir()
+    assert "scipy" in function(tmp_path, "return rows", "import scipy\n" + HEAD).libraries
+
+
 def test_a_file_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
     function(tmp_path, "return rows")
     with pytest.raises(UserError, match=r"no file mind.py in the project; did you mean mine.py\?"):

@@ -56,7 +56,8 @@ def computations(dataset: Dataset, config: Normalize) -> tuple[Computation, ...]
     """The features of one's own with their types, for these columns. Raises UserError as `check_features` does, and for
     an expression that does not fit the types of the columns that it names."""
     check_features(config.features, {column.name: column.role for column in dataset.columns}, complete=True)
-    _check_types_are_for_features(config)
+    if config.features_from is None:
+        _check_types_are_for_features(config, set())
     types: dict[str, ColumnTypeName] = {column.name: column.type for column in dataset.columns if column.role in _READ}
     computed = []
     for name, sql in config.features.items():
@@ -86,6 +87,7 @@ def made_by_function(
         if inferred is None:
             raise UserError(f"{where} makes {name} of {dtype}; make numbers, text, truth values or times of it")
         made.append(Computation(name=name, sql=None, type=own.type if own and own.type else inferred))
+    _check_types_are_for_features(config, {one.name for one in made})
     return function, tuple(made)
 
 
@@ -111,9 +113,9 @@ def _wrong_column(
     return None
 
 
-def _check_types_are_for_features(config: Normalize) -> None:
+def _check_types_are_for_features(config: Normalize, made: set[str]) -> None:
     for name, own in config.columns.items():
-        if own.type is not None and name not in config.features and config.features_from is None:
+        if own.type is not None and name not in config.features and name not in made:
             raise UserError(
                 f"normalize.columns.{name}.type: is for features that are computed here; the type of a column of the "
                 f"data is written as ingest.columns: {{{name}: {{type: {own.type}}}}}"

@@ -68,6 +68,11 @@ def test_it_may_return_the_new_columns_alone_and_a_type_may_be_given(tmp_path: P
     assert values(tmp_path, alone, double={"type": "category"})["double"].to_list() == ["4", None, "6", "0", "4"]
 
 
+def test_a_type_is_for_what_it_makes(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"normalize.columns.town.type: .*ingest.columns: {town: {type: text}}"):
+        values(tmp_path, GIVEN, town={"type": "text"})
+
+
 def test_what_is_no_number_is_missing(tmp_path: Path) -> None:
     assert values(tmp_path, "return rows.select(inverse=1 / pl.col('torque'))")["inverse"].to_list()[3] is None
 

@@ -86,7 +86,7 @@ def made_by_function(
         own, inferred = config.columns.get(name), inferred_type(dtype)
         if inferred is None:
             raise UserError(f"{where} makes {name} of {dtype}; make numbers, text, truth values or times of it")
-        made.append(Computation(name=name, sql=None, type=own.type if own and own.type else inferred))
+        made.append(Computation(name=name, sql=None, type=_given_or(inferred, own.type if own else None, name)))
     _check_types_are_for_features(config, {one.name for one in made})
     return function, tuple(made)
 
@@ -134,12 +134,18 @@ def _type_of(name: str, sql: str, types: Mapping[str, ColumnTypeName], pinned: C
     inferred = inferred_type(dtype)
     if inferred is None:
         raise refusal(name, sql, f"is {_no_type(dtype)}")
-    if pinned == "timestamp" and inferred != "timestamp":
+    return _given_or(inferred, pinned, name)
+
+
+def _given_or(inferred: ColumnTypeName, given: ColumnTypeName | None, name: str) -> ColumnTypeName:
+    """The type that the user gives, or that of the values."""
+    if given == "timestamp" and inferred != "timestamp":
+        # Guessed from the values, a format would be another one in other rows.
         raise UserError(
-            f"normalize.columns.{name}.type: `{sql}` is a {inferred}, of which nobody knows how it writes a time; make "
-            "one in the expression, as in strptime(COLUMN, '%d.%m.%Y'), and take the type out"
+            f"normalize.columns.{name}.type: its values are of type {inferred}, which write a time in no known way; "
+            "make one where they are computed, as strptime(COLUMN, '%d.%m.%Y') does, and take the type out"
         )
-    return pinned or inferred
+    return given or inferred
 
 
 def _no_type(dtype: pl.DataType) -> str:

@@ -70,6 +70,11 @@ def _tool(project: Project) -> Iterator[Check]:
         yield Check("modelwright", f"{tool_version()} is another version than the project is of", str(error))
         return
     yield Check("modelwright", f"{tool_version()}, and the project's stages were made by the same code")
+    # `dvc repro` starts Python in this folder, which looks here first.
+    for name in ("tasks", "flows"):
+        hiding = [path for path in (project.root / name / "__init__.py", project.root / f"{name}.py") if path.exists()]
+        if hiding:
+            yield Check("your Python", f"{hiding[0]} hides the tool's own {name}", "give it another name")
 
 
 def _versions(project: Project) -> Iterator[Check]:
@@ -107,7 +112,7 @@ def _installed_versions() -> Check:
     wrong = {
         str(need): f"{need.name} is {versions[str(need)] or 'missing'}"
         for need in needed
-        if not need.specifier.contains(versions[str(need)] or "", prereleases=True)
+        if versions[str(need)] is None or not need.specifier.contains(str(versions[str(need)]), prereleases=True)
     }
     if wrong:
         return Check("packages", "; ".join(wrong.values()), f"pip install {' '.join(map(shlex.quote, wrong))}")

@@ -11,6 +11,7 @@ from tasks import TELEMETRY_OFF, files
 from tasks.command import doctor
 from tasks.command.doctor import Check, examine
 from tasks.paths import Project
+from tasks.scaffold.new_project import new_project
 
 ROOT = Path(__file__).parents[2]
 
@@ -145,3 +146,25 @@ def test_a_setting_under_its_earlier_name_is_said_once(project: Project, caplog:
     findings = [check.finding for check in examine(project) if "held_mebibytes" in check.finding]
     assert findings == ["pipelines.digits.train.held_mebibytes is of an earlier version"]
     assert not [line for line in caplog.messages if "held_mebibytes" in line]
+
+
+def test_in_a_project_of_ones_own_the_tool_and_what_it_asks_for_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = new_project(tmp_path / "own").project
+    checks = checks_of(own)
+    assert checks["modelwright"] == Check(
+        "modelwright", f"{version('modelwright')}, and the project's stages were made by the same code"
+    )
+    assert checks["packages"].finding.endswith(" direct dependencies as modelwright asks for them")
+    monkeypatch.setattr(doctor, "installed_version", {"fastapi": "0.100"}.get)
+    packages = checks_of(own)["packages"]
+    assert "fastapi is 0.100; " in packages.finding
+    assert "polars is missing" in packages.finding
+    assert "'fastapi<0.151,>=0.139'" in str(packages.cure)
+    files.write_text(own.root / "tasks" / "__init__.py", "")
+    assert checks_of(own)["your Python"] == Check(
+        "your Python", f"{own.root / 'tasks' / '__init__.py'} hides the tool's own tasks", "give it another name"
+    )
+    own.code_record.unlink()
+    assert "`modelwright upgrade`" in str(checks_of(own)["modelwright"].cure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import signal
 import subprocess
@@ -186,3 +187,21 @@ def test_a_killed_one_leaves_no_half_of_a_project_and_the_next_goes_through(tmp_
         modelwright(tmp_path, "new", "shop")
         assert left_in(root) == [f"shop/{name}" for name in FILES]
         assert names_in(tmp_path) == ["shop"]
+
+
+def test_the_schedule_that_is_there_to_fill_in_runs_the_installed_flow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.deployments import deployments
+
+    project = new_project(tmp_path / "shop").project
+    monkeypatch.chdir(project.root)
+    with pytest.raises(UserError, match="has no deployments"):
+        deployments(project)
+    # As the file's head says.
+    head, _, rest = project.deployments.read_text().partition("deployments: []\n")
+    filled = re.sub("^#", "", rest, flags=re.MULTILINE).replace("pipeline: P", "pipeline: churn")
+    project.deployments.write_text(f"{head}deployments:\n{filled}")
+    (nightly,) = deployments(project)
+    assert (nightly.flow_name, nightly.name, nightly.parameters) == ("training", "nightly", {"pipeline": "churn"})
+    assert [getattr(each.schedule, "cron", None) for each in nightly.schedules or ()] == ["0 3 * * *"]

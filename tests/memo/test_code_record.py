@@ -12,6 +12,7 @@ import pytest
 from tasks.command.cli import main
 from tasks.environment import installed_version
 from tasks.errors import UserError
+from tasks.memo.chain import run_plain
 from tasks.memo.code_record import check_own_code, check_tool, read_record
 from tasks.paths import CODE_DIGESTS, STAGES, Project
 from tests.projects import REPOSITORY, command, make_own_project, make_project, modelwright
@@ -192,3 +193,23 @@ def test_dvc_repro_refuses_another_tool_and_goes_on_after_the_upgrade(tmp_path: 
     ]
     # And the first one is refused now.
     assert "another build" in command(own.root, "dvc", "repro", "-f", "split@masses", check=False, **first_tool).stderr
+
+
+@pytest.mark.chain
+def test_a_pipeline_moves_out_of_the_repository_and_nothing_runs_again(
+    project: Project, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_plain(project, "masses", last="split")
+    own = make_own_project(tmp_path_factory.mktemp("own"))
+    for name in ("data", "reports", ".dvc/cache"):
+        shutil.copytree(project.root / name, own.root / name)
+    shutil.copyfile(project.lock, own.lock)
+    monkeypatch.chdir(own.root)
+    results = run_plain(own, "masses", last="split")
+    assert [result.outcome for result in results] == ["unchanged"] * 3
+    # All but the entry of the stage `code`, which depends on code.json now.
+    assert entries(own) == entries(project)
+
+
+def entries(project: Project) -> str:
+    return project.lock.read_text().partition("  ingest@masses:")[2]

@@ -40,6 +40,11 @@ def _raw(paths: Paths, name: str) -> pl.Series:
     return pl.concat(storage.read_parts(paths.clean("test"), [name]))[name]
 
 
+def _computed(recipe: Recipe, paths: Paths, name: str) -> pl.Series:
+    """A feature of the test rows that is computed from their columns."""
+    return pl.concat(recipe.columns(part)[name] for part in storage.read_parts(paths.clean("test")))
+
+
 def _charts(
     model: Model,
     recipe: Recipe,
@@ -56,12 +61,14 @@ def _charts(
     answer = (
         f"The probability of {names[0] if names[1:] == [] else 'each class'}" if classes else f"{recipe.target.name}"
     )
-    there, charts = storage.column_names(paths.clean("test")), list[Chart]()
+    computed = {feature.name for feature in recipe.features if feature.is_computed}
+    there, charts = {*storage.column_names(paths.clean("test")), *computed}, list[Chart]()
     for one in importance.columns:
         (name,) = one.columns
         if len(charts) == _MOST_EFFECTS or name not in there:
             continue
-        column = _raw(paths, name).gather(numbers.tolist())
+        values = _computed(recipe, paths, name) if name in computed else _raw(paths, name)
+        column = values.gather(numbers.tolist())
         effect = effect_of(model, recipe, name, column, rows.inputs, outputs)
         charts += [] if effect is None else [chart(effect, names, answer)]
     return charts

@@ -70,7 +70,7 @@ class _VariedColumn:
     outputs: tuple[int, ...]
 
     def encoded(self, values: pl.Series) -> object:
-        alone = self.recipe.model_copy(update={"features": (self.feature,)})
+        alone = self.recipe.alone(self.feature)
         return alone.encode(pl.DataFrame([values.alias(self.feature.name)])).blocks[self.feature.name]
 
     def answers(self, values: pl.Series, rows: ModelInput) -> Floats:

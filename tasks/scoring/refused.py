@@ -44,7 +44,7 @@ class Refused:
 
     def add_unreadable(self, recipe: Recipe) -> None:
         """Cells of text that are no value of their column."""
-        for feature in recipe.features:
+        for feature in recipe.raw_features:
             if feature.name in self._rows.columns and self._rows[feature.name].dtype == pl.String:
                 self._add_cells(self._rows[feature.name], feature)
 

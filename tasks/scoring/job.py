@@ -147,9 +147,9 @@ def _answer(
             progress(totals.num_rows)
     if rows.broken:
         totals.add(keep_broken(rows.broken, rows.names, journal))
-    if profile is None or trained.profile is None:
+    if profile is None or trained.profile is None or dataset is None:
         return []
-    return drift_of(profile, trained.profile, trained.drift, rows.names)
+    return drift_of(profile, trained.profile, trained.drift, [column.name for column in dataset.columns])
 
 
 def _numbered(rows: NewRows, rows_per_part: int) -> Iterator[NewPart]:

@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from rich.table import Table
 from rich.text import Text
 
 from tasks.command.console import Terminal
@@ -17,6 +16,9 @@ from tasks.reports import number
 if TYPE_CHECKING:
     from tasks.trials.board import Place
 
+
+_LEAST_ROOM = 24
+"""Signs of what was tried that are shown on any terminal."""
 
 _WITHOUT_RANK = """
 - has no rank: judged on other test rows than the newest run, or by an earlier Modelwright, which kept no answers;
@@ -47,14 +49,16 @@ def leaderboard(options: argparse.Namespace) -> int:
 
 
 def show(metric: str, places: list[Place]) -> None:
-    """A line a trial."""
+    """A line a trial; the last column is cut where the terminal is too narrow for it."""
     console = Terminal()
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for head in ("rank", metric, "95 % interval", "rows", "against the best", "", "what was tried", "when"):
-        table.add_column(head, overflow="fold", no_wrap=head != "what was tried")
-    for place in places:
-        table.add_row(*map(Text, _cells(place)))
-    console.print(table)
+    heads = ["rank", metric, "95 % interval", "rows", "against the best", "", "when", "what was tried"]
+    rows = [heads, *map(_cells, places)]
+    widths = [max(len(row[number]) for row in rows) + 2 for number in range(len(heads) - 1)]
+    room = max(_LEAST_ROOM, console.width - sum(widths))
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        name = row[-1] if len(row[-1]) <= room else f"{row[-1][: room - 3]}..."
+        console.print(Text("".join([*cells, name]), style="bold" if row is heads else ""))
     if any(place.rank is None for place in places):
         console.print(Text(_WITHOUT_RANK, style="dim"))
 
@@ -68,6 +72,6 @@ def _cells(place: Place) -> list[str]:
         "" if place.num_rows is None else f"{place.num_rows:,}",
         place.against_best,
         place.trial.label,
-        place.trial.training.name,
         place.trial.when,
+        place.trial.training.name,
     ]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows.server import Server, temporary_server, wait_until_ready
+from flows.settings import check_settings
 from tasks.memo.chain import StageResult, announced, stages_between
 from tasks.params.file import load_pipeline
 from tasks.paths import Project, find_root
@@ -74,12 +75,14 @@ def prefect_server() -> Iterator[Server | None]:
     Raises UserError when the configured one does not answer.
     """
     if os.environ.get("PREFECT_API_URL"):
+        check_settings()
         from flows.connection import check_server
 
         check_server()
         yield None
         return
     with temporary_server() as server:
+        check_settings()
         from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
         if PREFECT_API_URL.value():

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 def run(options: argparse.Namespace) -> int:
     """`modelwright run`."""
+    from tasks.tracking.store import check_address
+
     project = Project(root=find_root())
+    # Before hours of training, which a store that can never be reached would not keep.
+    check_address(project)
     pipeline = chosen_pipeline(project, options.pipeline)
     chosen = {"first": options.first, "last": options.last, "force": options.force}
     if options.plain:

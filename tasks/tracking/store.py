@@ -17,12 +17,12 @@ from tasks.paths import Project
 from tasks.sources.addresses import shown_address, without_secrets
 from tasks.tracking.database import check, cure
 from tasks.tracking.relocation import put_right
+from tasks.tracking.uri import VARIABLE, check_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SQLITE = "sqlite:///"
-_URI = "MLFLOW_TRACKING_URI"
 
 _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """MLflow's pages open such an experiment with its training runs and curves, not with prompts and traces."""
@@ -41,12 +41,18 @@ _SETTINGS = {
 
 def tracking_uri(project: Project) -> str:
     """MLFLOW_TRACKING_URI when it is set, else the project's own SQLite store."""
-    return os.environ.get(_URI) or f"{_SQLITE}{project.tracking / 'mlflow.db'}"
+    return os.environ.get(VARIABLE) or f"{_SQLITE}{project.tracking / 'mlflow.db'}"
 
 
 def shown_uri(project: Project) -> str:
     """The tracking URI as messages show it: without the secrets that may stand in it."""
     return shown_address(tracking_uri(project))
+
+
+def check_address(project: Project) -> None:
+    """Raises UserError for a tracking URI that MLflow cannot use, whatever runs there. Asks nobody."""
+    if not is_local(project):
+        check_uri(tracking_uri(project))
 
 
 def is_local(project: Project) -> bool:
@@ -84,7 +90,9 @@ def ensure_store(project: Project) -> str:
     """The tracking URI, ready to use: a SQLite store is made when it is not there, by one process at a time.
 
     It is made aside and renamed, because MLflow cannot go on with a store whose migrations were cut off half-way.
+    Raises UserError for an address that MLflow cannot use.
     """
+    check_address(project)
     if local_database(project) is None and is_local(project):
         from filelock import FileLock
 
@@ -118,7 +126,10 @@ def connect(project: Project) -> MlflowClient:
     """
     _silence()
     from mlflow import MlflowClient
+    from mlflow.store.db import utils
 
+    # MLflow's own ten, with pauses that double, take 100 s for a database that is down, and no setting says so.
+    utils.MAX_RETRY_COUNT = 3
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     # It warns of each attempt, with the whole address; what comes of the attempts is told by whoever asked.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
@@ -182,7 +193,7 @@ def reason(error: Exception) -> str:
     if any(isinstance(one, requests.ConnectionError) for one in chain):
         return "no connection: nothing listens there, or the name is unknown"
     lines = str(error).splitlines() or [type(error).__name__]
-    return without_secrets(lines[0], os.environ.get(_URI, ""))[:300]
+    return without_secrets(lines[0], os.environ.get(VARIABLE, ""))[:300]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -6,17 +6,25 @@ import argparse
 import json
 
 from tasks.command.subcommand import Subcommand
+from tasks.errors import UserError
 from tasks.paths import Project, find_root
 
 
 def doctor(_: argparse.Namespace) -> int:
     """`modelwright doctor`."""
-    from flows.connection import look_at_server
+    from flows.settings import check_settings
     from tasks.command.console import show_checks
     from tasks.command.doctor import examine
 
     checks = [(check.name, check.finding, check.cure) for check in examine(Project(root=find_root()))]
-    checks.append(("prefect", *look_at_server()))
+    try:
+        check_settings()
+    except UserError as error:
+        checks.append(("prefect", "cannot read its settings", str(error)))
+    else:
+        from flows.connection import look_at_server
+
+        checks.append(("prefect", *look_at_server()))
     show_checks(checks)
     # As for any mistake that the user can mend, so that scripts may ask.
     return 2 if any(cure for _, _, cure in checks) else 0

@@ -82,9 +82,11 @@ def status(options: argparse.Namespace) -> int:
 
 def schedule(options: argparse.Namespace) -> int:
     """`modelwright schedule`."""
+    from flows.settings import check_settings
     from tasks.memo.chain import announced
 
     with announced("starting Prefect"):
+        check_settings()
         from flows.deployments import serve_schedules
     serve_schedules(Project(root=find_root()))
     return 0

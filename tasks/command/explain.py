@@ -39,7 +39,7 @@ def explain(options: argparse.Namespace) -> int:
         registered = registered_model(project, options.model, offline=options.offline)
     recipe = read_recipe(registered.model / "recipe.json")
     notes = [registered.remark] if registered.remark else []
-    numbers, rows = _read(options, project, recipe, notes)
+    numbers, rows = _read(options, project, registered, recipe, notes)
     explanations = _explained(registered, recipe, numbers, rows, options.class_name)
     if options.out:
         _write(Path(options.out), registered.shown, explanations, notes)
@@ -57,23 +57,20 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _read(
-    options: argparse.Namespace, project: Project, recipe: Recipe, notes: list[str]
+    options: argparse.Namespace, project: Project, registered: RegisteredModel, recipe: Recipe, notes: list[str]
 ) -> tuple[list[int], pl.DataFrame]:
     """The numbers of the rows, and they as they are at rest; what cannot be read of a source is a note."""
     import polars as pl
 
-    from tasks.explanation.raw_rows import check_names, readable_rows, single_row
+    from tasks.explanation.raw_rows import readable_rows, single_row
 
     if options.row is not None:
         return [1], single_row(sys.stdin.read() if options.row == "-" else options.row, recipe)
     numbers: list[int] = []
     tables: list[pl.DataFrame] = []
-    for first, rows in _cells(options.source, project, _most(options)):
-        check_names(list(rows[0]), recipe)
+    for first, rows in _cells(options, project, registered, _most(options)):
         own, table, reasons = readable_rows(rows, first, recipe)
         numbers, tables, notes[len(notes) :] = [*numbers, *own], [*tables, table], reasons
-    if not tables:
-        raise UserError(f"{options.source}: has no rows, at most a header; give a file with rows")
     if not numbers:
         raise UserError(f"{options.source}: none of its rows can be read; {notes[-1]}")
     if len(numbers) + len(notes) == _MOST_ON_A_PAGE and _is_page(options):
@@ -93,20 +90,21 @@ def _is_page(options: argparse.Namespace) -> bool:
     return bool(options.out) and Path(options.out).suffix == ".html"
 
 
-def _cells(location: str, project: Project, most: int | None) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+def _cells(
+    options: argparse.Namespace, project: Project, registered: RegisteredModel, most: int | None
+) -> Iterator[tuple[int, list[dict[str, Any]]]]:
     """The first rows of a source, or all of them, as it writes them: some at a time, with the number of the first."""
-    from pydantic import TypeAdapter
-
-    from tasks.drafting.location import point
-    from tasks.params.sources import Source
-    from tasks.sources import source
+    from tasks.drafting.rows_to_answer import rows_to_answer
+    from tasks.scoring.new_rows import open_rows
     from tasks.sources.base import Place
-    from tasks.tables.parts import regroup
+    from tasks.tracking.packed_model import asked_columns
 
-    config: Source = TypeAdapter(Source).validate_python(point(location, project.root, None).source)
-    parts = source(config, Place(root=project.root, downloads=project.downloads)).parts()
+    block = rows_to_answer(options.source, registered, project.root, options.query, options.set)
+    trained = (registered.passport or {}).get("parameters", {}).get("ingest", {}).get("source")
+    place = Place(root=project.root, downloads=project.downloads)
+    new = open_rows(block, trained, asked_columns(registered.packed, registered.shown), place)
     start = 0
-    for part in regroup(parts, _ROWS_AT_ONCE):
+    for part, _ in new.parts(_ROWS_AT_ONCE):
         rows = part if most is None else part.head(most - start)
         if rows.height:
             yield start + 1, rows.to_dicts()
@@ -197,7 +195,17 @@ def _words(reason: Any) -> str:
 
 _ARGUMENTS = (
     argument("model", help="NAME for its champion, NAME@ALIAS or NAME:VERSION"),
-    argument("source", nargs="?", help="the rows: a file, a folder, a glob, an archive or a URL"),
+    argument(
+        "source", nargs="?", help="the rows: a file, a folder, a glob, an archive, a URL, or a database with --query"
+    ),
+    argument("--query", metavar="SQL", help="the rows of a database: one SELECT"),
+    argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="how the source is written, where it is not as the training rows were, such as separator=;",
+    ),
     argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input"),
     argument(
         "--class",

@@ -21,7 +21,7 @@ def single_row(text: str, recipe: Recipe) -> pl.DataFrame:
         raise UserError(f'--row: no JSON ({error}); write it such as \'{{"age": 41, "town": "Ulm"}}\'') from None
     if not isinstance(content, dict):
         raise UserError("--row: one JSON object is one row, such as '{\"age\": 41}'; for several rows give a file")
-    check_names(list(content), recipe)
+    _check_names(list(content), recipe)
     return rows_at_rest([content], recipe)
 
 
@@ -43,7 +43,7 @@ def readable_rows(
         return numbers, pl.concat(read), reasons
 
 
-def check_names(names: Sequence[str], recipe: Recipe) -> None:
+def _check_names(names: Sequence[str], recipe: Recipe) -> None:
     """Raises UserError for columns that the model was trained with and that are not there."""
     asked = [feature.name for feature in recipe.raw_features]
     if missing := [name for name in asked if name not in names]:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def predict(options: argparse.Namespace) -> int:
     """`modelwright predict`."""
     if (options.row is None) == (options.source is None):
-        raise UserError("give a source of new rows, or one row with --row; `modelwright predict --help` has examples")
+        raise UserError(
+            f"give one of the two: new rows (`modelwright predict {options.model} new.csv`), or one row with --row"
+        )
     from tasks.memo.chain import announced
     from tasks.tracking.registered import registered_model
 

@@ -104,8 +104,11 @@ def test_a_row_that_cannot_be_read_is_one_message(row: str, message: str, capsys
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["shop"], "give a source of new rows, or one row with --row"),
-        (["shop", "neu.csv", "--row", ROW], "give a source of new rows, or one row with --row"),
+        (["shop"], "give one of the two: new rows (`modelwright predict shop new.csv`), or one row with --row"),
+        (
+            ["shop", "neu.csv", "--row", ROW],
+            "give one of the two: new rows (`modelwright predict shop new.csv`), or one row with --row",
+        ),
         (["shop", "nowhere.csv"], "nowhere.csv: there is no such file or folder"),
         (["shop@live", "kunden.csv"], "shop has no alias live; give one of shop:1"),
     ],

@@ -40,7 +40,7 @@ def training(
     stages = stages_between(first, last)
     paths = Project(root=find_root()).pipeline(pipeline)
     results: list[StageResult] = []
-    with _told(paths, stages, results):
+    with _outcome_shown(paths, stages, results):
         runner = StageRunner(paths.project, pipeline, force=force)
         needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
         with secret_in_environment(needed):
@@ -49,7 +49,7 @@ def training(
 
 
 @contextmanager
-def _told(paths: Paths, stages: Sequence[str], results: list[StageResult]) -> Iterator[None]:
+def _outcome_shown(paths: Paths, stages: Sequence[str], results: list[StageResult]) -> Iterator[None]:
     """Names the run by what became of it, and shows on its page how that came, and what to do where it failed."""
     try:
         yield

@@ -14,7 +14,7 @@ from tasks.paths import Project, find_root
 from tasks.reports import number
 
 if TYPE_CHECKING:
-    from tasks.trials.board import Place
+    from tasks.trials.board import RankedTrial
 
 
 _LEAST_ROOM = 24
@@ -48,7 +48,7 @@ def leaderboard(options: argparse.Namespace) -> int:
     return 0
 
 
-def show(metric: str, places: list[Place]) -> None:
+def show(metric: str, places: list[RankedTrial]) -> None:
     """A line a trial; the last column is cut where the terminal is too narrow for it."""
     console = Terminal()
     heads = ["rank", metric, "95 % interval", "rows", "against the best", "", "when", "what was tried"]
@@ -63,7 +63,7 @@ def show(metric: str, places: list[Place]) -> None:
         console.print(Text(_WITHOUT_RANK, style="dim"))
 
 
-def _cells(place: Place) -> list[str]:
+def _cells(place: RankedTrial) -> list[str]:
     interval = "" if place.low is None or place.high is None else f"{number(place.low)} to {number(place.high)}"
     return [
         "-" if place.rank is None else str(place.rank),

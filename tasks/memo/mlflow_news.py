@@ -11,12 +11,12 @@ from tasks.memo.one_set import parameters_as_run
 from tasks.params.file import check_pipeline
 from tasks.paths import CODE_DIGESTS, Paths, Project
 
-_TOLD = ("train", "evaluate", "register")
+_STAGES = ("train", "evaluate", "register")
 
 
 def tell_mlflow(paths: Paths, stage: str, block: Mapping[str, Any]) -> None:
     """Completes the run in MLflow; what comes before train is no news there."""
-    if stage not in _TOLD:
+    if stage not in _STAGES:
         return
     from tasks.trials.track import track
 

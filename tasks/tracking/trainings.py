@@ -29,7 +29,7 @@ _AT_ONCE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training:
+class TrainingRun:
     """One run that ended with a model; `started` is in seconds since 1970."""
 
     experiment_id: str
@@ -43,7 +43,7 @@ class Training:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Version:
+class TrackedVersion:
     """One registered version; `source` is where its files lie."""
 
     number: int
@@ -53,7 +53,7 @@ class Version:
     aliases: tuple[str, ...]
 
 
-def trainings(project: Project, pipeline: str) -> list[Training]:
+def trainings(project: Project, pipeline: str) -> list[TrainingRun]:
     """All runs of the pipeline that ended with a model, the newest first."""
     with store.reachable(project):
         client = store.connect(project)
@@ -61,14 +61,14 @@ def trainings(project: Project, pipeline: str) -> list[Training]:
         return [] if experiment is None else [*map(_training, _runs(client, experiment.experiment_id))]
 
 
-def versions(project: Project, name: str) -> list[Version]:
+def versions(project: Project, name: str) -> list[TrackedVersion]:
     """All versions of the registered model, with the aliases that they bear now."""
     with store.reachable(project):
         client = store.connect(project)
         models = [model for model in client.search_registered_models(max_results=1000) if model.name == name]
         aliases = models[0].aliases if models else {}
         return [
-            Version(
+            TrackedVersion(
                 number=int(version.version),
                 run_id=str(version.run_id),
                 model=version.tags.get(MODEL_TAG),
@@ -82,7 +82,7 @@ def versions(project: Project, name: str) -> list[Version]:
 
 
 def complete_training(
-    paths: Paths, params: Mapping[str, str], tags: Mapping[str, str], name: Callable[[Training | None], str]
+    paths: Paths, params: Mapping[str, str], tags: Mapping[str, str], name: Callable[[TrainingRun | None], str]
 ) -> None:
     """Adds parameters and tags to the run of the model that lies here, and names it by the run before it."""
     with _run_here(paths) as (client, run_id):
@@ -117,7 +117,7 @@ def has_evaluation(paths: Paths) -> bool:
     return True
 
 
-def answers_of(project: Project, training: Training) -> pl.DataFrame | None:
+def answers_of(project: Project, training: TrainingRun) -> pl.DataFrame | None:
     """What the model of the run answered to the test rows; None where that was not kept."""
     from mlflow.exceptions import MlflowException
 
@@ -169,9 +169,9 @@ def _runs(client: MlflowClient, experiment_id: str) -> list[Run]:
             return runs
 
 
-def _training(run: Run) -> Training:
+def _training(run: Run) -> TrainingRun:
     tags = run.data.tags
-    return Training(
+    return TrainingRun(
         experiment_id=run.info.experiment_id,
         run_id=run.info.run_id,
         name=run.info.run_name,

@@ -55,10 +55,10 @@ def _identities(paths: Paths, dataset: Dataset, key: Key) -> pl.DataFrame:
         groups = [] if group is None else [_groups(kept, group, key).alias("group")]
         parts.append(pl.DataFrame([key.hashes(kept, "").alias("row"), content.alias("content"), *groups]))
         start += part.height
-    return _told_apart(pl.concat(parts))
+    return _distinct(pl.concat(parts))
 
 
-def _told_apart(rows: pl.DataFrame) -> pl.DataFrame:
+def _distinct(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of one key, such as the days of one shop, are told apart by what they hold, equal ones by their number."""
     repeated = rows["row"].is_duplicated()
     both = pl.Series(mixed(rows["row"].to_numpy() ^ rows["content"].to_numpy()))

@@ -20,7 +20,7 @@ Answers = Callable[[Trial], pl.DataFrame | None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class RankedTrial:
     """One trial on the board. `rank` is None where it was judged on other test rows than the newest one.
 
     `low` and `high` hold the metric with 95 % confidence; `against_best` says whether its distance to the best is sure.
@@ -47,13 +47,13 @@ class Place:
         }
 
 
-def board(trials: Sequence[Trial], pipeline: Pipeline, answers: Answers) -> list[Place]:
+def board(trials: Sequence[Trial], pipeline: Pipeline, answers: Answers) -> list[RankedTrial]:
     """The trials, given the newest first, as places: by rank, then those without one, the newest first."""
     metric = pipeline.register_.metric
     reference = next((trial.test_rows for trial in trials if trial.test_rows), None)
     kept = {trial.training.run_id: answers(trial) for trial in trials}
     ranked: list[tuple[Trial, Score, pl.DataFrame]] = []
-    others: list[Place] = []
+    others: list[RankedTrial] = []
     for trial in trials:
         table = kept[trial.training.run_id]
         if table is None or trial.test_rows != reference:
@@ -65,10 +65,10 @@ def board(trials: Sequence[Trial], pipeline: Pipeline, answers: Answers) -> list
     return [*(_ranked(number, ranked, pipeline) for number in range(len(ranked))), *others]
 
 
-def _ranked(number: int, ranked: list[tuple[Trial, Score, pl.DataFrame]], pipeline: Pipeline) -> Place:
+def _ranked(number: int, ranked: list[tuple[Trial, Score, pl.DataFrame]], pipeline: Pipeline) -> RankedTrial:
     trial, own, table = ranked[number]
     interval = own.interval
-    return Place(
+    return RankedTrial(
         trial=trial,
         rank=number + 1,
         value=own.value,
@@ -87,9 +87,9 @@ def _against(best: pl.DataFrame, other: pl.DataFrame, pipeline: Pipeline) -> str
     return "surely worse" if comparison.high < 0 else "no sure difference"
 
 
-def _unranked(trial: Trial, metric: Metric, table: pl.DataFrame | None, pipeline: Pipeline) -> Place:
+def _unranked(trial: Trial, metric: Metric, table: pl.DataFrame | None, pipeline: Pipeline) -> RankedTrial:
     """A trial whose figure is of other rows: it is shown, and says nothing against the others."""
-    return Place(
+    return RankedTrial(
         trial=trial,
         rank=None,
         value=trial.training.metrics.get(f"test_{metric}"),

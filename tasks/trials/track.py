@@ -10,7 +10,7 @@ from tasks.params.pipeline import Pipeline
 from tasks.paths import Paths
 from tasks.tables.dataset import read_dataset
 from tasks.tracking.tags import CODE_TAG, DATA_TAG, TEST_ROWS_TAG
-from tasks.tracking.trainings import Training, add_evaluation, complete_training, has_evaluation
+from tasks.tracking.trainings import TrainingRun, add_evaluation, complete_training, has_evaluation
 from tasks.trials.answers import kept_answers, rows_digest
 from tasks.trials.parameters import changes, of_all_stages, run_name
 
@@ -45,7 +45,7 @@ def _track_evaluation(paths: Paths, pipeline: Pipeline) -> None:
     add_evaluation(paths, files.read_json(paths.metrics), answers, {TEST_ROWS_TAG: rows_digest(answers)})
 
 
-def _name(before: Training | None, params: dict[str, str], tags: dict[str, str]) -> str:
+def _name(before: TrainingRun | None, params: dict[str, str], tags: dict[str, str]) -> str:
     kind = params.get("estimator.kind") or params.get("network.kind") or params["trainer"]
     if before is None:
         return run_name(kind, None)

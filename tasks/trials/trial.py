@@ -10,7 +10,7 @@ from typing import Any
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking.tags import CODE_TAG, DATA_TAG, TEST_ROWS_TAG
-from tasks.tracking.trainings import Training, Version, trainings, versions
+from tasks.tracking.trainings import TrackedVersion, TrainingRun, trainings, versions
 
 _ID_LENGTH = 8
 """Characters of a run's id that tell it from others, and that a line has room for."""
@@ -22,8 +22,8 @@ _NUMBER = re.compile(r"(?:version |v|:)?(\d{1,6})")
 class Trial:
     """One training; `version` is the newest registered version of its model."""
 
-    training: Training
-    version: Version | None = None
+    training: TrainingRun
+    version: TrackedVersion | None = None
 
     @property
     def label(self) -> str:
@@ -89,7 +89,7 @@ class Trials:
 
 def trials_of(project: Project, pipeline: str) -> Trials:
     """Raises UserError when nothing was tried yet, or when the store cannot be used."""
-    of_model: dict[str | None, Version] = {}
+    of_model: dict[str | None, TrackedVersion] = {}
     for version in sorted(versions(project, pipeline), key=lambda version: version.number):
         of_model[version.model] = version
     # A model that came out twice is one trial: the run that MLflow knows last.

@@ -98,7 +98,7 @@ def run_through(stages: dict[str, StageResult | UserError], paths: Any) -> Any:
     from prefect import flow, get_client
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-    from flows.training import _told, run_stages
+    from flows.training import _outcome_shown, run_stages
 
     @flow
     def chain() -> None:
@@ -109,7 +109,7 @@ def run_through(stages: dict[str, StageResult | UserError], paths: Any) -> Any:
             return outcome
 
         results: list[StageResult] = []
-        with _told(paths, list(stages), results):
+        with _outcome_shown(paths, list(stages), results):
             run_stages(list(stages), run, results)
 
     state = chain(return_state=True)

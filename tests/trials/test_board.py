@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 
 from tasks.tracking.tags import TEST_ROWS_TAG
-from tasks.tracking.trainings import Training
+from tasks.tracking.trainings import TrainingRun
 from tasks.trials.board import board
 from tasks.trials.trial import Trial
 from tests.trials.test_pairs import classes, numbers
@@ -13,7 +13,7 @@ from tests.trials.test_parameters import pipeline
 def trial(name: str, rows: str | None, metrics: dict[str, float] | None = None) -> Trial:
     tags = {TEST_ROWS_TAG: rows} if rows else {}
     return Trial(
-        training=Training(
+        training=TrainingRun(
             experiment_id="1",
             run_id=name,
             name=name,

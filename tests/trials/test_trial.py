@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from tasks.errors import UserError
-from tasks.tracking.trainings import Version
+from tasks.tracking.trainings import TrackedVersion
 from tasks.trials.trial import Trial, Trials
 from tests.trials.test_board import trial
 
 
 def registered(one: Trial, number: int, *aliases: str) -> Trial:
-    version = Version(number=number, run_id=one.training.run_id, model=None, source="", aliases=aliases)
+    version = TrackedVersion(number=number, run_id=one.training.run_id, model=None, source="", aliases=aliases)
     return replace(one, version=version)
 
 

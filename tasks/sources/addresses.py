@@ -12,20 +12,25 @@ import os
 import re
 from collections.abc import Iterator
 from itertools import pairwise
-from urllib.parse import SplitResult, unquote, unquote_plus, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from tasks.errors import UserError
 
 _WHOLE_NAMES = frozenset(["auth", "bearer", "code", "jwt", "otp", "pass", "pin", "pw", "sas", "session", "sid"])
 """Names that are a secret's only when they are the whole of it: a `country_code` is none."""
 _ENDS_OF_NAMES = re.compile(
-    r"(tokens?|password|passwd|passphrase|pwd|secrets?|signature|sig|keys?|keyid|credentials?|authorization|jwt|bearer"
-    r"|auth(code)?|sess(ion)?(id)?|sas)$"
+    r"(tokens?|password|passwd|passphrase|passcode|pwd|secrets?|signature|sig|hmac|(?<!mon|tur|don|hoc|joc)keys?"
+    r"|credentials?|authorization|jwt|bearer|auth(code)?|sess(ion)?|sas|(^|auth|login|service)ticket)$"
 )
+_BEHIND_NAMES = re.compile(r"(value|val|string|str|text|hash|base64|b64|\d+)$")
+"""What a program puts behind a name that is one already: `api_key_1`, `access_token_value`."""
+_NO_SECRETS = re.compile(r"(sort|order|group|primary|foreign|partition)keys?$")
 _KNOWN_LOOKS = re.compile(
     # A JSON web token; then keys by their marks: GitHub, GitLab, AWS, Google, Slack, OpenAI, Stripe, Hugging Face.
     r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}|gh[pousr]_\w{30,}|github_pat_\w{30,}|glpat-[\w-]{16,}|(AKIA|ASIA)[A-Z0-9]{16}"
     r"|AIza[\w-]{30,}|xox[abprs]-[\w-]{10,}|sk-[\w-]{20,}|[sr]k_live_\w{16,}|hf_[A-Za-z]{30,}"
+    # As in the header of a request; the basic income and education are words.
+    r"|^Bearer\s+\S+$|^Basic\s+\S(?=\S*[A-Z0-9=])\S{7,}$"
 )
 _RANDOM = re.compile(r"[\w+/=.~-]{20,}")
 _FEWEST_DRAWN = {1: 2**63, 2: 24, 3: 16}
@@ -44,8 +49,20 @@ _IS_PATH = re.compile(r"(sqlite|file):///")
 
 def is_secret_name(name: str) -> bool:
     """Whether a value of that name is nobody else's business: `X-Amz-Credential`, `accessToken`, `code`."""
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return plain in _WHOLE_NAMES or _ENDS_OF_NAMES.search(plain) is not None
+    plain = _plain(name)
+    return plain in _WHOLE_NAMES or plain.rstrip("0123456789") in _WHOLE_NAMES - {"code"} or _ends_as_secret(plain)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _ends_as_secret(plain: str) -> bool:
+    while (shorter := _BEHIND_NAMES.sub("", plain)) != plain:
+        plain = shorter
+    # A ticket's id is a number in a list; a token's and a key's open a door.
+    stem = plain if plain.endswith("ticketid") else plain.removesuffix("id")
+    return any(_ENDS_OF_NAMES.search(name) and not _NO_SECRETS.search(name) for name in {plain, stem})
 
 
 def looks_secret(value: str) -> bool:
@@ -64,19 +81,40 @@ def secret_in(address: SplitResult) -> str | None:
     """Where the address holds a secret, in words that do not show it; None when it does not."""
     # For other schemes, such as sftp and ftp, a user's name alone is no secret.
     user = address.username if address.scheme in ("http", "https") else None
-    if user or address.password is not None:
+    if user or address.password is not None or _is_cut_password(address):
         return "before the host"
-    if _KNOWN_LOOKS.search(unquote(address.path)):
+    path = _decoded(address.path)
+    if _KNOWN_LOOKS.search(path) or _nested_secret(path.partition("?")[2]):
         return "in its path"
     for name, value in _values(address):
         if _VARIABLE.fullmatch(value) or not value:
             continue
+        shown = f"as `{name}`" if name and not looks_secret(name) else "behind its path"
         if is_secret_name(name) or (looks_secret(value) and not name.lower().endswith(_ENDS_OF_IDS)):
-            return f"as `{name}`" if name and not looks_secret(name) else "behind its path"
-        # An address within the address, as those of proxies and of redirects.
-        if "://" in value and secret_in(urlsplit(value)):
-            return f"in the address that it gives as `{name}`"
+            return shown
+        if _nested_secret(value):
+            return f"in what it gives {shown}"
     return None
+
+
+def _is_cut_password(address: SplitResult) -> bool:
+    """Whether a / of a password ends what looks like the host: what stands before it is no port then."""
+    return "@" in address.path and re.search(r":\d*$|^[^:]*$|\]$", address.netloc) is None
+
+
+def _nested_secret(value: str) -> bool:
+    """Whether there is one in an address or a query within the value, as proxies and redirects have them."""
+    if re.match(r"([\w+.-]+:)?//", value):
+        try:
+            return secret_in(urlsplit(value)) is not None
+        except ValueError:
+            return "@" in value
+    first, *others = re.split("[?&;#]", value)
+    # A condition such as code='US' is no query: by itself, only what is surely a secret's name counts.
+    name, text = _named(first)
+    return bool(text and _ends_as_secret(_plain(name))) or any(
+        text and is_secret_name(name) for name, text in map(_named, others)
+    )
 
 
 def with_variables(url: str) -> str:
@@ -122,9 +160,21 @@ def _values(address: SplitResult) -> Iterator[tuple[str, str]]:
     """Names and values of the query and of the fragment, and of what older servers put behind a `;` in the path."""
     pieces = [*re.split("[&;]", address.query), *re.split("[&;?]", address.fragment), *address.path.split(";")[1:]]
     for piece in pieces:
-        # Without a name it may be a value, such as a key alone.
-        name, _, value = piece.partition("=") if "=" in piece else ("", "", piece)
-        yield unquote_plus(name), unquote_plus(value)
+        name, value = _named(piece)
+        yield _decoded(name.replace("+", " ")), _decoded(value.replace("+", " "))
+
+
+def _named(piece: str) -> tuple[str, str]:
+    """Without a name it may be a value, such as a key alone."""
+    name, _, value = piece.partition("=") if "=" in piece else ("", "", piece)
+    return name, value
+
+
+def _decoded(text: str) -> str:
+    """As a proxy hands it on, and the one behind that."""
+    for _ in range(4):
+        text = unquote(text)
+    return text
 
 
 def _value(variable: str) -> str:

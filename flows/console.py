@@ -13,7 +13,8 @@ from flows.server import Server, temporary_server, wait_until_ready
 from flows.settings import check_settings
 from tasks.memo.chain import StageResult, announced, stages_between
 from tasks.params.file import load_pipeline
-from tasks.paths import Project, find_root
+from tasks.paths import Project
+from tasks.root import find_root
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

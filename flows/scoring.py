@@ -12,7 +12,8 @@ from prefect.runtime import flow_run
 
 from flows.processes import record_process
 from tasks.errors import printable
-from tasks.paths import Project, find_root
+from tasks.paths import Project
+from tasks.root import find_root
 
 if TYPE_CHECKING:
     from tasks.scoring.request import ScoringOutcome

@@ -16,7 +16,8 @@ from flows.processes import record_process
 from flows.run_page import name_run, run_name, show_failure, show_results, state_of
 from tasks.errors import UserError
 from tasks.memo.chain import StageResult, StageRunner, stages_between
-from tasks.paths import Paths, Project, find_root
+from tasks.paths import Paths, Project
+from tasks.root import find_root
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State

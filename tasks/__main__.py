@@ -18,8 +18,9 @@ from tasks.memo.code_record import check_own_code, check_tool
 from tasks.memo.mlflow_news import tell_mlflow
 from tasks.memo.one_set import check_one_set
 from tasks.params.file import block_in, check_pipeline, pipelines_in
-from tasks.paths import STAGES, Paths, Project, find_root
+from tasks.paths import STAGES, Paths, Project
 from tasks.reports import Report
+from tasks.root import find_root
 
 
 def main(arguments: list[str]) -> int:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-
-from tasks.environment import installed_version, is_later
-from tasks.errors import UserError
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
@@ -16,32 +12,6 @@ FoldStage = Literal["split", "clean", "normalize", "augment"]
 STAGES = ("ingest", "validate", "split", "clean", "normalize", "augment", "train", "evaluate", "register")
 CODE_DIGESTS = ".modelwright/code"  # what code means: a file of the same path below it for each dependency on code
 CODE_RECORD = "code.json"
-
-
-def find_root(start: Path | None = None) -> Path:
-    """The project's folder: the nearest one, from `start` upwards, that holds params.yaml or dvc.yaml.
-
-    Raises UserError when there is none, or it is of a newer version of the tool: this one would misread its settings.
-    """
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / "params.yaml").is_file() or (folder / "dvc.yaml").is_file():
-            _check_is_not_newer(folder / CODE_RECORD)
-            return folder
-    raise UserError(f"{start}: neither here nor above is a params.yaml; change to the project's folder")
-
-
-def _check_is_not_newer(record: Path) -> None:
-    if not record.is_file():
-        return
-    # One that is damaged is said by whoever reads more of it.
-    version = re.search(r'"modelwright": "([^"]*)"', record.read_text(encoding="utf-8", errors="replace"))
-    installed = installed_version("modelwright")
-    if version and installed and is_later(version[1], installed):
-        raise UserError(
-            f"{record}: the project is of Modelwright {version[1]}, and {installed} is installed, which is older; "
-            f"install {version[1]}, or go back to the project's commit of before its upgrade"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)

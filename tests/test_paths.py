@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import UserError
-from tasks.paths import PARTS, STAGES, Paths, Project, find_root
+from tasks.paths import PARTS, STAGES, Paths, Project
+from tasks.root import find_root
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml"])

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tasks.command.subcommand import ONE_PIPELINE, Subcommand, argument, chosen_pipeline
 from tasks.errors import printable
-from tasks.paths import Project, find_root
+from tasks.paths import Project
+from tasks.root import find_root
 
 
 def init(options: argparse.Namespace) -> int:

@@ -14,7 +14,8 @@ from tasks.command.exits import end_on_sigterm, exit_code
 from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
 from tasks.environment import collect_old_objects_rarely, installed_version
-from tasks.paths import STAGES, Project, find_root
+from tasks.paths import STAGES, Project
+from tasks.root import find_root
 
 _COMMANDS: Mapping[str, Subcommand] = {
     **projects.COMMANDS,

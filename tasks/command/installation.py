@@ -7,7 +7,8 @@ import json
 
 from tasks.command.subcommand import Subcommand
 from tasks.errors import UserError
-from tasks.paths import Project, find_root
+from tasks.paths import Project
+from tasks.root import find_root
 
 
 def doctor(_: argparse.Namespace) -> int:

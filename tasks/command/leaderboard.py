@@ -10,8 +10,9 @@ from rich.text import Text
 
 from tasks.command.console import Terminal
 from tasks.errors import UserError
-from tasks.paths import Project, find_root
+from tasks.paths import Project
 from tasks.reports import number
+from tasks.root import find_root
 
 if TYPE_CHECKING:
     from tasks.trials.board import RankedTrial

@@ -8,7 +8,8 @@ import sys
 
 from tasks.command.subcommand import Subcommand, argument
 from tasks.errors import UserError, printable
-from tasks.paths import Project, find_root
+from tasks.paths import Project
+from tasks.root import find_root
 
 
 def list_all(options: argparse.Namespace) -> int:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tasks.command.subcommand import JSON, Subcommand, argument
 from tasks.errors import UserError
-from tasks.paths import Project, find_root
+from tasks.paths import Project
+from tasks.root import find_root
 
 if TYPE_CHECKING:
     from tasks.scoring.job import Progress

@@ -26,7 +26,8 @@ def new_one(options: argparse.Namespace) -> int:
 def upgrade_one(options: argparse.Namespace) -> int:
     """`modelwright upgrade`: says what runs again and why, then writes, unless it was told not to."""
     from tasks.command.console import show_status
-    from tasks.paths import Project, find_root
+    from tasks.paths import Project
+    from tasks.root import find_root
     from tasks.scaffold.upgrade import plan_upgrade
 
     upgrade = plan_upgrade(Project(root=find_root()))

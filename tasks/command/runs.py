@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tasks.command.subcommand import JSON, ONE_PIPELINE, Subcommand, argument, chosen_pipeline
-from tasks.paths import Paths, Project, find_root
+from tasks.paths import Paths, Project
+from tasks.root import find_root
 
 if TYPE_CHECKING:
     from tasks.memo.chain import StageResult

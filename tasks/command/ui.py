@@ -8,7 +8,8 @@ import webbrowser
 from contextlib import ExitStack
 
 from tasks.errors import UserError, printable
-from tasks.paths import Project, find_root
+from tasks.paths import Project
+from tasks.root import find_root
 
 
 def ui(options: argparse.Namespace) -> int:

@@ -115,7 +115,7 @@ def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mappi
     log_test_metrics(client, run_id, metrics)
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
-    picture = paths.reports / "importance.png"
+    picture = paths.importance_picture
     if picture.exists():
         client.log_artifact(run_id, str(picture))
     client.log_artifacts(run_id, str(paths.plots), "plots")

@@ -22,7 +22,18 @@ FOLDERS = ("data", "models", "reports", "expectations")
 
 PLUMBING = {
     f"tasks.{name}"
-    for name in ("digests", "environment", "errors", "files", "parallel", "params", "paths", "reports", "tracking")
+    for name in (
+        "digests",
+        "environment",
+        "errors",
+        "files",
+        "parallel",
+        "params",
+        "paths",
+        "reports",
+        "root",
+        "tracking",
+    )
 }
 """Modules whose change does not change what a stage makes: they move bytes, and check what is asked."""
 

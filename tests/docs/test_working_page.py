@@ -138,3 +138,13 @@ def test_an_experiment_takes_a_setting_that_the_block_leaves_out_and_has_its_met
     assert {name: newest.metrics[f"test_{name}"] for name in metrics} == metrics
     assert (newest.params["estimator.C"], newest.params["normalize.text.min_documents"]) == ("0.25", "1")
     assert newest.name == "estimator.C 1.0 -> 0.25"
+
+
+def test_the_page_of_plots_needs_no_network(team: Path) -> None:
+    mine = team / "mine"
+    assert "`dvc plots show reports/P/plots`" in PAGE
+    typed(mine, "dvc plots show reports/P/plots", team / "remote")
+    page = (mine / "dvc_plots" / "index.html").read_text()
+    assert "<img" in page
+    assert "<script" not in page
+    assert "http" not in page

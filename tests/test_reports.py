@@ -60,6 +60,12 @@ FIGURES = {
 }
 
 
+def judged(paths: Paths) -> None:
+    """What evaluate leaves beside its metrics."""
+    files.write_json(paths.evaluation, {"beats": True})
+    files.write_json(paths.decision, {"threshold": None})
+
+
 def test_every_stage_has_a_report() -> None:
     assert tuple(reports.BY_STAGE) == STAGES == tuple(FILES)
 
@@ -69,6 +75,7 @@ def test_a_report_is_read_from_what_the_stage_left(tmp_path: Path, stage: str) -
     paths = pipeline_in(tmp_path)
     place, content = FILES[stage]
     files.write_json(place(paths), content)
+    judged(paths)
     report = reports.BY_STAGE[stage](paths)
     assert (report.stage, report.figure) == (stage, FIGURES[stage])
     assert report.numbers
@@ -83,6 +90,7 @@ def test_a_stage_that_left_nothing_has_to_run(tmp_path: Path, stage: str) -> Non
 
 def test_other_figures(tmp_path: Path) -> None:
     paths = pipeline_in(tmp_path)
+    judged(paths)
     files.write_json(paths.metrics, {"rmse": 53.128, "r2": 0.4})
     assert reports.evaluate(paths).figure == "rmse 53.13"
     files.write_json(paths.augmentation_report, {"num_rows": 9, "image": None})

@@ -103,6 +103,7 @@ def report_files(paths: Paths) -> list[Path]:
         paths.cleaning_report,
         paths.split_report,
         paths.report_page,
+        paths.importance_picture,
         paths.passport,
         paths.verdict,
         paths.dataset,
@@ -115,9 +116,6 @@ def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mappi
     log_test_metrics(client, run_id, metrics)
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
-    picture = paths.importance_picture
-    if picture.exists():
-        client.log_artifact(run_id, str(picture))
     client.log_artifacts(run_id, str(paths.plots), "plots")
 
 

@@ -76,6 +76,7 @@ def local_database(project: Project) -> Path | None:
             "moves along"
         )
     if not database.exists():
+        _check_place(database)
         return None
     # A store elsewhere may be shared: what it says of this project's artifacts, it may say of another copy's.
     is_own = database == project.tracking / database.name
@@ -84,6 +85,19 @@ def local_database(project: Project) -> Path | None:
     else:
         check(database)
     return database
+
+
+def _check_place(database: Path) -> None:
+    """Raises UserError where a new store cannot be made, or would replace what somebody has put there."""
+    place = next(place for place in (database, *database.parents) if os.path.lexists(place))
+    if place.is_symlink() and not place.exists():
+        raise UserError(
+            f"{place}: links to a place that is not there ({place.readlink()}); bring that back, as by mounting its "
+            "disk, or remove the link: a new store is made then, without the runs and versions of the other"
+        )
+    # Another process may have made the store meanwhile.
+    if place != database and not place.is_dir():
+        raise UserError(f"{place}: a file in the place of a folder, in which the store is to lie; move it away")
 
 
 def ensure_store(project: Project) -> str:
@@ -113,6 +127,7 @@ def _file(project: Project) -> Path:
 def check_store(project: Project) -> str:
     """What to say of a store that answers. Raises UserError when it does not."""
     if is_local(project) and not _file(project).exists():
+        _check_place(_file(project))
         return "not there yet; the first training makes it"
     with reachable(project):
         num_experiments = len(connect(project).search_experiments())

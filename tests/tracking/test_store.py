@@ -36,6 +36,18 @@ def nowhere(tmp_path, monkeypatch) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("name", ["mlflow", "mlflow/mlflow.db"])
+def test_a_link_to_a_store_that_is_not_there_is_left_alone(tmp_path, name):
+    project = Project(root=tmp_path)
+    link = tmp_path / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to("/nope/store")
+    for ask in (store.check_store, store.ensure_store):
+        with pytest.raises(UserError, match=rf"{link}: links to a place that is not there \(/nope/store\)"):
+            ask(project)
+    assert link.is_symlink()
+
+
 def test_the_uri_is_the_projects_own_store_unless_one_is_given(tmp_path, monkeypatch):
     project = Project(root=tmp_path)
     assert store.tracking_uri(project) == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
@@ -91,7 +103,10 @@ def test_a_store_says_that_it_answers(first_starts, tmp_path):
 def test_a_place_that_cannot_hold_a_store_is_the_users_to_mend(tmp_path):
     (tmp_path / "mlflow").write_text("a file where the folder should be")
     project = Project(root=tmp_path)
-    with pytest.raises(UserError, match="the tracking store cannot be used"), store.reachable(project):
+    with (
+        pytest.raises(UserError, match=r"mlflow: a file in the place of a folder.*; move it away"),
+        store.reachable(project),
+    ):
         store.connect(project)
 
 

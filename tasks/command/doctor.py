@@ -206,12 +206,28 @@ def _dvc(project: Project) -> Iterator[Check]:
     try:
         cache, remote = describe_cache(project.root)
     except UserError as error:
-        has_none = not (project.root / ".dvc").exists()
-        cure = "`dvc init` makes a repository of this folder" if has_none else str(error)
-        yield Check("dvc", f"cannot be used{f': {error}' if has_none else ''}", cure)
+        yield Check("dvc", "cannot be used", str(error))
         return
     yield Check("dvc cache", cache)
+    yield from _passing_files(project)
     yield Check("dvc remote", remote or "none: data stay on this machine (`dvc remote add -d NAME URL` shares them)")
+
+
+def _passing_files(project: Project) -> Iterator[Check]:
+    """What runs note for later ones, and can do without."""
+    from tasks.memo import snapshot
+    from tasks.memo.locks import damaged_list
+    from tasks.params.file import pipeline_names
+
+    if path := damaged_list(project.root):
+        yield Check("dvc locks", f"{path} is damaged", "the next `modelwright run` puts it aside, and says so")
+    try:
+        names = pipeline_names(project.params)
+    except UserError:
+        return  # which the check of params.yaml says
+    damaged = [str(paths.snapshot) for paths in map(project.pipeline, names) if snapshot.is_damaged(paths)]
+    if damaged:
+        yield Check("snapshots", f"{', '.join(damaged)} damaged", "the next `modelwright run` writes them anew")
 
 
 def _disk(project: Project) -> Iterator[Check]:

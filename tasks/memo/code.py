@@ -150,7 +150,8 @@ def _is_left(name: str) -> bool:
 def _kept(path: Path) -> Mapping[str, str]:
     """Meanings by the digests of bytes, as `Code.write` keeps them; none when the file is missing or damaged."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    is_whole = isinstance(content, dict) and all(isinstance(digest, str) for digest in content.values())
+    return content if is_whole else {}

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from tasks.errors import UserError
 
-_OF_GIT = ("dvc.lock", "dvc.yaml", ".dvc/config")
+_NAMED = ("dvc.lock", "dvc.yaml", ".dvc/config.local", ".dvc/config")
+_SPARE = ("dvc.lock", ".dvc/config", ".dvc/config.local")
+"""What a project can do without: the lock is made anew, and without settings DVC's own hold."""
 
 
 @contextmanager
-def dvc_errors() -> Iterator[None]:
-    """Says what DVC raises as a UserError, with what to do; every other failure passes through."""
+def dvc_errors(root: Path) -> Iterator[None]:
+    """Says what DVC raises in this project as a UserError, with what to do; every other failure passes through."""
     from dvc.config import ConfigError
-    from dvc.exceptions import DvcException
+    from dvc.exceptions import DvcException, NotDvcRepoError
     from dvc.lock import LockError
     from dvc.stage.exceptions import StageFileIsNotDvcFileError, StageNotFound
     from dvc.utils.serialize import EncodingError, YAMLFileCorruptedError
@@ -27,13 +31,18 @@ def dvc_errors() -> Iterator[None]:
         yield
     except LockError as error:
         raise UserError(f"{_who_is_at_work(error)}; wait for it, then run again") from error
-    except (ConfigError, EncodingError, StageFileIsNotDvcFileError, *of_yaml, IsADirectoryError) as error:
-        # Merged by hand, cut by a full disk, a folder in its place: it is a file of git.
-        raise UserError(
-            f"{error}; take the lines of a merge (<<<<<<<) out, or bring the last one back with "
-            f"{_checkout(str(error))}: what is out of date then runs again. A dvc.lock may also be removed "
-            "(`rm dvc.lock`): all is then restored, or runs"
-        ) from error
+    except NotDvcRepoError as error:
+        is_in_git = _is_in_git(root, ".dvc")
+        cure = "bring .dvc back with `git checkout -- .dvc`" if is_in_git else "`dvc init` makes one of it"
+        raise UserError(f"{root}: is no DVC repository; {cure}") from error
+    except ConfigError as error:
+        files = [name for name in (".dvc/config", ".dvc/config.local") if (root / name).exists()]
+        cure = f"{_cure(root, files)}: DVC's own settings hold then"
+        raise UserError(f"{' or '.join(files)}: {error}; {cure}") from error
+    except (EncodingError, StageFileIsNotDvcFileError, *of_yaml, IsADirectoryError) as error:
+        # Merged by hand, cut by a full disk, a folder in its place.
+        named = [name for name in _NAMED if name in str(error)][:1]
+        raise UserError(f"{error}; {_cure(root, named)}: what is out of date then is restored, or runs") from error
     except DvcException as error:
         raise UserError(f"DVC: {error}; `dvc status` shows more") from error
     except sqlite3.DatabaseError as error:
@@ -43,10 +52,26 @@ def dvc_errors() -> Iterator[None]:
         ) from error
 
 
-def _checkout(message: str) -> str:
-    """The command for the file that the message names, as far as DVC names one."""
-    file = next((name for name in _OF_GIT if name in message), None)
-    return f"`git checkout -- {file}`" if file else "`git checkout` of that file"
+def _cure(root: Path, names: Sequence[str]) -> str:
+    """What to do about these files, one of which is damaged; git is asked first whether it has one to bring back."""
+    cures = ["take the lines of a merge (<<<<<<<) out"]
+    tracked = [name for name in names if _is_in_git(root, name)]
+    if tracked:
+        cures.append(f"bring the last one back with `git checkout -- {' '.join(tracked)}`")
+    cures += [
+        f"remove {name} (`rm {'-r ' if (root / name).is_dir() else ''}{name}`)" for name in names if name in _SPARE
+    ]
+    if len(cures) == 1:
+        cures.append("bring the file back as it was")
+    return ", or ".join(cures)
+
+
+def _is_in_git(root: Path, name: str) -> bool:
+    listed = ["git", "-C", str(root), "ls-files", "--error-unmatch", "--", name]
+    try:
+        return subprocess.run(listed, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def _who_is_at_work(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -56,10 +57,10 @@ def put_right(repo: Repo) -> None:
 
     path = Path(repo.tmp_dir, RWLOCK_FILE)
     for lock in (Path(repo.tmp_dir, "lock"), path.with_name(RWLOCK_LOCK)):
-        if lock.is_dir():
+        if os.path.lexists(lock) and not lock.is_file():
             files.remove(lock)
-            _logger.warning("%s was a folder in a lock's place; it is removed", lock)
-    if not path.exists():
+            _logger.warning("%s was no file, in a lock's place; it is removed", lock)
+    if not os.path.lexists(path):
         return
     hardlink = repo.config["core"].get("hardlink_lock", False)
     # DVC writes the list in place: without its own lock, half of it may be seen.
@@ -77,14 +78,25 @@ def put_right(repo: Repo) -> None:
             _logger.warning("%s named processes that are dead; they are taken out", path)
 
 
+def damaged_list(root: Path) -> Path | None:
+    """The list of who reads and writes in the project, if it is damaged: the next run puts it aside."""
+    from dvc.rwlock import RWLOCK_FILE
+
+    path = root / ".dvc" / "tmp" / RWLOCK_FILE
+    return path if os.path.lexists(path) and _entries(path) is None else None
+
+
 def _entries(path: Path) -> Mapping[str, Any] | None:
     """Who reads and who writes what, as DVC writes it; None when it is damaged."""
     from dvc.rwlock import SCHEMA, Invalid
 
+    # Not a folder, nor a link to nothing, nor a pipe, at which one would wait for ever.
+    if not path.is_file():
+        return None
     try:
         entries: Mapping[str, Any] = SCHEMA(json.loads(path.read_text(encoding="utf-8")))
-    # A folder in its place, bytes that are no text, text that is no JSON, JSON that says something else.
-    except (IsADirectoryError, ValueError, Invalid):
+    # Bytes that are no text, text that is no JSON, JSON that says something else, brackets by the thousand.
+    except (ValueError, RecursionError, Invalid):
         return None
     return entries
 

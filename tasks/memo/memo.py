@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tasks.errors import UserError
-from tasks.files import storage_errors
+from tasks.files import remove, storage_errors
 from tasks.memo.code import CODE, Code, source_of
 from tasks.memo.code_record import check_tool
 from tasks.memo.dvc_errors import dvc_errors
@@ -22,7 +22,8 @@ from tasks.memo.inputs import Inputs
 from tasks.memo.lockfile import write_entry
 from tasks.memo.locks import put_right, waited_for
 from tasks.memo.objects import CheckedCache
-from tasks.memo.reasons import why_out_of_date
+from tasks.memo.reasons import status_in_words, why_out_of_date
+from tasks.memo.repository import repository, unreadable
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES, Project
 from tasks.validation.suite_file import missing_suite
@@ -45,13 +46,12 @@ class Memo:
 
     def __init__(self, root: Path, pipeline: str, params: Mapping[str, Any] | None = None) -> None:
         """`params` is params.yaml as the stages are given it; read here when it is not given."""
-        with dvc_errors(), storage_errors(root):
+        with dvc_errors(root), storage_errors(root):
             from dvc.dvcfile import ProjectFile
-            from dvc.repo import Repo
 
             # DVC tells what it does at INFO, and sets that level when imported; here the front end tells.
             logging.getLogger("dvc").setLevel(logging.WARNING)
-            self._repo = Repo(str(root))
+            self._repo = repository(root)
             put_right(self._repo)
             self._cache = CheckedCache(self._repo)
             # Loaded once for all nine stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
@@ -84,6 +84,7 @@ class Memo:
                 if not reasons:
                     return "unchanged", ()
                 self._check_dependencies(stage)
+                _remove_unreadable(stage)
                 # Outputs may be links into the cache: they are removed, never written into.
                 stage.remove_outs(ignore_remove=False, force=False)
                 # What is forced is to run again, whatever the run cache has.
@@ -101,6 +102,7 @@ class Memo:
     def put_back(self, stage_name: str) -> None:
         """The stage's outputs as dvc.lock has them, after a run that could not even begin."""
         with self._locked():
+            _remove_unreadable(self._load(stage_name))
             self._load(stage_name).checkout(force=True, allow_missing=True)
 
     @property
@@ -127,7 +129,7 @@ class Memo:
         from dvc.dependency import ParamsDependency
 
         if stage_name not in self._loaded:
-            with dvc_errors():
+            with dvc_errors(self._root):
                 stage = self._stages[CODE if stage_name == CODE else f"{stage_name}@{self._pipeline}"]
             for dep in stage.deps:
                 if isinstance(dep, ParamsDependency):
@@ -198,7 +200,7 @@ class Memo:
 
         config = self._repo.config
         with ExitStack() as held:
-            held.enter_context(dvc_errors())
+            held.enter_context(dvc_errors(self._root))
             held.enter_context(storage_errors(self._root))
             held.enter_context(waited_for(lambda: lock_repo(self._repo)))
             held.enter_context(self._repo.scm_context(quiet=True))
@@ -219,7 +221,7 @@ class Memo:
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
         name = f"modelwright {stage.addressing}"
         with ExitStack() as held:
-            with dvc_errors():
+            with dvc_errors(self._root):
                 # Only errors of the lock are DVC's: those of the stage pass as they are.
                 held.enter_context(
                     waited_for(lambda: rwlock(self._repo.tmp_dir, self._repo.fs, name, reads, writes, hardlink))
@@ -261,7 +263,7 @@ class Memo:
 
     def _check_dependencies(self, stage: Stage) -> None:
         for dep in stage.deps:
-            if not dep.exists:
+            if not dep.exists or unreadable(Path(dep.fs_path)):
                 if dep.def_path == f"expectations/{self._pipeline}.json":
                     raise UserError(missing_suite(Path(dep.def_path)))
                 raise UserError(
@@ -270,16 +272,26 @@ class Memo:
                 )
 
     def _reasons(self, stage: Stage) -> Reasons:
+        # Beside the source, which `code` reads, editors leave links to nothing.
+        reads = [] if stage.addressing == CODE else self._files_read(stage.addressing.partition("@")[0])
+        places = filter(None, (unreadable(Path(file.fs_path)) for file in (*reads, *stage.outs)))
+        if missing := [status_in_words(place.relative_to(self._root).as_posix(), "deleted") for place in places]:
+            return tuple(missing)
         return why_out_of_date(stage, f"pipelines.{self._pipeline}", self._code_at_start)
+
+
+def _remove_unreadable(stage: Stage) -> None:
+    for out in stage.outs:
+        if place := unreadable(Path(out.fs_path)):
+            remove(place)
 
 
 def describe_cache(root: Path) -> tuple[str, str | None]:
     """Where DVC's cache lies, and the URL of the default remote, if there is one. Raises UserError as a run would."""
-    with dvc_errors():
+    with dvc_errors(root):
         from dvc.dvcfile import ProjectFile
-        from dvc.repo import Repo
 
-        repo = Repo(str(root))
+        repo = repository(root)
         # Damaged files of the project are found here, and not only when something runs.
         _ = ProjectFile(repo, str(root / "dvc.yaml")).stages[CODE]
         remote = repo.config["core"].get("remote")

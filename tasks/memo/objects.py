@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,13 +64,17 @@ class CheckedCache:
     def load_run(self, key: str, value: str) -> Any:
         """As DVC's, which takes away an entry of the run cache that is no YAML, and ends at one that is no text."""
         path = Path(self._runs._get_cache_path(key, value))
-        if path.exists() and not _is_text(path):
+        if os.path.lexists(path) and not _is_text(path):
             self._put_aside(path, value)
         return self._load_run(key, value)
 
     def _look_at(self, oid: str, reads: bool) -> None:
         path = Path(self._cache.oid_to_path(oid))
-        if path.is_dir() or (reads and oid not in self._believed and path.exists() and _md5(path) != oid.split(".")[0]):
+        if path.is_file():
+            is_damaged = reads and oid not in self._believed and _md5(path) != oid.split(".")[0]
+        else:  # a folder, a link to nothing, or a pipe, at which one would wait for ever
+            is_damaged = os.path.lexists(path)
+        if is_damaged:
             self._put_aside(path, oid)
             raise FileNotFoundError(path)
         if reads:
@@ -85,10 +90,9 @@ class CheckedCache:
 
 def _is_text(path: Path) -> bool:
     try:
-        path.read_text(encoding="utf-8")
-    except (IsADirectoryError, UnicodeDecodeError):
+        return path.is_file() and path.read_text(encoding="utf-8") is not None
+    except UnicodeDecodeError:
         return False
-    return True
 
 
 def _md5(path: Path) -> str:

@@ -9,18 +9,19 @@ from pathlib import Path
 from tasks.errors import UserError
 from tasks.memo.dvc_errors import dvc_errors
 from tasks.memo.locks import put_right, waited_for
+from tasks.memo.repository import repository
 
 
 @contextmanager
 def locked_files(root: Path, paths: Sequence[Path]) -> Iterator[None]:
     """Within it, no run and no `dvc repro` is at work on these files. Raises UserError when one is."""
     with ExitStack() as held:
-        with dvc_errors():
+        with dvc_errors(root):
             from dvc.lock import LockError
-            from dvc.repo import Repo, lock_repo
+            from dvc.repo import lock_repo
             from dvc.rwlock import rwlock
 
-            repo = Repo(str(root))
+            repo = repository(root)
             put_right(repo)
             hardlink = repo.config["core"].get("hardlink_lock", False)
             written = [str(path) for path in paths]

@@ -7,6 +7,7 @@ and reads content only where these changed; the same three are kept here, for ev
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -35,6 +36,8 @@ def remember(paths: Paths, roots: Iterable[str | Path], entries: Entries, cache:
     content = {"roots": [str(root) for root in roots], "entries": entries, "cache": str(cache)}
     if paths.snapshot.is_dir():
         files.remove(paths.snapshot)
+    if not paths.snapshot.parent.is_dir():
+        files.remove(paths.snapshot.parent)
     files.write_text(paths.snapshot, json.dumps(content))
 
 
@@ -43,19 +46,33 @@ def holds(paths: Paths) -> bool:
     content = _content(paths.snapshot)
     if content is None:
         return False
-    # Without the cache, nothing that lies there could be restored: DVC must say so.
-    return Path(content["cache"]).is_dir() and take(paths.project.root, content["roots"]) == content["entries"]
+    try:
+        # Without the cache, nothing that lies there could be restored: DVC must say so.
+        return Path(content["cache"]).is_dir() and take(paths.project.root, content["roots"]) == content["entries"]
+    # A path that no file can have, such as one with a NUL.
+    except (OSError, ValueError):
+        return False
+
+
+def is_damaged(paths: Paths) -> bool:
+    """Whether there is something in the snapshot's place that no run has written: the next one writes it anew."""
+    folder = paths.snapshot.parent
+    place = paths.snapshot if folder.is_dir() else folder
+    return os.path.lexists(place) and _content(paths.snapshot) is None
 
 
 def _content(path: Path) -> dict[str, Any] | None:
     """What `remember` kept; a damaged file is none, and so is a folder in its place: DVC is asked, for a second."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError, ValueError):
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    # Brackets in brackets by the thousand: the reader calls itself for each.
+    except (OSError, ValueError, RecursionError):
         return None
-    kinds = {"roots": list, "entries": dict, "cache": str}
-    is_whole = isinstance(content, dict) and all(isinstance(content.get(name), kind) for name, kind in kinds.items())
-    return content if is_whole else None
+    match content:
+        case {"roots": list(roots), "entries": dict(entries), "cache": str(cache)}:
+            is_whole = all(isinstance(root, str) and "\0" not in root for root in roots)
+            return {"roots": roots, "entries": entries, "cache": cache} if is_whole else None
+    return None
 
 
 def _add(entries: dict[str, list[int]], path: Path) -> None:

@@ -109,7 +109,7 @@ def test_every_thing_that_is_broken_has_a_cure(project: Project, monkeypatch: py
         "telemetry",
     }
     assert "pipelines.digits.train is missing; add it" in str(checks["params.yaml"].cure)
-    assert str(checks["dvc"].cure).endswith("`dvc init` makes a repository of this folder")
+    assert str(checks["dvc"].cure).endswith(": is no DVC repository; `dvc init` makes one of it")
     assert checks["telemetry"].finding == "on: DO_NOT_TRACK, GX_ANALYTICS_ENABLED"
 
 

@@ -142,7 +142,7 @@ def test_what_is_no_python_counts_by_its_bytes(package: Project, file: str, befo
     assert Code(package).digests("lib") != first
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"a": "b"}', None])
+@pytest.mark.parametrize("content", ["", "[]", '{"a": "b"}', '{"a": 3}', "[" * 100_000, None])
 def test_meanings_that_are_kept_save_time_and_nothing_else(package: Project, content: str | None) -> None:
     Code(package).write()
     before = Code(package).digests("lib")

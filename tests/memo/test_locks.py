@@ -46,7 +46,7 @@ def written(project: Project, pid: int) -> Path:
     return path
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"write": 3}', "\udc80", None])
+@pytest.mark.parametrize("content", ["", "{", '{"write": 3}', "\udc80", "[" * 100_000, None])
 def test_a_damaged_list_is_put_aside_and_told(
     project: Project, content: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -56,8 +56,11 @@ def test_a_damaged_list_is_put_aside_and_told(
         path.mkdir()
     else:
         path.write_bytes(content.encode(errors="surrogateescape"))
+    [check] = [check for check in examine(project) if check.name == "dvc locks"]
+    assert check.finding == f"{path} is damaged"
     assert Memo(project.root, "masses").perform("ingest", lambda: made(project))[0] == "ran"
     assert "rwlock was damaged" in caplog.text
+    assert "dvc locks" not in [check.name for check in examine(project)]
     assert path.with_name("rwlock.damaged").exists()
 
 
@@ -101,6 +104,9 @@ def test_the_projects_lock_is_waited_for(project: Project, caplog: pytest.LogCap
 def test_a_lock_with_the_marks_of_a_merge_says_its_cure(project: Project) -> None:
     lock = project.root / "dvc.lock"
     lock.write_text("<<<<<<< HEAD\nschema: '2.0'\n=======\nstages:\n>>>>>>> other\n")
+    with pytest.raises(UserError, match=r"dvc.lock.*\(<<<<<<<\) out, or remove dvc.lock \(`rm dvc.lock`\): what is"):
+        Memo(project.root, "masses")  # which git does not have
+    command(project.root, "git", "add", "--force", "dvc.lock")
     with pytest.raises(UserError, match=r"dvc.lock.*take the lines of a merge \(<<<<<<<\) out, or bring the last"):
         Memo(project.root, "masses")
     [check] = [check for check in examine(project) if check.name == "dvc"]
@@ -119,9 +125,15 @@ def damaged(path: Path, content: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["lock", "rwlock.lock"])
-def test_a_folder_in_a_locks_place_is_removed(project: Project, name: str, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("placed", ["a folder", "a link to nothing"])
+def test_no_file_in_a_locks_place_is_removed(
+    project: Project, name: str, placed: str, caplog: pytest.LogCaptureFixture
+) -> None:
     (project.root / ".dvc" / "tmp").mkdir(exist_ok=True)
-    damaged(project.root / ".dvc" / "tmp" / name, None)
+    if placed == "a folder":
+        damaged(project.root / ".dvc" / "tmp" / name, None)
+    else:
+        (project.root / ".dvc" / "tmp" / name).symlink_to("/nope/lock")
     assert Memo(project.root, "masses").reasons("ingest") == ("never ran",)
     assert "in a lock's place" in caplog.text
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -118,6 +120,24 @@ def test_a_stage_whose_input_is_missing_names_it(project: Project) -> None:
         UserError, match=r"data/masses/.*: missing, and clean@masses needs it; run the stage that makes it"
     ):
         run_plain(project, "masses", first="clean")
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "valid/part-00000.parquet"])
+@pytest.mark.parametrize("place", [lambda path: path.symlink_to("/nope"), os.mkfifo], ids=["link", "pipe"])
+def test_an_output_without_content_is_a_missing_one(project: Project, name: str, place: Callable[[Path], None]) -> None:
+    run_plain(project, "masses", last="split")
+    output = project.pipeline("masses").data / name
+    before = output.read_bytes()
+    output.unlink()
+    place(output)
+    reasons = StageRunner(project, "masses").out_of_date()
+    assert f"data/masses/{name} is missing" in reasons["split"]
+    assert f"data/masses/{name} is missing" in (*reasons["ingest"], *reasons["validate"])
+    with pytest.raises(UserError, match=r"data/masses/.*: missing, and split@masses needs it"):
+        run_plain(project, "masses", first="split", last="split")
+    run_plain(project, "masses", last="split")
+    assert output.read_bytes() == before
+    assert not StageRunner(project, "masses").out_of_date()["split"]
 
 
 def test_a_gate_that_says_no_leaves_the_stage_undone(project: Project) -> None:

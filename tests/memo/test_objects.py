@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,16 @@ def put_folder(file: Path) -> None:
     (file / "something").write_text("")
 
 
+def put_link(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("/nope")
+
+
+def put_pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
+
+
 def put_writable(file: Path) -> None:
     file.chmod(0o644)
     file.write_bytes(b"\x00\xff")
@@ -45,6 +56,8 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
     "emptied": write(lambda content: b""),
     "a list that names nothing": write(lambda content: b'[{"md5": 3}]'),
     "a folder": put_folder,
+    "a link to nothing": put_link,
+    "a pipe": put_pipe,
     "writable": put_writable,
 }
 
@@ -113,7 +126,7 @@ def model_files(project: Project) -> set[bytes]:
     return {content for content in files_below(project.pipeline("masses").model).values() if len(content) > 1000}
 
 
-@pytest.mark.parametrize("damage", ["emptied", "a folder", "writable"])
+@pytest.mark.parametrize("damage", ["emptied", "a folder", "a link to nothing", "a pipe", "writable"])
 def test_damaged_entries_of_the_run_cache(project: Project, damage: str) -> None:
     outcomes(project)
     before = left(project)

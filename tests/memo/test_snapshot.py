@@ -54,6 +54,12 @@ def spoil(content: str | None) -> Callable[[Path], None]:
     return change
 
 
+def spoil_folder(root: Path) -> None:
+    folder = root / ".dvc" / "tmp" / "modelwright"
+    shutil.rmtree(folder)
+    folder.touch()
+
+
 CHANGES: dict[str, Callable[[Path], None]] = {
     "a parameter": append("params.yaml"),
     "a stage's code": append("tasks/clean.py"),
@@ -68,7 +74,11 @@ CHANGES: dict[str, Callable[[Path], None]] = {
     "a missing output": lambda root: shutil.rmtree(root / "data" / "notes" / "clean"),
     "the cache": lambda root: shutil.rmtree(root / ".dvc" / "cache"),
     **{f"the snapshot: {content}": spoil(content) for content in ("", "{", "[1]", "{}", '{"roots": 3}')},
+    "the snapshot: numbers for paths": spoil('{"roots": [1, 2], "entries": {}, "cache": "/tmp"}'),
+    "the snapshot: a path that cannot be": spoil('{"roots": ["\\u0000"], "entries": {}, "cache": "/tmp"}'),
+    "the snapshot: brackets in brackets": spoil("[" * 100_000),
     "a folder in the snapshot's place": spoil(None),
+    "a file in the place of the snapshots' folder": spoil_folder,
 }
 
 
@@ -86,7 +96,11 @@ def test_whatever_changes_it_does_not_hold(done: Project, change: str) -> None:
     shutil.copytree(done.root, saved, copy_function=shutil.copy2)
     try:
         CHANGES[change](done.root)
-        assert not snapshot.holds(done.pipeline("notes"))
+        paths = done.pipeline("notes")
+        assert not snapshot.holds(paths)
+        assert snapshot.is_damaged(paths) == ("snapshot" in change)
+        snapshot.remember(paths, [], {}, done.root)
+        assert not snapshot.is_damaged(paths)
     finally:
         shutil.rmtree(done.root)
         saved.rename(done.root)

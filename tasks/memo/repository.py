@@ -1,0 +1,53 @@
+"""DVC's repository of a project, and what lies in the place of a file or folder of it and is none."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+
+def repository(root: Path) -> Repo:
+    """The project's repository. Raises UserError where something else lies in the place of a folder that DVC uses."""
+    from dvc.repo import Repo
+
+    # DVC would end at each of these with an error of the operating system.
+    _check_folder(root / ".dvc" / "tmp")
+    repo = Repo(str(root))
+    _check_folder(Path(repo.cache.local.path))
+    return repo
+
+
+def _check_folder(path: Path) -> None:
+    place = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if place.is_dir():
+        return
+    remove = f"remove it (`rm {shlex.quote(str(place))}`): DVC makes the folder again"
+    if place.is_symlink():
+        raise UserError(f"{place}: links to a place that is not there; bring that back, or {remove}")
+    raise UserError(f"{place}: a file in the place of a folder; {remove}")
+
+
+def unreadable(path: Path) -> Path | None:
+    """The first thing at the path, or below it, that has no content: a link to nothing, a pipe, a device.
+
+    DVC ends at a link to nothing, and waits for ever at a pipe.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return path if path.is_symlink() else None
+    if stat.S_ISREG(mode):
+        return None
+    if not stat.S_ISDIR(mode):
+        return path
+    # A link to a folder may lead back to where it lies.
+    below = (child for child in path.iterdir() if not (child.is_symlink() and child.is_dir()))
+    return next(filter(None, map(unreadable, below)), None)

@@ -1,0 +1,55 @@
+"""What lies in the place of a file or a folder and is none is one message, or counts for nothing."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tasks.command.doctor import examine
+from tasks.errors import UserError
+from tasks.memo.memo import Memo
+from tasks.memo.repository import unreadable
+from tasks.paths import Project
+from tests.projects import command
+
+PLACED: dict[str, Callable[[Path], None]] = {
+    "a link to nothing": lambda path: path.symlink_to("/nope"),
+    "a link to itself": lambda path: path.symlink_to(path),
+    "a pipe": lambda path: os.mkfifo(path),
+    "a device": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("placed", PLACED)
+def test_what_has_no_content_is_named(tmp_path: Path, placed: str) -> None:
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    (tmp_path / "folder" / "deep" / "file").touch()
+    (tmp_path / "folder" / "link").symlink_to("deep/file")
+    (tmp_path / "folder" / "back").symlink_to(tmp_path)
+    assert unreadable(tmp_path / "folder") is None
+    assert unreadable(tmp_path / "missing") is None
+    assert unreadable(tmp_path / "folder" / "deep" / "file" / "below") is None
+    path = tmp_path / "folder" / "deep" / "other"
+    PLACED[placed](path)
+    assert unreadable(path) == unreadable(tmp_path / "folder") == path
+
+
+@pytest.mark.parametrize("name", [".dvc/tmp", ".dvc/cache"])
+@pytest.mark.parametrize("placed", ["a file", "a link to nothing"])
+def test_something_in_the_place_of_a_folder_has_a_cure_that_works(project: Project, name: str, placed: str) -> None:
+    place = project.root / name
+    assert not place.exists()
+    if placed == "a file":
+        place.touch()
+    else:
+        place.symlink_to("/nope")
+    with pytest.raises(UserError, match=r"a file in the place|links to a place that is not there") as refused:
+        Memo(project.root, "masses")
+    [check] = [check for check in examine(project) if check.name == "dvc"]
+    assert check.cure == str(refused.value)
+    command(project.root, *shlex.split(check.cure.split("`")[1]))
+    assert Memo(project.root, "masses").reasons("ingest") == ("never ran",)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from tasks.errors import Terminated, UserError
+from tasks.errors import Terminated, UserError, printable
 
 _NO_MEMORY = ("can't start new thread", "failed to map segment from shared object", "Cannot allocate memory")
 """What is said where there is no memory for a thread, a library or a process, by errors that say other things too."""
@@ -21,6 +21,13 @@ def exit_code(command: Callable[[], int]) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except SyntaxError as error:
+        # Of code that is imported before the stage `code` reads it.
+        if not str(error.filename).endswith(".py"):
+            raise
+        message = f"{error.filename}, line {error.lineno}: {error.msg}; mend it, and run again"
+        print(f"error: {printable(message)}", file=sys.stderr)  # noqa: T201
+        return UserError.exit_code
     except (MemoryError, RuntimeError, ImportError, OSError) as error:
         if not _is_want_of_memory(error):
             raise

@@ -11,7 +11,6 @@ import ast
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ class Code:
         self._meanings = project.downloads.with_name("meanings.json")
         self._kept = _kept(self._meanings)
         self._used: dict[str, str] = {}
+        self._errors: list[str] = []
 
     def digests(self, source: str) -> str:
         """A line for each file of the source, sorted: the SHA-256 of what it means, and its path."""
@@ -52,6 +52,7 @@ class Code:
             for source in sources:
                 (draft / source).parent.mkdir(parents=True, exist_ok=True)
                 (draft / source).write_text(self.digests(source), encoding="utf-8", newline="\n")
+            self.check()
         if self._state(sources) != before:
             raise UserError("code was edited while it was read; run again")
         if self._used != self._kept:
@@ -68,8 +69,19 @@ class Code:
         content = file.read_bytes()
         key = hashlib.sha256(f"{_FORMAT} {file.suffix} ".encode() + content).hexdigest()
         if key not in self._used:
-            self._used[key] = self._kept.get(key) or _digest(file.suffix, content)
+            try:
+                self._used[key] = self._kept.get(key) or _digest(file.suffix, content)
+            except (SyntaxError, ValueError, RecursionError) as error:
+                where = f", line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else f": {error}"
+                self._errors.append(f"{file}{where}")
+                return hashlib.sha256(content).hexdigest()
         return self._used[key]
+
+    def check(self) -> None:
+        """Raises UserError for a file, of those asked for, that cannot be parsed; before any stage runs, and not after
+        one that may have taken days, while somebody edits."""
+        if self._errors:
+            raise UserError(f"{self._errors[0]}; mend it, and run again: no stage was begun, and all outputs are kept")
 
 
 def source_of(path: str) -> str | None:
@@ -124,11 +136,9 @@ def _as_text(node: Any) -> str:
 
 
 def _digest(suffix: str, content: bytes) -> str:
-    """SHA-256 of what a file of Python means; of the bytes of any other, and of one that cannot be parsed."""
+    """SHA-256 of what a file of Python means, and of the bytes of any other."""
     if suffix == ".py":
-        # The run says of a file that cannot be parsed what is wrong, where it is imported.
-        with suppress(SyntaxError, ValueError, RecursionError):
-            content = meaning(content).encode()
+        content = meaning(content).encode()
     return hashlib.sha256(content).hexdigest()
 
 

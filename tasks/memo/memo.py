@@ -67,6 +67,7 @@ class Memo:
         self._code_at_start = {
             path: self._code.digests(source) for path in self._files_read_by_all() if (source := source_of(path))
         }
+        self._code.check()
         self._is_code_written = False
 
     def reasons(self, stage_name: str) -> Reasons:

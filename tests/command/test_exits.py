@@ -22,6 +22,7 @@ def raising(error: BaseException) -> int:
     [
         (UserError("params.yaml: mend it"), 2, "error: params.yaml: mend it"),
         (GateError("the data may not pass"), 3, "error: the data may not pass"),
+        (SyntaxError("invalid syntax", ("tasks/a.py", 3, 1, "def (")), 2, "error: tasks/a.py, line 3: invalid syntax;"),
         (MemoryError(), 2, "error: there is too little memory"),
         (RuntimeError("can't start new thread"), 2, "error: there is too little memory"),
         (ImportError("a.so: failed to map segment from shared object"), 2, "error: there is too little memory"),

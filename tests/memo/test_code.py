@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.errors import UserError
 from tasks.memo.chain import StageRunner, run_plain
 from tasks.memo.code import Code, meaning, source_of
 from tasks.paths import CODE_DIGESTS, STAGES, Project
-from tests.projects import REPOSITORY, command
+from tests.projects import REPOSITORY, command, modelwright
 
 SOURCE = '''"""A module."""
 
@@ -111,7 +113,6 @@ def package(tmp_path: Path) -> Project:
     (tmp_path / "lib" / "deep").mkdir(parents=True)
     (tmp_path / "lib" / "deep" / "a.py").write_text(SOURCE)
     (tmp_path / "lib" / "page.html").write_text("<p>")
-    (tmp_path / "lib" / "broken.py").write_text("def (")
     (tmp_path / "one.py").write_text(SOURCE)
     return Project(root=tmp_path)
 
@@ -128,18 +129,42 @@ def test_a_list_has_every_file_and_not_what_python_and_editors_leave(package: Pr
     leave_beside(package.root / "lib" / "deep" / "a.py")
     Code(package).write()
     lines = (package.root / CODE_DIGESTS / "lib").read_text().splitlines()
-    assert [line.split("  ")[1] for line in lines] == ["lib/broken.py", "lib/deep/a.py", "lib/page.html"]
-    assert (package.root / CODE_DIGESTS / "one.py").read_text() == lines[1].replace("lib/deep/a.py", "one.py") + "\n"
+    assert [line.split("  ")[1] for line in lines] == ["lib/deep/a.py", "lib/page.html"]
+    assert (package.root / CODE_DIGESTS / "one.py").read_text() == lines[0].replace("lib/deep/a.py", "one.py") + "\n"
     assert source_of(f"{CODE_DIGESTS}/lib") == "lib"
     assert source_of("data/P/raw") is None
 
 
-@pytest.mark.parametrize(("file", "before", "after"), [("page.html", "<p>", "<p> "), ("broken.py", "(", "( # so")])
-def test_what_is_no_python_counts_by_its_bytes(package: Project, file: str, before: str, after: str) -> None:
+def test_what_is_no_python_counts_by_its_bytes(package: Project) -> None:
     first = Code(package).digests("lib")
-    path = package.root / "lib" / file
-    path.write_text(path.read_text().replace(before, after))
+    (package.root / "lib" / "page.html").write_text("<p> ")
     assert Code(package).digests("lib") != first
+
+
+@pytest.mark.parametrize(("text", "message"), [("x = 1\ndef (", ", line 2: invalid syntax; mend"), ("\0", ".*; mend")])
+def test_what_cannot_be_parsed_is_named_before_any_stage_runs(package: Project, text: str, message: str) -> None:
+    path = package.root / "lib" / "broken.py"
+    path.write_text(text)
+    for _ in range(2):
+        with pytest.raises(UserError, match=f"{path}{message} it, and run again: no stage was begun"):
+            Code(package).write()
+    assert not (package.root / CODE_DIGESTS).exists()
+    # While a stage runs, somebody may be typing: what it made is not lost.
+    assert "lib/broken.py" in Code(package).digests("lib")
+
+
+@pytest.mark.chain
+def test_a_syntax_error_leaves_the_outputs(project: Project) -> None:
+    outcomes = [result.outcome for result in run_plain(project, "masses", last="split")]
+    assert outcomes == ["ran"] * 3
+    with (project.root / "tasks" / "split.py").open("a") as code:
+        code.write("def (\n")
+    for arguments in (("run", "masses", "--plain", "--to", "split"), ("status", "masses")):
+        done = modelwright(project.root, *arguments, check=False)
+        assert done.returncode == 2
+        assert re.search(r"^error: \S+/tasks/split.py, line \d+: invalid syntax; mend it", done.stderr)
+        assert done.stderr.count("\n") == 1
+    assert project.pipeline("masses").split("train").exists()
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"a": "b"}', '{"a": 3}', "[" * 100_000, None])
@@ -147,7 +172,7 @@ def test_meanings_that_are_kept_save_time_and_nothing_else(package: Project, con
     Code(package).write()
     before = Code(package).digests("lib")
     meanings = package.root / ".modelwright" / "meanings.json"
-    assert len(json.loads(meanings.read_text())) == 3  # a.py and one.py are the same bytes
+    assert len(json.loads(meanings.read_text())) == 2  # a.py and one.py are the same bytes
     meanings.unlink()
     if content is None:
         meanings.mkdir()
@@ -155,7 +180,7 @@ def test_meanings_that_are_kept_save_time_and_nothing_else(package: Project, con
         meanings.write_text(content)
     assert Code(package).digests("lib") == before
     Code(package).write()
-    assert len(json.loads(meanings.read_text())) == 3
+    assert len(json.loads(meanings.read_text())) == 2
 
 
 def comment(project: Project) -> None:

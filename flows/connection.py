@@ -19,8 +19,8 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from tasks.addresses import shown_address, without_secrets
 from tasks.errors import UserError
-from tasks.sources.addresses import shown_address, without_secrets
 
 PATIENCE = 10.0
 """Seconds that a server may take to answer a question that costs it nothing."""

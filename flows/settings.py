@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
+from tasks.addresses import shown_address, without_secrets
 from tasks.errors import UserError
-from tasks.sources.addresses import shown_address, without_secrets
 
 _PLACES = "in the environment, in prefect.toml, in .env, or in profiles.toml of Prefect's home (~/.prefect)"
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NoReturn
 
 from tasks.command import blocks, explain, installation, pipelines, predict, projects, runs, trials
-from tasks.command.exits import end_on_sigterm, exit_code
+from tasks.command.exits import end_on_sigterm, exit_code, own_output
 from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
 from tasks.environment import collect_old_objects_rarely, installed_version
@@ -32,19 +32,20 @@ _COMMANDS: Mapping[str, Subcommand] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a subcommand and returns its exit code; without arguments that of the command line, and ends the process."""
-    options = _parser().parse_args(arguments)
     if arguments is not None:
+        options = _parser().parse_args(arguments)
         return exit_code(partial(options.command, options))
+    own_output()
     collect_old_objects_rarely()
     end_on_sigterm()
-    code = exit_code(partial(_command_line, options))
-    sys.stdout.flush()
+    code = exit_code(_command_line)
     # Python's own end would wait for threads of libraries, which try for minutes to reach a server that is gone, and
     # show a second Ctrl-C as a traceback.
     os._exit(code)
 
 
-def _command_line(options: argparse.Namespace) -> int:
+def _command_line() -> int:
+    options = _parser().parse_args()
     # Not in a process that calls `main` itself, and so has chosen the code that runs in it.
     if options.asks_stages:
         from tasks.memo.code_record import check_own_code

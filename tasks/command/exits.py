@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from typing import NoReturn
 
 from tasks.errors import Terminated, UserError, printable
@@ -19,7 +21,7 @@ def exit_code(command: Callable[[], int]) -> int:
     try:
         return _quietly(command)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        _say(f"error: {error}")
         return error.exit_code
     except SyntaxError as error:
         # Of code that is imported before the stage `code` reads it.
@@ -32,15 +34,14 @@ def exit_code(command: Callable[[], int]) -> int:
         if not _is_want_of_memory(error):
             raise
         # What it was for is in no message of Python's, and a traceback would not say it either.
-        print(  # noqa: T201
+        _say(
             "error: there is too little memory; end other programs, allow this one more, or make its pieces smaller "
-            "(ingest.rows_per_part in params.yaml), and run again: what earlier stages did is kept",
-            file=sys.stderr,
+            "(ingest.rows_per_part in params.yaml), and run again: what earlier stages did is kept"
         )
         return UserError.exit_code
     except KeyboardInterrupt as interrupt:
         # What stages did before stays, so this is no failure to explain with a traceback.
-        print("interrupted; the next run goes on from here", file=sys.stderr)  # noqa: T201
+        _say("interrupted; the next run goes on from here")
         # As shells have it: 128 and the number of the signal.
         return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 
@@ -58,13 +59,68 @@ def _terminate(*_: object) -> NoReturn:
     raise Terminated
 
 
+def own_output() -> None:
+    """Has a command's output be told from all else that may break or be full: `exit_code` then knows which it was."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        # Closed by the caller. The next file that is opened would be in its place, and get what is printed.
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            stream = os.fdopen(number, "r" if number == 0 else "w", closefd=False)
+            setattr(sys, name, stream)
+            # Kept, as Python keeps its own: with the stream, its buffer would be closed.
+            setattr(sys, f"__{name}__", stream)
+    output = sys.stdout
+    sys.stdout = _Output(output.buffer, output.encoding, output.errors, line_buffering=bool(output.line_buffering))
+
+
+class _OutputError(Exception):
+    """Not one of the system's: rich ends the process over a broken pipe, with the code of a bug."""
+
+
+class _Output(TextIOWrapper):
+    def write(self, text: str) -> int:
+        with _output_errors():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _output_errors():
+            super().flush()
+
+
+@contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _OutputError from error
+
+
 def _quietly(command: Callable[[], int]) -> int:
     """Whoever reads the command's output may stop doing so, as `head` does, and that is no failure."""
     try:
-        code = int(command())
+        code = _code_of(command)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # Python would flush what is left at its end, and fail again.
+    except _OutputError as failure:
+        # Python would write what is left at its end, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        if isinstance(failure.__cause__, BrokenPipeError):
+            return 0
+        raise UserError(
+            f"the output cannot be written ({failure.__cause__}); make room there, or send it elsewhere: what the "
+            "command did is kept"
+        ) from None
     return code
+
+
+def _code_of(command: Callable[[], int]) -> int:
+    try:
+        return int(command())
+    # As argparse ends, after `--help` and after a mistake.
+    except SystemExit as end:
+        return int(end.code or 0)
+
+
+def _say(message: str) -> None:
+    # With nobody to hear it the exit code has to do.
+    with suppress(OSError):
+        print(message, file=sys.stderr)  # noqa: T201

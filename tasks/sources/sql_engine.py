@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tasks.addresses import is_secret_name
 from tasks.errors import UserError
-from tasks.sources.addresses import is_secret_name
 from tasks.sources.sqlite_file import allow_reading_alone
 
 if TYPE_CHECKING:

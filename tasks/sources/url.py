@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from tasks.addresses import secret_in, with_variables
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import Source as SourceConfig
 from tasks.params.sources import TableSource, UrlSource
-from tasks.sources.addresses import secret_in, with_variables
 from tasks.sources.base import BrokenLine, NumberFormat, Place, Source
 from tasks.sources.fetch.attempts import Interrupted, persistently
 from tasks.sources.fetch.fetching import Download, Fetched, known, write_errors

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
+from tasks.addresses import shown_address
 from tasks.environment import git_state
 from tasks.errors import UserError, printable
 from tasks.params.config import Config
 from tasks.params.train import Train
 from tasks.paths import Paths
-from tasks.sources.addresses import shown_address
 from tasks.tracking import leftovers, store
 from tasks.tracking.tags import MODEL_TAG, PIPELINE_TAG
 

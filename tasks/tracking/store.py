@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks import files
+from tasks.addresses import shown_address, without_secrets
 from tasks.errors import UserError
 from tasks.paths import Project
-from tasks.sources.addresses import shown_address, without_secrets
 from tasks.tracking.database import check, cure
 from tasks.tracking.relocation import put_right
 from tasks.tracking.uri import VARIABLE, check_uri

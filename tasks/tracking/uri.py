@@ -6,8 +6,8 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from tasks.addresses import shown_address
 from tasks.errors import UserError
-from tasks.sources.addresses import shown_address
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -52,3 +55,63 @@ def test_a_bug_is_a_bug(error: Exception) -> None:
 
 def test_a_command_that_goes_through_has_its_own_code() -> None:
     assert exit_code(lambda: 0) == 0
+
+
+ROOT = Path(__file__).resolve().parents[2]
+PRINTS = """
+import os, sys
+from tasks.command import cli
+from rich.console import Console
+
+def prints(options):
+    with open("written", "w") as file:
+        print("printed")
+        Console(highlight=False).print("by rich\\n" * 5_000)
+        file.write("whole")
+    return 3
+
+cli._COMMANDS["list"] = (prints, "", ())
+cli.main()
+"""
+
+
+def ended(folder: Path, redirection: str, arguments: str = "list") -> tuple[int, str]:
+    """Exit code and standard error of a command, with its output where the shell puts it."""
+    line = f'"$0" -c "$1" {arguments} {redirection}; exit ${{PIPESTATUS[0]}}'
+    done = subprocess.run(
+        ["bash", "-c", line, sys.executable, PRINTS],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("arguments", ["list", "--version", "--help", "schema"])
+def test_who_stops_reading_is_no_failure(tmp_path: Path, arguments: str) -> None:
+    # By rich a broken pipe would be the code of a bug, and by Python a traceback.
+    assert ended(tmp_path, "| true", arguments) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", ["list", "--version", "--help", "schema"])
+def test_a_full_disk_behind_the_output_is_told(tmp_path: Path, arguments: str) -> None:
+    code, said = ended(tmp_path, "> /dev/full", arguments)
+    assert code == 2
+    assert said.startswith("error: the output cannot be written ([Errno 28] No space left on device); make room")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_without_an_output_the_work_is_done_and_no_file_gets_what_is_printed(tmp_path: Path, closed: str) -> None:
+    assert ended(tmp_path, closed) == (3, "")
+    assert (tmp_path / "written").read_text() == "whole"
+
+
+def test_a_message_that_nobody_hears_leaves_its_code(tmp_path: Path) -> None:
+    assert ended(tmp_path, "2> /dev/full", "run digits --from nowhere --plain") == (2, "")
+
+
+def test_a_pipe_of_ones_own_that_breaks_is_no_end_of_reading() -> None:
+    with pytest.raises(BrokenPipeError):
+        raising(BrokenPipeError())

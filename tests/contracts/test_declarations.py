@@ -23,6 +23,7 @@ FOLDERS = ("data", "models", "reports", "expectations")
 PLUMBING = {
     f"tasks.{name}"
     for name in (
+        "addresses",
         "digests",
         "environment",
         "errors",

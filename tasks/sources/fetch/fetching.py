@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tasks import files
+from tasks.addresses import masked
 from tasks.errors import UserError
-from tasks.sources.addresses import masked
 from tasks.sources.fetch.attempts import Interrupted
 
 CHUNK = 2**16

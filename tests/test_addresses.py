@@ -9,8 +9,8 @@ from uuid import UUID
 
 import pytest
 
+from tasks.addresses import looks_secret, masked, secret_in, shown_address, with_variables, without_secrets
 from tasks.errors import UserError
-from tasks.sources.addresses import looks_secret, masked, secret_in, shown_address, with_variables, without_secrets
 
 SECRETS = [
     "https://h/x?key=s3cret",

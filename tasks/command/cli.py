@@ -10,7 +10,7 @@ from functools import partial
 from typing import NoReturn
 
 from tasks.command import blocks, explain, installation, pipelines, predict, projects, runs, trials
-from tasks.command.exits import end_on_sigterm, exit_code, own_output
+from tasks.command.exits import end_on_sigterm, exit_code, flush_output, own_output
 from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
 from tasks.environment import collect_old_objects_rarely, installed_version
@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     collect_old_objects_rarely()
     end_on_sigterm()
     code = exit_code(_command_line)
+    flush_output()
     # Python's own end would wait for threads of libraries, which try for minutes to reach a server that is gone, and
     # show a second Ctrl-C as a traceback.
     os._exit(code)

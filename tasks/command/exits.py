@@ -112,6 +112,12 @@ def _quietly(command: Callable[[], int]) -> int:
     return code
 
 
+def flush_output() -> None:
+    """What was printed before a command ended early; a second failure of the output would say nothing new."""
+    with suppress(_OutputError):
+        sys.stdout.flush()
+
+
 def _code_of(command: Callable[[], int]) -> int:
     try:
         return int(command())

@@ -115,3 +115,17 @@ def test_a_message_that_nobody_hears_leaves_its_code(tmp_path: Path) -> None:
 def test_a_pipe_of_ones_own_that_breaks_is_no_end_of_reading() -> None:
     with pytest.raises(BrokenPipeError):
         raising(BrokenPipeError())
+
+
+def test_what_was_printed_before_a_mistake_is_not_lost(tmp_path: Path) -> None:
+    mistaken = PRINTS.replace("    return 3", "    raise cli.UserError('mend it')")
+    done = subprocess.run(
+        [sys.executable, "-c", mistaken, "list"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (2, "error: mend it\n")
+    assert done.stdout.startswith("printed\n")
+    assert done.stdout.count("by rich") == 5_000

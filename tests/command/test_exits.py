@@ -61,6 +61,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PRINTS = """
 import os, sys
 from tasks.command import cli
+from tasks.command.subcommand import Subcommand
+from tasks.errors import UserError
 from rich.console import Console
 
 def prints(options):
@@ -70,7 +72,7 @@ def prints(options):
         file.write("whole")
     return 3
 
-cli._COMMANDS["list"] = (prints, "", ())
+cli._COMMANDS["list"] = Subcommand(run=prints, help="print", examples=())
 cli.main()
 """
 
@@ -118,7 +120,7 @@ def test_a_pipe_of_ones_own_that_breaks_is_no_end_of_reading() -> None:
 
 
 def test_what_was_printed_before_a_mistake_is_not_lost(tmp_path: Path) -> None:
-    mistaken = PRINTS.replace("    return 3", "    raise cli.UserError('mend it')")
+    mistaken = PRINTS.replace("    return 3", "    raise UserError('mend it')")
     done = subprocess.run(
         [sys.executable, "-c", mistaken, "list"],
         cwd=tmp_path,

@@ -9,7 +9,7 @@ import importlib
 import sys
 from functools import partial
 
-from tasks.command.exits import end_on_sigterm, exit_code
+from tasks.command.exits import end_on_signals, exit_code
 from tasks.environment import collect_old_objects_rarely
 from tasks.errors import UserError, did_you_mean, printable
 from tasks.memo.by_dvc import refusing_edits
@@ -70,5 +70,5 @@ def _parsed(arguments: list[str]) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    end_on_sigterm()
+    end_on_signals()
     sys.exit(main(sys.argv[1:]))

@@ -10,7 +10,7 @@ from functools import partial
 from typing import NoReturn
 
 from tasks.command import blocks, explain, installation, pipelines, predict, projects, runs, trials
-from tasks.command.exits import end_on_sigterm, exit_code, flush_output, own_output
+from tasks.command.exits import end_on_signals, exit_code, flush_output, own_output
 from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
 from tasks.environment import collect_old_objects_rarely, installed_version
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code(partial(options.command, options))
     own_output()
     collect_old_objects_rarely()
-    end_on_sigterm()
+    end_on_signals()
     code = exit_code(_command_line)
     flush_output()
     # Python's own end would wait for threads of libraries, which try for minutes to reach a server that is gone, and

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
-from typing import NoReturn
 
 from tasks.errors import Terminated, UserError, printable
 
 _NO_MEMORY = ("can't start new thread", "failed to map segment from shared object", "Cannot allocate memory")
 """What is said where there is no memory for a thread, a library or a process, by errors that say other things too."""
+
+_CLOSING = 5.0
+"""Seconds in which a second signal is the same one."""
 
 
 def exit_code(command: Callable[[], int]) -> int:
@@ -50,13 +53,25 @@ def _is_want_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
-def end_on_sigterm() -> None:
-    """Has SIGTERM end the process as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, _terminate)
+def end_on_signals() -> None:
+    """Has SIGTERM end the process as Ctrl-C does; either only once while what was begun is being closed.
 
+    People who wait press Ctrl-C twice: the second one would cut off what the first one has closed, such as the run in
+    the tracking store, which then shows as running.
+    """
+    first: list[float] = []
 
-def _terminate(*_: object) -> NoReturn:
-    raise Terminated
+    def end(number: int, _: object) -> None:
+        now = time.monotonic()
+        if first and now - first[0] < _CLOSING:
+            return
+        first[:] = [now]
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Whoever starts a command in the background may have it ignore Ctrl-C.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 def own_output() -> None:

@@ -201,7 +201,7 @@ def _models(project: Project) -> Iterator[Check]:
 
 
 def _dvc(project: Project) -> Iterator[Check]:
-    from tasks.memo.memo import describe_cache
+    from tasks.memo.cache_place import describe_cache
 
     try:
         cache, remote = describe_cache(project.root)

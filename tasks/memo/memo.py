@@ -285,16 +285,3 @@ def _remove_unreadable(stage: Stage) -> None:
     for out in stage.outs:
         if place := unreadable(Path(out.fs_path)):
             remove(place)
-
-
-def describe_cache(root: Path) -> tuple[str, str | None]:
-    """Where DVC's cache lies, and the URL of the default remote, if there is one. Raises UserError as a run would."""
-    with dvc_errors(root):
-        from dvc.dvcfile import ProjectFile
-
-        repo = repository(root)
-        # Damaged files of the project are found here, and not only when something runs.
-        _ = ProjectFile(repo, str(root / "dvc.yaml")).stages[CODE]
-        remote = repo.config["core"].get("remote")
-        url = str(repo.config["remote"][remote]["url"]) if remote else None
-        return str(repo.cache.local.path), url

@@ -168,3 +168,14 @@ def test_in_a_project_of_ones_own_the_tool_and_what_it_asks_for_are_looked_at(
     )
     own.code_record.unlink()
     assert "`modelwright upgrade`" in str(checks_of(own)["modelwright"].cure)
+
+
+def test_the_password_of_a_remote_is_not_shown(project: Project) -> None:
+    subprocess.run(
+        ["dvc", "remote", "add", "-q", "-d", "team", "https://me:SECRET@127.0.0.1/store"],
+        cwd=project.root,
+        check=True,
+    )
+    finding = checks_of(project)["dvc remote"].finding
+    assert "127.0.0.1/store" in finding
+    assert "SECRET" not in finding

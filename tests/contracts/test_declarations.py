@@ -96,7 +96,9 @@ def test_a_stage_opens_and_writes_what_is_declared(
         for_champion = {f"data/{pipeline}/split/test", f"data/{pipeline}/predicted"}
         # And what a number's baseline is made of, where time splits.
         of_numbers = {f"data/{pipeline}/clean/validation", f"reports/{pipeline}/split.json"}
-        unread = {"augment": raw, "evaluate": of_numbers, "register": for_champion}.get(stage, set())
+        # And the rows on which a threshold between two classes is chosen.
+        of_two = {f"data/{pipeline}/normalized/validation"}
+        unread = {"augment": raw, "evaluate": of_numbers | of_two, "register": for_champion}.get(stage, set())
         assert read == data_deps - unread
     else:
         assert read <= data_deps

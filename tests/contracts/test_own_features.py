@@ -17,7 +17,7 @@ import pytest
 
 from tasks import augment, clean, ingest, normalize, split
 from tasks.errors import UserError
-from tasks.evaluate import predict_test_rows
+from tasks.evaluate import predict_rows
 from tasks.memo.chain import StageRunner, run_plain
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean
@@ -127,7 +127,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             model=mlflow.pyfunc.load_model(str(folder)),
             recipe=recipe,
             rows=rows.drop("number", "output").to_pandas(),
-            answers=predict_test_rows(recipe, paths).y_score,
+            answers=predict_rows(recipe, paths).y_score,
             paths=paths,
         )
 
@@ -188,7 +188,7 @@ def test_a_linear_model_that_is_given_the_product_is_exact(tmp_path: Path) -> No
     for name, features in {"without": {}, "with": {"work": "torque * speed"}}.items():
         (tmp_path / name).mkdir()
         paths = trained(tmp_path / name, features=features)
-        answers = predict_test_rows(read_recipe(paths.recipe), paths).y_score.ravel()
+        answers = predict_rows(read_recipe(paths.recipe), paths).y_score.ravel()
         truth = storage.read_table(paths.clean("test"))["output"].to_numpy()
         errors[name] = np.abs(answers - truth).max() / truth.std()
     # To the cent that the source rounds to, and the six digits of float32 that a model reads.

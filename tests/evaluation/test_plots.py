@@ -50,7 +50,7 @@ def test_same_numbers_same_bytes(pictures: list[Plot]) -> None:
 
 
 def test_pictures_have_two_themes_names_of_their_own_and_words(pictures: list[Plot]) -> None:
-    assert len({picture.name for picture in pictures}) == len(pictures) == 7
+    assert len({picture.name for picture in pictures}) == len(pictures) == 8
     for picture in pictures:
         assert pixels(picture.light)[0, 0].tolist() == [255, 255, 255]
         assert pixels(picture.dark)[0, 0].tolist() == [0x16, 0x1B, 0x22]

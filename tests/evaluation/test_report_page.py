@@ -16,6 +16,8 @@ from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tasks.evaluation.summary import Summary
+from tasks.evaluation.threshold_table import ThresholdRow, ThresholdTable
 from tasks.explanation.effects import Effect
 from tasks.reports import number
 from tasks.tables.dataset import Column, Dataset, SourceRecord
@@ -111,6 +113,27 @@ def page() -> Page:
         scores=[ClassScore(name=HOSTILE, precision=0.5, recall=0.5, f1=0.5, num_rows=2)],
         positive=HOSTILE,
         importance=importance(),
+        judged=Summary(
+            metric="roc_auc",
+            value=0.91,
+            low=0.85,
+            high=0.96,
+            num_rows=10,
+            num_groups=None,
+            baseline=f"always {HOSTILE!r}",
+            baseline_value=0.5,
+            beats=True,
+        ),
+        thresholds=ThresholdTable(
+            positive=HOSTILE,
+            note="0.2 is what params.yaml says.",
+            num_rows=10,
+            rows=(
+                ThresholdRow(threshold=0.2, precision=0.4, recall=0.9, false_alarms=0.3, cost=0.5, is_used=True),
+                ThresholdRow(threshold=0.9, precision=None, recall=0.0, false_alarms=0.0, cost=0.7, is_used=False),
+            ),
+            picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
+        ),
         effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
         mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91% sure", values=show_row(row, COLUMNS))],
         augmentation=png(),

@@ -218,9 +218,10 @@ def _kinds(schema: Schema, definitions: Schema) -> dict[str, Schema]:
 
 
 def _without_null(schema: Schema) -> Schema:
-    """`X | None` as X: that it may be left out shows in its default."""
+    """`X | None` as X, and `number | X` as X, which has settings of its own: that it may be left out shows in its
+    default, and a number in its description."""
     choices = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
-    return choices[0] if choices else schema
+    return next((choice for choice in choices if "$ref" in choice), choices[0]) if choices else schema
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:

@@ -16,14 +16,15 @@ from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.page_content import check_test_rows, page_of
 from tasks.evaluation.plots import learning_curves
-from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
+from tasks.evaluation.predictions import Evaluation, Predictions, evaluate_classification, evaluate_regression
 from tasks.evaluation.report_page import render
 from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
 from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
 from tasks.evaluation.use_of_columns import use_of_columns
 from tasks.model_input.block_columns import read_examples
-from tasks.model_input.decision import LIKELIEST
+from tasks.model_input.decision import LIKELIEST, Decision
+from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
 from tasks.paths import Part, Paths
 from tasks.recipe.recipe import Recipe, read_recipe
@@ -45,28 +46,23 @@ def run(config: Evaluate, paths: Paths) -> Report:
     threshold cannot be chosen.
     """
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
+    classes = recipe.target.classes
     # First, so that a class that does not exist is refused before any row is predicted.
-    positive_number(recipe.target.classes, config.positive)
+    positive_number(classes, config.positive)
     check_test_rows(paths)
     model = load(paths.model, recipe.spec())
     choice = _threshold(config, model, recipe, paths)
-    decision = choice.decision if choice and choice.decision.threshold is not None else LIKELIEST
-    predictions, classes = predict_rows(recipe, paths, "test", model), recipe.target.classes
-    if decision is not LIKELIEST:
-        predictions = replace(predictions, answered=decision.of(predictions.y_score))
-    evaluation = evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions)
-    judge = judge_of(config, recipe.target, decision)
-    # First what it is judged by: this is what every front end shows.
-    metrics = {judge.metric: evaluation.metrics[judge.metric], **evaluation.metrics}
-    evaluation = replace(evaluation, metrics=metrics)
-    groups = test_groups(paths, dataset)
+    decision = choice.decision if choice else LIKELIEST
+    predictions = _decided(predict_rows(recipe, paths, "test", model), decision)
+    judge, groups = judge_of(config, recipe.target, decision), test_groups(paths, dataset)
+    evaluation = _led_by(
+        judge.metric,
+        evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions),
+    )
     rows = JudgedRows(classes=classes, predictions=predictions, groups=groups)
     judged = summary(judge, rows, baseline(paths, recipe))
     importance, effects = use_of_columns(judge, model, recipe, paths, groups)
-    history = storage.read_csv(paths.history)
-    curves = {column.name: column.cast(pl.Float64).to_numpy() for column in history}
-    # Boosting grows a tree where a network goes once over all rows.
-    learning = learning_curves(curves, "tree" if "trees" in files.read_json(paths.run)["facts"] else "epoch")
+    learning = _learning(paths)
     thresholds = threshold_table(choice, predictions) if choice and choice.curve else None
     page = page_of(paths, dataset, evaluation, learning, importance, judged, thresholds, effects)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
@@ -105,6 +101,25 @@ def _threshold(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) -> 
         refuse_threshold(config, len(classes))
         return None
     return choose_threshold(classes, config, predict_rows(recipe, paths, "validation", model))
+
+
+def _decided(predictions: Predictions, decision: Decision) -> Predictions:
+    """With the classes that a threshold answers; without one the likeliest are."""
+    if decision.threshold is None:
+        return predictions
+    return replace(predictions, answered=decision.of(predictions.y_score))
+
+
+def _led_by(metric: Metric, evaluation: Evaluation) -> Evaluation:
+    """With the metric first that the pipeline is judged by: that one every front end shows."""
+    return replace(evaluation, metrics={metric: evaluation.metrics[metric], **evaluation.metrics})
+
+
+def _learning(paths: Paths) -> list[Plot]:
+    history = storage.read_csv(paths.history)
+    curves = {column.name: column.cast(pl.Float64).to_numpy() for column in history}
+    # Boosting grows a tree where a network goes once over all rows.
+    return learning_curves(curves, "tree" if "trees" in files.read_json(paths.run)["facts"] else "epoch")
 
 
 def write_plots(paths: Paths, pictures: Sequence[Plot]) -> None:

@@ -55,14 +55,15 @@ def at_work_on(identifier: str) -> Iterator[None]:
 
 
 def sweep(client: MlflowClient, experiment_id: str, pipeline: str) -> None:
-    """Marks runs of this host as killed whose process is gone, and removes models that such a process half logged.
+    """Ends runs of this host whose process is gone, as killed, and removes models that such a process half logged.
 
     Nobody else will: MLflow shows them as running, and as pending, for good.
     """
     running = f"tags.`{PIPELINE_TAG}` = '{pipeline}' and attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment_id], running):
-        if MODEL_TAG not in run.data.tags and _is_cut_off(run.info.run_id, run.data.tags):
-            client.set_terminated(run.info.run_id, "KILLED")
+        if _is_cut_off(run.info.run_id, run.data.tags):
+            # The model's digest is the last that is logged: a run that has it lacks its end alone.
+            client.set_terminated(run.info.run_id, "FINISHED" if MODEL_TAG in run.data.tags else "KILLED")
     # The newest come first, and one page of them: a store does not find them by their status.
     for model in client.search_logged_models([experiment_id]):
         if model.status == "PENDING" and _is_cut_off(model.model_id, model.tags):

@@ -67,7 +67,7 @@ def test_a_version_that_stands_is_unchanged_and_asking_costs_no_library(register
     assert done.stdout.splitlines() == ["Standing(news=(), aliases=('champion',), champion=1)", "[]"]
 
 
-@pytest.mark.parametrize("kind", ["run", "model"])
+@pytest.mark.parametrize("kind", ["run", "whole run", "model"])
 def test_what_was_killed_ends_though_nothing_is_trained_again(registered: Project, kind: str) -> None:
     """What was killed in training may be restored, or taken back: then no training comes by to end it."""
     client = store.connect(registered)
@@ -76,15 +76,17 @@ def test_what_was_killed_ends_though_nothing_is_trained_again(registered: Projec
     gone.wait()
     owner = f"{socket.gethostname()}:{gone.pid}:{time.time():.0f}"
     tags = {"modelwright.pipeline": "notes", "modelwright.process": owner}
-    if kind == "run":
-        run_id = client.create_run(experiment_id, tags=tags).info.run_id
-    else:
+    if kind == "model":
         model_id = client.create_logged_model(experiment_id, name="notes", tags=tags).model_id
-    assert register_of(registered).outcome == "unchanged"
-    if kind == "run":
-        assert client.get_run(run_id).info.status == "KILLED"
     else:
+        # Killed when all was logged, and before it could say that it is done.
+        all_of_it = {"modelwright.model": "f" * 64} if kind == "whole run" else {}
+        run_id = client.create_run(experiment_id, tags={**tags, **all_of_it}).info.run_id
+    assert register_of(registered).outcome == "unchanged"
+    if kind == "model":
         assert model_id not in {model.model_id for model in client.search_logged_models([experiment_id])}
+    else:
+        assert client.get_run(run_id).info.status == ("FINISHED" if kind == "whole run" else "KILLED")
 
 
 def without_store(project: Project) -> None:

@@ -9,10 +9,14 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from math import floor, log10
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from tasks import files
 from tasks.paths import PARTS, Paths
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """Control signs but tab and line end, and signs that turn the direction of text."""
@@ -192,6 +196,20 @@ BY_STAGE: dict[str, Callable[[Paths], Report]] = {
     report.__name__: report
     for report in (ingest, validate, split, clean, normalize, augment, train, evaluate, register)
 }
+
+
+def page_templates(folder: Path) -> Environment:
+    """The templates of a page: what they are given is escaped, and a name that they are not given is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # Else it would be an empty place.
+        undefined=StrictUndefined,
+    )
 
 
 def as_page(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tasks.command.subcommand import ONE_PIPELINE, Subcommand, argument, chosen_pipeline
+from tasks.command.subcommand import ONE_PIPELINE, QUERY, Subcommand, argument, chosen_pipeline
 from tasks.errors import printable
 from tasks.paths import Project
 from tasks.root import find_root
@@ -71,7 +71,7 @@ _OF_INIT = (
         help="a column's type where its values look like another, such as postcode=category; may be given again",
     ),
     argument("--test", metavar="PATH", help="the test rows, when they come apart from the others"),
-    argument("--query", metavar="SQL", help="the rows of a database: one SELECT"),
+    QUERY,
     argument(
         "--set",
         action="append",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.command.subcommand import JSON, Subcommand, argument
+from tasks.command.subcommand import JSON, MODEL, QUERY, ROW, SOURCE_SETTINGS, Subcommand, argument
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
@@ -64,9 +64,10 @@ def _read(
     import polars as pl
 
     from tasks.explanation.raw_rows import readable_rows, single_row
+    from tasks.scoring.one_row import json_row
 
     if options.row is not None:
-        return [1], single_row(sys.stdin.read() if options.row == "-" else options.row, recipe)
+        return [1], single_row(json_row(sys.stdin.read() if options.row == "-" else options.row), recipe)
     numbers: list[int] = []
     tables: list[pl.DataFrame] = []
     for first, rows in _cells(options, project, registered, _most(options)):
@@ -195,19 +196,13 @@ def _words(reason: Any) -> str:
 
 
 _ARGUMENTS = (
-    argument("model", help="NAME for its champion, NAME@ALIAS or NAME:VERSION"),
+    MODEL,
     argument(
         "source", nargs="?", help="the rows: a file, a folder, a glob, an archive, a URL, or a database with --query"
     ),
-    argument("--query", metavar="SQL", help="the rows of a database: one SELECT"),
-    argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="how the source is written, where it is not as the training rows were, such as separator=;",
-    ),
-    argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input"),
+    QUERY,
+    SOURCE_SETTINGS,
+    ROW,
     argument(
         "--class",
         dest="class_name",

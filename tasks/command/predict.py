@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tasks.command.subcommand import JSON, Subcommand, argument
+from tasks.command.subcommand import JSON, MODEL, QUERY, ROW, SOURCE_SETTINGS, Subcommand, argument
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
@@ -156,7 +156,7 @@ def _show_drift(console: Any, outcome: ScoringOutcome) -> None:
 
 
 _ARGUMENTS = (
-    argument("model", help="NAME for its champion, NAME@ALIAS or NAME:VERSION"),
+    MODEL,
     argument(
         "source",
         nargs="?",
@@ -169,17 +169,11 @@ _ARGUMENTS = (
         "SOURCE.predictions.csv if left out",
     ),
     argument("--columns", metavar="A,B", help="columns of the source that come along with the answers"),
-    argument("--query", metavar="SQL", help="the rows of a database: one SELECT"),
-    argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="how the source is written, where it is not as the training rows were, such as separator=;",
-    ),
+    QUERY,
+    SOURCE_SETTINGS,
     argument("--table", default="predictions", help="the table of a database that gets the answers (predictions)"),
     argument("--password-env", metavar="NAME", help="the environment variable with the password of --out"),
-    argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input"),
+    ROW,
     argument("--offline", action="store_true", help="ask no registry: answer by the copy that lies here"),
     JSON,
 )

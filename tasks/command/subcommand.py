@@ -41,6 +41,16 @@ def argument(*names: str, **settings: Any) -> Argument:
 
 
 ONE_PIPELINE = argument("pipeline", nargs="?", help="a pipeline of params.yaml; may be left out when there is only one")
+MODEL = argument("model", help="NAME for its champion, NAME@ALIAS or NAME:VERSION")
+QUERY = argument("--query", metavar="SQL", help="the rows of a database: one SELECT")
+SOURCE_SETTINGS = argument(
+    "--set",
+    action="append",
+    default=[],
+    metavar="KEY=VALUE",
+    help="how the source is written, where it is not as the training rows were, such as separator=;",
+)
+ROW = argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input")
 JSON = argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else")
 
 

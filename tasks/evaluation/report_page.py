@@ -18,7 +18,7 @@ from tasks.evaluation.importance import Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdTable
-from tasks.reports import as_page, number
+from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -100,16 +100,7 @@ class Page:
 
 def render(page: Page) -> str:
     """The page as HTML: styles and pictures inside, values escaped, no script; the same page, the same text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # A name that the page does not have is an error, not an empty place.
-        undefined=StrictUndefined,
-    )
+    environment = page_templates(_TEMPLATES)
     environment.filters.update(png=png_uri, plain=plain, number=number)
     rows = list(metric_rows(page.metrics, page.run["metrics"]))
     facts, params = ([(name, plain(value)) for name, value in page.run[key].items()] for key in ("facts", "params"))

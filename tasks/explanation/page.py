@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks.explanation.heatmap import heat_map
 from tasks.explanation.reasons import Explanation, Reason
-from tasks.reports import as_page, number
+from tasks.reports import as_page, number, page_templates
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST = 120
@@ -17,15 +17,7 @@ _LONGEST = 120
 
 def page(model: str, explanations: Sequence[tuple[int, Explanation]], notes: Sequence[str] = ()) -> str:
     """HTML with styles and pictures inside, values escaped, no script."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
+    environment = page_templates(_TEMPLATES)
     environment.filters.update(signed=signed, number=number, shown=shown)
     environment.globals.update(heat=_heat, pieces=_pieces, head=head, sum_line=sum_line, width=_width)
     return as_page(environment.get_template("reasons.html").render(model=model, rows=explanations, notes=notes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,14 +12,8 @@ from tasks.recipe.raw_values import at_rest, check_fit
 from tasks.recipe.recipe import Recipe
 
 
-def single_row(text: str, recipe: Recipe) -> pl.DataFrame:
-    """One row given as a JSON object. Raises UserError for what is none, and for a column that is missing."""
-    try:
-        content = json.loads(text)
-    except ValueError as error:
-        raise UserError(f'--row: no JSON ({error}); write it such as \'{{"age": 41, "town": "Ulm"}}\'') from None
-    if not isinstance(content, dict):
-        raise UserError("--row: one JSON object is one row, such as '{\"age\": 41}'; for several rows give a file")
+def single_row(content: Mapping[str, Any], recipe: Recipe) -> pl.DataFrame:
+    """One row of cells by column. Raises UserError for a column that is missing, and a cell that cannot be read."""
     _check_names(list(content), recipe)
     return rows_at_rest([content], recipe)
 

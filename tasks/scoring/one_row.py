@@ -28,7 +28,7 @@ def answer_row(project: Project, model: RegisteredModel, text: str) -> dict[str,
 
 
 def _row(text: str, asked: list[str]) -> pl.DataFrame:
-    content = _object(text)
+    content = _cells(text)
     unknown = next((name for name in content if name not in asked and _is_near(name, asked, content)), None)
     if missing := [name for name in asked if name not in content]:
         hint = f"; {unknown} is none of them{did_you_mean(unknown, missing)}" if unknown else ""
@@ -46,13 +46,19 @@ def _is_near(name: str, asked: list[str], content: Mapping[str, Any]) -> bool:
     return "did you mean" in did_you_mean(name, [other for other in asked if other not in content])
 
 
-def _object(text: str) -> dict[str, Any]:
+def json_row(text: str) -> dict[str, Any]:
+    """One row as a person gives it. Raises UserError for what is no JSON object."""
     try:
         content = json.loads(text)
     except ValueError as error:
         raise UserError(f'--row: no JSON ({error}); write it such as \'{{"age": 41, "town": "Ulm"}}\'') from None
     if not isinstance(content, dict):
         raise UserError("--row: one JSON object is one row, such as '{\"age\": 41}'; for several rows give a file")
+    return content
+
+
+def _cells(text: str) -> dict[str, Any]:
+    content = json_row(text)
     for name, value in content.items():
         if isinstance(value, list | dict):
             raise UserError(f"--row: {name} holds {json.dumps(value)[:80]}; give a number, text, true, false or null")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tasks.paths import Project
-from tests.projects import make_project
+from tests.projects import REPOSITORY, make_own_project, make_project
 
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore")
@@ -44,4 +45,20 @@ def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pro
     with contextlib.chdir(project.root):
         for pipeline in ("scans", "masses", "notes"):
             run_plain(project, pipeline)
+    return project
+
+
+@pytest.fixture
+def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Another copy of the tool, which the projects of this test take for the one that is installed."""
+    folder = tmp_path / "tool"
+    shutil.copytree(REPOSITORY / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(Project, "code", property(lambda _: folder))
+    return folder
+
+
+@pytest.fixture
+def own(tmp_path: Path, tool: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project = make_own_project(tmp_path / "own")
+    monkeypatch.chdir(project.root)
     return project

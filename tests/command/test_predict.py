@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -15,9 +14,7 @@ from tasks.command.cli import main
 from tasks.command.predict import default_out
 from tasks.paths import Paths
 from tasks.scoring import job, one_row
-from tasks.tracking.answering import answering
-from tasks.tracking.registered import registered_model
-from tests.scoring.shop import lines, registered_shop, write
+from tests.scoring.shop import answered_by_one_process, lines, registered_shop, write
 from tests.trained import elsewhere
 
 pytestmark = pytest.mark.chain
@@ -33,11 +30,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_process(shop: Paths) -> Iterator[None]:
-    """All tests ask one process, which takes seconds to start."""
-    model = registered_model(shop.project, "shop")
-    with answering(model, shop.project) as answerer, pytest.MonkeyPatch.context() as patch:
-        for module in (job, one_row):
-            patch.setattr(module, "answering", lambda *_: nullcontext(answerer))
+    with answered_by_one_process(shop, job, one_row):
         yield
 
 

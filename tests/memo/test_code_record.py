@@ -18,22 +18,6 @@ from tasks.paths import CODE_DIGESTS, STAGES, Project
 from tests.projects import REPOSITORY, command, make_own_project, make_project, modelwright
 
 
-@pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another copy of the tool, which the projects of this test take for the one that is installed."""
-    folder = tmp_path / "tool"
-    shutil.copytree(REPOSITORY / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(Project, "code", property(lambda _: folder))
-    return folder
-
-
-@pytest.fixture
-def own(tmp_path: Path, tool: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    project = make_own_project(tmp_path / "own")
-    monkeypatch.chdir(project.root)
-    return project
-
-
 def edit(tool: Path, file: str) -> None:
     with (tool / "tasks" / file).open("a") as code:
         code.write("\nEDITED = 1\n")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 import pytest
@@ -10,34 +9,8 @@ from tasks.errors import UserError
 from tasks.params.normalize import Normalize
 from tasks.recipe.computed import computed_parts, with_columns, with_computed
 from tasks.recipe.declared_features import computations
-from tests.small_tables import Kind, cut, described
-
-COLUMNS: dict[str, Kind] = {
-    "customer": ("category", "id"),
-    "torque": ("number", "feature"),
-    "speed": ("number", "feature"),
-    "town": ("category", "feature"),
-    "day": ("timestamp", "time"),
-    "broken": ("boolean", "target"),
-}
-ROWS = pl.DataFrame(
-    {
-        "torque": [2.0, None, 3.0, 0.0],
-        "speed": [10.0, 20.0, 0.0, 1e308],
-        "town": ["Ulm", "Bonn", None, "12"],
-        "day": [datetime(2024, 3, day, 6 * day) for day in (1, 2, 3)] + [None],
-    }
-)
-
-
-def computed(features: dict[str, str], **columns: dict[str, Any]) -> pl.DataFrame:
-    config = Normalize.model_validate({"features": features, "columns": columns})
-    return with_computed(ROWS, computations(described(COLUMNS), config)).select(list(features))
-
-
-def types(features: dict[str, str], **columns: dict[str, Any]) -> dict[str, str]:
-    config = Normalize.model_validate({"features": features, "columns": columns})
-    return {one.name: one.type for one in computations(described(COLUMNS), config)}
+from tests.recipe.machines import COLUMNS, ROWS, computed, types
+from tests.small_tables import cut, described
 
 
 def test_features_have_the_type_that_their_expression_has() -> None:
@@ -93,7 +66,8 @@ def test_the_same_in_parts_as_in_one_go(places: list[int]) -> None:
 
 def test_the_data_set_has_the_computed_columns_as_features() -> None:
     config = Normalize.model_validate({"features": {"power": "torque * speed"}})
-    extended = with_columns(described(COLUMNS), computations(described(COLUMNS), config))
+    table = described({name: kind for name, kind in COLUMNS.items() if name != "scan"})
+    extended = with_columns(table, computations(table, config))
     assert [column.name for column in extended.features] == ["torque", "speed", "town", "power"]
 
 

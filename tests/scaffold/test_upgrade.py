@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -17,29 +16,13 @@ from tasks.paths import STAGES, Project
 from tasks.scaffold import upgrade as module
 from tasks.scaffold.new_project import dvc_yaml
 from tasks.scaffold.upgrade import plan_upgrade
-from tests.projects import REPOSITORY, files_below, make_own_project, make_project
+from tests.projects import files_below, make_project
 
 NEWER = dvc_yaml().replace(
     "        - .modelwright/code/tasks/split.py\n",
     "        - .modelwright/code/tasks/split.py\n        - .modelwright/code/tasks/augmentation\n",
 )
 """As a version might write it in which the stage is made of one package more."""
-
-
-@pytest.fixture
-def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Another copy of the tool, which the projects of this test take for the one that is installed."""
-    folder = tmp_path / "tool"
-    shutil.copytree(REPOSITORY / "tasks", folder / "tasks", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(Project, "code", property(lambda _: folder))
-    return folder
-
-
-@pytest.fixture
-def own(tmp_path: Path, tool: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    project = make_own_project(tmp_path / "own")
-    monkeypatch.chdir(project.root)
-    return project
 
 
 @pytest.fixture

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import pytest
 
 from tasks import augment, clean, evaluate, files, ingest, normalize, register, split, train, validate
 from tasks.drafting.suite import suite_of_source
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths, Project
 from tasks.scoring.request import Request, settings_of
+from tasks.tracking.answering import answering
 from tasks.tracking.registered import registered_model
 
 PARAMS = """\
@@ -75,3 +81,13 @@ def request(paths: Paths, source: Path, out: Path | str, **more: Any) -> Request
         settings = settings.model_copy(update={"predict": more.pop("predict")})
     block = more.pop("block", None) or {"kind": "table", "path": str(source)}
     return Request(project=paths.project, model=model, source=block, out=str(out), settings=settings, **more)
+
+
+@contextmanager
+def answered_by_one_process(shop: Paths, *modules: ModuleType) -> Iterator[None]:
+    """These modules ask one process for all answers: each takes seconds to start."""
+    model = registered_model(shop.project, "shop")
+    with answering(model, shop.project) as answerer, pytest.MonkeyPatch.context() as patch:
+        for module in modules:
+            patch.setattr(module, "answering", lambda *_: nullcontext(answerer))
+        yield

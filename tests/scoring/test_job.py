@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sqlite3
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,7 @@ from tasks.paths import Paths
 from tasks.scoring import job, parts
 from tasks.scoring.job import score
 from tasks.scoring.request import ScoringOutcome
-from tasks.tracking.answering import answering
-from tasks.tracking.registered import registered_model
-from tests.scoring.shop import HEADER, lines, registered_shop, request, write
+from tests.scoring.shop import HEADER, answered_by_one_process, lines, registered_shop, request, write
 from tests.trained import elsewhere
 
 pytestmark = pytest.mark.chain
@@ -36,10 +33,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_process(shop: Paths) -> Iterator[None]:
-    """All tests ask one process, which takes seconds to start."""
-    model = registered_model(shop.project, "shop")
-    with answering(model, shop.project) as answerer, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "answering", lambda *_: nullcontext(answerer))
+    with answered_by_one_process(shop, job):
         yield
 
 

@@ -44,7 +44,9 @@ class ThresholdTable:
 def threshold_table(choice: ThresholdChoice, test: Predictions) -> ThresholdTable:
     """Of a choice that has a curve, and what it costs on the test rows."""
     assert choice.curve is not None
-    curve, used = choice.curve, choice.decision.threshold or _LIKELIER
+    curve, threshold = choice.curve, choice.decision.threshold
+    # One of 0 is a threshold: all rows are answered positive.
+    used = _LIKELIER if threshold is None else threshold
     curves = {"precision": curve.precision, "recall": curve.recall, "cost a row": curve.cost}
     return ThresholdTable(
         positive=choice.positive,

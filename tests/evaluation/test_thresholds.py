@@ -117,6 +117,15 @@ def test_a_threshold_is_of_two_classes(num_classes: int, here: str) -> None:
         refuse_threshold(Evaluate(threshold=0.4), num_classes)
 
 
+def test_where_a_miss_costs_most_of_all_every_row_is_answered_positive() -> None:
+    truth, probability = np.array([True, False, True, False]), np.array([0.0, 0.2, 0.7, 1.0])
+    rows = scored(truth, probability)
+    choice = choose_threshold(("no", "yes"), Evaluate(threshold=Costs(false_negative=1000)), rows)
+    assert choice.decision.of(rows.y_score).tolist() == [1, 1, 1, 1]
+    (used,) = [row for row in threshold_table(choice, rows).rows if row.is_used]
+    assert (used.threshold, used.recall, used.false_alarms, used.cost) == (0.0, 1.0, 1.0, 0.5)
+
+
 def test_the_table_shows_tenths_and_the_threshold_that_is_used() -> None:
     truth, probability = calibrated(400)
     rows = scored(truth, probability)

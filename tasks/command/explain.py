@@ -70,12 +70,14 @@ def _read(
         return [1], single_row(json_row(sys.stdin.read() if options.row == "-" else options.row), recipe)
     numbers: list[int] = []
     tables: list[pl.DataFrame] = []
+    refused: list[str] = []
     for first, rows in _cells(options, project, registered, _most(options)):
         own, table, reasons = readable_rows(rows, first, recipe)
-        numbers, tables, notes[len(notes) :] = [*numbers, *own], [*tables, table], reasons
+        numbers, tables, refused = [*numbers, *own], [*tables, table], [*refused, *reasons]
+    notes += refused
     if not numbers:
         raise UserError(f"{options.source}: none of its rows can be read; {notes[-1]}")
-    if len(numbers) + len(notes) == _MOST_ON_A_PAGE and _is_page(options):
+    if len(numbers) + len(refused) == _MOST_ON_A_PAGE and _is_page(options):
         notes.append(
             f"only the first {_MOST_ON_A_PAGE} rows are on a page; with --out reasons.csv all of them are told of"
         )

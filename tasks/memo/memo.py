@@ -220,7 +220,7 @@ class Memo:
         writes = [out.fs_path for out in stage.outs]
         # The user's setting, for file systems without flock, such as NFS.
         hardlink = self._repo.config["core"].get("hardlink_lock", False)
-        name = f"modelwright {stage.addressing}"
+        name = f"modelwright {stage.name}"
         with ExitStack() as held:
             with dvc_errors(self._root):
                 # Only errors of the lock are DVC's: those of the stage pass as they are.
@@ -268,13 +268,13 @@ class Memo:
                 if dep.def_path == f"expectations/{self._pipeline}.json":
                     raise UserError(missing_suite(Path(dep.def_path)))
                 raise UserError(
-                    f"{dep.def_path}: missing, and {stage.addressing} needs it; run the stage that makes it "
+                    f"{dep.def_path}: missing, and {stage.name} needs it; run the stage that makes it "
                     f"(`modelwright run {self._pipeline}` runs all)"
                 )
 
     def _reasons(self, stage: Stage) -> Reasons:
         # Beside the source, which `code` reads, editors leave links to nothing.
-        reads = [] if stage.addressing == CODE else self._files_read(stage.addressing.partition("@")[0])
+        reads = [] if stage.name == CODE else self._files_read(stage.name.partition("@")[0])
         places = filter(None, (unreadable(Path(file.fs_path)) for file in (*reads, *stage.outs)))
         if missing := [status_in_words(place.relative_to(self._root).as_posix(), "deleted") for place in places]:
             return tuple(missing)

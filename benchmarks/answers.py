@@ -31,7 +31,7 @@ pipelines:
   bench:
     ingest: {{source: {{kind: table, path: rows.csv}}, target: target, columns: {{text: {{type: text}}}}}}
     validate: {{}}
-    clean: {{}}
+    clean: {{duplicates: keep}} # The rows are drawn from a few, again and again.
     split: {{}}
     normalize: {{}}
     augment: {{}}

@@ -1,0 +1,160 @@
+"""How good the models are that `init` picks: `python benchmarks/quality.py --data FOLDER [SET ...]`.
+
+Each set of quality_sets.py is given to a fresh project as files of training rows and of test rows; `modelwright init`,
+`run --plain` and `predict` do the rest, with nothing set by hand. Peers (quality_peers.py) learn from the same training
+rows; all are scored by scikit-learn on the same test rows, with three seeds. No test row decides anything. A line a set
+is printed as soon as it is done; results with their machine stand in docs/benchmarks.md, what they say in
+docs/quality.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from quality_peers import Answers, Peer, autogluon, lightgbm, scikit_learn
+from quality_sets import SETS, TARGET, Frames, QualitySet, higher_is_better, metric_of
+
+OURS = "modelwright"
+_DRAWS = 500
+"""Of test rows, for the standard error of a difference."""
+
+
+def main() -> None:
+    """Prints the table."""
+    arguments = _parser().parse_args()
+    peers: dict[str, Peer] = {"LightGBM": lightgbm, "scikit-learn": scikit_learn}
+    if arguments.autogluon:
+        peers["AutoGluon"] = autogluon(arguments.autogluon, arguments.seconds)
+    print(f"| set | split | metric | {OURS} | {' | '.join(peers)} | best peer's gain over us | minutes a fit |")
+    print("| --- " * (6 + len(peers)) + "|", flush=True)
+    for name in arguments.sets or SETS:
+        for line in _lines(SETS[name], arguments.data / name, peers, arguments.seeds, arguments.init):
+            print(line, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", choices=[*SETS, []], metavar="SET", help=", ".join(SETS))
+    parser.add_argument("--data", type=Path, required=True, help="the folder in which each set has a folder")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings a fold (3)")
+    parser.add_argument(
+        "--init", nargs=argparse.REMAINDER, default=[], help="last: more arguments of `modelwright init`"
+    )
+    parser.add_argument("--autogluon", type=Path, help="a Python that has AutoGluon")
+    parser.add_argument("--seconds", type=int, default=180, help="that AutoGluon has for a fit (180)")
+    return parser
+
+
+def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], num_seeds: int, init: Sequence[str]) -> list[str]:
+    folds = list(quality.read(folder))
+    began = time.perf_counter()
+    ours = [[_by_modelwright(quality, *fold, seed, init) for fold in folds] for seed in range(num_seeds)]
+    minutes = (time.perf_counter() - began) / 60 / len(folds) / num_seeds
+    others = {
+        name: [[peer(quality, *fold, seed) for fold in folds] for seed in range(num_seeds)]
+        for name, peer in peers.items()
+    }
+    return [_line(quality, metric, folds, ours, others, minutes) for metric in quality.metrics]
+
+
+def _line(
+    quality: QualitySet,
+    metric: str,
+    folds: Sequence[Frames],
+    ours: Sequence[Sequence[Answers]],
+    others: dict[str, list[list[Answers]]],
+    minutes: float,
+) -> str:
+    sign = 1 if higher_is_better(metric) else -1
+    scores = {
+        name: [_score(quality, metric, folds, answers) for answers in trainings]
+        for name, trainings in {OURS: ours, **others}.items()
+    }
+    medians = {name: statistics.median(values) for name, values in scores.items()}
+    best = max(others, key=lambda name: sign * medians[name])
+    gain = sign * (medians[best] - medians[OURS])
+    of_median = {name: int(np.argsort(values)[len(values) // 2]) for name, values in scores.items()}
+    error = _standard_error(quality, metric, folds, ours[of_median[OURS]], others[best][of_median[best]])
+    digits = 0 if medians[OURS] > 1_000 else 4
+    figures = " | ".join(f"{medians[name]:,.{digits}f}" for name in (OURS, *others))
+    return (
+        f"| {quality.name} | {quality.split} | {metric} | {figures} | {best} {gain:+,.{digits}f} "
+        f"({error:,.{digits}f}) | {minutes:.1f} |"
+    )
+
+
+def _score(quality: QualitySet, metric: str, folds: Sequence[Frames], answers: Sequence[Answers]) -> float:
+    """The mean over the folds."""
+    return statistics.fmean(
+        _on_rows(quality, metric, test, given, np.arange(test.height))
+        for (_, test), given in zip(folds, answers, strict=True)
+    )
+
+
+def _on_rows(quality: QualitySet, metric: str, test: pl.DataFrame, given: Answers, rows: Any) -> float:
+    truth = test[TARGET].to_numpy() if quality.is_regression else test[TARGET].cast(pl.String).to_numpy()
+    scores = None if given.scores is None else given.scores[rows]
+    return metric_of(metric, quality.positive)(truth[rows], given.answers[rows], scores)
+
+
+def _standard_error(
+    quality: QualitySet, metric: str, folds: Sequence[Frames], ours: Sequence[Answers], theirs: Sequence[Answers]
+) -> float:
+    """Of the difference, as the same test rows are drawn again and again, in each fold."""
+    random = np.random.default_rng(0)
+    differences = np.zeros((_DRAWS, len(folds)))
+    for number, (_, test) in enumerate(folds):
+        for draw in range(_DRAWS):
+            rows = random.integers(0, test.height, test.height)
+            one, other = (_on_rows(quality, metric, test, given[number], rows) for given in (ours, theirs))
+            differences[draw, number] = other - one
+    return float(differences.mean(axis=1).std(ddof=1))
+
+
+def _by_modelwright(
+    quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: int, init: Sequence[str]
+) -> Answers:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "project"
+        _command(Path(temporary), "new", str(folder))
+        train.write_csv(folder / "train.csv")
+        test.write_csv(folder / "test.csv")
+        settings = ["--target", TARGET, "--test", "test.csv", "--set", f"train.seed={seed}", *init]
+        _command(folder, "init", "quality", "train.csv", *settings)
+        _command(folder, "run", "quality", "--plain")
+        _command(folder, "predict", "quality:1", "test.csv", "--out", "answers.parquet")
+        answers = pl.read_parquet(folder / "answers.parquet")
+    # Rows are numbered from 1; one that is not answered would have to count as wrong.
+    if answers["row"].to_list() != list(range(1, test.height + 1)):
+        raise SystemExit(f"{quality.name}: {test.height - answers.height} of {test.height} test rows are not answered")
+    scores = answers[f"probability_{quality.positive}"].to_numpy() if quality.positive else None
+    return Answers(answers=answers["prediction"].to_numpy(), scores=scores)
+
+
+def _command(folder: Path, *arguments: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PREFECT_", "DVC_"))}
+    command = [sys.executable, "-m", "tasks.command.cli", *arguments]
+    path = str(Path(__file__).parents[1])
+    done = subprocess.run(command, cwd=folder, env={**kept, "PYTHONPATH": path}, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(
+            f"{' '.join(arguments)} ends with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The models that benchmarks/quality.py puts Modelwright beside: what a good script does with the same rows.
+
+Peers learn from all training rows; whoever stops early holds back a part of them. AutoGluon, which has an environment
+of its own (`python -m venv autogluon; autogluon/bin/pip install autogluon.tabular[all]`), runs in a process of that.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from quality_sets import TARGET, QualitySet
+
+_MANY_ROUNDS = 2_000
+_PATIENCE = 50
+_HELD_BACK = 0.15
+
+_AUTOGLUON = """\
+import sys
+import pandas as pd
+from autogluon.tabular import TabularPredictor
+
+folder, metric, seconds, positive = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+train, test = pd.read_parquet(folder + "/train.parquet"), pd.read_parquet(folder + "/test.parquet")
+predictor = TabularPredictor("target", path=folder + "/models", eval_metric=metric, verbosity=0)
+predictor.fit(train, time_limit=seconds, presets="medium_quality", num_cpus=2, num_gpus=0)
+answers = pd.DataFrame({"answer": predictor.predict(test)})
+if positive:
+    scores = predictor.predict_proba(test)
+    answers["score"] = scores[[name for name in scores.columns if str(name) == positive][0]]
+answers.to_parquet(folder + "/answers.parquet")
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Answers to the test rows [N], and the probability of the class looked for [N]; the row numbers that have one."""
+
+    answers: Any
+    scores: Any = None
+    rows: Any = None
+
+
+Peer = Callable[[QualitySet, pl.DataFrame, pl.DataFrame, int], Answers]
+"""Of a set, its training rows and test rows, and a seed."""
+
+
+def lightgbm(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> Answers:
+    """LightGBM as it comes, a learning rate of 0.05, stopped early on rows held back; texts as TF-IDF of words."""
+    from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
+
+    learner = LGBMRegressor if quality.is_regression else LGBMClassifier
+    model = learner(n_estimators=_MANY_ROUNDS, learning_rate=0.05, random_state=seed, verbose=-1, n_jobs=2)
+    inputs, held_back, asked = _inputs(quality, train, test, seed)
+    y = _target(quality, train)
+    model.fit(
+        inputs[~held_back],
+        y[~held_back],
+        eval_X=inputs[held_back],
+        eval_y=y[held_back],
+        callbacks=[early_stopping(_PATIENCE, verbose=False)],
+    )
+    return _answers(quality, model, asked)
+
+
+def scikit_learn(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> Answers:
+    """Histogram boosting as it comes; of texts a logistic regression on TF-IDF of words."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+    from sklearn.linear_model import LogisticRegression
+
+    model: Any = (
+        LogisticRegression(C=10.0, max_iter=1000)
+        if quality.text
+        else HistGradientBoostingRegressor(random_state=seed, categorical_features="from_dtype")
+        if quality.is_regression
+        else HistGradientBoostingClassifier(random_state=seed, categorical_features="from_dtype")
+    )
+    inputs, _, asked = _inputs(quality, train, test, seed)
+    model.fit(inputs, _target(quality, train))
+    return _answers(quality, model, asked)
+
+
+def autogluon(python: Path, seconds: int) -> Peer:
+    """AutoGluon's medium preset, in as many seconds, by the interpreter that has it."""
+
+    def peer(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> Answers:
+        with tempfile.TemporaryDirectory() as folder:
+            target = pl.col(TARGET) if quality.is_regression else pl.col(TARGET).cast(pl.String)
+            for name, rows in (("train", train.sample(fraction=1.0, shuffle=True, seed=seed)), ("test", test)):
+                rows.with_columns(target).write_parquet(Path(folder) / f"{name}.parquet")
+            script = Path(folder) / "fit.py"
+            script.write_text(_AUTOGLUON)
+            metric = {
+                "pr_auc": "average_precision",
+                "rmsle": "root_mean_squared_error",
+                "rmse": "root_mean_squared_error",
+            }
+            name = metric.get(quality.metrics[0], quality.metrics[0])
+            subprocess.run(
+                [python, script, folder, name, str(seconds), quality.positive or ""], check=True, capture_output=True
+            )
+            answers = pl.read_parquet(Path(folder) / "answers.parquet")
+        scores = answers["score"].to_numpy() if "score" in answers.columns else None
+        return Answers(answers=answers["answer"].to_numpy(), scores=scores)
+
+    return peer
+
+
+def _inputs(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> tuple[Any, Any, Any]:
+    held_back = np.random.default_rng(seed).random(train.height) < _HELD_BACK
+    if quality.text:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        words = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2))
+        return words.fit_transform(train[quality.text]), held_back, words.transform(test[quality.text])
+    names = train.drop(TARGET).columns
+    categories: Any = {
+        name: pl.Enum(pl.concat([train[name], test[name]]).drop_nulls().unique().sort())
+        for name in names
+        if train.schema[name] == pl.String
+    }
+    as_pandas = [rows.select(names).cast(categories).to_pandas() for rows in (train, test)]
+    return as_pandas[0], held_back, as_pandas[1]
+
+
+def _target(quality: QualitySet, rows: pl.DataFrame) -> Any:
+    return (rows[TARGET] if quality.is_regression else rows[TARGET].cast(pl.String)).to_numpy()
+
+
+def _answers(quality: QualitySet, model: Any, asked: Any) -> Answers:
+    if quality.positive is None:
+        return Answers(answers=model.predict(asked))
+    scores = model.predict_proba(asked)
+    return Answers(
+        answers=model.classes_[scores.argmax(axis=1)], scores=scores[:, list(model.classes_).index(quality.positive)]
+    )

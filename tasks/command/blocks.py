@@ -13,14 +13,17 @@ from tasks.root import find_root
 
 def init(options: argparse.Namespace) -> int:
     """`modelwright init`."""
-    from tasks.command.drafts import show_draft
+    from tasks.command.drafts import comparing, show_draft
     from tasks.drafting.pipeline import init_pipeline
     from tasks.drafting.stated import stated
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}
     given["stated"] = stated(options.task, options.ignore, options.retype)
-    show_draft(init_pipeline(project, options.name, options.source, options.target, **given), project)
+    with comparing() as tell:
+        given |= {"minutes": options.minutes, "tell": tell}
+        draft = init_pipeline(project, options.name, options.source, options.target, **given)
+    show_draft(draft, project)
     return 0
 
 
@@ -43,6 +46,12 @@ def expect(options: argparse.Namespace) -> int:
     redrafted = redraft(project, pipeline, write=options.write, retype=options.retype)
     print(printable("\n".join(redrafted.lines())))  # noqa: T201
     return 0
+
+
+def _minutes(text: str) -> float:
+    if not (text.replace(".", "", 1).isdecimal() and text.isascii()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of minutes; give one such as 3, or 0 for none")
+    return float(text)
 
 
 _OF_INIT = (
@@ -79,6 +88,13 @@ _OF_INIT = (
         metavar="KEY=VALUE",
         help="a setting of the source, such as header=true, skip_lines=2, sheet=May or missing=[n/a], or of a "
         "stage, such as train.seed=1 or split.folds=5; may be given again; docs/parameters.md lists them",
+    ),
+    argument(
+        "--minutes",
+        type=_minutes,
+        default=3.0,
+        metavar="M",
+        help="how long models may be compared before one is drafted (3); 0 goes by the facts alone",
     ),
     argument("--dry-run", action="store_true", help="print the block, and write nothing"),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +19,16 @@ from tasks.paths import Project
 _MOST_COLUMNS = 40
 _MOST_WARNINGS = 20
 _LONGEST_EXAMPLE, _LONGEST_EXAMPLES = 24, 50
+
+
+@contextmanager
+def comparing() -> Iterator[Callable[[str], None]]:
+    """Says on a terminal which model is being measured, as that takes minutes; a pipe gets nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with Console(stderr=True).status("reading the data") as status:
+        yield lambda name: status.update(escape(f"comparing models: {name}"))
 
 
 def show_draft(draft: DraftedPipeline, project: Project) -> None:
@@ -88,7 +100,9 @@ def _show_choice(console: Console, draft: DraftedPipeline) -> None:
     runner_up = f" Otherwise perhaps --target {target.runner_up}." if target.runner_up else ""
     console.print(f"\n[bold]target[/]  {escape(target.name)}, {target.task} ({escape(target.why)}).{escape(runner_up)}")
     num_features = len(draft.decisions.features)
-    console.print(f"[bold]model[/]   {_model_name(draft)} on {num_features} columns: {escape(choice.reason)}.\n")
+    console.print(f"[bold]model[/]   {_model_name(draft)} on {num_features} columns: {escape(choice.reason)}.")
+    # Unbroken, as its columns stand under each other.
+    console.print(Text("\n".join(("", *choice.tried))), soft_wrap=True, style="dim")
 
 
 def _model_name(draft: DraftedPipeline) -> str:

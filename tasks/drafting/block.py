@@ -95,6 +95,7 @@ def block_text(draft: Draft) -> str:
         *beside(f"  clean: {flow(draft.clean)}", draft.clean_reason),
         f"  normalize: {flow(choice.normalize)}",
         "  augment: {}",
+        *(f"  # {line}" for line in choice.tried),
         *beside("  train:", choice.reason),
         *(f"    {scalar(key)}: {flow(value)}" for key, value in choice.train.items()),
         *beside(f"  evaluate: {flow(choice.evaluate)}", "the rarer class is looked for" if choice.evaluate else ""),

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from tasks.drafting import distributions, labels, people, roles
+from tasks.drafting.candidates import Candidate, candidates
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
 from tasks.drafting.inspection import Inspection
 from tasks.drafting.leaks import find_leaks
@@ -40,6 +41,8 @@ class Decisions:
     bare_findings: tuple[Finding, ...]
     """Those without what the split makes of them."""
     choice: ModelChoice
+    candidates: tuple[Candidate, ...]
+    """What may be better, to be measured."""
     split: SplitChoice
     key: tuple[str, ...]
     share_repeated: float
@@ -101,6 +104,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         findings=tuple(by_weight(with_consequences(findings, split, facts))),
         bare_findings=tuple(findings),
         choice=choose_model(facts, target, features, left, inspection.side),
+        candidates=tuple(candidates(facts, target, features)),
         split=split,
         of_source=taken,
         key=key,

@@ -14,6 +14,8 @@ from tasks.params.config import ColumnTypeName, Metric
 
 Section = dict[str, Any]
 
+OF_WORDS, OF_TABLES = 10.0, 1.0
+"""The weight of a linear model: thousands of words each say little, and a few columns may say anything."""
 _ENOUGH_FOR_TREES = 500
 """Rows below which boosted trees mostly learn by heart what a linear model generalizes."""
 _PIXELS_SEEN = 250_000_000
@@ -36,6 +38,8 @@ class ModelChoice:
     metric: Metric
     gate: Section
     gate_reason: str
+    tried: tuple[str, ...] = ()
+    """Lines of a table: what was measured, when it was."""
     normalize: Section = field(default_factory=dict)
     evaluate: Section = field(default_factory=dict)
 
@@ -45,7 +49,6 @@ def choose_model(
 ) -> ModelChoice:
     """By the features' types, the number of rows and the task. `side`: height and width of the first picture."""
     types = [facts.types[name] for name in features]
-    num_texts = sum(facts.is_free_text(name) for name in features)
     media = [name for name in features if facts.is_media(name)]
     is_rare = is_imbalanced(classes)
     normalize: Section = {}
@@ -53,20 +56,25 @@ def choose_model(
     if media:
         reason, normalize, train = _network(facts, facts.types[media[0]], side)
     # Trees split on one word at a time; a linear model weighs thousands at once.
-    elif num_texts * 2 >= len(types):
+    elif is_mostly_text(facts, features):
         reason, train = (
             "mostly free text: a linear model on TF-IDF learns fast and well",
-            _linear(target, is_rare, 10.0),
+            linear(target, OF_WORDS),
         )
     elif facts.num_rows >= _ENOUGH_FOR_TREES:
         reason = f"a table of {facts.num_rows:,} rows: boosted trees take numbers and categories as they are"
-        normalize, train = _trees(types)
+        normalize, train = trees(types)
     else:
         reason = f"a table of {facts.num_rows:,} rows, too few for trees: a linear model"
-        train = _linear(target, is_rare, 1.0)
+        train = linear(target, OF_TABLES)
     return ModelChoice(
         reason=reason, normalize=normalize, train=train, evaluate=_evaluate(target, classes), **_gate(target, is_rare)
     )
+
+
+def is_mostly_text(facts: Facts, features: Sequence[str]) -> bool:
+    """Whether free texts are half of the features, or more."""
+    return sum(facts.is_free_text(name) for name in features) * 2 >= len(features)
 
 
 def one_picture(facts: Facts, features: Sequence[str]) -> list[Finding]:
@@ -101,16 +109,16 @@ def _network(facts: Facts, kind: ColumnTypeName, side: tuple[int, int] | None) -
     return f"{what}: a small convolutional network, {epochs} epochs to take minutes rather than hours", normalize, train
 
 
-def _linear(target: TargetGuess, is_rare: bool, weight: float) -> Section:
+def linear(target: TargetGuess, weight: float) -> Section:
+    """The train section of a linear model; the larger `weight` is, the less its coefficients are held back."""
     if target.task == "regression":
         return {"kind": "sklearn", "estimator": {"kind": "ridge"}, "seed": 0}
-    estimator: Section = {"kind": "logistic_regression", "C": weight}
-    return {
-        "kind": "sklearn", "estimator": {**estimator, **({"class_weight": "balanced"} if is_rare else {})}, "seed": 0
-    }  # fmt: skip
+    # Not balanced: probabilities would be off, and ranks no better.
+    return {"kind": "sklearn", "estimator": {"kind": "logistic_regression", "C": weight}, "seed": 0}
 
 
-def _trees(types: Sequence[str]) -> tuple[Section, Section]:
+def trees(types: Sequence[str]) -> tuple[Section, Section]:
+    """The sections normalize and train of boosted trees, for features of these types."""
     # Sections of `normalize` bear the names of the types that they are for.
     normalize: Section = {"number": {"scale": "none"}} if "number" in types else {}
     if "text" in types:

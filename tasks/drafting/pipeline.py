@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from tasks.drafting.findings import Finding, share
 from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
+from tasks.drafting.measured import measured
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
 from tasks.drafting.rehearsal import settled
@@ -65,12 +66,15 @@ def init_pipeline(
     query: str | None = None,
     settings: Sequence[str] = (),
     stated: Stated | None = None,
+    minutes: float = 0.0,
+    tell: Callable[[str], None] = lambda _: None,
     dry_run: bool = False,
 ) -> DraftedPipeline:
     """Looks at the data, and adds a commented block to params.yaml and a drafted suite to expectations/.
 
     `test` names the test rows when they are files of their own; `query` says which rows of a database; `settings` are
     KEY=VALUE, what the user says of how the source is written, or of a stage; `stated` is what is said of columns.
+    Models are compared for so many `minutes`, of which `tell` hears; in none the facts alone decide.
     Raises UserError when the name is taken or wrong, the source cannot be read, or there is nothing to predict.
     """
     # First: reading the data may take an hour.
@@ -90,6 +94,7 @@ def init_pipeline(
         return with_settings(block_text(_draft(name, pointed, inspection, decisions)), of_stages)
 
     decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
+    decisions = measured(decisions, inspection, configured, minutes, tell)
     pipeline = configured(decisions)
     text = written(decisions)
     params = with_block(project.params, name, text)

@@ -45,7 +45,7 @@ def settled(decisions: Decisions, inspection: Inspection, configured: Callable[[
     complaint = None
     with TemporaryDirectory(prefix="modelwright-") as folder:
         paths = Project(root=Path(folder)).pipeline("rehearsal")
-        _ingest(configured(decisions), inspection, paths)
+        ingest_rows(configured(decisions), inspection, paths, paths.valid)
         for choice in _choices(decisions, facts.num_rows):
             candidate = replace(decisions, split=choice)
             outcome = _outcome(configured(candidate), paths)
@@ -76,12 +76,12 @@ def _choices(decisions: Decisions, num_rows: int) -> Iterator[SplitChoice]:
         yield replace(by_hash, reason=why)
 
 
-def _ingest(config: Pipeline, inspection: Inspection, paths: Paths) -> None:
+def ingest_rows(config: Pipeline, inspection: Inspection, paths: Paths, folder: Path) -> None:
+    """The source's rows as a table of typed columns in `folder`, with their description."""
     from tasks import ingest
     from tasks.tables.dataset import write_dataset
 
-    dataset = ingest.write_rows(config.ingest, inspection.rows, "", paths.valid)
-    write_dataset(paths.dataset, dataset)
+    write_dataset(paths.dataset, ingest.write_rows(config.ingest, inspection.rows, "", folder))
 
 
 def _outcome(config: Pipeline, paths: Paths) -> Outcome:

@@ -8,10 +8,11 @@ a fold is judged on has had a part in the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.model_input.inputs import Spec
 from tasks.params.train import Train
@@ -35,15 +36,32 @@ def cross_validate(config: Train, paths: Paths, fit: Callable[[Job], Fitted]) ->
     return summary(scores) if scores else None
 
 
-def _score_of(config: Train, fold: FoldPaths, fit: Callable[[Job], Fitted]) -> dict[str, float]:
-    recipe = read_recipe(fold.recipe)
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """Answers to rows that nothing was learnt from: probabilities [N, K] or values [N], beside the truth [N] and what
+    each row counts [N], None where all count the same."""
+
+    spec: Spec
+    answers: NDArray[np.float64]
+    truth: NDArray[Any]
+    weight: NDArray[np.float64] | None
+
+
+def held_out(config: Train, paths: Paths, fit: Callable[[Job], Fitted]) -> HeldOut:
+    """Trains on the rows of `paths.augmented`, and answers those of its test part. Leaves nothing."""
+    recipe = read_recipe(paths.recipe)
     # Nobody listens, and no checkpoints: they are kept for the rows and settings of the whole training.
-    job = replace(read_job(config, fold, recipe, listeners=()), checkpoints=None)
+    job = replace(read_job(config, paths, recipe, listeners=()), checkpoints=None)
     model = fit(job).model
-    held_out = read_examples(config, job.spec, recipe.target.name, fold.normalized("test"))
-    predictions = np.concatenate([model.predict(part.inputs) for part in held_out.parts()])
-    scores = score(job.spec, predictions, held_out.targets(), held_out.weights())
-    return {_plain_name(name, job.spec): value for name, value in scores.items()}
+    rows = read_examples(config, job.spec, recipe.target.name, paths.normalized("test"))
+    answers = np.concatenate([model.predict(part.inputs) for part in rows.parts()])
+    return HeldOut(spec=job.spec, answers=answers, truth=rows.targets(), weight=rows.weights())
+
+
+def _score_of(config: Train, fold: FoldPaths, fit: Callable[[Job], Fitted]) -> dict[str, float]:
+    judged = held_out(config, fold, fit)
+    scores = score(judged.spec, judged.answers, judged.truth, judged.weight)
+    return {_plain_name(name, judged.spec): value for name, value in scores.items()}
 
 
 def _plain_name(name: str, spec: Spec) -> str:

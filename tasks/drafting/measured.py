@@ -1,0 +1,176 @@
+"""Models are measured before one is drafted: each on the same folds of the training rows, within the minutes given."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import fmean, stdev
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tasks.drafting.candidates import Candidate
+from tasks.drafting.decide import Decisions
+from tasks.drafting.inspection import Inspection
+from tasks.drafting.trial_rows import TrialRows, trial_rows
+from tasks.errors import UserError
+from tasks.params.config import Metric
+from tasks.params.register import LOWER_IS_BETTER
+from tasks.paths import Paths, Project
+from tasks.reports import number
+
+if TYPE_CHECKING:
+    from tasks.params.pipeline import Pipeline
+
+Configured = Callable[[Decisions], "Pipeline"]
+Tell = Callable[[str], None]
+
+_NAME_OF_BASELINE = "no model"
+
+
+@dataclass(kw_only=True)
+class _Measurement:
+    """A candidate, its score on each fold so far, and the seconds that one fold takes."""
+
+    candidate: Candidate
+    config: Pipeline
+    folds: Sequence[Paths]
+    scores: list[float] = field(default_factory=list)
+    baseline: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def measured(
+    decisions: Decisions, inspection: Inspection, configured: Configured, minutes: float, tell: Tell
+) -> Decisions:
+    """With the model that is best by the pipeline's metric, with what was tried; or as they are, with the reason.
+
+    `tell` hears what is being measured.
+    """
+    if not decisions.candidates or not minutes:
+        return decisions
+    deadline = time.monotonic() + 60 * minutes
+    with TemporaryDirectory(prefix="modelwright-") as folder:
+        paths = Project(root=Path(folder)).pipeline("rows")
+        try:
+            rows = trial_rows(configured(decisions), inspection, paths)
+            measurements, notes = _prepared(decisions, configured, rows)
+            notes += _measure(measurements, deadline, tell)
+            return _decided(decisions, measurements, notes, rows)
+        except UserError as error:
+            choice = decisions.choice
+            why = f"{choice.reason} (models could not be compared: {_first_line(error, paths)})"
+            return replace(decisions, choice=replace(choice, reason=why))
+
+
+def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> tuple[list[_Measurement], list[str]]:
+    """Each candidate with its encoded rows; and of those that cannot read the columns, why."""
+    measurements, notes = [], []
+    encoded: dict[str, Sequence[Paths]] = {}
+    for candidate in decisions.candidates:
+        try:
+            config = configured(_with(decisions, candidate))
+            key = config.normalize.model_dump_json()
+            if key not in encoded:
+                encoded[key] = rows.encoded(config, f"encoded{len(encoded)}")
+        except UserError as error:
+            notes.append(f"{candidate.name}: {_first_line(error, rows.paths)}")
+            continue
+        measurements.append(_Measurement(candidate=candidate, config=config, folds=encoded[key]))
+    return measurements, notes
+
+
+def _measure(measurements: list[_Measurement], deadline: float, tell: Tell) -> list[str]:
+    """Fold by fold, so that all are compared on the same rows. What would not end in time is dropped, and named."""
+    notes = []
+    for number_of_fold in range(len(measurements[0].folds) if measurements else 0):
+        for measurement in list(measurements):
+            name = measurement.candidate.name
+            # On the first fold nobody knows yet; the simplest come first.
+            if time.monotonic() + measurement.seconds > deadline:
+                notes.append(f"{name}: not in these minutes")
+                measurements.remove(measurement)
+                continue
+            tell(f"{name}, fold {number_of_fold + 1} of {len(measurement.folds)}")
+            began = time.monotonic()
+            try:
+                _measure_fold(measurement, measurement.folds[number_of_fold])
+            except UserError as error:
+                notes.append(f"{name}: {str(error).splitlines()[0]}")
+                measurements.remove(measurement)
+            measurement.seconds = time.monotonic() - began
+    return notes
+
+
+def _measure_fold(measurement: _Measurement, fold: Paths) -> None:
+    from tasks.evaluation.baseline import baseline
+    from tasks.evaluation.judge import Judge
+    from tasks.evaluation.metrics import positive_number
+    from tasks.recipe.recipe import read_recipe
+    from tasks.trainers import fit
+    from tasks.training.cross_validation import held_out
+
+    config, recipe = measurement.config, read_recipe(fold.recipe)
+    judged = held_out(config.train, fold, lambda job: fit(job, config.train))
+    judge = Judge(
+        metric=config.register_.metric, positive=positive_number(recipe.target.classes, config.evaluate.positive)
+    )
+    weight = np.ones(len(judged.truth)) if judged.weight is None else judged.weight
+    value = judge.of(judged.truth, judged.answers)(weight)
+    if not math.isfinite(value):
+        raise UserError(f"{config.register_.metric} is undefined on {len(judged.truth)} rows, such as of one class")
+    measurement.scores.append(value)
+    guess = baseline(fold, recipe).answers(len(judged.truth))
+    measurement.baseline.append(judge.of(judged.truth, guess)(weight))
+
+
+def _with(decisions: Decisions, candidate: Candidate, **more: object) -> Decisions:
+    sections = {"normalize": candidate.normalize, "train": candidate.train}
+    return replace(decisions, choice=replace(decisions.choice, **sections, **more))  # type: ignore[arg-type]
+
+
+def _decided(
+    decisions: Decisions, measurements: Sequence[_Measurement], notes: Sequence[str], rows: TrialRows
+) -> Decisions:
+    if not measurements:
+        raise UserError("; ".join(notes) or "there are no folds")
+    metric = decisions.choice.metric
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    # The first of equals is the simpler one.
+    best = max(measurements, key=lambda measurement: sign * fmean(measurement.scores))
+    reason = f"{best.candidate.name}: the best {metric} of what was measured"
+    return _with(decisions, best.candidate, reason=reason, tried=tuple(_table(metric, measurements, best, notes, rows)))
+
+
+def _table(
+    metric: Metric, measurements: Sequence[_Measurement], best: _Measurement, notes: Sequence[str], rows: TrialRows
+) -> list[str]:
+    num_folds = len(best.scores)
+    where = f"{num_folds} folds of" if rows.folds else "the newest of"
+    lines = [f"measured on {where} {rows.num_rows:,} training rows, {metric} (difference and its standard error):"]
+    names = [_NAME_OF_BASELINE, *(measurement.candidate.name for measurement in measurements)]
+    width = max(map(len, names))
+    lines.append(f"  {_NAME_OF_BASELINE:{width}}  {number(fmean(best.baseline))}")
+    for measurement in measurements:
+        name, own = measurement.candidate.name, fmean(measurement.scores)
+        beside = "  <- taken" if measurement is best else f"  {_difference(measurement, best)}"
+        lines.append(f"  {name:{width}}  {number(own)}{beside}")
+    return [*lines, *(f"  {note}" for note in notes)]
+
+
+def _difference(measurement: _Measurement, best: _Measurement) -> str:
+    """To the best on the same folds; its error is that of the folds' differences, which share training rows."""
+    differences = [own - other for own, other in zip(measurement.scores, best.scores, strict=True)]
+    mean = fmean(differences)
+    signed = f"{'-' if mean < 0 else '+'}{number(abs(mean))}"
+    if len(differences) < 2:
+        return signed
+    return f"{signed} ({number(stdev(differences) / math.sqrt(len(differences)))})"
+
+
+def _first_line(error: UserError, paths: Paths) -> str:
+    return str(error).splitlines()[0].replace(f"{paths.project.root}/", "")

@@ -77,8 +77,7 @@ def init_pipeline(
     Models are compared for so many `minutes`, of which `tell` hears; in none the facts alone decide.
     Raises UserError when the name is taken or wrong, the source cannot be read, or there is nothing to predict.
     """
-    # First: reading the data may take an hour.
-    _check_name(project, name)
+    _check_name(project, name)  # First: reading the data may take an hour.
     of_source, of_stages = parted(settings)
     pointed = with_given(_pointed(project, location, query, test), of_source)
     try:
@@ -95,8 +94,7 @@ def init_pipeline(
 
     decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
     decisions = measured(decisions, inspection, configured, minutes, tell)
-    pipeline = configured(decisions)
-    text = written(decisions)
+    pipeline, text = configured(decisions), written(decisions)
     params = with_block(project.params, name, text)
     paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
     return DraftedPipeline(

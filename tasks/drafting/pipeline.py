@@ -80,10 +80,7 @@ def init_pipeline(
     _check_name(project, name)  # First: reading the data may take an hour.
     of_source, of_stages = parted(settings)
     pointed = with_given(_pointed(project, location, query, test), of_source)
-    try:
-        inspection = inspect_source(pointed, project, target, stated)
-    except UserError as error:
-        raise advised(error) from None
+    inspection = _inspected(pointed, project, target, stated)
     check_own_names(inspection.facts.profile.columns, location)
 
     def configured(decisions: Decisions) -> Pipeline:
@@ -112,6 +109,13 @@ def init_pipeline(
 def _pointed(project: Project, location: str, query: str | None, test: str | None) -> Pointed:
     pointed = point(location, project.root, query)
     return pointed if test is None else with_test(pointed, test, project.root)
+
+
+def _inspected(pointed: Pointed, project: Project, target: str | None, stated: Stated | None) -> Inspection:
+    try:
+        return inspect_source(pointed, project, target, stated)
+    except UserError as error:
+        raise advised(error) from None
 
 
 def _checked(project: Project, name: str, text: str, *, is_given: bool) -> Pipeline:

@@ -20,7 +20,6 @@ from tasks.drafting.totals import LastRow, find_total
 from tasks.errors import UserError
 from tasks.ingestion.units import plain_numbers, settings_of, unit_in
 from tasks.params.config import ColumnTypeName
-from tasks.paths import Project
 from tasks.repair.number_text import parsed
 from tasks.repair.units import NEARLY_ALL, UnitFormat, numbers_with_unit, with_unit
 from tasks.sources.base import NumberFormat, Place, Source
@@ -56,13 +55,12 @@ class Inspection:
 
 
 def inspect_source(
-    pointed: Pointed, project: Project, target: str | None = None, stated: Stated | None = None
+    pointed: Pointed, place: Place, target: str | None = None, stated: Stated | None = None
 ) -> Inspection:
     """Reads all rows. Raises UserError when they cannot be read, or there are none.
 
     A `target` that stands in the first line says that this line names the columns.
     """
-    place = Place(root=project.root, downloads=project.downloads)
     opened = _opened(pointed.source, place)
     # Before the block says the encoding, which then is no longer a guess.
     doubts = [Finding(kind="encoding", columns=(), message=doubt) for doubt in opened.doubts()]

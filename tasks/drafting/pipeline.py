@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
@@ -25,6 +27,7 @@ from tasks.errors import UserError
 from tasks.ingestion.description import check_own_names
 from tasks.params.file import check_pipeline
 from tasks.paths import Project
+from tasks.sources.base import Place
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline
@@ -80,18 +83,19 @@ def init_pipeline(
     _check_name(project, name)  # First: reading the data may take an hour.
     of_source, of_stages = parted(settings)
     pointed = with_given(_pointed(project, location, query, test), of_source)
-    inspection = _inspected(pointed, project, target, stated)
-    check_own_names(inspection.facts.profile.columns, location)
+    with _place(project, dry_run) as place:
+        inspection = _inspected(pointed, place, target, stated)
+        check_own_names(inspection.facts.profile.columns, location)
 
-    def configured(decisions: Decisions) -> Pipeline:
-        return _checked(project, name, written(decisions), is_given=bool(of_stages))
+        def configured(decisions: Decisions) -> Pipeline:
+            return _checked(project, name, written(decisions), is_given=bool(of_stages))
 
-    def written(decisions: Decisions) -> str:
-        return with_settings(block_text(_draft(name, pointed, inspection, decisions)), of_stages)
+        def written(decisions: Decisions) -> str:
+            return with_settings(block_text(_draft(name, pointed, inspection, decisions)), of_stages)
 
-    decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
-    decisions = measured(decisions, inspection, configured, minutes, tell)
-    pipeline, text = configured(decisions), written(decisions)
+        decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
+        decisions = measured(decisions, inspection, configured, minutes, tell)
+        pipeline, text = configured(decisions), written(decisions)
     params = with_block(project.params, name, text)
     paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
     return DraftedPipeline(
@@ -111,9 +115,16 @@ def _pointed(project: Project, location: str, query: str | None, test: str | Non
     return pointed if test is None else with_test(pointed, test, project.root)
 
 
-def _inspected(pointed: Pointed, project: Project, target: str | None, stated: Stated | None) -> Inspection:
+@contextmanager
+def _place(project: Project, dry_run: bool) -> Iterator[Place]:
+    """Where the source is looked for: what a dry run fetches goes when it ends."""
+    with TemporaryDirectory(prefix="modelwright-") if dry_run else nullcontext(project.downloads) as downloads:
+        yield Place(root=project.root, downloads=Path(downloads))
+
+
+def _inspected(pointed: Pointed, place: Place, target: str | None, stated: Stated | None) -> Inspection:
     try:
-        return inspect_source(pointed, project, target, stated)
+        return inspect_source(pointed, place, target, stated)
     except UserError as error:
         raise advised(error) from None
 

@@ -120,6 +120,16 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"
 
 
+def test_a_dry_run_keeps_nothing_of_what_it_fetched(tmp_path: Path) -> None:
+    project = project_in(tmp_path)
+    with serving(noise().write_csv().encode()) as server:
+        draft = init_pipeline(project, "mine", server.url(), dry_run=True)
+        assert draft.facts.num_rows == noise().height
+        assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+        init_pipeline(project, "mine", server.url())
+        assert list(project.downloads.rglob("rows.csv"))
+
+
 def test_the_same_data_give_the_same_block_and_suite(tmp_path: Path) -> None:
     written = []
     for folder in (tmp_path / "one", tmp_path / "two"):

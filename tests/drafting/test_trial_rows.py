@@ -9,6 +9,7 @@ from tasks.drafting.location import point
 from tasks.drafting.trial_rows import trial_rows
 from tasks.params.file import load_pipeline
 from tasks.paths import Project
+from tasks.sources.base import Place
 from tasks.tables import storage
 from tests.drafting.small_tables import init, noise
 
@@ -17,7 +18,8 @@ def test_each_fold_is_encoded_by_what_the_other_folds_say(tmp_path: Path) -> Non
     rows = noise().with_columns(id=pl.int_range(pl.len()).cast(pl.String))
     init(tmp_path, rows, target="outcome", dry_run=False)
     config = load_pipeline(tmp_path / "params.yaml", "mine")
-    inspection = inspect_source(point(str(tmp_path / "rows.csv"), tmp_path, None), Project(root=tmp_path))
+    place = Place(root=tmp_path, downloads=tmp_path)
+    inspection = inspect_source(point(str(tmp_path / "rows.csv"), tmp_path, None), place)
     paths = Project(root=tmp_path / "scratch").pipeline("rows")
     divided = trial_rows(config, inspection, paths)
     assert divided.num_rows == storage.count_rows(paths.clean("train"))

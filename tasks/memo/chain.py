@@ -19,7 +19,6 @@ from tasks.memo.mlflow_news import tell_mlflow
 from tasks.memo.one_set import check_one_set
 from tasks.paths import CODE_DIGESTS, STAGES, Paths, Project
 from tasks.reports import Report
-from tasks.tables.dataset import read_dataset
 from tasks.tracking.leftovers import sweep_store
 from tasks.tracking.standing import standing
 
@@ -147,6 +146,9 @@ class _MemoizedStages:
         if stage == "normalize" and outcome != "ran" and (edited := self._function_news()):
             outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=edited)
         if stage == "ingest":
+            # Only here: a run in which nothing changed would wait for polars.
+            from tasks.tables.dataset import read_dataset
+
             self._check_features(read_dataset(self._paths.dataset))
         self._note(stage)
         return outcome, why

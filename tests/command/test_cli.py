@@ -37,6 +37,12 @@ def test_help_imports_nothing_heavy() -> None:
     assert not imported_by("--help") & HEAVY
 
 
+def test_a_run_in_which_nothing_changed_waits_for_no_library() -> None:
+    code = "import sys, tasks.memo.chain\nprint(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & HEAVY
+
+
 def test_the_version_is_one_line_and_imports_nothing_heavy(capsys: pytest.CaptureFixture[str]) -> None:
     assert not imported_by("--version") & HEAVY
     with pytest.raises(SystemExit) as ended:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import stat
+from bisect import bisect_left
+from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +25,29 @@ def repository(root: Path) -> Repo:
     _check_folder(root / ".dvc" / "tmp")
     repo = Repo(str(root))
     _check_folder(Path(repo.cache.local.path))
+    _read_index_once(repo)
     return repo
+
+
+def _read_index_once(repo: Repo) -> None:
+    """DVC asks git whether it has an output, for each of some forty, and reads the whole index for each answer."""
+    from scmrepo.git import Git
+
+    scm = repo.scm
+    if not isinstance(scm, Git):
+        return
+
+    @cache
+    def tracked() -> list[str]:
+        return sorted(os.fsdecode(path) for path in scm.dulwich.repo.open_index())
+
+    def is_tracked(path: str) -> bool:
+        relative = os.path.relpath(path, scm.root_dir)
+        # A folder's files do not follow its own name at once: `data-old` lies before `data/rows`.
+        names = (tracked()[bisect_left(tracked(), name) :][:1] for name in (relative, f"{relative}/"))
+        return any(name == relative or name.startswith(f"{relative}/") for name in chain(*names))
+
+    scm.is_tracked = is_tracked
 
 
 def _check_folder(path: Path) -> None:

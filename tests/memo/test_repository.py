@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import pytest
 from tasks.command.doctor import examine
 from tasks.errors import UserError
 from tasks.memo.memo import Memo
-from tasks.memo.repository import unreadable
+from tasks.memo.repository import repository, unreadable
 from tasks.paths import Project
-from tests.projects import command
+from tests.projects import command, make_project
 
 PLACED: dict[str, Callable[[Path], None]] = {
     "a link to nothing": lambda path: path.symlink_to("/nope"),
@@ -53,3 +54,32 @@ def test_something_in_the_place_of_a_folder_has_a_cure_that_works(project: Proje
     assert check.cure == str(refused.value)
     command(project.root, *shlex.split(check.cure.split("`")[1]))
     assert Memo(project.root, "masses").reasons("ingest") == ("never ran",)
+
+
+def test_git_is_asked_for_its_index_once_and_says_the_same(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    names = ["data-old", "data/rows", "data0", "models/a/b", "models.txt", "report"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    subprocess.run(["git", "add", "--force", *names], cwd=tmp_path, check=True)
+    scm = repository(project.root).scm
+    asked = [
+        *names,
+        "data",
+        "data/",
+        "model",
+        "models",
+        "models/a",
+        "models/a/b/c",
+        "rep",
+        "reports",
+        "zzz",
+        "params.yaml",
+    ]
+    answers = [scm.is_tracked(str(tmp_path / name)) for name in asked]
+    assert answers == [scm.dulwich.is_tracked(str(tmp_path / name)) for name in asked]
+    assert sum(answers) == len(names) + 4
+    subprocess.run(["git", "rm", "--quiet", "--cached", *names], cwd=tmp_path, check=True)
+    assert scm.is_tracked(str(tmp_path / "report"))
+    assert not repository(project.root).scm.is_tracked(str(tmp_path / "report"))

@@ -21,6 +21,7 @@ _FORMATS = (
 )
 """The simplest first."""
 
+_BARE = re.compile(r"[+-]?[0-9]+")
 _FEWEST_GROUPED = 3
 """Cells such as 1.250 beside 987, before these are thousands and no fractions."""
 
@@ -30,6 +31,8 @@ def find_number_format(columns: Sequence[Sequence[str]], separator: str, given: 
 
     `given`: what the user says of it. Without numbers that ask for another one, it is the plain one.
     """
+    # Digits alone are the same number in every format: of thousands of such columns none has to be asked.
+    columns = [cells for cells in columns if not all(map(_BARE.fullmatch, cells))]
     fractions = {sign for sign in ".," if any(_before_fractions(cells, sign) for cells in columns)}
     formats = [
         numbers

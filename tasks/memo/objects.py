@@ -29,6 +29,8 @@ class CheckedCache:
         self._dvc = Path(repo.dvc_dir)
         self._check, self._get, self._load_run = self._cache.check, self._cache.get, self._runs._load_cache
         self._cache.check, self._cache.get, self._runs._load_cache = self.check, self.get, self.load_run
+        self._folder_of_runs = self._runs._get_cache_dir
+        self._runs._get_cache_dir = self.folder_of_runs
         self._believed: set[str] = set()
         self._hashes_all = False
 
@@ -60,6 +62,18 @@ class CheckedCache:
         """As DVC's, which reads a list of files before it checks it."""
         self._look_at(oid, oid.endswith(".dir"))
         return self._get(oid)
+
+    def folder_of_runs(self, key: str) -> str:
+        """As DVC's, which asks each entry in it, and links to nothing as well, when it was written."""
+        folder = Path(self._folder_of_runs(key))
+        entries = list(folder.iterdir()) if folder.is_dir() else []
+        for place in (folder, *entries):
+            if place.is_symlink() and not place.exists():
+                self._put_aside(place, place.name)
+        # In a folder that is there, DVC takes an entry for granted.
+        if entries and not any(map(os.path.lexists, entries)):
+            folder.rmdir()
+        return str(folder)
 
     def load_run(self, key: str, value: str) -> Any:
         """As DVC's, which takes away an entry of the run cache that is no YAML, and ends at one that is no text."""

@@ -126,7 +126,7 @@ def model_files(project: Project) -> set[bytes]:
     return {content for content in files_below(project.pipeline("masses").model).values() if len(content) > 1000}
 
 
-@pytest.mark.parametrize("damage", ["emptied", "a folder", "a pipe", "writable"])
+@pytest.mark.parametrize("damage", ["emptied", "a folder", "a link to nothing", "a pipe", "writable"])
 def test_damaged_entries_of_the_run_cache(project: Project, damage: str) -> None:
     outcomes(project)
     before = left(project)
@@ -166,3 +166,13 @@ def test_drafts_in_a_cache_that_others_share_are_left_alone(project: Project, tm
     (project.root / "data" / "masses" / "dataset.json").unlink()
     run_plain(project, "masses", last="ingest")
     assert draft.exists()
+
+
+def test_a_link_to_nothing_in_the_place_of_a_folder_of_the_run_cache(project: Project) -> None:
+    outcomes(project)
+    for folder in (project.root / ".dvc" / "cache" / "runs").glob("*/*"):
+        shutil.rmtree(folder)
+        folder.symlink_to("/nope")
+    remove_outputs(project)
+    project.lock.unlink()
+    assert set(outcomes(project).values()) == {"ran"}

@@ -6,7 +6,7 @@ that holds 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from tasks.evaluation.paired_bootstrap import CONFIDENCE
 from tasks.evaluation.plots import importance_bars
 from tasks.evaluation.weighted_metrics import Floats
 from tasks.explanation.association import correlated_groups
+from tasks.explanation.dependents import Dependents
 from tasks.explanation.permutation import Columns, columns_that_matter, permuted_answers, varies
 from tasks.model_input.inputs import Examples, Spec
 from tasks.params.config import Metric
@@ -114,17 +115,24 @@ class Importance:
 
 
 def measured_importance(
-    model: Model, spec: Spec, rows: Examples, judge: Judge, groups_of_rows: NDArray[np.int64] | None = None
+    model: Model,
+    spec: Spec,
+    rows: Examples,
+    judge: Judge,
+    groups_of_rows: NDArray[np.int64] | None = None,
+    dependents: Dependents | None = None,
 ) -> Importance:
     """That of every column, and of groups of columns that tell the same.
 
     `groups_of_rows` are the numbers of the rows' groups [N]: rows of one patient or day are no evidence of their own.
+    `dependents` are the features of one's own of the rows, if there are any.
     """
     own = rates(model)
-    names = columns_that_matter(model, rows.inputs, spec)
+    names = columns_that_matter(model, rows.inputs, spec, dependents)
     groups = correlated_groups(spec, rows.inputs, names)
     sets = [columns for columns in [*((name,) for name in names), *groups] if varies(rows.inputs, columns)]
-    losses = _losses(model, rows, sets, judge, groups_of_rows)
+    asked = permuted_answers(model, rows.inputs, sets, dependents=dependents)
+    losses = _losses(model, rows, zip(sets, asked, strict=True), judge, groups_of_rows)
     still = [field.name for field in spec.fields if not varies(rows.inputs, (field.name,))]
     columns = [
         replace(_with_own((field.name,), losses.get((field.name,)), own), is_still=field.name in still)
@@ -142,8 +150,13 @@ _Loss = tuple[float, float, float] | None
 
 
 def _losses(
-    model: Model, rows: Examples, sets: Sequence[Columns], judge: Judge, groups: NDArray[np.int64] | None
+    model: Model,
+    rows: Examples,
+    asked: Iterable[tuple[Columns, Floats]],
+    judge: Judge,
+    groups: NDArray[np.int64] | None,
 ) -> dict[Columns, _Loss]:
+    """Of each set of columns; `asked` are the answers when they are shuffled."""
     before = model.predict(rows.inputs)
     weights = np.ones(rows.num_rows) if rows.weight is None else rows.weight
     draws, num_units = _draws(weights, groups)
@@ -151,7 +164,7 @@ def _losses(
     of_usual = judge.of(rows.target, before)
     usual = np.array([of_usual(drawn) for drawn in [weights, *draws]])
     losses: dict[Columns, _Loss] = {}
-    for columns, after in zip(sets, permuted_answers(model, rows.inputs, sets), strict=True):
+    for columns, after in asked:
         if np.array_equal(after, np.broadcast_to(before, after.shape)):
             losses[columns] = (0.0, 0.0, 0.0)  # a column that the model does not use
             continue

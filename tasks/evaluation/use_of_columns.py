@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tasks.evaluation.effect_charts import Chart, chart
 from tasks.evaluation.importance import Importance, measured_importance
 from tasks.evaluation.judge import Judge
+from tasks.explanation.dependents import Dependents
 from tasks.explanation.effects import effect_of
 from tasks.explanation.permutation import rows_to_ask
 from tasks.model_input.example_parts import StoredExamples
@@ -31,18 +32,23 @@ def use_of_columns(
     spec, parts = recipe.spec(), tuple(storage.part_files(paths.normalized("test")))
     stored = StoredExamples(spec=spec, target=recipe.target.name, files=parts)
     numbers, rows = stored.sample(rows_to_ask(spec))
-    importance = measured_importance(model, spec, rows, judge, None if groups is None else groups[numbers])
-    return importance, _charts(model, recipe, importance, numbers, rows, judge.positive, paths)
+    dependents = _dependents(recipe, numbers, paths)
+    groups_of_rows = None if groups is None else groups[numbers]
+    importance = measured_importance(model, spec, rows, judge, groups_of_rows, dependents)
+    return importance, _charts(model, recipe, importance, numbers, rows, judge.positive, paths, dependents)
 
 
-def _raw(paths: Paths, name: str) -> pl.Series:
-    """A column of the test rows as clean left it."""
-    return pl.concat(storage.read_parts(paths.clean("test"), [name]))[name]
+def _dependents(recipe: Recipe, numbers: NDArray[np.int64], paths: Paths) -> Dependents | None:
+    """The features of one's own of these test rows."""
+    if not recipe.computations:
+        return None
+    values = pl.concat(recipe.columns(part) for part in storage.read_parts(paths.clean("test")))
+    return Dependents(recipe=recipe, values=values[numbers.tolist()])
 
 
-def _computed(recipe: Recipe, paths: Paths, name: str) -> pl.Series:
-    """A feature of the test rows that is computed from their columns."""
-    return pl.concat(recipe.columns(part)[name] for part in storage.read_parts(paths.clean("test")))
+def _raw(paths: Paths, name: str, numbers: NDArray[np.int64]) -> pl.Series:
+    """A column of these test rows as clean left it."""
+    return pl.concat(storage.read_parts(paths.clean("test"), [name]))[name].gather(numbers.tolist())
 
 
 def _charts(
@@ -53,6 +59,7 @@ def _charts(
     rows: Examples,
     positive: int | None,
     paths: Paths,
+    dependents: Dependents | None,
 ) -> list[Chart]:
     """Those of the columns that matter most, of the types that have one."""
     outputs = _outputs(recipe, rows, positive)
@@ -61,15 +68,14 @@ def _charts(
     answer = (
         f"The probability of {names[0] if names[1:] == [] else 'each class'}" if classes else f"{recipe.target.name}"
     )
-    computed = {feature.name for feature in recipe.features if feature.is_computed}
+    computed = {one.name for one in recipe.computations}
     there, charts = {*storage.column_names(paths.clean("test")), *computed}, list[Chart]()
     for one in importance.columns:
         (name,) = one.columns
         if len(charts) == _MOST_EFFECTS or name not in there:
             continue
-        values = _computed(recipe, paths, name) if name in computed else _raw(paths, name)
-        column = values.gather(numbers.tolist())
-        effect = effect_of(model, recipe, name, column, rows.inputs, outputs)
+        column = dependents.values[name] if dependents and name in computed else _raw(paths, name, numbers)
+        effect = effect_of(model, recipe, name, column, rows.inputs, outputs, dependents)
         charts += [] if effect is None else [chart(effect, names, answer)]
     return charts
 

@@ -16,7 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns import column_type
-from tasks.model_input.inputs import ModelInput
+from tasks.explanation.dependents import Dependents
+from tasks.model_input.inputs import Block, ModelInput
 from tasks.recipe.recipe import Feature, Recipe
 from tasks.trainers.base import Model
 from tasks.trainers.introspection import Floats
@@ -45,15 +46,23 @@ class Effect:
 
 
 def effect_of(
-    model: Model, recipe: Recipe, name: str, column: pl.Series, inputs: ModelInput, outputs: Sequence[int]
+    model: Model,
+    recipe: Recipe,
+    name: str,
+    column: pl.Series,
+    inputs: ModelInput,
+    outputs: Sequence[int],
+    dependents: Dependents | None = None,
 ) -> Effect | None:
     """The effect of a column on the answers `outputs`; None for a column of other types, or of one value alone.
 
-    `column` are its raw cells [N], `inputs` the same rows encoded.
+    `column` are its raw cells [N], `inputs` the same rows encoded, and `dependents` are theirs, if there are any.
     """
     feature = next(one for one in recipe.features if one.name == name)
     statistics = column_type(feature.encoding.type).statistics
-    varied = _VariedColumn(model, recipe, feature, inputs, tuple(outputs))
+    if dependents is not None and not dependents.of([name]):
+        dependents = None
+    varied = _VariedColumn(model, recipe, feature, inputs, tuple(outputs), dependents)
     if "moments" in statistics:
         return _of_number(varied, column)
     return _of_category(varied, column) if "categories" in statistics else None
@@ -68,23 +77,28 @@ class _VariedColumn:
     feature: Feature
     rows: ModelInput
     outputs: tuple[int, ...]
+    dependents: Dependents | None
 
-    def encoded(self, values: pl.Series) -> object:
+    def encoded(self, values: pl.Series) -> Block:
         alone = self.recipe.alone(self.feature)
         return alone.encode(pl.DataFrame([values.alias(self.feature.name)])).blocks[self.feature.name]
 
-    def answers(self, values: pl.Series, rows: ModelInput) -> Floats:
-        """What is answered when each row has its own one of these values [N] -> [N, O]."""
-        blocks = {**rows.blocks, self.feature.name: self.encoded(values)}
-        answers = self.model.predict(ModelInput(blocks=blocks, num_rows=rows.num_rows))
+    def answers(self, values: pl.Series, numbers: NDArray[np.int64]) -> Floats:
+        """What is answered when each of the rows of these numbers [N] has its own one of these values [N] -> [N, O]."""
+        blocks = {**self.rows.take(numbers).blocks, self.feature.name: self.encoded(values)}
+        if self.dependents is not None:
+            kept = self.dependents.take(numbers)
+            own = kept.values[self.feature.name].dtype
+            blocks |= kept.blocks([values.cast(own).alias(self.feature.name)])
+        answers = self.model.predict(ModelInput(blocks=blocks, num_rows=len(numbers)))
         return answers[:, self.outputs] if answers.ndim > 1 else answers[:, None]
 
     def partial(self, values: pl.Series) -> Floats:
         """The mean answer when all rows have a value, for each of them: [V, O]."""
-        few = self.rows.take(_spread(self.rows.num_rows, MOST_ROWS))
-        repeated = few.take(np.tile(np.arange(few.num_rows), len(values)))
-        answers = self.answers(values.gather(np.repeat(np.arange(len(values)), few.num_rows).tolist()), repeated)
-        return np.asarray(answers.reshape(len(values), few.num_rows, -1).mean(axis=1))
+        few = _spread(self.rows.num_rows, MOST_ROWS)
+        repeated = values.gather(np.repeat(np.arange(len(values)), len(few)).tolist())
+        answers = self.answers(repeated, np.tile(few, len(values)))
+        return np.asarray(answers.reshape(len(values), len(few), -1).mean(axis=1))
 
 
 def _of_number(varied: _VariedColumn, column: pl.Series) -> Effect | None:
@@ -120,8 +134,7 @@ def _edges(numbers: Floats) -> Floats:
 def _accumulated(varied: _VariedColumn, edges: Floats, steps: NDArray[np.int64], inside: NDArray[np.int64]) -> Floats:
     """[V, O]: what moving from each value to the next changes in the rows between them, summed up from the first. Put
     where its mean over these rows is their mean answer."""
-    rows = varied.rows.take(inside)
-    low, high = (varied.answers(pl.Series(edges[steps - back]), rows) for back in (1, 0))
+    low, high = (varied.answers(pl.Series(edges[steps - back]), inside) for back in (1, 0))
     counts = np.bincount(steps - 1, minlength=len(edges) - 1)[:, None]
     sums = np.stack([np.bincount(steps - 1, change, len(edges) - 1) for change in (high - low).T], axis=1)
     # A stretch without rows changes nothing that anybody has seen.

@@ -2,7 +2,8 @@
 
 Breiman, "Random Forests", 2001, section 10, on rows that the model has never seen. A column of the user's is shuffled
 as a whole: the inputs that it is encoded as go together, and a picture, a sound or a text stays in one piece. Each row
-is encoded by itself, so that shuffling blocks is the same as shuffling raw cells and encoding them again.
+is encoded by itself, so that shuffling blocks is the same as shuffling raw cells and encoding them again. Features that
+are computed from a shuffled column are computed anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.explanation.dependents import Dependents
 from tasks.model_input.inputs import Block, ModelInput, Spec
 from tasks.trainers.base import Model
 
@@ -40,7 +42,11 @@ def rows_to_ask(spec: Spec) -> int:
 
 
 def permuted_answers(
-    model: Model, rows: ModelInput, sets: Sequence[Columns], num_repeats: int = NUM_REPEATS
+    model: Model,
+    rows: ModelInput,
+    sets: Sequence[Columns],
+    num_repeats: int = NUM_REPEATS,
+    dependents: Dependents | None = None,
 ) -> Iterator[NDArray[np.float64]]:
     """For each set of columns, what is answered when they are shuffled, so many times: [R, N] values or [R, N, K]."""
     random = np.random.default_rng(_SEED)
@@ -49,18 +55,19 @@ def permuted_answers(
     at_once = max(1, _ROWS_AT_ONCE // max(1, rows.num_rows * num_repeats))
     for start in range(0, len(sets), at_once):
         some = sets[start : start + at_once]
-        answers = model.predict(_shuffled(rows, some, orders))
+        answers = model.predict(_shuffled(rows, some, orders, dependents))
         yield from answers.reshape(len(some), num_repeats, rows.num_rows, *answers.shape[1:])
 
 
-def columns_that_matter(model: Model, rows: ModelInput, spec: Spec) -> list[str]:
+def columns_that_matter(model: Model, rows: ModelInput, spec: Spec, dependents: Dependents | None = None) -> list[str]:
     """The columns worth to be measured, in their order: of a very wide table those that move the answers most."""
     names = [field.name for field in spec.fields]
     if len(names) <= _MOST_COLUMNS:
         return names
-    few = rows.take(np.arange(min(_ROWS_TO_SCREEN, rows.num_rows)))
+    numbers = np.arange(min(_ROWS_TO_SCREEN, rows.num_rows))
+    few, theirs = rows.take(numbers), dependents and dependents.take(numbers)
     before = model.predict(few)
-    moved = [float(np.abs(after[0] - before).mean()) for after in permuted_answers(model, few, _each(names), 1)]
+    moved = [float(np.abs(after[0] - before).mean()) for after in permuted_answers(model, few, _each(names), 1, theirs)]
     chosen = set(np.argsort(-np.array(moved), kind="stable")[:_MOST_COLUMNS].tolist())
     return [name for number, name in enumerate(names) if number in chosen]
 
@@ -81,11 +88,26 @@ def _each(names: Sequence[str]) -> list[Columns]:
     return [(name,) for name in names]
 
 
-def _shuffled(rows: ModelInput, sets: Sequence[Columns], orders: Sequence[NDArray[np.int64]]) -> ModelInput:
+def _shuffled(
+    rows: ModelInput, sets: Sequence[Columns], orders: Sequence[NDArray[np.int64]], dependents: Dependents | None
+) -> ModelInput:
     """The rows once for each set and order, one after the other."""
     usual, shuffled = np.tile(np.arange(rows.num_rows), len(orders)), np.concatenate(orders)
 
     def block(name: str) -> Block:
         return rows.blocks[name][np.concatenate([shuffled if name in columns else usual for columns in sets])]
 
-    return ModelInput(blocks={name: block(name) for name in rows.blocks}, num_rows=len(usual) * len(sets))
+    blocks = {name: block(name) for name in rows.blocks}
+    made = [dependents.shuffled(columns, order) if dependents else {} for columns in sets for order in orders]
+    for name in {name for some in made for name in some}:
+        parts = np.split(np.arange(len(usual) * len(sets)), len(made))
+        blocks[name] = _joined([some.get(name, blocks[name][part]) for some, part in zip(made, parts, strict=True)])
+    return ModelInput(blocks=blocks, num_rows=len(usual) * len(sets))
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    """One below the other."""
+    from scipy.sparse import vstack
+
+    dense = [block for block in blocks if isinstance(block, np.ndarray)]
+    return np.concatenate(dense) if len(dense) == len(blocks) else vstack(blocks, format="csr")

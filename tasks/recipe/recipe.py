@@ -123,7 +123,7 @@ class Recipe(Config):
             if feature.name not in there:
                 raise UserError(f"column {feature.name} is missing; the model was trained with it")
             columns.append(_put_right(rows[feature.name], feature).alias(feature.name))
-        return with_computed(pl.DataFrame(columns), self._computations, self.function)
+        return with_computed(pl.DataFrame(columns), self.computations, self.function)
 
     def blocks(self, columns: pl.DataFrame) -> ModelInput:
         """What `columns` makes, as blocks."""
@@ -160,7 +160,8 @@ class Recipe(Config):
 
     # Not kept: a copy with other features would keep it, too.
     @property
-    def _computations(self) -> tuple[Computation, ...]:
+    def computations(self) -> tuple[Computation, ...]:
+        """How the features of one's own are computed, each after those that it reads."""
         return tuple(
             Computation(name=feature.name, sql=feature.sql, type=feature.encoding.type)
             for feature in self.features

@@ -251,8 +251,10 @@ class Piece(Source):
 
     def keep_broken(self, keep: Callable[[BrokenLine], None]) -> None:
         from tasks.sources.formats.delimited import DelimitedFile
+        from tasks.sources.formats.json_lines import JsonLinesFile
 
-        self._tables = [replace(one, keep=keep) if isinstance(one, DelimitedFile) else one for one in self._tables]
+        in_lines = (DelimitedFile, JsonLinesFile)
+        self._tables = [replace(one, keep=keep) if isinstance(one, in_lines) else one for one in self._tables]
 
     def digest(self) -> str:
         return digest_files({self._listed.split: [self._listed.file]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -265,6 +266,40 @@ def test_a_line_that_is_no_row_goes_to_quarantine_too(shop: Paths, tmp_path: Pat
     quarantined = pl.read_csv(outcome.quarantine, infer_schema=False).sort("_place")
     assert [place.rpartition("/")[2] for place in quarantined["_place"]] == ["new.csv:103", "new.csv:62"]
     assert quarantined["_value"].to_list() == [broken[-1], "K;41;Ulm"]
+
+
+def test_a_quote_that_is_never_closed_costs_its_line_alone(shop: Paths, tmp_path: Path) -> None:
+    rows = [row.replace("Köln", '"Köln"').replace("Ulm", '"Ulm"') for row in lines(100, seed=1)]
+    _, without = answered(shop, rows, tmp_path)
+    for place in (60, 100):
+        broken = [*rows[:place], 'K;41;"Ulm;7,50;01.02.2024', *rows[place:]]
+        outcome, answers = answered(shop, broken, tmp_path, predict=SMALL)
+        assert answers.equals(without)
+        assert (outcome.num_rows, outcome.num_answered, outcome.rules) == (101, 100, {"broken line": 1})
+        assert outcome.quarantine is not None
+        quarantined = pl.read_csv(outcome.quarantine, infer_schema=False)
+        assert quarantined["_place"][0].endswith(f"new.csv:{place + 2}")
+        assert quarantined["_value"][0] == 'K;41;"Ulm;7,50;01.02.2024'
+        assert "never closed" in quarantined["_reason"][0]
+
+
+def test_a_line_that_is_no_json_costs_itself_alone(shop: Paths, tmp_path: Path) -> None:
+    rows = [json.dumps(dict(zip(HEADER.split(";"), row.split(";"), strict=True))) for row in lines(100, seed=1)]
+    _, without = answered(shop, lines(100, seed=1), tmp_path)
+    broken = [rows[0][:-9], *rows[:60], "[1, 2]", "", *rows[60:], '{"kunde": 1, "kunde": 2}']
+    source = tmp_path / "new.jsonl"
+    source.write_text("\n".join(broken))
+    outcome = score(request(shop, source, tmp_path / "out.csv", predict=SMALL))
+    assert (outcome.num_rows, outcome.num_answered, outcome.rules) == (103, 100, {"broken line": 3})
+    # Rows are numbered among those that are rows.
+    assert pl.read_csv(tmp_path / "out.csv").equals(without)
+    assert outcome.quarantine is not None
+    quarantined = pl.read_csv(outcome.quarantine, infer_schema=False)
+    places = {place.rpartition(":")[2] for place in quarantined["_place"]}
+    assert places == {"1", "62", "104"}
+    source.write_text("\n".join(["{", *["["] * 5]))
+    with pytest.raises(UserError, match=r"new\.jsonl:1: not JSON .* write one object a line"):
+        score(request(shop, source, tmp_path / "none.csv"))
 
 
 def test_a_file_without_a_line_that_is_a_row_says_how_its_lines_are(shop: Paths, tmp_path: Path) -> None:

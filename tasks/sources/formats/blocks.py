@@ -7,9 +7,10 @@ checked to the last byte in seconds. Blocks are UTF-8.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,30 +60,38 @@ def separated(blocks: Iterable[bytes], separator: str, shown: str) -> Iterator[b
     yield rest
 
 
-def row_blocks(blocks: Iterable[bytes], shown: str, *, quoted: bool) -> Iterator[tuple[int, bytes]]:
+def row_blocks(
+    blocks: Iterable[bytes], shown: str, *, quoted: bool, keep_open: Callable[[int, bytes], None] | None = None
+) -> Iterator[tuple[int, bytes]]:
     """The same bytes cut after the ends of rows, each block with the number of its first line, from 1.
 
-    Raises OpenQuoteError, and UserError at a line that is too long to be a row.
+    A line whose quote is never closed goes to `keep_open` with its number, and rows go on behind it.
+    Raises OpenQuoteError where nobody keeps it, and UserError at a line that is too long to be a row.
     """
     line, rest = 1, b""
-    for block in blocks:
-        joined = rest + block
-        end = _last_row_end(joined, quoted=quoted)
-        if end:
-            yield line, joined[:end]
-            line += joined.count(b"\n", 0, end)
-        rest = joined[end:]
-        # Whatever an open quote or a file without line ends is: memory stays that of a block.
-        if len(rest) > LONGEST_ROW:
-            if quoted:
+    for block, is_last in chain(((block, False) for block in blocks), [(b"", True)]):
+        rest += block
+        while True:
+            end = _last_row_end(rest, quoted=quoted)
+            if end:
+                yield line, rest[:end]
+                line += rest.count(b"\n", 0, end)
+                rest = rest[end:]
+            is_open = quoted and rest.count(b'"') % 2 == 1
+            # Whatever an open quote or a file without line ends is: memory stays that of a block.
+            if len(rest) > LONGEST_ROW and not quoted:
+                raise UserError(
+                    f"{shown}:{line}: a line of more than {LONGEST_ROW >> 20} MiB, so this is no table of rows; "
+                    "give ingest.source.format or ingest.source.encoding, or write a row a line"
+                )
+            if len(rest) <= LONGEST_ROW and not (is_last and is_open):
+                break
+            if keep_open is None:
                 raise OpenQuoteError(line)
-            raise UserError(
-                f"{shown}:{line}: a line of more than {LONGEST_ROW >> 20} MiB, so this is no table of rows; "
-                "give ingest.source.format or ingest.source.encoding, or write a row a line"
-            )
+            first, _, rest = rest.partition(b"\n")
+            keep_open(line, first)
+            line += 1
     if rest:
-        if quoted and rest.count(b'"') % 2:
-            raise OpenQuoteError(line)
         yield line, rest
 
 

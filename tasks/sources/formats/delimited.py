@@ -53,7 +53,8 @@ class DelimitedFile:
         to_skip = int(self.header)
         blocks = separated(self.text.blocks(), self.dialect.separator, self.text.shown)
         try:
-            for line, block in row_blocks(blocks, self.text.shown, quoted=self.dialect.quoted):
+            keep_open = None if self.keep is None else self._keep_open
+            for line, block in row_blocks(blocks, self.text.shown, quoted=self.dialect.quoted, keep_open=keep_open):
                 frame, numbers = self._frame(line, block)
                 for start in range(to_skip, frame.height, _BATCH):
                     yield frame.slice(start, _BATCH), numbers[start : start + _BATCH]
@@ -133,6 +134,11 @@ class DelimitedFile:
             cells = int(layout.widths[row])
             keep(self._broken(line, layout, row, f"{cells} cell{'s' if cells > 1 else ''}, not {len(self.columns)}"))
         return layout.with_blank(rows) if rows else layout
+
+    def _keep_open(self, line: int, text: bytes) -> None:
+        assert self.keep is not None
+        shown = text.decode(errors="replace").rstrip("\r")
+        self.keep(BrokenLine(place=f"{self.text.shown}:{line}", text=shown, reason="its quote is never closed"))
 
     def _broken(self, line: int, layout: BlockLayout, row: int, reason: str) -> BrokenLine:
         text = layout.block[layout.starts[row] : layout.ends[row]].decode(errors="replace").rstrip("\r")

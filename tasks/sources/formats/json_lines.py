@@ -6,11 +6,12 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tasks.errors import UserError
+from tasks.sources.base import BrokenLine
 from tasks.sources.formats.encoding import Text, open_text
 from tasks.sources.formats.names import named_by_place
 from tasks.sources.packed import Entry
@@ -33,6 +34,8 @@ class JsonLinesFile:
 
     text: Text
     keys: tuple[str, ...]
+    keep: Callable[[BrokenLine], None] | None = None
+    """Where lines go that are no rows; without it the first of them ends the reading."""
     header: ClassVar[bool] = True
     in_lines: ClassVar[bool] = True
 
@@ -49,7 +52,7 @@ class JsonLinesFile:
         import numpy as np
         import polars as pl
 
-        rows = _rows(self.text)
+        rows = _rows(self.text, self.keep)
         schema = dict.fromkeys(self.columns, pl.String)
         while batch := list(itertools.islice(rows, _BATCH)):
             cells = {name: [row.get(key) for _, row in batch] for name, key in zip(schema, self.keys, strict=True)}
@@ -57,16 +60,22 @@ class JsonLinesFile:
 
 
 def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
-    """Reads the whole file once for its keys. Raises UserError at a line that is no object of plain values."""
+    """Reads the whole file once for its keys; a line that is no object is told by who reads the rows.
+
+    Raises UserError where no line is one, and for keys of lists or objects.
+    """
     text = open_text(entry, encoding)
     # Keys stay in the order in which they come first.
     num_values: Counter[str] = Counter()
     nested: dict[str, list[int]] = {}
-    for number, row in _rows(text):
+    broken: list[BrokenLine] = []
+    for number, row in _rows(text, broken.append):
         for key, value in row.items():
             num_values[key] += value is not None
             if isinstance(value, _Nested):
                 nested.setdefault(key, []).append(number)
+    if not num_values and broken:
+        raise UserError(f"{broken[0].place}: {broken[0].reason}")
     if not num_values:
         raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
     for key, lines in nested.items():
@@ -78,11 +87,20 @@ def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
     return JsonLinesFile(text=text, keys=tuple(num_values))
 
 
-def _rows(text: Text) -> Iterator[tuple[int, dict[str, str | None]]]:
+def _rows(text: Text, keep: Callable[[BrokenLine], None] | None) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Each row with the number of its line."""
     for number, line in enumerate(text.lines(), 1):
-        if line.strip():
-            yield number, _row(line, f"{text.shown}:{number}")
+        if not line.strip():
+            continue
+        place = f"{text.shown}:{number}"
+        try:
+            row = _row(line, place)
+        except UserError as error:
+            if keep is None:
+                raise
+            keep(BrokenLine(place=place, text=line, reason=str(error).removeprefix(f"{place}: ")))
+        else:
+            yield number, row
 
 
 def _row(line: str, shown: str) -> dict[str, str | None]:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from tasks.errors import UserError
 from tasks.params.sources import TableSource
 from tasks.sources.base import BrokenLine
-from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
+from tasks.sources.formats.block_layout import BlockLayout
 from tasks.sources.formats.dialect import Dialect, find_dialect, has_header, read_rows
 from tasks.sources.formats.encoding import Text, open_text
 from tasks.sources.formats.names import column_names
+from tasks.sources.formats.row_blocks import OpenQuoteError, row_blocks, separated
 from tasks.sources.packed import Entry
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from tasks.params.sources import TableSource
-from tasks.sources.formats.blocks import BlockLayout, OpenQuoteError, row_blocks, separated
+from tasks.sources.formats.block_layout import BlockLayout
 from tasks.sources.formats.encoding import Text, without_end
 from tasks.sources.formats.header import names_columns
+from tasks.sources.formats.row_blocks import OpenQuoteError, row_blocks, separated
 
 _SEPARATORS = "\t;|,"
 """In the order of preference when several would do: a comma is the likeliest to stand in text."""

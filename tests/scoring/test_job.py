@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -18,6 +19,8 @@ from tasks.paths import Paths
 from tasks.scoring import job, parts
 from tasks.scoring.job import score
 from tasks.scoring.request import ScoringOutcome
+from tasks.scoring.sql_answers import AnswerTable
+from tests.postgres import PASSWORD, running_postgres
 from tests.scoring.shop import HEADER, answered_by_one_process, lines, registered_shop, request, write
 from tests.trained import elsewhere
 
@@ -253,6 +256,44 @@ def test_a_table_has_each_answer_once_however_often_it_is_asked(
     # Other rows are other answers.
     score(request(shop, write(source, lines(10, seed=2)), place))
     assert len(rows_of(tmp_path / "a.db")) == 100
+
+
+def test_postgresql_has_each_answer_once_also_when_the_server_goes_in_between(
+    shop: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    source = write(tmp_path / "new.csv", lines(90, seed=1))
+    written = AnswerTable.keep
+
+    with running_postgres() as server:
+
+        def ask() -> ScoringOutcome:
+            return score(request(shop, source, server.url, predict=SMALL, password_env="SHOP_PASSWORD"))
+
+        def cut_off(self: AnswerTable, number: int, answers: pl.DataFrame) -> pl.DataFrame | None:
+            def in_the_transaction(size: int) -> Iterator[pl.DataFrame]:
+                if number == 1:
+                    server.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+                yield from answers.iter_slices(size)
+
+            slow: Any = SimpleNamespace(schema=answers.schema, height=answers.height, iter_slices=in_the_transaction)
+            return written(self, number, slow)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(AnswerTable, "keep", cut_off)
+            with pytest.raises(UserError, match="the same command goes on from there") as caught:
+                ask()
+        assert PASSWORD not in str(caught.value)
+        # Others of its parts may be there, and whole.
+        assert server.run("SELECT sum(num_rows) FROM modelwright_parts WHERE part = 1") == [(None,)]
+        assert server.run("SELECT count(*) FROM predictions WHERE row BETWEEN 41 AND 80") == [(0,)]
+        for _ in range(2):
+            assert ask().num_answered == 90
+            assert server.run("SELECT count(*), count(DISTINCT kunde) FROM predictions") == [(90, 90)]
+        told = server.run("SELECT row, prediction, probability_ja FROM predictions ORDER BY row")
+    _, answers = answered(shop, lines(90, seed=1), tmp_path)
+    assert told == answers.select("row", "prediction", "probability_ja").rows()
 
 
 def test_a_line_that_is_no_row_goes_to_quarantine_too(shop: Paths, tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def _start(log: IO[bytes]) -> Server:
             stdout=log,
             stderr=log,
             pass_fds=[listener.fileno()],
-            env={**os.environ, "PYTHONPATH": _python_path()},
+            # Not the working directory: a user's random.py there is not Python's.
+            env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"},
             start_new_session=True,  # an interrupt at the terminal is ours to report to it, not its own
         )
         return Server(process=process, log=log, port=listener.getsockname()[1])

@@ -1,6 +1,6 @@
-"""One stage of one pipeline, without a memo: what `dvc repro` runs. `python -m tasks STAGE PIPELINE`.
+"""One stage of one pipeline, without a memo: what `dvc repro` runs. `python -P -m tasks STAGE PIPELINE`.
 
-`python -m tasks code` comes before them: it writes what the code means, on which the stages depend.
+`python -P -m tasks code` comes before them: it writes what the code means, on which the stages depend.
 """
 
 from __future__ import annotations

@@ -111,5 +111,5 @@ def without(lock: str, pipeline: str) -> str:
 
 def _with_name(line: str, stage: str, old: str, new: str) -> str:
     """A line of an entry, as DVC writes it; values of parameters stand further right than all that is matched here."""
-    head = rf"  {stage}@|    cmd: python -m tasks {stage} |    - path: (?:data|models|reports|expectations)/"
+    head = rf"  {stage}@|    cmd: python (?:-P )?-m tasks {stage} |    - path: (?:data|models|reports|expectations)/"
     return re.sub(rf"^({head}|        pipelines\.){re.escape(old)}(?=[/.:\n])", rf"\g<1>{new}", line)

@@ -19,7 +19,7 @@ _HEAD = """\
 
 """
 
-_CODE = re.compile(r"(?<=    cmd: python -m tasks code\n    deps:\n)(?:      - .*\n)+")
+_CODE = re.compile(r"(?<=    cmd: python -P -m tasks code\n    deps:\n)(?:      - .*\n)+")
 
 
 def project_dvc_yaml(of_repository: str) -> str:

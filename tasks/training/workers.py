@@ -148,6 +148,8 @@ def _environment(exchange: Exchange, num_workers: int) -> dict[str, str]:
     return {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, (code, os.environ.get("PYTHONPATH")))),
+        # Not the working directory: a user's random.py there is not Python's.
+        "PYTHONSAFEPATH": "1",
         # torchrun would give each worker a single thread.
         "OMP_NUM_THREADS": str(max(1, num_cores() // num_workers)),
         "GLOO_SOCKET_IFNAME": loopback,

@@ -30,14 +30,14 @@ def test_params_have_a_section_for_every_stage_and_nothing_else() -> None:
 
 def test_dvc_has_the_same_stages_in_the_same_order() -> None:
     assert tuple(yaml("dvc.yaml")["stages"]) == (CODE, *STAGES)
-    assert yaml("dvc.yaml")["stages"][CODE]["cmd"] == f"python -m tasks {CODE}"
+    assert yaml("dvc.yaml")["stages"][CODE]["cmd"] == f"python -P -m tasks {CODE}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_dvc_loops_over_the_blocks_and_runs_the_module(stage: str) -> None:
     entry = yaml("dvc.yaml")["stages"][stage]
     assert entry["foreach"] == "${pipelines}"
-    assert entry["do"]["cmd"] == f"python -m tasks {stage} ${{key}}"
+    assert entry["do"]["cmd"] == f"python -P -m tasks {stage} ${{key}}"
     assert f"pipelines.${{key}}.{stage}" in entry["do"]["params"] or stage == "register"
 
 

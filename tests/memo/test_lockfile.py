@@ -15,7 +15,7 @@ from tasks.memo.lockfile import with_entry
 LONG = "a path with many words that is far longer than the eighty columns after which YAML begins a new line of its own"
 
 ENTRY: dict[str, Any] = {
-    "cmd": "python -m tasks train digits",
+    "cmd": "python -P -m tasks train digits",
     "deps": [{"path": "data/digits/raw", "hash": "md5", "md5": "1" * 32 + ".dir", "size": 3, "nfiles": 1}],
     "params": {"params.yaml": {"pipelines.digits.train": {"learning_rate": 0.001, "channels": [32, 64]}}},
     "outs": [{"path": "models/digits", "hash": "md5", "md5": "2" * 32, "size": 1}],

@@ -14,13 +14,13 @@ LOCK = """\
 schema: '2.0'
 stages:
   train@other:
-    cmd: python -m tasks train other
+    cmd: python -P -m tasks train other
     params:
       params.yaml:
         pipelines.other.train:
           learning_rate: 5
   train@p:
-    cmd: python -m tasks train p
+    cmd: python -P -m tasks train p
     params:
       params.yaml:
         pipelines.p.train:

@@ -205,3 +205,13 @@ def test_the_schedule_that_is_there_to_fill_in_runs_the_installed_flow(
     (nightly,) = deployments(project)
     assert (nightly.flow_name, nightly.name, nightly.parameters) == ("training", "nightly", {"pipeline": "churn"})
     assert [getattr(each.schedule, "cron", None) for each in nightly.schedules or ()] == ["0 3 * * *"]
+
+
+def test_a_module_of_the_users_own_is_not_taken_for_pythons_or_ours(tmp_path: Path) -> None:
+    root = new_project(Path("shop")).project.root
+    for name in ("random", "tasks", "typing", "polars"):
+        (root / f"{name}.py").write_text("raise SystemExit('shadowed')\n")
+    # As DVC starts a stage.
+    (start,) = set(re.findall(r"cmd: (.*) -m tasks", (root / "dvc.yaml").read_text()))
+    command(root, "bash", "-c", f"{start} -m tasks code")
+    assert (root / "code.json").exists()

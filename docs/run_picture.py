@@ -1,7 +1,7 @@
 """The picture of README.md, from what a run prints.
 
 In a fresh clone, with Chromium installed:
-`FORCE_COLOR=1 COLUMNS=100 modelwright run digits | python docs/run_picture.py`.
+`FORCE_COLOR=1 COLUMNS=116 modelwright run digits --plain | python docs/run_picture.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 COMMAND = "make run"
-WIDTH = 100
+WIDTH = 116
 PIXELS_A_COLUMN, PIXELS_A_LINE = 12.2, 24.4
 """Of Rich's own drawing."""
 

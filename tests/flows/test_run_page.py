@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from tasks.errors import GateError, UserError
 from tasks.memo.chain import StageResult
 from tasks.paths import Project
 from tasks.reports import Report
+from tests.flows.test_scheduler import server as server
+from tests.web_pages import shown
 
 NUMBERS = {"name": "churn", "version": 4, "aliases": ["challenger"]}
 
@@ -85,14 +88,6 @@ def test_a_failed_run_says_what_to_do() -> None:
     assert "`modelwright run churn`" in page
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[None]:
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
 def run_through(stages: dict[str, StageResult | UserError], paths: Any) -> Any:
     """The flow run as the server has it, its task runs' states by name, and its artifacts by key."""
     from prefect import flow, get_client
@@ -137,7 +132,9 @@ def run_through(stages: dict[str, StageResult | UserError], paths: Any) -> Any:
 
 
 @pytest.mark.chain
-def test_an_unchanged_stage_is_shown_as_cached_and_the_run_by_its_outcome(server: None, tmp_path: Path) -> None:
+def test_an_unchanged_stage_is_shown_as_cached_and_the_run_by_its_outcome(
+    server: dict[str, str], tmp_path: Path
+) -> None:
     paths = Project(root=tmp_path).pipeline("churn")
     run, states, artifacts = run_through({one.stage: one for one in RESULTS}, paths)
     assert run.name == "churn: 2 ran, 1 restored, 2 unchanged, challenger"
@@ -149,7 +146,7 @@ def test_an_unchanged_stage_is_shown_as_cached_and_the_run_by_its_outcome(server
 
 
 @pytest.mark.chain
-def test_a_run_that_fails_is_named_so_and_its_page_says_what_to_do(server: None, tmp_path: Path) -> None:
+def test_a_run_that_fails_is_named_so_and_its_page_says_what_to_do(server: dict[str, str], tmp_path: Path) -> None:
     paths = Project(root=tmp_path).pipeline("churn")
     error = UserError("params.yaml: train.lerning_rate is unknown; did you mean learning_rate?")
     run, states, artifacts = run_through({"ingest": RESULTS[0], "train": error}, paths)
@@ -157,3 +154,39 @@ def test_a_run_that_fails_is_named_so_and_its_page_says_what_to_do(server: None,
     assert run.state_name == "Failed"
     assert states == {"ingest": "Cached", "train": "Failed"}
     assert "did you mean learning_rate?" in artifacts["what-to-do-churn"]
+
+
+def words(page: str) -> str:
+    """What stands on it."""
+    return unescape(" ".join(re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL).split()))
+
+
+@pytest.mark.chain
+def test_the_pages_in_a_browser_have_outcome_verdict_and_table(server: dict[str, str], tmp_path: Path) -> None:
+    paths = Project(root=tmp_path).pipeline("churn")
+    paths.reports.mkdir(parents=True)
+    paths.report_page.write_text("")
+    run, _, _ = run_through({one.stage: one for one in RESULTS}, paths)
+    pages, profile = server["PREFECT_API_URL"].removesuffix("/api"), tmp_path / "browser"
+
+    page = words(shown(f"{pages}/runs/flow-run/{run.id}", profile))
+    assert "churn: 2 ran, 1 restored, 2 unchanged, challenger Completed" in page
+    assert "5 Task runs" in page
+    assert "Artifacts" in page
+
+    ids = {one.key: one.id for one in artifacts_of(run.id)}
+    page = words(shown(f"{pages}/artifacts/artifact/{ids['verdict-churn']}", profile))
+    assert "Verdict on churn" in page
+    assert "no sure difference, so the champion stays" in page
+    assert str(paths.report_page) in page
+    page = words(shown(f"{pages}/artifacts/artifact/{ids['training-churn']}", profile))
+    for result_of_stage in RESULTS:
+        assert f"{result_of_stage.stage} {result_of_stage.outcome}" in page
+
+
+def artifacts_of(run_id: Any) -> Any:
+    from prefect import get_client
+    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id])))

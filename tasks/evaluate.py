@@ -64,7 +64,8 @@ def run(config: Evaluate, paths: Paths) -> Report:
     importance, effects = use_of_columns(judge, model, recipe, paths, groups)
     learning = _learning(paths)
     thresholds = threshold_table(choice, predictions) if choice and choice.curve else None
-    page = page_of(paths, dataset, evaluation, learning, importance, judged, thresholds, effects)
+    num_own_features = len(recipe.computations)
+    page = page_of(paths, dataset, num_own_features, evaluation, learning, importance, judged, thresholds, effects)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_text(paths.predictions, evaluation.predictions.write_csv())
     write_plots(paths, [*learning, *evaluation.plots, *([thresholds.picture] if thresholds else [])])

@@ -25,6 +25,7 @@ from tasks.tables.dataset import Dataset
 def page_of(
     paths: Paths,
     dataset: Dataset,
+    num_own_features: int,
     evaluation: Evaluation,
     learning: list[Plot],
     importance: Importance,
@@ -32,7 +33,7 @@ def page_of(
     thresholds: ThresholdTable | None,
     effects: Sequence[Chart],
 ) -> Page:
-    """The page's content, from what this and earlier stages left."""
+    """The page's content, from what this and earlier stages left; `num_own_features` are computed of the data set's."""
     run_facts = files.read_json(paths.run)
     augmentation = files.read_json(paths.augmentation_report)
     is_augmented = any(augmentation.get(section) for section in SECTIONS)
@@ -40,7 +41,7 @@ def page_of(
         pipeline=paths.pipeline,
         dataset=dataset,
         headline=headline(evaluation.metrics),
-        lead=_lead(dataset, run_facts["trainer"], len(evaluation.scores)),
+        lead=_lead(dataset, num_own_features, run_facts["trainer"], len(evaluation.scores)),
         verdict=evaluation.verdict,
         metrics=evaluation.metrics,
         run=run_facts,
@@ -116,11 +117,13 @@ def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:
     return Mistake(row=row, actual=number(actual), predicted=number(predicted), certainty=certainty, values=values)
 
 
-def _lead(dataset: Dataset, kind: str, num_classes: int) -> str:
+def _lead(dataset: Dataset, num_own: int, kind: str, num_classes: int) -> str:
     features = dataset.features
     counts = Counter(column.type for column in features)
     columns = " and ".join(f"{count:,} {name} column{'s' if count > 1 else ''}" for name, count in counts.items())
     learnt_from = columns if len(features) > 1 else f"the {features[0].type} column {features[0].name}"
+    if num_own:
+        learnt_from += f", and {num_own:,} feature{'s' if num_own > 1 else ''} of your own"
     what = f"one of {num_classes:,} classes" if num_classes else "a number"
     return f"Predicts {dataset.target.name}, {what}, from {learnt_from}. Trained with {kind}."
 

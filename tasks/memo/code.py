@@ -1,8 +1,8 @@
 """What stands for code in the memo: its meaning, without comments, docstrings, layout and places.
 
-The DVC stage `code` (`python -P -m tasks code`) writes for each file or folder of code that a stage is made of a list of
-its files, each with the digest of what it means. The stages depend on these lists, and not on the source, which lies in
-the project itself or where the tool is installed.
+The DVC stage `code` (`python -P -m tasks code`) writes for each file or folder of code that a stage is made of a list
+of its files, each with the digest of what it means. The stages depend on these lists, and not on the source, which lies
+in the project itself or where the tool is installed.
 """
 
 from __future__ import annotations

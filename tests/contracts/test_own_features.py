@@ -205,6 +205,15 @@ PLAIN = "normalize: {text: {min_documents: 1}}"
 TWICE = 'normalize: {text: {min_documents: 1}, features: {twice: "size * 2"}}'
 
 
+def test_the_report_counts_them_and_says_how_much_each_is_needed(project: Project) -> None:
+    edited(project, PLAIN, TWICE)
+    run_plain(project, "notes", last="evaluate")
+    paths = project.pipeline("notes")
+    assert ", and 1 feature of your own. Trained with" in paths.report_page.read_text()
+    needed = dict(pl.read_csv(paths.importance).select("column", "importance").rows())
+    assert {"size", "twice"} <= needed.keys()
+
+
 def test_an_edited_expression_runs_normalize_and_what_depends_on_it(project: Project) -> None:
     edited(project, PLAIN, TWICE)
     run_plain(project, "notes", last="normalize")

@@ -101,7 +101,12 @@ def _threshold(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) -> 
     if len(classes) != 2:
         refuse_threshold(config, len(classes))
         return None
-    return choose_threshold(classes, config, predict_rows(recipe, paths, "validation", model))
+    predictions = predict_rows(recipe, paths, "validation", model)
+    if paths.validation_answers.exists():
+        # Of rows that it has learnt since, the model would be too sure.
+        first = storage.read_table(paths.validation_answers)["answer"].to_numpy()
+        predictions = replace(predictions, y_score=first)
+    return choose_threshold(classes, config, predictions)
 
 
 def _decided(predictions: Predictions, decision: Decision) -> Predictions:

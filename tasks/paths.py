@@ -173,6 +173,11 @@ class Paths:
         return self.project.root / "models" / self.pipeline
 
     @property
+    def validation_answers(self) -> Path:
+        """What the model said of the validation rows before it learnt from them as well; not there if it did not."""
+        return self.model / "validation"
+
+    @property
     def predicted(self) -> Path:
         """What the model answers to the test rows, to the last digit; predictions.csv is for people."""
         return self.data / "predicted"

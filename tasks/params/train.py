@@ -12,6 +12,15 @@ from tasks.params.torch import TorchTrain
 _CLASS_WEIGHT = "how much a row of a class counts, by name; balanced: each class as much as any other; classes only"
 
 
+Refit = Annotated[
+    Literal["none", "all_rows"],
+    Field(
+        description="all_rows: once the validation rows have said how long, train as long once more on them as well; "
+        "thresholds are still chosen by what the first model said of them"
+    ),
+]
+
+
 class LightgbmTrain(Config):
     """Boosted trees in LightGBM, stopped early on the validation rows."""
 
@@ -45,6 +54,7 @@ class LightgbmTrain(Config):
         "cuda need a LightGBM that was built for them",
     )
     seed: int = Field(0, ge=0, description="of the choice of inputs and rows")
+    refit: Refit = "none"
 
     @model_validator(mode="after")
     def _leaves_fit_the_depth(self) -> LightgbmTrain:
@@ -196,6 +206,16 @@ class SklearnTrain(Config):
     kind: Literal["sklearn"]
     estimator: Estimator = Field(description="which one")
     seed: int = Field(0, ge=0, description="of estimators that draw at random")
+    refit: Refit = "none"
+
+    @model_validator(mode="after")
+    def _has_rows_left(self) -> SklearnTrain:
+        if self.refit != "none" and self.estimator.kind in ("svm", "import"):
+            raise ValueError(
+                f"refit {self.refit} leaves no rows to learn the probabilities of {self.estimator.kind} on; take refit "
+                "out, or use another estimator"
+            )
+        return self
 
 
 Train = Annotated[TorchTrain | LightgbmTrain | SklearnTrain, Field(discriminator="kind")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from tasks import files
 from tasks.digests import folder_digest
@@ -13,25 +15,36 @@ from tasks.model_input.inputs import Examples, Spec
 from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import copy_recipe
+from tasks.tables import storage
 from tasks.tracking.runs import flat_params
 from tasks.trainers.base import Fitted, score
 from tasks.training.cross_validation import in_words
 
 
-def write_model(paths: Paths, fitted: Fitted) -> str:
-    """The model's folder, whole or not at all, with the recipe that makes its input. Returns the folder's digest."""
+def write_model(paths: Paths, fitted: Fitted, validation_answers: NDArray[np.float64] | None = None) -> str:
+    """The model's folder, whole or not at all, with the recipe that makes its input. Returns the folder's digest.
+
+    `validation_answers` [N] or [N, K] are those of the model before it was trained on the validation rows as well.
+    """
     with files.aside(paths.model) as draft:
         draft.mkdir()
         fitted.model.save(draft)
         copy_recipe(paths.recipe, draft)
+        if validation_answers is not None:
+            answers = pl.Series("answer", validation_answers).to_frame()
+            storage.write_parts(draft / paths.validation_answers.name, [answers])
     return folder_digest(paths.model)
+
+
+def answers_to(validation: Examples | StoredExamples, fitted: Fitted) -> NDArray[np.float64]:
+    """What the model that was kept says of the validation rows, [N] or [N, K]."""
+    # By the model that is kept, not from the history: its last epoch need not be its best.
+    return np.concatenate([fitted.model.predict(part.inputs) for part in validation.parts()])
 
 
 def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples | StoredExamples) -> dict[str, float]:
     """How the model that was kept does on the validation rows."""
-    # By the model that is kept, not from the history: its last epoch need not be its best.
-    answers = [fitted.model.predict(part.inputs) for part in validation.parts()]
-    return score(spec, np.concatenate(answers), validation.targets(), validation.weights())
+    return score(spec, answers_to(validation, fitted), validation.targets(), validation.weights())
 
 
 def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
@@ -40,14 +53,15 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
         quality = f"validation accuracy {metrics['validation_accuracy']:.4f}"
     else:
         quality = f"validation RMSE {metrics['validation_rmse']:.4g}"
+    again = f", then {facts['refitted_on']:,} rows" if "refitted_on" in facts else ""
     if "best_epoch" in facts:
         way = f", {facts['way']}" if "way" in facts else ""
         return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}{way}"
     if "best_tree" in facts:
-        return f"{quality}, tree {facts['best_tree']} of {facts['trees']}"
+        return f"{quality}, tree {facts['best_tree']} of {facts['trees']}{again}"
     if facts.get("converged") is False:
         return f"{quality}, not converged in {facts['iterations']} iterations"
-    return quality
+    return f"{quality}{again}"
 
 
 def run_record(

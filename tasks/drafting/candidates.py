@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.drafting.model import OF_TABLES, OF_WORDS, Section, is_mostly_text, linear, trees
+from tasks.drafting.model import OF_TABLES, OF_WORDS, Section, is_mostly_text, linear, of_words, trees
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 
@@ -25,9 +25,9 @@ def candidates(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
     """What learns from columns such as these; none for pictures and sounds, of which one training takes minutes."""
     if any(map(facts.is_media, features)):
         return []
-    weight = OF_WORDS if is_mostly_text(facts, features) else OF_TABLES
+    weight, of_linear = (OF_WORDS, of_words(facts, features)) if is_mostly_text(facts, features) else (OF_TABLES, {})
     normalize, boosted = trees([facts.types[name] for name in features])
     return [
-        Candidate(name=LINEAR, normalize={}, train=linear(target, weight)),
+        Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)),
         Candidate(name=BOOSTED, normalize=normalize, train=boosted),
     ]

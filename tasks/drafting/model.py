@@ -16,6 +16,8 @@ Section = dict[str, Any]
 
 OF_WORDS, OF_TABLES = 10.0, 1.0
 """The weight of a linear model: thousands of words each say little, and a few columns may say anything."""
+_MOST_CHARACTERS = 20_000_000
+"""Of all texts together: their runs take some 20 s to count on one core, and as long again to encode."""
 _ENOUGH_FOR_TREES = 500
 """Rows below which boosted trees mostly learn by heart what a linear model generalizes."""
 _PIXELS_SEEN = 250_000_000
@@ -57,6 +59,7 @@ def choose_model(
         reason, normalize, train = _network(facts, facts.types[media[0]], side)
     # Trees split on one word at a time; a linear model weighs thousands at once.
     elif is_mostly_text(facts, features):
+        normalize = of_words(facts, features)
         reason, train = (
             "mostly free text: a linear model on TF-IDF learns fast and well",
             linear(target, OF_WORDS),
@@ -107,6 +110,15 @@ def _network(facts: Facts, kind: ColumnTypeName, side: tuple[int, int] | None) -
     }
     what = _MEDIA.get(kind, kind)
     return f"{what}: a small convolutional network, {epochs} epochs to take minutes rather than hours", normalize, train
+
+
+def of_words(facts: Facts, features: Sequence[str]) -> Section:
+    """The section normalize for a linear model of texts: with runs of characters, unless there are too many of them."""
+    texts = [facts.profile.sample[name].drop_nulls() for name in features if facts.is_free_text(name)]
+    mean_length = sum(int(cells.str.len_chars().sum()) / max(1, len(cells)) for cells in texts)
+    if mean_length * facts.num_rows > _MOST_CHARACTERS:
+        return {}
+    return {"text": {"characters": [2, 5], "sublinear": True}}
 
 
 def linear(target: TargetGuess, weight: float) -> Section:

@@ -106,6 +106,15 @@ class NormalizeText(Config):
     )
     max_features: int = Field(20_000, ge=1, description="tfidf: the most frequent terms are kept")
     ngrams: tuple[int, int] = Field((1, 2), description="tfidf: shortest and longest run of words that is a term")
+    characters: tuple[int, int] | None = Field(
+        None,
+        description="tfidf: shortest and longest run of characters within a word, and of the signs at it, that is a "
+        "term as well; words alone if not given",
+    )
+    max_character_runs: int = Field(50_000, ge=1, description="tfidf: the most frequent runs of characters are kept")
+    sublinear: bool = Field(
+        False, description="tfidf: a term that stands n times in a text counts 1 + ln(n) times, and not n times"
+    )
     min_documents: int = Field(2, ge=1, description="a term, or a piece of a word, in fewer training rows is left out")
     vocabulary: int = Field(4_096, ge=260, le=65_536, description="tokens: how many there are at most")
     length: int = Field(
@@ -113,9 +122,11 @@ class NormalizeText(Config):
     )
 
     @model_validator(mode="after")
-    def _ngrams_have_a_length(self) -> NormalizeText:
+    def _runs_have_a_length(self) -> NormalizeText:
         if not 1 <= self.ngrams[0] <= self.ngrams[1]:
             raise ValueError("ngrams goes from a shortest to a longest run of words, such as [1, 2]")
+        if self.characters is not None and not 1 <= self.characters[0] <= self.characters[1] <= 10:
+            raise ValueError("characters goes from a shortest to a longest run, 10 at most, such as [2, 5]")
         return self
 
 

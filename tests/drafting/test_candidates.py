@@ -15,4 +15,5 @@ def test_the_simplest_comes_first_and_words_weigh_more(tmp_path: Path) -> None:
     text = pl.Series("note", [f"this is note {number} about thing {number * 31 % 97}" for number in range(NUM_ROWS)])
     words = init(tmp_path, noise().select(text, "outcome")).decisions.candidates
     assert words[0].train["estimator"]["C"] == 10.0
+    assert words[0].normalize == {"text": {"characters": [2, 5], "sublinear": True}}
     assert init(tmp_path, numbers(), target="third").decisions.candidates[0].train["estimator"]["kind"] == "ridge"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -25,6 +24,7 @@ from tasks.columns.base import (
 from tasks.columns.served import served_text
 from tasks.columns.spans import Span
 from tasks.columns.text import byte_pairs
+from tasks.columns.text.terms import character_runs, terms
 from tasks.errors import UserError
 from tasks.model_input.inputs import Block, Field
 from tasks.params.augment import AugmentText
@@ -39,27 +39,31 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from torch import Generator, Tensor
 
-WORD = re.compile(r"\b\w\w+\b")
-"""Two letters or digits at least, as scikit-learn has it."""
-
 
 @dataclass(frozen=True)
 class TextState:
-    """How many documents there were, and in how many of them each term stands; for tokens, how often each word does."""
+    """How many documents there were, and in how many of them each term and run of characters stands; for tokens, how
+    often each word does."""
 
     num_documents: int
     counts: Counter[str]
+    runs: Counter[str] = field(default_factory=Counter)
 
 
 class TextEncoding(Encoding):
-    """tfidf: a document becomes term counts times `idf`, scaled to length 1. tokens: the numbers of its pieces in
-    `vocabulary`, made by `merges` in their order; a text of more than `length` is cut."""
+    """tfidf: a document becomes term counts times `idf`, scaled to length 1, and beside it the same of its runs of
+    characters. tokens: the numbers of its pieces in `vocabulary`, made by `merges` in their order; a text of more than
+    `length` is cut."""
 
     type: Literal["text"] = "text"
     encode: Literal["tfidf", "tokens"] = "tfidf"
     ngrams: tuple[int, int] = (1, 1)
     terms: tuple[str, ...] = ()
     idf: tuple[float, ...] = ()
+    characters: tuple[int, int] | None = None
+    runs: tuple[str, ...] = ()
+    runs_idf: tuple[float, ...] = ()
+    sublinear: bool = False
     vocabulary: tuple[str, ...] = ()
     merges: tuple[str, ...] = ()
     length: int = 0
@@ -71,8 +75,8 @@ class TextEncoding(Encoding):
     def field(self, name: str) -> Field:
         if self.encode == "tokens":
             return Field(name=name, kind="tokens", shape=(self.length,), vocabulary=len(self.vocabulary))
-        labels = tuple(f"{name}:{term}" for term in self.terms)
-        return Field(name=name, kind="sparse", shape=(len(self.terms),), labels=labels)
+        labels = (*(f"{name}:{term}" for term in self.terms), *(f"{name}:'{run}'" for run in self.runs))
+        return Field(name=name, kind="sparse", shape=(len(labels),), labels=labels)
 
     @cached_property
     def indices(self) -> dict[str, int]:
@@ -80,9 +84,14 @@ class TextEncoding(Encoding):
         return {term: number for number, term in enumerate(self.terms)}
 
     @cached_property
+    def run_indices(self) -> dict[str, int]:
+        """Each run's number; they come behind the terms."""
+        return {run: number for number, run in enumerate(self.runs, len(self.terms))}
+
+    @cached_property
     def weights(self) -> NDArray[np.float64]:
-        """`idf` [K]."""
-        return np.array(self.idf)
+        """`idf` of terms and runs [K]."""
+        return np.array((*self.idf, *self.runs_idf))
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -141,25 +150,36 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         if settings.encode == "tokens":
             return TextState(len(documents), byte_pairs.count_words(filter(str.strip, documents)))
         counts: Counter[str] = Counter()
+        runs: Counter[str] = Counter()
         for document in documents:
             # As a set: idf asks in how many documents a term stands, not how often.
-            counts.update(set(_terms(document, settings.ngrams)))
-        return TextState(len(documents), counts)
+            counts.update(set(terms(document, settings.ngrams)))
+            if settings.characters:
+                runs.update(set(character_runs(document, settings.characters)))
+        return TextState(len(documents), counts, runs)
 
     def merge(self, first: TextState, second: TextState) -> TextState:
-        return TextState(first.num_documents + second.num_documents, first.counts + second.counts)
+        return TextState(
+            first.num_documents + second.num_documents, first.counts + second.counts, first.runs + second.runs
+        )
 
     def finish(self, state: TextState, settings: NormalizeText) -> TextEncoding:
         """idf(t) = ln((1 + n) / (1 + documents with t)) + 1: scikit-learn's smoothed form."""
         if settings.encode == "tokens":
             return _tokens(state, settings)
-        counts = {term: count for term, count in state.counts.items() if count >= settings.min_documents}
-        if not counts:
+        words, idf = _kept(state.counts, state.num_documents, settings.min_documents, settings.max_features)
+        runs, runs_idf = _kept(state.runs, state.num_documents, settings.min_documents, settings.max_character_runs)
+        if not (words or runs):
             raise UserError("has no term in enough training rows; lower normalize.text.min_documents")
-        terms = sorted(sorted(counts, key=lambda term: (-counts[term], term))[: settings.max_features])
-        document_counts = np.array([counts[term] for term in terms])
-        idf = np.log((1 + state.num_documents) / (1 + document_counts)) + 1
-        return TextEncoding(ngrams=settings.ngrams, terms=tuple(terms), idf=tuple(map(round_significant, idf)))
+        return TextEncoding(
+            ngrams=settings.ngrams,
+            terms=words,
+            idf=idf,
+            characters=settings.characters,
+            runs=runs,
+            runs_idf=runs_idf,
+            sublinear=settings.sublinear,
+        )
 
     def transform(self, values: pl.Series, encoding: TextEncoding) -> Block:
         """csr_matrix [N, K] float32, or [N, L] int32 for tokens."""
@@ -169,10 +189,13 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         return _tfidf(documents, encoding)
 
     def spans(self, value: Any, encoding: TextEncoding, amounts: NDArray[np.float64]) -> tuple[Span, ...]:
-        from tasks.columns.text.spans import term_spans, token_spans
+        from tasks.columns.text.spans import merged_spans, run_spans, term_spans, token_spans
 
         if encoding.encode == "tokens":
             return token_spans(value, encoding.tokenizer, amounts)
+        if encoding.characters is not None:
+            runs = run_spans(value, encoding.run_indices, encoding.characters, amounts)
+            return merged_spans(value, term_spans(value, encoding.indices, encoding.ngrams, amounts), runs)
         return term_spans(value, encoding.indices, encoding.ngrams, amounts)
 
     def augment(
@@ -201,36 +224,39 @@ def _tokens(state: TextState, settings: NormalizeText) -> TextEncoding:
     return TextEncoding(encode="tokens", vocabulary=vocabulary, merges=merges, length=settings.length)
 
 
-def _terms(document: str, ngrams: tuple[int, int]) -> list[str]:
-    """Runs of words in lower case, from the shortest to the longest that is asked for."""
-    words = WORD.findall(document.lower())
-    if ngrams == (1, 1):
-        return words
-    shortest, longest = ngrams
-    return [
-        " ".join(words[start : start + size])
-        for size in range(shortest, longest + 1)
-        for start in range(len(words) - size + 1)
-    ]
+def _kept(
+    counts: Mapping[str, int], num_documents: int, fewest: int, most: int
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """The most frequent terms, in alphabetical order, and their idf."""
+    enough = {term: count for term, count in counts.items() if count >= fewest}
+    kept = sorted(sorted(enough, key=lambda term: (-enough[term], term))[:most])
+    idf = np.log((1 + num_documents) / (1 + np.array([enough[term] for term in kept]))) + 1
+    return tuple(kept), tuple(map(round_significant, idf))
 
 
 def _tfidf(documents: Sequence[str], encoding: TextEncoding) -> csr_matrix:
     from scipy.sparse import csr_matrix
 
-    known = encoding.indices
     indices: list[int] = []
     counts: list[int] = []
+    # Of each document two: behind its words, and behind its runs of characters, which are of length 1 by themselves.
     ends = [0]
     for document in documents:
-        term_counts = Counter(known[term] for term in _terms(document, encoding.ngrams) if term in known)
-        # Sorted, as a csr_matrix wants its columns, and so that the same text gives the same bytes.
-        for index in sorted(term_counts):
-            indices.append(index)
-            counts.append(term_counts[index])
-        ends.append(len(indices))
-    columns = np.array(indices, dtype=np.int32)
-    weighted = _of_length_one(np.array(counts, dtype=np.float64) * encoding.weights[columns], np.array(ends))
-    return csr_matrix((weighted, columns, ends), shape=(len(documents), len(known)))
+        for known, in_document in (
+            (encoding.indices, terms(document, encoding.ngrams)),
+            (encoding.run_indices, character_runs(document, encoding.characters) if encoding.characters else ()),
+        ):
+            term_counts = Counter(known[term] for term in in_document if term in known)
+            # Sorted, as a csr_matrix wants its columns, and so that the same text gives the same bytes.
+            for index in sorted(term_counts):
+                indices.append(index)
+                counts.append(term_counts[index])
+            ends.append(len(indices))
+    columns, frequencies = np.array(indices, dtype=np.int32), np.array(counts, dtype=np.float64)
+    if encoding.sublinear:
+        frequencies = 1 + np.log(frequencies)
+    weighted = _of_length_one(frequencies * encoding.weights[columns], np.array(ends))
+    return csr_matrix((weighted, columns, ends[::2]), shape=(len(documents), len(encoding.weights)))
 
 
 def _of_length_one(values: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.columns.spans import Span
-from tasks.columns.text.column import WORD
+from tasks.columns.text.terms import WORD, chunks, runs_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,6 +30,32 @@ def term_spans(
     for index, stretches in places.items():
         for stretch in stretches:
             shares[stretch] += amounts[index] / (len(stretches) * len(stretch))
+    return _spans([(start, end) for start, end, _ in words], shares)
+
+
+def run_spans(
+    text: str, indices: Mapping[str, int], lengths: tuple[int, int], amounts: NDArray[np.float64]
+) -> tuple[Span, ...]:
+    """Each word, signs and all, with its share of the runs of characters in it."""
+    words = chunks(text)
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for number, (_, _, word) in enumerate(words):
+        for run in runs_of(word.lower(), lengths):
+            if run in indices:
+                places[indices[run]].append(number)
+    shares = np.zeros(len(words))
+    for index, numbers in places.items():
+        np.add.at(shares, numbers, amounts[index] / len(numbers))
+    return _spans([(start, end) for start, end, _ in words], shares)
+
+
+def merged_spans(text: str, *spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """What blanks part, each with all that lies in it."""
+    words = chunks(text)
+    ends = np.array([end for _, end, _ in words])
+    shares = np.zeros(len(words))
+    for span in (span for some in spans for span in some):
+        shares[int(np.searchsorted(ends, span.start, side="right"))] += span.amount
     return _spans([(start, end) for start, end, _ in words], shares)
 
 

@@ -111,3 +111,34 @@ def test_the_counts_of_very_many_words_are_divided(monkeypatch: pytest.MonkeyPat
     assert {"Ġrose", "Ġred"} <= set(divided[0]) & set(exact[0])
     assert "Ġx" in exact[0]
     assert "Ġx" not in divided[0]
+
+
+@pytest.mark.parametrize("sublinear", [False, True])
+def test_runs_of_characters_stand_beside_words_as_scikit_learn_has_them(sublinear: bool) -> None:
+    texts = ["so good :-) so good", "not bad, not good!", "a Größe of 3,5 m", "it's", "", "so it is..."]
+    settings = NormalizeText(ngrams=(1, 2), characters=(2, 5), min_documents=1, sublinear=sublinear)
+    column = TextColumn()
+    halves = [pl.Series("note", part) for part in (texts[:2], texts[2:])]
+    encoding = column.finish(column.merge(*(column.fit(half, settings) for half in halves)), settings)
+    runs = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=sublinear).fit(texts)
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=sublinear).fit(texts)
+    assert encoding.runs == tuple(sorted(runs.vocabulary_))
+    block = column.transform(pl.Series("note", texts), encoding)
+    assert not isinstance(block, np.ndarray)
+    np.testing.assert_allclose(block[:, : len(encoding.terms)].toarray(), words.transform(texts).toarray(), atol=1e-6)
+    np.testing.assert_allclose(block[:, len(encoding.terms) :].toarray(), runs.transform(texts).toarray(), atol=1e-6)
+    field = encoding.field("note")
+    assert field.shape == (block.shape[1],)
+    assert {"note:so good", "note:' :-)'"} <= set(field.labels)
+
+
+def test_the_most_frequent_runs_are_kept() -> None:
+    settings = NormalizeText(characters=(2, 2), max_character_runs=2, min_documents=1)
+    column = TextColumn()
+    encoding = column.finish(column.fit(pl.Series("note", ["ab", "ab cd", "cd ab"]), settings), settings)
+    # " a", "ab" and "b " stand in three texts each: of equals, the first in the alphabet.
+    assert encoding.runs == (" a", "ab")
+    # A text of signs alone has no word, and its runs.
+    signs = column.finish(column.fit(pl.Series("note", ["!?", "!!"]), settings), settings)
+    assert signs.terms == ()
+    assert signs.runs == (" !", "! ")

@@ -61,3 +61,17 @@ def test_of_a_text_that_is_cut_only_what_was_read_is_marked() -> None:
     spans = column_type("text").spans(text, encoding, np.ones(3))
     assert spans
     assert spans[-1].end < len(text) / 2
+
+
+def test_runs_of_characters_lie_on_their_words_signs_and_all_and_nothing_is_lost() -> None:
+    encoding = encoding_of(ngrams=(1, 2), characters=(2, 4), sublinear=True)
+    column = column_type("text")
+    for text in [*TEXTS, "unknown; but fine!", "Cancel\tit,\n cancel"]:
+        block = column.transform(pl.Series("note", [text]), encoding)
+        amounts = np.random.default_rng(0).normal(size=block.shape[1]) * (block.toarray()[0] > 0)
+        spans = column.spans(text, encoding, amounts)
+        assert abs(sum(span.amount for span in spans) - amounts.sum()) < 1e-9
+        assert all(text[span.start : span.end].strip() == text[span.start : span.end] for span in spans)
+    amounts = np.zeros(len(encoding.terms) + len(encoding.runs))
+    amounts[encoding.run_indices["it!"]], amounts[encoding.run_indices[" it"]] = 1.0, 0.5
+    assert words(TEXTS[1], column.spans(TEXTS[1], encoding, amounts)) == {("it,", 0.25), ("it!", 1.25)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -83,5 +84,6 @@ def _signalled(process: subprocess.Popen[bytes], output: IO[bytes], text: str, k
     output.seek(0)
     printed = output.read()
     # A signal while Python itself starts, before the command begins, ends with a traceback of Python's.
-    has_traceback = b"Traceback (most recent call last)" in printed and b", in main\n" in printed
+    is_ours = re.search(rb'(?<!<frozen site>)", line \d+, in main\n', printed) is not None
+    has_traceback = b"Traceback (most recent call last)" in printed and is_ours
     return _Kill(text=text, has_traceback=has_traceback, has_ended=has_ended)

@@ -120,6 +120,17 @@ def test_a_suite_that_is_gone_is_named(project: Project) -> None:
     assert check.cure == "bring it back from git, or `modelwright expect digits --write`, which drafts it"
 
 
+@pytest.mark.parametrize("content", ["", "{", None])
+def test_a_damaged_snapshot_is_named(project: Project, content: str | None) -> None:
+    assert "snapshots" not in checks_of(project)
+    path = project.pipeline("digits").snapshot
+    path.parent.mkdir(parents=True)
+    path.mkdir() if content is None else path.write_text(content)
+    check = checks_of(project)["snapshots"]
+    assert check.finding == f"{path} damaged"
+    assert check.cure == "the next `modelwright run` writes them anew"
+
+
 def test_what_an_earlier_version_kept_in_git_is_named(project: Project) -> None:
     files.write_json(project.pipeline("digits").accepted_in_git, {})
     check = checks_of(project)["accepted data"]

@@ -9,15 +9,18 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, local
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 _END = object()
+_thread = local()
+_SECONDS_BETWEEN_SIGNALS = 0.5
 
 
 def num_cores(root: Path = Path("/")) -> int:
@@ -61,13 +64,36 @@ def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
 
     What `items` raises is raised here, at its place. Memory is that of `depth` items more.
     """
-    source = iter(items)
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        pending = deque(pool.submit(next, source, _END) for _ in range(depth))
-        while (item := pending.popleft().result()) is not _END:
-            # One thread only takes from the source: an iterator is not safe in several.
-            pending.append(pool.submit(next, source, _END))
-            yield item  # type: ignore[misc]
+    source, ended = iter(items), Event()
+    # Of a thread that itself works ahead, those who wait for it, too.
+    events = (ended, *_waiters())
+    with ThreadPoolExecutor(max_workers=1, initializer=_thread.__setattr__, initargs=("waiters", events)) as pool:
+        try:
+            pending = deque(pool.submit(next, source, _END) for _ in range(depth))
+            while (item := _made(pending.popleft())) is not _END:
+                # One thread only takes from the source: an iterator is not safe in several.
+                pending.append(pool.submit(next, source, _END))
+                yield item  # type: ignore[misc]
+        finally:
+            ended.set()
+
+
+def _made(future: Future[Made]) -> Made:
+    # Not waited for in one go: once polars has computed, a wait for a lock outlasts Ctrl-C, as its handler has the
+    # system take up the wait again.
+    while not future.done():
+        wait([future], timeout=_SECONDS_BETWEEN_SIGNALS)
+    return future.result()
+
+
+def is_abandoned() -> bool:
+    """Whether nobody waits any more for what this thread makes ahead, as after Ctrl-C: work without an end asks it."""
+    return any(ended.is_set() for ended in _waiters())
+
+
+def _waiters() -> tuple[Event, ...]:
+    waiters: tuple[Event, ...] = getattr(_thread, "waiters", ())
+    return waiters
 
 
 def parallel_map(function: Callable[[Item], Made], items: Iterable[Item], workers: int | None = None) -> Iterator[Made]:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
-from tasks.parallel import num_cores, parallel_map, prefetch
+from tasks.parallel import is_abandoned, num_cores, parallel_map, prefetch
 
 
 def test_items_come_in_order_and_are_made_in_another_thread() -> None:
@@ -139,3 +141,24 @@ def test_cores_are_those_that_the_process_may_run_on(tmp_path: Path) -> None:
     finally:
         os.sched_setaffinity(0, allowed)
     assert 1 <= num_cores() <= len(allowed)
+
+
+def test_work_ahead_without_an_end_hears_that_nobody_waits() -> None:
+    def spinning() -> Iterator[int]:
+        while not is_abandoned():
+            time.sleep(0.001)
+        yield 1
+
+    class GoneError(Exception):
+        pass
+
+    def first_then_gone(depth: int) -> None:
+        # Within another's work ahead, too.
+        source = prefetch(chain([0], spinning()))
+        for _ in prefetch(source) if depth == 2 else source:
+            raise GoneError
+
+    for depth in (1, 2):
+        with pytest.raises(GoneError):
+            first_then_gone(depth)
+    assert not is_abandoned()

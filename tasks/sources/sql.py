@@ -17,7 +17,7 @@ from tasks.sources.base import Place, Source
 from tasks.sources.files import read_errors
 from tasks.sources.sql_engine import engine_for, forbid_writing, message_of, parsed
 from tasks.sources.sql_values import Cell, Kind, column_type, frame, kinds, plain_rows
-from tasks.sources.sqlite_file import is_refused, is_unfinished, journal, read_only, unchanged
+from tasks.sources.sqlite_file import is_interrupted, is_refused, is_unfinished, journal, read_only, unchanged
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,6 +148,8 @@ class Sql(Source):
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
+            if isinstance(error, sa.exc.DBAPIError) and is_interrupted(error.orig):
+                raise KeyboardInterrupt from None
             if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
                 raise UserError(
                     f"{self.location}: the connection broke off while rows were read ({message_of(error)}); check that "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from tasks.errors import UserError
+from tasks.parallel import is_abandoned
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -18,6 +19,8 @@ _READS = frozenset(
     [sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE],
 )
 """What a query does; pragmas, ATTACH and VACUUM INTO write beside a file that is opened read-only."""
+_STEPS_BETWEEN_SIGNALS = 100_000
+"""Of SQLite's own machine: some milliseconds."""
 _UNFINISHED = ("SQLITE_READONLY_ROLLBACK", "SQLITE_READONLY_RECOVERY", "SQLITE_READONLY_CANTINIT", "SQLITE_CANTOPEN")
 _WAL_VERSION = b"\x02\x02"
 """At byte 18 of a file whose journal is a write-ahead log (file format, 1.3)."""
@@ -60,11 +63,18 @@ def allow_reading_alone(connection: object) -> None:
     # Another driver than Python's own has the file opened read-only, and no more.
     if isinstance(connection, sqlite3.Connection):
         connection.set_authorizer(_verdict)
+        # A query without an end would never come back to Python, where Ctrl-C and SIGTERM are heard.
+        connection.set_progress_handler(is_abandoned, _STEPS_BETWEEN_SIGNALS)
 
 
 def is_refused(error: BaseException | None) -> bool:
     """Whether the statement does something else than reading."""
     return getattr(error, "sqlite_errorname", "") == "SQLITE_AUTH"
+
+
+def is_interrupted(error: BaseException | None) -> bool:
+    """Whether a signal ended the query: sqlite3 keeps the exception that the signal's handler raised to itself."""
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT"
 
 
 def is_unfinished(error: BaseException | None) -> bool:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from contextlib import closing
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic, sleep
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -25,6 +28,7 @@ from tasks.params.sources import SqlSource
 from tasks.sources.sql import Sql
 from tasks.sources.sql_engine import forbid_writing
 from tasks.sources.sql_values import column_type, frame, kinds, plain_rows
+from tests.projects import environment
 from tests.small_tables import place
 
 NUM_ROWS = 300_000
@@ -373,3 +377,44 @@ def test_rows_without_a_value_are_none_and_the_others_keep_their_numbers(tmp_pat
     [(part, origins)] = shop(tmp_path).located_parts()
     assert part.height == 2
     assert origins.place(1).endswith("row 3")
+
+
+ENDLESS = "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n) SELECT {} AS x, 'a' AS y FROM n"
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "code"),
+    [(signal.SIGINT, "max(a)", 130), (signal.SIGTERM, "max(a)", 143), (signal.SIGINT, "a", 130)],
+)
+def test_a_query_without_an_end_is_ended_by_a_signal(tmp_path: Path, number: int, what: str, code: int) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("CREATE TABLE sales (amount)")
+    (tmp_path / "params.yaml").write_text("pipelines: {}\n")
+    query = ["--target", "y", "--query", ENDLESS.format(what)]
+    started = subprocess.Popen(
+        [sys.executable, "-m", "tasks.command.cli", "init", "endless", "sqlite:///shop.db", *query],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        until_asked(started)
+        started.send_signal(number)
+        printed, _ = started.communicate(timeout=60)
+    finally:
+        started.kill()
+    assert (started.returncode, printed) == (code, "interrupted; the next run goes on from here\n")
+    assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"
+
+
+def until_asked(process: subprocess.Popen[str]) -> None:
+    """Until it has the database open."""
+    deadline = monotonic() + 60
+    folder = Path(f"/proc/{process.pid}/fd")
+    while not any(str(file.readlink()).endswith("shop.db") for file in folder.iterdir() if os.path.lexists(file)):
+        assert process.poll() is None
+        assert monotonic() < deadline
+        sleep(0.05)
+    sleep(0.5)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from tasks import files, reports
 from tasks.digests import folder_digest
 from tasks.params.torch import TorchTrain
-from tasks.params.train import Train
+from tasks.params.train import LightgbmTrain, SklearnTrain, Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
@@ -41,7 +41,7 @@ def run(config: Train, paths: Paths) -> Report:
         metrics = validation_metrics(job.spec, fitted, job.validation)
         cross_validation = cross_validate(config, paths, lambda of_fold: fit(of_fold, config))
         answers = None
-        if not isinstance(config, TorchTrain) and config.refit == "all_rows":
+        if isinstance(config, LightgbmTrain | SklearnTrain) and config.refit == "all_rows":
             answers = answers_to(job.validation, fitted)
             fitted = refitted(job, config, fitted, recipe, paths)
         digest = write_model(paths, fitted, answers)

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from tasks import files
 
 LISTING = "files.json"
+_OF_MLFLOW = "registered_model_meta"
 
 _HASHED = 4 * 2**20
 """Bytes of the largest file whose content is compared, and not its size alone: a run that has nothing to do looks at
@@ -30,6 +31,9 @@ def damage(folder: Path) -> str | None:
     model = folder / "MLmodel"
     if not model.is_file() or not model.stat().st_size:
         return "MLmodel is missing or empty"
+    # MLflow writes it when the version is registered, so it stands in no listing.
+    if (folder / _OF_MLFLOW).is_dir():
+        return f"{_OF_MLFLOW} is a folder"
     listing = folder / LISTING
     # A version of an earlier Modelwright has none.
     if not listing.exists():

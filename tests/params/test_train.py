@@ -401,9 +401,9 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"learning_rate": 0.1, "num_leaves": 7, "max_depth": 3, "min_data_in_leaf": 5, "feature_fraction": 0.5},
         {"bagging_fraction": 0.5, "lambda_l1": 1.0, "lambda_l2": 1.0, "categories": "one_hot", "device": "gpu"},
         {"monotone": {"age": "increasing"}, "class_weight": {"a": 2.0}, "num_iterations": 5, "patience": 3},
-        {"seed": 4},
+        {"seed": 4, "refit": "all_rows"},
     ),
-    "sklearn": ({"estimator": {"kind": "ridge"}, "seed": 3},),
+    "sklearn": ({"estimator": {"kind": "ridge"}, "seed": 3, "refit": "all_rows"},),
     "torch": (
         {"optimizer": "sgd", "momentum": 0.5, "nesterov": False, "learning_rate": 0.3, "weight_decay": 0.0, "l1": 0.1},
         {"loss": "cross_entropy", "label_smoothing": 0.1, "class_weight": {"a": 2.0, "b": 0.5}, "clip_norm": 1.0},

@@ -52,7 +52,7 @@ def cures(message: str) -> list[list[str]]:
 
 def _commands(sentence: str) -> list[str]:
     quoted = re.findall(r"`([^`]+)`", sentence)
-    return [line for line in quoted if line.split()[0] in ("dvc", "git", "modelwright", "rm", "mv")]
+    return [line for line in quoted if line.split()[0] in ("dvc", "git", "mkdir", "modelwright", "rm", "mv")]
 
 
 def follow(root: Path, commands: Iterable[str]) -> None:

@@ -61,6 +61,14 @@ def test_other_bytes_of_the_same_size_are_damage(version: Path) -> None:
     assert damage(version) == "artifacts/recipe.json is damaged"
 
 
+def test_a_folder_in_the_place_of_what_mlflow_writes_is_damage(version: Path) -> None:
+    (version / "registered_model_meta").write_text("model_name: p\n")
+    assert damage(version) is None
+    (version / "registered_model_meta").unlink()
+    (version / "registered_model_meta").mkdir()
+    assert damage(version) == "registered_model_meta is a folder"
+
+
 def test_a_version_of_an_earlier_modelwright_lists_no_files(version: Path) -> None:
     (version / LISTING).unlink()
     assert damage(version) is None

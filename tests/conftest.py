@@ -19,6 +19,12 @@ settings.register_profile("explore")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def log_of_dvc() -> None:
+    """DVC binds its log to standard error as it is at its import: within a test that captures it, one that is closed."""
+    import dvc.logger  # noqa: F401
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow store with its tables and nothing in it: making one takes seconds, copying it does not."""

@@ -21,7 +21,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 @pytest.fixture(scope="session", autouse=True)
 def log_of_dvc() -> None:
-    """DVC binds its log to standard error as it is at its import: within a test that captures it, one that is closed."""
+    """DVC binds its log to standard error as it is at its import: in a test that captures it, one that is closed."""
     import dvc.logger  # noqa: F401
 
 

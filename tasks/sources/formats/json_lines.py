@@ -69,7 +69,8 @@ def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
     num_values: Counter[str] = Counter()
     nested: dict[str, list[int]] = {}
     broken: list[BrokenLine] = []
-    for number, row in _rows(text, broken.append):
+    # The first alone: a file of something else would be kept as a whole.
+    for number, row in _rows(text, lambda line: None if broken else broken.append(line)):
         for key, value in row.items():
             num_values[key] += value is not None
             if isinstance(value, _Nested):

@@ -31,7 +31,7 @@ def damage(folder: Path) -> str | None:
     model = folder / "MLmodel"
     if not model.is_file() or not model.stat().st_size:
         return "MLmodel is missing or empty"
-    # MLflow writes it when the version is registered, so it stands in no listing.
+    # MLflow writes it beside a version that it loads, so it stands in no listing.
     if (folder / _OF_MLFLOW).is_dir():
         return f"{_OF_MLFLOW} is a folder"
     listing = folder / LISTING

@@ -21,6 +21,7 @@ from tasks.errors import UserError
 from tasks.paths import Project
 
 if TYPE_CHECKING:
+    from tasks.params.clean import Clean
     from tasks.params.pipeline import Pipeline
     from tasks.paths import Paths
 
@@ -84,13 +85,17 @@ def ingest_rows(config: Pipeline, inspection: Inspection, paths: Paths, folder: 
     write_dataset(paths.dataset, ingest.write_rows(config.ingest, inspection.rows, "", folder))
 
 
+def lenient(config: Clean) -> Clean:
+    """The same, but for how many rows may go: that is for the run to say."""
+    return config.model_copy(update={"max_quarantined": _ALL})
+
+
 def _outcome(config: Pipeline, paths: Paths) -> Outcome:
     from tasks import clean, normalize, split
 
-    lenient = config.clean.model_copy(update={"max_quarantined": _ALL})
     try:
         split.run(config.split, paths)
-        clean.run(lenient, paths)
+        clean.run(lenient(config.clean), paths)
         normalize.run(config.normalize, paths)
     except UserError as error:
         return Outcome(complaint=str(error).replace(f"{paths.project.root}/", ""))

@@ -10,10 +10,11 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from tasks.drafting.inspection import Inspection
-from tasks.drafting.rehearsal import ingest_rows
+from tasks.drafting.rehearsal import ingest_rows, lenient
 from tasks.paths import Paths
 from tasks.splitting.folds import fold_paths
 from tasks.tables import storage
@@ -25,7 +26,6 @@ _FOLDS = 5
 _MOST_ROWS = 20_000
 _MOST_CELLS = 2_000_000
 """A sample of so many says which kind of model suits the data; the time is better spent on folds than on rows."""
-_ALL = 0.99
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +65,10 @@ def trial_rows(config: Pipeline, inspection: Inspection, paths: Paths) -> TrialR
     else:
         split.run(config.split, paths)
         # All but the newest, cut once more.
-        before = chain(*(list(storage.read_parts(paths.split(part))) for part in ("train", "validation")))
-        storage.write_parts(paths.valid, list(before))
+        before = (paths.split("train"), paths.split("validation"))
+        storage.write_parts(paths.valid, chain.from_iterable(map(storage.read_parts, before)))
         split.run(config.split, paths)
-    # How many rows may go is for the run to say.
-    clean.run(config.clean.model_copy(update={"max_quarantined": _ALL}), paths)
+    clean.run(lenient(config.clean), paths)
     return TrialRows(paths=paths, num_rows=storage.count_rows(paths.clean("train")), folds=by_key)
 
 
@@ -77,5 +76,6 @@ def _sampled(folder: Path, num_columns: int) -> Iterator[pl.DataFrame]:
     """In their order, as time and repeated events need it."""
     num_rows = storage.count_rows(folder)
     share = min(1.0, _MOST_ROWS / num_rows, _MOST_CELLS / num_columns / num_rows)
-    for position, part in enumerate(storage.read_parts(folder)):
-        yield part if share == 1 else part.sample(fraction=share, seed=position)
+    random = np.random.default_rng(0)
+    for part in storage.read_parts(folder):
+        yield part if share == 1 else part.filter(pl.Series(random.random(part.height) < share))

@@ -85,22 +85,27 @@ def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> 
 
 
 def _measure(measurements: list[_Measurement], deadline: float, tell: Tell) -> list[str]:
-    """Fold by fold, so that all are compared on the same rows. What would not end in time is dropped, and named."""
+    """Fold by fold, so that all are compared on the same rows; those who drop out are named.
+
+    A fold that all of them would not end in time is not begun: what the folds before it say is kept.
+    """
     notes = []
     for number_of_fold in range(len(measurements[0].folds) if measurements else 0):
+        if number_of_fold and time.monotonic() + sum(one.seconds for one in measurements) > deadline:
+            break
         for measurement in list(measurements):
-            name = measurement.candidate.name
-            # On the first fold nobody knows yet; the simplest come first.
-            if time.monotonic() + measurement.seconds > deadline:
+            name, fold = measurement.candidate.name, measurement.folds[number_of_fold]
+            began = time.monotonic()
+            # Nobody knows yet how long its first fold takes; the simplest come first.
+            if not number_of_fold and began > deadline:
                 notes.append(f"{name}: not in these minutes")
                 measurements.remove(measurement)
                 continue
             tell(f"{name}, fold {number_of_fold + 1} of {len(measurement.folds)}")
-            began = time.monotonic()
             try:
-                _measure_fold(measurement, measurement.folds[number_of_fold])
+                _measure_fold(measurement, fold)
             except UserError as error:
-                notes.append(f"{name}: {str(error).splitlines()[0]}")
+                notes.append(f"{name}: {_first_line(error, fold)}")
                 measurements.remove(measurement)
             measurement.seconds = time.monotonic() - began
     return notes
@@ -108,21 +113,19 @@ def _measure(measurements: list[_Measurement], deadline: float, tell: Tell) -> l
 
 def _measure_fold(measurement: _Measurement, fold: Paths) -> None:
     from tasks.evaluation.baseline import baseline
-    from tasks.evaluation.judge import Judge
-    from tasks.evaluation.metrics import positive_number
+    from tasks.evaluation.judge import judge_of
+    from tasks.model_input.decision import LIKELIEST
     from tasks.recipe.recipe import read_recipe
     from tasks.trainers import fit
     from tasks.training.cross_validation import held_out
 
     config, recipe = measurement.config, read_recipe(fold.recipe)
     judged = held_out(config.train, fold, lambda job: fit(job, config.train))
-    judge = Judge(
-        metric=config.register_.metric, positive=positive_number(recipe.target.classes, config.evaluate.positive)
-    )
+    judge = judge_of(config.evaluate, recipe.target, LIKELIEST)
     weight = np.ones(len(judged.truth)) if judged.weight is None else judged.weight
     value = judge.of(judged.truth, judged.answers)(weight)
     if not math.isfinite(value):
-        raise UserError(f"{config.register_.metric} is undefined on {len(judged.truth)} rows, such as of one class")
+        raise UserError(f"{judge.metric} is undefined on {len(judged.truth)} rows, such as of one class")
     measurement.scores.append(value)
     guess = baseline(fold, recipe).answers(len(judged.truth))
     measurement.baseline.append(judge.of(judged.truth, guess)(weight))

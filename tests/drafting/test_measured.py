@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
+from tasks.drafting import measured as module
 from tasks.drafting.pipeline import DraftedPipeline
 from tasks.params.file import load_pipeline
 from tests.drafting.small_tables import init
@@ -69,6 +74,28 @@ def test_without_minutes_the_facts_decide(tmp_path: Path) -> None:
     hurried = drafted(tmp_path, table("line"), minutes=1e-6)
     assert hurried.decisions.choice.train == draft.decisions.choice.train
     assert "models could not be compared: a linear model: not in these minutes" in hurried.decisions.choice.reason
+
+
+@pytest.mark.parametrize(
+    ("minutes", "folds", "notes"),
+    # Each fold takes each of two candidates a minute; the first is begun unknowing, as long as there is time at all.
+    [(10, 5, []), (7.5, 3, []), (2, 1, []), (0.5, 1, ["  boosted trees: not in these minutes"])],
+)
+def test_what_would_not_end_in_time_is_not_begun_and_the_folds_before_it_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float, folds: int, notes: Sequence[str]
+) -> None:
+    now = 0.0
+
+    def a_minute(measurement: Any, fold: object) -> None:
+        nonlocal now
+        now += 60
+        measurement.scores.append(0.8)
+        measurement.baseline.append(0.5)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(module, "_measure_fold", a_minute)
+    tried = drafted(tmp_path, table("line", 200), minutes=minutes).decisions.choice.tried
+    assert (tried[0].split()[2], [line for line in tried if "not in" in line]) == (str(folds), notes)
 
 
 def test_a_setting_that_is_given_leaves_out_what_does_not_have_it(tmp_path: Path) -> None:

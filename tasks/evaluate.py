@@ -125,7 +125,11 @@ def _learning(paths: Paths) -> list[Plot]:
     history = storage.read_csv(paths.history)
     curves = {column.name: column.cast(pl.Float64).to_numpy() for column in history}
     # Boosting grows a tree where a network goes once over all rows.
-    return learning_curves(curves, "tree" if "trees" in files.read_json(paths.run)["facts"] else "epoch")
+    facts = files.read_json(paths.run)["facts"]
+    # The members of an ensemble stand beside each other: a line through them would say nothing.
+    if "weights" in facts:
+        return []
+    return learning_curves(curves, "tree" if "trees" in facts else "epoch")
 
 
 def write_plots(paths: Paths, pictures: Sequence[Plot]) -> None:

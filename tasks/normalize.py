@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tasks import reports
 from tasks.errors import UserError
-from tasks.model_input.inputs import WEIGHT
+from tasks.model_input.inputs import GROUP, TIME, WEIGHT
 from tasks.params.normalize import Normalize
 from tasks.paths import PARTS, Paths
 from tasks.recipe.computed import with_columns, with_computed
@@ -31,8 +31,8 @@ _NUM_TRIED = 256
 def run(config: Normalize, paths: Paths) -> Report:
     """Reads clean/ and cleaned.json; leaves recipe.json, recipe.safetensors and normalized/{train,validation,test}/.
 
-    All rows keep their weight. The same is done in each fold of cross validation (folds/normalize/). Raises UserError
-    when a column cannot be encoded.
+    All rows keep their weight, group and time. The same is done in each fold of cross validation (folds/normalize/).
+    Raises UserError when a column cannot be encoded.
     """
     # Read once: an edit made meanwhile is the next run's.
     function = read_function(paths.project.root, config.features_from) if config.features_from else None
@@ -56,20 +56,25 @@ def _normalize(config: Normalize, paths: Paths, function: FrameFunction | None) 
     folds = _folds(config, dataset, paths)
     learnt = learn(storage.read_parts(paths.clean("train")), dataset, config, folds, computed, function)
     learnt = replace(learnt, recipe=_kept(learnt.recipe, references, networks, paths))
-    kept = _weights(dataset)
+    kept = _kept_columns(dataset)
     for part in PARTS:
         of_rows = folds if part == "train" else None
         encoded = encode_parts(storage.read_parts(paths.clean(part)), learnt, of_rows, kept)
         storage.write_parts(paths.normalized(part), encoded)
 
 
-def _weights(dataset: Dataset) -> dict[str, str]:
-    """The column with the role weight, and what it is called from here on."""
-    if dataset.weight is None:
-        return {}
-    if any(column.name == WEIGHT for column in (*dataset.features, dataset.target)):
-        raise UserError(f"normalize: a column is called {WEIGHT}, where the weights of rows are kept; rename it")
-    return {dataset.weight.name: WEIGHT}
+def _kept_columns(dataset: Dataset) -> dict[str, str]:
+    """What says of rows how much they count, what they belong to and when they were: what each is called from here on.
+
+    Of several groups or times the first: one of them is enough to keep rows apart.
+    """
+    first = {role: next((one for one in dataset.columns if one.role == role), None) for role in ("group", "time")}
+    columns = {WEIGHT: dataset.weight, GROUP: first["group"], TIME: first["time"]}
+    taken = {column.name for column in (*dataset.features, dataset.target)}
+    for name, column in columns.items():
+        if column is not None and name in taken:
+            raise UserError(f"normalize: a column is called {name}, where the {column.role} of rows is kept; rename it")
+    return {column.name: name for name, column in columns.items() if column is not None}
 
 
 def _kept(

@@ -23,7 +23,7 @@ from tasks.training.cross_validation import cross_validate
 from tasks.training.job import read_job
 from tasks.training.listeners import History, watching
 from tasks.training.refit import refitted
-from tasks.training.result import answers_to, run_record, validation_metrics, write_model
+from tasks.training.result import run_record, validation_metrics, write_model
 from tasks.training.workers import fit_in_workers
 
 
@@ -40,11 +40,9 @@ def run(config: Train, paths: Paths) -> Report:
         fitted = _fit(config, paths, job)
         metrics = validation_metrics(job.spec, fitted, job.validation)
         cross_validation = cross_validate(config, paths, lambda of_fold: fit(of_fold, config))
-        answers = None
         if isinstance(config, LightgbmTrain | SklearnTrain) and config.refit == "all_rows":
-            answers = answers_to(job.validation, fitted)
             fitted = refitted(job, config, fitted, recipe, paths)
-        digest = write_model(paths, fitted, answers)
+        digest = write_model(paths, fitted)
         files.write_text(paths.history, history.as_csv())
         rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}
         start = {} if job.init_from is None else {"init_from": folder_digest(job.init_from)}

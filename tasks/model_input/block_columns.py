@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.model_input.inputs import WEIGHT, Block, Examples, Field, ModelInput, Spec
+from tasks.model_input.inputs import GROUP, TIME, WEIGHT, Block, Examples, Field, ModelInput, Spec
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _UINT16 = 1 << 16
 """Numbers below this are kept in two bytes."""
+_BROUGHT: Mapping[str, str] = {WEIGHT: "weight", GROUP: "group", TIME: "time"}
+"""What normalized rows bring beside features and target, and what `Examples` call it."""
 
 
 def to_series(name: str, field: Field, block: Block) -> pl.Series:
@@ -66,22 +68,26 @@ def stack_blocks(field: Field, blocks: list[Block]) -> Block:
 def read_examples(spec: Spec, target: str, parts: Iterable[pl.DataFrame]) -> Examples:
     """The rows of all parts as one set of examples, in memory."""
     blocks: dict[str, list[Block]] = {field.name: [] for field in spec.fields}
-    targets, weights = [], []
+    columns: dict[str, list[NDArray[np.generic]]] = {}
     for part in parts:
         for field in spec.fields:
             blocks[field.name].append(from_series(field, part[field.name]))
-        targets.append(part[target].to_numpy())
-        if has_weights(spec, target, part.columns):
-            weights.append(part[WEIGHT].to_numpy())
-    values = np.concatenate(targets)
+        for name in (target, *brought(spec, target, part.columns)):
+            columns.setdefault(name, []).append(part[name].to_numpy())
+    of_rows = {name: np.concatenate(values) for name, values in columns.items()}
+    values = of_rows[target]
     stacked = {field.name: stack_blocks(field, blocks[field.name]) for field in spec.fields}
-    weight = np.concatenate(weights) if weights else None
-    return Examples(inputs=ModelInput(blocks=stacked, num_rows=len(values)), target=values, weight=weight)
+    return Examples(
+        inputs=ModelInput(blocks=stacked, num_rows=len(values)),
+        target=values,
+        **{argument: of_rows[name] for name, argument in _BROUGHT.items() if name in of_rows and name != target},
+    )
 
 
-def has_weights(spec: Spec, target: str, columns: Collection[str]) -> bool:
-    """Whether the rows bring their weights; a feature of the same name says nothing of them."""
-    return WEIGHT in columns and WEIGHT not in {target, *(field.name for field in spec.fields)}
+def brought(spec: Spec, target: str, columns: Collection[str]) -> list[str]:
+    """What rows bring beside features and target; a feature of the same name says nothing of them."""
+    others = {target, *(field.name for field in spec.fields)}
+    return [name for name in _BROUGHT if name in columns and name not in others]
 
 
 def _picture_series(name: str, field: Field, block: NDArray[np.uint8]) -> pl.Series:

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.model_input.block_columns import has_weights, read_examples
+from tasks.model_input.block_columns import brought, read_examples
 from tasks.model_input.inputs import WEIGHT, Examples, Field, Spec
 from tasks.tables import storage
 
@@ -88,8 +88,7 @@ class StoredExamples:
     def _columns(self) -> list[str]:
         """What is read of a part."""
         there = storage.column_names(self.files[0].parent) if self.files else []
-        weight = [WEIGHT] if has_weights(self.spec, self.target, there) else []
-        return [*(field.name for field in self.spec.fields), self.target, *weight]
+        return [*(field.name for field in self.spec.fields), self.target, *brought(self.spec, self.target, there)]
 
     def _field_bytes(self, field: Field) -> int:
         if field.kind == "sparse":

@@ -25,6 +25,12 @@ FieldKind = Literal["dense", "image", "audio", "sparse", "category_index", "toke
 WEIGHT = "_row_weight"
 """The column of normalized rows that says how much each of them counts, where one has the role weight."""
 
+GROUP = "_row_group"
+"""The column of normalized rows that says which of them belong together, where one has the role group."""
+
+TIME = "_row_time"
+"""The column of normalized rows that says when each of them was, where one has the role time."""
+
 RENAMED_KINDS: dict[str, FieldKind] = {"codes": "category_index"}
 """What model.json of an earlier version calls a kind: a model that was trained then is still read."""
 
@@ -122,6 +128,10 @@ class Examples:
     target: NDArray[Any]
     weight: NDArray[np.float64] | None = None
     """How much each row counts, [N]; None where all count the same."""
+    group: NDArray[Any] | None = None
+    """What each row belongs to, [N]; None where each stands alone. A row of which it is not known has None."""
+    time: NDArray[Any] | None = None
+    """When each row was, [N] of what can be put in order; None where it does not matter, NaN or NaT where not known."""
 
     @property
     def num_rows(self) -> int:
@@ -147,6 +157,14 @@ class Examples:
     def weights(self) -> NDArray[np.float64] | None:
         """How much each of all rows counts, [N]."""
         return self.weight
+
+    def take(self, numbers: NDArray[np.int64]) -> Examples:
+        """The rows of these numbers, in this order."""
+        more = {
+            name: None if values is None else values[numbers]
+            for name, values in (("weight", self.weight), ("group", self.group), ("time", self.time))
+        }
+        return Examples(inputs=self.inputs.take(numbers), target=self.target[numbers], **more)
 
 
 def as_matrix(spec: Spec, inputs: ModelInput) -> Any:

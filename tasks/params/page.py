@@ -158,7 +158,8 @@ def _value(setting: Schema) -> str:
         case {"type": "array", "prefixItems": items}:
             return f"[{', '.join(map(_value, items))}]"
         case {"type": "array", "items": item, **rest}:
-            return f"list of {_PLURALS[item['type']]}{', one at least' if rest.get('minItems') else ''}"
+            what = _PLURALS[item["type"]] if "type" in item else "mappings, each by its `kind`"
+            return f"list of {what}{', one at least' if rest.get('minItems') else ''}"
         case {"type": "object", "additionalProperties": {"type": kind}}:
             return f"a mapping of texts to {_PLURALS[kind]}"
         case {"type": "object"}:

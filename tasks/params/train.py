@@ -218,4 +218,46 @@ class SklearnTrain(Config):
         return self
 
 
-Train = Annotated[TorchTrain | LightgbmTrain | SklearnTrain, Field(discriminator="kind")]
+Member = Annotated[TorchTrain | LightgbmTrain | SklearnTrain, Field(discriminator="kind")]
+
+
+class EnsembleTrain(Config):
+    """Several models as one: the mean of their answers, by weights. Slower than each, and mostly better."""
+
+    kind: Literal["ensemble"]
+    members: tuple[Member, ...] = Field(
+        min_length=1,
+        description="train sections, each of a kind of its own settings; what adds nothing to the others is left out",
+    )
+    folds: int = Field(
+        5, ge=2, le=20, description="each member is trained so many times, each time without one of so many folds"
+    )
+    calibrate: Literal["temperature", "none"] = Field(
+        "temperature", description="classes only: make probabilities as sure as they may be, by held-out rows"
+    )
+    max_minutes: float | None = Field(
+        None,
+        gt=0,
+        description="what would not end in so many minutes is not begun, and told; needs `determinism: off`",
+    )
+    determinism: Literal["strict", "off"] = Field(
+        "strict", description="strict: two runs give the same bytes; off: the clock may decide which members there are"
+    )
+    seed: int = Field(0, ge=0, description="of which row is in which fold; members have seeds of their own")
+
+    @model_validator(mode="after")
+    def _members_fit(self) -> EnsembleTrain:
+        if self.max_minutes is not None and self.determinism == "strict":
+            raise ValueError("max_minutes lets the clock decide which members there are; set determinism: off with it")
+        for number, member in enumerate(self.members):
+            name = f"members[{number}] ({member.kind})"
+            if isinstance(member, TorchTrain):
+                if member.workers > 1 or member.init_from is not None:
+                    setting = "workers" if member.workers > 1 else "init_from"
+                    raise ValueError(f"{name}: {setting} is for a network alone; take it out")
+            elif member.refit != "none":
+                raise ValueError(f"{name}: members learn from all rows as it is; take refit out")
+        return self
+
+
+Train = Annotated[TorchTrain | LightgbmTrain | SklearnTrain | EnsembleTrain, Field(discriminator="kind")]

@@ -15,6 +15,7 @@ TRAINERS: dict[str, str] = {
     "torch": "tasks.trainers.torch:TorchTrainer",
     "lightgbm": "tasks.trainers.lightgbm:LightgbmTrainer",
     "sklearn": "tasks.trainers.sklearn:SklearnTrainer",
+    "ensemble": "tasks.trainers.ensemble:EnsembleTrainer",
 }
 """Each kind's module and its class there. Names, as a library takes seconds to import, and one is needed at a time."""
 
@@ -37,8 +38,10 @@ def load(folder: Path, spec: Spec) -> Model:
 
 
 def requirements(folder: Path) -> tuple[str, ...]:
-    """The distributions that a process needs in order to predict with the model of that folder."""
-    return trainer(_kind(folder)).requirements
+    """The distributions that a process needs in order to predict with the model of that folder, and those in it."""
+    # In their order: the same model names the same ones in the same way.
+    folders = sorted(file.parent for file in folder.rglob("model.json"))
+    return tuple(dict.fromkeys(name for one in folders for name in trainer(_kind(one)).requirements))
 
 
 def _kind(folder: Path) -> str:

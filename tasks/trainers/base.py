@@ -40,11 +40,16 @@ class Model(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """A trained model, what is worth knowing of how it went, and sentences on how to do better next time."""
+    """A trained model, what is worth knowing of how it went, and sentences on how to do better next time.
+
+    `validation_answers` [N] or [N, K] are those of models that had not learnt from the validation rows, where `model`
+    has; None where it answers them itself.
+    """
 
     model: Model
     facts: dict[str, Any] = field(default_factory=dict)
     diagnostics: tuple[str, ...] = ()
+    validation_answers: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,7 +74,10 @@ def light_rows(weight: NDArray[np.float64] | None) -> list[str]:
 
 
 def _curves(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -> _Curves | None:
-    """None for a history that is too short, or has gaps, or numbers that are not finite."""
+    """None for a history that is too short, or has gaps, or numbers that are not finite, or that is no curve: members
+    of an ensemble stand beside each other."""
+    if "weights" in facts:
+        return None
     needed = ["train_loss", "validation_loss"]
     whole = all(name in row and math.isfinite(row[name]) for row in history for name in needed)
     if len(history) < _FEWEST or not whole:

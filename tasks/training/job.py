@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from tasks import files
 from tasks.augmentation.settings import trainer_settings
 from tasks.digests import file_digest, folder_digest
+from tasks.errors import UserError
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples, Spec
 from tasks.params.torch import TorchTrain
-from tasks.params.train import Train
+from tasks.params.train import EnsembleTrain, Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
 from tasks.tables import storage
@@ -36,6 +38,8 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
     spec, target = recipe.spec(), recipe.target.name
     init_from = _init_from(config, paths)
     augmentation = files.read_json(paths.augmentation_report)
+    if isinstance(config, EnsembleTrain):
+        _refuse_made_rows(augmentation)
     settings = trainer_settings(augmentation)
     return Job(
         spec=spec,
@@ -58,6 +62,16 @@ def read_examples(config: Train, spec: Spec, target: str, folder: Path) -> Examp
     return stored.loaded()
 
 
+def _refuse_made_rows(augmentation: Mapping[str, Any]) -> None:
+    """Raises UserError where rows were made of others: a fold would be judged by what was made of its own rows."""
+    if augmentation["num_rows"] != augmentation["num_rows_in"]:
+        raise UserError(
+            "train: an ensemble's weights are found on rows that a model did not learn from, and augment writes down "
+            "rows that are made of them; take augment.copies and augment.balance out (class_weight does what balance "
+            "does), or use one of the members alone"
+        )
+
+
 def _init_from(config: Train, paths: Paths) -> Path | None:
     if not isinstance(config, TorchTrain) or config.init_from is None:
         return None
@@ -67,7 +81,8 @@ def _init_from(config: Train, paths: Paths) -> Path | None:
 def _key(config: Train, paths: Paths, begun_with: Path | None) -> str:
     """A name for all that decides what is learnt: a checkpoint of anything else is never looked at."""
     # Another version of a library may compute, or draw, otherwise.
-    libraries = trainer(config.kind).requirements
+    kinds = [config.kind, *(one.kind for one in (config.members if isinstance(config, EnsembleTrain) else ()))]
+    libraries = {name for kind in kinds for name in trainer(kind).requirements}
     decides = {
         "settings": config.model_dump(mode="json", exclude=_CHANGE_NOTHING),
         "rows": [folder_digest(paths.augmented), folder_digest(paths.normalized("validation"))],

@@ -16,19 +16,26 @@ from tasks.recipe.recipe import Recipe
 from tasks.tables import storage
 from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job
+from tasks.training.result import answers_to
 
 
 def refitted(job: Job, config: LightgbmTrain | SklearnTrain, fitted: Fitted, recipe: Recipe, paths: Paths) -> Fitted:
     """The model of another training on training and validation rows, as long as `fitted` was at its best.
 
-    With the facts and diagnostics of the first one, beside which stands on how many rows the second was.
+    With the facts and diagnostics of the first one, beside which stands on how many rows the second was, and with what
+    the first one says of the validation rows.
     """
     parts = (*storage.part_files(paths.augmented), *storage.part_files(paths.normalized("validation")))
     rows = StoredExamples(spec=job.spec, target=recipe.target.name, files=parts).loaded()
     # Of rows that are learnt from the loss only falls: nothing stops it before its end, and all of it stays.
     again = replace(job, train=rows, validation=rows, listeners=(), checkpoints=None)
     facts = {**fitted.facts, "refitted_on": rows.num_rows}
-    return replace(fitted, model=fit(again, _as_long(config, fitted.facts)).model, facts=facts)
+    return replace(
+        fitted,
+        model=fit(again, _as_long(config, fitted.facts)).model,
+        facts=facts,
+        validation_answers=answers_to(job.validation, fitted),
+    )
 
 
 def _as_long(config: LightgbmTrain | SklearnTrain, facts: dict[str, Any]) -> LightgbmTrain | SklearnTrain:

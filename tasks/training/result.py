@@ -21,29 +21,31 @@ from tasks.trainers.base import Fitted, score
 from tasks.training.cross_validation import in_words
 
 
-def write_model(paths: Paths, fitted: Fitted, validation_answers: NDArray[np.float64] | None = None) -> str:
+def write_model(paths: Paths, fitted: Fitted) -> str:
     """The model's folder, whole or not at all, with the recipe that makes its input. Returns the folder's digest.
 
-    `validation_answers` [N] or [N, K] are those of the model before it was trained on the validation rows as well.
+    With the answers to the validation rows, where the model has learnt from them.
     """
     with files.aside(paths.model) as draft:
         draft.mkdir()
         fitted.model.save(draft)
         copy_recipe(paths.recipe, draft)
-        if validation_answers is not None:
-            answers = pl.Series("answer", validation_answers).to_frame()
+        if fitted.validation_answers is not None:
+            answers = pl.Series("answer", fitted.validation_answers).to_frame()
             storage.write_parts(draft / paths.validation_answers.name, [answers])
     return folder_digest(paths.model)
 
 
 def answers_to(validation: Examples | StoredExamples, fitted: Fitted) -> NDArray[np.float64]:
-    """What the model that was kept says of the validation rows, [N] or [N, K]."""
+    """What is said of the validation rows by a model that did not learn from them, [N] or [N, K]."""
+    if fitted.validation_answers is not None:
+        return fitted.validation_answers
     # By the model that is kept, not from the history: its last epoch need not be its best.
     return np.concatenate([fitted.model.predict(part.inputs) for part in validation.parts()])
 
 
 def validation_metrics(spec: Spec, fitted: Fitted, validation: Examples | StoredExamples) -> dict[str, float]:
-    """How the model that was kept does on the validation rows."""
+    """How the model does on the validation rows, or those like it that did not learn from them."""
     return score(spec, answers_to(validation, fitted), validation.targets(), validation.weights())
 
 
@@ -59,6 +61,9 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
         return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}{way}"
     if "best_tree" in facts:
         return f"{quality}, tree {facts['best_tree']} of {facts['trees']}{again}"
+    if "weights" in facts:
+        used = sum(weight > 0 for weight in facts["weights"].values())
+        return f"{quality}, {used} of {len(facts['weights'])} members on {facts['folds']} folds"
     if facts.get("converged") is False:
         return f"{quality}, not converged in {facts['iterations']} iterations"
     return f"{quality}{again}"

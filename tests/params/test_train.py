@@ -20,7 +20,7 @@ from tasks.params.config import Config
 from tasks.params.file import load_pipeline
 from tasks.params.networks import Network
 from tasks.params.torch import TorchTrain
-from tasks.params.train import Estimator, LightgbmTrain, SklearnTrain, Train
+from tasks.params.train import EnsembleTrain, Estimator, LightgbmTrain, SklearnTrain, Train
 
 PARAMS = """
 pipelines:
@@ -404,6 +404,10 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"seed": 4, "refit": "all_rows"},
     ),
     "sklearn": ({"estimator": {"kind": "ridge"}, "seed": 3, "refit": "all_rows"},),
+    "ensemble": (
+        {"folds": 3, "calibrate": "none", "determinism": "off", "max_minutes": 5.0, "seed": 2},
+        {"members": [{"kind": "lightgbm"}, {"kind": "sklearn", "estimator": {"kind": "ridge"}}]},
+    ),
     "torch": (
         {"optimizer": "sgd", "momentum": 0.5, "nesterov": False, "learning_rate": 0.3, "weight_decay": 0.0, "l1": 0.1},
         {"loss": "cross_entropy", "label_smoothing": 0.1, "class_weight": {"a": 2.0, "b": 0.5}, "clip_norm": 1.0},
@@ -417,7 +421,10 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"learning_rates": {"head": 2.0}, "compile": True},
     ),
 }
-NEEDED = {"torch": {"network": {"kind": "cnn", "channels": [8, 16]}}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "torch": {"network": {"kind": "cnn", "channels": [8, 16]}},
+    "ensemble": {"members": [{"kind": "lightgbm"}]},
+}
 """What a class cannot do without, besides the samples."""
 
 
@@ -496,7 +503,7 @@ def test_whatever_of_torch_is_accepted_is_accepted_again(
 
 def _section(kind: str, told: dict[str, Any]) -> dict[str, Any]:
     """A train section around what was made."""
-    if ALL[kind] in (TorchTrain, LightgbmTrain, SklearnTrain):
+    if ALL[kind] in (TorchTrain, LightgbmTrain, SklearnTrain, EnsembleTrain):
         return told
     if ALL[kind] in set(classes(Network)):
         return {"kind": "torch", "network": told}

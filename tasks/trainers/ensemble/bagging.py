@@ -1,0 +1,112 @@
+"""One member's models: one for each fold, learnt from all other rows, so that every row is answered by one that did not
+learn from it (Breiman, "Bagging predictors", 1996; Parmanto, Munro and Doyle, 1996, of folds)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks import files, trainers
+from tasks.errors import UserError
+from tasks.model_input.inputs import Examples
+from tasks.trainers.base import Job, Model, mean_loss
+from tasks.trainers.ensemble.folds import Folds
+
+_MOST_ASKED = 10_000
+"""Rows of a training that are asked once more for its loss: some members take as long to answer as to learn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bag:
+    """A member's models, and what they say of the rows that they were not given: [N, K] or [N], NaN where all were.
+
+    `train_loss` is the mean loss on rows that they were given.
+    """
+
+    name: str
+    models: tuple[Model, ...]
+    answers: NDArray[np.float64]
+    train_loss: float
+
+
+class Budget:
+    """What may still be begun: all of it without a limit, else what ends in time by what it took so far."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
+
+    def fits(self, seconds: float) -> bool:
+        """Whether so many more seconds end in time."""
+        return self._deadline is None or time.monotonic() + seconds <= self._deadline
+
+
+def bag(name: str, config: Any, job: Job, rows: Examples, folds: Folds, budget: Budget) -> Bag | None:
+    """Trains the member on all folds; None when they would not end in time. Raises UserError that names the member."""
+    answers = np.full((rows.num_rows, *((len(job.spec.classes),) if job.spec.classes else ())), np.nan)
+    models, losses = [], []
+    numbers = np.unique(folds[folds >= 0])
+    seconds = 0.0
+    for done, number in enumerate(numbers):
+        # The slowest fold so far stands for those to come.
+        if not budget.fits(seconds * (len(numbers) - done)):
+            return None
+        began = time.monotonic()
+        inside, outside = np.flatnonzero(folds == number), np.flatnonzero(folds != number)
+        of_fold = replace(job, train=rows.take(outside), validation=rows.take(inside), listeners=())
+        model = _fitted(name, config, of_fold, int(number))
+        answers[inside] = model.predict(of_fold.validation.loaded().inputs)
+        asked = rows.take(_evenly(outside))
+        losses.append(mean_loss(job.spec, model.predict(asked.inputs), asked.target, asked.weight))
+        models.append(model)
+        seconds = max(seconds, time.monotonic() - began)
+    return Bag(name=name, models=tuple(models), answers=answers, train_loss=float(np.mean(losses)))
+
+
+def _fitted(name: str, config: Any, job: Job, number: int) -> Model:
+    """The model of one fold, or the one that a training which was killed has left."""
+    place = None if job.checkpoints is None else job.checkpoints / name / str(number)
+    done = None if place is None else place / "model"
+    if done is not None and done.exists():
+        return trainers.load(done, job.spec)
+    try:
+        model = trainers.fit(replace(job, checkpoints=place), config).model
+    except UserError as error:
+        raise UserError(f"train.members, {name}: {str(error).removeprefix('train: ')}") from None
+    if done is not None:
+        _keep(model, done)
+    return model
+
+
+def _keep(model: Model, folder: Path) -> None:
+    with files.aside(folder) as draft:
+        draft.mkdir()
+        model.save(draft)
+
+
+def _evenly(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    # Rounded up, or there could be twice as many.
+    return numbers[:: -(-len(numbers) // _MOST_ASKED)]
+
+
+def names_of(members: Sequence[Any]) -> list[str]:
+    """What each member is called: its estimator, network or trainer, with a number from the second of a kind on."""
+    kinds = [_kind(member) for member in members]
+    names = []
+    for place, kind in enumerate(kinds):
+        before = kinds[:place].count(kind)
+        names.append(f"{kind}-{before + 1}" if before else kind)
+    return names
+
+
+def _kind(member: Any) -> str:
+    inner = getattr(member, "estimator", None) or getattr(member, "network", None)
+    if inner is None:
+        return str(member.kind)
+    # An estimator by its import path is called as its class.
+    return str(inner.path.rsplit(".", 1)[-1] if inner.kind == "import" else inner.kind)

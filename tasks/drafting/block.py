@@ -97,13 +97,20 @@ def block_text(draft: Draft) -> str:
         "  augment: {}",
         *(f"  # {line}" for line in choice.tried),
         *beside("  train:", choice.reason),
-        *(f"    {scalar(key)}: {flow(value)}" for key, value in choice.train.items()),
+        *(line for key, value in choice.train.items() for line in _setting(key, value)),
         *beside(f"  evaluate: {flow(choice.evaluate)}", "the rarer class is looked for" if choice.evaluate else ""),
         "  register:",
         f"    metric: {choice.metric}",
         *beside(f"    gate: {flow(choice.gate)}", f"{choice.gate_reason}: raise it to what you need"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _setting(key: str, value: Any) -> list[str]:
+    """On one line, but for a list of mappings, which has a line for each."""
+    if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
+        return [f"    {scalar(key)}:", *(f"      - {flow(one)}" for one in value)]
+    return [f"    {scalar(key)}: {flow(value)}"]
 
 
 def _split(choice: SplitChoice) -> list[str]:

@@ -5,29 +5,59 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tasks.drafting.model import OF_TABLES, OF_WORDS, Section, is_mostly_text, linear, of_words, trees
+from tasks.drafting.model import (
+    ENOUGH_FOR_TREES,
+    OF_TABLES,
+    OF_WORDS,
+    Section,
+    ensemble,
+    is_mostly_text,
+    linear,
+    of_words,
+    trees,
+)
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 
-LINEAR, BOOSTED = "a linear model", "boosted trees"
+LINEAR, BOOSTED, ENSEMBLE = "a linear model", "boosted trees", "an ensemble of both"
+_TIMES_OF_ENSEMBLE = 15
+"""Five folds, and small trees beside large ones, of which there are more."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A kind of model in words, and its sections of the block."""
+    """A kind of model in words, and its sections of the block.
+
+    `times` is how many times as long one training takes as those of all simpler ones together, at most; 0 where nobody
+    knows.
+    """
 
     name: str
     normalize: Section
     train: Section
+    times: float = 0.0
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether it must be better by more than chance to be worth its time, at every training and every answer."""
+        return self.times > 1
 
 
 def candidates(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Candidate]:
     """What learns from columns such as these; none for pictures and sounds, of which one training takes minutes."""
     if any(map(facts.is_media, features)):
         return []
-    weight, of_linear = (OF_WORDS, of_words(facts, features)) if is_mostly_text(facts, features) else (OF_TABLES, {})
+    is_text = is_mostly_text(facts, features)
+    weight, of_linear = (OF_WORDS, of_words(facts, features)) if is_text else (OF_TABLES, {})
     normalize, boosted = trees([facts.types[name] for name in features])
-    return [
+    both = [
         Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)),
         Candidate(name=BOOSTED, normalize=normalize, train=boosted),
     ]
+    # Of few rows the folds of a fold know too little, and of words trees do.
+    if is_text or facts.num_rows < ENOUGH_FOR_TREES:
+        return both
+    # Scaled for the linear member; trees do not mind.
+    scaled = {name: section for name, section in normalize.items() if name != "number"}
+    together = ensemble(linear(target, weight), boosted)
+    return [*both, Candidate(name=ENSEMBLE, normalize=scaled, train=together, times=_TIMES_OF_ENSEMBLE)]

@@ -69,11 +69,15 @@ def measured(
 
 def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> tuple[list[_Measurement], list[str]]:
     """Each candidate with its encoded rows; and of those that cannot read the columns, why."""
+    from tasks.trainers import trainer
+
     measurements, notes = [], []
     encoded: dict[str, Sequence[Paths]] = {}
     for candidate in decisions.candidates:
         try:
             config = configured(_with(decisions, candidate))
+            # Its library is imported now: else the first fold would seem to take seconds more than the others.
+            trainer(config.train.kind)
             key = config.normalize.model_dump_json()
             if key not in encoded:
                 encoded[key] = rows.encoded(config, f"encoded{len(encoded)}")
@@ -96,8 +100,9 @@ def _measure(measurements: list[_Measurement], deadline: float, tell: Tell) -> l
         for measurement in list(measurements):
             name, fold = measurement.candidate.name, measurement.folds[number_of_fold]
             began = time.monotonic()
-            # Nobody knows yet how long its first fold takes; the simplest come first.
-            if not number_of_fold and began > deadline:
+            # How long its first fold takes is known by the simpler ones at most, which come first.
+            before = sum(one.seconds for one in measurements[: measurements.index(measurement)])
+            if not number_of_fold and began + measurement.candidate.times * before > deadline:
                 notes.append(f"{name}: not in these minutes")
                 measurements.remove(measurement)
                 continue
@@ -142,11 +147,20 @@ def _decided(
     if not measurements:
         raise UserError("; ".join(notes) or "there are no folds")
     metric = decisions.choice.metric
-    sign = -1 if metric in LOWER_IS_BETTER else 1
-    # The first of equals is the simpler one.
-    best = max(measurements, key=lambda measurement: sign * fmean(measurement.scores))
+    best = _best(measurements, -1 if metric in LOWER_IS_BETTER else 1)
     reason = f"{best.candidate.name}: the best {metric} of what was measured"
     return _with(decisions, best.candidate, reason=reason, tried=tuple(_table(metric, measurements, best, notes, rows)))
+
+
+def _best(measurements: Sequence[_Measurement], sign: int) -> _Measurement:
+    """Of equals the simpler one, which comes first; what costs many times as much must be better by more than one
+    standard error (Breiman, Friedman, Olshen and Stone, "Classification and regression trees", 1984, section 3.4.3)."""
+    best = measurements[0]
+    for one in measurements[1:]:
+        gain, error = _difference(one, best)
+        if sign * gain > (error or 0.0 if one.candidate.is_costly else 0.0):
+            best = one
+    return best
 
 
 def _table(
@@ -160,19 +174,24 @@ def _table(
     lines.append(f"  {_NAME_OF_BASELINE:{width}}  {number(fmean(best.baseline))}")
     for measurement in measurements:
         name, own = measurement.candidate.name, fmean(measurement.scores)
-        beside = "  <- taken" if measurement is best else f"  {_difference(measurement, best)}"
+        beside = "  <- taken" if measurement is best else f"  {_in_words(*_difference(measurement, best))}"
         lines.append(f"  {name:{width}}  {number(own)}{beside}")
+    if rows.folds and num_folds < len(best.folds):
+        notes = [*notes, f"these minutes are enough for {num_folds} of {len(best.folds)} folds; --minutes gives more"]
     return [*lines, *(f"  {note}" for note in notes)]
 
 
-def _difference(measurement: _Measurement, best: _Measurement) -> str:
-    """To the best on the same folds; its error is that of the folds' differences, which share training rows."""
+def _difference(measurement: _Measurement, best: _Measurement) -> tuple[float, float | None]:
+    """To the best on the same folds; its error is that of the folds' differences, which share training rows, and None
+    of a single one."""
     differences = [own - other for own, other in zip(measurement.scores, best.scores, strict=True)]
-    mean = fmean(differences)
-    signed = f"{'-' if mean < 0 else '+'}{number(abs(mean))}"
-    if len(differences) < 2:
-        return signed
-    return f"{signed} ({number(stdev(differences) / math.sqrt(len(differences)))})"
+    error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else None
+    return fmean(differences), error
+
+
+def _in_words(difference: float, error: float | None) -> str:
+    signed = f"{'-' if difference < 0 else '+'}{number(abs(difference))}"
+    return signed if error is None else f"{signed} ({number(error)})"
 
 
 def _first_line(error: UserError, paths: Paths) -> str:

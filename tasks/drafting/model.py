@@ -18,7 +18,7 @@ OF_WORDS, OF_TABLES = 10.0, 1.0
 """The weight of a linear model: thousands of words each say little, and a few columns may say anything."""
 _MOST_CHARACTERS = 20_000_000
 """Of all texts together: their runs take some 20 s to count on one core, and as long again to encode."""
-_ENOUGH_FOR_TREES = 500
+ENOUGH_FOR_TREES = 500
 """Rows below which boosted trees mostly learn by heart what a linear model generalizes."""
 _PIXELS_SEEN = 250_000_000
 """Pixels in all epochs together: some minutes on two cores."""
@@ -64,7 +64,7 @@ def choose_model(
             "mostly free text: a linear model on TF-IDF learns fast and well",
             linear(target, OF_WORDS),
         )
-    elif facts.num_rows >= _ENOUGH_FOR_TREES:
+    elif facts.num_rows >= ENOUGH_FOR_TREES:
         reason = f"a table of {facts.num_rows:,} rows: boosted trees take numbers and categories as they are"
         normalize, train = trees(types)
     else:
@@ -136,6 +136,12 @@ def trees(types: Sequence[str]) -> tuple[Section, Section]:
     if "text" in types:
         normalize["text"] = {"max_features": 2000}
     return normalize, {"kind": "lightgbm", "learning_rate": 0.05, "num_iterations": 500, "seed": 0}
+
+
+def ensemble(linear: Section, boosted: Section) -> Section:
+    """The train section of a linear model, of boosted trees and of many small ones that each see a part of the data."""
+    small = {"num_leaves": 7, "feature_fraction": 0.6, "bagging_fraction": 0.8, "num_iterations": 2000}
+    return {"kind": "ensemble", "members": [linear, boosted, {**boosted, **small}], "seed": 0}
 
 
 def _evaluate(target: TargetGuess, classes: Mapping[str, int]) -> Section:

@@ -54,7 +54,7 @@ def test_it_is_trained_judged_and_explained_as_any_model(tmp_path: Path) -> None
     assert record["facts"]["rows"] == record["training_rows"]["num_rows"] + storage.count_rows(
         paths.normalized("validation")
     )
-    assert len(files.read_text(paths.history).splitlines()) == 3
+    assert len(paths.history.read_text().splitlines()) == 3
     evaluate.run(Evaluate(positive="yes", threshold=None), paths)
     assert files.read_json(paths.metrics)["roc_auc"]["value"] > 0.8
     recipe, raw = read_recipe(paths.recipe), storage.read_table(paths.clean("test"))[:5]

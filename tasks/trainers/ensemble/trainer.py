@@ -33,7 +33,7 @@ class EnsembleTrainer:
         job = replace(job, train=job.train.loaded(), validation=job.validation.loaded())
         rows = _together(job.spec, job.train.loaded(), job.validation.loaded())
         folds = fold_numbers(job.spec, rows, config.folds, config.seed)
-        bags, told = _bags(job, config, rows, folds)
+        bags, left_out = _bags(job, config, rows, folds)
         held = np.flatnonzero(folds != NEVER)
         known = Held(spec=job.spec, target=rows.target[held], weight=None if rows.weight is None else rows.weight[held])
         weights = greedy_weights([one.answers[held] for one in bags], known)
@@ -58,7 +58,7 @@ class EnsembleTrainer:
                 "loss": known.loss(answers[held]),
                 "temperature": temperature,
             },
-            diagnostics=tuple(told),
+            diagnostics=tuple(left_out),
             validation_answers=_of_validation(job, model, answers),
         )
 
@@ -68,7 +68,7 @@ class EnsembleTrainer:
 
 def _bags(job: Job, config: EnsembleTrain, rows: Examples, folds: NDArray[np.int64]) -> tuple[list[Bag], list[str]]:
     """The members that were trained on all folds, and what to say of those that did not fit into the time."""
-    budget, bags, told = Budget(config.max_minutes), list[Bag](), list[str]()
+    budget, bags, left_out = Budget(config.max_minutes), list[Bag](), list[str]()
     held = np.flatnonzero(folds != NEVER)
     for listener in job.listeners:
         listener.started(len(config.members))
@@ -76,7 +76,7 @@ def _bags(job: Job, config: EnsembleTrain, rows: Examples, folds: NDArray[np.int
         for name, member in zip(names_of(config.members), config.members, strict=True):
             one = bag(name, member, job, rows, folds, budget)
             if one is None:
-                told.append(f"{name} did not fit into train.max_minutes, and is no member.")
+                left_out.append(f"{name} did not fit into train.max_minutes, and is no member.")
                 continue
             bags.append(one)
             weight = None if rows.weight is None else rows.weight[held]
@@ -91,18 +91,18 @@ def _bags(job: Job, config: EnsembleTrain, rows: Examples, folds: NDArray[np.int
             f"train.max_minutes: {config.max_minutes:g} minutes are not enough for any member on {config.folds} folds; "
             "give more, or fewer folds"
         )
-    return bags, told
+    return bags, left_out
 
 
 def _of_validation(job: Job, model: EnsembleModel, answers: NDArray[np.float64]) -> NDArray[np.float64]:
     """What was said of the validation rows, which come last, by models that had not learnt from them."""
     validation = job.validation.loaded()
-    said = answers[-validation.num_rows :]
-    missing = np.flatnonzero(np.isnan(said.reshape(len(said), -1)).any(axis=1))
+    of_validation = answers[-validation.num_rows :]
+    missing = np.flatnonzero(np.isnan(of_validation.reshape(validation.num_rows, -1)).any(axis=1))
     if len(missing):
         # Rows that are never held out: nobody can say more of them than the model that learnt from them.
-        said[missing] = model.predict(validation.inputs.take(missing))
-    return said
+        of_validation[missing] = model.predict(validation.inputs.take(missing))
+    return of_validation
 
 
 def _together(spec: Spec, first: Examples, second: Examples) -> Examples:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tasks.drafting.model import (
-    ENOUGH_FOR_TREES,
     OF_TABLES,
     OF_WORDS,
     Section,
@@ -20,6 +19,8 @@ from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 
 LINEAR, BOOSTED, ENSEMBLE = "a linear model", "boosted trees", "an ensemble of both"
+_ENOUGH_FOR_ENSEMBLE = 750
+"""Rows below which five folds hardly tell it from the better one alone, which can be read."""
 _TIMES_OF_ENSEMBLE = 15
 """Five folds, and small trees beside large ones, of which there are more."""
 
@@ -54,8 +55,8 @@ def candidates(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
         Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)),
         Candidate(name=BOOSTED, normalize=normalize, train=boosted),
     ]
-    # Of few rows the folds of a fold know too little, and of words trees do.
-    if is_text or facts.num_rows < ENOUGH_FOR_TREES:
+    # Of words, trees know too little to be of help.
+    if is_text or facts.num_rows < _ENOUGH_FOR_ENSEMBLE:
         return both
     # Scaled for the linear member; trees do not mind.
     scaled = {name: section for name, section in normalize.items() if name != "number"}

@@ -18,7 +18,7 @@ OF_WORDS, OF_TABLES = 10.0, 1.0
 """The weight of a linear model: thousands of words each say little, and a few columns may say anything."""
 _MOST_CHARACTERS = 20_000_000
 """Of all texts together: their runs take some 20 s to count on one core, and as long again to encode."""
-ENOUGH_FOR_TREES = 500
+_ENOUGH_FOR_TREES = 500
 """Rows below which boosted trees mostly learn by heart what a linear model generalizes."""
 _PIXELS_SEEN = 250_000_000
 """Pixels in all epochs together: some minutes on two cores."""
@@ -64,7 +64,7 @@ def choose_model(
             "mostly free text: a linear model on TF-IDF learns fast and well",
             linear(target, OF_WORDS),
         )
-    elif facts.num_rows >= ENOUGH_FOR_TREES:
+    elif facts.num_rows >= _ENOUGH_FOR_TREES:
         reason = f"a table of {facts.num_rows:,} rows: boosted trees take numbers and categories as they are"
         normalize, train = trees(types)
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -147,7 +146,9 @@ def plain(value: Any) -> str:
         return f"{value:.6g}" if abs(value) < 1e-9 or abs(value) >= 1e-4 else f"{Decimal(f'{value:.6g}'):f}"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(plain, value))
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "none" if value is None else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {plain(inner)}" for name, inner in value.items())
+    return "none" if value is None else str(value)
 
 
 def png_uri(content: bytes) -> str:

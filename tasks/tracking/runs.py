@@ -175,6 +175,9 @@ def _flat(prefix: str, content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in content.items():
         if isinstance(value, Mapping):
             yield from _flat(f"{prefix}{name}.", value)
+        # Members of an ensemble, each with settings of its own.
+        elif isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
+            yield from _flat(f"{prefix}{name}.", {str(number): one for number, one in enumerate(value)})
         else:
             yield f"{prefix}{name}", value
 

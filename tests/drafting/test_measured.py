@@ -166,7 +166,7 @@ def test_an_ensemble_is_not_begun_that_would_not_end_in_time(tmp_path: Path, mon
 
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(module, "_measure_fold", a_minute)
-    tried = drafted(tmp_path, table("line", 600), minutes=20).decisions.choice.tried
+    tried = drafted(tmp_path, table("line", 800), minutes=20).decisions.choice.tried
     # Two minutes have gone, and it may take 15 times as long.
     assert begun == [LINEAR, BOOSTED] * 5
     assert f"  {ENSEMBLE}: not in these minutes" in tried

@@ -257,7 +257,14 @@ def test_numbers_read_well(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(True, "yes"), (None, "none"), ([32, 64], "32, 64"), (1e-3, "0.001"), ({"a": 1}, '{"a": 1}'), ("x", "x")],
+    [
+        (True, "yes"),
+        (None, "none"),
+        ([32, 64], "32, 64"),
+        (1e-3, "0.001"),
+        ({"a": 1, "b": 0.25}, "a 1, b 0.25"),
+        ("x", "x"),
+    ],
 )
 def test_parameters_read_well(value: Any, text: str) -> None:
     assert plain(value) == text

@@ -15,6 +15,7 @@ from tasks import train
 from tasks.digests import folder_digest
 from tasks.errors import UserError
 from tasks.params.file import load_pipeline
+from tasks.params.train import EnsembleTrain
 from tasks.paths import Paths
 from tasks.tracking import runs, store
 from tests.trained import elsewhere, prepared
@@ -71,6 +72,13 @@ def test_parameters_are_flat_text(project):
     assert params["estimator.kind"] == "logistic_regression"
     assert params["estimator.C"] == "1.0"
     assert params["seed"] == "0"
+
+
+def test_parameters_of_members_have_their_number():
+    members = [{"kind": "lightgbm"}, {"kind": "sklearn", "estimator": {"kind": "ridge"}}]
+    params = runs.flat_params(EnsembleTrain.model_validate({"kind": "ensemble", "members": members}))
+    assert params["members.0.num_leaves"] == "31"
+    assert params["members.1.estimator.kind"] == "ridge"
 
 
 def test_a_training_is_a_run_with_everything(project):

@@ -25,6 +25,15 @@ ClassWeight = Annotated[
 ]
 
 
+TargetTransform = Annotated[
+    Literal["none", "log1p", "quantile"],
+    Field(
+        description="numbers only: learn the logarithm of 1 + the target, or its rank as a normal number; answers are "
+        "in its own unit"
+    ),
+]
+
+
 class Config(BaseModel):
     """Frozen, closed, keyword-only: an unknown key is an error, and nothing changes after load."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.params.config import ClassWeight, Config
+from tasks.params.config import ClassWeight, Config, TargetTransform
 from tasks.params.torch import TorchTrain
 
 _CLASS_WEIGHT = "how much a row of a class counts, by name; balanced: each class as much as any other; classes only"
@@ -55,6 +55,7 @@ class LightgbmTrain(Config):
     )
     seed: int = Field(0, ge=0, description="of the choice of inputs and rows")
     refit: Refit = "none"
+    target_transform: TargetTransform = "none"
 
     @model_validator(mode="after")
     def _leaves_fit_the_depth(self) -> LightgbmTrain:
@@ -207,6 +208,7 @@ class SklearnTrain(Config):
     estimator: Estimator = Field(description="which one")
     seed: int = Field(0, ge=0, description="of estimators that draw at random")
     refit: Refit = "none"
+    target_transform: TargetTransform = "none"
 
     @model_validator(mode="after")
     def _has_rows_left(self) -> SklearnTrain:

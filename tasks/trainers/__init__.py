@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from tasks import files
 from tasks.errors import UserError
 from tasks.model_input.inputs import Spec
-from tasks.trainers.base import Fitted, Job, Model, Trainer
+from tasks.params.config import TargetTransform
+from tasks.trainers.base import Fitted, Job, Model, Trainer, check_job
+from tasks.trainers.target_transform import KEY, TransformedModel, learnt_transform, read_transform, transformed
 
 TRAINERS: dict[str, str] = {
     "torch": "tasks.trainers.torch:TorchTrainer",
@@ -28,13 +31,22 @@ def trainer(kind: str) -> Trainer[Any]:
 
 def fit(job: Job, config: Any) -> Fitted:
     """Trains as the train section says. Raises UserError when the model does not fit the columns."""
-    return trainer(config.kind).fit(job, config)
+    kind: TargetTransform = getattr(config, KEY, "none")
+    if kind == "none":
+        return trainer(config.kind).fit(job, config)
+    # Before the curve is learnt of the targets: there may be none.
+    check_job(job)
+    transform = learnt_transform(kind, job)
+    fitted = trainer(config.kind).fit(transformed(job, transform), config)
+    return replace(fitted, model=TransformedModel(fitted.model, transform))
 
 
 def load(folder: Path, spec: Spec) -> Model:
     """The model of that folder, by the trainer that model.json names. Raises UserError when a file is missing or
     damaged."""
-    return trainer(_kind(folder)).load(folder, spec)
+    model: Model = trainer(_kind(folder)).load(folder, spec)
+    content = files.read_json(folder / "model.json").get(KEY)
+    return model if content is None else TransformedModel(model, read_transform(folder / "model.json", content))
 
 
 def requirements(folder: Path) -> tuple[str, ...]:

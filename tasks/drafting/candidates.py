@@ -60,5 +60,6 @@ def candidates(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
         return both
     # Scaled for the linear member; trees do not mind.
     scaled = {name: section for name, section in normalize.items() if name != "number"}
-    together = ensemble(linear(target, weight), boosted)
+    is_amount = target.task == "regression" and facts.state(target.name).extremes.low >= 0
+    together = ensemble(linear(target, weight), boosted, has_logarithm=is_amount)
     return [*both, Candidate(name=ENSEMBLE, normalize=scaled, train=together, times=_TIMES_OF_ENSEMBLE)]

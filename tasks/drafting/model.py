@@ -138,10 +138,12 @@ def trees(types: Sequence[str]) -> tuple[Section, Section]:
     return normalize, {"kind": "lightgbm", "learning_rate": 0.05, "num_iterations": 500, "seed": 0}
 
 
-def ensemble(linear: Section, boosted: Section) -> Section:
-    """The train section of a linear model, of boosted trees and of many small ones that each see a part of the data."""
+def ensemble(linear: Section, boosted: Section, *, has_logarithm: bool) -> Section:
+    """The train section of a linear model, of boosted trees and of many small ones that each see a part of the data; of
+    amounts also of trees that learn their logarithm."""
     small = {"num_leaves": 7, "feature_fraction": 0.6, "bagging_fraction": 0.8, "num_iterations": 2000}
-    return {"kind": "ensemble", "members": [linear, boosted, {**boosted, **small}], "seed": 0}
+    logarithm = [{**boosted, "target_transform": "log1p"}] if has_logarithm else []
+    return {"kind": "ensemble", "members": [linear, boosted, {**boosted, **small}, *logarithm], "seed": 0}
 
 
 def _evaluate(target: TargetGuess, classes: Mapping[str, int]) -> Section:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from tasks.drafting.candidates import BOOSTED, ENSEMBLE, LINEAR
 from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers
@@ -12,6 +13,7 @@ def test_the_simplest_comes_first_and_words_weigh_more(tmp_path: Path) -> None:
     linear, boosted, ensemble = init(tmp_path, noise(num_rows=800)).decisions.candidates
     assert (linear.name, boosted.name, ensemble.name) == (LINEAR, BOOSTED, ENSEMBLE)
     assert ensemble.train["members"][:2] == [linear.train, boosted.train]
+    assert len(ensemble.train["members"]) == 3
     # Members share the rows: what suits a linear one.
     assert "number" not in ensemble.normalize
     few = init(tmp_path, noise()).decisions.candidates
@@ -22,3 +24,12 @@ def test_the_simplest_comes_first_and_words_weigh_more(tmp_path: Path) -> None:
     assert words[0].train["estimator"]["C"] == 10.0
     assert words[0].normalize == {"text": {"characters": [2, 5], "sublinear": True}}
     assert init(tmp_path, numbers(), target="third").decisions.candidates[0].train["estimator"]["kind"] == "ridge"
+
+
+@pytest.mark.parametrize(("least", "num_members"), [(0.0, 4), (-3.0, 3)])
+def test_amounts_are_learnt_as_logarithms_too(tmp_path: Path, least: float, num_members: int) -> None:
+    amounts = pl.Series("amount", [least + number * 37 % 800 for number in range(800)])
+    drafted = init(tmp_path, noise(num_rows=800).with_columns(amounts), target="amount")
+    members = drafted.decisions.candidates[-1].train["members"]
+    assert len(members) == num_members
+    assert ("target_transform" in members[-1]) == (least == 0)

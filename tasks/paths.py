@@ -11,6 +11,7 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FoldStage = Literal["split", "clean", "normalize", "augment"]
 STAGES = ("ingest", "validate", "split", "clean", "normalize", "augment", "train", "evaluate", "register")
 CODE_DIGESTS = ".modelwright/code"  # what code means: a file of the same path below it for each dependency on code
+OWN_CODE = ".modelwright/own_code"  # and what the user's own code means: a file for each pipeline
 CODE_RECORD = "code.json"
 
 
@@ -265,6 +266,11 @@ class Paths:
     def checkpoints(self) -> Path:
         """What trainings that have not ended go on from; scratch folders lie beside it. DVC never removes these."""
         return self.project.root / ".modelwright" / "checkpoints" / self.pipeline
+
+    @property
+    def own_code(self) -> Path:
+        """What the file means that normalize.features_from names; empty where it names none."""
+        return self.project.root / OWN_CODE / self.pipeline
 
     @property
     def undelivered(self) -> Path:

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import UserError
-from tasks.memo.code import Code, source_of
+from tasks.memo.code import CODE, Code, source_of
 from tasks.memo.code_record import check_tool
+from tasks.memo.own_code import STAGE as OWN_CODE
+from tasks.memo.own_code import own_file
 from tasks.memo.reasons import differences
 from tasks.memo.snapshot import take
 from tasks.params.file import block_in, pipelines_in, read_yaml
@@ -31,15 +33,16 @@ def refusing_edits(paths: Paths, stage: str, block: Any) -> Iterator[None]:
         yield
         return
     root, inputs, code = paths.project.root, _inputs(paths, stage), Code(paths.project)
+    own = own_file({paths.pipeline: block}, paths.pipeline)
     check_tool(paths.project, code)
     if stale := _other_code(root, code, inputs):
-        raise UserError(
-            f"{stage}: {', '.join(stale)} edited since DVC looked at the code; run `dvc repro` again, and before "
-            "`dvc repro --single-item` run `dvc repro code`"
-        )
+        raise UserError(_unseen(stage, stale, CODE))
+    if stale := _other_own_code(paths, code, inputs, own):
+        raise UserError(_unseen(stage, stale, f"{OWN_CODE}@{paths.pipeline}"))
     before = {path: take(root, [path]) for path in inputs if not source_of(path)}
     yield
-    edited = [*_other_code(root, code, inputs), *(path for path in before if take(root, [path]) != before[path])]
+    edited = [*_other_code(root, code, inputs), *_other_own_code(paths, code, inputs, own)]
+    edited += [path for path in before if take(root, [path]) != before[path]]
     if edited:
         raise UserError(
             f"{stage}: {', '.join(edited)} edited while it ran, and DVC would take the new content for what was read; "
@@ -54,10 +57,24 @@ def refusing_edits(paths: Paths, stage: str, block: Any) -> Iterator[None]:
         )
 
 
+def _unseen(stage: str, stale: list[str], cure: str) -> str:
+    return (
+        f"{stage}: {', '.join(stale)} edited since DVC looked at the code; run `dvc repro` again, and before "
+        f"`dvc repro --single-item` run `dvc repro {cure}`"
+    )
+
+
 def _other_code(root: Path, code: Code, inputs: list[str]) -> list[str]:
     """The code that means something else than the lists say, which DVC hashes in its place."""
     sources = {path: source for path in inputs if (source := source_of(path))}
     return [source for path, source in sources.items() if code.digests(source) != _content(root / path)]
+
+
+def _other_own_code(paths: Paths, code: Code, inputs: list[str], file: str | None) -> list[str]:
+    """The same of the user's own code, of which normalize is made."""
+    if paths.relative(paths.own_code) not in inputs or code.digests_of_own(file) == _content(paths.own_code):
+        return []
+    return [file or "normalize.features_from"]
 
 
 def _content(path: Path) -> str:

@@ -143,8 +143,6 @@ class _MemoizedStages:
             why += remark
             if news:
                 outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
-        if stage == "normalize" and outcome != "ran" and (edited := self._function_news()):
-            outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=edited)
         if stage == "ingest":
             # Only here: a run in which nothing changed would wait for polars.
             from tasks.tables.dataset import read_dataset
@@ -157,7 +155,6 @@ class _MemoizedStages:
         reasons = {stage: self._memo.reasons(stage) for stage in STAGES}
         if not reasons["ingest"]:
             reasons["ingest"], _ = self._source_news()
-        reasons["normalize"] = reasons["normalize"] or self._function_news()
         return reasons
 
     def _run(self, stage: str) -> None:
@@ -176,21 +173,9 @@ class _MemoizedStages:
 
             read_function(self._paths.project.root, config.features_from)
 
-    def _function_news(self) -> Reasons:
-        """Whether the user's function is another one than the recipe holds: params.yaml names its file, and no stage of
-        dvc.yaml does, where a dependency is one of every pipeline."""
-        reference = self.parameters.normalize.features_from
-        if not reference:
-            return ()
-        from tasks.recipe.frame_function import read_function
-
-        kept = files.read_json(self._paths.recipe).get("function") or {}
-        now = read_function(self._paths.project.root, reference)
-        return () if kept.get("code") == now.code else (f"{reference.rpartition(':')[0]} was edited",)
-
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""
-        left: set[str | Path] = {*self._memo.outputs(stage), CODE_DIGESTS}
+        left: set[str | Path] = {*self._memo.outputs(stage), CODE_DIGESTS, self._paths.own_code}
         self._roots |= left
         self._entries.update(snapshot.take(self._paths.project.root, left))
         self._performed.append(stage)

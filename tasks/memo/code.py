@@ -44,6 +44,12 @@ class Code:
         paths = sorted(file.relative_to(root).as_posix() for file in _files_of(root / source))
         return "".join(f"{self._meaning(root / path)}  {path}\n" for path in paths)
 
+    def digests_of_own(self, file: str | None) -> str:
+        """The same of a file of the user's own, by its path in the project."""
+        path = self._project.root / file if file else None
+        # Of an empty list DVC would warn in every run.
+        return f"{self._meaning(path)}  {file}\n" if path and path.is_file() else "none\n"
+
     def write(self) -> None:
         """Writes the lists of all code that stages are made of. Raises UserError when it is edited meanwhile."""
         sources = sources_in(read_yaml(self._project.stages))

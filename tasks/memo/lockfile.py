@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.files import write_text
+from tasks.paths import OWN_CODE
 
 if TYPE_CHECKING:
     from dvc.stage import Stage
@@ -111,5 +112,6 @@ def without(lock: str, pipeline: str) -> str:
 
 def _with_name(line: str, stage: str, old: str, new: str) -> str:
     """A line of an entry, as DVC writes it; values of parameters stand further right than all that is matched here."""
-    head = rf"  {stage}@|    cmd: python (?:-P )?-m tasks {stage} |    - path: (?:data|models|reports|expectations)/"
+    folders = rf"(?:data|models|reports|expectations|{re.escape(OWN_CODE)})"
+    head = rf"  {stage}@|    cmd: python (?:-P )?-m tasks {stage} |    - path: {folders}/"
     return re.sub(rf"^({head}|        pipelines\.){re.escape(old)}(?=[/.:\n])", rf"\g<1>{new}", line)

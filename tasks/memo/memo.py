@@ -22,6 +22,8 @@ from tasks.memo.inputs import Inputs
 from tasks.memo.lockfile import write_entry
 from tasks.memo.locks import put_right, waited_for
 from tasks.memo.objects import CheckedCache
+from tasks.memo.own_code import STAGE as OWN_CODE
+from tasks.memo.own_code import CodeLists, list_own_files
 from tasks.memo.reasons import status_in_words, why_out_of_date
 from tasks.memo.repository import repository, unreadable
 from tasks.params.file import read_yaml
@@ -46,26 +48,24 @@ class Memo:
 
     def __init__(self, root: Path, pipeline: str, params: Mapping[str, Any] | None = None) -> None:
         """`params` is params.yaml as the stages are given it; read here when it is not given."""
+        self._root = root
         with dvc_errors(root), storage_errors(root):
-            from dvc.dvcfile import ProjectFile
-
             # DVC tells what it does at INFO, and sets that level when imported; here the front end tells.
             logging.getLogger("dvc").setLevel(logging.WARNING)
             self._repo = repository(root)
             put_right(self._repo)
             self._cache = CheckedCache(self._repo)
-            # Loaded once for all nine stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
-            self._stages = ProjectFile(self._repo, str(root / "dvc.yaml")).stages
-        self._loaded: dict[str, Stage] = {}
-        self._root = root
+            self._read_stages()
         self._pipeline = pipeline
         self._params = read_yaml(root / "params.yaml") if params is None else params
-        self._code = Code(Project(root=root))
-        check_tool(Project(root=root), self._code)
+        paths = Project(root=root).pipeline(pipeline)
+        self._code = Code(paths.project)
+        check_tool(paths.project, self._code)
+        self._lists = CodeLists(self._code, paths, self._params["pipelines"])
         self._inputs = Inputs(root)
         self._hash_given()
         self._code_at_start = {
-            path: self._code.digests(source) for path in self._files_read_by_all() if (source := source_of(path))
+            path: self._lists.digests(path) for path in self._files_read_by_all() if self._lists.has(path)
         }
         self._code.check()
         self._is_code_written = False
@@ -117,7 +117,7 @@ class Memo:
 
     def inputs(self) -> set[str]:
         """What all stages read and none of them leaves, and what DVC itself goes by."""
-        made = {out for name in STAGES for out in self.outputs(name)}
+        made = {out for name in (OWN_CODE, *STAGES) for out in self.outputs(name)}
         paths = {"params.yaml", *_OF_DVC, *self._files_read_by_all()} - made
         return {path for path in paths if not source_of(path)}
 
@@ -125,6 +125,13 @@ class Memo:
         """The code that stages are made of, where it lies outside of the project."""
         sources = filter(None, map(source_of, self._code_at_start))
         return set(filter(None, map(self._code.installed, sources)))
+
+    def _read_stages(self) -> None:
+        from dvc.dvcfile import ProjectFile
+
+        # Once for all stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
+        self._stages = ProjectFile(self._repo, str(self._root / "dvc.yaml")).stages
+        self._loaded: dict[str, Stage] = {}
 
     def _load(self, stage_name: str) -> Stage:
         from dvc.dependency import ParamsDependency
@@ -147,20 +154,23 @@ class Memo:
         given = self.inputs()
         with self._locked():
             self._cache.sweep()
-            for dep in self._files_read(CODE, *STAGES):
+            for dep in self._files_read(CODE, OWN_CODE, *STAGES):
                 if dep.def_path in given and dep.exists:
                     dep.get_hash()
         self._inputs.given = frozenset(given)
 
     def _write_code(self) -> None:
-        """Does once a run what the stage `code` does in `dvc repro`; from now on its lists are what they are."""
+        """Does once a run what `code` and `own_code` do in `dvc repro`; from now on their lists are what they are."""
         if self._is_code_written:
             return
-        stage = self._load(CODE)
-        if self._reasons(stage):
-            stage.save_deps()
-            self._code.write()
-            self._save(stage, edited=self._edited(CODE))
+        if list_own_files(Project(root=self._root), self._params["pipelines"]):
+            self._read_stages()
+        for name, write in ((CODE, self._code.write), (OWN_CODE, self._lists.write_own)):
+            stage = self._load(name)
+            if self._reasons(stage):
+                stage.save_deps()
+                write()
+                self._save(stage, edited=self._edited(name))
         for dep in self._files_read(*STAGES):
             if dep.def_path in self._code_at_start:
                 dep.get_hash()
@@ -174,15 +184,16 @@ class Memo:
             yield from (dep for dep in self._load(name).deps if not isinstance(dep, ParamsDependency))
 
     def _files_read_by_all(self) -> set[str]:
-        return {dep.def_path for dep in self._files_read(CODE, *STAGES)}
+        return {dep.def_path for dep in self._files_read(CODE, OWN_CODE, *STAGES)}
 
     def _edited(self, stage_name: str) -> list[Dependency]:
         """What the stage reads and somebody edited while it ran, or since the run began."""
         return [dep for dep in self._files_read(stage_name) if self._is_edited(dep.def_path)]
 
     def _is_edited(self, path: str) -> bool:
-        source = source_of(path)
-        return self._code.digests(source) != self._code_at_start[path] if source else self._inputs.edited(path)
+        if self._lists.has(path):
+            return self._lists.digests(path) != self._code_at_start[path]
+        return self._inputs.edited(path)
 
     def _values(self, names: Iterable[str], **_: object) -> dict[str, Any]:
         """Parameters by their dotted names, as DVC's own read_params gives them; a missing one is left out."""
@@ -216,7 +227,7 @@ class Memo:
         from dvc.rwlock import rwlock
 
         # Code was taken when the run began: whoever writes its lists anew meanwhile takes nothing away.
-        reads = [dep.fs_path for dep in stage.deps if not source_of(dep.def_path)]
+        reads = [dep.fs_path for dep in stage.deps if not self._lists.has(dep.def_path)]
         writes = [out.fs_path for out in stage.outs]
         # The user's setting, for file systems without flock, such as NFS.
         hardlink = self._repo.config["core"].get("hardlink_lock", False)

@@ -17,7 +17,7 @@ def why_out_of_date(stage: Stage, block: str, code: Mapping[str, str]) -> tuple[
     """Each reason in words; none for a stage that is up to date.
 
     `block` is what the names of all its parameters begin with, `code` what stands in the lists of code that it depends
-    on (see code.py) as the source is now.
+    on (see code.py and own_code.py) as the source is now.
     """
     from dvc.dependency import ParamsDependency
 
@@ -46,7 +46,8 @@ def _param_changes(block: str, recorded: Mapping[str, Any], current: Mapping[str
 
 
 def _code_change(dep: Dependency, digests: str) -> list[str]:
-    source = str(source_of(dep.def_path))
+    # Of the user's own code the list alone says what it is of.
+    source = source_of(dep.def_path) or digests.partition("  ")[2].strip() or "code of the user's own"
     if not dep.hash_info:
         return [status_in_words(source, "unknown")]
     # DVC knows the list by the MD5 of its bytes.

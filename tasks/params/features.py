@@ -38,5 +38,13 @@ def _in_the_project(reference: str) -> str:
     return reference
 
 
+def file_of(reference: str) -> str | None:
+    """The file that the reference names; None when it is none that would be read."""
+    try:
+        return _in_the_project(reference).rpartition(":")[0]
+    except ValueError:
+        return None
+
+
 FunctionReference = Annotated[str, AfterValidator(_in_the_project)]
 """Such as `my_features.py:add`: a function from a frame to a frame."""

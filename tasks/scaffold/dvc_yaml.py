@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+from tasks.memo.own_code import with_files
+
 _HEAD = """\
 # The nine stages, once, for every pipeline in params.yaml. `modelwright new` wrote this, and `modelwright upgrade`
 # writes it anew for another version of the tool, as long as nobody has edited it: stages of your own may stand in the
@@ -24,7 +26,7 @@ _CODE = re.compile(r"(?<=    cmd: python -P -m tasks code\n    deps:\n)(?:      
 
 def project_dvc_yaml(of_repository: str) -> str:
     """The text for a project of one's own, by that of the repository."""
-    stages = of_repository[of_repository.index("stages:\n") :]
+    stages = with_files(of_repository[of_repository.index("stages:\n") :], ())
     return _HEAD + _CODE.sub("      - code.json\n", stages, count=1)
 
 

@@ -20,6 +20,7 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.memo.code import Code, source_of
 from tasks.memo.code_record import CodeRecord, digest_of, read_record
+from tasks.memo.own_code import own_files, with_files
 from tasks.memo.reasons import status_in_words
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES, Project
@@ -74,11 +75,13 @@ def plan_upgrade(project: Project) -> Upgrade:
     before, code = _known_record(project), Code(project)
     after = record_of(project, code)
     text, new = _text(project.stages), dvc_yaml()
-    is_edited = text not in ("", new) and (before is None or digest_of(text) != before.dvc_yaml)
+    # Files of the user's own that a run has put in are no edit.
+    plain = with_files(text, ())
+    is_edited = plain not in ("", new) and (before is None or digest_of(plain) != before.dvc_yaml)
     if is_edited and (lacking := _lacking(text, new)):
         raise UserError(_edited(project, text, new, lacking))
     texts = {
-        project.stages: text if is_edited else new,
+        project.stages: text if is_edited else with_files(new, own_files(text)),
         project.schema: json.dumps(schema(), indent=2) + "\n",
         project.code_record: json.dumps(after.as_json(), indent=2) + "\n",
     }
@@ -114,7 +117,9 @@ def _reasons(project: Project, code: Code, stages: Mapping[str, Any]) -> dict[st
     reasons: dict[str, dict[str, tuple[str, ...]]] = {}
     for key, entry in lock.get("stages", {}).items():
         stage, _, pipeline = key.partition("@")
-        if pipeline and stage in stages and (why := tuple(_stage_reasons(code, stages[stage], pipeline, entry))):
+        # What only says what code means, such as `own_code`, is no stage that anybody waits for.
+        of_ours = pipeline and stage in STAGES and stage in stages
+        if of_ours and (why := tuple(_stage_reasons(code, stages[stage], pipeline, entry))):
             reasons.setdefault(pipeline, {})[stage] = why
     return {
         pipeline: {stage: by_stage.get(stage, ()) for stage in STAGES} for pipeline, by_stage in sorted(reasons.items())

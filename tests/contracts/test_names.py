@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from tasks import reports
 from tasks.columns import TYPE_NAMES, column_type
 from tasks.memo.code import CODE
+from tasks.memo.own_code import STAGE as OWN_CODE
 from tasks.params.file import load_params
 from tasks.params.pipeline import Pipeline, json_schema
 from tasks.paths import STAGES
@@ -29,7 +30,7 @@ def test_params_have_a_section_for_every_stage_and_nothing_else() -> None:
 
 
 def test_dvc_has_the_same_stages_in_the_same_order() -> None:
-    assert tuple(yaml("dvc.yaml")["stages"]) == (CODE, *STAGES)
+    assert tuple(yaml("dvc.yaml")["stages"]) == (CODE, OWN_CODE, *STAGES)
     assert yaml("dvc.yaml")["stages"][CODE]["cmd"] == f"python -P -m tasks {CODE}"
 
 

@@ -238,10 +238,10 @@ def test_an_edited_function_runs_normalize_and_what_depends_on_it_and_a_comment_
     assert {one.outcome for one in run_plain(project, "notes", last="normalize")} == {"unchanged"}
     mine.write_text("def add(rows):\n    return rows.select(twice=rows['size'] * 3)\n")
     out_of_date = StageRunner(project, "notes").out_of_date()
-    assert out_of_date["normalize"] == ("mine.py was edited",)
+    assert out_of_date["normalize"] == ("mine.py changed",)
     results = run_plain(project, "notes", last="normalize")
     assert [(one.stage, one.why) for one in results if one.outcome != "unchanged"] == [
-        ("normalize", ("mine.py was edited",))
+        ("normalize", ("mine.py changed",))
     ]
     assert (
         read_recipe(project.pipeline("notes").recipe)

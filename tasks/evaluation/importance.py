@@ -122,7 +122,8 @@ def measured_importance(
     groups_of_rows: NDArray[np.int64] | None = None,
     dependents: Dependents | None = None,
 ) -> Importance:
-    """That of every column, and of groups of columns that tell the same.
+    """That of every column, and of groups of columns that tell the same; also of columns that are no input themselves,
+    and are read by features of one's own.
 
     `groups_of_rows` are the numbers of the rows' groups [N]: rows of one patient or day are no evidence of their own.
     `dependents` are the features of one's own of the rows, if there are any.
@@ -130,14 +131,14 @@ def measured_importance(
     own = rates(model)
     names = columns_that_matter(model, rows.inputs, spec, dependents)
     groups = correlated_groups(spec, rows.inputs, names)
-    sets = [columns for columns in [*((name,) for name in names), *groups] if varies(rows.inputs, columns)]
-    asked = permuted_answers(model, rows.inputs, sets, dependents=dependents)
-    losses = _losses(model, rows, zip(sets, asked, strict=True), judge, groups_of_rows)
-    still = [field.name for field in spec.fields if not varies(rows.inputs, (field.name,))]
-    columns = [
-        replace(_with_own((field.name,), losses.get((field.name,)), own), is_still=field.name in still)
-        for field in spec.fields
-    ]
+    read_only = dependents.read_only if dependents else ()
+    every = [*(field.name for field in spec.fields), *read_only]
+    varying = {name for name in every if varies(rows.inputs, (name,), dependents)}
+    asked = [(name,) for name in (*names, *read_only) if name in varying]
+    sets = [*asked, *(group for group in groups if varying.intersection(group))]
+    answers = permuted_answers(model, rows.inputs, sets, dependents=dependents)
+    losses = _losses(model, rows, zip(sets, answers, strict=True), judge, groups_of_rows)
+    columns = [replace(_with_own((name,), losses.get((name,)), own), is_still=name not in varying) for name in every]
     return Importance(
         metric=judge.metric,
         num_rows=rows.num_rows,
@@ -200,7 +201,8 @@ def _interval(values: Floats, num_units: int) -> _Loss:
 
 
 def _with_own(columns: Columns, loss: _Loss, own: Mapping[str, float]) -> ColumnImportance:
-    share = sum(own[name] for name in columns) if own else None
+    # No model keeps a share of a column that is no input of it.
+    share = sum(own[name] for name in columns) if own.keys() >= set(columns) else None
     value, low, high = loss or (None, None, None)
     return ColumnImportance(columns=columns, loss=value, low=low, high=high, own=share)
 

@@ -69,10 +69,11 @@ def _charts(
         f"The probability of {names[0] if names[1:] == [] else 'each class'}" if classes else f"{recipe.target.name}"
     )
     computed = {one.name for one in recipe.computations}
+    features = {feature.name for feature in recipe.features}
     there, charts = {*storage.column_names(paths.clean("test")), *computed}, list[Chart]()
     for one in importance.columns:
         (name,) = one.columns
-        if len(charts) == _MOST_EFFECTS or name not in there:
+        if len(charts) == _MOST_EFFECTS or name not in features & there:
             continue
         column = dependents.values[name] if dependents and name in computed else _raw(paths, name, numbers)
         effect = effect_of(model, recipe, name, column, rows.inputs, outputs, dependents)

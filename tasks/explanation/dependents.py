@@ -24,6 +24,11 @@ class Dependents:
     recipe: Recipe
     values: pl.DataFrame
 
+    @property
+    def read_only(self) -> tuple[str, ...]:
+        """Columns that act through these features alone, such as the time of a row: no input is made of them."""
+        return tuple(feature.name for feature in self.recipe.inputs)
+
     def of(self, changed: Collection[str]) -> list[Feature]:
         """The features that are computed from these columns, also by way of others; none of these themselves."""
         moved = set(changed)

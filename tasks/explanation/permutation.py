@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from tasks.explanation.dependents import Dependents
@@ -72,10 +73,13 @@ def columns_that_matter(model: Model, rows: ModelInput, spec: Spec, dependents: 
     return [name for number, name in enumerate(names) if number in chosen]
 
 
-def varies(rows: ModelInput, columns: Columns) -> bool:
+def varies(rows: ModelInput, columns: Columns, dependents: Dependents | None = None) -> bool:
     """Whether any of these columns has two values among the rows: else to shuffle them is to do nothing, and tells
     nothing of columns that may matter much in other rows."""
-    return any(_varies(rows.blocks[name]) for name in columns)
+    values = dependents.values.select(dependents.read_only) if dependents else pl.DataFrame()
+    return any(
+        values[name].n_unique() > 1 if name in values.columns else _varies(rows.blocks[name]) for name in columns
+    )
 
 
 def _varies(block: Block) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from tasks.evaluation.importance import measured_importance
+from tasks.evaluation.importance import ColumnImportance, measured_importance
 from tasks.evaluation.judge import Judge
 from tasks.explanation.dependents import Dependents
 from tasks.explanation.effects import effect_of
@@ -108,3 +109,49 @@ def test_the_effect_of_a_column_goes_through_the_features_made_of_it() -> None:
 
 def _dense(block: Any) -> Any:
     return block if isinstance(block, np.ndarray) else block.toarray()
+
+
+def at_times(features: dict[str, str]) -> tuple[Recipe, pl.DataFrame]:
+    """Rows whose target is the hour of their time, which is no feature, and nothing else."""
+    random = np.random.default_rng(0)
+    minutes = random.integers(60 * 24 * 365, size=NUM_ROWS)
+    started = [datetime(2024, 1, 1) + timedelta(minutes=int(minute)) for minute in minutes]
+    rows = pl.DataFrame({"x": random.normal(size=NUM_ROWS), "started": started})
+    rows = rows.with_columns(target=pl.col("started").dt.hour().cast(pl.Float64))
+    dataset = described(
+        {"x": ("number", "feature"), "started": ("timestamp", "time"), "target": ("number", "target")}, "regression"
+    )
+    config = Normalize.model_validate({"number": {"scale": "none"}, "features": features})
+    made = computations(dataset, config)
+    return learn([rows], with_columns(dataset, made), config, computed=made).recipe, rows
+
+
+def losses_by_hour(features: dict[str, str], rows: slice = slice(None)) -> dict[str, ColumnImportance]:
+    recipe, table = at_times(features)
+    table = table[rows]
+    dependents = Dependents(recipe=recipe, values=recipe.columns(table))
+    examples = Examples(inputs=recipe.encode(table), target=table["target"].to_numpy())
+    model: Any = Formula(recipe, lambda hour, **_: hour)
+    judge = Judge(metric="rmse")
+    importance = measured_importance(model, recipe.spec(), examples, judge, dependents=dependents)
+    return {one.name: one for one in importance.columns}
+
+
+def test_a_time_that_only_features_of_ones_own_read_is_as_important_as_these() -> None:
+    of = losses_by_hour({"hour": "extract(hour from started)", "late": "hour - 12"})
+    assert set(of) == {"x", "hour", "late", "started"}
+    # Two independent hours differ by the root of twice the variance of 0 to 23.
+    assert abs((of["started"].loss or 0) - np.sqrt(2 * (24**2 - 1) / 12)) < 0.3
+    assert of["started"].loss == of["hour"].loss
+    assert of["x"].loss == of["late"].loss == 0
+    assert of["started"].own is None
+
+
+def test_a_time_that_no_feature_reads_is_not_listed() -> None:
+    assert set(losses_by_hour({"hour": "abs(x)"})) == {"x", "hour"}
+
+
+def test_of_a_time_that_is_the_same_in_all_rows_nothing_is_known() -> None:
+    started = losses_by_hour({"hour": "extract(hour from started)"}, slice(0, 1))["started"]
+    assert started.is_still
+    assert started.loss is None

@@ -263,3 +263,20 @@ def test_classes_are_filled_up_to_the_largest(balance: str, copies: int, tmp_pat
     now = {"a": {"before": 7, "after": 7 * (copies + 1)}, "b": {"before": 3, "after": 7 * (copies + 1)}}
     assert report.numbers["classes"] == now
     assert report.figure.endswith(f"{balance} up to the largest class, {14 * (copies + 1)} rows")
+
+
+def test_a_feature_of_ones_own_is_changed_by_itself_and_not_computed_anew(tmp_path: Path) -> None:
+    own = {"number": {"scale": "none"}, "features": {"inverse": "1 / (age + 0.001)", "old": "age > 4"}}
+    paths = prepared(tmp_path, ("age", "label"), own, places=())
+    augment.run(config(number={"jitter": 0.5}, copies=1), paths)
+    spec = read_recipe(paths.recipe).spec()
+    rows = read_examples(spec, "label", storage.read_parts(paths.augmented)).inputs.blocks
+    (age, aged), (inverse, inverted), (old, older) = (
+        (rows[name][:10].squeeze(), rows[name][10:].squeeze()) for name in ("age", "inverse", "old")
+    )
+    np.testing.assert_allclose(inverse, 1 / (age + 0.001), rtol=1e-5)
+    assert abs(aged - age).min() > 0
+    # Noise of its own size: of an age of 0, computed anew, little would be left of 1,000.
+    assert inverted[0] == pytest.approx(inverse[0], abs=3 * 0.5 * inverse.std())
+    assert abs(inverted - 1 / (aged + 0.001)).max() > 100
+    np.testing.assert_array_equal(old, older)

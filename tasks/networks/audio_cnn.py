@@ -35,7 +35,7 @@ class SoundEncoder(Encoder):
         channels, pitches, frames = field.shape
         self.scale = ScaleBytes(field)
         blocks = []
-        for filters in config.channels:
+        for filters in config.filters(pitches):
             pool = (_pool_size(pitches), _pool_size(frames))
             blocks.append(_block(config, channels, filters, pool))
             channels, pitches, frames = filters, pitches // pool[0], frames // pool[1]

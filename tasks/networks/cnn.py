@@ -43,13 +43,14 @@ class PictureEncoder(Encoder):
     def __init__(self, config: CnnNetwork, field: Field) -> None:
         super().__init__()
         channels, height, width = field.shape
+        of_blocks = config.filters(min(height, width))
         self.scale = ScaleBytes(field)
         blocks: list[nn.Module] = []
         if config.style == "residual":
             # What is added must have the block's channels from the first on.
-            blocks += conv_norm_act(channels, config.channels[0], config.norm, config.activation)
-            channels = config.channels[0]
-        for filters in config.channels:
+            blocks += conv_norm_act(channels, of_blocks[0], config.norm, config.activation)
+            channels = of_blocks[0]
+        for filters in of_blocks:
             height, width = _size_after(config, field, height, width)
             halve = min(height, width) >= SMALLEST_TO_HALVE
             blocks.append(_block(config, channels, filters, halve))

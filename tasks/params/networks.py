@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -10,6 +11,13 @@ from tasks.params.config import Config, Share
 
 Activation = Literal["relu", "sigmoid", "tanh", "gelu"]
 Width = Annotated[int, Field(ge=1)]
+NetworkSize = Literal["small", "medium", "large"]
+
+_FIRST_FILTERS: dict[NetworkSize, int] = {"small": 16, "medium": 32, "large": 64}
+_WIDEST = 8
+"""In times the first block's filters: beyond it a block's weights grow faster than what it finds."""
+_LAST_SIDE = 4
+"""Pixels that are left of the shorter side."""
 
 
 class MlpNetwork(Config):
@@ -46,14 +54,41 @@ class MlpNetwork(Config):
         return self
 
 
-class CnnNetwork(Config):
+class HalvingNetwork(Config):
+    """What networks have in common whose blocks of convolutions each halve the picture."""
+
+    size: NetworkSize | None = Field(
+        None,
+        description="in place of channels: as many blocks as the picture asks for, of 16 (small), 32 or 64 (large) "
+        "filters in the first and twice as many in each that follows, up to eight times",
+    )
+    channels: tuple[Width, ...] = Field((32, 64), min_length=1, description="filters of each block")
+
+    @model_validator(mode="after")
+    def _size_says_the_channels(self) -> HalvingNetwork:
+        if self.size is not None and not self.is_default("channels"):
+            raise ValueError(f"size {self.size} says how many channels there are; remove size or channels")
+        return self
+
+    def filters(self, side: int) -> tuple[int, ...]:
+        """Filters of each block for pictures of `side` pixels, the shorter way; of a sound it is the bands of pitch.
+
+        A block sees twice as far as the one before, and the last should see the whole picture: few places are left for
+        it. Nearest to four, and two blocks at least, since a single one knows edges and nothing made of them.
+        """
+        if self.size is None:
+            return self.channels
+        num_blocks = max(2, round(math.log2(max(1, side) / _LAST_SIDE)))
+        return tuple(_FIRST_FILTERS[self.size] * min(2**number, _WIDEST) for number in range(num_blocks))
+
+
+class CnnNetwork(HalvingNetwork):
     """Convolutions over images (or spectrograms), in blocks that each halve the picture, then a dense layer."""
 
     kind: Literal["cnn"]
     style: Literal["plain", "residual"] = Field(
         "plain", description="residual: each block adds to what came in, which lets more blocks learn"
     )
-    channels: tuple[Width, ...] = Field((32, 64), min_length=1, description="filters of each block")
     convolutions: int = Field(2, ge=1, le=8, description="3x3 convolutions in a block")
     padding: Literal["same", "valid"] = Field(
         "same", description="same: a convolution keeps the size; valid: it takes a pixel off at each side"
@@ -128,7 +163,7 @@ class TextCnnNetwork(Config):
     dropout: Share = Field(0.5, description="share of what the filters found that is left out at random")
 
 
-class AudioCnnNetwork(Config):
+class AudioCnnNetwork(HalvingNetwork):
     """Convolutions over log-mel spectrograms: pitch is kept, time is summed up by its mean and its largest value."""
 
     kind: Literal["audio_cnn"]

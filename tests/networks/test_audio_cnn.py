@@ -58,3 +58,9 @@ def test_other_columns_reach_the_answer() -> None:
     of = spec(sound(), DENSE)
     network, blocks = build(SMALL, of).eval(), batch(of)
     assert not torch.equal(network(blocks), network({**blocks, "a.b": blocks["a.b"] + 1}))
+
+
+def test_a_size_has_as_many_blocks_as_the_bands_of_pitch_ask_for() -> None:
+    config = AudioCnnNetwork(kind="audio_cnn", size="small")
+    assert build(config, spec(sound(n_mels=40, frames=20))).encoders[0].width == 2 * 64 * 5
+    assert build(config, spec(sound(n_mels=64, frames=20))).encoders[0].width == 2 * 128 * 4

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.networks import build
-from tasks.params.networks import CnnNetwork
+from tasks.params.networks import CnnNetwork, NetworkSize
 from tests.networks.fields import batch, image, layer_names, num_weights, sound, spec
 
 MNIST = spec(image(height=28, width=28), classes=tuple("0123456789"))
@@ -100,3 +100,22 @@ def test_a_large_image_is_averaged_and_a_small_one_is_not() -> None:
     assert build(config, spec(image(height=16, width=16))).encoders[0].width == 4 * 64
     assert build(config, spec(image(height=18, width=16))).encoders[0].width == 4
     assert build(config, spec(sound(n_mels=18, frames=16))).encoders[0].width == 4 * 9
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "num_blocks", "left"),
+    [(4, 4, 2, 4), (8, 8, 2, 4), (28, 28, 3, 9), (32, 32, 3, 16), (48, 64, 4, 12), (64, 64, 4, 16), (224, 224, 6, 9)],
+)
+def test_a_size_has_as_many_blocks_as_the_picture_asks_for(height: int, width: int, num_blocks: int, left: int) -> None:
+    config = CnnNetwork(kind="cnn", size="small", convolutions=1)
+    encoder = build(config, spec(image(height=height, width=width))).encoders[0]
+    filters = [16, 32, 64, 128, 128, 128][:num_blocks]
+    assert [block[0].out_channels for block in encoder.blocks] == filters
+    assert encoder.width == filters[-1] * left
+
+
+@pytest.mark.parametrize(("size", "first"), [("small", 16), ("medium", 32), ("large", 64)])
+def test_a_size_says_the_filters_of_the_first_block(size: NetworkSize, first: int) -> None:
+    residual = CnnNetwork(kind="cnn", size=size, style="residual")
+    assert residual.filters(28) == (first, 2 * first, 4 * first)
+    assert build(residual, spec(image(height=28, width=28))).encoders[0].width == 4 * first * 9

@@ -363,6 +363,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "cnn": (
         {"style": "residual", "channels": [4], "convolutions": 3, "norm": "none", "activation": "tanh"},
         {"padding": "valid", "hidden": 7, "dropout": 0.5},
+        {"size": "medium"},
     ),
     "rnn": ({"cell": "lstm", "width": 8, "num_layers": 2, "bidirectional": False, "embedding": 5, "dropout": 0.0},),
     "transformer": (
@@ -380,7 +381,10 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         },
     ),
     "text_cnn": ({"kernel_sizes": [2], "channels": 5, "embedding": 6, "activation": "gelu", "dropout": 0.1},),
-    "audio_cnn": ({"channels": [3], "norm": "none", "activation": "relu", "hidden": 5, "dropout": 0.0},),
+    "audio_cnn": (
+        {"channels": [3], "norm": "none", "activation": "relu", "hidden": 5, "dropout": 0.0},
+        {"size": "small"},
+    ),
     "logistic_regression": ({"C": 0.5, "class_weight": {"0": 2.0}, "max_iter": 5},),
     "ridge": ({"alpha": 0.0},),
     "elastic_net": ({"alpha": 2.0, "l1_ratio": 0.1, "max_iter": 5},),

@@ -26,6 +26,10 @@ _STILL = 0.01
 """Share of the first loss within which a loss has not moved."""
 _STILL_FALLING = 0.05
 """Share of all that was gained which the last fifth of the epochs gained, from which on more are worth it."""
+_HIGH = 0.2
+"""Of what the loss is without a model, above the least that it can be: a lower training loss is no poor fit."""
+_SECOND_HALF = 0.08
+"""Of the same: a smaller gain in the second half of the epochs is that of a learning rate that comes to rest."""
 _LIGHT = 0.1
 """Of a row: where rows weigh less on average, what is set in rows, such as a penalty, outweighs them."""
 _WAITED = 0.2
@@ -51,14 +55,21 @@ def diagnose(history: Sequence[Mapping[str, float]], facts: Mapping[str, Any]) -
     """Sentences for the end of a run: what went wrong in it, and what to try; none when all looks well.
 
     `history` has a row an epoch (or a tree, where `facts` count "trees"). Of the facts, "device" and "waited" (share of
-    the time spent on waiting for data) and "pieces" (in how many a batch went through memory) are looked at. The
+    the time spent on waiting for data), "pieces" (in how many a batch went through memory), "loss_without_model" (of
+    the best single answer to all training rows) and "least_loss" (of answers that are all right) are looked at. The
     thresholds are ours: sparing, so that each is worth reading.
     """
     diagnostics = [_slow_data(facts), _pieces(facts)]
     curves = _curves(history, facts)
     if curves is not None:
         # One cause, one sentence: a loss that jumps also rises above its best, and one that stands still jumps never.
-        diagnostics += [_unmoved(curves) or _jumping(curves) or _overfitted(curves) or _unfinished(curves)]
+        diagnostics += [
+            _unmoved(curves)
+            or _jumping(curves)
+            or _overfitted(curves)
+            or _underfitted(curves, facts)
+            or _unfinished(curves)
+        ]
     return [sentence for sentence in diagnostics if sentence]
 
 
@@ -134,6 +145,29 @@ def _overfitted(curves: _Curves) -> str | None:
         f"Over-fitting: the validation loss was best in {curves.unit} {best + 1} ({losses[best]:.4g}) and rose to "
         f"{recent:.4g}, while the train loss went on falling. The best is kept. More rows or augmentation, a smaller "
         "model, or stronger regularization may give a better one."
+    )
+
+
+def _underfitted(curves: _Curves, facts: Mapping[str, Any]) -> str | None:
+    """A loss that ends high on the very rows that were learnt, and was coming down all the time.
+
+    High alone says nothing: where rows of one kind have different answers, no model gets below that. Such a loss comes
+    to rest early, while a network that is too shallow or too slow goes on gaining, on training and validation rows.
+    """
+    if "loss_without_model" not in facts:
+        return None
+    least, middle, last = facts["least_loss"], len(curves.train) // 2, _last_few(curves.train)
+    without = facts["loss_without_model"] - least
+    ends = [median(losses[-last:]) for losses in (curves.train, curves.validation)]
+    middles = [median(losses[middle - last : middle]) for losses in (curves.train, curves.validation)]
+    gained = min(before - after for before, after in zip(middles, ends, strict=True))
+    if min(ends) - least <= _HIGH * without or gained <= _SECOND_HALF * without:
+        return None
+    return (
+        f"Under-fitting: the train loss ended at {curves.train[-1]:.4g}, where one answer for all rows has "
+        f"{facts['loss_without_model']:.4g}, and the validation loss was coming down with it. More epochs, a larger "
+        "learning_rate, or a deeper network (more blocks or layers; for pictures and sounds `size`) may give a better "
+        "model."
     )
 
 

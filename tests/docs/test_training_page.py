@@ -340,6 +340,10 @@ CURVES: dict[str, tuple[list[dict[str, float]], dict[str, Any]]] = {
     "The validation accuracy was": (history([1, 0.9, 0.8, 0.7], [1, 0.9, 0.8, 0.8], validation_accuracy=[0.5] * 4), {}),
     "loss jumped up": (history([1, 2, 1, 2, 1, 2], [1.0, 0.9, 0.8, 0.7, 0.7, 0.7]), {}),
     "Over-fitting": (history([1, 0.8, 0.6, 0.4, 0.2, 0.1], [1, 0.5, 0.6, 0.7, 0.8, 0.9]), {}),
+    "Under-fitting": (
+        history([2.2, 2.1, 1.8, 1.4, 1.1, 1], [2.2, 2.1, 1.8, 1.4, 1.2, 1.1]),
+        {"loss_without_model": 2.3, "least_loss": 0.0},
+    ),
     "The validation loss was still falling at the end": (history([5, 4, 3, 2, 1], [5, 4, 3, 2, 1]), {}),
     "device waited for data": ([], {"device": "cuda", "waited": 0.3}),
     "would not fit into memory at once": ([], {"pieces": 4}),

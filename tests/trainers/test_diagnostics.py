@@ -95,6 +95,41 @@ def test_a_run_that_was_still_improving_is_told() -> None:
     assert diagnose(history(hardly, [*hardly[:-1], 0.6]), {"trees": 41}) == []
 
 
+BOUNDS = {"loss_without_model": 2.3, "least_loss": 0.0}
+
+
+def slow(num_epochs: int, first: float, last: float) -> list[float]:
+    """Coming down all the time, and to rest in the last epochs, as under a rate that runs out."""
+    return [last + (first - last) * (1 + np.cos(np.pi * epoch / (num_epochs - 1))) / 2 for epoch in range(num_epochs)]
+
+
+def test_a_network_that_does_not_even_fit_its_own_rows_is_told() -> None:
+    hint = only_hint(history(slow(30, 2.2, 0.84), slow(30, 2.1, 0.9)), **BOUNDS)
+    assert hint.startswith("Under-fitting: the train loss ended at 0.84")
+    assert all(word in hint for word in ("2.3", "More epochs", "learning_rate", "deeper network"))
+
+
+def is_underfitted(train: list[float], validation: list[float], **facts: float) -> bool:
+    return any("Under-fitting" in sentence for sentence in diagnose(history(train, validation), {**BOUNDS, **facts}))
+
+
+def test_under_fitting_needs_both_losses_to_end_high() -> None:
+    assert is_underfitted(slow(30, 2.2, 0.84), slow(30, 2.1, 0.9))
+    assert not is_underfitted(slow(30, 2.2, 0.3), slow(30, 2.1, 0.9))
+    # Rows that are augmented, and a network with dropout, are harder than the validation rows.
+    assert not is_underfitted(slow(30, 2.2, 0.84), slow(30, 2.1, 0.3))
+    # Smoothed labels have a loss however right the answers are.
+    assert not is_underfitted(slow(30, 2.2, 0.84), slow(30, 2.1, 0.84), least_loss=0.6)
+
+
+def test_a_loss_that_has_come_to_rest_is_no_under_fitting() -> None:
+    """Rows whose answers cannot be known: the loss is soon as low as it gets, on both."""
+    noise = [0.562 + 0.13 * 0.5**epoch for epoch in range(30)]
+    assert not is_underfitted(noise, noise, loss_without_model=0.693)
+    # Nor one that is learnt by heart: the validation loss stays.
+    assert not is_underfitted(slow(30, 0.69, 0.4), noise, loss_without_model=0.693)
+
+
 def test_a_loss_that_jumps_is_told() -> None:
     jumping = [1.0, 0.3, 0.9, 0.2, 0.8, 0.3, 0.7, 0.2]
     assert only_hint(history(jumping, falling(8))) == (

@@ -68,6 +68,24 @@ class Loss:
             return torch.full((), len(target), dtype=torch.float32, device=target.device)
         return self.row_weights(target, own).sum()
 
+    def bounds(self, target: Tensor, own: Tensor | None = None) -> dict[str, float]:
+        """What can be had without a model, one answer for all rows [N], and the least there is; empty for losses whose
+        best single answer is no mean. Targets that are numbers are standardized."""
+        if self.kind not in ("cross_entropy", "mse"):
+            return {}
+        weights = self.row_weights(target, own).double()
+        if self.kind == "mse":
+            center = (weights * target).sum() / weights.sum()
+            spread = (weights * (target - center) ** 2).sum() / weights.sum()
+            return {"loss_without_model": float(spread), "least_loss": 0.0}
+        shares = torch.bincount(target, weights, minlength=self.num_classes) / weights.sum()
+        sure = torch.eye(self.num_classes, dtype=torch.float64)[0]
+        without, least = (
+            float(torch.special.entr((1 - self._smoothing) * of_classes + self._smoothing / self.num_classes).sum())
+            for of_classes in (shares, sure)
+        )
+        return {"loss_without_model": without, "least_loss": least}
+
     def answers(self, outputs: Tensor) -> Tensor:
         """Outputs [B, O] or [B, M, O] as probabilities [B, K], or as values [B], still standardized, for a number; the
         mean over M members. The dtype stays, so it should be float64."""

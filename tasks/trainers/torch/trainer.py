@@ -50,7 +50,8 @@ class TorchTrainer:
         model = TorchModel(job.spec, config, training.network, training.loss, training.scale)
         facts = training.facts()
         waited = {"waited": training.batches.waited / max(training.seconds(), 1e-9)}
-        return Fitted(model=model, facts=facts, diagnostics=tuple(diagnose(training.progress.history, facts | waited)))
+        of_run = facts | waited | _bounds(training)
+        return Fitted(model=model, facts=facts, diagnostics=tuple(diagnose(training.progress.history, of_run)))
 
     def load(self, folder: Path, spec: Spec) -> TorchModel:
         return load_model(folder, spec)
@@ -86,6 +87,17 @@ def _train(training: Training) -> None:
         # A warning, as nothing less is shown where nobody has set up logging.
         _logger.warning("train: goes on from step %d, in epoch %d", training.progress.step, training.progress.epoch + 1)
     fit(training, listeners)
+
+
+def _bounds(training: Training) -> dict[str, float]:
+    """Between what the train loss can lie; nothing of rows that are mixed, whose answers no model could know."""
+    job = training.job
+    if job.mix.kind != "none":
+        return {}
+    targets, weights = torch.from_numpy(job.train.targets()), job.train.weights()
+    if not job.spec.classes:
+        targets = (targets - training.scale.mean) / training.scale.std
+    return training.loss.bounds(targets, None if weights is None else torch.from_numpy(weights).float())
 
 
 def _check_fits(job: Job, config: TorchTrain) -> None:

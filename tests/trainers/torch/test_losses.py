@@ -179,3 +179,37 @@ def test_rows_that_count_alike_have_the_bits_of_rows_that_all_count_one() -> Non
 def test_refuses_what_does_not_fit_the_task(spec: Spec, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         loss(spec, **changes)
+
+
+@given(
+    shares=st.lists(st.integers(0, 9), min_size=3, max_size=3).filter(any),
+    smoothing=st.sampled_from([0.0, 0.1]),
+    of_b=st.sampled_from([1.0, 3.0]),
+)
+@settings(derandomize=True, deadline=None, max_examples=8)
+def test_no_single_answer_is_better_than_the_bound(shares: list[int], smoothing: float, of_b: float) -> None:
+    target = torch.repeat_interleave(torch.arange(3), torch.tensor(shares))
+    of = loss(THREE, target.tolist(), label_smoothing=smoothing, class_weight={"b": of_b})
+    bounds = of.bounds(target)
+    weights = of.row_weights(target)
+    own = torch.zeros(3, requires_grad=True)
+    search = torch.optim.LBFGS([own], max_iter=50, line_search_fn="strong_wolfe")
+
+    def mean_loss() -> torch.Tensor:
+        search.zero_grad()
+        of_rows = of.row_losses(own.expand(len(target), 3), target)
+        mean = (of_rows * weights).sum() / weights.sum()
+        mean.backward()
+        return mean
+
+    search.step(mean_loss)
+    assert bounds["loss_without_model"] == pytest.approx(mean_loss().item(), abs=2e-3)
+    right = torch.eye(3) * 1e3 if not smoothing else torch.log(torch.eye(3) * (1 - smoothing) + smoothing / 3)
+    assert bounds["least_loss"] == pytest.approx(float(of.row_losses(right[target], target)[0]), abs=1e-5)
+
+
+def test_the_bound_of_a_number_is_its_variance() -> None:
+    target, own = torch.tensor([1.0, 3.0, 3.0]), torch.tensor([2.0, 1.0, 1.0])
+    assert loss(NUMBER).bounds(target, own) == {"loss_without_model": 1.0, "least_loss": 0.0}
+    assert loss(TWO, loss="mse").bounds(torch.tensor([0, 0, 0, 1]))["loss_without_model"] == 0.1875
+    assert loss(NUMBER, loss="mae").bounds(target) == {}

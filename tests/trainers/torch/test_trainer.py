@@ -379,3 +379,25 @@ def test_predictions_in_several_threads_are_those_of_one_and_leave_torch_as_it_w
         assert all(np.array_equal(answer, expected) for answer in answers)
         assert set(pool.map(lambda _: torch.get_num_threads(), range(8))) == {before[0]}
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+def noisy(num_rows: int, seed: int, share: float) -> Examples:
+    """That share of the answers is a toss of a coin, which no model can know."""
+    of, drawn = examples(BINARY, num_rows, seed), np.random.default_rng(seed + 9)
+    tossed = np.where(drawn.random(num_rows) < share, drawn.integers(0, 2, num_rows), of.target)
+    return replace(of, target=tossed)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "one_cycle"])
+def test_rows_that_are_learnt_too_slowly_are_told_and_answers_by_chance_are_not(schedule: str) -> None:
+    slow = {"learning_rate": 0.003, "epochs": 40, "schedule": schedule}
+    fitted = TorchTrainer().fit(job(), config(**slow))
+    assert any("Under-fitting" in sentence for sentence in fitted.diagnostics)
+    # As the sentence advises.
+    better = TorchTrainer().fit(job(), config(**{**slow, "learning_rate": 0.03}))
+    assert not any("Under-fitting" in sentence for sentence in better.diagnostics)
+    for share in (0.4, 0.8):
+        chance = job(train=noisy(1000, 0, share), validation=noisy(500, 1, share))
+        for rate in (0.01, 0.1):
+            of_chance = TorchTrainer().fit(chance, config(**{**slow, "learning_rate": rate, "epochs": 20}))
+            assert not any("Under-fitting" in sentence for sentence in of_chance.diagnostics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks import files, reports
 from tasks.augmentation.balance import class_counts, lacking, repeats, smote
 from tasks.augmentation.copies import Changes, Window, windows, with_copies
+from tasks.augmentation.mirrors import flip_warnings
 from tasks.augmentation.picture import caption_only, sheet
 from tasks.augmentation.preview import sections
 from tasks.augmentation.record import augmentation_record, number_stds
@@ -33,13 +34,14 @@ def run(config: Augment, paths: Paths) -> Report:
     with `balance`, rows of the rare classes. So in each fold of cross validation (folds/augment/), without a picture.
     Raises UserError when a change does not fit the columns or the target.
     """
-    changes = _augment(config, paths)
+    warnings = flip_warnings(config, read_recipe(paths.recipe), paths)
+    changes = _augment(config, paths, warnings)
     files.write_bytes(paths.augmentation_picture, _picture(changes, paths))
     in_each_fold(paths, "normalize", "augment", lambda fold: _augment(config, fold))
     return reports.augment(paths)
 
 
-def _augment(config: Augment, paths: Paths) -> Changes:
+def _augment(config: Augment, paths: Paths, warnings: Sequence[str] = ()) -> Changes:
     """The rows of one training, and the record of what is done to them."""
     recipe = read_recipe(paths.recipe)
     check_settings(config, recipe)
@@ -47,7 +49,7 @@ def _augment(config: Augment, paths: Paths) -> Changes:
     num_rows_in = storage.count_rows(paths.normalized("train"))
     counts = class_counts(storage.read_parts(paths.normalized("train"), [recipe.target.name]), recipe)
     num_rows = _write_rows(changes, counts, paths)
-    files.write_json(paths.augmentation_report, augmentation_record(changes, counts, num_rows_in, num_rows))
+    files.write_json(paths.augmentation_report, augmentation_record(changes, counts, num_rows_in, num_rows, warnings))
     return changes
 
 

@@ -133,7 +133,8 @@ def augment(paths: Paths) -> Report:
     figures += [f"{copies} {'copy' if copies == 1 else 'copies'} of each row ({names})"] if copies else []
     figures += [f"{balance} up to the largest class"] if balance != "none" else []
     figures += [f"{content['num_rows']:,} rows"] if copies or balance != "none" else []
-    return Report(stage="augment", figure=", ".join(figures) or "nothing to do", numbers=content)
+    figure = ", ".join(figures) or "nothing to do"
+    return Report(stage="augment", figure=figure, numbers=content, diagnostics=tuple(content.get("warnings", ())))
 
 
 def train(paths: Paths) -> Report:

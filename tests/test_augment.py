@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from tasks import augment, files, normalize, reports
@@ -19,6 +20,7 @@ from tasks.paths import PARTS, Paths
 from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
 from tasks.tables.dataset import write_dataset
+from tests.mirror_pictures import arrow, shape
 from tests.small_tables import Kind, cut, described, image, pipeline_in
 from tests.sounds import tone
 
@@ -280,3 +282,17 @@ def test_a_feature_of_ones_own_is_changed_by_itself_and_not_computed_anew(tmp_pa
     assert inverted[0] == pytest.approx(inverse[0], abs=3 * 0.5 * inverse.std())
     assert abs(inverted - 1 / (aged + 0.001)).max() > 100
     np.testing.assert_array_equal(old, older)
+
+
+@pytest.mark.parametrize(
+    ("draw", "flip", "is_told"),
+    [(arrow, "horizontal", True), (arrow, "both", True), (arrow, "vertical", False), (shape, "both", False)],
+)
+def test_flips_that_take_pictures_out_of_their_class_are_told(
+    draw: Callable[[np.random.Generator, int], NDArray[np.uint8]], flip: str, is_told: bool, tmp_path: Path
+) -> None:
+    dice, sides = np.random.default_rng(0), [number // 50 for number in range(100)]
+    rows = pl.DataFrame({"scan": [image(draw(dice, side)) for side in sides], "label": ["ab"[side] for side in sides]})
+    report = augment.run(config(image={"flip": flip}), prepared(tmp_path, ("scan", "label"), {}, (70,), rows))
+    assert [sentence.split(":")[0] for sentence in report.diagnostics] == ["augment.image.flip"] * is_told
+    assert all("of their horizontal mirror images 0%" in sentence for sentence in report.diagnostics)

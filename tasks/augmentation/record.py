@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,13 @@ def number_stds(config: Augment, recipe: Recipe, paths: Paths) -> dict[str, floa
     return {name: round_significant(state.center_and_std[1]) for name, state in states.items()}
 
 
-def augmentation_record(changes: Changes, counts: NDArray[np.int64], num_rows_in: int, num_rows: int) -> dict[str, Any]:
-    """augmentation.json: rows in and out, by class where there are classes, and the settings, for the trainer too."""
+def augmentation_record(
+    changes: Changes, counts: NDArray[np.int64], num_rows_in: int, num_rows: int, warnings: Sequence[str]
+) -> dict[str, Any]:
+    """augmentation.json: rows in and out, by class where there are classes, and the settings, for the trainer too.
+
+    `warnings` are sentences for a person, and a key of their own where there are any.
+    """
     config, classes = changes.config, changes.recipe.target.classes
     record: dict[str, Any] = {
         "num_rows_in": num_rows_in,
@@ -53,4 +59,5 @@ def augmentation_record(changes: Changes, counts: NDArray[np.int64], num_rows_in
         name: given[name].model_dump(mode="json") if name in given else None for name in SECTIONS
     }
     mix = config.mix.model_dump(mode="json") if config.mix.kind != "none" else None
-    return {**record, **settings, "mix": mix, "std": dict(changes.number_stds)}
+    remarks = {"warnings": list(warnings)} if warnings else {}
+    return {**record, **settings, "mix": mix, "std": dict(changes.number_stds), **remarks}

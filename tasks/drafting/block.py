@@ -94,7 +94,7 @@ def block_text(draft: Draft) -> str:
         *_split(draft.split),
         *beside(f"  clean: {flow(draft.clean)}", draft.clean_reason),
         f"  normalize: {flow(choice.normalize)}",
-        "  augment: {}",
+        *beside(f"  augment: {flow(choice.augment)}", choice.augment_reason),
         *(f"  # {line}" for line in choice.tried),
         *beside("  train:", choice.reason),
         *(line for key, value in choice.train.items() for line in _setting(key, value)),

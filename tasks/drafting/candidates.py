@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from tasks.drafting.model import (
     OF_TABLES,
     OF_WORDS,
-    Section,
     ensemble,
     is_mostly_text,
     linear,
     of_words,
     trees,
 )
+from tasks.drafting.network import Section
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 

@@ -8,11 +8,10 @@ from typing import Any
 
 from tasks.drafting.findings import Finding
 from tasks.drafting.labels import is_imbalanced
+from tasks.drafting.network import Section, choose_network
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
-from tasks.params.config import ColumnTypeName, Metric
-
-Section = dict[str, Any]
+from tasks.params.config import Metric
 
 OF_WORDS, OF_TABLES = 10.0, 1.0
 """The weight of a linear model: thousands of words each say little, and a few columns may say anything."""
@@ -20,15 +19,6 @@ _MOST_CHARACTERS = 20_000_000
 """Of all texts together: their runs take some 20 s to count on one core, and as long again to encode."""
 _ENOUGH_FOR_TREES = 500
 """Rows below which boosted trees mostly learn by heart what a linear model generalizes."""
-_PIXELS_SEEN = 250_000_000
-"""Pixels in all epochs together: some minutes on two cores."""
-_LONGEST_SIDE = 64
-_FRAMES = 40 * 200
-"""Of a spectrogram of two seconds: 40 bands, a frame each 10 ms."""
-
-
-_MEDIA: Mapping[str, str] = {"image": "images", "audio": "recordings, read as spectrograms"}
-"""What the reason calls them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +33,8 @@ class ModelChoice:
     tried: tuple[str, ...] = ()
     """Lines of a table: what was measured, when it was."""
     normalize: Section = field(default_factory=dict)
+    augment: Section = field(default_factory=dict)
+    augment_reason: str = ""
     evaluate: Section = field(default_factory=dict)
 
 
@@ -54,9 +46,11 @@ def choose_model(
     media = [name for name in features if facts.is_media(name)]
     is_rare = is_imbalanced(classes)
     normalize: Section = {}
+    augment: Section = {}
     # First: a network reads numbers and categories beside a picture, and nothing else here reads pictures.
     if media:
-        reason, normalize, train = _network(facts, facts.types[media[0]], side)
+        network = choose_network(facts, facts.types[media[0]], side)
+        reason, normalize, augment, train = network.reason, network.normalize, network.augment, network.train
     # Trees split on one word at a time; a linear model weighs thousands at once.
     elif is_mostly_text(facts, features):
         normalize = of_words(facts, features)
@@ -71,7 +65,12 @@ def choose_model(
         reason = f"a table of {facts.num_rows:,} rows, too few for trees: a linear model"
         train = linear(target, OF_TABLES)
     return ModelChoice(
-        reason=reason, normalize=normalize, train=train, evaluate=_evaluate(target, classes), **_gate(target, is_rare)
+        reason=reason,
+        normalize=normalize,
+        augment=augment,
+        train=train,
+        evaluate=_evaluate(target, classes),
+        **_gate(target, is_rare),
     )
 
 
@@ -90,26 +89,6 @@ def one_picture(facts: Facts, features: Sequence[str]) -> list[Finding]:
         Finding(kind="pattern", columns=(name,), message=f"{name} {statement.format(media[0])}", role="id")
         for name in left_out
     ]
-
-
-def _network(facts: Facts, kind: ColumnTypeName, side: tuple[int, int] | None) -> tuple[str, Section, Section]:
-    normalize: Section = {}
-    height, width = side or (1, _FRAMES)
-    if side and max(side) > _LONGEST_SIDE:
-        # The longer side is what is bounded, so that pictures keep their proportions.
-        height, width = (max(1, round(edge * _LONGEST_SIDE / max(side))) for edge in side)
-        normalize = {"image": {"height": height, "width": width}}
-    # Bounded both ways: a few rows would else get thousands of epochs, and millions of rows none.
-    epochs = min(30, max(5, round(_PIXELS_SEEN / (facts.num_rows * height * width))))
-    train = {
-        "kind": "torch",
-        "network": {"kind": "cnn", "channels": [16, 32], "hidden": 64},
-        "learning_rate": 0.003,
-        "epochs": epochs,
-        "seed": 0,
-    }
-    what = _MEDIA.get(kind, kind)
-    return f"{what}: a small convolutional network, {epochs} epochs to take minutes rather than hours", normalize, train
 
 
 def of_words(facts: Facts, features: Sequence[str]) -> Section:

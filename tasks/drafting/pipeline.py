@@ -18,6 +18,7 @@ from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
 from tasks.drafting.measured import measured
+from tasks.drafting.mirrors import with_flips
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
 from tasks.drafting.rehearsal import settled
@@ -95,6 +96,7 @@ def init_pipeline(
 
         decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
         decisions = measured(decisions, inspection, configured, minutes, tell)
+        decisions = with_flips(decisions, inspection, configured, minutes, tell)
         pipeline, text = configured(decisions), written(decisions)
     params = with_block(project.params, name, text)
     paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)

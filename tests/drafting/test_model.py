@@ -1,12 +1,22 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
+import pytest
+from numpy.typing import NDArray
 
+from tasks.drafting.model import ModelChoice
+from tasks.drafting.network import choose_network
 from tasks.drafting.pipeline import init_pipeline
+from tasks.drafting.profile import Facts
+from tasks.params.config import ColumnTypeName
 from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers, project_in
+from tests.mirror_pictures import arrow, shape
 from tests.small_tables import image
 
 
@@ -37,12 +47,59 @@ def test_the_gate_asks_for_more_than_knowing_nothing(tmp_path: Path) -> None:
     assert (choice.metric, choice.gate) == ("rmse", {"r2": {"min": 0.0}})
 
 
+def folder_of(root: Path, pictures: list[NDArray[np.uint8]], classes: list[str]) -> Path:
+    for number, (picture, name) in enumerate(zip(pictures, classes, strict=True)):
+        file = root / "pets" / name / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(image(picture))
+    return root / "pets"
+
+
+def drafted(root: Path, folder: Path, **more: Any) -> ModelChoice:
+    return init_pipeline(project_in(root), "pets", str(folder), dry_run=True, **more).decisions.choice
+
+
 def test_images_get_a_network_of_a_size_that_takes_minutes(tmp_path: Path) -> None:
     dice = np.random.default_rng(0)
-    for number in range(20):
-        file = tmp_path / "pets" / "cd"[number % 2] / f"{number}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(image(dice.integers(0, 256, (128, 96)).astype(np.uint8)))
-    choice = init_pipeline(project_in(tmp_path), "pets", str(tmp_path / "pets"), dry_run=True).decisions.choice
-    assert choice.train["network"]["kind"] == "cnn"
+    pictures = [dice.integers(0, 256, (128, 96)).astype(np.uint8) for _ in range(20)]
+    choice = drafted(tmp_path, folder_of(tmp_path, pictures, ["c", "d"] * 10))
+    assert choice.train["network"] == {"kind": "cnn", "size": "small"}
+    assert (choice.train["schedule"], choice.train["ema_decay"], choice.train["epochs"]) == ("one_cycle", 0.99, 30)
     assert choice.normalize == {"image": {"height": 64, "width": 48}}
+    assert choice.augment == {"image": {"rotate": 10, "scale": 0.1, "shift": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("draw", "flip", "reason"),
+    [(shape, "horizontal", "flip: "), (arrow, None, "no flip: 100% of the pictures resemble their class, 0% mirrored")],
+)
+def test_pictures_are_mirrored_where_they_stay_what_they_are(
+    tmp_path: Path, draw: Callable[[np.random.Generator, int], NDArray[np.uint8]], flip: str | None, reason: str
+) -> None:
+    dice = np.random.default_rng(0)
+    folder = folder_of(tmp_path, [draw(dice, number % 2) for number in range(240)], ["c", "d"] * 120)
+    choice = drafted(tmp_path, folder, minutes=1.0)
+    assert choice.augment["image"].get("flip") == flip
+    assert choice.augment_reason.startswith(reason)
+    # By the facts alone nothing is known of it.
+    assert "flip" not in drafted(tmp_path, folder).augment["image"]
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "kind", "side", "size", "epochs"),
+    [
+        (800, "image", (64, 64), "small", 30),
+        (70_000, "image", (28, 28), "small", 11),
+        (5_000, "image", (28, 28), "medium", 30),
+        (50_000, "image", (8, 8), "medium", 30),
+        (2_000_000, "image", (64, 64), "small", 5),
+        (3_000, "audio", None, "small", 26),
+    ],
+)
+def test_a_network_is_as_large_as_rows_and_minutes_allow(
+    num_rows: int, kind: ColumnTypeName, side: tuple[int, int] | None, size: str, epochs: int
+) -> None:
+    facts = cast(Facts, SimpleNamespace(num_rows=num_rows))
+    train = choose_network(facts, kind, side).train
+    assert (train["network"]["size"], train["epochs"]) == (size, epochs)
+    assert train["ema_decay"] == (0.999 if num_rows * epochs > 320_000 else 0.99)

@@ -103,12 +103,12 @@ def own_files(dvc_yaml: str) -> set[str]:
 def with_files(dvc_yaml: str, named: Collection[str]) -> str:
     """The text with these files as dependencies of the stage, and no others of the user's; sorted, as every run must
     write the same."""
-    found = _DEPS.search(dvc_yaml)
-    if not found:
+    place = _DEPS.search(dvc_yaml)
+    if not place:
         return dvc_yaml
-    kept = [line for line in found["deps"].splitlines(keepends=True) if line.strip(' -"').startswith(_TOOLS)]
+    kept = [line for line in place["deps"].splitlines(keepends=True) if line.strip(' -"').startswith(_TOOLS)]
     lines = "".join([*kept, *_lines(named)])
-    return f"{dvc_yaml[: found.start('deps')]}{lines}{dvc_yaml[found.end('deps') :]}"
+    return f"{dvc_yaml[: place.start('deps')]}{lines}{dvc_yaml[place.end('deps') :]}"
 
 
 def _lines(named: Iterable[str]) -> list[str]:

@@ -25,6 +25,14 @@ ClassWeight = Annotated[
 ]
 
 
+Refit = Annotated[
+    Literal["none", "all_rows"],
+    Field(
+        description="all_rows: once the validation rows have said how long, train as long once more on them as well; "
+        "thresholds are still chosen by what the first model said of them"
+    ),
+]
+
 TargetTransform = Annotated[
     Literal["none", "log1p", "quantile"],
     Field(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tasks.params.config import ClassWeight, Config, Share
+from tasks.params.config import ClassWeight, Config, Refit, Share
 from tasks.params.networks import Network
 
 _OF_SCHEDULE = {"decay_every": ("step",), "decay_factor": ("step", "plateau"), "plateau_patience": ("plateau",)}
@@ -86,6 +86,7 @@ class TorchTrain(Config):
         2048, ge=0, description="training rows up to this size are held on the device, larger ones read part by part"
     )
     seed: int = Field(0, ge=0, description="of first weights, order of rows, dropout and augmentation")
+    refit: Refit = "none"
 
     checkpoint_minutes: float = Field(2.0, gt=0, description="minutes between two checkpoints, by which a run goes on")
     checkpoint_steps: int | None = Field(None, ge=1, description="steps between two checkpoints, besides the minutes")
@@ -147,6 +148,12 @@ class TorchTrain(Config):
                 "compile: auto lets the clock decide, and determinism is strict; write true or false, "
                 "or add `determinism: off`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _refits_alone(self) -> TorchTrain:
+        if self.refit != "none" and self.workers > 1:
+            raise ValueError(f"refit {self.refit} trains once more in one process; take workers or refit out")
         return self
 
     @model_validator(mode="after")

@@ -6,19 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.params.config import ClassWeight, Config, TargetTransform
+from tasks.params.config import ClassWeight, Config, Refit, TargetTransform
 from tasks.params.torch import TorchTrain
 
 _CLASS_WEIGHT = "how much a row of a class counts, by name; balanced: each class as much as any other; classes only"
-
-
-Refit = Annotated[
-    Literal["none", "all_rows"],
-    Field(
-        description="all_rows: once the validation rows have said how long, train as long once more on them as well; "
-        "thresholds are still chosen by what the first model said of them"
-    ),
-]
 
 
 class LightgbmTrain(Config):
@@ -253,11 +244,10 @@ class EnsembleTrain(Config):
             raise ValueError("max_minutes lets the clock decide which members there are; set determinism: off with it")
         for number, member in enumerate(self.members):
             name = f"members[{number}] ({member.kind})"
-            if isinstance(member, TorchTrain):
-                if member.workers > 1 or member.init_from is not None:
-                    setting = "workers" if member.workers > 1 else "init_from"
-                    raise ValueError(f"{name}: {setting} is for a network alone; take it out")
-            elif member.refit != "none":
+            if isinstance(member, TorchTrain) and (member.workers > 1 or member.init_from is not None):
+                setting = "workers" if member.workers > 1 else "init_from"
+                raise ValueError(f"{name}: {setting} is for a network alone; take it out")
+            if member.refit != "none":
                 raise ValueError(f"{name}: members learn from all rows as it is; take refit out")
         return self
 

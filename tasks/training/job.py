@@ -53,9 +53,10 @@ def read_job(config: Train, paths: Paths, recipe: Recipe, listeners: Sequence[Li
     )
 
 
-def read_examples(config: Train, spec: Spec, target: str, folder: Path) -> Examples | StoredExamples:
-    """The rows of a normalized table, in memory; or where they lie, when a network may not hold so many."""
-    stored = StoredExamples(spec=spec, target=target, files=tuple(storage.part_files(folder)))
+def read_examples(config: Train, spec: Spec, target: str, *folders: Path) -> Examples | StoredExamples:
+    """The rows of normalized tables, in memory; or where they lie, when a network may not hold so many."""
+    files_of_rows = tuple(file for folder in folders for file in storage.part_files(folder))
+    stored = StoredExamples(spec=spec, target=target, files=files_of_rows)
     # Only the torch trainer learns from rows where they lie; the others hold all of them anyway.
     if isinstance(config, TorchTrain) and stored.num_bytes > config.max_memory_mib * 2**20:
         return stored

@@ -9,26 +9,28 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tasks.model_input.example_parts import StoredExamples
+from tasks.params.torch import TorchTrain
 from tasks.params.train import HistGradientBoosting, LightgbmTrain, SklearnTrain
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
-from tasks.tables import storage
 from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job
+from tasks.training.job import read_examples
 from tasks.training.result import answers_to
 
+SingleTrain = TorchTrain | LightgbmTrain | SklearnTrain
 
-def refitted(job: Job, config: LightgbmTrain | SklearnTrain, fitted: Fitted, recipe: Recipe, paths: Paths) -> Fitted:
+
+def refitted(job: Job, config: SingleTrain, fitted: Fitted, recipe: Recipe, paths: Paths) -> Fitted:
     """The model of another training on training and validation rows, as long as `fitted` was at its best.
 
     With the facts and diagnostics of the first one, beside which stands on how many rows the second was, and with what
     the first one says of the validation rows.
     """
-    parts = (*storage.part_files(paths.augmented), *storage.part_files(paths.normalized("validation")))
-    rows = StoredExamples(spec=job.spec, target=recipe.target.name, files=parts).loaded()
+    rows = read_examples(config, job.spec, recipe.target.name, paths.augmented, paths.normalized("validation"))
     # Of rows that are learnt from the loss only falls: nothing stops it before its end, and all of it stays.
-    again = replace(job, train=rows, validation=rows, listeners=(), checkpoints=None)
+    checkpoints = job.checkpoints.with_name(f"{job.checkpoints.name}-refit") if job.checkpoints else None
+    again = replace(job, train=rows, validation=rows, listeners=(), checkpoints=checkpoints)
     facts = {**fitted.facts, "refitted_on": rows.num_rows}
     return replace(
         fitted,
@@ -38,8 +40,12 @@ def refitted(job: Job, config: LightgbmTrain | SklearnTrain, fitted: Fitted, rec
     )
 
 
-def _as_long(config: LightgbmTrain | SklearnTrain, facts: dict[str, Any]) -> LightgbmTrain | SklearnTrain:
+def _as_long(config: SingleTrain, facts: dict[str, Any]) -> SingleTrain:
     """The settings that train for as many rounds; an estimator without rounds ends by itself."""
+    if isinstance(config, TorchTrain):
+        # Its schedule comes to its end with the last epoch, as that of the first training did with all of its own.
+        ending = {"patience": None, "max_steps": None, "max_minutes": None}
+        return config.model_copy(update={"epochs": facts["best_epoch"], **ending})
     if isinstance(config, LightgbmTrain):
         # None, where the first tree already found nothing to split.
         rounds = max(1, facts["best_tree"])

@@ -58,7 +58,7 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
     again = f", then {facts['refitted_on']:,} rows" if "refitted_on" in facts else ""
     if "best_epoch" in facts:
         way = f", {facts['way']}" if "way" in facts else ""
-        return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}{way}"
+        return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}{way}{again}"
     if "best_tree" in facts:
         return f"{quality}, tree {facts['best_tree']} of {facts['trees']}{again}"
     if "weights" in facts:

@@ -422,7 +422,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"determinism": "off", "max_minutes": 0.5, "compile": "auto", "precision": "bf16", "layout": "channels_last"},
         {"test_time_augmentation": "flip", "device": "cuda:1", "workers": 2, "max_memory_mib": 0, "seed": 5},
         {"checkpoint_minutes": 1.0, "checkpoint_steps": 7, "init_from": "models/digits", "freeze": ["encoders"]},
-        {"learning_rates": {"head": 2.0}, "compile": True},
+        {"learning_rates": {"head": 2.0}, "compile": True, "refit": "all_rows"},
     ),
 }
 NEEDED: dict[str, dict[str, Any]] = {

@@ -23,6 +23,8 @@ from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
 from tasks.trainers import load
+from tasks.trainers.base import Job
+from tasks.training import refit
 from tests.drafting.small_tables import init, run_stages
 from tests.training.test_cross_validation import prepared, rows
 
@@ -32,6 +34,16 @@ BOOSTED = {
     "patience": 20,
     "learning_rate": 0.2,
     "num_leaves": 31,
+    "refit": "all_rows",
+}
+
+
+NETWORK = {
+    "kind": "torch",
+    "network": {"kind": "mlp", "hidden": [16]},
+    "learning_rate": 0.05,
+    "epochs": 12,
+    "patience": 3,
     "refit": "all_rows",
 }
 
@@ -69,6 +81,27 @@ def test_trees_are_grown_once_more_on_all_rows_as_many_as_were_best(paths: Paths
     assert lightgbm.Booster(model_file=file).num_trees() == best
 
 
+def test_a_network_learns_once_more_for_as_many_epochs_as_were_best(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs, real = [], refit.fit
+
+    def watched(job: Job, config: Any) -> Any:
+        jobs.append((job.train.num_rows, job.validation.num_rows, config.epochs, config.patience))
+        return real(job, config)
+
+    monkeypatch.setattr(refit, "fit", watched)
+    facts = trained(paths, NETWORK)["facts"]
+    everything = all_rows(paths).num_rows
+    assert jobs == [(everything, everything, facts["best_epoch"], None)]
+    assert facts["refitted_on"] == everything
+
+
+def test_it_is_for_one_process() -> None:
+    with pytest.raises(ValueError, match="refit all_rows trains once more in one process; take workers or refit out"):
+        TypeAdapter(Train).validate_python({**NETWORK, "workers": 2})
+
+
 def test_a_linear_model_is_scikit_learns_on_all_rows(paths: Paths) -> None:
     trained(paths, {"kind": "sklearn", "estimator": {"kind": "logistic_regression"}, "refit": "all_rows"})
     everything, spec = all_rows(paths), read_recipe(paths.recipe).spec()
@@ -79,8 +112,8 @@ def test_a_linear_model_is_scikit_learns_on_all_rows(paths: Paths) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [BOOSTED, {"kind": "sklearn", "estimator": {"kind": "hist_gradient_boosting"}, "refit": "all_rows"}],
-    ids=["lightgbm", "sklearn"],
+    [BOOSTED, {"kind": "sklearn", "estimator": {"kind": "hist_gradient_boosting"}, "refit": "all_rows"}, NETWORK],
+    ids=["lightgbm", "sklearn", "torch"],
 )
 def test_it_is_the_same_twice_and_another_model_than_the_first(paths: Paths, settings: dict[str, Any]) -> None:
     digests = []
@@ -111,8 +144,8 @@ def test_a_threshold_is_chosen_by_the_first_training(tmp_path: Path, monkeypatch
     augment.run(load_pipeline(tmp_path / "params.yaml", "mine").augment, paths)
     costs = Evaluate.model_validate({"positive": "yes", "threshold": {"false_negative": 5}})
     thresholds = []
-    for refit in ("none", "all_rows"):
-        trained(paths, {**BOOSTED, "refit": refit})
+    for again in ("none", "all_rows"):
+        trained(paths, {**BOOSTED, "refit": again})
         evaluate.run(costs, paths)
         thresholds.append(files.read_json(paths.decision)["threshold"])
     assert thresholds[0] == thresholds[1]

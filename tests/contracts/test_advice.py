@@ -45,13 +45,15 @@ def texts() -> list[tuple[str, str]]:
 
 
 def strings(file: Path) -> Iterator[tuple[int, str]]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
-    parts |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
+    seen: set[int] = set()
+    # What stands around a text comes before it.
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.JoinedStr):
             yield node.lineno, "".join(filled(value) for value in node.values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
+            seen.update(map(id, ast.walk(node)))
+        elif isinstance(node, ast.Expr):
+            seen.add(id(node.value))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in seen:
             yield node.lineno, node.value
 
 

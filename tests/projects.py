@@ -6,10 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 
+from tasks import files
 from tasks.paths import Project
 
 REPOSITORY = Path(__file__).parents[1]
@@ -68,6 +72,7 @@ def make_project(root: Path, params: str = TINY, store: Path | None = None) -> P
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     project = Project(root=root)
     draft_suites(project)
+    files.write_bytes(_meanings_of(project), _meanings())
     return project
 
 
@@ -86,13 +91,47 @@ def make_own_project(root: Path, params: str = TINY, store: Path | None = None) 
 
 def draft_suites(project: Project) -> None:
     """The suites that `modelwright add` would have drafted."""
-    from tasks import files
+    suites = _tiny_suites() if project.params.read_text() == TINY else _suites(project)
+    for name, suite in suites.items():
+        files.write_json(project.pipeline(name).suite, suite)
+
+
+@cache
+def _tiny_suites() -> dict[str, Any]:
+    """Those of the tiny pipelines, which are the same in every project: drafting them reads all rows."""
+    with TemporaryDirectory() as folder:
+        project = Project(root=Path(folder))
+        project.params.write_text(TINY)
+        write_notes(project.root / "notes.csv")
+        return _suites(project)
+
+
+def _suites(project: Project) -> dict[str, Any]:
     from tasks.drafting.suite import suite_of_source
     from tasks.params.file import load_params
 
-    for name, pipeline in load_params(project.params).pipelines.items():
-        if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists():
-            files.write_json(project.pipeline(name).suite, suite_of_source(project, name, pipeline.ingest))
+    return {
+        name: suite_of_source(project, name, pipeline.ingest)
+        for name, pipeline in load_params(project.params).pipelines.items()
+        if pipeline.ingest.source.kind == "builtin" or (project.root / pipeline.ingest.source.path).exists()
+    }
+
+
+@cache
+def _meanings() -> bytes:
+    """What the repository's code means, as an earlier run leaves it: reading it all takes longer than most stages."""
+    from tasks.memo.code import Code
+
+    with TemporaryDirectory() as folder:
+        project = Project(root=Path(folder))
+        shutil.copyfile(REPOSITORY / "dvc.yaml", project.stages)
+        (project.root / "tasks").symlink_to(REPOSITORY / "tasks")
+        Code(project).write()
+        return _meanings_of(project).read_bytes()
+
+
+def _meanings_of(project: Project) -> Path:
+    return project.downloads.with_name("meanings.json")
 
 
 def write_notes(path: Path, num_rows: int = 240) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
+from compileall import compile_dir
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import polars as pl
@@ -17,6 +19,7 @@ from tasks import files
 from tasks.paths import Project
 
 REPOSITORY = Path(__file__).parents[1]
+CODE = ("tasks", "flows")
 
 TINY = """\
 pipelines:
@@ -58,8 +61,8 @@ pipelines:
 
 def make_project(root: Path, params: str = TINY, store: Path | None = None) -> Project:
     """A project in `root` with the repository's code and the tiny pipelines; `store` is a tracking store to copy."""
-    for name in ("tasks", "flows"):
-        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in CODE:
+        shutil.copytree(_compiled() / name, root / name)
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", "prefect.yaml", "prefect.toml"):
         shutil.copyfile(REPOSITORY / name, root / name)
     (root / ".dvc").mkdir()
@@ -74,6 +77,17 @@ def make_project(root: Path, params: str = TINY, store: Path | None = None) -> P
     draft_suites(project)
     files.write_bytes(_meanings_of(project), _meanings())
     return project
+
+
+@cache
+def _compiled() -> Path:
+    """The repository's code as Python compiles it: each process that a test starts would do so again."""
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    for name in CODE:
+        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        compile_dir(folder / name, quiet=2)
+    return folder
 
 
 def make_own_project(root: Path, params: str = TINY, store: Path | None = None) -> Project:

@@ -55,6 +55,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pro
 
 
 @pytest.fixture
+def copied(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project of its own in which everything has run; it is the working directory."""
+    root = tmp_path / "project"
+    shutil.copytree(finished.root, root, symlinks=True)
+    monkeypatch.chdir(root)
+    return Project(root=root)
+
+
+@pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Another copy of the tool, which the projects of this test take for the one that is installed."""
     folder = tmp_path / "tool"

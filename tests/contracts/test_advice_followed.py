@@ -23,15 +23,6 @@ from tests.projects import command, modelwright, write_notes
 COMMAND = re.compile(r"`((?:modelwright|dvc) [^`]+)`")
 
 
-@pytest.fixture
-def copied(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project of its own in which everything has run."""
-    root = tmp_path / "project"
-    shutil.copytree(finished.root, root, symlinks=True)
-    monkeypatch.chdir(root)
-    return Project(root=root)
-
-
 def message(project: Project, first: str | None = None, last: str | None = None) -> str:
     """What the run of the stages says, which must fail."""
     with pytest.raises(UserError) as caught:

@@ -203,33 +203,32 @@ def by_dvc(project: Project, stage: str = "evaluate") -> set[str]:
 
 
 @pytest.mark.chain
-def test_comments_run_nothing_and_code_runs_what_depends_on_it(project: Project) -> None:
-    assert set(outcomes(project).values()) == {"ran"}
+def test_comments_run_nothing_and_code_runs_what_depends_on_it(copied: Project) -> None:
     # DVC finds what a run in one process has written: nothing to do.
-    assert by_dvc(project) == set()
-    lock = project.lock.read_text()
-    comment(project)
-    assert not any(StageRunner(project, "masses").out_of_date()[stage] for stage in STAGES[:-1])
-    assert project.lock.read_text() == lock
-    assert set(outcomes(project).values()) == {"unchanged"}
-    assert by_dvc(project) == set()
+    assert by_dvc(copied) == set()
+    lock = copied.lock.read_text()
+    comment(copied)
+    assert not any(StageRunner(copied, "masses").out_of_date()[stage] for stage in STAGES[:-1])
+    assert copied.lock.read_text() == lock
+    assert set(outcomes(copied).values()) == {"unchanged"}
+    assert by_dvc(copied) == set()
     # Nothing is different but what DVC has of the source itself.
-    before, after = lock.partition("  ingest@masses:")[2], project.lock.read_text().partition("  ingest@masses:")[2]
+    before, after = lock.partition("  ingest@masses:")[2], copied.lock.read_text().partition("  ingest@masses:")[2]
     assert before == after != ""
-    comment(project)
-    assert by_dvc(project) == {"code"}
-    assert set(outcomes(project).values()) == {"unchanged"}
+    comment(copied)
+    assert by_dvc(copied) == {"code"}
+    assert set(outcomes(copied).values()) == {"unchanged"}
     for file in ("tasks/training/job.py", "tasks/train.py"):
-        with (project.root / file).open("a") as code:
+        with (copied.root / file).open("a") as code:
             code.write("\nEDITED = 1\n")
-    reasons = {stage: StageRunner(project, "masses").out_of_date()[stage] for stage in ("augment", "train", "evaluate")}
+    reasons = {stage: StageRunner(copied, "masses").out_of_date()[stage] for stage in ("augment", "train", "evaluate")}
     assert reasons == {"augment": (), "train": ("tasks/train.py changed", "tasks/training changed"), "evaluate": ()}
-    assert {stage for stage, outcome in outcomes(project).items() if outcome == "ran"} == {"train"}
-    assert by_dvc(project) == set()
-    with (project.root / "tasks" / "training" / "job.py").open("a") as code:
+    assert {stage for stage, outcome in outcomes(copied).items() if outcome == "ran"} == {"train"}
+    assert by_dvc(copied) == set()
+    with (copied.root / "tasks" / "training" / "job.py").open("a") as code:
         code.write("\nEDITED = 2\n")
-    assert by_dvc(project) == {"code", "train"}
-    assert set(outcomes(project).values()) == {"unchanged"}
+    assert by_dvc(copied) == {"code", "train"}
+    assert set(outcomes(copied).values()) == {"unchanged"}
 
 
 @pytest.mark.chain
@@ -242,24 +241,23 @@ def test_what_editors_leave_beside_code_runs_nothing(project: Project) -> None:
 
 
 @pytest.mark.chain
-def test_lists_that_are_damaged_or_missing_are_written_again(project: Project) -> None:
-    outcomes(project)
-    lists = project.root / CODE_DIGESTS
+def test_lists_that_are_damaged_or_missing_are_written_again(copied: Project) -> None:
+    lists = copied.root / CODE_DIGESTS
     damages: list[Callable[[], object]] = [
         lambda: shutil.rmtree(lists),
         lambda: [(lists / "tasks" / "train.py").unlink(), (lists / "tasks" / "train.py").write_text("rubbish")],
         lambda: [shutil.rmtree(lists), lists.write_text("rubbish")],
         lambda: [(lists / "tasks" / "train.py").unlink(), (lists / "tasks" / "train.py").mkdir()],
     ]
-    content, lock = (lists / "tasks" / "train.py").read_bytes(), project.lock.read_bytes()
+    content, lock = (lists / "tasks" / "train.py").read_bytes(), copied.lock.read_bytes()
     for damage in damages:
         damage()
-        assert set(outcomes(project).values()) == {"unchanged"}
+        assert set(outcomes(copied).values()) == {"unchanged"}
         assert (lists / "tasks" / "train.py").read_bytes() == content
         damage()
-        assert by_dvc(project) <= {"code"}
+        assert by_dvc(copied) <= {"code"}
         assert (lists / "tasks" / "train.py").read_bytes() == content
-    assert project.lock.read_bytes() == lock
+    assert copied.lock.read_bytes() == lock
 
 
 @pytest.mark.chain

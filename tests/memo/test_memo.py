@@ -39,10 +39,9 @@ def test_what_was_done_is_not_done_again(project: Project) -> None:
     assert set(outcomes(project).values()) == {"unchanged"}
 
 
-def test_a_changed_parameter_is_named_and_only_what_follows_runs(project: Project) -> None:
-    outcomes(project)
-    change_params(project, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
-    results = {result.stage: result for result in run_plain(project, "masses", last="augment")}
+def test_a_changed_parameter_is_named_and_only_what_follows_runs(copied: Project) -> None:
+    change_params(copied, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
+    results = {result.stage: result for result in run_plain(copied, "masses", last="augment")}
     assert [results[stage].outcome for stage in ("ingest", "validate")] == ["unchanged"] * 2
     assert results["split"].why == ("split.seed (not set) -> 7",)
     assert results["clean"].outcome == results["normalize"].outcome == "ran"
@@ -51,52 +50,50 @@ def test_a_changed_parameter_is_named_and_only_what_follows_runs(project: Projec
 SPLIT_SEED = "split: {seed: 7}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm"
 
 
-def test_what_was_done_before_is_restored(project: Project) -> None:
-    outcomes(project)
-    original = project.params.read_text()
-    change_params(project, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
-    outcomes(project)
-    project.params.write_text(original)
-    restored = outcomes(project)
+def test_what_was_done_before_is_restored(copied: Project) -> None:
+    original = copied.params.read_text()
+    change_params(copied, "split: {}\n    normalize: {}\n    augment: {}\n    train: {kind: lightgbm", SPLIT_SEED)
+    outcomes(copied)
+    copied.params.write_text(original)
+    restored = outcomes(copied)
     assert restored["split"] == "restored"
     assert restored["normalize"] == "restored"
 
 
-def test_missing_outputs_come_back_from_the_cache(project: Project) -> None:
-    outcomes(project)
-    shutil.rmtree(project.root / "data" / "masses" / "clean")
-    results = {result.stage: result for result in run_plain(project, "masses", last="augment")}
+def test_missing_outputs_come_back_from_the_cache(copied: Project) -> None:
+    shutil.rmtree(copied.root / "data" / "masses" / "clean")
+    results = {result.stage: result for result in run_plain(copied, "masses", last="augment")}
     why = tuple(f"data/masses/clean/{part} is missing" for part in ("train", "validation", "test"))
     assert (results["clean"].outcome, results["clean"].why) == ("restored", why)
     assert results["normalize"].outcome == "unchanged"
 
 
-def test_status_says_why_and_runs_nothing(project: Project) -> None:
+def test_a_new_projects_stages_never_ran(project: Project) -> None:
     assert StageRunner(project, "masses").out_of_date()["ingest"] == ("never ran",)
-    outcomes(project, "register")
-    assert not any(StageRunner(project, "masses").out_of_date().values())
-    change_params(project, "num_iterations: 20", "num_iterations: 30")
-    late = {stage: why for stage, why in StageRunner(project, "masses").out_of_date().items() if why}
+
+
+def test_status_says_why_and_runs_nothing(copied: Project) -> None:
+    assert not any(StageRunner(copied, "masses").out_of_date().values())
+    change_params(copied, "num_iterations: 20", "num_iterations: 30")
+    late = {stage: why for stage, why in StageRunner(copied, "masses").out_of_date().items() if why}
     assert late == {
         "train": ("train.num_iterations 20 -> 30",),
         "register": ("train.num_iterations 20 -> 30",),
     }
-    assert not any(StageRunner(project, "masses").out_of_date()[stage] for stage in DATA_STAGES)
+    assert not any(StageRunner(copied, "masses").out_of_date()[stage] for stage in DATA_STAGES)
 
 
-def test_a_source_that_changed_is_taken_in_again(project: Project) -> None:
-    run_plain(project, "notes", last="clean")
-    write_notes(project.root / "notes.csv", num_rows=260)
-    assert StageRunner(project, "notes").out_of_date()["ingest"] == ("the source changed",)
-    (first, *_) = run_plain(project, "notes", last="clean")
+def test_a_source_that_changed_is_taken_in_again(copied: Project) -> None:
+    write_notes(copied.root / "notes.csv", num_rows=260)
+    assert StageRunner(copied, "notes").out_of_date()["ingest"] == ("the source changed",)
+    (first, *_) = run_plain(copied, "notes", last="clean")
     assert (first.outcome, first.why, first.report.numbers["num_rows"]) == ("ran", ("the source changed",), 260)
 
 
-def test_a_source_with_the_same_rows_in_other_bytes_stops_before_training(project: Project) -> None:
-    run_plain(project, "notes", last="train")
-    content = (project.root / "notes.csv").read_text()
-    (project.root / "notes.csv").write_text(content.replace("\n", "\r\n"), newline="")
-    outcomes = {result.stage: result.outcome for result in run_plain(project, "notes", last="train")}
+def test_a_source_with_the_same_rows_in_other_bytes_stops_before_training(copied: Project) -> None:
+    content = (copied.root / "notes.csv").read_text()
+    (copied.root / "notes.csv").write_text(content.replace("\n", "\r\n"), newline="")
+    outcomes = {result.stage: result.outcome for result in run_plain(copied, "notes", last="train")}
     assert (outcomes["ingest"], outcomes["train"]) == ("ran", "unchanged")
 
 
@@ -124,20 +121,19 @@ def test_a_stage_whose_input_is_missing_names_it(project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["dataset.json", "valid/part-00000.parquet"])
 @pytest.mark.parametrize("place", [lambda path: path.symlink_to("/nope"), os.mkfifo], ids=["link", "pipe"])
-def test_an_output_without_content_is_a_missing_one(project: Project, name: str, place: Callable[[Path], None]) -> None:
-    run_plain(project, "masses", last="split")
-    output = project.pipeline("masses").data / name
+def test_an_output_without_content_is_a_missing_one(copied: Project, name: str, place: Callable[[Path], None]) -> None:
+    output = copied.pipeline("masses").data / name
     before = output.read_bytes()
     output.unlink()
     place(output)
-    reasons = StageRunner(project, "masses").out_of_date()
+    reasons = StageRunner(copied, "masses").out_of_date()
     assert f"data/masses/{name} is missing" in reasons["split"]
     assert f"data/masses/{name} is missing" in (*reasons["ingest"], *reasons["validate"])
     with pytest.raises(UserError, match=r"data/masses/.*: missing, and split@masses needs it"):
-        run_plain(project, "masses", first="split", last="split")
-    run_plain(project, "masses", last="split")
+        run_plain(copied, "masses", first="split", last="split")
+    run_plain(copied, "masses", last="split")
     assert output.read_bytes() == before
-    assert not StageRunner(project, "masses").out_of_date()["split"]
+    assert not StageRunner(copied, "masses").out_of_date()["split"]
 
 
 def test_a_gate_that_says_no_leaves_the_stage_undone(project: Project) -> None:
@@ -203,35 +199,33 @@ def test_the_lock_has_the_parameters_that_the_stage_was_given(project: Project) 
     assert Memo(project.root, "masses").reasons("split") == ()
 
 
-def test_code_that_is_edited_between_two_stages_is_the_next_runs(project: Project) -> None:
+def test_code_that_is_edited_between_two_stages_is_the_next_runs(copied: Project) -> None:
     """A folder that many stages read is hashed once, when the run begins."""
-    outcomes(project)
-    memo = Memo(project.root, "masses")
+    memo = Memo(copied.root, "masses")
     assert memo.reasons("split") == memo.reasons("clean") == ()
-    code = project.root / "tasks" / "tables" / "parts.py"
+    code = copied.root / "tasks" / "tables" / "parts.py"
     code.write_text(code.read_text() + "EDITED = 1\n")
     assert memo.reasons("clean") == ()
-    assert Memo(project.root, "masses").reasons("clean") == ("tasks/tables changed",)
+    assert Memo(copied.root, "masses").reasons("clean") == ("tasks/tables changed",)
 
 
-def test_what_was_accepted_is_damaged_and_the_cure_that_is_told_brings_it_back(project: Project) -> None:
-    run_plain(project, "masses", last="validate")
-    path, lock = project.pipeline("masses").accepted, project.lock.read_bytes()
+def test_what_was_accepted_is_damaged_and_the_cure_that_is_told_brings_it_back(copied: Project) -> None:
+    path, lock = copied.pipeline("masses").accepted, copied.lock.read_bytes()
     before = path.read_bytes()
     for content in (b"", b"\x00\xff<<<<<<<", b"[]", None):
         path.unlink()
         path.mkdir() if content is None else path.write_bytes(content)
         with pytest.raises(UserError, match=r"accepted\.json: damaged") as error:
-            run_plain(project, "masses", last="validate")
-        assert str(error.value) in [check.cure for check in examine(project)]
+            run_plain(copied, "masses", last="validate")
+        assert str(error.value) in [check.cure for check in examine(copied)]
         advice = str(error.value).split("`")[1]
-        command(project.root, *advice.split())
+        command(copied.root, *advice.split())
         assert path.read_bytes() == before
-        run_plain(project, "masses", last="validate")
+        run_plain(copied, "masses", last="validate")
         assert path.read_bytes() == before
-        assert project.lock.read_bytes() == lock
+        assert copied.lock.read_bytes() == lock
     # The other advice.
     path.write_bytes(b"")
     path.unlink()
-    run_plain(project, "masses", last="validate")
+    run_plain(copied, "masses", last="validate")
     assert path.read_bytes() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -12,7 +13,7 @@ import pytest
 
 from tasks.memo.chain import run_plain
 from tasks.paths import STAGES, Project
-from tests.projects import files_below
+from tests.projects import files_below, make_project
 
 pytestmark = pytest.mark.chain
 
@@ -62,6 +63,23 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def evaluated_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+    """A project in which `masses` ran to `evaluate`, and nothing else."""
+    project = make_project(tmp_path_factory.mktemp("evaluated"), store=empty_store)
+    with contextlib.chdir(project.root):
+        outcomes(project)
+    return project
+
+
+@pytest.fixture
+def evaluated(evaluated_once: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of it; it is the working directory."""
+    shutil.copytree(evaluated_once.root, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return Project(root=tmp_path)
+
+
 def outcomes(project: Project) -> dict[str, str]:
     return {result.stage: result.outcome for result in run_plain(project, "masses", last="evaluate")}
 
@@ -82,44 +100,42 @@ def objects(project: Project) -> list[Path]:
     return sorted(file for file in files if file.is_file() and file.stat().st_size)
 
 
-def test_every_object_damaged_in_every_way(project: Project, caplog: pytest.LogCaptureFixture) -> None:
-    outcomes(project)
-    before, names = left(project), objects(project)
+def test_every_object_damaged_in_every_way(evaluated: Project, caplog: pytest.LogCaptureFixture) -> None:
+    before, names = left(evaluated), objects(evaluated)
     for damage in DAMAGES.values():
-        remove_outputs(project)
+        remove_outputs(evaluated)
         for file in names:
             damage(file)
         caplog.clear()
-        assert set(outcomes(project)) == set(STAGES[:-1])
-        assert left(project) == before
+        assert set(outcomes(evaluated)) == set(STAGES[:-1])
+        assert left(evaluated) == before
         # All that was damaged is whole again: what was restored without a word would come from here.
-        remove_outputs(project)
+        remove_outputs(evaluated)
         caplog.clear()
-        assert outcomes(project)["train"] == "restored"
-        assert left(project) == before
+        assert outcomes(evaluated)["train"] == "restored"
+        assert left(evaluated) == before
         assert not caplog.records
 
 
 def test_one_damaged_object_is_named_and_its_stage_alone_runs(
-    project: Project, caplog: pytest.LogCaptureFixture
+    evaluated: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outcomes(project)
-    before = left(project)
-    model = next(file for file in objects(project) if file.read_bytes() in model_files(project))
+    before = left(evaluated)
+    model = next(file for file in objects(evaluated) if file.read_bytes() in model_files(evaluated))
     content = model.read_bytes()
     DAMAGES["a bit"](model)
     # What is not restored is not read.
-    assert set(outcomes(project).values()) == {"unchanged"}
-    shutil.rmtree(project.pipeline("masses").model)
+    assert set(outcomes(evaluated).values()) == {"unchanged"}
+    shutil.rmtree(evaluated.pipeline("masses").model)
     with caplog.at_level(logging.WARNING):
-        assert {stage for stage, outcome in outcomes(project).items() if outcome != "unchanged"} == {"train"}
+        assert {stage for stage, outcome in outcomes(evaluated).items() if outcome != "unchanged"} == {"train"}
     (line,) = [record.getMessage() for record in caplog.records if "DVC's cache" in record.getMessage()]
-    aside = project.root / ".dvc" / "cache" / "files" / "damaged" / f"{model.parent.name}{model.name}"
+    aside = evaluated.root / ".dvc" / "cache" / "files" / "damaged" / f"{model.parent.name}{model.name}"
     assert str(model) in line
     assert str(aside) in line
     assert aside.read_bytes() != content
     assert model.read_bytes() == content
-    assert left(project) == before
+    assert left(evaluated) == before
 
 
 def model_files(project: Project) -> set[bytes]:
@@ -127,21 +143,20 @@ def model_files(project: Project) -> set[bytes]:
 
 
 @pytest.mark.parametrize("damage", ["emptied", "a folder", "a link to nothing", "a pipe", "writable"])
-def test_damaged_entries_of_the_run_cache(project: Project, damage: str) -> None:
-    outcomes(project)
-    before = left(project)
-    entries = [file for file in (project.root / ".dvc" / "cache" / "runs").rglob("*") if file.is_file()]
+def test_damaged_entries_of_the_run_cache(evaluated: Project, damage: str) -> None:
+    before = left(evaluated)
+    entries = [file for file in (evaluated.root / ".dvc" / "cache" / "runs").rglob("*") if file.is_file()]
     for file in entries:
         DAMAGES[damage](file)
-    remove_outputs(project)
-    project.lock.unlink()
-    assert set(outcomes(project).values()) == {"ran"}
-    after = left(project)
+    remove_outputs(evaluated)
+    evaluated.lock.unlink()
+    assert set(outcomes(evaluated).values()) == {"ran"}
+    after = left(evaluated)
     assert after.pop("") != b""
     assert after == {name: content for name, content in before.items() if name}
-    remove_outputs(project)
-    project.lock.unlink()
-    assert outcomes(project)["train"] == "restored"
+    remove_outputs(evaluated)
+    evaluated.lock.unlink()
+    assert outcomes(evaluated)["train"] == "restored"
 
 
 def test_what_a_killed_process_was_writing_is_swept(project: Project) -> None:
@@ -168,11 +183,10 @@ def test_drafts_in_a_cache_that_others_share_are_left_alone(project: Project, tm
     assert draft.exists()
 
 
-def test_a_link_to_nothing_in_the_place_of_a_folder_of_the_run_cache(project: Project) -> None:
-    outcomes(project)
-    for folder in (project.root / ".dvc" / "cache" / "runs").glob("*/*"):
+def test_a_link_to_nothing_in_the_place_of_a_folder_of_the_run_cache(evaluated: Project) -> None:
+    for folder in (evaluated.root / ".dvc" / "cache" / "runs").glob("*/*"):
         shutil.rmtree(folder)
         folder.symlink_to("/nope")
-    remove_outputs(project)
-    project.lock.unlink()
-    assert set(outcomes(project).values()) == {"ran"}
+    remove_outputs(evaluated)
+    evaluated.lock.unlink()
+    assert set(outcomes(evaluated).values()) == {"ran"}

@@ -1,4 +1,4 @@
-"""Where everything of one pipeline lies; no other file but that of folds spells a path."""
+"""Where everything of one pipeline lies; no other file but those of folds and of trials spells a path."""
 
 from __future__ import annotations
 
@@ -271,6 +271,15 @@ class Paths:
     def own_code(self) -> Path:
         """What the file means that normalize.features_from names; empty where it names none."""
         return self.project.root / OWN_CODE / self.pipeline
+
+    @property
+    def tuning(self) -> Path:
+        """What was tried of this pipeline's settings: the journal of trials, and the rows that they share."""
+        return self.project.root / ".modelwright" / "tuning" / self.pipeline
+
+    @property
+    def tuning_pictures(self) -> Path:
+        return self.reports / "tuning"
 
     @property
     def undelivered(self) -> Path:

@@ -13,14 +13,14 @@ from tasks.root import find_root
 
 def init(options: argparse.Namespace) -> int:
     """`modelwright init`."""
-    from tasks.command.drafts import comparing, show_draft
+    from tasks.command.drafts import show_draft, watched
     from tasks.drafting.pipeline import init_pipeline
     from tasks.drafting.stated import stated
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}
     given["stated"] = stated(options.task, options.ignore, options.retype)
-    with comparing() as tell:
+    with watched("comparing models") as tell:
         given |= {"minutes": options.minutes, "tell": tell}
         draft = init_pipeline(project, options.name, options.source, options.target, **given)
     show_draft(draft, project)

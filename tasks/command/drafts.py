@@ -22,13 +22,13 @@ _LONGEST_EXAMPLE, _LONGEST_EXAMPLES = 24, 50
 
 
 @contextmanager
-def comparing() -> Iterator[Callable[[str], None]]:
-    """Says on a terminal which model is being measured, as that takes minutes; a pipe gets nothing."""
+def watched(work: str) -> Iterator[Callable[[str], None]]:
+    """Says on a terminal what is being measured, as that takes minutes; a pipe gets nothing."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
     with Console(stderr=True).status("reading the data") as status:
-        yield lambda name: status.update(escape(f"comparing models: {name}"))
+        yield lambda name: status.update(escape(f"{work}: {name}"))
 
 
 def show_draft(draft: DraftedPipeline, project: Project) -> None:

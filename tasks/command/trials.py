@@ -1,10 +1,18 @@
-"""The subcommands that look at what was tried: compare, leaderboard, ui. What they need is imported when used."""
+"""The subcommands that try, or look at what was tried: tune, compare, leaderboard, ui. What they need is imported when
+used."""
 
 from __future__ import annotations
 
 import argparse
 
-from tasks.command.subcommand import JSON, Subcommand, argument
+from tasks.command.subcommand import JSON, ONE_PIPELINE, Subcommand, argument
+
+
+def tune(options: argparse.Namespace) -> int:
+    """`modelwright tune`."""
+    from tasks.command.tune import tune
+
+    return tune(options)
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -31,6 +39,22 @@ def ui(options: argparse.Namespace) -> int:
 _PIPELINE = argument("pipeline", help="a pipeline of params.yaml")
 
 COMMANDS = {
+    "tune": Subcommand(
+        run=tune,
+        asks_stages=True,
+        help="try other values of a pipeline's settings, judged on folds of its training rows, and say what is better",
+        arguments=(
+            ONE_PIPELINE,
+            argument("--trials", type=int, metavar="N", help="trials in all, with those of before (tune.trials: 40)"),
+            argument("--minutes", type=float, metavar="M", help="begin no trial after so many minutes"),
+            argument("--jobs", type=int, default=1, metavar="N", help="processes that make trials side by side (1)"),
+            argument("--show", action="store_true", help="print what would be tried, and try nothing"),
+            argument("--apply", action="store_true", help="write the best values into params.yaml, and show the diff"),
+            argument("--fresh", action="store_true", help="begin anew, and forget the trials of before"),
+            JSON,
+        ),
+        examples=("modelwright tune churn --minutes 30", "modelwright tune churn --apply"),
+    ),
     "compare": Subcommand(
         run=compare,
         help="set runs and versions side by side: metric, difference and interval on the same test rows, and what "

@@ -19,9 +19,11 @@ from tasks.params.ingest import Ingest
 from tasks.params.normalize import Normalize
 from tasks.params.predict import Predict
 from tasks.params.register import Register
+from tasks.params.search_space import search_space
 from tasks.params.sources import has_test_files
 from tasks.params.split import GivenSplit, Split
 from tasks.params.train import Train
+from tasks.params.tune import Tune
 from tasks.params.validate import Validate
 
 
@@ -39,6 +41,7 @@ class Pipeline(Config):
     evaluate: Evaluate
     register_: Register = Field(alias="register")
     predict: Predict = Predict()
+    tune: Tune = Tune()
 
     @model_validator(mode="before")
     @classmethod
@@ -77,6 +80,11 @@ class Pipeline(Config):
                 raise ValueError(
                     f"split.column {column} would be learnt from; add ingest.columns: {{{column}: {{role: split}}}}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _ranges_are_of_settings(self) -> Pipeline:
+        search_space(self, self.tune.ranges)
         return self
 
     def stage(self, name: str) -> Config:

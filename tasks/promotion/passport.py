@@ -35,8 +35,8 @@ def passport(
         "source": dataset.source.model_dump(mode="json"),
         "task": dataset.task,
         "columns": [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns],
-        # No stage reads `predict`: a model does not come from how its answers are asked for.
-        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict"}),
+        # No stage reads these: a model comes neither from how its answers are asked for, nor from what else was tried.
+        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict", "tune"}),
         "rows": rows,
         "digests": digests,
         "metrics": metrics,

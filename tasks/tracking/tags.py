@@ -6,6 +6,8 @@ DATA_TAG = "modelwright.data"
 CODE_TAG = "modelwright.code"
 TEST_ROWS_TAG = "modelwright.test_rows"
 PROCESS_TAG = "modelwright.process"
+TUNING_TAG = "modelwright.tuning"
+TRIAL_TAG = "modelwright.trial"
 PROMOTION_TAG = "modelwright.promotion"
 
 CHAMPION = "champion"

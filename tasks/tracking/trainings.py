@@ -159,10 +159,15 @@ def _log_new_params(client: MlflowClient, run: Run, params: Mapping[str, str]) -
 
 
 def _runs(client: MlflowClient, experiment_id: str) -> list[Run]:
+    return runs_where(client, experiment_id, f"tags.`{MODEL_TAG}` != ''")
+
+
+def runs_where(client: MlflowClient, experiment_id: str, condition: str) -> list[Run]:
+    """All runs of the experiment that meet it, the newest first."""
     runs: list[Run] = []
     token = None
     while True:
-        page = client.search_runs([experiment_id], f"tags.`{MODEL_TAG}` != ''", max_results=1000, page_token=token)
+        page = client.search_runs([experiment_id], condition, max_results=1000, page_token=token)
         runs += page
         token = page.token
         if not token:

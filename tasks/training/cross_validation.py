@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.model_input.inputs import Spec
+from tasks.model_input.example_parts import StoredExamples
+from tasks.model_input.inputs import Examples, Spec
 from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
 from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import fold_paths, naming
-from tasks.trainers.base import Fitted, Job, score
+from tasks.trainers.base import Fitted, Job, Model, score
 from tasks.training.job import read_examples, read_job
 
 
@@ -49,13 +50,21 @@ class HeldOut:
 
 def held_out(config: Train, paths: Paths, fit: Callable[[Job], Fitted]) -> HeldOut:
     """Trains on the rows of `paths.augmented`, and answers those of its test part. Leaves nothing."""
-    recipe = read_recipe(paths.recipe)
+    job, fitted = fitted_on(config, paths, fit)
+    rows = read_examples(config, job.spec, read_recipe(paths.recipe).target.name, paths.normalized("test"))
+    return HeldOut(spec=job.spec, answers=answers_of(fitted.model, rows), truth=rows.targets(), weight=rows.weights())
+
+
+def fitted_on(config: Train, paths: Paths, fit: Callable[[Job], Fitted]) -> tuple[Job, Fitted]:
+    """The model of the rows of `paths.augmented`, with the job that it was fitted by. Leaves nothing."""
     # Nobody listens, and no checkpoints: they are kept for the rows and settings of the whole training.
-    job = replace(read_job(config, paths, recipe, listeners=()), checkpoints=None)
-    model = fit(job).model
-    rows = read_examples(config, job.spec, recipe.target.name, paths.normalized("test"))
-    answers = np.concatenate([model.predict(part.inputs) for part in rows.parts()])
-    return HeldOut(spec=job.spec, answers=answers, truth=rows.targets(), weight=rows.weights())
+    job = replace(read_job(config, paths, read_recipe(paths.recipe), listeners=()), checkpoints=None)
+    return job, fit(job)
+
+
+def answers_of(model: Model, rows: Examples | StoredExamples) -> NDArray[np.float64]:
+    """What the model says of rows that it has not learnt from, [N, K] or [N]."""
+    return np.concatenate([model.predict(part.inputs) for part in rows.parts()])
 
 
 def _score_of(config: Train, fold: FoldPaths, fit: Callable[[Job], Fitted]) -> dict[str, float]:

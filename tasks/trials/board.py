@@ -12,6 +12,7 @@ from tasks.params.config import Metric
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import LOWER_IS_BETTER
 from tasks.promotion.contest import NotComparableError
+from tasks.tracking.tunings import TrackedTrial
 from tasks.trials.pairs import Score, on_common_rows, score
 from tasks.trials.trial import Trial
 
@@ -63,6 +64,12 @@ def board(trials: Sequence[Trial], pipeline: Pipeline, answers: Answers) -> list
     better = 1 if metric in LOWER_IS_BETTER else -1
     ranked.sort(key=lambda entry: better * entry[1].value)
     return [*(_ranked(number, ranked, pipeline) for number in range(len(ranked))), *others]
+
+
+def tuned_first(tuned: Sequence[TrackedTrial], metric: Metric) -> list[TrackedTrial]:
+    """Trials of searches, the best first; behind them those without a value, the newest first."""
+    sign = 1 if metric in LOWER_IS_BETTER else -1
+    return sorted(tuned, key=lambda trial: (trial.value is None, sign * (trial.value or 0.0)))
 
 
 def _ranked(number: int, ranked: list[tuple[Trial, Score, pl.DataFrame]], pipeline: Pipeline) -> RankedTrial:

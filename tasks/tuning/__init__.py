@@ -1,0 +1,1 @@
+"""Tries other values of a pipeline's settings, and says which are better: `modelwright tune`."""

@@ -1,0 +1,93 @@
+"""The search space that each trainer has of its own, for pipelines that say nothing under `tune:`.
+
+Ranges are those that published comparisons search, wide enough for the best of most tables to lie inside (Bischl et
+al., Hyperparameter optimization, 2023, doi:10.1002/widm.1484; Gorishniy et al., Revisiting deep learning models for
+tabular data, 2021, arXiv:2106.11959). How long a training goes on is not searched: the validation rows say that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.errors import UserError
+from tasks.params.pipeline import Pipeline
+from tasks.params.search_space import Space, search_space, value_of_setting
+
+Ranges = Mapping[str, Any]
+
+_OF_TRAINERS: Mapping[str, Ranges] = {
+    "lightgbm": {
+        "learning_rate": [0.01, 0.3, "log"],
+        "num_leaves": [4, 255, "log"],
+        "min_data_in_leaf": [5, 200, "log"],
+        "feature_fraction": [0.4, 1.0],
+        "bagging_fraction": [0.5, 1.0],
+        "lambda_l1": [1e-6, 10.0, "log"],
+        "lambda_l2": [1e-6, 10.0, "log"],
+    },
+    "torch": {
+        "learning_rate": [0.0001, 0.03, "log"],
+        "weight_decay": [1e-6, 0.1, "log"],
+        "batch_size": [32, 64, 128, 256],
+        "network.dropout": [0.0, 0.5],
+    },
+    "logistic_regression": {"C": [0.001, 1000.0, "log"]},
+    "ridge": {"alpha": [0.001, 1000.0, "log"]},
+    "elastic_net": {"alpha": [0.0001, 10.0, "log"], "l1_ratio": [0.0, 1.0]},
+    "svm": {"C": [0.01, 1000.0, "log"], "gamma": [0.0001, 10.0, "log"]},
+    "k_neighbors": {
+        "n_neighbors": [1, 100, "log"],
+        "weights": ["uniform", "distance"],
+        "metric": ["euclidean", "manhattan", "cosine"],
+    },
+    "random_forest": {"min_samples_leaf": [1, 50, "log"], "max_features": [0.1, 1.0]},
+    "hist_gradient_boosting": {
+        "learning_rate": [0.01, 0.3, "log"],
+        "max_leaf_nodes": [4, 255, "log"],
+        "min_samples_leaf": [5, 200, "log"],
+        "l2_regularization": [1e-6, 10.0, "log"],
+    },
+    "naive_bayes": {"smoothing": [0.001, 10.0, "log"]},
+}
+"""By the kind of a trainer or an estimator; nothing for a kind that is not here."""
+
+
+def ranges_of(pipeline: Pipeline) -> Ranges:
+    """What is tried: the pipeline's own ranges, or else its trainer's."""
+    return pipeline.tune.ranges or default_ranges(pipeline)
+
+
+def space_of(pipeline: Pipeline, name: str) -> Space:
+    """The search space. Raises UserError where a trainer has none of its own and params.yaml gives none."""
+    ranges = ranges_of(pipeline)
+    if not ranges:
+        raise UserError(
+            f"params.yaml: pipelines.{name}: {_kind(pipeline)} has no search space of its own; say what to "
+            "try, such as `tune: {train.seed: [0, 9]}`"
+        )
+    return search_space(pipeline, ranges)
+
+
+def default_ranges(pipeline: Pipeline) -> Ranges:
+    """The trainer's own, without what these settings have no use for."""
+    prefix = "train.estimator" if pipeline.train.kind == "sklearn" else "train"
+    ranges = {f"{prefix}.{name}": written for name, written in _OF_TRAINERS.get(_kind(pipeline), {}).items()}
+    return {name: written for name, written in ranges.items() if _is_of_use(pipeline, name)}
+
+
+def _kind(pipeline: Pipeline) -> str:
+    estimator = getattr(pipeline.train, "estimator", None)
+    return str(pipeline.train.kind if estimator is None else estimator.kind)
+
+
+def _is_of_use(pipeline: Pipeline, name: str) -> bool:
+    match name:
+        case "train.network.dropout":
+            return value_of_setting(pipeline, name) is not None
+        case "train.estimator.gamma":
+            return bool(value_of_setting(pipeline, "train.estimator.kernel") != "linear")
+        case "train.estimator.smoothing":
+            return bool(value_of_setting(pipeline, "train.estimator.distribution") != "gaussian")
+        case _:
+            return True

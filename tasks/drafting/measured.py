@@ -178,6 +178,8 @@ def _table(
         lines.append(f"  {name:{width}}  {number(own)}{beside}")
     if rows.folds and num_folds < len(best.folds):
         notes = [*notes, f"these minutes are enough for {num_folds} of {len(best.folds)} folds; --minutes gives more"]
+    if not best.candidate.is_costly:
+        notes = [*notes, "its settings are as drafted: modelwright tune searches them"]
     return [*lines, *(f"  {note}" for note in notes)]
 
 

@@ -99,7 +99,9 @@ def test_what_would_not_end_in_time_is_not_begun_and_the_folds_before_it_count(
     monkeypatch.setattr(module, "_measure_fold", a_minute)
     tried = drafted(tmp_path, table("line", 200), minutes=minutes).decisions.choice.tried
     enough = (f"  these minutes are enough for {folds} of 5 folds; --minutes gives more",) if folds < 5 else ()
-    assert (tried[0].split()[2], tried[-len(notes + enough) :] if folds < 5 else ()) == (str(folds), notes + enough)
+    settings = ("  its settings are as drafted: modelwright tune searches them",)
+    assert tried[0].split()[2] == str(folds)
+    assert tried[-len(notes + enough + settings) :] == notes + enough + settings
 
 
 def test_a_setting_that_is_given_leaves_out_what_does_not_have_it(tmp_path: Path) -> None:

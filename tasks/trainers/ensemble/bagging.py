@@ -35,7 +35,7 @@ class Bag:
     train_loss: float
 
 
-class Budget:
+class TimeLimit:
     """What may still be begun: all of it without a limit, else what ends in time by what it took so far."""
 
     def __init__(self, minutes: float | None) -> None:
@@ -46,7 +46,7 @@ class Budget:
         return self._deadline is None or time.monotonic() + seconds <= self._deadline
 
 
-def bag(name: str, config: Any, job: Job, rows: Examples, folds: Folds, budget: Budget) -> Bag | None:
+def bag(name: str, config: Any, job: Job, rows: Examples, folds: Folds, limit: TimeLimit) -> Bag | None:
     """Trains the member on all folds; None when they would not end in time. Raises UserError that names the member."""
     answers = np.full((rows.num_rows, *((len(job.spec.classes),) if job.spec.classes else ())), np.nan)
     models, losses = [], []
@@ -54,7 +54,7 @@ def bag(name: str, config: Any, job: Job, rows: Examples, folds: Folds, budget: 
     seconds = 0.0
     for done, number in enumerate(numbers):
         # The slowest fold so far stands for those to come.
-        if not budget.fits(seconds * (len(numbers) - done)):
+        if not limit.fits(seconds * (len(numbers) - done)):
             return None
         began = time.monotonic()
         inside, outside = np.flatnonzero(folds == number), np.flatnonzero(folds != number)

@@ -14,7 +14,7 @@ from tasks.model_input.block_columns import stack_blocks
 from tasks.model_input.inputs import Examples, ModelInput, Spec
 from tasks.params.train import EnsembleTrain
 from tasks.trainers.base import Fitted, Job, check_job, score
-from tasks.trainers.ensemble.bagging import Bag, Budget, bag, names_of
+from tasks.trainers.ensemble.bagging import Bag, TimeLimit, bag, names_of
 from tasks.trainers.ensemble.folds import NEVER, fold_numbers
 from tasks.trainers.ensemble.model import EnsembleModel, Member, load
 from tasks.trainers.ensemble.weights import Held, best_temperature, greedy_weights, tempered
@@ -68,13 +68,13 @@ class EnsembleTrainer:
 
 def _bags(job: Job, config: EnsembleTrain, rows: Examples, folds: NDArray[np.int64]) -> tuple[list[Bag], list[str]]:
     """The members that were trained on all folds, and what to say of those that did not fit into the time."""
-    budget, bags, left_out = Budget(config.max_minutes), list[Bag](), list[str]()
+    limit, bags, left_out = TimeLimit(config.max_minutes), list[Bag](), list[str]()
     held = np.flatnonzero(folds != NEVER)
     for listener in job.listeners:
         listener.started(len(config.members))
     try:
         for name, member in zip(names_of(config.members), config.members, strict=True):
-            one = bag(name, member, job, rows, folds, budget)
+            one = bag(name, member, job, rows, folds, limit)
             if one is None:
                 left_out.append(f"{name} did not fit into train.max_minutes, and is no member.")
                 continue

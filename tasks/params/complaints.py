@@ -45,6 +45,9 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
             case "literal_error" if problem["loc"][-1] == "[key]":
                 names = typing.get_args(typing.get_args(_type_at(problem["loc"][:-2]))[0])
                 yield f"{path}: {where} is unknown{did_you_mean(str(problem['input']), names)}"
+            case "too_short" | "string_too_short" if problem["ctx"]["min_length"] == 1 and problem["input"] == "":
+                what = "has a name that is empty" if problem["loc"][-1] == "[key]" else "must not be empty"
+                yield f"{path}: {where.rstrip('.')} {what}; write it, or take it out"
             # A column may be called 2019, which YAML takes for a number.
             case "string_type" if not isinstance(problem["input"], Mapping | list | Config):
                 written = json.dumps(problem["input"], default=str).strip('"')

@@ -43,3 +43,17 @@ def test_a_number_is_no_setting(tmp_path: Path) -> None:
     params.write_text((BLOCK % ("y", "a")).replace("kind: lightgbm", "kind: lightgbm, 7: 8"))
     with pytest.raises(UserError, match=r"pipelines\.a\.train\.7 is unknown"):
         load_pipeline(params, "a")
+
+
+@pytest.mark.parametrize(
+    ("normalize", "message"),
+    [
+        ("{features: {power: ''}}", "normalize.features.power must not be empty; write it, or take it out"),
+        ("{features: {'': 'x * 2'}}", "normalize.features has a name that is empty; write it, or take it out"),
+    ],
+)
+def test_what_is_empty_is_told_without_a_count_of_characters(tmp_path: Path, normalize: str, message: str) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text((BLOCK % ("y", "a")).replace("normalize: {}", f"normalize: {normalize}"))
+    with pytest.raises(UserError, match=rf"pipelines\.a\.{message}$"):
+        load_pipeline(params, "a")

@@ -64,6 +64,7 @@ def _read(
     import polars as pl
 
     from tasks.explanation.raw_rows import readable_rows, single_row
+    from tasks.scoring.arguments import words_of_the_command
     from tasks.scoring.one_row import json_row
 
     if options.row is not None:
@@ -71,9 +72,10 @@ def _read(
     numbers: list[int] = []
     tables: list[pl.DataFrame] = []
     refused: list[str] = []
-    for first, rows in _cells(options, project, registered, _most(options)):
-        own, table, reasons = readable_rows(rows, first, recipe)
-        numbers, tables, refused = [*numbers, *own], [*tables, table], [*refused, *reasons]
+    with words_of_the_command():
+        for first, rows in _cells(options, project, registered, _most(options)):
+            own, table, reasons = readable_rows(rows, first, recipe)
+            numbers, tables, refused = [*numbers, *own], [*tables, table], [*refused, *reasons]
     notes += refused
     if not numbers:
         raise UserError(f"{options.source}: none of its rows can be read; {notes[-1]}")

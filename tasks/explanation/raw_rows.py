@@ -13,7 +13,7 @@ from tasks.recipe.recipe import Recipe
 
 
 def single_row(content: Mapping[str, Any], recipe: Recipe) -> pl.DataFrame:
-    """One row of cells by column. Raises UserError for a column that is missing, and a cell that cannot be read."""
+    """The cells of `--row` by column. Raises UserError for a column that is missing, and a cell that cannot be read."""
     _check_names(list(content), recipe)
     return rows_at_rest([content], recipe)
 
@@ -42,9 +42,9 @@ def _check_names(names: Sequence[str], recipe: Recipe) -> None:
     if missing := [name for name in asked if name not in names]:
         others = [name for name in names if name not in asked]
         hint = did_you_mean(missing[0], others) if others else ""
-        what = f"columns {', '.join(missing)} are" if missing[1:] else f"column {missing[0]} is"
         raise UserError(
-            f"{what} missing, and the model was trained with it{hint or ';'} give null where nothing is known"
+            f"--row: lacks {', '.join(missing)}, which the model was trained with{hint or ';'} give each, null where "
+            "nothing is known"
         )
 
 

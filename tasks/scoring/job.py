@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from tasks.errors import UserError
 from tasks.parallel import parallel_map
 from tasks.params.validate import Drift
 from tasks.scoring.answer_files import assemble
+from tasks.scoring.arguments import words_of_the_command
 from tasks.scoring.as_trained import known_columns
 from tasks.scoring.destinations import Destination, destination
 from tasks.scoring.journal import Journal, journal_of
@@ -33,10 +33,6 @@ Progress = Callable[[int], None]
 """Called with the rows that are done so far."""
 
 _NUM_NAMED = 10
-
-_ARGUMENTS = {"query": "--query", "url": "the URL", "path": "SOURCE", "": "SOURCE"}
-_SETTING = re.compile(r"ingest\.source(?:\.([a-z_]+))?")
-"""A source that cannot be read names its settings; here they are arguments, or what `--set` takes."""
 
 
 @dataclass(kw_only=True)
@@ -76,7 +72,7 @@ def score(request: Request, progress: Progress = lambda _: None) -> ScoringOutco
     bytes. Raises UserError when the source cannot be read, lacks columns or has no rows, when the answers cannot be
     written where they should go, and when no row could be answered.
     """
-    with _words_of_the_command():
+    with words_of_the_command():
         rows = _rows(request)
         job = request.job(rows.source.digest())
         to = destination(request, job)
@@ -192,16 +188,3 @@ def _remarks(request: Request, rows: NewRows, trained: _Trained, to: Destination
         yield trained.remark
     if to.num_there:
         yield f"{to.shown} had the answers of {to.num_there} parts already; they were not written again"
-
-
-@contextmanager
-def _words_of_the_command() -> Iterator[None]:
-    try:
-        yield
-    except UserError as error:
-        raise type(error)(_SETTING.sub(_argument, str(error))) from error.__cause__
-
-
-def _argument(setting: re.Match[str]) -> str:
-    name = setting[1] or ""
-    return _ARGUMENTS.get(name, f"--set {name}=VALUE")

@@ -126,7 +126,10 @@ def test_a_row_that_cannot_be_read_is_left_out_and_said(project: Paths, tmp_path
     [
         (["mixed"], "give a source of rows, or one row with --row"),
         (["mixed", "x.csv", "--row", "{}"], "give a source of rows, or one row with --row"),
-        (["mixed", "--row", '{"age": 41}'], "columns weight, town, note, scan are missing, and the model was trained"),
+        (
+            ["mixed", "--row", '{"age": 41}'],
+            "--row: lacks weight, town, note, scan, which the model was trained",
+        ),
         (["mixed", "--row", "[1]"], "one JSON object is one row"),
         (["mixed", "--row", '{"age": '], "no JSON"),
         (["mixd", "--row", "{}"], "did you mean mixed?"),
@@ -153,3 +156,7 @@ def test_a_class_that_there_is_not_and_rows_of_which_none_can_be_read(project: P
     rows(2, 7).clear().write_parquet(empty)
     assert main(["explain", "mixed", str(empty)]) == 2
     assert "has no rows" in capsys.readouterr().err
+    nothing = tmp_path / "nothing.csv"
+    nothing.write_text("")
+    assert main(["explain", "mixed", str(nothing)]) == 2
+    assert "the file is empty; put the data there, or correct SOURCE" in capsys.readouterr().err

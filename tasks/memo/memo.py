@@ -25,7 +25,7 @@ from tasks.memo.objects import CheckedCache
 from tasks.memo.own_code import STAGE as OWN_CODE
 from tasks.memo.own_code import CodeLists, list_own_files
 from tasks.memo.reasons import status_in_words, why_out_of_date
-from tasks.memo.repository import repository, unreadable
+from tasks.memo.repository import repository, stages_of, unreadable
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES, Project
 from tasks.validation.suite_file import missing_suite
@@ -55,7 +55,8 @@ class Memo:
             self._repo = repository(root)
             put_right(self._repo)
             self._cache = CheckedCache(self._repo)
-            self._read_stages()
+            self._stages = stages_of(self._repo)
+        self._loaded: dict[str, Stage] = {}
         self._pipeline = pipeline
         self._params = read_yaml(root / "params.yaml") if params is None else params
         paths = Project(root=root).pipeline(pipeline)
@@ -80,6 +81,8 @@ class Memo:
         with ExitStack() as reserved:
             with self._locked():
                 self._write_code()
+                if stage_name == "normalize":
+                    self._write_own_code()
                 stage = self._load(stage_name)
                 reasons = force or self._reasons(stage)
                 if not reasons:
@@ -126,13 +129,6 @@ class Memo:
         sources = filter(None, map(source_of, self._code_at_start))
         return set(filter(None, map(self._code.installed, sources)))
 
-    def _read_stages(self) -> None:
-        from dvc.dvcfile import ProjectFile
-
-        # Once for all stages: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each.
-        self._stages = ProjectFile(self._repo, str(self._root / "dvc.yaml")).stages
-        self._loaded: dict[str, Stage] = {}
-
     def _load(self, stage_name: str) -> Stage:
         from dvc.dependency import ParamsDependency
 
@@ -160,22 +156,29 @@ class Memo:
         self._inputs.given = frozenset(given)
 
     def _write_code(self) -> None:
-        """Does once a run what `code` and `own_code` do in `dvc repro`; from now on their lists are what they are."""
+        """Does once a run what the stage `code` does in `dvc repro`; from now on its lists are what they are."""
         if self._is_code_written:
             return
-        if list_own_files(Project(root=self._root), self._params["pipelines"]):
-            self._read_stages()
-        for name, write in ((CODE, self._code.write), (OWN_CODE, self._lists.write_own)):
-            stage = self._load(name)
-            if self._reasons(stage):
-                stage.save_deps()
-                write()
-                self._save(stage, edited=self._edited(name))
+        self._write_lists(CODE, self._code.write)
         for dep in self._files_read(*STAGES):
-            if dep.def_path in self._code_at_start:
+            if source_of(dep.def_path):
                 dep.get_hash()
-        self._inputs.given |= self._code_at_start.keys()
+        self._inputs.given |= {path for path in self._code_at_start if source_of(path)}
         self._is_code_written = True
+
+    def _write_own_code(self) -> None:
+        """The same of `own_code`, at its place in the order, so that the lock has its entry where DVC puts it."""
+        if list_own_files(Project(root=self._root), self._params["pipelines"]):
+            self._stages = stages_of(self._repo)
+            del self._loaded[OWN_CODE]
+        self._write_lists(OWN_CODE, self._lists.write_own)
+
+    def _write_lists(self, stage_name: str, write: Callable[[], object]) -> None:
+        stage = self._load(stage_name)
+        if self._reasons(stage):
+            stage.save_deps()
+            write()
+            self._save(stage, edited=self._edited(stage_name))
 
     def _files_read(self, *stage_names: str) -> Iterator[Dependency]:
         from dvc.dependency import ParamsDependency
@@ -191,9 +194,8 @@ class Memo:
         return [dep for dep in self._files_read(stage_name) if self._is_edited(dep.def_path)]
 
     def _is_edited(self, path: str) -> bool:
-        if self._lists.has(path):
-            return self._lists.digests(path) != self._code_at_start[path]
-        return self._inputs.edited(path)
+        is_list = self._lists.has(path)
+        return self._lists.digests(path) != self._code_at_start[path] if is_list else self._inputs.edited(path)
 
     def _values(self, names: Iterable[str], **_: object) -> dict[str, Any]:
         """Parameters by their dotted names, as DVC's own read_params gives them; a missing one is left out."""

@@ -15,6 +15,7 @@ from tasks.errors import UserError
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
+    from dvc.stage.loader import StageLoader
 
 
 def repository(root: Path) -> Repo:
@@ -27,6 +28,13 @@ def repository(root: Path) -> Repo:
     _check_folder(Path(repo.cache.local.path))
     _read_index_once(repo)
     return repo
+
+
+def stages_of(repo: Repo) -> StageLoader:
+    """Loaded once for all of a pipeline: DVC would parse dvc.yaml, dvc.lock and params.yaml again for each stage."""
+    from dvc.dvcfile import ProjectFile
+
+    return ProjectFile(repo, str(Path(repo.root_dir) / "dvc.yaml")).stages
 
 
 def _read_index_once(repo: Repo) -> None:

@@ -25,8 +25,8 @@ _LONGEST_SIDE = 64
 _BANDS, _FRAMES = 40, 200
 """Of a spectrogram of two seconds: normalize's bands, a frame each 10 ms."""
 _BATCH = 64
-_FEW_STEPS = 5_000
-"""Of the optimizer: in fewer an average over a thousand would still hold weights that knew little."""
+_AVERAGED: Mapping[float, int] = {0.999: 5_000, 0.99: 250}
+"""From how many steps of the optimizer on: in fewer an average still holds weights that knew little."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +71,14 @@ def _why(epochs: int) -> str:
 
 def _train(network: Section, num_rows: int, epochs: int) -> Section:
     num_steps = epochs * num_rows / _BATCH
+    decay = next((decay for decay, fewest in _AVERAGED.items() if num_steps >= fewest), None)
     return {
         "kind": "torch",
         "network": network,
         "learning_rate": 0.003,
         "schedule": "one_cycle",
         "epochs": epochs,
-        "ema_decay": 0.99 if num_steps < _FEW_STEPS else 0.999,
+        **({} if decay is None else {"ema_decay": decay}),
         "seed": 0,
     }
 

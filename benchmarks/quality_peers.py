@@ -20,6 +20,7 @@ from quality_sets import TARGET, QualitySet
 _MANY_ROUNDS = 2_000
 _PATIENCE = 50
 _HELD_BACK = 0.15
+_MOST_CATEGORIES = 255
 
 _AUTOGLUON = """\
 import sys
@@ -58,7 +59,8 @@ def lightgbm(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed:
     learner = LGBMRegressor if quality.is_regression else LGBMClassifier
     model = learner(n_estimators=_MANY_ROUNDS, learning_rate=0.05, random_state=seed, verbose=-1, n_jobs=2)
     inputs, held_back, asked = _inputs(quality, train, test, seed)
-    y = _target(quality, train)
+    # Numbers for classes: LightGBM takes those of `eval_y` as they are.
+    classes, y = _target(quality, train)
     model.fit(
         inputs[~held_back],
         y[~held_back],
@@ -66,7 +68,7 @@ def lightgbm(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed:
         eval_y=y[held_back],
         callbacks=[early_stopping(_PATIENCE, verbose=False)],
     )
-    return _answers(quality, model, asked)
+    return _answers(quality, model, asked, classes)
 
 
 def scikit_learn(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> Answers:
@@ -82,8 +84,9 @@ def scikit_learn(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, s
         else HistGradientBoostingClassifier(random_state=seed, categorical_features="from_dtype")
     )
     inputs, _, asked = _inputs(quality, train, test, seed)
-    model.fit(inputs, _target(quality, train))
-    return _answers(quality, model, asked)
+    classes, y = _target(quality, train)
+    model.fit(inputs, y)
+    return _answers(quality, model, asked, classes)
 
 
 def autogluon(python: Path, seconds: int) -> Peer:
@@ -125,18 +128,25 @@ def _inputs(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: 
         for name in names
         if train.schema[name] == pl.String
     }
-    as_pandas = [rows.select(names).cast(categories).to_pandas() for rows in (train, test)]
+    # Of so many values, such as days, the order says more, and scikit-learn takes no more than these.
+    many = [name for name, values in categories.items() if len(values.categories) > _MOST_CATEGORIES]
+    as_pandas = [
+        rows.select(names).cast(categories).with_columns(pl.col(many).to_physical()).to_pandas()
+        for rows in (train, test)
+    ]
     return as_pandas[0], held_back, as_pandas[1]
 
 
-def _target(quality: QualitySet, rows: pl.DataFrame) -> Any:
-    return (rows[TARGET] if quality.is_regression else rows[TARGET].cast(pl.String)).to_numpy()
+def _target(quality: QualitySet, rows: pl.DataFrame) -> tuple[Any, Any]:
+    """The names of the classes, none of a number, and the targets [N]: numbers of classes, or values."""
+    if quality.is_regression:
+        return None, rows[TARGET].to_numpy()
+    return np.unique(rows[TARGET].cast(pl.String).to_numpy(), return_inverse=True)
 
 
-def _answers(quality: QualitySet, model: Any, asked: Any) -> Answers:
-    if quality.positive is None:
+def _answers(quality: QualitySet, model: Any, asked: Any, classes: Any) -> Answers:
+    if classes is None:
         return Answers(answers=model.predict(asked))
     scores = model.predict_proba(asked)
-    return Answers(
-        answers=model.classes_[scores.argmax(axis=1)], scores=scores[:, list(model.classes_).index(quality.positive)]
-    )
+    positive = None if quality.positive is None else scores[:, list(classes).index(quality.positive)]
+    return Answers(answers=classes[scores.argmax(axis=1)], scores=positive)

@@ -102,6 +102,8 @@ def test_a_network_is_as_large_as_rows_and_minutes_allow(
     num_rows: int, kind: ColumnTypeName, side: tuple[int, int] | None, size: str, epochs: int
 ) -> None:
     facts = cast(Facts, SimpleNamespace(num_rows=num_rows))
-    train = choose_network(facts, kind, side).train
+    choice = choose_network(facts, kind, side)
+    train = choice.train
+    assert ("image" in choice.augment) == (kind == "image") == bool(choice.augment)
     assert (train["network"]["size"], train["epochs"]) == (size, epochs)
     assert train["ema_decay"] == (0.999 if num_rows * epochs > 320_000 else 0.99)

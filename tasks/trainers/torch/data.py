@@ -68,13 +68,17 @@ class Data:
 
 def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
     """Examples as tensors in the memory that they are in already."""
-    target: NDArray[Any] = examples.target
-    if not spec.classes:
-        # In float64: of large numbers that differ little, float32 would keep next to nothing once the mean is off.
-        target = (target.astype(np.float64) - scale.mean) / scale.std
     blocks = {field.name: as_tensor(examples.inputs.blocks[field.name]) for field in spec.fields}
     weight = None if examples.weight is None else as_tensor(examples.weight.astype(np.float32))
-    return Data(blocks=blocks, target=as_tensor(target.astype(np.int64 if spec.classes else np.float32)), weight=weight)
+    return Data(blocks=blocks, target=targets_as_tensor(examples.target, spec, scale), weight=weight)
+
+
+def targets_as_tensor(targets: NDArray[Any], spec: Spec, scale: TargetScale) -> Tensor:
+    """Numbers of classes as int64; numbers as float32, scaled as the network answers them."""
+    if not spec.classes:
+        # In float64: of large numbers that differ little, float32 would keep next to nothing once the mean is off.
+        targets = (targets.astype(np.float64) - scale.mean) / scale.std
+    return as_tensor(targets.astype(np.int64 if spec.classes else np.float32))
 
 
 def as_tensor(block: NDArray[Any]) -> Tensor:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from tasks.errors import UserError
@@ -16,6 +17,7 @@ from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Fitted, Job, check_job
 from tasks.trainers.diagnostics import diagnose
 from tasks.trainers.torch.checkpoints import Checkpoints, restore
+from tasks.trainers.torch.data import as_tensor, targets_as_tensor
 from tasks.trainers.torch.devices import (
     choose_device,
     deterministic,
@@ -94,10 +96,9 @@ def _bounds(training: Training) -> dict[str, float]:
     job = training.job
     if job.mix.kind != "none":
         return {}
-    targets, weights = torch.from_numpy(job.train.targets()), job.train.weights()
-    if not job.spec.classes:
-        targets = (targets - training.scale.mean) / training.scale.std
-    return training.loss.bounds(targets, None if weights is None else torch.from_numpy(weights).float())
+    weights = job.train.weights()
+    targets = targets_as_tensor(job.train.targets(), job.spec, training.scale)
+    return training.loss.bounds(targets, None if weights is None else as_tensor(weights.astype(np.float32)))
 
 
 def _check_fits(job: Job, config: TorchTrain) -> None:

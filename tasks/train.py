@@ -10,7 +10,7 @@ from dataclasses import replace
 from tasks import files, reports
 from tasks.digests import folder_digest
 from tasks.params.torch import TorchTrain
-from tasks.params.train import Train
+from tasks.params.train import SingleTrain, Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
@@ -22,7 +22,7 @@ from tasks.trainers.listener import Listener
 from tasks.training.cross_validation import cross_validate
 from tasks.training.job import read_job
 from tasks.training.listeners import History, watching
-from tasks.training.refit import SingleTrain, refitted
+from tasks.training.refit import refitted
 from tasks.training.result import run_record, validation_metrics, write_model
 from tasks.training.workers import fit_in_workers
 

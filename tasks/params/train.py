@@ -211,7 +211,10 @@ class SklearnTrain(Config):
         return self
 
 
-Member = Annotated[TorchTrain | LightgbmTrain | SklearnTrain, Field(discriminator="kind")]
+SingleTrain = TorchTrain | LightgbmTrain | SklearnTrain
+"""One model, which may stand alone or be a member of an ensemble."""
+
+Member = Annotated[SingleTrain, Field(discriminator="kind")]
 
 
 class EnsembleTrain(Config):
@@ -252,4 +255,4 @@ class EnsembleTrain(Config):
         return self
 
 
-Train = Annotated[TorchTrain | LightgbmTrain | SklearnTrain | EnsembleTrain, Field(discriminator="kind")]
+Train = Annotated[SingleTrain | EnsembleTrain, Field(discriminator="kind")]

@@ -10,15 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.params.torch import TorchTrain
-from tasks.params.train import HistGradientBoosting, LightgbmTrain, SklearnTrain
+from tasks.params.train import HistGradientBoosting, LightgbmTrain, SingleTrain
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
 from tasks.trainers import fit
 from tasks.trainers.base import Fitted, Job
 from tasks.training.job import read_examples
 from tasks.training.result import answers_to
-
-SingleTrain = TorchTrain | LightgbmTrain | SklearnTrain
 
 
 def refitted(job: Job, config: SingleTrain, fitted: Fitted, recipe: Recipe, paths: Paths) -> Fitted:

@@ -41,7 +41,7 @@ SETTINGS = {
     ],
     "params/train.py": [
         ("from tasks.params.config import", "from tasks.params.toys import ToyTrain\n{}"),
-        ("Annotated[TorchTrain | ", "Annotated[ToyTrain | TorchTrain | "),
+        ("SingleTrain = ", "SingleTrain = ToyTrain | "),
     ],
 }
 """The settings of each, in the section that they are for."""

@@ -32,3 +32,4 @@ class ToyTrain(Config):
     """The mean of the target, by whether the first input is large."""
 
     kind: Literal["toy"]
+    refit: Literal["none"] = "none"

@@ -58,6 +58,20 @@ class LightgbmTrain(Config):
             )
         return self
 
+    @model_validator(mode="after")
+    def _cuda_obeys(self) -> LightgbmTrain:
+        if self.device == "cuda" and not self.fits_cuda:
+            ignored = "max_depth" if self.max_depth is not None else "monotone"
+            raise ValueError(
+                f"device cuda: LightGBM does not look at {ignored} there; use device: cpu or gpu, or take it out"
+            )
+        return self
+
+    @property
+    def fits_cuda(self) -> bool:
+        """Whether LightGBM's trees on CUDA would be what is asked for: that code knows no depth and no direction."""
+        return self.max_depth is None and not self.monotone
+
 
 class LogisticRegression(Config):
     """Linear classifier; takes text as TF-IDF."""

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
 from tasks.errors import UserError
@@ -394,6 +395,20 @@ def test_auto_is_the_cpu_where_no_gpu_can_be_used(monkeypatch: pytest.MonkeyPatc
     assert text(mixed_job(), config(device="auto")) == text(mixed_job(), config(device="cpu"))
     monkeypatch.setattr(settings, "_can_use", lambda device: device == "gpu")
     assert settings.with_device(config(device="auto")).device == "gpu"
+
+
+@pytest.mark.parametrize("asked", [{"max_depth": 3}, {"monotone": {"x": "increasing"}}])
+def test_what_lightgbm_ignores_on_cuda_is_refused_there_and_auto_goes_elsewhere(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LightGBM's issues 6969 and 4781."""
+    from tasks.trainers.lightgbm import settings
+
+    with pytest.raises(ValidationError, match=f"LightGBM does not look at {next(iter(asked))} there; use device: cpu"):
+        config(device="cuda", **asked)
+    monkeypatch.setattr(settings, "_can_use", lambda device: device == "cuda")
+    assert settings.with_device(config(device="auto", **asked)).device == "cpu"
+    assert settings.with_device(config(device="auto")).device == "cuda"
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda"])

@@ -54,7 +54,8 @@ def with_device(config: LightgbmTrain) -> LightgbmTrain:
     """The same settings with the device that `auto` stands for: a GPU that LightGBM can use here, or else the CPU."""
     if config.device != "auto":
         return config
-    device = next((device for device in ("cuda", "gpu") if _can_use(device)), "cpu")
+    devices = ("cuda", "gpu") if config.fits_cuda else ("gpu",)
+    device = next((device for device in devices if _can_use(device)), "cpu")
     return config.model_copy(update={"device": device})
 
 

@@ -24,6 +24,14 @@ def up_to(count: int, extent: float, generator: Generator) -> Tensor:
     return torch.rand(count, generator=generator) * extent if extent else torch.zeros(count)
 
 
+def on_device_of(block: Tensor, draws: Tensor) -> Tensor:
+    """The draws where the block is. A GPU takes them from pinned memory, and nobody waits until it has done what was
+    asked of it before."""
+    if block.device.type == "cuda":
+        return draws.pin_memory().to(block.device, non_blocking=True)
+    return draws.to(block.device)
+
+
 def generator_for(*numbers: int) -> Generator:
     """A torch generator on the CPU for this seed and place, such as (seed, copy, window, column)."""
     import torch

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.columns.audio.sound import Clip, Spectrogram, decode, mel_filters
-from tasks.columns.draws import either_way, up_to
+from tasks.columns.draws import either_way, on_device_of, up_to
 from tasks.params.augment import AugmentAudio
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _timed(pictures: Tensor, settings: AugmentAudio, generator: Generator) -> Te
     frames = pictures.shape[3]
     tempo = 1 + either_way(len(pictures), settings.stretch, generator)
     move = (either_way(len(pictures), settings.shift, generator) * frames).round()
-    places = ((torch.arange(frames) - move[:, None]) * tempo[:, None]).to(pictures.device)
+    places = on_device_of(pictures, (torch.arange(frames) - move[:, None]) * tempo[:, None])
     before = places.floor()
     weight = (places - before)[:, None, None]
     return _frames_at(pictures, before) * (1 - weight) + _frames_at(pictures, before + 1) * weight
@@ -117,9 +117,9 @@ def _noisy(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: 
     share = up_to(len(pictures), settings.noise, generator)
     spread = 1 / (9 * num_bins[:, None])
     flicker = (1 - spread + spread.sqrt() * torch.randn(pictures.shape, generator=generator)).clamp(min=0) ** 3
-    unit = (area[:, None] * flicker).to(pictures.device)
+    unit = on_device_of(pictures, area[:, None] * flicker)
     power = 10 ** ((pictures / _LOUDEST - 1) * how.top_db / 10)
-    loudness = power.sum(dim=2).mean(dim=2) * (share**2).to(pictures.device)[:, None]
+    loudness = power.sum(dim=2).mean(dim=2) * on_device_of(pictures, share**2)[:, None]
     heard = power + unit * loudness[:, :, None, None]
     heard = heard * (power.amax(dim=(1, 2, 3), keepdim=True) / heard.amax(dim=(1, 2, 3), keepdim=True))
     return ((10 * heard.log10() / how.top_db + 1) * _LOUDEST).clamp(0, _LOUDEST)
@@ -142,7 +142,7 @@ def _louder(pictures: Tensor, settings: AugmentAudio, generator: Generator, how:
     """Louder or quieter: a decibel is 255 / top_db bytes. Silence stays silence, as nothing is known below it."""
     if not settings.gain:
         return pictures
-    decibels = either_way(len(pictures), settings.gain, generator).to(pictures.device)
+    decibels = on_device_of(pictures, either_way(len(pictures), settings.gain, generator))
     louder = (pictures + (decibels * _LOUDEST / how.top_db).reshape(-1, 1, 1, 1)).clamp(0, _LOUDEST)
     return louder * (pictures > 0)
 
@@ -164,4 +164,4 @@ def _masked(pictures: Tensor, share: float, generator: Generator, axis: int) -> 
     masked = (places >= start[:, None]) & (places < (start + width)[:, None])
     shape = [len(pictures), 1, 1, 1]
     shape[axis] = pictures.shape[axis]
-    return pictures.masked_fill(masked.to(pictures.device).reshape(shape), 0.0)
+    return pictures.masked_fill(on_device_of(pictures, masked).reshape(shape), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.columns.draws import on_device_of
 from tasks.params.augment import AugmentCategory
 
 if TYPE_CHECKING:
@@ -21,6 +22,6 @@ def swapped(block: Tensor, settings: AugmentCategory, generator: Generator) -> T
         return block
     # Among the others only: a row that swaps with itself would not be changed.
     step = torch.randint(1, len(block), (len(block),), generator=generator)
-    other = ((torch.arange(len(block)) + step) % len(block)).to(block.device)
-    chosen = (torch.rand(len(block), generator=generator) < settings.swap).to(block.device)
+    other = on_device_of(block, (torch.arange(len(block)) + step) % len(block))
+    chosen = on_device_of(block, torch.rand(len(block), generator=generator) < settings.swap)
     return torch.where(chosen.reshape(-1, *[1] * (block.dim() - 1)), block[other], block)

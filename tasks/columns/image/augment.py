@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks.columns.draws import either_way
+from tasks.columns.draws import either_way, on_device_of
 from tasks.params.augment import AugmentImage
 
 if TYPE_CHECKING:
@@ -89,17 +90,34 @@ def resample(images: Tensor, maps: Tensor) -> Tensor:
 
     grid = functional.affine_grid(maps, list(images.shape), align_corners=False)
     values = images if images.is_floating_point() else images.to(torch.float32)
-    changed = functional.grid_sample(values, grid.to(values.dtype), padding_mode="border", align_corners=False)
+    grid, padding = grid.to(values.dtype), "border"
+    if images.device.type == "mps":
+        # Where torch knows no border; within the middles of the edge pixels there is none to look beyond.
+        grid, padding = within_middles(grid, images.shape[-2:]), "zeros"
+    changed = functional.grid_sample(values, grid, padding_mode=padding, align_corners=False)
     return _typed_as(images, changed)
+
+
+def within_middles(grid: Tensor, sides: Sequence[int]) -> Tensor:
+    """Places [B, H, W, 2] in a picture of `sides` (height, width), those beyond the middles of its edge pixels moved
+    there: what the border says of them."""
+    import torch
+
+    height, width = sides
+    most = torch.tensor([1 - 1 / width, 1 - 1 / height], dtype=grid.dtype, device=grid.device)
+    return grid.clamp(-most, most)
 
 
 def mirrored(images: Tensor, signs: Tensor) -> Tensor:
     """The images [B, C, H, W], mirrored where `signs` [B, 2] is negative: pixels change places, none is resampled."""
     import torch
 
-    across, down = (signs < 0).to(images.device).reshape(-1, 2, 1, 1, 1).unbind(1)
-    images = torch.where(across, images.flip(3), images) if across.any() else images
-    return torch.where(down, images.flip(2), images) if down.any() else images
+    negative = signs < 0
+    # Asked before they are sent: a GPU would be waited for.
+    any_across, any_down = negative.any(dim=0).tolist()
+    across, down = on_device_of(images, negative).reshape(-1, 2, 1, 1, 1).unbind(1)
+    images = torch.where(across, images.flip(3), images) if any_across else images
+    return torch.where(down, images.flip(2), images) if any_down else images
 
 
 def _moved(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor:
@@ -109,7 +127,7 @@ def _moved(images: Tensor, settings: AugmentImage, generator: Generator) -> Tens
     signs = draw_signs(len(images), settings, generator)
     if maps is None:
         return mirrored(images, signs)
-    return resample(images, (maps * signs[:, :, None]).to(images.device))
+    return resample(images, on_device_of(images, maps * signs[:, :, None]))
 
 
 def _lit(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor:
@@ -118,7 +136,7 @@ def _lit(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor
         return images
     light = either_way(len(images), settings.brightness * _BRIGHTEST, generator)
     factor = 1 + either_way(len(images), settings.contrast, generator)
-    light, factor = (draws.to(images.device).reshape(-1, 1, 1, 1) for draws in (light, factor))
+    light, factor = (on_device_of(images, draws).reshape(-1, 1, 1, 1) for draws in (light, factor))
     values = images if images.is_floating_point() else images.float()
     if settings.contrast:
         # About the image's own mean, so that contrast alone makes it neither brighter nor darker.
@@ -133,7 +151,7 @@ def _erased(images: Tensor, settings: AugmentImage, generator: Generator) -> Ten
 
     if not settings.erase:
         return images
-    size, place = torch.rand((len(images), 2, 2), generator=generator).to(images.device).unbind(1)
+    size, place = on_device_of(images, torch.rand((len(images), 2, 2), generator=generator)).unbind(1)
     size = size * settings.erase
     start = place * (1 - size)
     rows, columns = (

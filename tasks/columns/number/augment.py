@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tasks.columns.draws import on_device_of
 from tasks.params.augment import AugmentNumber
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def jittered(block: Tensor, settings: AugmentNumber, generator: Generator, std: 
 
     if not settings.jitter:
         return block
-    noise = torch.randn(len(block), generator=generator).to(block.device) * (settings.jitter * std)
+    noise = on_device_of(block, torch.randn(len(block), generator=generator)) * (settings.jitter * std)
     if block.shape[1] > 1:
         noise = noise * (block[:, 1] == 0)
     return torch.cat([block[:, :1] + noise[:, None], block[:, 1:]], dim=1)

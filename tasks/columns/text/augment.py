@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.columns.draws import on_device_of
 from tasks.params.augment import AugmentText
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def augment_tokens(tokens: Tensor, settings: AugmentText, generator: Generator) 
 
     if not (settings.swap or settings.drop):
         return tokens
-    draws = torch.rand((2, *tokens.shape), generator=generator).to(tokens.device)
+    draws = on_device_of(tokens, torch.rand((2, *tokens.shape), generator=generator))
     is_real = tokens != _PADDING
     length = is_real.sum(dim=1, keepdim=True)
     places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)

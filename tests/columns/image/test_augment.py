@@ -9,7 +9,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.columns.image.augment import affine_maps, augment_images, draw_maps, draw_signs, resample, slanted
+from tasks.columns.image.augment import (
+    affine_maps,
+    augment_images,
+    draw_maps,
+    draw_signs,
+    resample,
+    slanted,
+    within_middles,
+)
 from tasks.params.augment import AugmentImage
 
 EVERYTHING = AugmentImage(
@@ -191,3 +199,15 @@ def test_what_is_not_asked_for_draws_nothing() -> None:
     torch.rand((5, 7), generator=reference)
     assert torch.equal(torch.rand(4, generator=draws), torch.rand(4, generator=reference))
     assert torch.equal(alone, resample(before, draw_maps(5, AugmentImage(rotate=30, shift=0.2), generator(3), 1.0)))
+
+
+def test_places_within_the_middles_of_the_edge_pixels_see_what_the_border_shows() -> None:
+    """What stands in for torch's border where a device does not have it."""
+    images = torch.rand(5, 2, 6, 9, generator=torch.Generator().manual_seed(0)) * 255
+    maps = draw_maps(5, AugmentImage(rotate=40, shift=0.4, scale=0.3), torch.Generator().manual_seed(1), aspect=6 / 9)
+    grid = torch.nn.functional.affine_grid(maps, [5, 2, 6, 9], align_corners=False)
+    assert float(grid.abs().max()) > 1.5
+    moved = torch.nn.functional.grid_sample(
+        images, within_middles(grid, (6, 9)), padding_mode="zeros", align_corners=False
+    )
+    torch.testing.assert_close(moved, resample(images, maps), atol=1e-3, rtol=1e-4)

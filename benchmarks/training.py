@@ -76,7 +76,7 @@ def _loop() -> None:
     """Our loop against the same steps in a loop of plain torch; both must end with the same weights."""
     print("| the loop against plain torch | plain, us a step (best) | ours | ratio of the best | median of pairs |")
     print("| --- | --- | --- | --- | --- |")
-    with deterministic(DEVICE):
+    with deterministic():
         _against_plain("MLP 128-64, 20 numbers, batches of 64", _table(64 * 200), MLP, 64)
         _against_plain("CNN 8-16, 28 x 28, batches of 128", _pictures(128 * 20), SMALL_CNN, 128)
 
@@ -129,8 +129,8 @@ def _determinism() -> None:
         data = next(iter(training.batches.epoch(0)))
         training.learn_mode()
 
-        def steps(mode: Callable[[torch.device], AbstractContextManager[None]]) -> float:
-            with mode(DEVICE):
+        def steps(mode: Callable[[], AbstractContextManager[None]]) -> float:
+            with mode():
                 return _seconds(lambda: [train_step(training, data) for _ in range(num_steps)])  # noqa: B023
 
         pairs = [(steps(fastest), steps(deterministic)) for _ in range(RUNS + 1)]
@@ -144,7 +144,7 @@ def _ways() -> None:
     print("| --- | --- | --- |")
     ways = [PLAIN, LAST, BF16, BF16_LAST, COMPILED, BF16_LAST_COMPILED]
     trainings, job = [], _pictures(1_280)
-    with fastest(DEVICE):
+    with fastest():
         for way in ways:
             training = _training(job, CNN, 128)
             training.learn_mode()
@@ -198,7 +198,7 @@ def _workers() -> None:
 def worker() -> None:
     """One of the processes that `workers` measures: takes some steps and says how long the fastest took."""
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    with joined(DEVICE.type) as workers, deterministic(DEVICE):
+    with joined(DEVICE.type) as workers, deterministic():
         training = _training(_pictures(512), {**CNN, "norm": "none"}, 256, workers=workers)
         training.learn_mode()
         data = next(iter(training.batches.epoch(0)))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from tasks.networks.base import Encoder, JoinedNetwork
 from tasks.params.networks import Network
 from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.trainers.torch.devices import choose_device, deterministic, threads_for
-from tasks.trainers.torch.process_flags import STRICT, flags
 
 _AGAIN = "run stage normalize again"
 _MOST_ROWS = 1024
@@ -49,7 +47,8 @@ class Encoders:
         most = max(1, min(_MOST_ROWS, _MOST_NUMBERS // num_inputs))
         features = np.zeros((len(pictures), encoder.width), dtype=np.float32)
         share = threads_for(min(most, len(pictures)) * num_inputs)
-        with _float32(), deterministic(self.device), share, torch.inference_mode():
+        # Among other things in float32 as it is: what a model learnt from on a GPU it must get, nearly, from a CPU.
+        with deterministic(), share, torch.inference_mode():
             for start in range(0, len(pictures), most):
                 batch = pictures[start : start + most]
                 filled = _as_tensor(_filled_up(batch, min(_FEWEST_ROWS, most))).to(self.device)
@@ -138,10 +137,3 @@ def _filled_up(pictures: NDArray[np.uint8], num_rows: int) -> NDArray[np.uint8]:
 def _as_tensor(pictures: NDArray[np.uint8]) -> torch.Tensor:
     # A copy where polars lent memory read-only, which torch warns of.
     return torch.from_numpy(np.require(pictures, requirements=["C", "W"]))
-
-
-@contextmanager
-def _float32() -> Iterator[None]:
-    """Without TensorFloat-32: what a model learnt from on a GPU it must get, nearly, from a CPU that serves it."""
-    with flags.held(STRICT, allow_tf32=False):
-        yield

@@ -25,22 +25,40 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
+_NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
+)
+"""What is said of memory by those that do not raise torch.OutOfMemoryError: the CPU's allocator, the driver, libraries
+of kernels that want room of their own, and Apple's devices."""
+
+# Here, as PyTorch reads it once, before the first matrix product on a GPU, which may be anybody's in this process:
+# https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
 @contextmanager
-def deterministic(device: torch.device) -> Iterator[None]:
-    """Only algorithms that give the same bits every time; what the caller had set comes back at the end."""
-    if device.type == "cuda":
-        # cuBLAS reads this when it starts: https://docs.nvidia.com/cuda/cublas/index.html#results-reproducibility
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    # Benchmarks would choose among algorithms by the clock, and two runs might choose differently.
-    with flags.held(STRICT, algorithms=(True, False), benchmark=False):
+def deterministic() -> Iterator[None]:
+    """Only algorithms that give the same bits every time, in float32 as it is; what the caller had set comes back."""
+    # Benchmarks would choose among algorithms by the clock, and two runs might choose differently. TF32, which torch
+    # lets convolutions use unless told, has 10 of float32's 23 binary digits. Memory that nobody has written to is not
+    # filled, as nobody reads it either.
+    with flags.held(
+        STRICT, algorithms=(True, False), benchmark=False, matmul="highest", tf32_convolutions=False, fill=False
+    ):
         yield
 
 
 @contextmanager
-def fastest(device: torch.device) -> Iterator[None]:
+def fastest() -> Iterator[None]:
     """The fastest algorithms, though two runs may differ in the last bits; what the caller had set comes back."""
     # TF32, where a GPU has it: faster matrix products with fewer digits.
-    with flags.held(FASTEST, algorithms=(False, False), benchmark=device.type == "cuda", precision="high"):
+    with flags.held(
+        FASTEST, algorithms=(False, False), benchmark=True, matmul="high", tf32_convolutions=True, fill=False
+    ):
         yield
 
 
@@ -92,8 +110,7 @@ def seed_device(device: torch.device, seed: int) -> None:
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether a device, or the CPU's allocator, had no memory left."""
-    # The CPU's allocator raises a plain RuntimeError, which only its text tells.
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)
 
 
 def is_there(device: torch.device) -> bool:

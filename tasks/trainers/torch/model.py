@@ -69,7 +69,7 @@ class TorchModel:
         check_shapes(self.spec, blocks)
         self.network.eval()
         share = threads_for(num_rows * sum(field.num_inputs for field in self.spec.fields))
-        with deterministic(device), share, torch.inference_mode():
+        with deterministic(), share, torch.inference_mode():
             kind = self.config.test_time_augmentation
             answers = torch.stack([self._answers(variant) for variant in variants(self.spec, blocks, kind)]).mean(0)
         answers = answers[:num_rows]

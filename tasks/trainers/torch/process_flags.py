@@ -95,10 +95,12 @@ def _read(name: str) -> Any:
             return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
         case "benchmark":
             return torch.backends.cudnn.benchmark
-        case "precision":
+        case "matmul":
             return torch.get_float32_matmul_precision()
-        case _:
+        case "tf32_convolutions":
             return torch.backends.cudnn.allow_tf32
+        case _:
+            return torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
 
 
 def _write(name: str, value: Any) -> None:
@@ -107,10 +109,12 @@ def _write(name: str, value: Any) -> None:
             torch.use_deterministic_algorithms(value[0], warn_only=value[1])
         case "benchmark":
             torch.backends.cudnn.benchmark = value
-        case "precision":
+        case "matmul":
             torch.set_float32_matmul_precision(value)
-        case _:
+        case "tf32_convolutions":
             torch.backends.cudnn.allow_tf32 = value
+        case _:
+            torch.utils.deterministic.fill_uninitialized_memory = value  # type: ignore[attr-defined]
 
 
 flags, thread_counts = ProcessFlags(), ThreadCounts()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,21 +43,40 @@ def first_out_while_second_is_in(
 
 @pytest.mark.parametrize("first", [deterministic, fastest])
 def test_a_prediction_stays_deterministic_when_another_block_ends(
-    first: Callable[[torch.device], AbstractContextManager[None]],
+    first: Callable[[], AbstractContextManager[None]],
 ) -> None:
     enabled = torch.are_deterministic_algorithms_enabled
-    assert first_out_while_second_is_in(first(CPU), deterministic(CPU), enabled)
+    assert first_out_while_second_is_in(first(), deterministic(), enabled)
     assert not enabled()
     assert torch.get_float32_matmul_precision() == "highest"
 
 
+def test_strict_computes_in_float32_as_it_is_and_fills_no_memory() -> None:
+    """TF32 is what convolutions use on a GPU unless told; filling what nobody reads took time on every device."""
+
+    def seen() -> tuple[str, bool, bool]:
+        fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32, fills
+
+    before = seen()
+    with fastest():
+        assert seen() == ("high", True, False)
+        with deterministic():
+            assert seen() == ("highest", False, False)
+    assert seen() == before == ("highest", True, True)
+
+
+def test_cublas_is_told_before_anything_computes() -> None:
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
 def test_the_fastest_way_does_not_make_a_prediction_beside_it_less_strict() -> None:
-    with deterministic(CPU), fastest(CPU):
+    with deterministic(), fastest():
         assert torch.are_deterministic_algorithms_enabled()
-    with fastest(CPU):
+    with fastest():
         assert torch.get_float32_matmul_precision() == "high"
         assert not torch.are_deterministic_algorithms_enabled()
-        with deterministic(CPU):
+        with deterministic():
             assert torch.are_deterministic_algorithms_enabled()
         assert not torch.are_deterministic_algorithms_enabled()
     assert torch.get_float32_matmul_precision() == "highest"
@@ -97,7 +117,7 @@ def test_many_blocks_at_once_leave_everything_as_it_was() -> None:
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 
     def predict(number: int) -> bool:
-        with deterministic(CPU), threads_for(SMALL if number % 3 else LARGE), torch.inference_mode():
+        with deterministic(), threads_for(SMALL if number % 3 else LARGE), torch.inference_mode():
             torch.rand(64, 64) @ torch.rand(64, 64)
             return torch.are_deterministic_algorithms_enabled()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -133,6 +134,17 @@ class Embed(nn.Module):
         return means
 
 
+class Place(NamedTuple):
+    """Which rows of a batch a piece of it is, and how many the batch has.
+
+    Their numbers are a tensor, which a compiled network takes as it comes: for every other number of Python's it would
+    be compiled anew.
+    """
+
+    rows: Tensor
+    num_rows: int
+
+
 class Dropout(nn.Module):
     """Leaves out a share of a row's values while training, [B, ...] -> [B, ...], and scales the others up.
 
@@ -144,15 +156,17 @@ class Dropout(nn.Module):
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
-        self.place: tuple[int, int] | None = None
+        self.place: Place | None = None
 
     def forward(self, values: Tensor) -> Tensor:
         if not self.training or self.share == 0:
             return values
-        start, num_rows = self.place or (0, len(values))
         # By hand: nn.Dropout draws for the rows that it is given, so micro-batches would lose other values than the
         # whole.
-        draws = torch.rand((num_rows, *values.shape[1:]), device=values.device)[start : start + len(values)]
+        num_rows = len(values) if self.place is None else self.place.num_rows
+        draws = torch.rand((num_rows, *values.shape[1:]), device=values.device)
+        if self.place is not None:
+            draws = draws[self.place.rows]
         kept = (draws >= self.share).to(values.dtype)
         # Scaled up here, so that answering needs no change: the expected sum of a layer is the same either way.
         return values * kept / (1 - self.share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -15,6 +16,12 @@ from tasks.trainers.torch.steps import CountedSteps, EpochSteps, drawn, timed
 from tasks.trainers.torch.streaming import StreamingBatches
 
 __all__ = ["Batches", "Data", "RowsInOrder", "TargetScale", "as_tensor", "make_rows", "make_batches"]
+
+
+_FETCHED_BYTES = 2**20
+_MOST_STEPS = 32
+_ALIGNMENT = 64
+"""Bytes at whose multiples torch's own memory on the CPU begins, and the widest vector instructions read."""
 
 
 class Batches(Protocol):
@@ -98,16 +105,23 @@ class InMemoryBatches(CountedSteps):
     def __init__(self, data: Data, steps: EpochSteps, *, device: torch.device, seed: int) -> None:
         super().__init__(steps)
         self._data, self._device, self._seed = data, device, seed
+        self._steps_at_once = _steps_at_once(data, steps.step_rows)
 
     def epoch(self, number: int, first: int = 0) -> Iterator[Data]:
         """The rows of each step of the epoch, from step `first` on, on the device."""
         home = self._data.target.device
-        order = drawn(self.num_rows, self._seed, number).to(home)
-        bounds = ((self._steps.start(step), self._steps.start(step + 1)) for step in range(first, self.num_steps))
-        taken = (self._data.take(order[start:stop], home) for start, stop in bounds)
+        taken = self._taken(drawn(self.num_rows, self._seed, number).to(home), first)
         if home.type == self._device.type:
             return taken
         return timed(sent_ahead(taken, self._device), self._clock)
+
+    def _taken(self, order: torch.Tensor, first: int) -> Iterator[Data]:
+        """The rows of each step, in this order; those of several small steps are fetched at once, and cut apart."""
+        start, at_once = self._steps.start, self._steps_at_once
+        for step in range(first, self.num_steps, at_once):
+            bounds = [start(each) for each in range(step, min(step + at_once, self.num_steps) + 1)]
+            rows = self._data.take(order[bounds[0] : bounds[-1]], order.device)
+            yield from rows.split([stop - start for start, stop in pairwise(bounds)])
 
 
 @dataclass(frozen=True)
@@ -145,6 +159,16 @@ class StreamingRows:
         parts = (as_data(self.examples.spec, part, self.scale) for part in self.examples.parts())
         slices = (piece.copied() for piece in recut(parts, self.steps.sizes()))
         return sent_ahead(slices, self.device)
+
+
+def _steps_at_once(data: Data, step_rows: int) -> int:
+    """Of how many steps the rows are fetched in one go: of a small step, calling costs more than copying."""
+    step_bytes = [step_rows * tensor[:1].nbytes for tensor in data.tensors()]
+    # Where a step began anywhere else in memory, sums could come out in another order (see `Data.copied`), and a run
+    # that goes on in the middle of an epoch would not have the bits of one that was not killed.
+    if any(size % _ALIGNMENT for size in step_bytes):
+        return 1
+    return max(1, min(_MOST_STEPS, _FETCHED_BYTES // max(1, sum(step_bytes))))
 
 
 def _in_memory(

@@ -27,7 +27,7 @@ from tasks.trainers.torch.speed import Way
 from tasks.trainers.torch.state import Progress, Training
 
 _LATEST = "latest.json"
-_FORMAT = 2
+_FORMAT = 3
 _ANEW = "remove the folder to begin the training anew"
 
 
@@ -50,6 +50,8 @@ class Checkpoints(Quiet):
 
     def _write(self, training: Training) -> None:
         # One process writes for all: every worker has the same weights.
+        # What the file says of the epoch's loss is that of all its steps.
+        training.epoch_loss.read()
         if training.workers.is_first and _is_good(training):
             write_checkpoint(self._folder, training)
         self._due = time.monotonic() + self._seconds
@@ -98,8 +100,7 @@ def restore(folder: Path, training: Training) -> bool:
 
 def _is_good(training: Training) -> bool:
     """Whether it is worth going on from there: a finite loss may have had a gradient that is not."""
-    values = (training.epoch_loss, *training.network.parameters())
-    return all(bool(value.isfinite().all()) for value in values)
+    return all(bool(weights.isfinite().all()) for weights in training.parameters)
 
 
 def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
@@ -107,7 +108,6 @@ def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
         "network": training.network.state_dict(),
         "best": training.best_weights,
         "average": {} if training.average is None else training.average.state(),
-        "epoch": {"loss": training.epoch_loss, "weight": training.epoch_weight},
     }
     for group, tensors in groups.items():
         for name, tensor in tensors.items():
@@ -122,6 +122,7 @@ def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
 def _plain_state(training: Training) -> dict[str, Any]:
     return {
         "progress": {**asdict(training.progress), "seconds": training.seconds()},
+        "epoch_loss": {"loss": training.epoch_loss.loss, "weight": training.epoch_loss.weight},
         "schedule": training.schedule.state(),
         "way": asdict(training.way),
         "scaler": training.scaler.state_dict(),
@@ -133,6 +134,7 @@ def _restore_plain(training: Training, state: Mapping[str, Any]) -> None:
     training.use(Way(**state["way"]))
     training.scaler.load_state_dict(state["scaler"])
     training.schedule.restore(state["schedule"])
+    training.epoch_loss.restart(**state["epoch_loss"])
     for field in fields(Progress):
         setattr(training.progress, field.name, state["progress"][field.name])
 
@@ -142,9 +144,6 @@ def _restore_tensors(training: Training, tensors: Mapping[str, Tensor], state: M
     training.best_weights = {name: tensor.to(training.device) for name, tensor in _below(tensors, "best").items()}
     if training.average is not None:
         training.average.restore(_below(tensors, "average"))
-    epoch = _below(tensors, "epoch")
-    training.epoch_loss.copy_(epoch["loss"])
-    training.epoch_weight.copy_(epoch["weight"])
     optimizer = training.optimizer.state_dict()
     optimizer["state"] = {}
     for name, tensor in _below(tensors, "optimizer").items():

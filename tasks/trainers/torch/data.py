@@ -41,6 +41,21 @@ class Data:
         """Neighbouring rows, as a view."""
         return self.each(lambda tensor: tensor[start:stop])
 
+    def split(self, sizes: list[int]) -> Iterator[Data]:
+        """Neighbouring rows, so many each, as views; in one call a tensor, as a call for each takes longer."""
+        if len(sizes) == 1:
+            return iter([self])
+        weights = [None] * len(sizes) if self.weight is None else torch.split(self.weight, sizes)
+        blocks = zip(*(torch.split(block, sizes) for block in self.blocks.values()), strict=True)
+        return (
+            Data(blocks=dict(zip(self.blocks, of_step, strict=True)), target=target, weight=weight)
+            for of_step, target, weight in zip(blocks, torch.split(self.target, sizes), weights, strict=True)
+        )
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All of them: blocks, target, and weight where there is one."""
+        yield from (*self.blocks.values(), self.target, *([] if self.weight is None else [self.weight]))
+
     def take(self, rows: Tensor, device: torch.device) -> Data:
         """A copy of the rows of these numbers, on the device."""
         rows = rows.to(self.target.device)
@@ -48,7 +63,8 @@ class Data:
 
     def to(self, device: torch.device) -> Data:
         """The same rows on the device; themselves when they are there. Rows in pinned memory do not keep the caller."""
-        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
+        # Only CUDA waits by itself for what it copies from memory that is not pinned.
+        return self.each(lambda tensor: tensor.to(device, non_blocking=device.type == "cuda"))
 
     def pinned(self) -> Data:
         """A copy in memory that a CUDA device reads by itself."""

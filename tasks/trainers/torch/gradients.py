@@ -7,10 +7,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from tasks.networks.base import Place
 from tasks.trainers.torch.devices import is_out_of_memory, seed_device
 from tasks.trainers.torch.speed import autocast
 from tasks.trainers.torch.state import Training
@@ -36,29 +38,43 @@ class TrainingBatch:
         return len(self.target)
 
 
-def add_gradients(training: Training, batch: TrainingBatch) -> Tensor:
-    """Leaves the gradients of the batch's mean loss at the weights; returns that loss, a float32 scalar on the device.
+class StepLoss(NamedTuple):
+    """The mean loss of a step's rows, by the weights of rows and classes, and how much they count together: float32
+    scalars on the device, but for a number of rows, which is known without it."""
 
-    The mean is that by the weights of rows and classes.
+    loss: Tensor
+    weight: Tensor | float
+
+
+def add_gradients(training: Training, batch: TrainingBatch) -> StepLoss:
+    """Leaves the gradients of the batch's mean loss at the weights; returns that loss.
 
     A batch that memory would not hold is tried again in twice as many micro-batches, and so for the rest of the run.
     """
+    training.norm_statistics.keep()
     while True:
         # In the loop: a try that ran out of memory has left the gradients of some micro-batches.
-        training.optimizer.zero_grad(set_to_none=True)
+        forget_gradients(training)
         try:
-            loss = _in_micro_batches(training, batch)
+            step = _in_micro_batches(training, batch)
         except RuntimeError as error:
             # Other workers wait for this one, in batch norm or in the sum: they cannot be asked to go back.
             alone = training.workers.size == 1
             if not (is_out_of_memory(error) and alone and training.progress.num_micro_batches < len(batch)):
                 raise
+            training.norm_statistics.put_back()
             _halve(training, batch)
             continue
         if training.workers.size > 1:
-            gradients = [weights.grad for weights in training.network.parameters() if weights.grad is not None]
-            training.workers.sum_([*gradients, loss])
-        return loss
+            gradients = [weights.grad for weights in training.parameters if weights.grad is not None]
+            training.workers.sum_([*gradients, step.loss])
+        return step
+
+
+def forget_gradients(training: Training) -> None:
+    """As the optimizer's `zero_grad(set_to_none=True)`, of which a short step would feel the profiler's hooks."""
+    for weights in training.parameters:
+        weights.grad = None
 
 
 def micro_batches(num_rows: int, num_micro_batches: int) -> Iterator[slice]:
@@ -71,22 +87,32 @@ def micro_batches(num_rows: int, num_micro_batches: int) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def _in_micro_batches(training: Training, batch: TrainingBatch) -> Tensor:
+def _in_micro_batches(training: Training, batch: TrainingBatch) -> StepLoss:
+    weight, num_micro_batches = _total_weight(training, batch), _num_micro_batches(training, batch)
+    if num_micro_batches == 1 and training.workers.size == 1:
+        return StepLoss(_add_part(training, batch, None, weight), weight)
     own = training.workers.share(len(batch))
-    # A batch of rows that all have the weight 0 teaches nothing, and has no mean.
-    total = total_weight(training, batch).clamp(min=torch.finfo(torch.float32).tiny)
     loss = torch.zeros((), device=training.device)
-    for piece in micro_batches(own.stop - own.start, _num_micro_batches(training, batch)):
-        rows = slice(own.start + piece.start, own.start + piece.stop)
-        _tell_place(training, rows, len(batch))
-        # Each micro-batch draws what the whole batch draws, and takes its rows of it.
-        seed_device(training.device, batch.seed)
-        with autocast(training.way, training.device):
-            outputs = training.forward({name: block[rows] for name, block in batch.blocks.items()})
-        part = _weighted_loss(training, outputs, batch, rows) / total
-        training.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
-        loss += part.detach()
-    return loss
+    for piece in micro_batches(own.stop - own.start, num_micro_batches):
+        loss += _add_part(training, batch, slice(own.start + piece.start, own.start + piece.stop), weight)
+    return StepLoss(loss, weight)
+
+
+def _add_part(training: Training, batch: TrainingBatch, rows: slice | None, weight: Tensor | float) -> Tensor:
+    """Adds the gradients of these rows' share of the mean loss, or of all rows; returns the share."""
+    _prepare_dropout(training, batch, rows)
+    blocks = batch.blocks if rows is None else {name: block[rows] for name, block in batch.blocks.items()}
+    with autocast(training.way, training.device):
+        outputs = training.forward(blocks)
+    if rows is None and batch.others is None and isinstance(weight, float):
+        # In torch's one step, where all rows count the same.
+        part = training.loss.mean(outputs, batch.target)
+    else:
+        # A batch of rows that all have the weight 0 teaches nothing, and has no mean.
+        total = weight if isinstance(weight, float) else weight.clamp(min=torch.finfo(torch.float32).tiny)
+        part = _weighted_loss(training, outputs, batch, rows or slice(None)) / total
+    training.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+    return part.detach()
 
 
 def _num_micro_batches(training: Training, batch: TrainingBatch) -> int:
@@ -97,8 +123,8 @@ def _num_micro_batches(training: Training, batch: TrainingBatch) -> int:
     return max(1, min(math.ceil(len(batch) / rows), len(batch) // training.workers.size))
 
 
-def total_weight(training: Training, batch: TrainingBatch) -> Tensor:
-    """How much all rows of the batch count together: a float32 scalar on the device."""
+def _total_weight(training: Training, batch: TrainingBatch) -> Tensor | float:
+    """How much all rows of the batch count together."""
     loss = training.loss
     total = loss.total_weight(batch.target, batch.weight)
     if batch.others is None:
@@ -118,10 +144,16 @@ def _rows_of(weight: Tensor | None, rows: slice) -> Tensor | None:
     return None if weight is None else weight[rows]
 
 
-def _tell_place(training: Training, rows: slice, num_rows: int) -> None:
-    whole = rows.stop - rows.start == num_rows
+def _prepare_dropout(training: Training, batch: TrainingBatch, rows: slice | None) -> None:
+    if not training.dropouts:
+        return
+    # Each micro-batch draws what the whole batch draws, and takes its rows of it.
+    seed_device(training.device, batch.seed)
+    place = None
+    if rows is not None and rows.stop - rows.start < len(batch):
+        place = Place(rows=torch.arange(rows.start, rows.stop, device=training.device), num_rows=len(batch))
     for dropout in training.dropouts:
-        dropout.place = None if whole else (rows.start, num_rows)
+        dropout.place = place
 
 
 def _halve(training: Training, batch: TrainingBatch) -> None:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from tasks.columns.draws import on_device_of
 from tasks.errors import UserError
 from tasks.trainers.torch.batches import Data
-from tasks.trainers.torch.gradients import TrainingBatch, add_gradients, total_weight
-from tasks.trainers.torch.loss_check import LossCheck, not_finite
+from tasks.trainers.torch.gradients import TrainingBatch, add_gradients
+from tasks.trainers.torch.loss_check import loss_errors, not_finite
 from tasks.trainers.torch.mix import draw_mixture, mix_blocks, weighted
 from tasks.trainers.torch.optimizers import add_l1, set_rate
-from tasks.trainers.torch.state import Training
+from tasks.trainers.torch.state import Training, home_of_float64
 
 
 class LoopListener(Protocol):
@@ -55,32 +57,32 @@ def run_epoch(training: Training, listeners: list[LoopListener]) -> dict[str, fl
     progress = training.progress
     # Anew in every epoch, as the validation has left the network in the mode of answering.
     training.learn_mode()
-    check = LossCheck(training)
-    for data in training.batches.epoch(progress.epoch, progress.step_in_epoch):
-        if training.is_over:
-            break
-        check.add(train_step(training, data))
-        for listener in listeners:
-            listener.step_ended(training)
-        if training.share_of_time() == 1:
-            break
-    check.close()
-    metrics = {
-        "train_loss": float(training.epoch_loss / training.epoch_weight),
-        **validate(training),
-        "learning_rate": progress.learning_rate,
-    }
+    share = training.share_of_time()
+    with loss_errors(training):
+        for data in training.batches.epoch(progress.epoch, progress.step_in_epoch):
+            if training.is_over:
+                break
+            train_step(training, data, share)
+            for listener in listeners:
+                listener.step_ended(training)
+            share = training.share_of_time()
+            if share == 1:
+                break
+        train_loss = training.epoch_loss.mean()
+    metrics = {"train_loss": train_loss, **validate(training), "learning_rate": progress.learning_rate}
     _close_epoch(training, metrics)
     return metrics
 
 
-def train_step(training: Training, data: Data) -> Tensor:
-    """One step down the gradient on these rows. Returns their mean loss, a scalar on the device."""
+def train_step(training: Training, data: Data, share_of_time: float | None = None) -> None:
+    """One step down the gradient on these rows; `share_of_time` is that of `max_minutes`, where there is such a limit.
+
+    Raises NotFiniteError for a loss that is not, of this step or, on an accelerator, of one not long before.
+    """
     config, progress = training.config, training.progress
-    progress.learning_rate = training.schedule.rate(progress.step, training.share_of_time())
+    progress.learning_rate = training.schedule.rate(progress.step, share_of_time)
     set_rate(training.optimizer, progress.learning_rate)
-    batch = changed(training, data)
-    loss = add_gradients(training, batch)
+    loss, weight = add_gradients(training, changed(training, data))
     # Before penalty and clipping, whose numbers are meant for the gradient as it is.
     training.scaler.unscale_(training.optimizer)
     if config.l1:
@@ -91,13 +93,9 @@ def train_step(training: Training, data: Data) -> Tensor:
     training.scaler.update()
     if training.average is not None:
         training.average.update(progress.step)
-    # Summed on the device: reading the number in every step would make the host wait for it.
-    weight = total_weight(training, batch).to(training.epoch_weight)
-    training.epoch_loss += loss.to(training.epoch_loss) * weight
-    training.epoch_weight += weight
     progress.step += 1
     progress.step_in_epoch += 1
-    return loss
+    training.epoch_loss.add(progress.step_in_epoch - 1, loss, weight)
 
 
 def validate(training: Training) -> dict[str, float]:
@@ -109,8 +107,8 @@ def validate(training: Training) -> dict[str, float]:
     the rows.
     """
     # Loss, correct or squared errors, and what each of them is a mean over, in float64 so that sums do not depend on
-    # their order.
-    sums = torch.zeros(4, dtype=torch.float64)
+    # their order; on the device, which would be waited for at every batch.
+    sums = torch.zeros(4, dtype=torch.float64, device=home_of_float64(training.device))
     training.network.eval()
     weights = nullcontext() if training.average is None else training.average.swapped_in()
     with weights, torch.inference_mode():
@@ -131,7 +129,7 @@ def changed(training: Training, data: Data) -> TrainingBatch:
     """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone."""
     job, step = training.job, training.progress.step
     # Seeds of their own for dropout and changes: with the same, one would tell what the other draws.
-    seed = step_seed(training.config.seed, step, "dropout")
+    seed = step_seed(training.config.seed, step, "dropout") if training.dropouts else 0
     if not job.augmentations and job.mix.kind == "none":
         return TrainingBatch(blocks=data.blocks, target=data.target, weight=data.weight, seed=seed)
     generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
@@ -140,8 +138,8 @@ def changed(training: Training, data: Data) -> TrainingBatch:
     mixture = draw_mixture(job.mix, job.spec, len(data), generator)
     if mixture is None:
         return TrainingBatch(blocks=blocks, target=data.target, weight=data.weight, seed=seed)
-    partner = mixture.partner.to(data.target.device)
-    mixed, others = mix_blocks(job.spec, blocks, mixture), data.target[partner]
+    partner = on_device_of(data.target, mixture.partner)
+    mixed, others = mix_blocks(job.spec, blocks, replace(mixture, partner=partner)), data.target[partner]
     other_weight = None if data.weight is None else data.weight[partner]
     if not job.spec.classes:
         # Two numbers have a mean, which is the mixed row's target; of two classes both count, each by its weight.
@@ -173,8 +171,7 @@ def _close_epoch(training: Training, metrics: dict[str, float]) -> None:
     training.progress.step_in_epoch = 0
     training.progress.history.append(metrics)
     training.schedule.epoch_ended(metrics["validation_loss"])
-    training.epoch_loss.zero_()
-    training.epoch_weight.zero_()
+    training.epoch_loss.restart()
     if training.share_of_time() == 1:
         training.stopped = True
 
@@ -186,7 +183,7 @@ def _unrounded(block: Tensor) -> Tensor:
 
 def _sums(training: Training, data: Data) -> Tensor:
     if not len(data):
-        return torch.zeros(4, dtype=torch.float64)
+        return torch.zeros(4, dtype=torch.float64, device=home_of_float64(training.device))
     outputs = training.network(data.blocks)
     losses = training.loss.row_losses(outputs, data.target)
     # Accuracy and RMSE are without the weights of classes, as they are everywhere.
@@ -198,4 +195,4 @@ def _sums(training: Training, data: Data) -> Tensor:
     else:
         right = ((answers - data.target).square() * own).sum()
     sums = ((losses * weights).sum(), right, weights.sum(), own.sum())
-    return torch.stack([value.cpu().to(torch.float64) for value in sums])
+    return torch.stack([value.to(home_of_float64(training.device)).to(torch.float64) for value in sums])

@@ -38,12 +38,8 @@ class Loss:
         labels are smoothed (Szegedy et al. 2016, arXiv:1512.00567), a row's target is (1 - smoothing) of its class and
         smoothing / K of all.
         """
-        outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
-        if outputs.dim() == 2:
-            return self._losses(outputs, target)
-        num_rows, num_members, _ = outputs.shape
-        each = target[:, None].expand(num_rows, num_members).reshape(-1)
-        return self._losses(outputs.flatten(0, 1), each).reshape(num_rows, num_members).mean(1)
+        losses = self._computed(outputs, target, "none")
+        return losses if outputs.dim() == 2 else losses.reshape(outputs.shape[:2]).mean(1)
 
     def row_weights(self, target: Tensor, own: Tensor | None = None) -> Tensor:
         """How much each row counts, [B] float32: by its class, times its own weight [B] where it has one; a batch's
@@ -62,10 +58,15 @@ class Loss:
             return losses.sum()
         return (losses * self.row_weights(target, own)).sum()
 
-    def total_weight(self, target: Tensor, own: Tensor | None = None) -> Tensor:
-        """The sum of the rows' weights: a float32 scalar where the targets are."""
+    def mean(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """The mean of rows that all count the same: a scalar."""
+        return self._computed(outputs, target, "mean")
+
+    def total_weight(self, target: Tensor, own: Tensor | None = None) -> Tensor | float:
+        """The sum of the rows' weights: a float32 scalar where the targets are, or the number of rows that all count
+        the same, which nobody has to wait for."""
         if self._weights is None and own is None:
-            return torch.full((), len(target), dtype=torch.float32, device=target.device)
+            return float(len(target))
         return self.row_weights(target, own).sum()
 
     def bounds(self, target: Tensor, own: Tensor | None = None) -> dict[str, float]:
@@ -106,20 +107,24 @@ class Loss:
         others = [other for other in range(by_class.shape[-1]) if other != number]
         return torch.logsumexp(by_class[..., number], dim=1) - torch.logsumexp(by_class[..., others].flatten(1), dim=1)
 
-    def _losses(self, outputs: Tensor, target: Tensor) -> Tensor:
-        """[B, O], [B] -> [B]."""
+    def _computed(self, outputs: Tensor, target: Tensor, reduction: Literal["none", "mean"]) -> Tensor:
+        """[B, O] or [B, M, O], [B] -> [B] or [B * M], or a scalar that is their mean."""
+        if outputs.dim() == 3:
+            target = target[:, None].expand(outputs.shape[:2]).reshape(-1)
+            outputs = outputs.flatten(0, 1)
+        outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
         if self.kind == "cross_entropy":
-            return functional.cross_entropy(outputs, target, reduction="none", label_smoothing=self._smoothing)
+            return functional.cross_entropy(outputs, target, reduction=reduction, label_smoothing=self._smoothing)
         values, target = outputs[:, 0], target.to(outputs.dtype)
         if self.num_classes:
             values = torch.sigmoid(values)
         match self.kind:
             case "mse":
-                return functional.mse_loss(values, target, reduction="none")
+                return functional.mse_loss(values, target, reduction=reduction)
             case "mae":
-                return functional.l1_loss(values, target, reduction="none")
+                return functional.l1_loss(values, target, reduction=reduction)
             case "huber":
-                return functional.huber_loss(values, target, reduction="none", delta=self._delta)
+                return functional.huber_loss(values, target, reduction=reduction, delta=self._delta)
 
 
 def make_loss(config: TorchTrain, spec: Spec, target: NDArray[Any], weight: NDArray[np.float64] | None = None) -> Loss:

@@ -77,11 +77,11 @@ def _mixed(field: Field, block: Tensor, mixture: Mixture) -> Tensor:
     from torch.nn import functional
 
     if field.kind == "tokens":
-        return block if mixture.weight >= 0.5 else block[mixture.partner.to(block.device)]
+        return block if mixture.weight >= 0.5 else block[mixture.partner]
     if field.kind == "category_index":
         block = functional.one_hot(block.long(), field.num_inputs)
     values = block.float()
-    other = values[mixture.partner.to(block.device)]
+    other = values[mixture.partner]
     if not field.is_picture or mixture.cut is None:
         return weighted(values, other, mixture.weight)
     rows, columns = box(field, mixture.cut)

@@ -19,8 +19,10 @@ from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job, center_and_scale
 from tasks.trainers.torch.averaging import Average
 from tasks.trainers.torch.batches import Batches, TargetScale, make_batches, make_rows
+from tasks.trainers.torch.epoch_loss import EpochLoss
 from tasks.trainers.torch.fine_tuning import LoadedWeights, load_weights, read_weights
 from tasks.trainers.torch.losses import Loss, make_loss
+from tasks.trainers.torch.norm_statistics import NormStatistics
 from tasks.trainers.torch.optimizers import freeze, make_optimizer
 from tasks.trainers.torch.schedules import Schedule
 from tasks.trainers.torch.speed import Way
@@ -62,7 +64,10 @@ class Training:
         network = build(config.network, job.spec, self.loss.num_outputs)
         self.network: InputNetwork = synchronized(network, workers, device).to(device)
         # After `synchronized`, which puts other modules in the place of batch norms.
-        self.dropouts = [module for module in self.network.modules() if isinstance(module, Dropout)]
+        modules = list(self.network.modules())
+        self.dropouts = [module for module in modules if isinstance(module, Dropout) and module.share]
+        self.norm_statistics = NormStatistics(modules)
+        self.parameters = list(self.network.parameters())
         self.loaded_weights: LoadedWeights | None = _begun_from(self)
         # Before the optimizer, which takes only what may learn.
         self.frozen_modules: list[nn.Module] = freeze(self.network, config)
@@ -86,9 +91,7 @@ class Training:
         self.schedule = Schedule(config, self.batches.num_steps, self.num_steps)
         self.progress = Progress(num_micro_batches=config.gradient_accumulation)
         self.best_weights: dict[str, Tensor] = {}
-        # In float64, so that a sum over many steps keeps its digits.
-        self.epoch_loss = torch.zeros((), dtype=torch.float64, device=_home_of_float64(device))
-        self.epoch_weight = torch.zeros_like(self.epoch_loss)
+        self.epoch_loss = EpochLoss(device)
         self.use(PLAIN)
         self.stopped = False
         self.since = time.monotonic()
@@ -169,10 +172,12 @@ def _begun_from(training: Training) -> LoadedWeights | None:
 def _compiled(network: InputNetwork) -> Callable[[Mapping[str, Tensor]], Tensor]:
     # What was compiled before, for another fold or another way, counts towards torch's limit of eight for one function.
     torch._dynamo.reset()
-    compiled: Callable[[Mapping[str, Tensor]], Tensor] = torch.compile(network)
+    # A graph for each number of rows: one for any number would be made at an epoch's last, smaller step, and a run that
+    # goes on after it would compute by other graphs than one that was not killed.
+    compiled: Callable[[Mapping[str, Tensor]], Tensor] = torch.compile(network, dynamic=False)
     return compiled
 
 
-def _home_of_float64(device: torch.device) -> torch.device:
-    # MPS knows no float64.
+def home_of_float64(device: torch.device) -> torch.device:
+    """Where numbers of the device can be float64: on MPS there are none."""
     return torch.device("cpu") if device.type == "mps" else device

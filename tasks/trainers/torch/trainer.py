@@ -26,7 +26,7 @@ from tasks.trainers.torch.devices import (
     own_random_numbers,
     threads_for,
 )
-from tasks.trainers.torch.gradients import add_gradients
+from tasks.trainers.torch.gradients import add_gradients, forget_gradients
 from tasks.trainers.torch.listeners import BestWeights, EarlyStopping, Teller
 from tasks.trainers.torch.loop import LoopListener, changed, fit
 from tasks.trainers.torch.model import TorchModel, load_model
@@ -68,7 +68,7 @@ def _prepared(job: Job, config: TorchTrain) -> Iterator[Training]:
         workers = stack.enter_context(joined(choose_device(config.device).type))
         device = workers.device(choose_device(config.device))
         stack.enter_context(memory_errors(config.batch_size))
-        stack.enter_context(deterministic(device) if config.determinism == "strict" else fastest(device))
+        stack.enter_context(deterministic() if config.determinism == "strict" else fastest())
         stack.enter_context(own_random_numbers(device, config.seed))
         stack.enter_context(threads_for(batch_numbers))
         yield Training(job, config, device, workers)
@@ -125,20 +125,27 @@ def choose_way(training: Training) -> None:
     data = next(iter(training.batches.epoch(0)))
     weights = copy.deepcopy(training.network.state_dict())
 
+    # A way that needs less memory than another goes through it in fewer pieces.
+    pieces = dict.fromkeys(open_ways, training.progress.num_micro_batches)
+
     def try_step(way: Way) -> None:
         if way != training.way:
             training.use(way)
+        training.progress.num_micro_batches = pieces[way]
         add_gradients(training, changed(training, data))
-        training.optimizer.zero_grad(set_to_none=True)
+        forget_gradients(training)
         if training.device.type == "cuda":
             # A GPU works on after the call returns: without this the clock would stop too early.
             torch.cuda.synchronize()
+        pieces[way] = training.progress.num_micro_batches
 
     training.learn_mode()
     choice = choose(try_step, open_ways)
     # The trial's rows have moved the statistics of batch norms.
     training.network.load_state_dict(weights)
-    training.use(open_ways[_first_workers(training, open_ways.index(choice.way))])
+    chosen = open_ways[_first_workers(training, open_ways.index(choice.way))]
+    training.use(chosen)
+    training.progress.num_micro_batches = pieces[chosen]
     training.progress.chosen = choice.sentence
     _logger.info("train: %s", choice.sentence)
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from tasks.errors import UserError
 from tasks.model_input.block_columns import to_series
 from tasks.model_input.example_parts import StoredExamples
-from tasks.model_input.inputs import WEIGHT, Examples, Field, Spec
+from tasks.model_input.inputs import WEIGHT, Examples, Field, ModelInput, Spec
 from tasks.tables import storage
 from tasks.trainers.torch import streaming
 from tasks.trainers.torch.batches import (
@@ -299,3 +299,26 @@ def test_each_row_comes_with_its_own_weight(tmp_path: Path, max_bytes: int) -> N
     assert len(pieces) == 8
     for piece in pieces:
         assert piece.weight.tolist() == piece.blocks["row"][:, 0].tolist()
+
+
+@pytest.mark.parametrize("step_rows", [1, 7, 16, 64, 1000])
+def test_a_step_begins_in_memory_where_vector_instructions_like_it_and_a_run_goes_on_with_the_same_rows(
+    step_rows: int,
+) -> None:
+    """Rows of several steps are fetched at once: were a step's place in memory another one, so could its bits be."""
+    examples = Examples(
+        inputs=ModelInput(
+            blocks={
+                "row": np.stack([np.arange(500), np.arange(500) / 2], axis=1).astype(np.float32),
+                "scan": np.repeat(np.arange(500) % 256, 4).reshape(-1, 1, 2, 2).astype(np.uint8),
+            },
+            num_rows=500,
+        ),
+        target=np.arange(500) % 3,
+    )
+    held = batches(examples, step_rows, 10**9)
+    steps = list(held.epoch(3))
+    assert all(tensor.data_ptr() % 64 == 0 for step in steps for tensor in step.tensors())
+    assert sorted(chain(*rows_of(iter(steps)))) == list(range(500))
+    for first in range(0, held.num_steps, 5):
+        assert rows_of(held.epoch(3, first)) == rows_of(iter(steps[first:]))

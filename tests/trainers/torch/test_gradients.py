@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,12 @@ from tasks.networks.base import InputNetwork
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job
 from tasks.trainers.torch import TorchTrainer
+from tasks.trainers.torch.devices import is_out_of_memory
 from tasks.trainers.torch.gradients import micro_batches
+from tasks.trainers.torch.speed import Way, WayChoice
+from tasks.trainers.torch.state import Training
+from tasks.trainers.torch.trainer import choose_way
+from tasks.trainers.torch.workers import ALONE
 from tests.trainers.torch.killed_training import CONFIG, make_job
 
 PLAIN = {
@@ -60,9 +66,9 @@ def test_accumulation_gives_what_one_batch_gives_with_dropout_weights_and_mixing
 
 
 class Hungry:
-    """A device on which no more than so many rows fit."""
+    """A device on which no more than so many rows fit; that they do not is found out before the network or behind."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, most_rows: int) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, most_rows: int, *, late: bool = False) -> None:
         self.seen: list[int] = []
         forward = InputNetwork.__call__
 
@@ -71,6 +77,8 @@ class Hungry:
             if network.training:
                 self.seen.append(rows)
                 if rows > most_rows:
+                    if late:
+                        forward(network, blocks)
                     raise torch.OutOfMemoryError("CUDA out of memory")
             return forward(network, blocks)
 
@@ -91,6 +99,34 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_result_stays(
         "32 rows at once would not fit into memory; from now on they go through in micro-batches of 16" in caplog.text
     )
     assert any("pieces" in hint or "memory" in hint for hint in fitted.diagnostics)
+
+
+def test_rows_that_are_tried_again_count_once_in_the_statistics_of_a_batch_norm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    normed = {"network": {"kind": "cnn", "channels": [4], "convolutions": 1, "hidden": 8, "dropout": 0.0}, "epochs": 1}
+    expected = fitted_weights(make_job(None), **normed, batch_size=8, gradient_accumulation=4)
+    Hungry(monkeypatch, most_rows=10, late=True)
+    found = fitted_weights(make_job(None), **normed)
+    # 131 rows in steps of 32 and one of 3, each in as many pieces as have eight rows or fewer.
+    (counted,) = (values for name, values in found.items() if name.endswith("num_batches_tracked"))
+    assert counted == 4 * 4 + 1
+    assert nearly_equal(expected, found)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "MPS backend out of memory (MPS allocated: 17.9 GB)",
+        "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory",
+    ],
+)
+def test_want_of_memory_is_known_by_what_each_part_says_of_it(words: str) -> None:
+    assert is_out_of_memory(RuntimeError(words))
+    assert not is_out_of_memory(RuntimeError("CUDA error: device-side assert triggered"))
 
 
 def test_a_single_row_that_does_not_fit_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,3 +163,29 @@ def test_class_weights_count_rows() -> None:
     weighted = fitted_weights(job, **settings)
     assert nearly_equal(weighted, fitted_weights(doubled, **settings | {"class_weight": None, "batch_size": len(rows)}))
     assert not nearly_equal(weighted, fitted_weights(job, **settings | {"class_weight": None}))
+
+
+@pytest.mark.parametrize(("number", "pieces"), [(0, 1), (1, 4)])
+def test_pieces_that_one_way_of_computing_needs_are_not_left_to_another(
+    monkeypatch: pytest.MonkeyPatch, number: int, pieces: int
+) -> None:
+    """bf16 finds room for ten rows; float32 for all."""
+    forward = InputNetwork.__call__
+
+    def guarded(network: InputNetwork, blocks: dict[str, torch.Tensor]) -> torch.Tensor:
+        if torch.is_autocast_enabled("cpu") and len(next(iter(blocks.values()))) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(network, blocks)
+
+    def choose(try_step: Callable[[Way], None], ways: Sequence[Way]) -> WayChoice:
+        for way in ways:
+            try_step(way)
+        assert [way.precision for way in ways] == ["float32", "bf16"]
+        return WayChoice(way=ways[number], sentence="")
+
+    monkeypatch.setattr(InputNetwork, "__call__", guarded)
+    monkeypatch.setattr("tasks.trainers.torch.trainer.choose", choose)
+    settings = TorchTrain.model_validate({**PLAIN, "determinism": "off", "layout": "contiguous", "compile": False})
+    training = Training(make_job(None), settings, torch.device("cpu"), ALONE)
+    choose_way(training)
+    assert training.progress.num_micro_batches == pieces

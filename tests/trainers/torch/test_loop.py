@@ -192,7 +192,7 @@ def test_a_device_that_is_not_there() -> None:
 def test_deterministic_puts_back_what_was_set() -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with deterministic(torch.device("cpu")):
+        with deterministic():
             assert not torch.is_deterministic_algorithms_warn_only_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
     finally:

@@ -153,15 +153,23 @@ def test_the_weighted_mean_is_torchs() -> None:
 
 
 def test_rows_that_count_alike_have_the_bits_of_rows_that_all_count_one() -> None:
-    """Without class weights nothing is multiplied; loss and gradients must be what they were by weights of 1."""
+    """Without weights nothing is multiplied, and torch takes the mean; loss and gradients are those by weights of 1."""
     target = torch.arange(64) % 3
+    plain, ones = loss(THREE), loss(THREE, class_weight={"a": 1.0})
+    assert plain.total_weight(target) == ones.total_weight(target) == 64
+    means: list[Any] = [
+        lambda outputs: plain.mean(outputs, target),
+        lambda outputs: plain.weighted_sum(outputs, target) / plain.total_weight(target),
+        lambda outputs: ones.weighted_sum(outputs, target) / ones.total_weight(target),
+    ]
     found = []
-    for of in (loss(THREE), loss(THREE, class_weight={"a": 1.0})):
+    for mean_of in means:
         outputs = draw(0, 64, 3).requires_grad_()
-        mean = of.weighted_sum(outputs, target) / of.total_weight(target)
-        mean.backward()  # type: ignore[no-untyped-call]
-        found.append((mean.detach(), outputs.grad, of.total_weight(target)))
-    assert all(torch.equal(alike, ones) for alike, ones in zip(*found, strict=True))
+        mean = mean_of(outputs)
+        mean.backward()
+        found.append((mean.detach(), outputs.grad))
+    first, *others = found
+    assert all(torch.equal(mine, same) for other in others for mine, same in zip(other, first, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,9 @@ def choose_way(training: Training) -> None:
     # The trial's rows have moved the statistics of batch norms.
     training.network.load_state_dict(weights)
     chosen = open_ways[_first_workers(training, open_ways.index(choice.way))]
-    training.use(chosen)
+    if chosen != training.way:
+        training.use(chosen)
+    # Else it has been the last one that was tried, and would only be compiled once more.
     training.progress.num_micro_batches = pieces[chosen]
     training.progress.chosen = choice.sentence
     _logger.info("train: %s", choice.sentence)

@@ -144,8 +144,8 @@ def modelwright(root: Path) -> Stages:
     _warm_up()
     return {
         "validate": lambda: validate.run(Validate(), paths),
-        "clean": lambda: clean.run(Clean(), paths),
         "split": lambda: split.run(HashSplit(), paths),
+        "clean": lambda: clean.run(Clean(), paths),
         "normalize": lambda: normalize.run(Normalize(), paths),
     }
 

@@ -16,7 +16,7 @@ from great_expectations.validator.validation_statistics import calc_validation_s
 from tasks.validation.expectations import Rule, Suite
 from tasks.validation.findings import ExpectationResult, Failing, FailureTally
 from tasks.validation.gx.checks import ExpectationCheck, judge, make_check, plain, refuse_aborted
-from tasks.validation.gx.merged import OF_SCHEMA, Added
+from tasks.validation.gx.merged import OF_SCHEMA, Added, counting
 from tasks.validation.gx.parts import PartEngine, sized
 from tasks.validation.gx.rows import Rows, failing_rows, known_beforehand
 from tasks.validation.gx.table import PartedTable
@@ -43,27 +43,26 @@ class Examination:
     def parts(self) -> Iterator[tuple[pl.DataFrame, Failing]]:
         """Every part with the rows in it that fail; the counts are complete when all parts have been seen."""
         finders = [failing_rows(check, self._table, self._columns) for check in self._of_rows]
-        asked = [check.condition for check, finder in zip(self._of_rows, finders, strict=True) if finder.asked]
-        conditions = [condition for condition in asked if condition is not None]
-        counts = {metric.id: (metric, Added()) for check in self._of_rows for metric in _added(check)}
-        beforehand = {metric.id for check in self._of_rows for metric in known_beforehand(check)}
-        known = {key: self._values[key] for key in beforehand}
+        asked = [check for check, finder in zip(self._of_rows, finders, strict=True) if finder.asked]
+        added = {metric.id: metric for check in self._of_rows for metric in _added(check)}
+        counted = {key: counting(metric, self._table.types) for key, metric in added.items()}
+        expressions = {key: expression for key, expression in counted.items() if expression is not None}
+        of_parts = [metric for key, metric in added.items() if key not in expressions]
+        counts = {key: Added() for key in added}
         needed, start = needed_columns(self._of_rows, self._table), 0
         with only_new_garbage():
             for part in self._table.parts():
                 shown = sized(part.select(needed))
-                engine = PartEngine(self._table.pandas(shown), known)
-                values, aborted = engine.compute([*(metric for metric, _ in counts.values()), *conditions])
-                refuse_aborted(self._of_rows, aborted)
-                for key, (_, count) in counts.items():
-                    count.add(engine, values[key], shown, start)
+                values = self._asked(asked, of_parts, shown) | _by_polars(expressions, shown)
+                for key, count in counts.items():
+                    count.take(values[key])
                 rows = [finder.find(values, shown, start) for finder in finders]
                 yield part, self._tallied(part, rows)
                 start += part.height
                 # Else this part would still be held while the next one is read.
-                del engine, values, aborted, rows
+                del values, rows
                 gc.collect()
-        self._values |= {key: count.value() for key, (_, count) in counts.items()}
+        self._values |= {key: count.value() for key, count in counts.items()}
 
     def verdict(self) -> tuple[list[ExpectationResult], Any]:
         """A finding per rule, in the suite's order, and Great Expectations' result on the whole table."""
@@ -81,6 +80,21 @@ class Examination:
     def _made(self, rule: Rule, where: str) -> ExpectationCheck:
         engine = self._table.whole(rule.columns) if _needs_data_to_begin(rule) else self._schema
         return make_check(rule, engine, where)
+
+    def _asked(
+        self, checks: list[ExpectationCheck], metrics: list[MetricConfiguration], part: pl.DataFrame
+    ) -> dict[Any, Any]:
+        """What Great Expectations computes on the part: these metrics, and the conditions of the checks."""
+        wanted = [*metrics, *(condition for check in checks for condition in check.conditions)]
+        if not wanted:
+            # A pandas frame of the part takes longer than all that polars is asked.
+            return {}
+        beforehand = {metric.id for check in checks for metric in known_beforehand(check)}
+        shown = part if metrics else part.select(needed_columns(checks, self._table))
+        engine = PartEngine(self._table.pandas(shown), {key: self._values[key] for key in beforehand})
+        values, aborted = engine.compute(wanted)
+        refuse_aborted(self._of_rows, aborted)
+        return values
 
     def _tallied(self, part: pl.DataFrame, rows: list[Rows]) -> Failing:
         failing = [(check.rule, own) for check, own in zip(self._of_rows, rows, strict=True)]
@@ -133,6 +147,13 @@ def _added(check: ExpectationCheck) -> list[MetricConfiguration]:
     own = f"{check.expectation.map_metric}.unexpected"
     metrics = [metric for metric in check.metrics.values() if metric.metric_name not in OF_SCHEMA]
     return [metric for metric in metrics if not metric.metric_name.startswith(own)]
+
+
+def _by_polars(expressions: dict[Any, pl.Expr], part: pl.DataFrame) -> dict[Any, int]:
+    if not expressions:
+        return {}
+    counts = part.select(expression.alias(str(number)) for number, expression in enumerate(expressions.values()))
+    return dict(zip(expressions, counts.row(0), strict=True))
 
 
 def _observed(result: dict[str, Any]) -> Any:

@@ -16,6 +16,7 @@ from great_expectations.validator.metric_configuration import MetricConfiguratio
 
 from tasks.columns.moments import Moments, moments
 from tasks.validation.gx.parts import PartEngine
+from tasks.validation.row_expressions import missing
 from tasks.validation.whole_columns import WholeColumns
 
 OF_SCHEMA = ("table.columns", "table.column_types", "table.column_count")
@@ -70,6 +71,17 @@ def merged(
     return OfColumn(metric, columns, as_batch) if name in _FROM_ORDER else None
 
 
+def counting(metric: MetricConfiguration, types: Mapping[str, Any]) -> pl.Expr | None:
+    """How polars counts this in a part; None for what only Great Expectations computes."""
+    domain = {key: value for key, value in metric.metric_domain_kwargs.items() if value is not None}
+    if metric.metric_name == "table.row_count" and domain.keys() <= {"batch_id", "table"}:
+        return pl.len()
+    is_of_column = domain.keys() <= {"batch_id", "table", "column"} and domain.get("column") in types
+    if metric.metric_name == "column_values.nonnull.unexpected_count" and is_of_column:
+        return missing(domain["column"], types[domain["column"]]).sum()
+    return None
+
+
 class Added:
     """Counts, counts of bins, or a pandas series of counts by value."""
 
@@ -79,6 +91,10 @@ class Added:
         self._sum: Any = None
 
     def add(self, engine: PartEngine, value: Any, part: pl.DataFrame, start: int) -> None:
+        self.take(value)
+
+    def take(self, value: Any) -> None:
+        """Takes in what one part has of it."""
         self._sum = value if self._sum is None else _added(self._sum, value)
 
     def value(self) -> Any:

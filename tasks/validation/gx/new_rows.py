@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -15,7 +16,7 @@ from tasks.validation.findings import Failing
 from tasks.validation.gx.checks import ExpectationCheck, make_check, refuse_aborted
 from tasks.validation.gx.examination import only_new_garbage
 from tasks.validation.gx.parts import PartEngine, sized
-from tasks.validation.gx.rows import ByCondition, is_by_itself
+from tasks.validation.gx.rows import is_by_itself, row_by_row
 from tasks.validation.gx.table import PartedTable
 from tasks.validation.gx.whole import needed_columns
 
@@ -26,24 +27,31 @@ class RowRules:
     def __init__(self, table: PartedTable, checks: Sequence[ExpectationCheck]) -> None:
         self._table = table
         self._checks = checks
+        self._finders = [row_by_row(check, table) for check in checks]
 
     def failing(self, part: pl.DataFrame) -> Failing:
         """The rules, each with the rows of the part that fail it."""
         if not self._checks:
             return []
         shown = sized(part.select(needed_columns(self._checks, self._table)))
-        engine = PartEngine(self._table.pandas(shown))
-        values, aborted = engine.compute([condition for check in self._checks for condition in check.conditions])
-        refuse_aborted(list(self._checks), aborted)
+        values = self._asked(shown)
         failing = [
-            (check.rule, ByCondition(condition).find(values, shown, 0))
-            for check in self._checks
-            for condition in check.conditions
+            (check.rule, finder.find(values, shown, 0))
+            for check, finder in zip(self._checks, self._finders, strict=True)
         ]
         # Engines point at themselves, and each holds a part.
-        del engine, values, aborted
+        del values
         gc.collect()
         return failing
+
+    def _asked(self, part: pl.DataFrame) -> dict[Any, Any]:
+        asked = [check for check, finder in zip(self._checks, self._finders, strict=True) if finder.asked]
+        if not asked:
+            return {}
+        engine = PartEngine(self._table.pandas(part))
+        values, aborted = engine.compute([condition for check in asked for condition in check.conditions])
+        refuse_aborted(asked, aborted)
+        return values
 
 
 @contextmanager

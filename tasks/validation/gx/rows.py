@@ -14,6 +14,7 @@ from tasks.validation.gx.checks import ExpectationCheck, refuse_aborted
 from tasks.validation.gx.merged import keep, key_of
 from tasks.validation.gx.parts import PartEngine
 from tasks.validation.gx.table import PartedTable
+from tasks.validation.row_expressions import failing
 from tasks.validation.whole_columns import WholeColumns
 
 Rows = NDArray[np.int64]
@@ -39,7 +40,14 @@ def failing_rows(check: ExpectationCheck, table: PartedTable, columns: WholeColu
         return AfterNeighbours(check, table)
     if is_about_duplicates(check):
         return Duplicates(columns.duplicates(key_of(check.condition)))
-    return ByCondition(check.condition)
+    return row_by_row(check, table)
+
+
+def row_by_row(check: ExpectationCheck, table: PartedTable) -> FailingRows:
+    """The way to the rows that fail a check whose answer depends on nothing but the row."""
+    assert check.condition is not None
+    fails = failing(check.rule, table.types)
+    return ByCondition(check.condition) if fails is None else ByExpression(fails)
 
 
 def is_about_duplicates(check: ExpectationCheck) -> bool:
@@ -75,8 +83,20 @@ def known_beforehand(check: ExpectationCheck) -> list[MetricConfiguration]:
     return []
 
 
+class ByExpression:
+    """A row's own values decide, and polars can say how."""
+
+    asked = False
+
+    def __init__(self, fails: pl.Expr) -> None:
+        self._fails = fails
+
+    def find(self, values: dict[Any, Any], part: pl.DataFrame, start: int) -> Rows:
+        return part.select(self._fails.arg_true()).to_series().to_numpy().astype(np.int64)
+
+
 class ByCondition:
-    """A row's own values decide, with what is known beforehand."""
+    """A row's own values decide, with what is known beforehand; Great Expectations says how."""
 
     asked = True
 

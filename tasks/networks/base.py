@@ -134,7 +134,7 @@ class Embed(nn.Module):
         return means
 
 
-class Place(NamedTuple):
+class PlaceInBatch(NamedTuple):
     """Which rows of a batch a piece of it is, and how many the batch has.
 
     Their numbers are a tensor, which a compiled network takes as it comes: for every other number of Python's it would
@@ -156,7 +156,7 @@ class Dropout(nn.Module):
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
-        self.place: Place | None = None
+        self.place: PlaceInBatch | None = None
 
     def forward(self, values: Tensor) -> Tensor:
         if not self.training or self.share == 0:

@@ -15,7 +15,7 @@ from torch.nn import functional
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field, FieldKind, Spec
 from tasks.networks import build
-from tasks.networks.base import Dropout, InputNetwork, Place, check_shapes
+from tasks.networks.base import Dropout, InputNetwork, PlaceInBatch, check_shapes
 from tasks.params.config import Config
 from tasks.params.networks import (
     AudioCnnNetwork,
@@ -418,7 +418,7 @@ def in_pieces(network: InputNetwork, blocks: dict[str, Tensor], cuts: list[int])
     for start, stop in pairwise(cuts):
         for module in network.modules():
             if isinstance(module, Dropout):
-                module.place = Place(torch.arange(start, stop), cuts[-1])
+                module.place = PlaceInBatch(torch.arange(start, stop), cuts[-1])
         torch.manual_seed(7)
         outputs.append(network({name: values[start:stop] for name, values in blocks.items()}))
     return torch.cat(outputs)

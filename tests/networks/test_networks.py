@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.networks import build
-from tasks.networks.base import Dropout, Place, ScaleBytes, check_fields, check_shapes, dense_layers
+from tasks.networks.base import Dropout, PlaceInBatch, ScaleBytes, check_fields, check_shapes, dense_layers
 from tasks.params.networks import AudioCnnNetwork, CnnNetwork, MlpNetwork, Network, VitNetwork
 from tests.networks.fields import DENSE, TEXT, TOWN, WORDS, batch, image, sound, spec
 
@@ -131,7 +131,7 @@ def test_dropout_leaves_out_the_same_of_a_row_however_the_batch_is_cut(rows: int
     torch.manual_seed(3)
     whole = layer(values)
     start, end = sorted((first % (rows + 1), second % (rows + 1)))
-    layer.place = Place(torch.arange(start, end), rows)
+    layer.place = PlaceInBatch(torch.arange(start, end), rows)
     torch.manual_seed(3)
     assert torch.equal(layer(values[start:end]), whole[start:end])
 
@@ -147,7 +147,7 @@ def test_dropout_is_compiled_once_for_all_places_in_a_batch() -> None:
 
     compiled = torch.compile(layer, backend=counted, dynamic=False)
     for start in range(0, 40, 4):
-        layer.place = Place(torch.arange(start, start + 4), 40)
+        layer.place = PlaceInBatch(torch.arange(start, start + 4), 40)
         compiled(torch.ones(4, 5))
     assert len(graphs) == 1
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tasks.networks.base import Place
+from tasks.networks.base import PlaceInBatch
 from tasks.trainers.torch.devices import is_out_of_memory, seed_device
 from tasks.trainers.torch.speed import autocast
 from tasks.trainers.torch.state import Training
@@ -151,7 +151,7 @@ def _prepare_dropout(training: Training, batch: TrainingBatch, rows: slice | Non
     seed_device(training.device, batch.seed)
     place = None
     if rows is not None and rows.stop - rows.start < len(batch):
-        place = Place(rows=torch.arange(rows.start, rows.stop, device=training.device), num_rows=len(batch))
+        place = PlaceInBatch(rows=torch.arange(rows.start, rows.stop, device=training.device), num_rows=len(batch))
     for dropout in training.dropouts:
         dropout.place = place
 

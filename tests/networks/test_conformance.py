@@ -27,6 +27,7 @@ from tasks.params.networks import (
     TransformerNetwork,
     VitNetwork,
 )
+from tasks.trainers.torch.speed import has_bf16_instructions
 
 NUM_ROWS = 6
 FIELDS: dict[FieldKind, Field] = {
@@ -367,7 +368,7 @@ def test_an_empty_text_is_answered_and_gives_finite_gradients(case: Case) -> Non
 
 @every_case
 def test_bfloat16_answers_nearly_as_float32(case: Case) -> None:
-    if case.name in ("rnn-lstm", "rnn-one-direction") and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if case.name in ("rnn-lstm", "rnn-one-direction") and not has_bf16_instructions():
         pytest.skip("this processor has no instructions for it, without which PyTorch has no LSTM in it either")
     of = joined(case)
     network, blocks = build(case.config, of).eval(), batch(of)

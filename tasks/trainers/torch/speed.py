@@ -54,8 +54,14 @@ def ways(config: TorchTrain, device: torch.device, has_pictures: bool) -> list[W
     """The ways that the settings leave open, the plainest first. `auto` is plain unless determinism is off: the clock
     decides otherwise, and two runs could differ.
 
-    Raises UserError for `compile: true` on a CPU without a C++ compiler.
+    Raises UserError for `compile: true` on a CPU without a C++ compiler, and for an LSTM in bf16 on one without
+    instructions for it.
     """
+    if config.precision == "bf16" and device.type == "cpu" and _is_lstm(config) and not has_bf16_instructions():
+        raise UserError(
+            "train.precision: PyTorch has no LSTM in bf16 on a processor without instructions for it, as this is; "
+            "use `precision: float32`, or `cell: gru`"
+        )
     if config.compile is True and device.type == "cpu" and shutil.which(_compiler()) is None:
         raise UserError(
             f"train.compile: torch.compile needs a C++ compiler on a CPU, and {_compiler()} is not there; "
@@ -147,6 +153,15 @@ class _WayTimings:
         for _ in range(num_steps):
             self._try_step(way)
         return self._clock() - since
+
+
+def has_bf16_instructions() -> bool:
+    """Whether this CPU computes in bf16 by itself."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _is_lstm(config: TorchTrain) -> bool:
+    return config.network.kind == "rnn" and config.network.cell == "lstm"
 
 
 def _compiler() -> str:

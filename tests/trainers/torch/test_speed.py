@@ -141,6 +141,17 @@ def test_without_a_compiler_auto_goes_on_without(monkeypatch: pytest.MonkeyPatch
     assert "float32 with torch.compile is not possible here (" in choice.sentence
 
 
+def test_an_lstm_in_bf16_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    lstm = config(precision="bf16", network={"kind": "rnn", "cell": "lstm"})
+    monkeypatch.setattr("tasks.trainers.torch.speed.has_bf16_instructions", lambda: False)
+    with pytest.raises(UserError, match=r"no LSTM in bf16 on .*; use `precision: float32`, or `cell: gru`"):
+        ways(lstm, CPU, has_pictures=False)
+    assert ways(lstm, CUDA, has_pictures=False)
+    assert ways(config(precision="bf16", network={"kind": "rnn", "cell": "gru"}), CPU, has_pictures=False)
+    monkeypatch.setattr("tasks.trainers.torch.speed.has_bf16_instructions", lambda: True)
+    assert ways(lstm, CPU, has_pictures=False)
+
+
 def test_autocast_computes_in_the_ways_precision() -> None:
     network, rows = torch.nn.Linear(4, 2), torch.ones(3, 4)
     for way, expected in ((PLAIN, torch.float32), (BF16, torch.bfloat16), (fp16(), torch.float16)):

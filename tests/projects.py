@@ -74,7 +74,7 @@ def make_project(root: Path, params: str = TINY, store: Path | None = None) -> P
         shutil.copytree(store, root / "mlflow")
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     project = Project(root=root)
-    draft_suites(project)
+    _write_suites(project, params)
     files.write_bytes(_meanings_of(project), _meanings())
     return project
 
@@ -99,14 +99,18 @@ def make_own_project(root: Path, params: str = TINY, store: Path | None = None) 
     write_notes(root / "notes.csv")
     if store is not None:
         shutil.copytree(store, root / "mlflow", dirs_exist_ok=True)
-    draft_suites(project)
+    _write_suites(project, params)
     return project
 
 
 def draft_suites(project: Project) -> None:
-    """The suites that `modelwright add` would have drafted."""
-    suites = _tiny_suites() if project.params.read_text() == TINY else _suites(project)
-    for name, suite in suites.items():
+    """The suites that `modelwright add` would have drafted of the sources as they are now."""
+    for name, suite in _suites(project).items():
+        files.write_json(project.pipeline(name).suite, suite)
+
+
+def _write_suites(project: Project, params: str) -> None:
+    for name, suite in (_tiny_suites() if params == TINY else _suites(project)).items():
         files.write_json(project.pipeline(name).suite, suite)
 
 

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import polars as pl
+from ruamel.yaml import YAML
 
 from tasks import files
 from tasks.paths import Project
@@ -150,6 +151,16 @@ def _meanings() -> bytes:
 
 def _meanings_of(project: Project) -> Path:
     return project.downloads.with_name("meanings.json")
+
+
+def lock_entries(root: Path) -> dict[str, Any]:
+    """What dvc.lock says of each stage.
+
+    Not its bytes: of stages that do not wait for each other, `dvc repro` takes in a project of several pipelines now this
+    and now that first, and new entries stand in that order.
+    """
+    entries: dict[str, Any] = YAML(typ="safe").load(root / "dvc.lock")["stages"]
+    return entries
 
 
 def write_notes(path: Path, num_rows: int = 240) -> None:

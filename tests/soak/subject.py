@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psutil
-from ruamel.yaml import YAML
 
-from tests.projects import TINY, environment, files_below, make_project
+from tests.projects import TINY, environment, files_below, lock_entries, make_project
 
 PIPELINE = "notes"
 LEFT = ("data", "models", "reports")
@@ -58,7 +57,7 @@ class Truth:
     """A project that ran undisturbed: the bytes that it left, its champion's answers, and what a run takes."""
 
     root: Path
-    files: Mapping[str, bytes]
+    files: Mapping[str, Any]
     answers: str
     seconds: Mapping[FrontEnd, float]
     """Of a run from nothing, by front end, on this machine."""
@@ -105,10 +104,10 @@ def run(root: Path, front_end: FrontEnd, *more: str, **variables: str) -> subpro
     return subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=600)
 
 
-def left(root: Path) -> dict[str, bytes]:
-    """Every file that the stages left, and the lock."""
+def left(root: Path) -> dict[str, Any]:
+    """Every file that the stages left, and what the lock says of each stage."""
     files = files_below(*(root / folder for folder in LEFT))
-    return {**files, "dvc.lock": (root / "dvc.lock").read_bytes()}
+    return {**files, "dvc.lock": lock_entries(root)}
 
 
 def registry(root: Path, store: str | None = None) -> dict[str, Any]:
@@ -142,7 +141,7 @@ def file_complaints(root: Path, truth: Truth) -> list[str]:
 
 def lock(root: Path) -> dict[str, Any]:
     """The stages of dvc.lock, in its order."""
-    stages: dict[str, Any] = YAML(typ="safe").load(root / "dvc.lock")["stages"]
+    stages = lock_entries(root)
     return stages
 
 

@@ -357,8 +357,11 @@ def test_refuses_a_folder_without_a_model(case: Case, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("shift", "scale"), [(1e9, 1.0), (1e-7, 1e-9), (-3e11, 1e4)])
 def test_numbers_of_any_size_are_learnt_as_others_are(case: Case, shift: float, scale: float) -> None:
     """What is learnt of y is learnt of shift + scale * y: single precision would make all of the former one number."""
-    if scale != 1 and case.name in ("elastic-net", "elastic-net-text", "import-regression"):
-        pytest.skip("its penalty or its stopping has the unit of the target")
+    if scale != 1 and case.name in ("elastic-net", "elastic-net-text"):
+        pytest.skip("its penalty has the unit of the target")
+    if case.name == "import-regression":
+        # Not centered, as some take only targets above zero; whether Huber's solver gets by with them differs by processor.
+        pytest.skip("an estimator that is imported is given the target as it is")
 
     def r2(shift: float, scale: float) -> float:
         parts = [replace(part, target=shift + scale * (part.target - 1000) / 100) for part in (train, validation)]

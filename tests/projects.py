@@ -156,8 +156,8 @@ def _meanings_of(project: Project) -> Path:
 def lock_entries(root: Path) -> dict[str, Any]:
     """What dvc.lock says of each stage.
 
-    Not its bytes: of stages that do not wait for each other, `dvc repro` takes in a project of several pipelines now this
-    and now that first, and new entries stand in that order.
+    Not its bytes: of stages that do not wait for each other, `dvc repro` takes in a project of several pipelines now
+    this and now that first, and new entries stand in that order.
     """
     entries: dict[str, Any] = YAML(typ="safe").load(root / "dvc.lock")["stages"]
     return entries

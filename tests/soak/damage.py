@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.projects import lock_entries
 from tests.soak import subject
 from tests.soak.recovery import run_as_told
 from tests.soak.subject import Truth
@@ -104,7 +105,7 @@ def _judged(root: Path, truth: Truth, file: Path) -> tuple[Ending, str]:
 
 def _lock(root: Path) -> dict[str, Any]:
     """dvc.lock but for the passport: one that is made again names the commit of that day."""
-    stages = subject.lock(root)
+    stages = lock_entries(root)
     register = stages[f"register@{subject.PIPELINE}"]
     register["outs"] = [out for out in register["outs"] if out["path"] != _PASSPORT]
     return stages

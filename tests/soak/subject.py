@@ -139,17 +139,10 @@ def file_complaints(root: Path, truth: Truth) -> list[str]:
     ]
 
 
-def lock(root: Path) -> dict[str, Any]:
-    """The stages of dvc.lock, in its order."""
-    stages = lock_entries(root)
-    return stages
-
-
 def _where(root: Path, truth: Truth) -> str:
-    """In which stages; in none where their order does."""
-    here, there = lock(root), lock(truth.root)
-    names = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-    return f" ({', '.join(names) or ' '.join(here)})"
+    """In which stages."""
+    here, there = lock_entries(root), lock_entries(truth.root)
+    return f" ({', '.join(sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name)))})"
 
 
 def cache_complaints(root: Path) -> list[str]:

@@ -360,7 +360,7 @@ def test_numbers_of_any_size_are_learnt_as_others_are(case: Case, shift: float, 
     if scale != 1 and case.name in ("elastic-net", "elastic-net-text"):
         pytest.skip("its penalty has the unit of the target")
     if case.name == "import-regression":
-        # Not centered, as some take only targets above zero; whether Huber's solver gets by with them differs by processor.
+        # Some take only targets above zero. Whether Huber's solver gets by with large ones differs by processor.
         pytest.skip("an estimator that is imported is given the target as it is")
 
     def r2(shift: float, scale: float) -> float:

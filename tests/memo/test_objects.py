@@ -100,21 +100,21 @@ def objects(project: Project) -> list[Path]:
     return sorted(file for file in files if file.is_file() and file.stat().st_size)
 
 
-def test_every_object_damaged_in_every_way(evaluated: Project, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_every_object_damaged_in_every_way(evaluated: Project, damage: str, caplog: pytest.LogCaptureFixture) -> None:
     before, names = left(evaluated), objects(evaluated)
-    for damage in DAMAGES.values():
-        remove_outputs(evaluated)
-        for file in names:
-            damage(file)
-        caplog.clear()
-        assert set(outcomes(evaluated)) == set(STAGES[:-1])
-        assert left(evaluated) == before
-        # All that was damaged is whole again: what was restored without a word would come from here.
-        remove_outputs(evaluated)
-        caplog.clear()
-        assert outcomes(evaluated)["train"] == "restored"
-        assert left(evaluated) == before
-        assert not caplog.records
+    remove_outputs(evaluated)
+    for file in names:
+        DAMAGES[damage](file)
+    caplog.clear()
+    assert set(outcomes(evaluated)) == set(STAGES[:-1])
+    assert left(evaluated) == before
+    # All that was damaged is whole again: what was restored without a word would come from here.
+    remove_outputs(evaluated)
+    caplog.clear()
+    assert outcomes(evaluated)["train"] == "restored"
+    assert left(evaluated) == before
+    assert not caplog.records
 
 
 def test_one_damaged_object_is_named_and_its_stage_alone_runs(

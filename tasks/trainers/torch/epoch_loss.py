@@ -51,9 +51,9 @@ class EpochLoss:
             self.weight += weight
 
     def mean(self) -> float:
-        """The mean over all that was taken. Raises as `read` does."""
+        """The mean over all that was taken; NaN of rows that all count nothing. Raises as `read` does."""
         self.read()
-        return self.loss / self.weight
+        return self.loss / self.weight if self.weight else math.nan
 
     def restart(self, loss: float = 0.0, weight: float = 0.0) -> None:
         """Begins with these sums: those of a checkpoint, or nothing."""

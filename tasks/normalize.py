@@ -97,4 +97,5 @@ def _folds(config: Normalize, dataset: Dataset, paths: Paths) -> list[Folds] | N
         return None
     there = set(storage.column_names(paths.clean("train")))
     columns = [name for name in dataset.content_names if name in there]
-    return row_folds(storage.read_parts(paths.clean("train"), columns), columns, count)
+    group = next((one.name for one in dataset.columns if one.role == "group" and one.name in columns), None)
+    return row_folds(storage.read_parts(paths.clean("train"), columns), columns, count, group)

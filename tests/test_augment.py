@@ -166,6 +166,14 @@ def test_text_on_the_batch_must_be_tokens(tmp_path: Path) -> None:
         augment.run(config(text={"typo": 0.1}), paths)
 
 
+@pytest.mark.parametrize("copies", [0, 1])
+def test_a_text_that_is_scored_by_the_answers_cannot_be_changed(copies: int, tmp_path: Path) -> None:
+    """Changed copies would be scored by a model that has seen their rows' targets."""
+    paths = prepared(tmp_path, ("note", "label"), {"text": {"encode": "score", "min_documents": 1}})
+    with pytest.raises(UserError, match=r"augment\.text: column note is encoded as a score .* take augment\.text out"):
+        augment.run(config(text={"drop": 0.1}, copies=copies), paths)
+
+
 def test_smote_needs_columns_with_something_between(tmp_path: Path) -> None:
     for name, settings in (("scan", TFIDF), ("note", TFIDF), ("note", TOKENS)):
         paths = prepared(tmp_path, (name, "label"), settings)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.columns import TYPE_NAMES
+from tasks.columns.text.encoding import TextEncoding
 from tasks.errors import UserError
 from tasks.params.augment import Augment
 from tasks.params.config import ColumnTypeName, Config
@@ -43,6 +44,7 @@ def check_settings(config: Augment, recipe: Recipe) -> None:
             "say what changes (such as `image: {rotate: 10}`), or leave copies out"
         )
     _check_embedded(config, recipe)
+    _check_scored(config, recipe)
     _check_text(config, recipe)
     _check_mix(config, recipe)
     _check_balance(config, recipe)
@@ -56,6 +58,16 @@ def _check_embedded(config: Augment, recipe: Recipe) -> None:
                 f"augment.{of_type}: column {feature.name} is embedded by a network in normalize, and what it finds "
                 f"cannot be changed like a picture; take augment.{of_type} out, or take encode: embedding and network "
                 f"out of normalize.{of_type}"
+            )
+
+
+def _check_scored(config: Augment, recipe: Recipe) -> None:
+    for feature in recipe.features:
+        scored = isinstance(feature.encoding, TextEncoding) and feature.encoding.encode == "score"
+        if scored and "text" in given_sections(config):
+            raise UserError(
+                f"augment.text: column {feature.name} is encoded as a score by all training rows, which knows the "
+                "answers of those that would be changed; take augment.text out, or set normalize.text.encode: tfidf"
             )
 
 

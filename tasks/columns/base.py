@@ -29,10 +29,8 @@ FEW = 8
 Expectation = dict[str, Any]
 """One entry of a suite: `type`, `kwargs` and `severity`, as Great Expectations stores it."""
 
-
 Statistic = Literal["extremes", "moments", "lengths", "categories"]
 """What the profile of a table keeps of a column, besides the share of missing values."""
-
 
 Storage = Literal["text", "number", "boolean", "timestamp", "bytes"]
 """How the source gives a column: text may turn out to be anything, the others are what they are."""
@@ -92,6 +90,10 @@ class Encoding(Config):
     def field(self, name: str) -> Field:
         """The shape of the input that `ColumnType.transform` makes."""
         raise NotImplementedError
+
+    def row_bytes(self, name: str) -> int:
+        """What one row takes in memory while it is encoded, roughly."""
+        return self.field(name).row_bytes
 
 
 Encoded = TypeVar("Encoded", bound=Encoding)

@@ -99,10 +99,13 @@ class NormalizeTimestamp(Config):
 
 
 class NormalizeText(Config):
-    """How text becomes model input: TF-IDF over words, or the numbers of learnt tokens."""
+    """How text becomes model input: TF-IDF over words, what that says of the target, or the numbers of tokens."""
 
-    encode: Literal["tfidf", "tokens"] = Field(
-        "tfidf", description="tokens: pieces of words by byte-pair encoding, for networks that read them in order"
+    encode: Literal["tfidf", "score", "tokens"] = Field(
+        "tfidf",
+        description="score: what a linear model on tfidf, by its settings, says of the target, on training rows by the "
+        "others' (out-of-fold), for trees; tokens: pieces of words by byte-pair encoding, for networks that read them "
+        "in order",
     )
     max_features: int = Field(20_000, ge=1, description="tfidf: the most frequent terms are kept")
     ngrams: tuple[int, int] = Field((1, 2), description="tfidf: shortest and longest run of words that is a term")
@@ -115,6 +118,7 @@ class NormalizeText(Config):
     sublinear: bool = Field(
         False, description="tfidf: a term that stands n times in a text counts 1 + ln(n) times, and not n times"
     )
+    folds: int = Field(5, ge=2, le=20, description="score: as category.folds")
     min_documents: int = Field(2, ge=1, description="a term, or a piece of a word, in fewer training rows is left out")
     vocabulary: int = Field(4_096, ge=260, le=65_536, description="tokens: how many there are at most")
     length: int = Field(
@@ -203,7 +207,9 @@ class NormalizeColumn(Config):
     value: float | str | None = Field(None, description="as number.value or category.value")
     indicator: bool | None = Field(None, description="as in the section of its type")
     encode: (
-        Literal["one_hot", "ordinal", "target", "hashed", "tfidf", "tokens", "pixels", "spectrogram", "embedding"]
+        Literal[
+            "one_hot", "ordinal", "target", "hashed", "tfidf", "score", "tokens", "pixels", "spectrogram", "embedding"
+        ]
         | None
     ) = Field(None, description="as category.encode, text.encode, image.encode or audio.encode")
     network: str | None = Field(None, description="as image.network")

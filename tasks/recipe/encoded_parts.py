@@ -58,4 +58,4 @@ def _pieces(
 
 def _row_bytes(recipe: Recipe) -> int:
     # An embedded picture counts with its pixels, which are in memory while it is encoded.
-    return sum(column_encoding(one.encoding).field(one.name).row_bytes for one in recipe.features)
+    return sum(column_encoding(one.encoding).row_bytes(one.name) for one in recipe.features)

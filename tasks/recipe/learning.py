@@ -40,13 +40,15 @@ class Learnt:
     def encode(self, rows: pl.DataFrame, folds: Folds | None = None) -> ModelInput:
         """Raw rows as blocks, training rows with their folds."""
         columns = self.recipe.columns(rows)
-        inputs = self.recipe.blocks(columns)
-        if folds is not None:
-            for number, recipe in enumerate(self.out_of_fold):
-                where = folds == number
-                for name, block in recipe.blocks(columns.filter(where)).blocks.items():
-                    inputs.blocks[name][where] = block
-        return inputs
+        if folds is None or not self.out_of_fold:
+            return self.recipe.blocks(columns)
+        of_folds = [one.blocks(columns.filter(folds == number)).blocks for number, one in enumerate(self.out_of_fold)]
+        # By the whole recipe only what no fold's recipe makes: texts take long to read.
+        others = tuple(feature for feature in self.recipe.features if feature.name not in of_folds[0])
+        inputs = self.recipe.model_copy(update={"features": others}).blocks(columns)
+        back = np.argsort(np.argsort(folds, kind="stable"), kind="stable")
+        by_fold = {name: np.concatenate([blocks[name] for blocks in of_folds])[back] for name in of_folds[0]}
+        return ModelInput(blocks={**inputs.blocks, **by_fold}, num_rows=inputs.num_rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,9 @@ class _Learner:
         if not self.num_folds:
             return [self.of_type.fit(rows[self.column.name], self.settings)]
         # A state for each fold: what the others say is then their sum, and rows are read once.
-        cut = [rows] if folds is None else [rows.filter(folds == number) for number in range(self.num_folds)]
+        # Another column may want more folds; each of its own then holds several of them.
+        own = None if folds is None else folds % self.num_folds
+        cut = [rows] if own is None else [rows.filter(own == number) for number in range(self.num_folds)]
         return [self.of_type.fit_to_target(some[self.column.name], some[target], self.settings) for some in cut]
 
     def merged(self, first: list[Any], second: list[Any]) -> list[Any]:
@@ -182,10 +186,16 @@ def _learner(column: Column, config: Normalize) -> _Learner:
 
 def _learnt(states: Mapping[_Learner, list[Any]], target: Target, with_folds: bool) -> Learnt:
     encodings = {learner: learner.finish(of_column) for learner, of_column in states.items()}
-    looking = [learner for learner in states if with_folds and learner.num_folds]
+    looking = {
+        learner: [
+            learner.finish_without(fold, states[learner], encodings[learner]) for fold in range(learner.num_folds)
+        ]
+        for learner in states
+        if with_folds and learner.num_folds
+    }
     out_of_fold = [
-        {learner: learner.finish_without(fold, states[learner], encodings[learner]) for learner in looking}
-        for fold in range(max((learner.num_folds for learner in looking), default=0))
+        {learner: of_folds[fold % len(of_folds)] for learner, of_folds in looking.items()}
+        for fold in range(max(map(len, looking.values()), default=0))
     ]
     return Learnt(_recipe(encodings, target), tuple(_recipe(of_fold, target) for of_fold in out_of_fold))
 

@@ -14,17 +14,29 @@ _SALT = "out of fold"
 """So that these folds have nothing to do with the split, or with the folds of a cross validation."""
 
 
-def row_folds(parts: Iterable[pl.DataFrame], columns: Sequence[str], num_folds: int) -> list[NDArray[np.uint8]]:
+def row_folds(
+    parts: Iterable[pl.DataFrame], columns: Sequence[str], num_folds: int, group: str | None = None
+) -> list[NDArray[np.uint8]]:
     """Each row's fold, 0 to `num_folds` - 1, an array [N] for each part; the same however the rows are cut.
 
     By a stable hash of the row's values in `columns`. Equal rows go to one fold after the other: where few different
     rows make up the data, a fold would otherwise hold all rows of a category and class, and the other folds would tell
-    the class by what they lack. Holds 24 bytes a row while it works, and returns one.
+    the class by what they lack. Rows of one `group`, a column's name, go to one fold together: what their group's other
+    rows say of them, no new group's would. Holds 24 bytes a row while it works, 48 with groups, and returns one.
     """
-    hashes = [row_hashes(rows, columns, _SALT).to_numpy() for rows in parts]
+    hashes, groups = [], []
+    for rows in parts:
+        hashes.append(row_hashes(rows, columns, _SALT).to_numpy())
+        if group is not None:
+            # A row without a group is one of its own.
+            groups.append((row_hashes(rows, [group], _SALT).to_numpy(), rows[group].is_not_null().to_numpy()))
     every = np.concatenate(hashes) if hashes else np.zeros(0, dtype=np.uint64)
     first = (unit_interval(pl.Series(every)).to_numpy() * num_folds).astype(np.int64)
     folds = ((first + _ranks(every)) % num_folds).astype(np.uint8)
+    if groups:
+        of_groups, known = (np.concatenate(arrays) for arrays in zip(*groups, strict=True))
+        # Dealt in the order of their hashes, so that a few groups do not all fall into one fold.
+        folds[known] = np.unique(of_groups[known], return_inverse=True)[1] % num_folds
     return np.split(folds, np.cumsum([len(part) for part in hashes])[:-1]) if hashes else []
 
 

@@ -60,7 +60,11 @@ def test_a_column_may_have_another_network_or_none() -> None:
         ("number", {"impute": "missing"}, "impute 'missing' does not fit a number column; it must be 'mean', "),
         ("boolean", {"impute": "mean"}, "impute 'mean' does not fit a boolean column; it must be 'most_frequent' or "),
         ("category", {"encode": "tfidf"}, "encode 'tfidf' does not fit a category column; it must be 'one_hot', "),
-        ("text", {"encode": "hashed"}, "encode 'hashed' does not fit a text column; it must be 'tfidf' or 'tokens'"),
+        (
+            "text",
+            {"encode": "hashed"},
+            "encode 'hashed' does not fit a text column; it must be 'tfidf', 'score' or 'tokens'",
+        ),
         ("number", {"value": "none"}, "value 'none' does not fit a number column; it must be a number"),
         ("category", {"value": 7}, "value 7.0 does not fit a category column; it must be text; put it in quotes"),
         ("image", {"encode": "tokens"}, "encode 'tokens' does not fit a image column; it must be 'pixels' or 'embeddi"),

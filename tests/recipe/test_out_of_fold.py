@@ -46,3 +46,24 @@ def test_different_rows_are_spread_evenly() -> None:
     counts = np.bincount(row_folds([rows], ["x"], 5)[0])
     assert counts.min() > 1_850
     assert row_folds([], ["x"], 5) == []
+
+
+@settings(derandomize=True, max_examples=40, deadline=None)
+@given(
+    groups=st.lists(st.none() | st.sampled_from("abcdefg"), min_size=1, max_size=40),
+    places=st.lists(st.integers(0, 40), max_size=4),
+    num_folds=st.integers(2, 7),
+)
+def test_rows_of_a_group_share_a_fold_and_few_groups_fill_several(
+    groups: list[str | None], places: list[int], num_folds: int
+) -> None:
+    whole = pl.DataFrame({"x": np.arange(float(len(groups))), "g": pl.Series(groups, dtype=pl.String)})
+    folds = np.concatenate(row_folds(cut(whole, places), ["x", "g"], num_folds, "g"))
+    assert np.array_equal(folds, row_folds([whole], ["x", "g"], num_folds, "g")[0])
+    known = sorted({group for group in groups if group is not None})
+    of_groups = [set(folds[[one == group for one in groups]].tolist()) for group in known]
+    assert all(len(of_group) == 1 for of_group in of_groups)
+    assert len(set().union(*of_groups)) == min(len(known), num_folds)
+    # A row without a group goes where it would have gone without any.
+    alone = [group is None for group in groups]
+    assert np.array_equal(folds[alone], row_folds([whole], ["x", "g"], num_folds)[0][alone])

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
 from tasks.columns.category.encoding import CategoryEncoding, TargetTable, category_indices
-from tasks.columns.category.target import TargetState, TargetStatistics, scale_of, smoothed, target_state
+from tasks.columns.category.target import TargetState, scale_of, smoothed, target_state
 from tasks.columns.served import served_text
+from tasks.columns.target_statistics import TargetStatistics
 from tasks.errors import UserError
 from tasks.params.augment import AugmentCategory
 from tasks.params.clean import CleanCategory, CleanColumn

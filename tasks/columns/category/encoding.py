@@ -15,7 +15,7 @@ from pydantic import AliasChoices
 from pydantic import Field as Setting
 
 from tasks.columns.base import FEW, Encoding
-from tasks.columns.category.target import TargetStatistics
+from tasks.columns.target_statistics import TargetStatistics
 from tasks.model_input.inputs import Field
 from tasks.params.config import Config
 

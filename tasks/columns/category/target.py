@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.moments import Moments, moments
+from tasks.columns.target_statistics import TargetStatistics
 
 _DECIMALS = 10
 """Of shares and of standardized values: what is left of sums in another order lies far below."""
@@ -44,20 +45,6 @@ class TargetState:
         moved: Sums = {(value, name): total for (category, name), total in self.sums.items() if category is None}
         missing: Counter[str | None] = Counter({value: self.counts[None]})
         return TargetState(counts, own, self.numbers) + TargetState(missing, moved)
-
-
-@dataclass(frozen=True)
-class TargetStatistics:
-    """What is told of the target: shares of `classes`, or the mean, standardized when the target is a number."""
-
-    classes: tuple[str, ...]
-    mean: float = 0.0
-    std: float = 1.0
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of two classes the share of one says it all."""
-        return self.classes[1:] if len(self.classes) == 2 else self.classes or ("",)
 
 
 def target_state(values: pl.Series, target: pl.Series) -> TargetState:

@@ -1,12 +1,11 @@
-"""Text: TF-IDF over runs of words, or the numbers of learnt pieces of words."""
+"""Text: TF-IDF over runs of words, what a linear model makes of it, or the numbers of learnt pieces of words."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -24,9 +23,11 @@ from tasks.columns.base import (
 from tasks.columns.served import served_text
 from tasks.columns.spans import Span
 from tasks.columns.text import byte_pairs
+from tasks.columns.text.encoding import TextEncoding, tfidf
+from tasks.columns.text.score import ScoredRows, learnt_score, score_of_others, scored_rows
 from tasks.columns.text.terms import character_runs, terms
 from tasks.errors import UserError
-from tasks.model_input.inputs import Block, Field
+from tasks.model_input.inputs import Block
 from tasks.params.augment import AugmentText
 from tasks.params.clean import CleanColumn, CleanText
 from tasks.params.config import ColumnTypeName, Config
@@ -34,68 +35,21 @@ from tasks.params.normalize import NormalizeText
 from tasks.repair.repair import Repair
 from tasks.tables.dialect import ColumnDialect
 
+__all__ = ["TextColumn", "TextEncoding"]
+
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-    from tokenizers import Tokenizer
     from torch import Generator, Tensor
 
 
 @dataclass(frozen=True)
 class TextState:
     """How many documents there were, and in how many of them each term and run of characters stands; for tokens, how
-    often each word does."""
+    often each word does; for a score also the documents with their targets, part by part."""
 
     num_documents: int
     counts: Counter[str]
     runs: Counter[str] = field(default_factory=Counter)
-
-
-class TextEncoding(Encoding):
-    """tfidf: a document becomes term counts times `idf`, scaled to length 1, and beside it the same of its runs of
-    characters. tokens: the numbers of its pieces in `vocabulary`, made by `merges` in their order; a text of more than
-    `length` is cut."""
-
-    type: Literal["text"] = "text"
-    encode: Literal["tfidf", "tokens"] = "tfidf"
-    ngrams: tuple[int, int] = (1, 1)
-    terms: tuple[str, ...] = ()
-    idf: tuple[float, ...] = ()
-    characters: tuple[int, int] | None = None
-    runs: tuple[str, ...] = ()
-    runs_idf: tuple[float, ...] = ()
-    sublinear: bool = False
-    vocabulary: tuple[str, ...] = ()
-    merges: tuple[str, ...] = ()
-    length: int = 0
-
-    @property
-    def requirements(self) -> tuple[str, ...]:
-        return ("tokenizers",) if self.encode == "tokens" else ("scipy",)
-
-    def field(self, name: str) -> Field:
-        if self.encode == "tokens":
-            return Field(name=name, kind="tokens", shape=(self.length,), vocabulary=len(self.vocabulary))
-        labels = (*(f"{name}:{term}" for term in self.terms), *(f"{name}:'{run}'" for run in self.runs))
-        return Field(name=name, kind="sparse", shape=(len(labels),), labels=labels)
-
-    @cached_property
-    def indices(self) -> dict[str, int]:
-        """Each term's number."""
-        return {term: number for number, term in enumerate(self.terms)}
-
-    @cached_property
-    def run_indices(self) -> dict[str, int]:
-        """Each run's number; they come behind the terms."""
-        return {run: number for number, run in enumerate(self.runs, len(self.terms))}
-
-    @cached_property
-    def weights(self) -> NDArray[np.float64]:
-        """`idf` of terms and runs [K]."""
-        return np.array((*self.idf, *self.runs_idf))
-
-    @cached_property
-    def tokenizer(self) -> Tokenizer:
-        return byte_pairs.tokenizer_of(self.vocabulary, self.merges, self.length)
+    rows: tuple[ScoredRows, ...] = ()
 
 
 class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
@@ -158,9 +112,19 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
                 runs.update(set(character_runs(document, settings.characters)))
         return TextState(len(documents), counts, runs)
 
+    def fit_to_target(self, values: pl.Series, target: pl.Series, settings: NormalizeText) -> TextState:
+        state = self.fit(values, settings)
+        return replace(state, rows=(scored_rows(values, target),)) if settings.encode == "score" else state
+
+    def num_folds(self, settings: NormalizeText) -> int:
+        return settings.folds if settings.encode == "score" else 0
+
     def merge(self, first: TextState, second: TextState) -> TextState:
         return TextState(
-            first.num_documents + second.num_documents, first.counts + second.counts, first.runs + second.runs
+            first.num_documents + second.num_documents,
+            first.counts + second.counts,
+            first.runs + second.runs,
+            first.rows + second.rows,
         )
 
     def finish(self, state: TextState, settings: NormalizeText) -> TextEncoding:
@@ -171,7 +135,8 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         runs, runs_idf = _kept(state.runs, state.num_documents, settings.min_documents, settings.max_character_runs)
         if not (words or runs):
             raise UserError("has no term in enough training rows; lower normalize.text.min_documents")
-        return TextEncoding(
+        encoding = TextEncoding(
+            encode=settings.encode,
             ngrams=settings.ngrams,
             terms=words,
             idf=idf,
@@ -180,19 +145,32 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
             runs_idf=runs_idf,
             sublinear=settings.sublinear,
         )
+        if settings.encode == "score":
+            assert state.rows, "a score is learnt by fit_to_target"
+            return encoding.model_copy(update={"score": learnt_score(state.rows, encoding)})
+        return encoding
+
+    def out_of_fold(self, encoding: TextEncoding, state: TextState, settings: NormalizeText) -> TextEncoding:
+        """The same terms and idf, which do not look at the target, with the coefficients of other folds."""
+        assert encoding.score is not None
+        return encoding.model_copy(update={"score": score_of_others(state.rows, encoding, encoding.score)})
 
     def transform(self, values: pl.Series, encoding: TextEncoding) -> Block:
-        """csr_matrix [N, K] float32, or [N, L] int32 for tokens."""
+        """csr_matrix [N, K] float32, [N, num_scores] float64 for a score, or [N, L] int32 for tokens."""
         documents = [document or "" for document in values.to_list()]
         if encoding.encode == "tokens":
             return byte_pairs.encode(encoding.tokenizer, documents, encoding.length)
-        return _tfidf(documents, encoding)
+        inputs = tfidf(documents, encoding)
+        return inputs if encoding.score is None else encoding.score.of(inputs)
 
     def spans(self, value: Any, encoding: TextEncoding, amounts: NDArray[np.float64]) -> tuple[Span, ...]:
         from tasks.columns.text.spans import merged_spans, run_spans, term_spans, token_spans
 
         if encoding.encode == "tokens":
             return token_spans(value, encoding.tokenizer, amounts)
+        if encoding.score is not None:
+            # A model of the score tells of no words.
+            return ()
         if encoding.characters is not None:
             runs = run_spans(value, encoding.run_indices, encoding.characters, amounts)
             return merged_spans(value, term_spans(value, encoding.indices, encoding.ngrams, amounts), runs)
@@ -201,7 +179,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
     def augment(
         self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, std: float = 1.0
     ) -> Tensor:
-        """Tokens [B, L]; TF-IDF stays as it is, since its words cannot be told apart any more."""
+        """Tokens [B, L]; TF-IDF and scores stay as they are, since their words cannot be told apart any more."""
         from tasks.columns.text.augment import augment_tokens
 
         assert isinstance(settings, AugmentText)
@@ -232,36 +210,3 @@ def _kept(
     kept = sorted(sorted(enough, key=lambda term: (-enough[term], term))[:most])
     idf = np.log((1 + num_documents) / (1 + np.array([enough[term] for term in kept]))) + 1
     return tuple(kept), tuple(map(round_significant, idf))
-
-
-def _tfidf(documents: Sequence[str], encoding: TextEncoding) -> csr_matrix:
-    from scipy.sparse import csr_matrix
-
-    indices: list[int] = []
-    counts: list[int] = []
-    # Of each document two: behind its words, and behind its runs of characters, which are of length 1 by themselves.
-    ends = [0]
-    for document in documents:
-        for known, in_document in (
-            (encoding.indices, terms(document, encoding.ngrams)),
-            (encoding.run_indices, character_runs(document, encoding.characters) if encoding.characters else ()),
-        ):
-            term_counts = Counter(known[term] for term in in_document if term in known)
-            # Sorted, as a csr_matrix wants its columns, and so that the same text gives the same bytes.
-            for index in sorted(term_counts):
-                indices.append(index)
-                counts.append(term_counts[index])
-            ends.append(len(indices))
-    columns, frequencies = np.array(indices, dtype=np.int32), np.array(counts, dtype=np.float64)
-    if encoding.sublinear:
-        frequencies = 1 + np.log(frequencies)
-    weighted = _of_length_one(frequencies * encoding.weights[columns], np.array(ends))
-    return csr_matrix((weighted, columns, ends[::2]), shape=(len(documents), len(encoding.weights)))
-
-
-def _of_length_one(values: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The values of rows, one row after the other and each up to its end, divided by their row's Euclidean length."""
-    rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-    # bincount adds one after the other, so that a row's length does not depend on what stands beside it.
-    lengths = np.sqrt(np.bincount(rows, weights=values**2, minlength=len(ends) - 1))
-    return (values / lengths[rows]).astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tasks.drafting.model import (
@@ -44,13 +44,15 @@ class Candidate:
         return self.times > 1
 
 
-def candidates(facts: Facts, target: TargetGuess, features: Sequence[str]) -> list[Candidate]:
+def candidates(
+    facts: Facts, target: TargetGuess, features: Sequence[str], classes: Mapping[str, int]
+) -> list[Candidate]:
     """What learns from columns such as these; none for pictures and sounds, of which one training takes minutes."""
     if any(map(facts.is_media, features)):
         return []
     is_text = is_mostly_text(facts, features)
     weight, of_linear = (OF_WORDS, of_words(facts, features)) if is_text else (OF_TABLES, {})
-    normalize, boosted = trees([facts.types[name] for name in features])
+    normalize, boosted = trees([facts.types[name] for name in features], len(classes))
     both = [
         Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)),
         Candidate(name=BOOSTED, normalize=normalize, train=boosted),
@@ -58,7 +60,7 @@ def candidates(facts: Facts, target: TargetGuess, features: Sequence[str]) -> li
     # Of words, trees know too little to be of help.
     if is_text or facts.num_rows < _ENOUGH_FOR_ENSEMBLE:
         return both
-    # Scaled for the linear member; trees do not mind.
+    # Scaled for the linear member; trees do not mind. Members share the rows, so it reads the score of a text, too.
     scaled = {name: section for name, section in normalize.items() if name != "number"}
     is_amount = target.task == "regression" and facts.state(target.name).extremes.low >= 0
     together = ensemble(linear(target, weight), boosted, has_logarithm=is_amount)

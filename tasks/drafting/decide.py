@@ -104,7 +104,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         findings=tuple(by_weight(with_consequences(findings, split, facts))),
         bare_findings=tuple(findings),
         choice=choose_model(facts, target, features, left, inspection.side),
-        candidates=tuple(candidates(facts, target, features)),
+        candidates=tuple(candidates(facts, target, features, left)),
         split=split,
         of_source=taken,
         key=key,

@@ -17,6 +17,8 @@ OF_WORDS, OF_TABLES = 10.0, 1.0
 """The weight of a linear model: thousands of words each say little, and a few columns may say anything."""
 _MOST_CHARACTERS = 20_000_000
 """Of all texts together: their runs take some 20 s to count on one core, and as long again to encode."""
+_MOST_SCORED = 20
+"""Classes up to which texts become scores: each has a coefficient for every word, and a column."""
 _ENOUGH_FOR_TREES = 500
 """Rows below which boosted trees mostly learn by heart what a linear model generalizes."""
 
@@ -60,7 +62,7 @@ def choose_model(
         )
     elif facts.num_rows >= _ENOUGH_FOR_TREES:
         reason = f"a table of {facts.num_rows:,} rows: boosted trees take numbers and categories as they are"
-        normalize, train = trees(types)
+        normalize, train = trees(types, len(classes))
     else:
         reason = f"a table of {facts.num_rows:,} rows, too few for trees: a linear model"
         train = linear(target, OF_TABLES)
@@ -108,12 +110,17 @@ def linear(target: TargetGuess, weight: float) -> Section:
     return {"kind": "sklearn", "estimator": {"kind": "logistic_regression", "C": weight}, "seed": 0}
 
 
-def trees(types: Sequence[str]) -> tuple[Section, Section]:
-    """The sections normalize and train of boosted trees, for features of these types."""
+def trees(types: Sequence[str], num_classes: int) -> tuple[Section, Section]:
+    """The sections normalize and train of boosted trees, for features of these types and a target of so many classes,
+    0 for a number."""
     # Sections of `normalize` bear the names of the types that they are for.
     normalize: Section = {"number": {"scale": "none"}} if "number" in types else {}
     if "text" in types:
-        normalize["text"] = {"max_features": 2000}
+        # Of texts alone a score would be the linear model once more.
+        is_beside_others = any(one != "text" for one in types)
+        # Words without pairs of them, which take longer and scored no better where it was measured (docs/log.md).
+        scored = {"encode": "score", "ngrams": [1, 1]}
+        normalize["text"] = scored if is_beside_others and num_classes <= _MOST_SCORED else {"max_features": 2000}
     return normalize, {"kind": "lightgbm", "learning_rate": 0.05, "num_iterations": 500, "seed": 0}
 
 

@@ -26,6 +26,23 @@ def test_the_simplest_comes_first_and_words_weigh_more(tmp_path: Path) -> None:
     assert init(tmp_path, numbers(), target="third").decisions.candidates[0].train["estimator"]["kind"] == "ridge"
 
 
+def test_texts_beside_numbers_are_scores_for_trees_and_words_for_a_linear_model(tmp_path: Path) -> None:
+    text = pl.Series("note", [f"this is note {number} about thing {number * 31 % 97}" for number in range(800)])
+    rows = noise(num_rows=800)
+    linear, boosted, ensemble = init(tmp_path, rows.with_columns(text)).decisions.candidates
+    scored = {"encode": "score", "ngrams": [1, 1]}
+    assert "text" not in linear.normalize
+    assert boosted.normalize["text"] == ensemble.normalize["text"] == scored
+    choice = init(tmp_path, rows.with_columns(text)).decisions.choice
+    assert choice.normalize["text"] == scored
+    # Of texts alone, trees would have the answer of a linear model and nothing beside it.
+    assert init(tmp_path, rows.select(text, "outcome")).decisions.candidates[1].normalize["text"] == {
+        "max_features": 2000
+    }
+    many = rows.with_columns(text, outcome=pl.Series([f"class {number % 25}" for number in range(800)]))
+    assert init(tmp_path, many).decisions.candidates[1].normalize["text"] == {"max_features": 2000}
+
+
 @pytest.mark.parametrize(("least", "num_members"), [(0.0, 4), (-3.0, 3)])
 def test_amounts_are_learnt_as_logarithms_too(tmp_path: Path, least: float, num_members: int) -> None:
     amounts = pl.Series("amount", [least + number * 37 % 800 for number in range(800)])

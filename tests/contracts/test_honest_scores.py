@@ -129,6 +129,13 @@ def noise_of_many_values(num_rows: int, drawn: np.random.Generator) -> pl.DataFr
     return pl.DataFrame({"code": code, "a": number, "label": label(sigmoid(number), drawn)})
 
 
+def noise_in_words(num_rows: int, drawn: np.random.Generator) -> pl.DataFrame:
+    """Notes of a few words that say nothing, beside a number that says little."""
+    number = drawn.normal(size=num_rows)
+    notes = [" ".join(f"w{word}" for word in row) for row in drawn.integers(0, 2_000, (num_rows, 8)).tolist()]
+    return pl.DataFrame({"text": notes, "a": number, "label": label(sigmoid(number), drawn)})
+
+
 def copied_texts(num_rows: int, drawn: np.random.Generator) -> pl.DataFrame:
     """Texts that say nothing, half of which come again with a word more and the same class: to be learnt by heart."""
     texts = [" ".join(f"w{word}" for word in drawn.integers(0, 5_000, 30)) for _ in range(num_rows)]
@@ -171,6 +178,7 @@ ANSWERS: dict[str, Kind] = {
     "label": ("category", "target"),
 }
 TEXTS: dict[str, Kind] = {"text": ("text", "feature"), "label": ("category", "target")}
+NOTES: dict[str, Kind] = {**TEXTS, "a": ("number", "feature")}
 
 
 def case(draw: Draw, columns: dict[str, Kind], train: dict[str, Any] = LINEAR, **sections: dict[str, Any]) -> Case:
@@ -210,6 +218,7 @@ CASES = {
     "rare categories and spellings": case(categories, TOWNS, clean={"category": {"rare": 0.02, "case": "merge"}}),
     "near duplicates": case(copied_texts, TEXTS, clean={"near_duplicates": {"text": "quarantine"}}),
     "target encoding": case(noise_of_many_values, CODES, TREES, normalize={"category": {"encode": "target"}}),
+    "text scores": case(noise_in_words, NOTES, TREES, normalize={"text": {"encode": "score"}}),
     "copies": case(overlapping, NUMBERS, TREES, augment={"number": {"jitter": 0.1}, "copies": 2}),
     "balance by repeating": case(rare, NUMBERS, TREES, augment={"balance": "repeat"}),
     "balance by SMOTE": case(rare, NUMBERS, TREES, augment={"balance": "smote"}),
@@ -312,7 +321,14 @@ def test_without_the_rule_copies_would_flatter(tmp_path: Path) -> None:
     assert errors_off(on_test(paths).hits, fresh.hits) > 2 * MOST_ERRORS
 
 
-CROSS_VALIDATED = ["nothing", "suspicious labels", "conflicts", "target encoding", "events of few values, apart"]
+CROSS_VALIDATED = [
+    "nothing",
+    "suspicious labels",
+    "conflicts",
+    "target encoding",
+    "text scores",
+    "events of few values, apart",
+]
 
 
 @pytest.mark.parametrize("name", CROSS_VALIDATED)

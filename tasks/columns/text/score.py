@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 _C = 1.0
-"""Of logistic regression, beside columns that say something too: 10 was no better where it was measured, but slower."""
+"""Of logistic regression: among the best where texts say as much as other columns do (docs/log.md)."""
 _ALPHA = 1.0
 _MAX_ITER = 200
 

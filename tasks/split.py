@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tasks import files, reports
 from tasks.parallel import parallel_map
-from tasks.params.split import KeyedSplit, Split, TimeSplit
+from tasks.params.split import KeyedSplit, Split
 from tasks.paths import PARTS, Part, Paths
 from tasks.reports import Report
 from tasks.splitting import assigner
@@ -25,7 +25,7 @@ from tasks.splitting.folds import check_folds, fold_numbers, fold_writer, num_fo
 from tasks.splitting.groups import ignored_group
 from tasks.splitting.key import parts_repeats, placer, split_key
 from tasks.splitting.shared import content_hashes, may_share, num_shared
-from tasks.splitting.times import time_column
+from tasks.splitting.times import order_name
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
 from tasks.tables.storage import TableWriter
@@ -71,8 +71,8 @@ def run(config: Split, paths: Paths) -> Report:
         check_folds(fold_tables.num_rows, config)
     classes = {part: dict(sorted(tally.classes[part].items())) for part in PARTS}
     content: dict[str, Any] = {"kind": config.kind, "key": key.names, "num_rows": num_rows, "classes": classes}
-    if isinstance(config, TimeSplit):
-        content["time"] = time_column(config, dataset).name
+    if time := order_name(config, dataset):
+        content["time"] = time
     if ignored := ignored_group(config, dataset):
         content["ignored_group"] = ignored
     shared = {"folds": fold_tables.num_rows, "num_shared": num_shared(tally.hashes)}

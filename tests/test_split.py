@@ -124,6 +124,17 @@ def test_validation_rows_in_a_later_part_are_enough(tmp_path: Path) -> None:
     assert [storage.count_rows(paths.split(part)) for part in PARTS] == [20, 20, 20]
 
 
+def test_validation_rows_are_the_newest_where_the_test_rows_are_later(tmp_path: Path) -> None:
+    rows = many(120, num_days=120).sort("when").with_columns(part=pl.Series(["train"] * 100 + ["test"] * 20))
+    paths = prepared(tmp_path, cut(rows, [50]), GROUPED)
+    split.run(GivenSplit(kind="given", column="part", validation_by="time"), paths)
+    assert [sides(paths)[name] for name in rows["id"]] == ["train"] * 85 + ["validation"] * 15 + ["test"] * 20
+    # By it the stages that follow know that rows are held out in time, and by which column.
+    assert files.read_json(paths.split_report)["time"] == "when"
+    split.run(GivenSplit(kind="given", column="part"), paths)
+    assert "time" not in files.read_json(paths.split_report)
+
+
 @pytest.mark.parametrize(
     ("parts", "column", "message"),
     [

@@ -83,6 +83,16 @@ class Pipeline(Config):
         return self
 
     @model_validator(mode="after")
+    def _newest_rows_are_known_by_a_column(self) -> Pipeline:
+        has_time = any(override.role == "time" for override in self.ingest.columns.values())
+        if isinstance(self.split, GivenSplit) and self.split.validation_by == "time" and not has_time:
+            raise ValueError(
+                "split.validation_by time takes the newest rows, and no column has the role time; give it to the one "
+                "that says when (ingest.columns: {COLUMN: {role: time}}), or write `validation_by: key`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _ranges_are_of_settings(self) -> Pipeline:
         search_space(self, self.tune.ranges)
         return self

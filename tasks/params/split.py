@@ -115,7 +115,11 @@ class TimeSplit(SizedSplit):
 
 
 class GivenSplit(KeyedSplit):
-    """The data say it: a column that holds train, validation or test. Separate test files make such a column."""
+    """The data say it: a column that holds train, validation or test. Separate test files make such a column.
+
+    Where the test rows are later than all others, write `validation_by: time`: validation rows drawn at random would
+    have neighbours in time among those that are learnt from, as the test rows have none. There are no folds then.
+    """
 
     kind: Literal["given"]
     column: str = Field(
@@ -123,10 +127,28 @@ class GivenSplit(KeyedSplit):
     )
     validation: Share = Field(
         0.15,
-        description="share of the train rows that goes to validation, by a hash of the key, when the data bring no "
-        "such rows",
+        description="share of the train rows that goes to validation when the data bring no such rows",
     )
     test: Share = Field(0.0, description="share of the train rows that goes to test, likewise")
+    validation_by: Literal["key", "time"] = Field(
+        "key",
+        description="which of the train rows these shares are: key: by a hash of the key and the seed; time: the "
+        "newest, by the column with the role time, those for the test last",
+    )
+
+    @model_validator(mode="after")
+    def _without_folds_in_time(self) -> GivenSplit:
+        if self.validation_by == "time" and self.folds:
+            raise ValueError(
+                "where validation goes by time there are no folds, as what came later would be learnt from; take "
+                "`folds` out, or write `validation_by: key`"
+            )
+        return self
+
+
+def goes_by_time(config: HashSplit | GroupSplit | TimeSplit | GivenSplit) -> bool:
+    """Whether the newest rows are held out: then no row may be judged by a model that learnt from later ones."""
+    return isinstance(config, TimeSplit) or (isinstance(config, GivenSplit) and config.validation_by == "time")
 
 
 Split = Annotated[HashSplit | GroupSplit | TimeSplit | GivenSplit, Field(discriminator="kind")]

@@ -54,18 +54,22 @@ def sizes(config: SizedSplit, num_rows: int) -> tuple[int, int]:
     return round(test), round(validation)
 
 
-def nearest_cuts(counts: NDArray[np.int64], test: int, validation: int) -> tuple[int, int]:
-    """How many units from the front are for the test, and how many for the test or validation.
+def nearest_cuts(counts: NDArray[np.int64], *wanted: int) -> tuple[int, ...]:
+    """How many units from the front are for the first part, how many for the first two, and so on.
 
-    `counts`: rows of each unit, [U >= 3], such as a group or an instant, which is never cut. Each total is as near to
-    what is wanted as can be, the smaller of two as near, and each part has a unit at least.
+    `counts`: rows of each unit, [U], such as a group or an instant, which is never cut; `wanted`: rows of each part, of
+    which there are fewer than units. Each total is as near to what is wanted as can be, the smaller of two as near, and
+    each part has a unit at least, and so has what is left.
     """
-    # argmin takes the first of equal distances, which is the smaller part.
     totals = np.concatenate([[0], np.cumsum(counts)])
-    # At least one unit for each of the three parts: the last place that a cut can have leaves two behind it.
-    first = int(np.clip(np.abs(totals - test).argmin(), 1, len(counts) - 2))
-    second = int(np.abs(totals - totals[first] - validation).argmin())
-    return first, int(np.clip(second, first + 1, len(counts) - 1))
+    cuts: list[int] = []
+    for number, size in enumerate(wanted):
+        before = cuts[-1] if cuts else 0
+        # argmin takes the first of equal distances, which is the smaller part.
+        nearest = np.abs(totals - totals[before] - size).argmin()
+        # Behind the last place that a cut can have is a unit for each part to come, and one that is left.
+        cuts.append(int(np.clip(nearest, before + 1, len(counts) - len(wanted) + number)))
+    return tuple(cuts)
 
 
 def split_column(name: str | None, role: Role, dataset: Dataset) -> Column:

@@ -12,7 +12,7 @@ from tasks.params.split import GivenSplit, GroupSplit, HashSplit, Split
 from tasks.paths import Part
 from tasks.splitting.groups import group_column
 from tasks.splitting.key import Key, parts_repeats
-from tasks.splitting.times import time_column
+from tasks.splitting.times import order_name
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import row_hashes
 
@@ -31,7 +31,7 @@ def may_share(config: Split, dataset: Dataset, key: Key) -> bool:
             # Identical rows have the same group where it is part of what is compared.
             return group_column(config, dataset) not in dataset.content_names
         case _:
-            return time_column(config, dataset).name not in dataset.content_names
+            return order_name(config, dataset) not in dataset.content_names
 
 
 def content_hashes(rows: pl.DataFrame, dataset: Dataset) -> NDArray[np.uint64]:

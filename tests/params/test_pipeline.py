@@ -194,6 +194,18 @@ def test_files_of_their_own_are_not_mixed_with_the_others() -> None:
     check_pipeline(FILE, "churn", {**apart, "split": {"kind": "given"}})
 
 
+def test_the_newest_rows_are_known_by_a_column_and_leave_no_folds() -> None:
+    source = {"kind": "table", "path": "train.csv", "test_path": "test.csv"}
+    in_time = {"kind": "given", "validation_by": "time"}
+    timeless = block(ingest={"source": source, "target": "left"}, split=in_time)
+    said = "churn: split.validation_by time takes the newest rows, and no column has the role time"
+    assert said in complaint(timeless)
+    timed = {"source": source, "target": "left", "columns": {"day": {"role": "time"}}}
+    check_pipeline(FILE, "churn", block(ingest=timed, split=in_time))
+    folds = complaint(block(ingest=timed, split={**in_time, "folds": 5}))
+    assert folds.startswith("params.yaml: pipelines.churn.split: where validation goes by time there are no folds")
+
+
 def test_every_mistake_has_a_line_of_its_own() -> None:
     assert len(complaint(block(clean={"x": 1}, evaluate={"y": 2}, train={})).splitlines()) == 3
 

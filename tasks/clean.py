@@ -34,14 +34,15 @@ def run(config: Clean, paths: Paths) -> Report:
     Raises UserError when settings do not fit the columns or a part lacks a class, GateError when more rows would go
     than `max_quarantined`.
     """
-    dataset = read_dataset(paths.dataset)
+    split = files.read_json(paths.split_report)
+    dataset = read_dataset(paths.dataset).model_copy(update={"split_time": split.get("time")})
     # Before any row is read: a wrong name must not cost a run.
     check_settings(config, dataset)
     tally = _clean(config, paths, dataset)
     # Last, so that quarantine and report are there to be looked at when the gate says no.
     _check_share(tally, config, paths)
     if dataset.task != "regression":
-        check_classes(tally.classes, dataset.target.name, files.read_json(paths.split_report)["kind"])
+        check_classes(tally.classes, dataset.target.name, split["kind"])
     in_each_fold(paths, "split", "clean", lambda fold: _clean_fold(config, fold, dataset))
     return reports.clean(paths)
 

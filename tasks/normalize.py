@@ -66,10 +66,12 @@ def _normalize(config: Normalize, paths: Paths, function: FrameFunction | None) 
 def _kept_columns(dataset: Dataset) -> dict[str, str]:
     """What says of rows how much they count, what they belong to and when they were: what each is called from here on.
 
-    Of several groups or times the first: one of them is enough to keep rows apart.
+    Of several groups the first: one of them is enough to keep rows apart. When rows were is kept where the split goes
+    by it: what else is held out, such as the folds of an ensemble, is then held out in time as well.
     """
-    first = {role: next((one for one in dataset.columns if one.role == role), None) for role in ("group", "time")}
-    columns = {WEIGHT: dataset.weight, GROUP: first["group"], TIME: first["time"]}
+    group = next((column for column in dataset.columns if column.role == "group"), None)
+    time = next((column for column in dataset.columns if column.name == dataset.split_time), None)
+    columns = {WEIGHT: dataset.weight, GROUP: group, TIME: time}
     taken = {column.name for column in (*dataset.features, dataset.target)}
     for name, column in columns.items():
         if column is not None and name in taken:

@@ -10,10 +10,14 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from tasks import files, normalize, reports
+from tasks import clean, files, normalize, reports, split
 from tasks.errors import UserError
+from tasks.model_input.inputs import GROUP, TIME
+from tasks.params.clean import Clean
 from tasks.params.normalize import Normalize
+from tasks.params.split import Split
 from tasks.paths import PARTS, Part, Paths
 from tasks.recipe import encoded_parts
 from tasks.recipe.recipe import Recipe, read_recipe
@@ -22,6 +26,8 @@ from tasks.splitting.folds import fold_paths
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset, write_dataset
 from tests.small_tables import Kind, cut, described, image, pipeline_in
+from tests.splitting.rows import COLUMNS as IN_TIME
+from tests.splitting.rows import many
 
 COLUMNS: dict[str, Kind] = {
     "id": ("category", "id"),
@@ -248,6 +254,33 @@ def test_each_fold_has_a_recipe_of_its_own_rows(tmp_path: Path) -> None:
     assert second.recipe.read_bytes() == alone.recipe.read_bytes()
     assert first.recipe.read_bytes() != second.recipe.read_bytes() != paths.recipe.read_bytes()
     assert storage.count_rows(second.normalized("train")) == 14
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_kept"),
+    [
+        ({"kind": "time"}, True),
+        ({"kind": "given", "column": "part", "validation_by": "time"}, True),
+        ({"kind": "given", "column": "part"}, False),
+        ({"kind": "hash"}, False),
+        ({"kind": "group"}, False),
+    ],
+)
+def test_when_rows_were_comes_along_where_the_split_goes_by_it(
+    tmp_path: Path, settings: dict[str, Any], is_kept: bool
+) -> None:
+    table = many(300, num_days=300).sort("when").with_columns(part=pl.Series(["train"] * 250 + ["test"] * 50))
+    paths = pipeline_in(tmp_path)
+    write_dataset(paths.dataset, described(IN_TIME))
+    storage.write_parts(paths.valid, [table])
+    split.run(TypeAdapter[Split](Split).validate_python(settings), paths)
+    clean.run(Clean(), paths)
+    normalize.run(Normalize(), paths)
+    for part in PARTS:
+        kept, encoded = storage.read_table(paths.clean(part)), storage.read_table(paths.normalized(part))
+        assert encoded[GROUP].to_list() == kept["who"].to_list()
+        assert (TIME in encoded.columns) is is_kept
+        assert not is_kept or encoded[TIME].to_list() == kept["when"].to_list()
 
 
 def test_many_pictures_are_encoded_and_written_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ GROUP = "_row_group"
 """The column of normalized rows that says which of them belong together, where one has the role group."""
 
 TIME = "_row_time"
-"""The column of normalized rows that says when each of them was, where one has the role time."""
+"""The column of normalized rows that says when each of them was, where the split goes by it."""
 
 RENAMED_KINDS: dict[str, FieldKind] = {"codes": "category_index"}
 """What model.json of an earlier version calls a kind: a model that was trained then is still read."""
@@ -131,7 +131,8 @@ class Examples:
     group: NDArray[Any] | None = None
     """What each row belongs to, [N]; None where each stands alone. A row of which it is not known has None."""
     time: NDArray[Any] | None = None
-    """When each row was, [N] of what can be put in order; None where it does not matter, NaN or NaT where not known."""
+    """When each row was, [N] of what can be put in order; None where the split does not go by it, NaN or NaT where not
+    known."""
 
     @property
     def num_rows(self) -> int:

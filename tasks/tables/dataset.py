@@ -41,6 +41,8 @@ class Dataset(Config):
     task: Task
     num_rows: int
     source: SourceRecord
+    split_time: str | None = None
+    """The column by which the split holds out the newest rows; None where it goes by something else, and before it."""
 
     @property
     def target(self) -> Column:
@@ -96,7 +98,7 @@ def read_dataset(path: Path) -> Dataset:
 
 def write_dataset(path: Path, dataset: Dataset) -> None:
     """dataset.json or cleaned.json, without what is as it always is."""
-    content = dataset.model_dump(mode="json", exclude={"columns"})
+    content = dataset.model_dump(mode="json", exclude={"columns", *(() if dataset.split_time else ("split_time",))})
     # Defaults are left out: most columns have no repair, and a repair sets few of its fields.
     columns = [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns]
     files.write_json(path, {"columns": columns, **content})

@@ -18,11 +18,11 @@ Folds = NDArray[np.int64]
 def fold_numbers(spec: Spec, rows: Examples, num_folds: int, seed: int) -> Folds:
     """The fold of each row, [N] in [0, num_folds) or NEVER.
 
-    Rows of one group are in one fold; of rows with a time the folds are stretches of it, as neighbours in time tell
-    of each other; all others are dealt by their targets. Equal rows that clean has left are events of their own. Raises
-    UserError where there are fewer rows, groups or times than folds.
+    Rows bring a time where the split goes by it: then folds are stretches of it, as neighbours in time tell of each
+    other. Else rows of one group are in one fold; all others are dealt by their targets. Equal rows that clean has left
+    are events of their own. Raises UserError where there are fewer rows, groups or times than folds.
     """
-    if rows.group is None and rows.time is not None:
+    if rows.time is not None:
         folds, num_units = _stretches(rows.time, num_folds), len(np.unique(rows.time))
     else:
         units = np.arange(rows.num_rows) if rows.group is None else _numbered(rows.group)

@@ -62,6 +62,9 @@ def test_of_rows_with_a_time_the_folds_are_stretches_of_it() -> None:
     ends = [(days[folds == fold].min(), days[folds == fold].max()) for fold in range(4)]
     assert all(earlier[1] < later[0] for earlier, later in pairwise(ends))
     assert all(abs(count - 250) < 30 for count in np.bincount(folds))
+    # Tomorrow's rows are of groups that were there yesterday: a split by time cuts them, and so do the folds.
+    groups = np.array([f"patient {number % 40}" for number in range(1000)], dtype=object)
+    assert (fold_numbers(VALUES, rows_of(days.astype(float), time=time, group=groups), 4, seed=0) == folds).all()
 
 
 def test_a_class_that_one_fold_alone_has_is_learnt_by_all() -> None:

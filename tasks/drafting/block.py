@@ -35,6 +35,8 @@ _WHY_SETTINGS = {
 }
 """Why a setting of the source stands there."""
 
+_WHY_TRAIN = {"refit": "validation rows are the newest, and learnt from once they have said how long"}
+
 # Narrower than YAML's own rule for plain scalars: what is in doubt gets quotes, which are never wrong.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")
 # YAML 1.1 reads these as truth values, 1.2 does not: quoted, they are text to both.
@@ -110,7 +112,7 @@ def _setting(key: str, value: Any) -> list[str]:
     """On one line, but for a list of mappings, which has a line for each."""
     if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
         return [f"    {scalar(key)}:", *(f"      - {flow(one)}" for one in value)]
-    return [f"    {scalar(key)}: {flow(value)}"]
+    return beside(f"    {scalar(key)}: {flow(value)}", _WHY_TRAIN.get(key, ""))
 
 
 def _split(choice: SplitChoice) -> list[str]:

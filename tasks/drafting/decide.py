@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.drafting import distributions, labels, people, roles
+from tasks.drafting import distributions, labels, later, people, roles
 from tasks.drafting.candidates import Candidate, candidates
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
 from tasks.drafting.inspection import Inspection
@@ -97,7 +97,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         key=key,
         repeats_are_events=losses.are_events and not _has_entities(findings),
     )
-    split = choose_split(facts, inspection.source, findings, rows)
+    split = choose_split(facts, inspection.source, findings, rows, later.test_is_later(inspection, findings))
     return Decisions(
         target=target,
         features=tuple(features),

@@ -25,6 +25,9 @@ from tasks.reports import number
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline
+    from tasks.params.train import Train
+    from tasks.recipe.recipe import Recipe
+    from tasks.trainers.base import Fitted, Job
 
 Configured = Callable[[Decisions], "Pipeline"]
 Tell = Callable[[str], None]
@@ -121,11 +124,10 @@ def _measure_fold(measurement: _Measurement, fold: Paths) -> None:
     from tasks.evaluation.judge import judge_of
     from tasks.model_input.decision import LIKELIEST
     from tasks.recipe.recipe import read_recipe
-    from tasks.trainers import fit
     from tasks.training.cross_validation import held_out
 
     config, recipe = measurement.config, read_recipe(fold.recipe)
-    judged = held_out(config.train, fold, lambda job: fit(job, config.train))
+    judged = held_out(config.train, fold, lambda job: as_trained(config.train, job, recipe, fold))
     judge = judge_of(config.evaluate, recipe.target, LIKELIEST)
     weight = np.ones(len(judged.truth)) if judged.weight is None else judged.weight
     value = judge.of(judged.truth, judged.answers)(weight)
@@ -134,6 +136,18 @@ def _measure_fold(measurement: _Measurement, fold: Paths) -> None:
     measurement.scores.append(value)
     guess = baseline(fold, recipe).answers(len(judged.truth))
     measurement.baseline.append(judge.of(judged.truth, guess)(weight))
+
+
+def as_trained(config: Train, job: Job, recipe: Recipe, fold: Paths) -> Fitted:
+    """As the stage `train` does it, so that what is measured is what will be there."""
+    from tasks.params.train import EnsembleTrain
+    from tasks.trainers import fit
+    from tasks.training.refit import refitted
+
+    fitted = fit(job, config)
+    if isinstance(config, EnsembleTrain) or config.refit == "none":
+        return fitted
+    return refitted(job, config, fitted, recipe, fold)
 
 
 def _with(decisions: Decisions, candidate: Candidate, **more: object) -> Decisions:
@@ -167,8 +181,9 @@ def _table(
     metric: Metric, measurements: Sequence[_Measurement], best: _Measurement, notes: Sequence[str], rows: TrialRows
 ) -> list[str]:
     num_folds = len(best.scores)
-    where = f"{num_folds} folds of" if rows.folds else "the newest of"
-    lines = [f"measured on {where} {rows.num_rows:,} training rows, {metric} (difference and its standard error):"]
+    what = "later stretches" if rows.forward else "folds"
+    where = f"{num_folds} {what} of {rows.num_rows:,} training rows"
+    lines = [f"measured on {where}, {metric} (difference and its standard error):"]
     names = [_NAME_OF_BASELINE, *(measurement.candidate.name for measurement in measurements)]
     width = max(map(len, names))
     lines.append(f"  {_NAME_OF_BASELINE:{width}}  {number(fmean(best.baseline))}")
@@ -176,8 +191,8 @@ def _table(
         name, own = measurement.candidate.name, fmean(measurement.scores)
         beside = "  <- taken" if measurement is best else f"  {_in_words(*_difference(measurement, best))}"
         lines.append(f"  {name:{width}}  {number(own)}{beside}")
-    if rows.folds and num_folds < len(best.folds):
-        notes = [*notes, f"these minutes are enough for {num_folds} of {len(best.folds)} folds; --minutes gives more"]
+    if num_folds < len(best.folds):
+        notes = [*notes, f"these minutes are enough for {num_folds} of {len(best.folds)} {what}; --minutes gives more"]
     if not best.candidate.is_costly:
         notes = [*notes, "its settings are as drafted: modelwright tune searches them"]
     return [*lines, *(f"  {note}" for note in notes)]

@@ -48,8 +48,9 @@ def with_flips(
         # The run will say why a stage refuses these rows.
         except UserError:
             return decisions
-        parts = storage.read_parts(paths.clean("train"), [name, decisions.target.name])
-        mirrors = _compared(parts, every(rows.num_rows), name, decisions.target.name)
+        training = rows.paths.clean("train")
+        parts = storage.read_parts(training, [name, decisions.target.name])
+        mirrors = _compared(parts, every(storage.count_rows(training)), name, decisions.target.name)
     figures = f"{mirrors.own:.0%} of the pictures resemble their class, {mirrors.mirrored:.0%} mirrored"
     section: Section = choice.augment
     if mirrors.keep_classes:

@@ -21,6 +21,7 @@ from tasks.drafting.measured import measured
 from tasks.drafting.mirrors import with_flips
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
+from tasks.drafting.refits import with_refits
 from tasks.drafting.rehearsal import settled
 from tasks.drafting.stated import Stated
 from tasks.drafting.suite import drafted_suite
@@ -94,8 +95,8 @@ def init_pipeline(
         def written(decisions: Decisions) -> str:
             return with_settings(block_text(_draft(name, pointed, inspection, decisions)), of_stages)
 
-        decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
-        decisions = measured(decisions, inspection, configured, minutes, tell)
+        decided = settled(decide(inspection, target, pointed.from_names), inspection, configured)
+        decisions = measured(with_refits(decided, configured), inspection, configured, minutes, tell)
         decisions = with_flips(decisions, inspection, configured, minutes, tell)
         pipeline, text = configured(decisions), written(decisions)
     params = with_block(project.params, name, text)

@@ -16,7 +16,7 @@ from tasks import files
 from tasks.drafting.decide import Decisions
 from tasks.drafting.findings import Finding, by_weight
 from tasks.drafting.inspection import Inspection
-from tasks.drafting.splits import SplitChoice, counted_split, reseeded, with_consequences
+from tasks.drafting.splits import SplitChoice, counted_split, drawn_by_key, reseeded, with_consequences
 from tasks.errors import UserError
 from tasks.paths import Project
 
@@ -64,8 +64,9 @@ def _choices(decisions: Decisions, num_rows: int) -> Iterator[SplitChoice]:
     """The split as it was chosen, and what is tried in its place: exact counts, other seeds, a hash of the rows."""
     chosen = decisions.split
     yield chosen
-    # What the data say of parts is theirs to say.
+    # What the data say of parts is theirs to say; of validation rows they say nothing here.
     if chosen.kind == "given":
+        yield from [drawn_by_key(chosen, decisions.key)] if chosen.goes_by_time else []
         return
     num_left = round(num_rows * (1 - decisions.share_quarantined))
     exact = counted_split(chosen, num_left, decisions.key)

@@ -28,6 +28,11 @@ class SplitChoice:
     def kind(self) -> str:
         return str(self.settings.get("kind", "hash"))
 
+    @property
+    def goes_by_time(self) -> bool:
+        """Whether the newest rows are held out."""
+        return self.kind == "time" or self.settings.get("validation_by") == "time"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Splittable:
@@ -46,17 +51,26 @@ class Splittable:
         return {"seed": 0, "key": self.key, **repeats}
 
 
-def choose_split(facts: Facts, source: Mapping[str, Any], findings: Sequence[Finding], rows: Splittable) -> SplitChoice:
-    """As the data say, else by group, else by time, else by hash of the key."""
-    given = {"validation": 0.15, "seed": 0, "key": rows.key}
+def choose_split(
+    facts: Facts, source: Mapping[str, Any], findings: Sequence[Finding], rows: Splittable, test_is_later: bool
+) -> SplitChoice:
+    """As the data say, else by group, else by time, else by hash of the key.
+
+    `test_is_later`: the data say which rows are for the test, and these are later than all others.
+    """
+    given: dict[str, Any] = {"validation": 0.15, "seed": 0, "key": rows.key}
+    why = ""
+    if test_is_later:
+        given = {"validation": 0.15, "validation_by": "time"}
+        why = "the test rows are later than all others, so the newest of the others validate"
     # What the publisher gave apart is the test that others report on.
     if any(key.startswith("test_") for key in source):
-        return SplitChoice(settings={"kind": "given", **given})
+        return SplitChoice(settings={"kind": "given", **given}, reason=why)
     if "validation_path" in source:
         why = "the data bring rows to validate on, and none to test on: these are drawn from the others"
         return SplitChoice(settings={"kind": "given", "test": 0.15, "seed": 0, "key": rows.key}, reason=why)
     if column := _with_role(findings, "split"):
-        return SplitChoice(settings={"kind": "given", "column": column, **given})
+        return SplitChoice(settings={"kind": "given", "column": column, **given}, reason=why)
     # Before time: rows of one entity on both sides are a leak, an early test only a weaker one.
     if group := _with_role(findings, "group"):
         return _by_group(facts, group, rows.num_rows)
@@ -75,6 +89,13 @@ def counted_split(choice: SplitChoice, num_rows: int, key: Sequence[str]) -> Spl
         settings={**choice.settings, **_counts(num_rows), **settings},
         reason=f"{why}so few rows are cut by counts, so that each part has what it needs",
     )
+
+
+def drawn_by_key(choice: SplitChoice, key: Sequence[str]) -> SplitChoice:
+    """The same parts as the data name, with validation rows by their key where they were the newest."""
+    settings = {name: value for name, value in choice.settings.items() if name != "validation_by"}
+    why = "the newest rows would lack a class that validation needs, so these are drawn: scores may be too good"
+    return SplitChoice(settings={**settings, "seed": 0, "key": tuple(key)}, reason=why)
 
 
 def reseeded(choice: SplitChoice, seed: int) -> SplitChoice:
@@ -130,7 +151,7 @@ def _of_group(choice: SplitChoice) -> str:
 
 
 def _of_time(choice: SplitChoice, group: str | None, when: str | None, facts: Facts) -> str:
-    if choice.kind == "time":
+    if choice.goes_by_time:
         return "The latest rows are the test, so the scores are those for what comes next."
     if choice.kind == "group":
         return (

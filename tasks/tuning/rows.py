@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 from tasks import files
@@ -20,11 +19,13 @@ from tasks.digests import file_digest, folder_digest
 from tasks.memo.chain import run_plain
 from tasks.params.pipeline import Pipeline
 from tasks.params.search_space import NumberRange, Space
-from tasks.params.split import KeyedSplit
+from tasks.params.split import KeyedSplit, goes_by_time
 from tasks.paths import PARTS, Paths, Project
 from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import num_folds
+from tasks.splitting.forward import before_test, cut_once_more
 from tasks.tables import storage
+from tasks.tables.dataset import read_dataset
 from tasks.tuning.trial_paths import TrialPaths
 
 _ALL = 0.99
@@ -110,7 +111,7 @@ def tuning_rows(paths: Paths, config: Pipeline, space: Space) -> TuningRows:
         identity=identity,
         num_rows=sum(judged),
         num_folds=len(numbers),
-        in_time=not isinstance(config.split, KeyedSplit),
+        in_time=goes_by_time(config.split),
         is_shared=_num_encodings(space) <= _FEW,
     )
 
@@ -150,16 +151,15 @@ def _divide(paths: Paths, config: Pipeline, folder: Path) -> None:
         whole = Project(root=scratch).pipeline(paths.pipeline)
         linked(paths.valid, whole.valid)
         _link_file(paths.dataset, whole.dataset)
-        by_key = isinstance(config.split, KeyedSplit)
-        if by_key:
+        in_time = goes_by_time(config.split)
+        if not in_time:
             split.run(config.split.model_copy(update={"folds": config.tune.folds}), whole)
         else:
             split.run(config.split, whole)
-            before = chain(*(storage.read_parts(whole.split(part)) for part in ("train", "validation")))
-            storage.write_parts(whole.valid, before)
-            split.run(config.split, whole)
+            storage.write_parts(whole.valid, before_test(whole))
+            split.run(cut_once_more(config.split, read_dataset(whole.dataset)), whole)
         clean.run(config.clean.model_copy(update={"max_quarantined": _ALL}), whole)
-        if by_key:
+        if not in_time:
             _take_folds(whole, config.tune.folds, folder)
         else:
             _take(whole, folder / "0")

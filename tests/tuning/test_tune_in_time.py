@@ -21,7 +21,7 @@ pytestmark = pytest.mark.chain
 PARAMS = """\
 pipelines:
   newest:
-    ingest: {source: {kind: table, path: newest.csv}, target: answer, columns: {day: {role: time}}}
+    ingest: {source: {kind: table, path: newest.csv}, target: answer, columns: {day: {role: time}, fold: {role: split}}}
     validate: {}
     split: {kind: time}
     clean: {}
@@ -36,7 +36,8 @@ pipelines:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
     when = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2025, 1, 1), "1d", eager=True)[:300]
-    return project_of(tmp_path_factory.mktemp("time"), PARAMS, empty_store, newest=sums(300).with_columns(day=when))
+    rows = sums(300).with_columns(day=when, fold=pl.Series(["train"] * 255 + ["test"] * 45))
+    return project_of(tmp_path_factory.mktemp("time"), PARAMS, empty_store, newest=rows)
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +59,10 @@ def called(project: Project, *arguments: str) -> tuple[int, str, str]:
     return code, printed.getvalue(), errors.getvalue()
 
 
-def test_in_time_the_newest_rows_before_the_tests_are_judged_on(project: Project) -> None:
-    code, printed, errors = called(project, "--trials", "4", "--json")
+@pytest.mark.parametrize("split", ["{kind: given, column: fold, validation_by: time}", "{kind: time}"])
+def test_in_time_the_newest_rows_before_the_tests_are_judged_on(project: Project, split: str) -> None:
+    project.params.write_text(PARAMS.replace("split: {kind: time}", f"split: {split}"))
+    code, printed, errors = called(project, "--trials", "4", "--json", "--fresh")
     assert code == 0, errors
     content = json.loads(printed)
     assert content["folds"] == 1

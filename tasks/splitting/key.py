@@ -72,9 +72,8 @@ class Key:
 
     def num_distinct(self, read: Read) -> int:
         """How many different keys the rows have; 8 bytes are held for each."""
-        return len(
-            np.unique(np.concatenate([self.hashes(rows, "").unique().to_numpy() for rows in read(self.columns)]))
-        )
+        # Counted by polars: numpy's `unique` took fifty times as long as sorting a million of them.
+        return pl.concat([self.hashes(rows, "").unique() for rows in read(self.columns)]).n_unique()
 
 
 Placer = Callable[[pl.DataFrame, str], NDArray[np.float64]]
@@ -184,5 +183,5 @@ def _ids(dataset: Dataset, read: Read) -> tuple[str, ...]:
     if not ids:
         return ()
     key = Key(ids, ids)
-    hashes = np.concatenate([key.hashes(rows, "").to_numpy() for rows in read(ids)])
-    return ids if len(np.unique(hashes)) >= _TELLING * len(hashes) else ()
+    hashes = pl.concat([key.hashes(rows, "") for rows in read(ids)])
+    return ids if hashes.n_unique() >= _TELLING * len(hashes) else ()

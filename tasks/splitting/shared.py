@@ -44,8 +44,8 @@ def num_shared(hashes: Hashes) -> dict[str, int]:
     # Hashes are only kept where rows can be on two sides.
     if not hashes["train"]:
         return {"validation": 0, "test": 0}
-    learnt = np.unique(np.concatenate(hashes["train"]))
+    learnt = pl.Series(np.concatenate(hashes["train"])).unique().implode()
     shared: dict[str, int] = {}
     for part in ("validation", "test"):
-        shared[part] = sum(int(np.isin(values, learnt).sum()) for values in hashes[part])
+        shared[part] = sum(int(pl.Series(values).is_in(learnt).sum()) for values in hashes[part])
     return shared

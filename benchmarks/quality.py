@@ -42,7 +42,7 @@ def main() -> None:
     print(f"| set | split | metric | {OURS} | {' | '.join(peers)} | best peer's gain over us | minutes a fit |")
     print("| --- " * (6 + len(peers)) + "|", flush=True)
     for name in arguments.sets or SETS:
-        for line in _lines(SETS[name], arguments.data / name, peers, arguments.seeds, arguments.init):
+        for line in _lines(SETS[name], arguments.data / name, peers, arguments):
             print(line, flush=True)
 
 
@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("sets", nargs="*", choices=[*SETS, []], metavar="SET", help=", ".join(SETS))
     parser.add_argument("--data", type=Path, required=True, help="the folder in which each set has a folder")
     parser.add_argument("--seeds", type=int, default=3, help="trainings a fold (3)")
+    parser.add_argument("--folds", type=int, help="that are made of each set: the first ones (all)")
     parser.add_argument(
         "--init", nargs=argparse.REMAINDER, default=[], help="last: more arguments of `modelwright init`"
     )
@@ -59,13 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], num_seeds: int, init: Sequence[str]) -> list[str]:
-    folds = list(quality.read(folder))
+def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], arguments: argparse.Namespace) -> list[str]:
+    folds, seeds = list(quality.read(folder))[: arguments.folds], range(arguments.seeds)
     began = time.perf_counter()
-    ours = [[_by_modelwright(quality, *fold, seed, init) for fold in folds] for seed in range(num_seeds)]
-    minutes = (time.perf_counter() - began) / 60 / len(folds) / num_seeds
+    ours = [[_by_modelwright(quality, *fold, seed, arguments.init) for fold in folds] for seed in seeds]
+    minutes = (time.perf_counter() - began) / 60 / len(folds) / len(seeds)
     others = {
-        name: [[peer(quality, *fold, seed) for fold in folds] for seed in range(num_seeds)]
+        name: [[peer(quality, *fold, seed) for fold in folds] for seed in seeds]
         for name, peer in peers.items()
     }
     return [_line(quality, metric, folds, ours, others, minutes) for metric in quality.metrics]

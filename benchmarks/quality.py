@@ -65,10 +65,7 @@ def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], arguments:
     began = time.perf_counter()
     ours = [[_by_modelwright(quality, *fold, seed, arguments.init) for fold in folds] for seed in seeds]
     minutes = (time.perf_counter() - began) / 60 / len(folds) / len(seeds)
-    others = {
-        name: [[peer(quality, *fold, seed) for fold in folds] for seed in seeds]
-        for name, peer in peers.items()
-    }
+    others = {name: [[peer(quality, *fold, seed) for fold in folds] for seed in seeds] for name, peer in peers.items()}
     return [_line(quality, metric, folds, ours, others, minutes) for metric in quality.metrics]
 
 

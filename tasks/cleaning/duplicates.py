@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, empty_findings, findings_of
 from tasks.parallel import parallel_map
 from tasks.tables.dataset import Dataset
-from tasks.tables.row_hashes import cell_sums
+from tasks.tables.row_hashes import equality_hashes
 
 _ROWS_AT_ONCE = 1_000_000
 """Rows that are sorted in memory at one time: 40 MB of hashes, and as much again for their order."""
@@ -72,10 +72,14 @@ def find_repeats(parts: Parts, dataset: Dataset, starts: PartStarts = ALL_TRAIN)
 
 def _records(part: pl.DataFrame, features: list[str], others: list[str], target: str) -> NDArray[np.void]:
     records = np.empty(part.height, dtype=_RECORD)
-    # Two sums with different salts are 128 bits: 64 would agree by chance in tables of some thousand million rows.
-    records["features"], records["features_2"] = cell_sums(part, features, ["", "again"])
-    records["others"] = cell_sums(part, others, [""])[0]
-    records["target"] = cell_sums(part, [target], [""])[0]
+    # Two seeds are 128 bits: 64 would agree by chance in tables of some thousand million rows.
+    for name, columns, seed in (
+        ("features", features, 0),
+        ("features_2", features, 1),
+        ("others", others, 0),
+        ("target", [target], 0),
+    ):
+        records[name] = equality_hashes(part, columns, seed)
     records["row"] = part[ROW].to_numpy()
     return records
 
@@ -146,5 +150,6 @@ def _as_the_one_before(records: NDArray[np.void], names: tuple[str, ...]) -> NDA
 
 
 def _findings(rows: tuple[NDArray[np.int64], ...], rule: str, reason: str) -> Findings:
-    numbers = np.concatenate(rows)
+    # In the order of the rows, and not in that of their hashes.
+    numbers = np.sort(np.concatenate(rows))
     return findings_of(pl.Series(numbers), rule, [reason] * len(numbers))

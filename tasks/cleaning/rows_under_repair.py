@@ -33,19 +33,20 @@ class RowsUnderRepair:
         self.files = [file for files in of_part.values() for file in files]
         self.part_of = [part for part, files in of_part.items() for _ in files]
         self._config = config
+        self._repairable: list[frozenset[str]] = []
         self._starts = [0]
         self._faults: list[Findings] = []
         self._dropped: Findings = empty_findings()
 
     def parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """The rows that are left, part by part, with `ROW`; all columns, or those that are named."""
-        for number, rows in enumerate(parallel_map(partial(self._repaired, columns), self.files)):
+        for number, rows in enumerate(parallel_map(partial(self._repaired, columns), range(len(self.files)))):
             yield self._left(number, rows)
 
     def part(self, number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         """One part put right, and as it came."""
         raw = storage.read_part(self.files[number])
-        return repaired_rows(raw, self.dataset), raw
+        return _with_repairs(raw, self.dataset, self._repairable[number]), raw
 
     def training_parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """As `parts`, of the rows that are learnt from."""
@@ -61,18 +62,22 @@ class RowsUnderRepair:
 
     def find_faults(self) -> None:
         """Looks at every part once, before any rule over the tables: these must know where each part begins."""
-        for num_rows, faults in parallel_map(self._examined, range(len(self.files))):
+        for num_rows, faults, changed in parallel_map(self._examined, range(len(self.files))):
+            # Most columns of most parts need no repair: only these are put right when the part is read again.
+            self._repairable.append(changed)
             self._faults.append(_moved(faults, self._starts[-1]))
             # parallel_map keeps the order of the parts, so that each starts where the one before ends.
             self._starts.append(self._starts[-1] + num_rows)
 
-    def _examined(self, number: int) -> tuple[int, Findings]:
-        rows = self._repaired(None, self.files[number])
-        is_train = self.part_of[number] == "train"
-        return rows.height, _sparse(find_faults(rows, self.dataset, self._config, is_train=is_train))
+    def _examined(self, number: int) -> tuple[int, Findings, frozenset[str]]:
+        raw = storage.read_part(self.files[number])
+        rows = repaired_rows(raw, self.dataset)
+        changed = frozenset(name for name in rows.columns if not rows[name].equals(raw[name], null_equal=True))
+        faults = find_faults(rows, self.dataset, self._config, is_train=self.part_of[number] == "train")
+        return rows.height, _sparse(faults), changed
 
-    def _repaired(self, columns: Sequence[str] | None, file: Path) -> pl.DataFrame:
-        return repaired_rows(storage.read_part(file, columns), self.dataset)
+    def _repaired(self, columns: Sequence[str] | None, number: int) -> pl.DataFrame:
+        return _with_repairs(storage.read_part(self.files[number], columns), self.dataset, self._repairable[number])
 
     def _left(self, number: int, rows: pl.DataFrame) -> pl.DataFrame:
         # Numbers are those of the whole table: rules name rows by them, and they must not shift when rows go.
@@ -111,9 +116,14 @@ class RowsUnderRepair:
 
 def repaired_rows(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
     """The columns of the data set, each put right."""
+    return _with_repairs(rows, dataset, frozenset(rows.columns))
+
+
+def _with_repairs(rows: pl.DataFrame, dataset: Dataset, names: frozenset[str]) -> pl.DataFrame:
+    """The columns of the data set, those that are named put right."""
     # Columns in the order of the data set, whatever the order in which they were asked for.
     kept = [column for column in dataset.columns if column.name in rows.columns]
-    return pl.DataFrame([repaired(rows[column.name], column.repair) for column in kept])
+    return pl.DataFrame([repaired(rows[c.name], c.repair if c.name in names else None) for c in kept])
 
 
 def _sparse(findings: pl.DataFrame) -> Findings:

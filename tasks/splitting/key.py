@@ -17,7 +17,7 @@ from tasks.splitting.base import Read
 from tasks.splitting.copies import Copies
 from tasks.tables.dataset import Dataset
 from tasks.tables.dialect import ColumnDialect
-from tasks.tables.row_hashes import row_hashes, text_keys, typed_keys, unit_interval
+from tasks.tables.row_hashes import MOST_DISTINCT, row_hashes, text_keys, typed_keys, unit_interval
 
 _TELLING = 0.5
 """Least share of distinct ids among the rows: columns with fewer hold something else, such as one value for all."""
@@ -122,8 +122,10 @@ def written_keys(values: pl.Series, dialect: ColumnDialect) -> NDArray[np.uint64
         return typed_keys(values.cast(pl.Float64))
     if values.dtype != pl.String:
         return typed_keys(values)
-    # A text that comes often is read once.
     distinct = values.unique()
+    # A text that comes often is read once; to find each one's place takes longer than reading all ids.
+    if len(distinct) > len(values) * MOST_DISTINCT:
+        return _keys_of_texts(values, dialect)
     keys = _keys_of_texts(distinct, dialect)
     index = values.to_frame("text").join(
         pl.DataFrame({"text": distinct, "index": np.arange(len(distinct))}),
@@ -137,12 +139,16 @@ def written_keys(values: pl.Series, dialect: ColumnDialect) -> NDArray[np.uint64
 
 
 def _keys_of_texts(texts: pl.Series, dialect: ColumnDialect) -> NDArray[np.uint64]:
-    keys = text_keys(texts)
+    keys = np.empty(len(texts), dtype=np.uint64)
+    is_text = np.ones(len(texts), dtype=np.bool_)
     plain = texts.str.strip_chars()
     # In the source's own writing last: 1.234 is what a source with points between thousands means by it.
     for parsed in (_as_numbers(plain), _as_instants(plain), *_in_dialect(plain, dialect)):
         is_parsed = parsed.is_not_null().to_numpy()
         keys[is_parsed] = typed_keys(parsed)[is_parsed]
+        is_text &= ~is_parsed
+    # A digest is a call of Python for each text, and ids are numbers as often as not.
+    keys[is_text] = text_keys(texts.filter(pl.Series(is_text)))
     return keys
 
 

@@ -14,7 +14,7 @@ from tasks.splitting.groups import group_column
 from tasks.splitting.key import Key, parts_repeats
 from tasks.splitting.times import order_name
 from tasks.tables.dataset import Dataset
-from tasks.tables.row_hashes import row_hashes
+from tasks.tables.row_hashes import equality_hashes
 
 Hashes = Mapping[Part, Sequence[NDArray[np.uint64]]]
 
@@ -36,7 +36,7 @@ def may_share(config: Split, dataset: Dataset, key: Key) -> bool:
 
 def content_hashes(rows: pl.DataFrame, dataset: Dataset) -> NDArray[np.uint64]:
     """64 bits of what makes each row what it is, [N]."""
-    return row_hashes(rows, dataset.content_names).to_numpy()
+    return equality_hashes(rows, dataset.content_names)
 
 
 def num_shared(hashes: Hashes) -> dict[str, int]:
@@ -44,8 +44,9 @@ def num_shared(hashes: Hashes) -> dict[str, int]:
     # Hashes are only kept where rows can be on two sides.
     if not hashes["train"]:
         return {"validation": 0, "test": 0}
-    learnt = pl.Series(np.concatenate(hashes["train"])).unique().implode()
-    shared: dict[str, int] = {}
-    for part in ("validation", "test"):
-        shared[part] = sum(int(pl.Series(values).is_in(learnt).sum()) for values in hashes[part])
-    return shared
+    learnt = _table(hashes["train"])
+    return {part: _table(hashes[part]).join(learnt, on="hash", how="semi").height for part in ("validation", "test")}
+
+
+def _table(hashes: Sequence[NDArray[np.uint64]]) -> pl.DataFrame:
+    return pl.DataFrame({"hash": np.concatenate(hashes)})

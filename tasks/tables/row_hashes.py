@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from zlib import crc32
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ GOLDEN_RATIO = 0x9E3779B97F4A7C15
 Keys = Callable[[pl.Series], NDArray[np.uint64]]
 """64 bits for each cell of a column, [N]: equal for equal values, whatever equal is to mean."""
 
-_MOST_DISTINCT = 0.5
+MOST_DISTINCT = 0.5
 """Share of distinct texts from which on it takes less time to hash every one of them."""
 
 _POSITION_BITS = 52
@@ -44,25 +45,29 @@ def typed_keys(values: pl.Series) -> NDArray[np.uint64]:
 
 
 def row_hashes(rows: pl.DataFrame, columns: Sequence[str], salt: str = "", keys: Keys = typed_keys) -> pl.Series:
-    """64 bits of each row's values in the given columns, [N] UInt64; the columns' order does not matter."""
-    return pl.Series("hash", mixed(cell_sums(rows, columns, [salt], keys)[0]))
+    """64 bits of each row's values in the given columns, [N] UInt64; the columns' order does not matter.
 
-
-def cell_sums(
-    rows: pl.DataFrame, columns: Sequence[str], salts: Sequence[str], keys: Keys = typed_keys
-) -> NDArray[np.uint64]:
-    """For each salt the sum over the columns of a hash of each cell, [len(salts), N]; rows are equal when all sums are.
-
-    Sums, so that what some columns add can be told from what all do. Cells are mixed by the last step of SplitMix64
-    (Steele, Lea and Flood, OOPSLA 2014), each column with an offset by its name, so that no other column matters; text
-    and bytes by MD5 before that, because its definition never changes. Nothing here needs to resist an attack.
+    A sum over the columns of a hash of each cell. Cells are mixed by the last step of SplitMix64 (Steele, Lea and
+    Flood, OOPSLA 2014), each column with an offset by its name, so that no other column matters; text and bytes by MD5
+    before that, because its definition never changes. Nothing here needs to resist an attack.
     """
-    sums = np.zeros((len(salts), rows.height), dtype=np.uint64)
+    total = np.zeros(rows.height, dtype=np.uint64)
     for name in sorted(columns):
-        cells = keys(rows[name])
-        for total, salt in zip(sums, salts, strict=True):
-            total += mixed(cells + _digest(f"{name}|{salt}".encode()))
-    return sums
+        total += mixed(keys(rows[name]) + _digest(f"{name}|{salt}".encode()))
+    return pl.Series("hash", mixed(total))
+
+
+def equality_hashes(rows: pl.DataFrame, columns: Sequence[str], seed: int = 0) -> NDArray[np.uint64]:
+    """64 bits of each row's values in the given columns, [N]: to find equal rows of one run in a tenth of the time.
+
+    Not to be kept, nor to choose by: another version of polars has other hashes. Zero is equal to negative zero, and
+    missing to missing alone; seeds give hashes that have nothing to do with each other.
+    """
+    # polars hashes no table without columns; all rows of one are equal.
+    if not columns:
+        return np.zeros(rows.height, dtype=np.uint64)
+    # In the order of names, so that tables with the same columns in another order agree.
+    return rows.select(sorted(columns)).hash_rows(seed).to_numpy()
 
 
 def unit_interval(hashes: pl.Series) -> pl.Series:
@@ -76,13 +81,24 @@ def text_keys(values: pl.Series) -> NDArray[np.uint64]:
     present = values.fill_null("")
     # MD5 is a call of Python for each text: most columns of categories have few.
     distinct = present.unique()
-    if len(distinct) > len(values) * _MOST_DISTINCT:
+    if len(distinct) > len(values) * MOST_DISTINCT:
         keys = _digests(present)
     else:
         keys = _digests(distinct)[present.cast(pl.Enum(distinct)).to_physical().to_numpy()]
     if values.null_count():
         keys[values.is_null().to_numpy()] = GOLDEN_RATIO
     return keys
+
+
+def checksum_keys(values: pl.Series) -> NDArray[np.uint64]:
+    """As `typed_keys`, in a tenth of the time for texts, of 32 bits: to choose some, not to tell them apart.
+
+    CRC-32 of their bytes in UTF-8; a missing one is as an empty one.
+    """
+    if values.dtype != pl.String:
+        return typed_keys(values)
+    contents = values.fill_null("").cast(pl.Binary).to_list()
+    return np.fromiter(map(crc32, contents), np.uint64, len(contents))
 
 
 def _digests(texts: pl.Series) -> NDArray[np.uint64]:

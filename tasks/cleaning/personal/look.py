@@ -16,7 +16,7 @@ from tasks.columns.base import round_significant
 from tasks.columns.category.column import CategoryColumn
 from tasks.params.config import Config
 from tasks.tables.dataset import Column
-from tasks.tables.row_hashes import row_hashes
+from tasks.tables.row_hashes import checksum_keys, row_hashes
 from tasks.tables.samples import HASH, smallest
 
 SAMPLE = 2_000
@@ -119,7 +119,8 @@ def _smallest(values: pl.Series) -> pl.DataFrame:
     """The different values with the `SAMPLE` smallest hashes, as text."""
     # A value counts once: one that stands in every second row must not decide by itself.
     distinct = values.unique().alias("value").to_frame()
-    chosen = smallest(distinct.with_columns(row_hashes(distinct, ["value"]).alias(HASH)), SAMPLE)
+    hashes = row_hashes(distinct, ["value"], keys=checksum_keys)
+    chosen = smallest(distinct.with_columns(hashes.alias(HASH)), SAMPLE)
     return chosen.select(HASH, CategoryColumn().cast(chosen["value"]).str.slice(0, _LONGEST))
 
 

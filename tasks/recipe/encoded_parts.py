@@ -1,4 +1,4 @@
-"""Raw rows as normalized ones, part by part: memory is that of a few pieces, however large the pictures are."""
+"""Clean rows as normalized ones, part by part: memory is that of a few pieces, however large the pictures are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def encode_parts(
     folds: Sequence[Folds] | None = None,
     kept: Mapping[str, str] = _NOTHING,
 ) -> Iterator[pl.DataFrame]:
-    """Raw rows as normalized ones, in parts that are as large or smaller; several are made side by side.
+    """Rows that `clean` has left as normalized ones, in parts that are as large or smaller; several are made side by side.
 
     `folds` are those of the rows of each part, for encodings that look at the target. Columns in `kept` come along as
     they are, where they are there, under the names that stand there.

@@ -38,8 +38,8 @@ class Learnt:
     out_of_fold: tuple[Recipe, ...] = ()
 
     def encode(self, rows: pl.DataFrame, folds: Folds | None = None) -> ModelInput:
-        """Raw rows as blocks, training rows with their folds."""
-        columns = self.recipe.columns(rows)
+        """Rows that `clean` has left as blocks, training rows with their folds."""
+        columns = self.recipe.columns(rows, are_clean=True)
         if folds is None or not self.out_of_fold:
             return self.recipe.blocks(columns)
         of_folds = [one.blocks(columns.filter(folds == number)).blocks for number, one in enumerate(self.out_of_fold)]

@@ -115,14 +115,18 @@ class Recipe(Config):
         given = feature.model_copy(update={"sql": None, "by_function": False})
         return self.model_copy(update={"features": (given,)})
 
-    def columns(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Raw rows as the features' values: put right, and those computed that a raw row does not have."""
+    def columns(self, rows: pl.DataFrame, *, are_clean: bool = False) -> pl.DataFrame:
+        """Raw rows as the features' values: put right, and those computed that a raw row does not have.
+
+        Rows that `clean` has left are right as they are.
+        """
         there = set(rows.columns)
         columns = []
         for feature in self.raw_features:
             if feature.name not in there:
                 raise UserError(f"column {feature.name} is missing; the model was trained with it")
-            columns.append(_put_right(rows[feature.name], feature).alias(feature.name))
+            values = rows[feature.name]
+            columns.append((values if are_clean else _put_right(values, feature)).alias(feature.name))
         return with_computed(pl.DataFrame(columns), self.computations, self.function)
 
     def blocks(self, columns: pl.DataFrame) -> ModelInput:

@@ -212,16 +212,16 @@ class Memo:
     def _locked(self) -> Iterator[None]:
         from dvc.repo import lock_repo
 
-        config = self._repo.config
+        # A run keeps these as they were when it began; DVC reads them again, in 20 ms, whenever it locks or unlocks.
+        kept = {name: getattr(self._repo, name) for name in ("config", "dvcignore")}
         with ExitStack() as held:
             held.enter_context(dvc_errors(self._root))
             held.enter_context(storage_errors(self._root))
             held.enter_context(waited_for(lambda: lock_repo(self._repo)))
             held.enter_context(self._repo.scm_context(quiet=True))
-            # DVC drops its settings whenever it locks or unlocks, and parses them again: 15 ms, three times a stage.
-            self._repo.__dict__["config"] = config
+            self._repo.__dict__.update(kept)
             yield
-        self._repo.__dict__["config"] = config
+        self._repo.__dict__.update(kept)
 
     @contextmanager
     def _reserved(self, stage: Stage) -> Iterator[None]:

@@ -7,6 +7,7 @@ an earlier run left them: what dvc.lock says of each is compared before `registe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from io import StringIO
 from typing import Any
 
@@ -46,11 +47,16 @@ def recorded_parameters(paths: Paths, stage: str) -> Any:
     """The stage's section of params.yaml as dvc.lock has it; None when it has none."""
     lock = paths.project.lock
     entry = entry_of(lock.read_text(encoding="utf-8"), f"{stage}@{paths.pipeline}") if lock.exists() else ""
-    if not entry:
-        return None
+    sections = _sections(entry).get(paths.project.params.name, {}) if entry else {}
+    return sections.get(f"pipelines.{paths.pipeline}.{stage}")
+
+
+@lru_cache(maxsize=2 * len(STAGES))
+def _sections(entry: str) -> Mapping[str, Mapping[str, Any]]:
+    """The parameters in an entry of dvc.lock, by file and name. A run asks for the same ones after each stage."""
     (content,) = YAML(typ="safe").load(StringIO(entry)).values()
-    params: Mapping[str, Any] = content.get("params", {}).get(paths.project.params.name, {})
-    return params.get(f"pipelines.{paths.pipeline}.{stage}")
+    params: Mapping[str, Mapping[str, Any]] = content.get("params", {})
+    return params
 
 
 def _as_read(recorded: Any, now: Any) -> Any:

@@ -25,7 +25,7 @@ def encode_parts(
     folds: Sequence[Folds] | None = None,
     kept: Mapping[str, str] = _NOTHING,
 ) -> Iterator[pl.DataFrame]:
-    """Rows that `clean` has left as normalized ones, in parts that are as large or smaller; several are made side by side.
+    """Clean rows as normalized ones, in parts that are as large or smaller; several are made side by side.
 
     `folds` are those of the rows of each part, for encodings that look at the target. Columns in `kept` come along as
     they are, where they are there, under the names that stand there.

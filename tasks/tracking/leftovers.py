@@ -54,12 +54,14 @@ def at_work_on(identifier: str) -> Iterator[None]:
         end(identifier)
 
 
-def sweep(client: MlflowClient, experiment_id: str, pipeline: str) -> None:
+def sweep(client: MlflowClient, experiment_id: str, paths: Paths) -> None:
     """Ends runs of this host whose process is gone, as killed, and removes models that such a process half logged.
 
     Nobody else will: MLflow shows them as running, and as pending, for good.
     """
-    running = f"tags.`{PIPELINE_TAG}` = '{pipeline}' and attributes.status = 'RUNNING'"
+    if _is_swept(paths):
+        return
+    running = f"tags.`{PIPELINE_TAG}` = '{paths.pipeline}' and attributes.status = 'RUNNING'"
     for run in client.search_runs([experiment_id], running):
         if _is_cut_off(run.info.run_id, run.data.tags):
             # The model's digest is the last that is logged: a run that has it lacks its end alone.
@@ -73,17 +75,21 @@ def sweep(client: MlflowClient, experiment_id: str, pipeline: str) -> None:
 def sweep_store(paths: Paths) -> None:
     """As `sweep`, for a run that neither trains nor registers: a model that is restored leaves the killed run open.
 
-    A local store is looked at without MLflow, whose import takes longer than such a run. Raises UserError when the
-    store cannot be used.
+    Raises UserError when the store cannot be used.
     """
-    database = store.local_database(paths.project)
-    if database is None and store.is_local(paths.project):
-        return
-    if database is not None and not _has_leftovers(database, paths.pipeline):
+    if _is_swept(paths):
         return
     with store.reachable(paths.project):
         client = store.connect(paths.project)
-        sweep(client, store.experiment(client, paths.project, paths.pipeline), paths.pipeline)
+        sweep(client, store.experiment(client, paths.project, paths.pipeline), paths)
+
+
+def _is_swept(paths: Paths) -> bool:
+    """Whether a local store says so without MLflow, whose questions take longer, and its import longer still."""
+    if not store.is_local(paths.project):
+        return False
+    database = store.local_database(paths.project)
+    return database is None or not _has_leftovers(database, paths.pipeline)
 
 
 def _has_leftovers(database: Path, pipeline: str) -> bool:

@@ -115,7 +115,7 @@ def open_run(paths: Paths, config: Train) -> RunLog:
     try:
         client = store.connect(paths.project)
         experiment_id = store.experiment(client, paths.project, paths.pipeline)
-        leftovers.sweep(client, experiment_id, paths.pipeline)
+        leftovers.sweep(client, experiment_id, paths)
         run_id = _start(client, experiment_id, paths, config.kind, flat_params(config))
     except unusable as error:
         warn(store.shown_uri(paths.project), error)
@@ -135,7 +135,7 @@ def deliver(paths: Paths) -> str:
     with store.reachable(paths.project):
         client = store.connect(paths.project)
         experiment_id = store.experiment(client, paths.project, paths.pipeline)
-        leftovers.sweep(client, experiment_id, paths.pipeline)
+        leftovers.sweep(client, experiment_id, paths)
         run_id = find_run(client, experiment_id, record["model"])
         if run_id is None:
             run_id = _start(client, experiment_id, paths, record["trainer"], _texts(record["params"]))

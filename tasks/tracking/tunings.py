@@ -97,7 +97,7 @@ class TuningLog:
     def _open(self) -> None:
         client = store.connect(self._project)
         self._experiment_id = store.experiment(client, self._project, self._pipeline)
-        leftovers.sweep(client, self._experiment_id, self._pipeline)
+        leftovers.sweep(client, self._experiment_id, self._project.pipeline(self._pipeline))
         runs = runs_where(client, self._experiment_id, f"tags.`{TUNING_TAG}` = '{self._search_id}'")
         self._known = {int(run.data.tags[TRIAL_TAG]) for run in runs if TRIAL_TAG in run.data.tags}
         parents = [run.info.run_id for run in runs if TRIAL_TAG not in run.data.tags]

@@ -102,12 +102,12 @@ def test_what_others_work_on_stays(project: Paths) -> None:
         for owner in owners
     ]
     with leftovers.at_work_on(made[-1]):
-        leftovers.sweep(client, experiment_id, "mixed")
+        leftovers.sweep(client, experiment_id, project)
         assert set(made) <= set(models(project))
-    leftovers.sweep(client, experiment_id, "mixed")
+    leftovers.sweep(client, experiment_id, project)
     assert set(made) - set(models(project)) == {made[-1]}
     sleeper.communicate(b"\n")
-    leftovers.sweep(client, experiment_id, "mixed")
+    leftovers.sweep(client, experiment_id, project)
     assert set(made) - set(models(project)) == {made[0], made[-1]}
 
 

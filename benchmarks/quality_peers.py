@@ -134,7 +134,9 @@ def _inputs(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: 
         rows.select(names).cast(categories).with_columns(pl.col(many).to_physical()).to_pandas()
         for rows in (train, test)
     ]
-    return as_pandas[0], held_back, as_pandas[1]
+    # LightGBM takes no brackets in a name, and "Air temperature [K]" has some.
+    plain = [rows.set_axis([f"column{place}" for place in range(len(names))], axis=1) for rows in as_pandas]
+    return plain[0], held_back, plain[1]
 
 
 def _target(quality: QualitySet, rows: pl.DataFrame) -> tuple[Any, Any]:

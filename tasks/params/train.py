@@ -24,6 +24,9 @@ class LightgbmTrain(Config):
     min_data_in_leaf: int = Field(20, ge=1, description="fewest training rows in a leaf")
     feature_fraction: float = Field(1.0, gt=0, le=1, description="share of the inputs that each tree may use")
     bagging_fraction: float = Field(1.0, gt=0, le=1, description="share of the rows that each tree may use")
+    extra_trees: bool = Field(
+        False, description="true: a split tries one place of each input, by chance, not the best; smoother, more trees"
+    )
     lambda_l1: float = Field(0.0, ge=0, description="L1 penalty on the leaves' values")
     lambda_l2: float = Field(0.0, ge=0, description="L2 penalty on the leaves' values")
     categories: Literal["native", "one_hot"] = Field(
@@ -123,10 +126,8 @@ class KNeighbors(Config):
     metric: Literal["euclidean", "manhattan", "cosine"] = Field("euclidean", description="what is called near")
 
 
-class RandomForest(Config):
-    """The mean of many trees, each of other rows and inputs. Strong without any tuning."""
-
-    kind: Literal["random_forest"]
+class _Forest(Config):
+    kind: str
     n_estimators: int = Field(200, ge=1, description="trees")
     max_depth: int | None = Field(None, ge=1, description="most splits one below the other")
     min_samples_leaf: int = Field(1, ge=1, description="fewest training rows in a leaf")
@@ -134,6 +135,19 @@ class RandomForest(Config):
         "sqrt", description="inputs that each split looks at: their root, their logarithm, or a share"
     )
     class_weight: ClassWeight = Field(None, description=_CLASS_WEIGHT)
+
+
+class RandomForest(_Forest):
+    """The mean of many trees, each of other rows and inputs. Strong without any tuning."""
+
+    kind: Literal["random_forest"]
+
+
+class ExtraTrees(_Forest):
+    """The mean of many trees that cut at random places: smoother than a random forest, and a good member beside boosted
+    trees."""
+
+    kind: Literal["extra_trees"]
 
 
 class HistGradientBoosting(Config):
@@ -199,6 +213,7 @@ Estimator = Annotated[
     | Svm
     | KNeighbors
     | RandomForest
+    | ExtraTrees
     | HistGradientBoosting
     | NaiveBayes
     | ImportedEstimator,

@@ -16,6 +16,8 @@ from tasks.params.search_space import Space, search_space, value_of_setting
 
 Ranges = Mapping[str, Any]
 
+_OF_FORESTS: Ranges = {"min_samples_leaf": [1, 50, "log"], "max_features": [0.1, 1.0]}
+
 _OF_TRAINERS: Mapping[str, Ranges] = {
     "lightgbm": {
         "learning_rate": [0.01, 0.3, "log"],
@@ -41,7 +43,8 @@ _OF_TRAINERS: Mapping[str, Ranges] = {
         "weights": ["uniform", "distance"],
         "metric": ["euclidean", "manhattan", "cosine"],
     },
-    "random_forest": {"min_samples_leaf": [1, 50, "log"], "max_features": [0.1, 1.0]},
+    "random_forest": _OF_FORESTS,
+    "extra_trees": _OF_FORESTS,
     "hist_gradient_boosting": {
         "learning_rate": [0.01, 0.3, "log"],
         "max_leaf_nodes": [4, 255, "log"],

@@ -256,7 +256,7 @@ def test_what_does_not_contradict_itself_loads(train: str, tmp_path: Path) -> No
     assert loaded(tmp_path, train).model_dump(mode="json", exclude_unset=True) == said
 
 
-WEIGHTED = ["logistic_regression", "svm", "random_forest", "hist_gradient_boosting"]
+WEIGHTED = ["logistic_regression", "svm", "random_forest", "extra_trees", "hist_gradient_boosting"]
 
 
 @pytest.mark.parametrize(
@@ -393,6 +393,9 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "random_forest": (
         {"n_estimators": 5, "max_depth": 3, "min_samples_leaf": 2, "max_features": 0.5, "class_weight": "balanced"},
     ),
+    "extra_trees": (
+        {"n_estimators": 5, "max_depth": 3, "min_samples_leaf": 2, "max_features": 0.5, "class_weight": "balanced"},
+    ),
     "hist_gradient_boosting": (
         {"learning_rate": 0.2, "max_iter": 5, "max_leaf_nodes": 3, "min_samples_leaf": 2, "l2_regularization": 1.0},
         {"patience": None, "class_weight": {"no": 1.0, "yes": 2.0}},
@@ -405,6 +408,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"learning_rate": 0.1, "num_leaves": 7, "max_depth": 3, "min_data_in_leaf": 5, "feature_fraction": 0.5},
         {"bagging_fraction": 0.5, "lambda_l1": 1.0, "lambda_l2": 1.0, "categories": "one_hot", "device": "gpu"},
         {"monotone": {"age": "increasing"}, "class_weight": {"a": 2.0}, "num_iterations": 5, "patience": 3},
+        {"extra_trees": True},
         {"seed": 4, "refit": "all_rows", "target_transform": "log1p"},
     ),
     "sklearn": ({"estimator": {"kind": "ridge"}, "seed": 3, "refit": "all_rows", "target_transform": "quantile"},),

@@ -41,6 +41,7 @@ def torch_config(network: Any) -> TorchTrain:
 LIGHTGBM = LightgbmTrain(kind="lightgbm", num_iterations=40, min_data_in_leaf=2, learning_rate=0.2, patience=10)
 ONE_HOT = LIGHTGBM.model_copy(update={"categories": "one_hot"})
 DRAWN = LIGHTGBM.model_copy(update={"bagging_fraction": 0.7, "feature_fraction": 0.7, "class_weight": "balanced"})
+BY_CHANCE = LIGHTGBM.model_copy(update={"extra_trees": True})
 LOGISTIC = SklearnTrain(kind="sklearn", estimator=LogisticRegression(kind="logistic_regression"))
 RIDGE = SklearnTrain(kind="sklearn", estimator=Ridge(kind="ridge"))
 
@@ -55,7 +56,8 @@ NEIGHBOURS = sklearn_config("k_neighbors")
 FOREST = sklearn_config("random_forest", n_estimators=30, max_features=1)
 BOOSTING = sklearn_config("hist_gradient_boosting", max_iter=25, min_samples_leaf=2, learning_rate=0.3)
 BAYES = sklearn_config("naive_bayes")
-EXTRA_TREES = sklearn_config("import", path="sklearn.ensemble.ExtraTreesClassifier", settings={"n_estimators": 30})
+EXTRA_TREES = sklearn_config("extra_trees", n_estimators=30, max_features=1)
+IMPORTED = sklearn_config("import", path="sklearn.ensemble.ExtraTreesClassifier", settings={"n_estimators": 30})
 HUBER = sklearn_config("import", path="sklearn.linear_model.HuberRegressor")
 
 
@@ -78,6 +80,7 @@ CASES = [
     Case("ridge-categories", RIDGE, "regression", ("category_index", "dense")),
     Case("lightgbm-categories-text", LIGHTGBM, "binary", ("category_index", "sparse")),
     Case("lightgbm-one-hot", ONE_HOT, "multiclass", ("category_index", "sparse")),
+    Case("lightgbm-by-chance", BY_CHANCE, "binary", ("category_index", "dense")),
     Case("lightgbm-drawn", DRAWN, "multiclass", ("category_index", "dense")),
     Case("lightgbm-binary", LIGHTGBM, "binary"),
     Case("lightgbm-multiclass", LIGHTGBM, "multiclass"),
@@ -100,13 +103,15 @@ CASES = [
     Case("forest-binary", FOREST, "binary"),
     Case("forest-multiclass", FOREST, "multiclass", ("dense", "sparse", "category_index")),
     Case("forest-regression", FOREST, "regression"),
+    Case("extra-trees-multiclass", EXTRA_TREES, "multiclass", ("dense", "sparse", "category_index")),
+    Case("extra-trees-regression", EXTRA_TREES, "regression"),
     Case("boosting-binary", BOOSTING, "binary"),
     Case("boosting-multiclass", BOOSTING, "multiclass", ("category_index", "sparse")),
     Case("boosting-regression", BOOSTING, "regression", ("category_index", "dense")),
     Case("bayes-binary", BAYES, "binary"),
     Case("bayes-multiclass", BAYES, "multiclass", ("category_index",)),
     Case("bayes-mixed", BAYES, "multiclass", ("dense", "sparse")),
-    Case("import-multiclass", EXTRA_TREES, "multiclass", ("dense", "image")),
+    Case("import-multiclass", IMPORTED, "multiclass", ("dense", "image")),
     Case("import-regression", HUBER, "regression"),
     Case("ensemble-binary", ensemble(LOGISTIC, LIGHTGBM), "binary", ("dense", "sparse")),
     Case("ensemble-multiclass", ensemble(BOOSTING, torch_config(MLP)), "multiclass", ("category_index", "dense")),

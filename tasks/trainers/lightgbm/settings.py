@@ -112,6 +112,7 @@ def _trees(config: LightgbmTrain, scale: LabelScale) -> dict[str, Any]:
         "bagging_fraction": config.bagging_fraction,
         # Without it LightGBM ignores bagging_fraction; 1 draws anew for every tree.
         "bagging_freq": int(config.bagging_fraction < 1),
+        "extra_trees": config.extra_trees,
         # It is taken off sums of errors, and so has the target's unit.
         "lambda_l1": config.lambda_l1 / scale.scale,
         "lambda_l2": config.lambda_l2,

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
@@ -28,6 +30,7 @@ from tasks.trainers.sklearn.matrix import MatrixLayout, check_size, is_sparse, n
 
 _FOR_CLASSES = ("logistic_regression", "naive_bayes")
 _FOR_NUMBERS = ("ridge", "elastic_net")
+_FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 _CACHE_MB = 500
 """Of similarities between rows, which a support vector machine computes again when they do not fit."""
 
@@ -60,7 +63,9 @@ def _make(spec: Spec, config: params.SklearnTrain, train: Examples) -> Any:
         case params.KNeighbors() as one:
             return _neighbours(spec, one, train)
         case params.RandomForest() as one:
-            return _forest(spec, one, config.seed)
+            return _forest(RandomForestClassifier if spec.classes else RandomForestRegressor, spec, one, config.seed)
+        case params.ExtraTrees() as one:
+            return _forest(ExtraTreesClassifier if spec.classes else ExtraTreesRegressor, spec, one, config.seed)
         case params.HistGradientBoosting() as one:
             return _boosting(spec, one, config.seed)
         case params.NaiveBayes() as one:
@@ -76,8 +81,7 @@ def make_reading(spec: Spec, estimator: Any, train: Examples) -> MatrixLayout:
         reading = MatrixLayout(categories="native" if native else "one_hot")
     else:
         # scikit-learn's trees compare in float32 whatever they are given.
-        forests = (RandomForestClassifier, RandomForestRegressor)
-        reading = MatrixLayout(dtype="float32" if isinstance(estimator, forests) else "float64")
+        reading = MatrixLayout(dtype="float32" if isinstance(estimator, _FORESTS) else "float64")
     # The estimator's own word for what it takes, which holds for imported ones as well.
     if not get_tags(estimator).input_tags.sparse and is_sparse(spec, train.inputs, reading):
         reading = reading.model_copy(update={"dense": True})
@@ -89,12 +93,12 @@ def _check_task(spec: Spec, kind: str) -> None:
     if not spec.classes and kind in _FOR_CLASSES:
         raise UserError(
             f"train.estimator: {kind} tells classes apart, and the target is a number; use ridge, elastic_net, svm, "
-            "k_neighbors, random_forest or hist_gradient_boosting"
+            "k_neighbors, random_forest, extra_trees or hist_gradient_boosting"
         )
     if spec.classes and kind in _FOR_NUMBERS:
         raise UserError(
             f"train.estimator: {kind} predicts a number, and the target has classes; use logistic_regression, svm, "
-            "k_neighbors, random_forest, hist_gradient_boosting or naive_bayes"
+            "k_neighbors, random_forest, extra_trees, hist_gradient_boosting or naive_bayes"
         )
 
 
@@ -115,14 +119,12 @@ def _neighbours(spec: Spec, config: params.KNeighbors, train: Examples) -> KNeig
     return kind(config.n_neighbors, weights=config.weights, metric=config.metric, algorithm="brute")
 
 
-def _forest(spec: Spec, config: params.RandomForest, seed: int) -> RandomForestClassifier | RandomForestRegressor:
+def _forest(kind: type, spec: Spec, config: params.RandomForest | params.ExtraTrees, seed: int) -> Any:
     weights = class_weights(spec, config.class_weight)
     settings = config.model_dump(exclude={"kind", "class_weight"})
     # Each tree draws from a number of its own, so any number of threads makes the same ones.
     settings |= {"random_state": seed, "n_jobs": num_cores()}
-    return (
-        RandomForestClassifier(**settings, class_weight=weights) if spec.classes else RandomForestRegressor(**settings)
-    )
+    return kind(**settings, class_weight=weights) if spec.classes else kind(**settings)
 
 
 def _boosting(

@@ -15,7 +15,15 @@ from threadpoolctl import threadpool_limits
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
-from tasks.params.train import HistGradientBoosting, ImportedEstimator, KNeighbors, RandomForest, SklearnTrain, Svm
+from tasks.params.train import (
+    ExtraTrees,
+    HistGradientBoosting,
+    ImportedEstimator,
+    KNeighbors,
+    RandomForest,
+    SklearnTrain,
+    Svm,
+)
 from tasks.trainers.base import (
     Fitted,
     Job,
@@ -140,7 +148,7 @@ def _watched(estimator: Any, fit: Callable[[], object]) -> dict[str, Any]:
 def _units(spec: Spec, config: SklearnTrain, train: Examples) -> dict[str, float]:
     """A target's center and scale: the C and epsilon of a support vector machine are in its standard deviations, and a
     forest compares sums of squares, which have no digits left of numbers that are large and differ little."""
-    if spec.classes or not isinstance(config.estimator, Svm | RandomForest):
+    if spec.classes or not isinstance(config.estimator, Svm | RandomForest | ExtraTrees):
         return {}
     center, scale = center_and_scale(train.target, train.weight)
     return {"center": center, "scale": scale}

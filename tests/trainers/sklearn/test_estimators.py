@@ -48,6 +48,8 @@ def test_what_predicts_numbers_is_not_for_classes(kind: str) -> None:
         (NUMBER, "svm", {"epsilon": 0.4, "gamma": "auto"}),
         (BINARY, "k_neighbors", {"n_neighbors": 3, "weights": "distance", "metric": "cosine"}),
         (NUMBER, "random_forest", {"n_estimators": 7, "max_depth": 2, "min_samples_leaf": 3, "max_features": 0.5}),
+        (NUMBER, "extra_trees", {"n_estimators": 7, "max_depth": 2, "min_samples_leaf": 3, "max_features": 0.5}),
+        (BINARY, "extra_trees", {"n_estimators": 7, "max_features": "log2"}),
         (BINARY, "hist_gradient_boosting", {"learning_rate": 0.3, "max_iter": 9, "max_leaf_nodes": 5,
                                             "min_samples_leaf": 4, "l2_regularization": 2}),
     ],
@@ -62,7 +64,9 @@ def test_the_task_chooses_the_kind() -> None:
     assert isinstance(made(NUMBER, "svm"), SVR)
 
 
-@pytest.mark.parametrize("kind", ["logistic_regression", "svm", "random_forest", "hist_gradient_boosting"])
+@pytest.mark.parametrize(
+    "kind", ["logistic_regression", "svm", "random_forest", "extra_trees", "hist_gradient_boosting"]
+)
 def test_class_weights_are_by_name(kind: str) -> None:
     assert made(BINARY, kind, class_weight={"yes": 3}).class_weight == {1: 3.0}
     assert made(BINARY, kind, class_weight="balanced").class_weight == "balanced"
@@ -70,7 +74,7 @@ def test_class_weights_are_by_name(kind: str) -> None:
         made(BINARY, kind, class_weight={"maybe": 3})
 
 
-@pytest.mark.parametrize("kind", ["svm", "random_forest", "hist_gradient_boosting"])
+@pytest.mark.parametrize("kind", ["svm", "random_forest", "extra_trees", "hist_gradient_boosting"])
 def test_a_number_has_no_class_weights(kind: str) -> None:
     with pytest.raises(UserError, match="class_weight: the target is a number"):
         made(NUMBER, kind, class_weight="balanced")
@@ -145,6 +149,7 @@ def test_smoothing_is_not_for_gaussians() -> None:
         ("svm", {}, False),
         ("k_neighbors", {}, False),
         ("random_forest", {}, False),
+        ("extra_trees", {}, False),
         ("hist_gradient_boosting", {}, True),
         ("naive_bayes", {"distribution": "gaussian"}, True),
         ("naive_bayes", {"distribution": "multinomial"}, False),

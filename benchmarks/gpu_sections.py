@@ -166,7 +166,7 @@ def lightgbm(notes: Notes) -> None:
     try:
         from lightgbm.basic import LightGBMError
 
-        from tasks.params.train import LightgbmTrain
+        from tasks.params.lightgbm import LightgbmTrain
         from tasks.trainers.lightgbm import LightgbmTrainer
     except ImportError as error:
         notes.add("left out", str(error))

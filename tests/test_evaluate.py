@@ -19,7 +19,7 @@ from tasks.evaluation.predictions import Predictions, evaluate_classification, e
 from tasks.params.augment import Augment
 from tasks.params.evaluate import Costs, Evaluate
 from tasks.params.normalize import Normalize
-from tasks.params.train import LogisticRegression, Ridge, SklearnTrain
+from tasks.params.sklearn import LogisticRegression, Ridge, SklearnTrain
 from tasks.paths import PARTS, Paths, Project
 from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage

@@ -19,9 +19,11 @@ from tasks import augment, evaluate, files, normalize, train
 from tasks.digests import folder_digest
 from tasks.errors import UserError
 from tasks.params.augment import Augment
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.normalize import Normalize
+from tasks.params.sklearn import SklearnTrain
 from tasks.params.torch import TorchTrain
-from tasks.params.train import LightgbmTrain, SklearnTrain, Train
+from tasks.params.train import Train
 from tasks.paths import PARTS, Paths
 from tasks.recipe.embedding import WEIGHTS
 from tasks.recipe.recipe import read_recipe

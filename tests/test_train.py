@@ -17,8 +17,10 @@ from tasks.errors import UserError
 from tasks.model_input.block_columns import to_series
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Field
+from tasks.params.lightgbm import LightgbmTrain
+from tasks.params.sklearn import SklearnTrain
 from tasks.params.torch import TorchTrain
-from tasks.params.train import LightgbmTrain, SklearnTrain, Train
+from tasks.params.train import Train
 from tasks.paths import Paths, Project
 from tasks.recipe.recipe import Feature, Recipe, Target, read_recipe, write_recipe
 from tasks.splitting.fold_paths import FoldPaths

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from tasks.drafting.block import flow
 from tasks.errors import UserError
 from tasks.params.file import check_pipeline, pipelines_in
-from tasks.params.search_space import with_values
+from tasks.params.search_space import way_to, with_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,14 +34,14 @@ def with_settings_of(path: Path, name: str, values: Mapping[str, Any]) -> str:
         text = file.read()
     changed = text
     for key, value in values.items():
-        changed = _with_setting(changed, ["pipelines", name, *key.split(".")], value)
+        changed = _with_setting(changed, ["pipelines", name, *way_to(before, key)], value)
     if not _is_right(changed, path, name, blocks, before, values):
         by_hand = ", ".join(f"{key}: {flow(value)}" for key, value in values.items())
         raise UserError(f"{path}: the block {name} is written in a way that is not known; write by hand: {by_hand}")
     return changed
 
 
-def _with_setting(text: str, way: list[str], value: Any) -> str:
+def _with_setting(text: str, way: list[str | int], value: Any) -> str:
     """The text with one setting more, or another value of it."""
     node: Node = YAML().compose(text)
     for number, step in enumerate(way):
@@ -55,7 +55,11 @@ def _with_setting(text: str, way: list[str], value: Any) -> str:
     return text[:start] + flow(value) + text[start + len(shown) :]
 
 
-def _below(node: Node, step: str) -> Node | None:
+def _below(node: Node, step: str | int) -> Node | None:
+    if isinstance(step, int):
+        # A member of a list is there, or an alias stands for all of it.
+        entry: Node | None = node.value[step] if isinstance(node, SequenceNode) else None
+        return entry
     if isinstance(node, MappingNode):
         for key, value in node.value:
             if key.value == step:
@@ -64,13 +68,13 @@ def _below(node: Node, step: str) -> Node | None:
     return None
 
 
-def _nested(way: list[str], value: Any) -> Any:
+def _nested(way: list[str | int], value: Any) -> Any:
     for step in reversed(way):
         value = {step: value}
     return value
 
 
-def _added(text: str, node: Node, key: str, value: Any) -> str:
+def _added(text: str, node: Node, key: str | int, value: Any) -> str:
     """The text with an entry more in this mapping."""
     entry = f"{key}: {flow(value)}"
     if not isinstance(node, MappingNode):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from tasks.errors import did_you_mean
 from tasks.params.config import Config
+from tasks.params.train import EnsembleTrain
 from tasks.params.tune import TRIED, Tune
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ def with_values(pipeline: Pipeline, values: Mapping[str, Any]) -> Pipeline:
     """The block with other values of these settings. Raises pydantic's ValidationError where they do not fit."""
     block = pipeline.model_dump(by_alias=True, exclude_unset=True, exclude={"tune"})
     for name, value in values.items():
-        *way, last = name.split(".")
-        section = block
+        *way, last = way_to(pipeline, name)
+        section: Any = block
         for step in way:
-            if section.get(step) is None:
+            # A member is there; of a section that is not, the settings are made.
+            if isinstance(step, str) and section.get(step) is None:
                 section[step] = {}
             section = section[step]
         section[last] = value
@@ -69,9 +71,21 @@ def with_values(pipeline: Pipeline, values: Mapping[str, Any]) -> Pipeline:
 def value_of_setting(pipeline: Pipeline, name: str) -> Any:
     """What the setting is now, defaults included; None where its section is not there."""
     current: Any = pipeline
-    for step in name.split("."):
-        current = current.get(step) if isinstance(current, Mapping) else getattr(current, step, None)
+    for step in way_to(pipeline, name):
+        if isinstance(step, int):
+            current = current[step]
+        else:
+            current = current.get(step) if isinstance(current, Mapping) else getattr(current, step, None)
     return current
+
+
+def way_to(pipeline: Pipeline, name: str) -> list[str | int]:
+    """The sections and the setting of a dotted name, one below the other: a member of an ensemble by its place."""
+    way: list[str | int] = [*name.split(".")]
+    if isinstance(pipeline.train, EnsembleTrain) and way[:2] == ["train", "members"] and way[2:]:
+        names = pipeline.train.names
+        way[2] = names.index(str(way[2])) if way[2] in names else way[2]
+    return way
 
 
 def _checked(pipeline: Pipeline, name: str, written: Any) -> NumberRange | Choices:
@@ -109,7 +123,10 @@ def _check_name(pipeline: Pipeline, name: str) -> None:
             "rows; take it out"
         )
     current: Any = getattr(pipeline, section)
-    for step in way:
+    for place, step in enumerate(way):
+        if isinstance(current, tuple) and isinstance(pipeline.train, EnsembleTrain) and way[:place] == ["members"]:
+            current = _member(pipeline.train, name, step)
+            continue
         # What a user names, such as a column, and what stands below a section that is not there, its value tells.
         if current is None or isinstance(current, Mapping):
             return
@@ -128,6 +145,12 @@ def _check_name(pipeline: Pipeline, name: str) -> None:
     if inside is not None:
         inner = next((setting for setting in inside if setting != "kind"), "kind")
         raise ValueError(f"tune.{name}: is a section; name one of its settings, such as {inner}")
+
+
+def _member(train: EnsembleTrain, name: str, called: str) -> Config:
+    if called not in train.names:
+        raise ValueError(f"tune.{name}: {called} is no member{did_you_mean(called, train.names)}")
+    return train.members[train.names.index(called)]
 
 
 def _settings_of(current: Any) -> list[str] | None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from tasks.params.lightgbm import LightgbmTrain
+from tasks.params.sklearn import HistGradientBoosting
 from tasks.params.torch import TorchTrain
-from tasks.params.train import HistGradientBoosting, LightgbmTrain, SingleTrain
+from tasks.params.train import SingleTrain
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
 from tasks.trainers import fit

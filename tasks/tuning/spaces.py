@@ -13,6 +13,8 @@ from typing import Any
 from tasks.errors import UserError
 from tasks.params.pipeline import Pipeline
 from tasks.params.search_space import Space, search_space, value_of_setting
+from tasks.params.sklearn import SklearnTrain
+from tasks.params.train import EnsembleTrain, SingleTrain
 
 Ranges = Mapping[str, Any]
 
@@ -66,31 +68,45 @@ def space_of(pipeline: Pipeline, name: str) -> Space:
     ranges = ranges_of(pipeline)
     if not ranges:
         raise UserError(
-            f"params.yaml: pipelines.{name}: {_kind(pipeline)} has no search space of its own; say what to "
+            f"params.yaml: pipelines.{name}: {_kind(pipeline.train)} has no search space of its own; say what to "
             "try, such as `tune: {train.seed: [0, 9]}`"
         )
     return search_space(pipeline, ranges)
 
 
 def default_ranges(pipeline: Pipeline) -> Ranges:
-    """The trainer's own, without what these settings have no use for."""
-    prefix = "train.estimator" if pipeline.train.kind == "sklearn" else "train"
-    ranges = {f"{prefix}.{name}": written for name, written in _OF_TRAINERS.get(_kind(pipeline), {}).items()}
-    return {name: written for name, written in ranges.items() if _is_of_use(pipeline, name)}
+    """The trainer's own, or its members', without what these settings have no use for."""
+    train = pipeline.train
+    if isinstance(train, EnsembleTrain):
+        # What all of them share, such as how rows are encoded, is the pipeline's: here are their own settings alone.
+        sections = [(f"train.members.{name}", member) for name, member in zip(train.names, train.members, strict=True)]
+    else:
+        sections = [("train", train)]
+    return {
+        f"{place}.{name}": written
+        for place, section in sections
+        for name, written in _ranges_of_section(section).items()
+        if _is_of_use(pipeline, f"{place}.{name}")
+    }
 
 
-def _kind(pipeline: Pipeline) -> str:
-    estimator = getattr(pipeline.train, "estimator", None)
-    return str(pipeline.train.kind if estimator is None else estimator.kind)
+def _ranges_of_section(section: SingleTrain) -> Ranges:
+    prefix = "estimator." if isinstance(section, SklearnTrain) else ""
+    return {f"{prefix}{name}": written for name, written in _OF_TRAINERS.get(_kind(section), {}).items()}
+
+
+def _kind(section: SingleTrain | EnsembleTrain) -> str:
+    return section.estimator.kind if isinstance(section, SklearnTrain) else section.kind
 
 
 def _is_of_use(pipeline: Pipeline, name: str) -> bool:
-    match name:
-        case "train.network.dropout":
+    section, _, setting = name.rpartition(".")
+    match setting:
+        case "dropout":
             return value_of_setting(pipeline, name) is not None
-        case "train.estimator.gamma":
-            return bool(value_of_setting(pipeline, "train.estimator.kernel") != "linear")
-        case "train.estimator.smoothing":
-            return bool(value_of_setting(pipeline, "train.estimator.distribution") != "gaussian")
+        case "gamma":
+            return bool(value_of_setting(pipeline, f"{section}.kernel") != "linear")
+        case "smoothing":
+            return bool(value_of_setting(pipeline, f"{section}.distribution") != "gaussian")
         case _:
             return True

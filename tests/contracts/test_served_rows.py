@@ -30,8 +30,8 @@ from tasks.params.augment import Augment
 from tasks.params.clean import Clean
 from tasks.params.ingest import Ingest
 from tasks.params.normalize import Normalize
+from tasks.params.sklearn import LogisticRegression, SklearnTrain
 from tasks.params.split import HashSplit
-from tasks.params.train import LogisticRegression, SklearnTrain
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe, read_recipe
 from tasks.tables import storage

@@ -20,13 +20,16 @@ from ruamel.yaml import YAML
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.networks import build
+from tasks.params import lightgbm as params_lightgbm
 from tasks.params import networks as params_networks
 from tasks.params import page as params_page
+from tasks.params import sklearn as params_sklearn
 from tasks.params import torch as params_torch
 from tasks.params import train as params_train
 from tasks.params.config import Config
 from tasks.params.networks import Network
-from tasks.params.train import Estimator, Train
+from tasks.params.sklearn import Estimator
+from tasks.params.train import Train
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, read_model
 from tasks.trainers.diagnostics import diagnose
@@ -135,7 +138,7 @@ def test_every_network_and_trainer_has_an_example() -> None:
 
 
 def models() -> Iterator[type[Config]]:
-    for module in (params_torch, params_networks, params_train):
+    for module in (params_torch, params_networks, params_lightgbm, params_sklearn, params_train):
         for found in vars(module).values():
             if isinstance(found, type) and issubclass(found, Config) and found.__module__ == module.__name__:
                 yield found

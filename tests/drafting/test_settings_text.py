@@ -89,6 +89,23 @@ def test_line_ends_stay_and_flow_mappings_of_several_lines_too(tmp_path: Path) -
     assert "train: {kind: lightgbm, num_leaves: 5}" in with_settings_of(file, "other", {"train.num_leaves": 5})
 
 
+@pytest.mark.parametrize("style", ["block", "flow"])
+def test_settings_of_a_member_are_written_where_it_stands(style: str, tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    block = "members:\n        - kind: lightgbm  # first\n        - kind: lightgbm\n          num_leaves: 7  # few\n"
+    flow = "members: [{kind: lightgbm}, {kind: lightgbm, num_leaves: 7}]\n"
+    train = f"train:\n      kind: ensemble\n      {block if style == 'block' else flow}"
+    text = PARAMS.split("    train: #")[0] + f"    {train}    evaluate: {{}}\n    register: {{metric: f1}}\n"
+    file.write_text(text)
+    values = {"train.members.lightgbm-2.num_leaves": 15, "train.members.lightgbm.learning_rate": 0.1}
+    after = with_settings_of(file, "churn", values)
+    file.write_text(after)
+    pipeline = load_pipeline(file, "churn")
+    assert {name: value_of_setting(pipeline, name) for name in values} == values
+    assert ("# few" in after) == ("# first" in after) == (style == "block")
+    assert len(changed_lines(text, after)) <= 4
+
+
 def test_lists_in_blocks_become_lists_on_a_line(tmp_path: Path) -> None:
     file = tmp_path / "params.yaml"
     network = (

@@ -10,7 +10,8 @@ import pytest
 from tasks.evaluation.importance import Importance, measured_importance
 from tasks.evaluation.judge import Judge, metric_for
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
-from tasks.params.train import KNeighbors, LightgbmTrain, LogisticRegression, Ridge, SklearnTrain
+from tasks.params.lightgbm import LightgbmTrain
+from tasks.params.sklearn import KNeighbors, LogisticRegression, Ridge, SklearnTrain
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, Model
 from tasks.trainers.introspection import rates

@@ -77,11 +77,41 @@ def test_a_pair_of_settings_that_contradict_each_other_now_may_still_be_tried() 
     assert checked(ranges, {**TREES, "max_depth": 4}).tune.ranges == ranges
 
 
-def test_the_entries_of_a_list_have_no_names() -> None:
-    members = {"kind": "ensemble", "members": [{"kind": "lightgbm"}]}
-    with pytest.raises(UserError, match=r"num_leaves is unknown, as before it stands a list, whose entries"):
-        checked({"train.members.num_leaves": [4, 8]}, members)
-    assert checked({"train.folds": [2, 5]}, members).tune.ranges
+MEMBERS = {
+    "kind": "ensemble",
+    "members": [
+        {"kind": "lightgbm"},
+        {"kind": "sklearn", "estimator": {"kind": "logistic_regression"}},
+        {"kind": "lightgbm", "num_leaves": 7},
+    ],
+}
+
+
+def test_a_range_of_a_member_changes_this_member_alone() -> None:
+    ranges = {"train.members.lightgbm-2.num_leaves": [4, 63], "train.members.logistic_regression.estimator.C": [0.1, 9]}
+    pipeline = checked(ranges, MEMBERS)
+    assert {name: value_of_setting(pipeline, name) for name in ranges} == dict(zip(ranges, (7, 1.0), strict=True))
+    tried = with_values(pipeline, {"train.members.lightgbm-2.num_leaves": 15, "train.folds": 3})
+    assert tried.train.names == pipeline.train.names
+    assert tried.train.members[:2] == pipeline.train.members[:2]
+    assert tried.train.members[2] == pipeline.train.members[2].model_copy(update={"num_leaves": 15})
+    assert search_space(pipeline, ranges)["train.members.lightgbm-2.num_leaves"].whole
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train.members.num_leaves", "num_leaves is no member; known are lightgbm, lightgbm-2, logistic_regression"),
+        ("train.members.lightgbm-3.num_leaves", "lightgbm-3 is no member; did you mean lightgbm"),
+        ("train.members.lightgbm.leaves", "leaves is unknown"),
+        ("train.members.lightgbm", "is a section; name one of its settings, such as learning_rate"),
+        ("train.members.lightgbm.kind", "another kind has other settings"),
+        ("train.members", "train.members: "),
+    ],
+)
+def test_what_no_member_has_is_named(name: str, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        checked({name: [4, 8]}, MEMBERS)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ from ruamel.yaml import YAML
 from tasks.errors import UserError
 from tasks.params.config import Config
 from tasks.params.file import load_pipeline
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.networks import Network
+from tasks.params.sklearn import Estimator, SklearnTrain
 from tasks.params.torch import TorchTrain
-from tasks.params.train import EnsembleTrain, Estimator, LightgbmTrain, SklearnTrain, Train
+from tasks.params.train import EnsembleTrain, Train
 
 PARAMS = """
 pipelines:
@@ -524,3 +526,12 @@ def _flow(section: dict[str, Any]) -> str:
     yaml.default_flow_style, yaml.width = True, 10_000
     yaml.dump(section, text)
     return text.getvalue()
+
+
+def test_members_are_called_by_what_they_are(tmp_path: Path) -> None:
+    imported = "{kind: sklearn, estimator: {kind: import, path: sklearn.ensemble.ExtraTreesClassifier}}"
+    linear, network = "{kind: sklearn, estimator: {kind: ridge}}", "{kind: torch, network: {kind: mlp}}"
+    members = ["{kind: lightgbm}", linear, "{kind: lightgbm}", imported, network]
+    train = loaded(tmp_path, f"kind: ensemble, members: [{', '.join(members)}]")
+    assert isinstance(train, EnsembleTrain)
+    assert train.names == ["lightgbm", "ridge", "lightgbm-2", "ExtraTreesClassifier", "mlp"]

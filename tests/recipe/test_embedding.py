@@ -18,9 +18,10 @@ from tasks.columns.image.column import ImageEncoding
 from tasks.columns.number.column import NumberColumn
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Field, FieldKind, ModelInput, Spec, as_matrix
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.normalize import NormalizeNumber
+from tasks.params.sklearn import SklearnTrain
 from tasks.params.torch import TorchTrain
-from tasks.params.train import LightgbmTrain, SklearnTrain
 from tasks.recipe.embedding import WEIGHTS, EmbeddingEncoding, StoredEncoders
 from tasks.recipe.learning import NetworkReference
 from tasks.recipe.recipe import Feature, Recipe, Target, copy_recipe, read_recipe, write_recipe

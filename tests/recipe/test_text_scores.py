@@ -18,8 +18,8 @@ from sklearn.model_selection import cross_val_score
 from tasks import normalize
 from tasks.explanation.reasons import explained
 from tasks.model_input.block_columns import read_examples
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.normalize import Normalize
-from tasks.params.train import LightgbmTrain
 from tasks.paths import PARTS, Paths
 from tasks.recipe import encoded_parts
 from tasks.recipe.recipe import read_recipe

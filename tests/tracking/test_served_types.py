@@ -15,7 +15,7 @@ import pytest
 
 from tasks.model_input.inputs import Examples
 from tasks.params.normalize import Normalize
-from tasks.params.train import LogisticRegression, SklearnTrain
+from tasks.params.sklearn import LogisticRegression, SklearnTrain
 from tasks.recipe.learning import learn
 from tasks.recipe.recipe import write_recipe
 from tasks.tracking import package

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
-from tasks.params.train import SklearnTrain
+from tasks.params.sklearn import SklearnTrain
 from tasks.trainers.base import Job
 
 FIELD = Field(name="x", kind="dense", shape=(2,), labels=("x1", "x2"))

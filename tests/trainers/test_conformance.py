@@ -15,9 +15,11 @@ import pytest
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.params.config import Task
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.networks import CnnNetwork, MlpNetwork
+from tasks.params.sklearn import LogisticRegression, Ridge, SklearnTrain
 from tasks.params.torch import TorchTrain
-from tasks.params.train import EnsembleTrain, LightgbmTrain, LogisticRegression, Ridge, SklearnTrain
+from tasks.params.train import EnsembleTrain
 from tasks.trainers import trainer
 from tasks.trainers.base import Job, score
 from tasks.training.listeners import History

@@ -20,7 +20,7 @@ from scipy.sparse import csr_matrix
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
-from tasks.params.train import LightgbmTrain
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.trainers.base import Job
 from tasks.trainers.lightgbm import LightgbmTrainer
 from tasks.trainers.lightgbm.matrix import Layout, feature_names

@@ -11,10 +11,11 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.networks import MlpNetwork
 from tasks.params.normalize import Normalize
+from tasks.params.sklearn import LogisticRegression, SklearnTrain
 from tasks.params.torch import TorchTrain
-from tasks.params.train import LightgbmTrain, LogisticRegression, SklearnTrain
 from tasks.recipe.learning import learn
 from tasks.recipe.recipe import Recipe
 from tasks.tracking import package

@@ -12,8 +12,8 @@ from tasks.errors import UserError
 from tasks.params.augment import Augment
 from tasks.params.clean import Clean
 from tasks.params.normalize import Normalize
+from tasks.params.sklearn import SklearnTrain
 from tasks.params.split import HashSplit
-from tasks.params.train import SklearnTrain
 from tasks.paths import Paths
 from tasks.splitting.fold_paths import FoldPaths
 from tasks.tables import storage

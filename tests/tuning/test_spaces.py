@@ -8,14 +8,14 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.params.search_space import Choices, NumberRange, with_values
-from tasks.params.train import Estimator, Train
+from tasks.params.sklearn import Estimator
+from tasks.params.train import Train
 from tasks.tuning.spaces import default_ranges, ranges_of, space_of
 from tests.params.test_search_space import checked
 
 WITHOUT: dict[str, dict[str, Any]] = {
     "import": {"path": "sklearn.svm.NuSVC"},
     "naive_bayes": {"distribution": "gaussian"},
-    "ensemble": {"members": [{"kind": "lightgbm"}]},
 }
 """What has nothing to tune, or nothing that is known here."""
 
@@ -52,6 +52,18 @@ def test_what_has_none_is_told_to_be_given_one(kind: str, settings: dict[str, An
     pipeline = checked({}, section(kind, **settings))
     with pytest.raises(UserError, match=f"{kind} has no search space of its own; say what to try"):
         space_of(pipeline, "churn")
+
+
+def test_an_ensemble_has_those_of_its_members() -> None:
+    members = [{"kind": "lightgbm"}, section("svm", kernel="linear"), {"kind": "lightgbm"}, section("ridge")]
+    ranges = default_ranges(checked({}, section("ensemble", members=members)))
+    alone = default_ranges(checked({}, section("lightgbm")))
+    for name, written in alone.items():
+        for member in ("lightgbm", "lightgbm-2"):
+            assert ranges[name.replace("train.", f"train.members.{member}.")] == written
+    assert ranges["train.members.ridge.estimator.alpha"] == [0.001, 1000.0, "log"]
+    assert "train.members.svm.estimator.C" in ranges
+    assert "train.members.svm.estimator.gamma" not in ranges
 
 
 def test_ranges_of_ones_own_take_the_place_of_all() -> None:

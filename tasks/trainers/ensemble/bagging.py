@@ -4,7 +4,6 @@ learn from it (Breiman, "Bagging predictors", 1996; Parmanto, Munro and Doyle, 1
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -92,21 +91,3 @@ def _keep(model: Model, folder: Path) -> None:
 def _evenly(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     # Rounded up, or there could be twice as many.
     return numbers[:: -(-len(numbers) // _MOST_ASKED)]
-
-
-def names_of(members: Sequence[Any]) -> list[str]:
-    """What each member is called: its estimator, network or trainer, with a number from the second of a kind on."""
-    kinds = [_kind(member) for member in members]
-    names = []
-    for place, kind in enumerate(kinds):
-        before = kinds[:place].count(kind)
-        names.append(f"{kind}-{before + 1}" if before else kind)
-    return names
-
-
-def _kind(member: Any) -> str:
-    inner = getattr(member, "estimator", None) or getattr(member, "network", None)
-    if inner is None:
-        return str(member.kind)
-    # An estimator by its import path is called as its class.
-    return str(inner.path.rsplit(".", 1)[-1] if inner.kind == "import" else inner.kind)

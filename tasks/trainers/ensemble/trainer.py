@@ -14,7 +14,7 @@ from tasks.model_input.block_columns import stack_blocks
 from tasks.model_input.inputs import Examples, ModelInput, Spec
 from tasks.params.train import EnsembleTrain
 from tasks.trainers.base import Fitted, Job, check_job, score
-from tasks.trainers.ensemble.bagging import Bag, TimeLimit, bag, names_of
+from tasks.trainers.ensemble.bagging import Bag, TimeLimit, bag
 from tasks.trainers.ensemble.folds import NEVER, fold_numbers
 from tasks.trainers.ensemble.model import EnsembleModel, Member, load
 from tasks.trainers.ensemble.weights import Held, best_temperature, greedy_weights, tempered
@@ -73,7 +73,7 @@ def _bags(job: Job, config: EnsembleTrain, rows: Examples, folds: NDArray[np.int
     for listener in job.listeners:
         listener.started(len(config.members))
     try:
-        for name, member in zip(names_of(config.members), config.members, strict=True):
+        for name, member in zip(config.names, config.members, strict=True):
             one = bag(name, member, job, rows, folds, limit)
             if one is None:
                 left_out.append(f"{name} did not fit into train.max_minutes, and is no member.")

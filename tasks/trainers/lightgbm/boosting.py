@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError
-from tasks.params.train import LightgbmTrain
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.trainers.lightgbm.model import LabelScale
 from tasks.trainers.listener import Listener
 

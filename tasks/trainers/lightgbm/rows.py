@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
-from tasks.params.train import LightgbmTrain
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.trainers.base import Job
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.model import LabelScale

@@ -13,7 +13,7 @@ from lightgbm.basic import LightGBMError
 from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import Field, Spec
 from tasks.parallel import num_cores
-from tasks.params.train import LightgbmTrain
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.model import LabelScale
 

@@ -9,7 +9,7 @@ from typing import Any
 import lightgbm
 
 from tasks.model_input.inputs import Spec
-from tasks.params.train import LightgbmTrain
+from tasks.params.lightgbm import LightgbmTrain
 from tasks.trainers.base import Fitted, Job, check_job, refuse_batch_changes, refuse_tokens
 from tasks.trainers.lightgbm.boosting import LearningCurve, boost, share_of_errors
 from tasks.trainers.lightgbm.matrix import Layout

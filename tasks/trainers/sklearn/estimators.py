@@ -23,7 +23,7 @@ from sklearn.utils.validation import has_fit_parameter
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
 from tasks.parallel import num_cores
-from tasks.params import train as params
+from tasks.params import sklearn as params
 from tasks.trainers.sklearn.class_weights import class_weights
 from tasks.trainers.sklearn.imported import make_imported
 from tasks.trainers.sklearn.matrix import MatrixLayout, check_size, is_sparse, native_fields

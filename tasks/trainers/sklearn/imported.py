@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 
 from tasks.errors import UserError, did_you_mean
 from tasks.model_input.inputs import Spec
-from tasks.params.train import ImportedEstimator
+from tasks.params.sklearn import ImportedEstimator
 from tasks.trainers.sklearn.class_weights import class_weights
 from tasks.trainers.sklearn.files import allowed_class
 

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Examples, Spec
-from tasks.params.train import (
+from tasks.params.sklearn import (
     ExtraTrees,
     HistGradientBoosting,
     ImportedEstimator,

@@ -20,7 +20,6 @@ from tasks.model_input.inputs import Examples, Field, ModelInput, Spec
 from tasks.params.train import EnsembleTrain
 from tasks.trainers.base import Fitted, Job, mean_loss
 from tasks.trainers.ensemble import bagging
-from tasks.trainers.ensemble.bagging import names_of
 
 LINEAR: dict[str, Any] = {"kind": "sklearn", "estimator": {"kind": "logistic_regression"}}
 TREES: dict[str, Any] = {"kind": "lightgbm", "num_iterations": 20, "min_data_in_leaf": 5}
@@ -199,13 +198,6 @@ def test_a_damaged_ensemble_is_refused(tmp_path: Path, spoil: str) -> None:
 def test_what_it_takes_to_predict_is_what_its_members_take(tmp_path: Path) -> None:
     fit(job(), config(FOREST, TREES)).model.save(tmp_path)
     assert set(trainers.requirements(tmp_path)) == {"scipy", "scikit-learn", "skops", "lightgbm"}
-
-
-def test_members_are_called_by_what_they_are() -> None:
-    imported = {"kind": "sklearn", "estimator": {"kind": "import", "path": "sklearn.ensemble.ExtraTreesClassifier"}}
-    network = {"kind": "torch", "network": {"kind": "mlp"}}
-    members = config(TREES, LINEAR, TREES, imported, network).members
-    assert names_of(members) == ["lightgbm", "logistic_regression", "lightgbm-2", "ExtraTreesClassifier", "mlp"]
 
 
 @pytest.mark.parametrize(

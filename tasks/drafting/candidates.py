@@ -21,8 +21,8 @@ from tasks.drafting.target import TargetGuess
 LINEAR, BOOSTED, ENSEMBLE = "a linear model", "boosted trees", "an ensemble of both"
 _ENOUGH_FOR_ENSEMBLE = 750
 """Rows below which five folds hardly tell it from the better one alone, which can be read."""
-_TIMES_OF_ENSEMBLE = 15
-"""Five folds, and small trees beside large ones, of which there are more."""
+_TIMES_OF_ENSEMBLE = 40
+"""Five folds of trees in four shapes, of which slow and small ones are more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ def measured(
             rows = trial_rows(configured(decisions), inspection, paths)
             measurements, notes = _prepared(decisions, configured, rows)
             notes += _measure(measurements, deadline, tell)
-            return _decided(decisions, measurements, notes, rows)
+            return _decided(decisions, measurements, notes, rows, minutes)
         except UserError as error:
             choice = decisions.choice
             why = f"{choice.reason} (models could not be compared: {_first_line(error, paths)})"
@@ -156,14 +156,27 @@ def _with(decisions: Decisions, candidate: Candidate, **more: object) -> Decisio
 
 
 def _decided(
-    decisions: Decisions, measurements: Sequence[_Measurement], notes: Sequence[str], rows: TrialRows
+    decisions: Decisions, measurements: Sequence[_Measurement], notes: Sequence[str], rows: TrialRows, minutes: float
 ) -> Decisions:
     if not measurements:
         raise UserError("; ".join(notes) or "there are no folds")
     metric = decisions.choice.metric
-    best = _best(measurements, -1 if metric in LOWER_IS_BETTER else 1)
+    too_long = [one for one in measurements if one.candidate.is_costly and _training_minutes(one, rows) > minutes]
+    notes = [*notes, *(_too_long(one, rows) for one in too_long)]
+    best = _best([one for one in measurements if one not in too_long], -1 if metric in LOWER_IS_BETTER else 1)
     reason = f"{best.candidate.name}: the best {metric} of what was measured"
     return _with(decisions, best.candidate, reason=reason, tried=tuple(_table(metric, measurements, best, notes, rows)))
+
+
+def _training_minutes(measurement: _Measurement, rows: TrialRows) -> float:
+    """About how long one training on all rows takes: as long as one on the rows that were drawn, for each of these."""
+    return measurement.seconds / rows.share / 60
+
+
+def _too_long(measurement: _Measurement, rows: TrialRows) -> str:
+    minutes = math.ceil(_training_minutes(measurement, rows))
+    what = f"would train for some {minutes:,} minutes on all rows; --minutes {minutes} may take it"
+    return f"{measurement.candidate.name}: {what}"
 
 
 def _best(measurements: Sequence[_Measurement], sign: int) -> _Measurement:

@@ -36,11 +36,13 @@ class TrialRows:
     """Training rows after clean, divided: in folds, or, of a split by time, so that what is judged on came later.
 
     What would be the test rows is set apart first, and never looked at. `num_rows` are those that models are measured
-    by; the rows of `paths` are all of them, or those before the newest stretch of time.
+    by; the rows of `paths` are all of them, or those before the newest stretch of time. `share` is that of the source's
+    rows that were drawn.
     """
 
     paths: Paths
     num_rows: int
+    share: float
     forward: tuple[Paths, ...] = ()
     """A small pipeline for each stretch of time that is judged on, the newest first; none where there are folds."""
 
@@ -68,14 +70,16 @@ def trial_rows(config: Pipeline, inspection: Inspection, paths: Paths) -> TrialR
     from tasks import clean, split
 
     ingest_rows(config, inspection, paths, paths.raw)
-    storage.write_parts(paths.valid, _sampled(paths.raw, len(inspection.facts.names)))
+    drawn = storage.write_parts(paths.valid, _sampled(paths.raw, len(inspection.facts.names)))
+    share = drawn / storage.count_rows(paths.raw)
     if goes_by_time(config.split):
         split.run(config.split, paths)
         forward = _forward(config, paths)
-        return TrialRows(paths=forward[0], num_rows=sum(rows.height for rows in before_test(paths)), forward=forward)
+        num_rows = sum(rows.height for rows in before_test(paths))
+        return TrialRows(paths=forward[0], num_rows=num_rows, share=share, forward=forward)
     split.run(config.split.model_copy(update={"folds": _FOLDS}), paths)
     clean.run(lenient(config.clean), paths)
-    return TrialRows(paths=paths, num_rows=storage.count_rows(paths.clean("train")))
+    return TrialRows(paths=paths, num_rows=storage.count_rows(paths.clean("train")), share=share)
 
 
 def _forward(config: Pipeline, paths: Paths) -> tuple[Paths, ...]:

@@ -126,7 +126,7 @@ def test_where_each_is_half_right_an_ensemble_is_taken(tmp_path: Path) -> None:
     linear, boosted, both = (measured_score(draft, name) for name in (LINEAR, BOOSTED, ENSEMBLE))
     assert both > boosted > linear
     members = draft.decisions.choice.train["members"]
-    assert [member["kind"] for member in members] == ["sklearn", "lightgbm", "lightgbm"]
+    assert [member["kind"] for member in members] == ["sklearn", *["lightgbm"] * 4]
     config = load_pipeline(tmp_path / "params.yaml", "mine")
     assert config.train.model_dump(exclude_unset=True, mode="json") == draft.decisions.choice.train
     # A line for each member, as people write them.
@@ -169,9 +169,31 @@ def test_an_ensemble_is_not_begun_that_would_not_end_in_time(tmp_path: Path, mon
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(module, "_measure_fold", a_minute)
     tried = drafted(tmp_path, table("line", 800), minutes=20).decisions.choice.tried
-    # Two minutes have gone, and it may take 15 times as long.
+    # Two minutes have gone, and it may take 40 times as long.
     assert begun == [LINEAR, BOOSTED] * 5
     assert f"  {ENSEMBLE}: not in these minutes" in tried
+
+
+def test_what_would_train_for_longer_than_was_measured_is_told_and_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def timed(measurement: Any, fold: object) -> None:
+        nonlocal now
+        # The ensemble is the best, and takes 80 seconds on a fifth of the rows.
+        is_ensemble = measurement.candidate.name == ENSEMBLE
+        now += 80 if is_ensemble else 0.5
+        measurement.scores.append(0.9 if is_ensemble else 0.8)
+        measurement.baseline.append(0.5)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(module, "_measure_fold", timed)
+    monkeypatch.setattr("tasks.drafting.trial_rows._MOST_ROWS", 800)
+    tried = drafted(tmp_path, table("line", 4_000), minutes=3).decisions.choice
+    assert tried.train["kind"] == "sklearn"
+    assert f"  {ENSEMBLE}: would train for some 7 minutes on all rows; --minutes 7 may take it" in tried.tried
+    assert drafted(tmp_path, table("line", 4_000), minutes=8).decisions.choice.train["kind"] == "ensemble"
 
 
 def test_many_rows_are_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ def init(options: argparse.Namespace) -> int:
     given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}
     given["stated"] = stated(options.task, options.ignore, options.retype)
     with watched("comparing models") as tell:
-        given |= {"minutes": options.minutes, "tell": tell}
+        given |= {"minutes": options.minutes, "deep": options.deep, "tell": tell}
         draft = init_pipeline(project, options.name, options.source, options.target, **given)
     show_draft(draft, project)
     return 0
@@ -95,6 +95,11 @@ _OF_INIT = (
         default=3.0,
         metavar="M",
         help="how long models may be compared before one is drafted (3); 0 goes by the facts alone",
+    ),
+    argument(
+        "--deep",
+        action="store_true",
+        help="for as many minutes more: whole numbers that may be codes, and categories, read in other ways",
     ),
     argument("--dry-run", action="store_true", help="print the block, and write nothing"),
 )

@@ -66,7 +66,7 @@ def measured(
             return _decided(decisions, measurements, notes, rows, minutes)
         except UserError as error:
             choice = decisions.choice
-            why = f"{choice.reason} (models could not be compared: {_first_line(error, paths)})"
+            why = f"{choice.reason} (models could not be compared: {first_line(error, paths)})"
             return replace(decisions, choice=replace(choice, reason=why))
 
 
@@ -85,7 +85,7 @@ def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> 
             if key not in encoded:
                 encoded[key] = rows.encoded(config, f"encoded{len(encoded)}")
         except UserError as error:
-            notes.append(f"{candidate.name}: {_first_line(error, rows.paths)}")
+            notes.append(f"{candidate.name}: {first_line(error, rows.paths)}")
             continue
         measurements.append(_Measurement(candidate=candidate, config=config, folds=encoded[key]))
     return measurements, notes
@@ -113,29 +113,35 @@ def _measure(measurements: list[_Measurement], deadline: float, tell: Tell) -> l
             try:
                 _measure_fold(measurement, fold)
             except UserError as error:
-                notes.append(f"{name}: {_first_line(error, fold)}")
+                notes.append(f"{name}: {first_line(error, fold)}")
                 measurements.remove(measurement)
             measurement.seconds = time.monotonic() - began
     return notes
 
 
 def _measure_fold(measurement: _Measurement, fold: Paths) -> None:
+    value, baseline = score_of_fold(measurement.config, fold)
+    measurement.scores.append(value)
+    measurement.baseline.append(baseline)
+
+
+def score_of_fold(config: Pipeline, fold: Paths) -> tuple[float, float]:
+    """The pipeline's metric of a model of this fold, and of no model. Raises UserError where it is undefined."""
     from tasks.evaluation.baseline import baseline
     from tasks.evaluation.judge import judge_of
     from tasks.model_input.decision import LIKELIEST
     from tasks.recipe.recipe import read_recipe
     from tasks.training.cross_validation import held_out
 
-    config, recipe = measurement.config, read_recipe(fold.recipe)
+    recipe = read_recipe(fold.recipe)
     judged = held_out(config.train, fold, lambda job: as_trained(config.train, job, recipe, fold))
     judge = judge_of(config.evaluate, recipe.target, LIKELIEST)
     weight = np.ones(len(judged.truth)) if judged.weight is None else judged.weight
     value = judge.of(judged.truth, judged.answers)(weight)
     if not math.isfinite(value):
         raise UserError(f"{judge.metric} is undefined on {len(judged.truth)} rows, such as of one class")
-    measurement.scores.append(value)
     guess = baseline(fold, recipe).answers(len(judged.truth))
-    measurement.baseline.append(judge.of(judged.truth, guess)(weight))
+    return value, judge.of(judged.truth, guess)(weight)
 
 
 def as_trained(config: Train, job: Job, recipe: Recipe, fold: Paths) -> Fitted:
@@ -202,7 +208,7 @@ def _table(
     lines.append(f"  {_NAME_OF_BASELINE:{width}}  {number(fmean(best.baseline))}")
     for measurement in measurements:
         name, own = measurement.candidate.name, fmean(measurement.scores)
-        beside = "  <- taken" if measurement is best else f"  {_in_words(*_difference(measurement, best))}"
+        beside = "  <- taken" if measurement is best else f"  {in_words(*_difference(measurement, best))}"
         lines.append(f"  {name:{width}}  {number(own)}{beside}")
     if num_folds < len(best.folds):
         notes = [*notes, f"these minutes are enough for {num_folds} of {len(best.folds)} {what}; --minutes gives more"]
@@ -212,17 +218,24 @@ def _table(
 
 
 def _difference(measurement: _Measurement, best: _Measurement) -> tuple[float, float | None]:
-    """To the best on the same folds; its error is that of the folds' differences, which share training rows, and None
-    of a single one."""
-    differences = [own - other for own, other in zip(measurement.scores, best.scores, strict=True)]
+    """To the best on the same folds."""
+    return difference(measurement.scores, best.scores)
+
+
+def difference(scores: Sequence[float], others: Sequence[float]) -> tuple[float, float | None]:
+    """The mean difference of two models' scores on the same folds; its error is that of the folds' differences, which
+    share training rows, and None of a single one."""
+    differences = [own - other for own, other in zip(scores, others, strict=True)]
     error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else None
     return fmean(differences), error
 
 
-def _in_words(difference: float, error: float | None) -> str:
+def in_words(difference: float, error: float | None) -> str:
+    """A difference with its sign, and its standard error in brackets."""
     signed = f"{'-' if difference < 0 else '+'}{number(abs(difference))}"
     return signed if error is None else f"{signed} ({number(error)})"
 
 
-def _first_line(error: UserError, paths: Paths) -> str:
+def first_line(error: UserError, paths: Paths) -> str:
+    """What an error says, in one line and without the folder that will be gone."""
     return str(error).splitlines()[0].replace(f"{paths.project.root}/", "")

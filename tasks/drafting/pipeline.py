@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tasks import files
 from tasks.drafting.block import Draft, block_text, indented
 from tasks.drafting.decide import Decisions, decide
+from tasks.drafting.deep import looked_at_deeply
 from tasks.drafting.findings import Finding, share
 from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
@@ -51,10 +52,13 @@ class DraftedPipeline:
     location: str
     facts: Facts
     decisions: Decisions
-    findings: tuple[Finding, ...]
     block: str
     written: tuple[Path, ...]
     kept_suite: Path | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return self.decisions.findings
 
     @property
     def summary(self) -> str:
@@ -72,6 +76,7 @@ def init_pipeline(
     settings: Sequence[str] = (),
     stated: Stated | None = None,
     minutes: float = 0.0,
+    deep: bool = False,
     tell: Callable[[str], None] = lambda _: None,
     dry_run: bool = False,
 ) -> DraftedPipeline:
@@ -79,34 +84,33 @@ def init_pipeline(
 
     `test` names the test rows when they are files of their own; `query` says which rows of a database; `settings` are
     KEY=VALUE, what the user says of how the source is written, or of a stage; `stated` is what is said of columns.
-    Models are compared for so many `minutes`, of which `tell` hears; in none the facts alone decide.
-    Raises UserError when the name is taken or wrong, the source cannot be read, or there is nothing to predict.
+    Models are compared for so many `minutes`, of which `tell` hears, and ways to read the columns if `deep`; in none the
+    facts alone decide. Raises UserError for a name that is taken or wrong, and where nothing can be read or predicted.
     """
     _check_name(project, name)  # First: reading the data may take an hour.
     of_source, of_stages = parted(settings)
     pointed = with_given(_pointed(project, location, query, test), of_source)
     with _place(project, dry_run) as place:
         inspection = _inspected(pointed, place, target, stated)
-        check_own_names(inspection.facts.profile.columns, location)
 
-        def configured(decisions: Decisions) -> Pipeline:
-            return _checked(project, name, written(decisions), is_given=bool(of_stages))
+        def configured(decisions: Decisions, read: Inspection = inspection) -> Pipeline:
+            return _checked(project, name, written(decisions, read), is_given=bool(of_stages))
 
-        def written(decisions: Decisions) -> str:
-            return with_settings(block_text(_draft(name, pointed, inspection, decisions)), of_stages)
+        def written(decisions: Decisions, read: Inspection) -> str:
+            return with_settings(block_text(_draft(name, pointed, read, decisions)), of_stages)
 
-        decided = settled(decide(inspection, target, pointed.from_names), inspection, configured)
-        decisions = measured(with_refits(decided, configured), inspection, configured, minutes, tell)
+        decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
+        decisions = measured(with_refits(decisions, configured), inspection, configured, minutes, tell)
         decisions = with_flips(decisions, inspection, configured, minutes, tell)
-        pipeline, text = configured(decisions), written(decisions)
-    params = with_block(project.params, name, text)
-    paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, inspection.facts.profile)
+        decisions, inspection = looked_at_deeply(decisions, inspection, configured, minutes if deep else 0.0, tell)
+        pipeline, text = configured(decisions, inspection), written(decisions, inspection)
+    params, facts = with_block(project.params, name, text), inspection.facts
+    paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, facts.profile)
     return DraftedPipeline(
         name=name,
         location=location,
-        facts=inspection.facts,
+        facts=facts,
         decisions=decisions,
-        findings=decisions.findings,
         block=indented(text, 2),
         written=paths,
         kept_suite=kept,
@@ -127,9 +131,11 @@ def _place(project: Project, dry_run: bool) -> Iterator[Place]:
 
 def _inspected(pointed: Pointed, place: Place, target: str | None, stated: Stated | None) -> Inspection:
     try:
-        return inspect_source(pointed, place, target, stated)
+        inspection = inspect_source(pointed, place, target, stated)
     except UserError as error:
         raise advised(error) from None
+    check_own_names(inspection.facts.profile.columns, inspection.location)
+    return inspection
 
 
 def _checked(project: Project, name: str, text: str, *, is_given: bool) -> Pipeline:

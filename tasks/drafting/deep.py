@@ -1,0 +1,132 @@
+"""`init --deep`: other ways to read the columns, each kept where rows that were held out gain by it.
+
+Whole numbers with few values may be codes, and categories may be read by what the target was with them. Nobody sees
+that in the values; models of both ways, on the same folds of the training rows, do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from tasks.drafting.decide import Decisions
+from tasks.drafting.inspection import Inspection
+from tasks.drafting.measured import Tell, difference, first_line, in_words, score_of_fold
+from tasks.drafting.network import Section
+from tasks.drafting.trial_rows import trial_rows
+from tasks.errors import UserError
+from tasks.params.register import LOWER_IS_BETTER
+from tasks.paths import Project
+
+if TYPE_CHECKING:
+    from tasks.params.pipeline import Pipeline
+
+Read = Callable[[Decisions, Inspection], "Pipeline"]
+"""The block of these decisions, for a source that is read so."""
+
+_FEWEST_CODES, _MOST_CODES = 3, 50
+"""Different whole numbers: two are a truth value, and of many each has too few rows."""
+_FEWEST_CATEGORIES = 10
+"""Of fewer, trees and linear models learn each one's share by themselves."""
+_USUAL_CATEGORIES, _MANY_CATEGORIES = 100, 1_000
+"""That have an index of their own: what `normalize` takes by itself, and the most that a column of categories has."""
+_SURE = 2.0
+"""Standard errors by which another way must be better: a dozen are tried, and one of them will look good by chance."""
+_RARE = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Another way to read some columns, in words; what it changes in `normalize`, in `clean` and in a column's type."""
+
+    what: str
+    normalize: Section = field(default_factory=dict)
+    clean: Mapping[str, Any] = field(default_factory=dict)
+    code: str | None = None
+    """A column that becomes one of categories."""
+
+    def of(self, decisions: Decisions, inspection: Inspection) -> tuple[Decisions, Inspection]:
+        """The same, read this way."""
+        choice = replace(decisions.choice, normalize=_joined(decisions.choice.normalize, self.normalize))
+        decisions = replace(decisions, choice=choice, clean=_joined(decisions.clean, self.clean))
+        if self.code is None:
+            return decisions, inspection
+        facts = replace(inspection.facts, types={**inspection.facts.types, self.code: "category"})
+        pins = {**inspection.pins, self.code: {"type": "category"}}
+        return decisions, replace(inspection, facts=facts, pins=pins)
+
+
+def looked_at_deeply(
+    decisions: Decisions, inspection: Inspection, read: Read, minutes: float, tell: Tell
+) -> tuple[Decisions, Inspection]:
+    """Both with every other reading by which the drafted kind of model gains; what was tried stands beside it.
+
+    An ensemble is stood for by its boosted trees. One reading after the other, each with those that were kept before;
+    none is begun that would not end within the minutes.
+    """
+    if not decisions.choice.tried or not minutes:
+        return decisions, inspection
+    deadline = time.monotonic() + 60 * minutes
+    sign = -1 if decisions.choice.metric in LOWER_IS_BETTER else 1
+    lines = ["other ways to read the columns, by the same folds (difference and its standard error):"]
+    began = time.monotonic()
+    best = _scores(decisions, inspection, read)
+    longest = time.monotonic() - began
+    for reading in _readings(decisions, inspection):
+        if time.monotonic() + longest > deadline:
+            lines.append(f"  {reading.what} and what comes after it: not in these minutes; --minutes gives more")
+            break
+        tell(reading.what)
+        began = time.monotonic()
+        try:
+            changed = reading.of(decisions, inspection)
+            scores = _scores(*changed, read)
+        except UserError as error:
+            lines.append(f"  {reading.what}: {first_line(error, Project(root=Path()).pipeline('rows'))}")
+            continue
+        longest = max(longest, time.monotonic() - began)
+        gain, error_of_gain = difference(scores, best)
+        is_better = sign * gain > _SURE * (error_of_gain or 0.0)
+        lines.append(f"  {reading.what}: {in_words(gain, error_of_gain)}{'  <- taken' if is_better else ''}")
+        if is_better:
+            (decisions, inspection), best = changed, scores
+    choice = replace(decisions.choice, tried=(*decisions.choice.tried, *lines))
+    return replace(decisions, choice=choice), inspection
+
+
+def _readings(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
+    facts = inspection.facts
+    for name in decisions.features:
+        if facts.is_whole(name) and _FEWEST_CODES <= facts.state(name).num_distinct <= _MOST_CODES:
+            yield Reading(what=f"{name} as categories", code=name)
+    of_categories = [facts.state(name).num_distinct for name in decisions.features if facts.types[name] == "category"]
+    if max(of_categories, default=0) < _FEWEST_CATEGORIES:
+        return
+    if max(of_categories) > _USUAL_CATEGORIES:
+        normalize = {"category": {"max_categories": _MANY_CATEGORIES}}
+        yield Reading(what=f"up to {_MANY_CATEGORIES:,} categories of a column", normalize=normalize)
+    yield Reading(what=f"categories of fewer than {_RARE:.0%} of the rows as one", clean={"category": {"rare": _RARE}})
+    for smoothing in (10.0, 100.0):
+        what = f"categories by their target, smoothing {smoothing:g}"
+        yield Reading(what=what, normalize={"category": {"encode": "target", "smoothing": smoothing}})
+
+
+def _scores(decisions: Decisions, inspection: Inspection, read: Read) -> list[float]:
+    """Of each fold, by the drafted kind of model. Raises UserError where a stage refuses the rows, read like that."""
+    choice = decisions.choice
+    if choice.train["kind"] == "ensemble":
+        boosted = next(member for member in choice.train["members"] if member["kind"] == "lightgbm")
+        decisions = replace(decisions, choice=replace(choice, train=boosted))
+    config = read(decisions, inspection)
+    with TemporaryDirectory(prefix="modelwright-") as folder:
+        rows = trial_rows(config, inspection, Project(root=Path(folder)).pipeline("rows"))
+        return [score_of_fold(config, fold)[0] for fold in rows.encoded(config, "encoded")]
+
+
+def _joined(section: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Both, one section below the other."""
+    return {**section, **{name: {**section.get(name, {}), **settings} for name, settings in more.items()}}

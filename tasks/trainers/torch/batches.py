@@ -110,17 +110,20 @@ class InMemoryBatches(CountedSteps):
     def epoch(self, number: int, first: int = 0) -> Iterator[Data]:
         """The rows of each step of the epoch, from step `first` on, on the device."""
         home = self._data.target.device
-        taken = self._taken(drawn(self.num_rows, self._seed, number).to(home), first)
+        taken = self._taken(drawn(self.num_rows, self._seed, number), first)
         if home.type == self._device.type:
             return taken
         return timed(sent_ahead(taken, self._device), self._clock)
 
     def _taken(self, order: torch.Tensor, first: int) -> Iterator[Data]:
         """The rows of each step, in this order; those of several small steps are fetched at once, and cut apart."""
-        start, at_once = self._steps.start, self._steps_at_once
+        start, at_once, notes = self._steps.start, self._steps_at_once, self._data.notes
+        at_home = order.to(self._data.target.device)
         for step in range(first, self.num_steps, at_once):
             bounds = [start(each) for each in range(step, min(step + at_once, self.num_steps) + 1)]
-            rows = self._data.take(order[bounds[0] : bounds[-1]], order.device)
+            fetched = slice(bounds[0], bounds[-1])
+            rows = self._data.take(at_home[fetched], at_home.device)
+            rows = rows.noted({name: note[order[fetched]] for name, note in notes.items()})
             yield from rows.split([stop - start for start, stop in pairwise(bounds)])
 
 

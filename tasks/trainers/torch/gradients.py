@@ -24,7 +24,7 @@ _logger = logging.getLogger(__name__)
 class TrainingBatch:
     """A step's rows as the network reads them. `others` are the targets of the rows that were mixed in, which count
     1 - `share`; `weight` and `other_weight` are how much each row counts by itself, where rows have weights; `seed` is
-    what dropout draws from."""
+    what dropout draws from; `is_whole` says that no text is filled up."""
 
     blocks: dict[str, Tensor]
     target: Tensor
@@ -33,6 +33,7 @@ class TrainingBatch:
     other_weight: Tensor | None = None
     share: float = 1.0
     seed: int = 0
+    is_whole: bool = False
 
     def __len__(self) -> int:
         return len(self.target)
@@ -56,7 +57,8 @@ def add_gradients(training: Training, batch: TrainingBatch) -> StepLoss:
         # In the loop: a try that ran out of memory has left the gradients of some micro-batches.
         forget_gradients(training)
         try:
-            step = _in_micro_batches(training, batch)
+            with training.reading(batch.is_whole):
+                step = _in_micro_batches(training, batch)
         except RuntimeError as error:
             # Other workers wait for this one, in batch norm or in the sum: they cannot be asked to go back.
             alone = training.workers.size == 1

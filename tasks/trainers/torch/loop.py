@@ -114,7 +114,8 @@ def validate(training: Training) -> dict[str, float]:
     with weights, torch.inference_mode():
         for data in training.validation:
             own = training.workers.share(len(data))
-            sums += _sums(training, data.rows(own.start, own.stop))
+            with training.reading(data.is_whole):
+                sums += _sums(training, data.rows(own.start, own.stop))
     training.workers.sum_([sums])
     loss, right, loss_weight, weight = sums.tolist()
     loss /= loss_weight
@@ -130,34 +131,27 @@ def changed(training: Training, data: Data) -> TrainingBatch:
     job, step = training.job, training.progress.step
     # Seeds of their own for dropout and changes: with the same, one would tell what the other draws.
     seed = step_seed(training.config.seed, step, "dropout") if training.dropouts else 0
+    batch = TrainingBatch(blocks=data.blocks, target=data.target, weight=data.weight, seed=seed, is_whole=data.is_whole)
     if not job.augmentations and job.mix.kind == "none":
-        return TrainingBatch(blocks=data.blocks, target=data.target, weight=data.weight, seed=seed)
+        return batch
     generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
     changes = {name: augment(_unrounded(data.blocks[name]), generator) for name, augment in job.augmentations.items()}
-    blocks = {**data.blocks, **changes}
+    # A text of which words were left out is filled up.
+    cut = any(field.kind == "tokens" and field.name in changes for field in job.spec.fields)
+    batch = replace(batch, blocks={**data.blocks, **changes}, is_whole=data.is_whole and not cut)
     mixture = draw_mixture(job.mix, job.spec, len(data), generator)
     if mixture is None:
-        return TrainingBatch(blocks=blocks, target=data.target, weight=data.weight, seed=seed)
+        return batch
     partner = on_device_of(data.target, mixture.partner)
-    mixed, others = mix_blocks(job.spec, blocks, replace(mixture, partner=partner)), data.target[partner]
-    other_weight = None if data.weight is None else data.weight[partner]
-    if not job.spec.classes:
-        # Two numbers have a mean, which is the mixed row's target; of two classes both count, each by its weight.
-        target = weighted(data.target, others, mixture.weight)
-        if data.weight is None or other_weight is None:
-            return TrainingBatch(blocks=mixed, target=target, seed=seed)
-        return TrainingBatch(
-            blocks=mixed, target=target, weight=weighted(data.weight, other_weight, mixture.weight), seed=seed
-        )
-    return TrainingBatch(
-        blocks=mixed,
-        target=data.target,
-        weight=data.weight,
-        others=others,
-        other_weight=other_weight,
-        share=mixture.weight,
-        seed=seed,
-    )
+    batch = replace(batch, blocks=mix_blocks(job.spec, batch.blocks, replace(mixture, partner=partner)))
+    others, other_weight = data.target[partner], None if data.weight is None else data.weight[partner]
+    if job.spec.classes:
+        return replace(batch, others=others, other_weight=other_weight, share=mixture.weight)
+    # Two numbers have a mean, which is the mixed row's target; of two classes both count, each by its weight.
+    target = weighted(data.target, others, mixture.weight)
+    if data.weight is None or other_weight is None:
+        return replace(batch, target=target)
+    return replace(batch, target=target, weight=weighted(data.weight, other_weight, mixture.weight))
 
 
 def step_seed(seed: int, step: int, purpose: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork
+from tasks.networks.steps import TokenSteps
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job, center_and_scale
 from tasks.trainers.torch.averaging import Average
@@ -66,6 +68,7 @@ class Training:
         # After `synchronized`, which puts other modules in the place of batch norms.
         modules = list(self.network.modules())
         self.dropouts = [module for module in modules if isinstance(module, Dropout) and module.share]
+        self.token_steps = [module for module in modules if isinstance(module, TokenSteps)]
         self.norm_statistics = NormStatistics(modules)
         self.parameters = list(self.network.parameters())
         self.loaded_weights: LoadedWeights | None = _begun_from(self)
@@ -131,6 +134,17 @@ class Training:
         self.network.train()
         for module in self.frozen_modules:
             module.eval()
+
+    @contextmanager
+    def reading(self, is_whole: bool) -> Iterator[None]:
+        """Within, the network is told whether no text that it reads is filled up."""
+        for steps in self.token_steps:
+            steps.is_whole = is_whole
+        try:
+            yield
+        finally:
+            for steps in self.token_steps:
+                steps.is_whole = False
 
     def facts(self) -> dict[str, Any]:
         """What is worth knowing of how it went."""

@@ -122,8 +122,7 @@ class StreamingBatches(CountedSteps):
 
 def _gathered(pool: Sequence[_Dealt], order: Tensor) -> Data:
     """A copy of these rows [N, 2] of the pool, in their order."""
-    first = pool[0].data
-    chunk = first.each(lambda tensor: tensor.new_empty((len(order), *tensor.shape[1:])))
+    chunk = pool[0].data.cut(lambda tensor: tensor.new_empty((len(order), *tensor.shape[1:])))
     for slot, part in enumerate(pool):
         places = (order[:, 0] == slot).nonzero()[:, 0]
         taken = part.data.take(order[places, 1], torch.device("cpu"))
@@ -132,4 +131,6 @@ def _gathered(pool: Sequence[_Dealt], order: Tensor) -> Data:
             chunk.weight.numpy()[places.numpy()] = taken.weight.numpy()
         for name, block in chunk.blocks.items():
             block.numpy()[places.numpy()] = taken.blocks[name].numpy()
+        for name, note in chunk.notes.items():
+            note[places] = part.data.notes[name][order[places, 1]]
     return chunk

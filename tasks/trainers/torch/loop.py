@@ -79,10 +79,21 @@ def train_step(training: Training, data: Data, share_of_time: float | None = Non
 
     Raises NotFiniteError for a loss that is not, of this step or, on an accelerator, of one not long before.
     """
-    config, progress = training.config, training.progress
+    progress = training.progress
     progress.learning_rate = training.schedule.rate(progress.step, share_of_time)
     set_rate(training.optimizer, progress.learning_rate)
     loss, weight = add_gradients(training, changed(training, data))
+    move_weights(training)
+    if training.average is not None:
+        training.average.update(progress.step)
+    progress.step += 1
+    progress.step_in_epoch += 1
+    training.epoch_loss.add(progress.step_in_epoch - 1, loss, weight)
+
+
+def move_weights(training: Training) -> None:
+    """Takes the optimizer's step by the gradients that are there, with the penalty and clipped."""
+    config = training.config
     # Before penalty and clipping, whose numbers are meant for the gradient as it is.
     training.scaler.unscale_(training.optimizer)
     if config.l1:
@@ -91,11 +102,6 @@ def train_step(training: Training, data: Data, share_of_time: float | None = Non
         torch.nn.utils.clip_grad_norm_(training.network.parameters(), config.clip_norm)
     training.scaler.step(training.optimizer)
     training.scaler.update()
-    if training.average is not None:
-        training.average.update(progress.step)
-    progress.step += 1
-    progress.step_in_epoch += 1
-    training.epoch_loss.add(progress.step_in_epoch - 1, loss, weight)
 
 
 def validate(training: Training) -> dict[str, float]:

@@ -110,7 +110,11 @@ class Training:
         self.forward: Callable[[Mapping[str, Tensor]], Tensor] = (
             _compiled(self.network) if way.compile else self.network
         )
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=way.precision == "fp16")
+        self.renew_scaler()
+
+    def renew_scaler(self) -> None:
+        """Scales losses as at the start, so that fp16 does not lose their gradients."""
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.way.precision == "fp16")
 
     @property
     def is_over(self) -> bool:

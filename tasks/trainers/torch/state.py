@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork
 from tasks.networks.steps import TokenSteps
+from tasks.parallel import awaited
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job, center_and_scale
 from tasks.trainers.torch.averaging import Average
@@ -95,6 +97,7 @@ class Training:
         self.progress = Progress(num_micro_batches=config.gradient_accumulation)
         self.best_weights: dict[str, Tensor] = {}
         self.epoch_loss = EpochLoss(device)
+        self.being_written: Future[None] | None = None
         self.use(PLAIN)
         self.stopped = False
         self.since = time.monotonic()
@@ -138,6 +141,12 @@ class Training:
         self.network.train()
         for module in self.frozen_modules:
             module.eval()
+
+    def wait_for_checkpoint(self) -> None:
+        """Until the one that is being written, if any, is on the disk. Raises what its thread raised, once."""
+        written, self.being_written = self.being_written, None
+        if written is not None:
+            awaited(written)
 
     @contextmanager
     def reading(self, is_whole: bool) -> Iterator[None]:

@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tasks.model_input.step_rows import StepRows
+
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowDraws:
+    """Draws for all rows of a step, of which those of the wanted `rows` are kept."""
+
+    generator: Generator
+    num_rows: int
+    rows: StepRows
+
+    def uniform(self, *shape: int) -> Tensor:
+        """[own, *shape] evenly between 0 and 1."""
+        import torch
+
+        return torch.rand((self.num_rows, *shape), generator=self.generator)[self.rows.own]
+
+    def normal(self, *shape: int) -> Tensor:
+        """[own, *shape] of the standard normal distribution."""
+        import torch
+
+        return torch.randn((self.num_rows, *shape), generator=self.generator)[self.rows.own]
+
+    def either_way(self, extent: float) -> Tensor:
+        """[own] as `either_way`."""
+        return either_way(self.num_rows, extent, self.generator)[self.rows.own]
 
 
 def either_way(count: int, extent: float, generator: Generator) -> Tensor:
@@ -15,13 +43,6 @@ def either_way(count: int, extent: float, generator: Generator) -> Tensor:
     import torch
 
     return (torch.rand(count, generator=generator) * 2 - 1) * extent if extent else torch.zeros(count)
-
-
-def up_to(count: int, extent: float, generator: Generator) -> Tensor:
-    """[count] evenly between 0 and extent; nothing is drawn for an extent of zero."""
-    import torch
-
-    return torch.rand(count, generator=generator) * extent if extent else torch.zeros(count)
 
 
 def on_device_of(block: Tensor, draws: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tasks.columns.draws import on_device_of
 from tasks.errors import UserError
+from tasks.model_input.step_rows import StepRows
 from tasks.trainers.torch.batches import Data
 from tasks.trainers.torch.gradients import TrainingBatch, add_gradients
 from tasks.trainers.torch.loss_check import loss_errors, not_finite
@@ -133,18 +134,34 @@ def validate(training: Training) -> dict[str, float]:
 
 
 def changed(training: Training, data: Data) -> TrainingBatch:
-    """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone."""
+    """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone.
+
+    Of several workers each changes its own rows, as all of them draw alike. Rows that are mixed, with any other of the
+    step, are all changed first.
+    """
     job, step = training.job, training.progress.step
     # Seeds of their own for dropout and changes: with the same, one would tell what the other draws.
     seed = step_seed(training.config.seed, step, "dropout") if training.dropouts else 0
-    batch = TrainingBatch(blocks=data.blocks, target=data.target, weight=data.weight, seed=seed, is_whole=data.is_whole)
+    own = training.workers.share(len(data)) if job.mix.kind == "none" else slice(0, len(data))
+    batch = TrainingBatch(
+        blocks={name: block[own] for name, block in data.blocks.items()},
+        target=data.target,
+        weight=data.weight,
+        seed=seed,
+        is_whole=data.is_whole,
+        first=own.start,
+    )
     if not job.augmentations and job.mix.kind == "none":
         return batch
     generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
-    changes = {name: augment(_unrounded(data.blocks[name]), generator) for name, augment in job.augmentations.items()}
+    rows = StepRows(own=own)
+    changes = {
+        name: augment(_unrounded(data.blocks[name], own), generator, rows)
+        for name, augment in job.augmentations.items()
+    }
     # A text of which words were left out is filled up.
     cut = any(field.kind == "tokens" and field.name in changes for field in job.spec.fields)
-    batch = replace(batch, blocks={**data.blocks, **changes}, is_whole=data.is_whole and not cut)
+    batch = replace(batch, blocks={**batch.blocks, **changes}, is_whole=data.is_whole and not cut)
     mixture = draw_mixture(job.mix, job.spec, len(data), generator)
     if mixture is None:
         return batch
@@ -176,9 +193,14 @@ def _close_epoch(training: Training, metrics: dict[str, float]) -> None:
         training.stopped = True
 
 
-def _unrounded(block: Tensor) -> Tensor:
-    """Bytes as float32, so that they are not rounded once more; the network scales them either way."""
-    return block.to(torch.float32) if block.dtype == torch.uint8 else block
+def _unrounded(block: Tensor, own: slice) -> Tensor:
+    """Bytes as float32, so that they are not rounded once more; the network scales them either way. Pictures of rows
+    that are not wanted are anything: none of them changes another."""
+    if block.dtype != torch.uint8:
+        return block
+    pictures = torch.empty_like(block, dtype=torch.float32)
+    pictures[own] = block[own].to(torch.float32)
+    return pictures
 
 
 def _sums(training: Training, data: Data) -> Tensor:

@@ -114,7 +114,7 @@ def test_which_texts_are_whole_is_known_of_every_row_of_every_step(
 
 def test_a_step_is_whole_where_all_its_texts_are_and_none_loses_words() -> None:
     """Two steps an epoch, and a single shorter text."""
-    cut = {"note": lambda block, generator: augment_tokens(block, AugmentText(drop=0.5), generator)}
+    cut = {"note": lambda block, generator, rows: augment_tokens(block, AugmentText(drop=0.5), generator, rows)}
     for of_job, expected in (
         (job(), [True, True]),
         (job(mix=Mix(kind="mixup")), [True, True]),

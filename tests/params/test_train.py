@@ -100,13 +100,13 @@ CONTRADICTIONS = [
     (
         f"{TORCH}, momentum: 0.9",
         "train",
-        "momentum is of sgd and rmsprop, and the optimizer is adamw; remove momentum",
+        "momentum is of sgd, rmsprop and muon, and the optimizer is adamw; remove momentum",
         f"{TORCH}, momentum: 0.9, optimizer: rmsprop",
     ),
     (
         f"{TORCH}, optimizer: rmsprop, nesterov: true",
         "train",
-        "nesterov is of sgd, and the optimizer is rmsprop; remove nesterov",
+        "nesterov is of sgd and muon, and the optimizer is rmsprop; remove nesterov",
         f"{TORCH}, optimizer: sgd, nesterov: true",
     ),
     (

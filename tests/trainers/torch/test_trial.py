@@ -18,7 +18,7 @@ from tasks.trainers.torch.trainer import choose_way
 from tasks.trainers.torch.workers import ALONE
 from tests.trainers.torch.killed_training import CONFIG, make_job
 
-OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
+OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw", "muon")
 
 
 def config(**changes: Any) -> TorchTrain:

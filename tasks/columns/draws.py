@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks.model_input.step_rows import StepRows
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
+
+
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+"""From one state of SplitMix64 to the next."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,23 @@ def either_way(count: int, extent: float, generator: Generator) -> Tensor:
     import torch
 
     return (torch.rand(count, generator=generator) * 2 - 1) * extent if extent else torch.zeros(count)
+
+
+def bits_of(numbers: NDArray[np.int64], seed: int, place: int) -> NDArray[np.bool_]:
+    """A bit for each number from 0 on, [N]: as good as drawn, and the same whenever and with whomever it is asked.
+
+    That of `place`, from the highest, of SplitMix64's outputs (Steele, Lea and Flood, 2014, OOPSLA), the seed's own
+    output being where they begin.
+    """
+    states = _mixed(np.array([seed], dtype=np.uint64)) + (numbers.astype(np.uint64) + np.uint64(1)) * _GAMMA
+    bits: NDArray[np.bool_] = (_mixed(states) >> np.uint64(63 - place)) & np.uint64(1) != 0
+    return bits
+
+
+def _mixed(states: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    states = (states ^ (states >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    states = (states ^ (states >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return states ^ (states >> np.uint64(31))
 
 
 def on_device_of(block: Tensor, draws: Tensor) -> Tensor:

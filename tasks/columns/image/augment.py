@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks.columns.draws import RowDraws, either_way, on_device_of
+from tasks.columns.draws import RowDraws, bits_of, either_way, on_device_of
 from tasks.model_input.step_rows import ALL, StepRows
 from tasks.params.augment import AugmentImage
 
@@ -71,14 +71,25 @@ def slanted(maps: Tensor, slant: Tensor, aspect: float) -> Tensor:
     return torch.stack([leaning, maps[:, 1]], dim=1)
 
 
-def draw_signs(count: int, settings: AugmentImage, generator: Generator) -> Tensor:
-    """[count, 2] of 1 and -1: whether an image is mirrored left to right, and top to bottom; each half of the time."""
+def draw_signs(count: int, settings: AugmentImage, generator: Generator, rows: StepRows = ALL) -> Tensor:
+    """[count, 2] of 1 and -1: whether an image is mirrored left to right, and top to bottom; each half of the time.
+
+    With `alternate_flip` an image begins one way or the other, and then they take turns (Jordan, 2024,
+    arXiv:2404.00498, section 3.6): an epoch one way, an epoch the other. Of both directions, vertical takes turns every
+    second epoch, so that four epochs show all four. A batch of no epoch, as a preview's, is mirrored by chance.
+    """
     import torch
 
     signs = torch.ones(count, 2)
     for axis, name in enumerate(("horizontal", "vertical")):
-        if settings.flip in (name, "both"):
-            signs[:, axis] -= 2 * (torch.rand(count, generator=generator) < 0.5).float()
+        if settings.flip not in (name, "both"):
+            continue
+        if settings.alternate_flip and rows.numbers is not None:
+            turns = rows.epoch // 2 if settings.flip == "both" and axis else rows.epoch
+            is_mirrored = torch.from_numpy(bits_of(rows.numbers, rows.seed, axis) ^ bool(turns % 2))
+        else:
+            is_mirrored = torch.rand(count, generator=generator) < 0.5
+        signs[:, axis] -= 2 * is_mirrored.float()
     return signs
 
 
@@ -126,7 +137,7 @@ def _moved(images: Tensor, settings: AugmentImage, draws: RowDraws) -> Tensor:
     height, width = images.shape[-2:]
     is_mapped = any((settings.rotate, settings.scale, settings.crop, settings.shift, settings.shear))
     maps = draw_maps(draws.num_rows, settings, draws.generator, aspect=height / width) if is_mapped else None
-    signs = draw_signs(draws.num_rows, settings, draws.generator)[draws.rows.own]
+    signs = draw_signs(draws.num_rows, settings, draws.generator, draws.rows)[draws.rows.own]
     if maps is None:
         return mirrored(images, signs)
     maps = maps[draws.rows.own]

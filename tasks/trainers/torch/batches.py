@@ -70,8 +70,10 @@ def make_batches(
     max_bytes: int,
     seed: int,
     min_rows: int = 2,
+    numbered: bool = False,
 ) -> Batches:
-    """Batches of `step_rows` rows; a last one of fewer than `min_rows` joins the one before.
+    """Batches of `step_rows` rows; a last one of fewer than `min_rows` joins the one before. `numbered` ones note which
+    of all rows each is.
 
     Rows of at most `max_bytes` are held on the device. More of them are streamed from their files, or sent from the
     memory where they are already.
@@ -79,8 +81,11 @@ def make_batches(
     steps = EpochSteps(num_rows=examples.num_rows, step_rows=step_rows, min_rows=min_rows)
     fits = examples.num_bytes <= max_bytes
     if isinstance(examples, StoredExamples) and not fits:
-        return StreamingBatches(examples, scale, steps, device=device, max_bytes=max_bytes, seed=seed)
-    return InMemoryBatches(_in_memory(examples, spec, scale, device, fits), steps, device=device, seed=seed)
+        return StreamingBatches(
+            examples, scale, steps, device=device, max_bytes=max_bytes, seed=seed, numbered=numbered
+        )
+    data = _in_memory(examples, spec, scale, device, fits)
+    return InMemoryBatches(data.numbered() if numbered else data, steps, device=device, seed=seed)
 
 
 def make_rows(

@@ -14,8 +14,8 @@ from torch import Tensor
 from tasks.model_input.inputs import Examples, Spec
 from tasks.parallel import prefetch
 
-WHOLE = "whole"
-"""The note that no text of a row is filled up: bool."""
+WHOLE, NUMBER = "whole", "number"
+"""The notes that no text of a row is filled up, bool, and which of all rows it is, from 0: int64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +101,10 @@ class Data:
     def is_whole(self) -> bool:
         """Whether no text of any row is filled up; False also where there is no text."""
         return WHOLE in self.notes and bool(self.notes[WHOLE].all())
+
+    def numbered(self, first: int = 0) -> Data:
+        """The same rows with their numbers, from `first` on."""
+        return self.noted({**self.notes, NUMBER: torch.arange(first, first + len(self))})
 
     def cut(self, change: Callable[[Tensor], Tensor]) -> Data:
         """The same change of every tensor, the notes among them: a choice of rows."""

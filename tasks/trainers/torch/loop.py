@@ -8,13 +8,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.columns.draws import on_device_of
 from tasks.errors import UserError
 from tasks.model_input.step_rows import StepRows
-from tasks.trainers.torch.batches import Data
+from tasks.trainers.torch.data import NUMBER, Data
 from tasks.trainers.torch.gradients import TrainingBatch, add_gradients
 from tasks.trainers.torch.loss_check import loss_errors, not_finite
 from tasks.trainers.torch.mix import draw_mixture, mix_blocks, weighted
@@ -154,7 +156,7 @@ def changed(training: Training, data: Data) -> TrainingBatch:
     if not job.augmentations and job.mix.kind == "none":
         return batch
     generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
-    rows = StepRows(own=own)
+    rows = StepRows(own=own, numbers=_numbers(data), epoch=training.progress.epoch, seed=training.config.seed)
     changes = {
         name: augment(_unrounded(data.blocks[name], own), generator, rows)
         for name, augment in job.augmentations.items()
@@ -191,6 +193,10 @@ def _close_epoch(training: Training, metrics: dict[str, float]) -> None:
     training.epoch_loss.restart()
     if training.share_of_time() == 1:
         training.stopped = True
+
+
+def _numbers(data: Data) -> NDArray[np.int64] | None:
+    return data.notes[NUMBER].numpy() if NUMBER in data.notes else None
 
 
 def _unrounded(block: Tensor, own: slice) -> Tensor:

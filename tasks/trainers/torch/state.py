@@ -88,6 +88,7 @@ class Training:
             max_bytes=max_bytes,
             seed=config.seed,
             min_rows=max(2, workers.size),
+            numbered=bool(job.augmentations),
         )
         self.validation = make_rows(job.validation, job.spec, self.scale, device, max_bytes, PREDICT_ROWS)
         self.num_steps = config.epochs * self.batches.num_steps

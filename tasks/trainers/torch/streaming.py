@@ -60,9 +60,10 @@ class StreamingBatches(CountedSteps):
         device: torch.device,
         max_bytes: int,
         seed: int,
+        numbered: bool = False,
     ) -> None:
         super().__init__(steps)
-        self._examples, self._scale = examples, scale
+        self._examples, self._scale, self._numbered = examples, scale, numbered
         self._device, self._seed = device, seed
         self._parts = [number for number, num_rows in enumerate(examples.part_rows) if num_rows]
         row_bytes = max(1, examples.num_bytes // max(1, examples.num_rows))
@@ -94,6 +95,8 @@ class StreamingBatches(CountedSteps):
 
     def _deal(self, number: int, part: int) -> _Dealt:
         data = as_data(self._examples.spec, self._examples.part(part), self._scale)
+        if self._numbered:
+            data = data.numbered(sum(self._examples.part_rows[:part]))
         rows = drawn(len(data), self._seed, number, _HANDS, part)
         return _Dealt(data=data, hands=rows.tensor_split(self.num_pooled))
 

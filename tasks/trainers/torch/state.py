@@ -23,6 +23,7 @@ from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job, center_and_scale
 from tasks.trainers.torch.averaging import Average
 from tasks.trainers.torch.batches import Batches, TargetScale, make_batches, make_rows
+from tasks.trainers.torch.data import Data, joined
 from tasks.trainers.torch.epoch_loss import EpochLoss
 from tasks.trainers.torch.fine_tuning import LoadedWeights, load_weights, read_weights
 from tasks.trainers.torch.losses import Loss, make_loss
@@ -67,17 +68,6 @@ class Training:
         self.loss: Loss = make_loss(config, job.spec, targets, weights)
         network = build(config.network, job.spec, self.loss.num_outputs)
         self.network: InputNetwork = synchronized(network, workers, device).to(device)
-        # After `synchronized`, which puts other modules in the place of batch norms.
-        modules = list(self.network.modules())
-        self.dropouts = [module for module in modules if isinstance(module, Dropout) and module.share]
-        self.token_steps = [module for module in modules if isinstance(module, TokenSteps)]
-        self.norm_statistics = NormStatistics(modules)
-        self.parameters = list(self.network.parameters())
-        self.loaded_weights: LoadedWeights | None = _begun_from(self)
-        # Before the optimizer, which takes only what may learn.
-        self.frozen_modules: list[nn.Module] = freeze(self.network, config)
-        self.optimizer = make_optimizer(self.network, config)
-        self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
         max_bytes = config.max_memory_mib * 2**20
         self.batches: Batches = make_batches(
             job.train,
@@ -90,6 +80,19 @@ class Training:
             min_rows=max(2, workers.size),
             numbered=bool(job.augmentations),
         )
+        # Before all that copies weights, and before another model's are taken over.
+        _begin(self.network, self.batches)
+        # After `synchronized`, which puts other modules in the place of batch norms.
+        modules = list(self.network.modules())
+        self.dropouts = [module for module in modules if isinstance(module, Dropout) and module.share]
+        self.token_steps = [module for module in modules if isinstance(module, TokenSteps)]
+        self.norm_statistics = NormStatistics(modules)
+        self.parameters = list(self.network.parameters())
+        self.loaded_weights: LoadedWeights | None = _begun_from(self)
+        # Before the optimizer, which takes only what may learn.
+        self.frozen_modules: list[nn.Module] = freeze(self.network, config)
+        self.optimizer = make_optimizer(self.network, config)
+        self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
         self.validation = make_rows(job.validation, job.spec, self.scale, device, max_bytes, PREDICT_ROWS)
         self.num_steps = config.epochs * self.batches.num_steps
         if config.max_steps is not None:
@@ -188,6 +191,18 @@ def target_scale(targets: NDArray[Any], weights: NDArray[np.float64] | None = No
         return TargetScale()
     mean, std = center_and_scale(targets, weights)
     return TargetScale(mean=mean, std=std)
+
+
+def _begin(network: InputNetwork, batches: Batches) -> None:
+    """What is computed from training rows, from the first of an epoch: they are drawn, the same for all workers."""
+    if not network.num_first_rows:
+        return
+    taken: list[Data] = []
+    for data in batches.epoch(0):
+        taken.append(data)
+        if sum(map(len, taken)) >= network.num_first_rows:
+            break
+    network.begin_with(joined(taken).blocks)
 
 
 def _begun_from(training: Training) -> LoadedWeights | None:

@@ -110,6 +110,11 @@ def test_a_step_is_about_as_long_as_that_of_adamw() -> None:
             spec(SCAN),
             ["encoders.0.blocks.0.3.weight", "head.0.weight"],
         ),
+        (
+            {"kind": "cnn", "channels": [4], "convolutions": 2, "whitening": True},
+            spec(SCAN),
+            ["encoders.0.blocks.1.0.weight", "encoders.0.blocks.1.3.weight", "head.0.weight"],
+        ),
         ({"kind": "cnn", "channels": [4], "convolutions": 2}, spec(SCAN, DENSE), ["encoders.0.blocks.0.3.weight"]),
         (
             {"kind": "text_cnn", "kernel_sizes": [2, 3]},

@@ -15,7 +15,7 @@ from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, exp
 from tasks.columns.served import served_bytes
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
-from tasks.model_input.step_rows import ALL, StepRows
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentAudio
 from tasks.params.clean import CleanAudio
 from tasks.params.config import ColumnTypeName, Config
@@ -152,13 +152,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         return block
 
     def augment(
-        self,
-        block: Tensor,
-        settings: Config,
-        generator: Generator,
-        encoding: AudioEncoding,
-        std: float = 1.0,
-        rows: StepRows = ALL,
+        self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, std: float, rows: StepRows
     ) -> Tensor:
         """[B, 1, n_mels, frames] bytes, as uint8 or float32."""
         from tasks.columns.audio.augment import augment_spectrograms

@@ -15,7 +15,7 @@ from tasks.columns.category.target import TargetState, scale_of, smoothed, targe
 from tasks.columns.served import served_text
 from tasks.columns.target_statistics import TargetStatistics
 from tasks.errors import UserError
-from tasks.model_input.step_rows import ALL, StepRows
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentCategory
 from tasks.params.clean import CleanCategory, CleanColumn
 from tasks.params.config import ColumnTypeName, Config
@@ -184,8 +184,8 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
         settings: Config,
         generator: Generator,
         encoding: CategoryEncoding,
-        std: float = 1.0,
-        rows: StepRows = ALL,
+        std: float,
+        rows: StepRows,
     ) -> Tensor:
         """Indices [B], or dense [B, K]: rows of the batch swap their categories."""
         from tasks.columns.category.augment import swapped

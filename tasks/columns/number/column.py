@@ -30,7 +30,7 @@ from tasks.columns.number.power_transforms import PowerTransform, TransformName
 from tasks.columns.number.state import NumberState, impute_value, merged, number_state, scaling
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
-from tasks.model_input.step_rows import ALL, StepRows
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentNumber
 from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
@@ -218,8 +218,8 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         settings: Config,
         generator: Generator,
         encoding: NumberEncoding,
-        std: float = 1.0,
-        rows: StepRows = ALL,
+        std: float,
+        rows: StepRows,
     ) -> Tensor:
         """[B, 1] or [B, 2]; noise is scaled by `std`, and the indicator stays."""
         from tasks.columns.number.augment import jittered

@@ -95,7 +95,8 @@ class Snapshot:
 
 
 def snapshot(training: Training) -> Snapshot:
-    """A copy of all that a checkpoint holds. Nothing waits for a GPU, which copies behind what it was asked for."""
+    """A copy of all that a checkpoint holds. A GPU copies tensors behind what it was asked for before, and nobody waits
+    for it; only the scale of losses in fp16 is a number, and waited for."""
     finite = [weights.detach().isfinite().all() for weights in training.parameters]
     return Snapshot(
         tensors={name: _copied(tensor) for name, tensor in _tensors(training)},

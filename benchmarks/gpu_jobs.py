@@ -74,12 +74,18 @@ def augmented_jobs(num_rows: int) -> dict[str, tuple[Job, dict[str, Any]]]:
         "erased": AugmentImage(erase=0.3),
     }
     changes: dict[str, tuple[FieldKind, Callable[..., Any]]] = {
-        name: ("image", lambda block, generator, settings=settings: augment_images(block, settings, generator))
+        name: (
+            "image",
+            lambda block, generator, rows, settings=settings: augment_images(block, settings, generator, rows),
+        )
         for name, settings in images.items()
     }
-    changes["jittered"] = "dense", lambda block, generator: jittered(block, AugmentNumber(jitter=0.1), generator, 1.0)
-    changes["swapped"] = "category_index", lambda block, gen: swapped(block, AugmentCategory(swap=0.1), gen)
-    changes["dropped"] = "tokens", lambda block, gen: augment_tokens(block, AugmentText(drop=0.1, swap=0.1), gen)
+    changes["jittered"] = "dense", lambda block, gen, rows: jittered(block, AugmentNumber(jitter=0.1), gen, 1.0, rows)
+    changes["swapped"] = "category_index", lambda block, gen, rows: swapped(block, AugmentCategory(swap=0.1), gen, rows)
+    changes["dropped"] = (
+        "tokens",
+        lambda block, gen, rows: augment_tokens(block, AugmentText(drop=0.1, swap=0.1), gen, rows),
+    )
     of_kind: dict[FieldKind, str] = {"image": "cnn", "dense": "mlp", "category_index": "mlp-embedding", "tokens": "gru"}
     jobs = {
         name: (job(kind, num_rows, augmentations={FIELDS[kind].name: change}), NETWORKS[of_kind[kind]][1])

@@ -70,7 +70,7 @@ def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
     with ThreadPoolExecutor(max_workers=1, initializer=_thread.__setattr__, initargs=("waiters", events)) as pool:
         try:
             pending = deque(pool.submit(next, source, _END) for _ in range(depth))
-            while (item := _made(pending.popleft())) is not _END:
+            while (item := awaited(pending.popleft())) is not _END:
                 # One thread only takes from the source: an iterator is not safe in several.
                 pending.append(pool.submit(next, source, _END))
                 yield item  # type: ignore[misc]
@@ -78,7 +78,8 @@ def prefetch(items: Iterable[Item], depth: int = 2) -> Iterator[Item]:
             ended.set()
 
 
-def _made(future: Future[Made]) -> Made:
+def awaited(future: Future[Made]) -> Made:
+    """What another thread's work answers, or raises, once it is done."""
     # Not waited for in one go: once polars has computed, a wait for a lock outlasts Ctrl-C, as its handler has the
     # system take up the wait again.
     while not future.done():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks.columns.spans import Span
 from tasks.model_input.inputs import Block, Field
+from tasks.model_input.step_rows import StepRows
 from tasks.params.config import ColumnTypeName, Config
 from tasks.repair.repair import Repair
 from tasks.tables.dialect import ColumnDialect
@@ -261,15 +262,15 @@ class ColumnType(Generic[State, Settings, Encoded]):
         raise NotImplementedError
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: Encoded, std: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: Encoded, std: float, rows: StepRows
     ) -> Tensor:
         """A training batch's block [B, ...], each row changed at random as the `augment` section says for this type.
 
-        Shape and type stay, and so does the block itself. Draws come from `generator`, which is on the CPU. `encoding`
-        made the block, whose first input has this `std` over the training rows. A type without such a section
-        leaves the block as it is.
+        Shape and type stay, and so does the block itself. Draws come from `generator`, on the CPU, for all rows; `rows`
+        are changed and answered. `encoding` made the block, whose first input has this `std` over the training rows. A
+        type without such a section changes nothing.
         """
-        return block
+        return block[rows.own]
 
     def augment_parts(self, settings: Config) -> tuple[Config | None, Config | None]:
         """What `augment` does to raw values, and what to encoded ones, where changed copies are written down."""

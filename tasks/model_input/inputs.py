@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.model_input.step_rows import ALL, StepRows
 from tasks.params.config import Task
 
 if TYPE_CHECKING:
@@ -40,8 +41,12 @@ _MANY_CATEGORIES = 1_024
 _SPARSE_ROW_BYTES = 1_024
 """Some hundred entries: roughly one text as TF-IDF."""
 
-Augmentation = Callable[["Tensor", "Generator"], "Tensor"]
-"""Changes a training batch's block of one column at random; see `ColumnType.augment`."""
+
+class Augmentation(Protocol):
+    """Changes a training batch's block of one column at random; see `ColumnType.augment`."""
+
+    def __call__(self, block: Tensor, generator: Generator, rows: StepRows = ALL, /) -> Tensor:
+        """The wanted rows of the block, changed."""
 
 
 @dataclass(frozen=True, kw_only=True)

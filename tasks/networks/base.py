@@ -37,6 +37,12 @@ class InputNetwork(nn.Module):
     (3, 2)
     """
 
+    num_first_rows = 0
+    """How many training rows `begin_with` asks for; mostly none."""
+
+    def begin_with(self, blocks: Mapping[str, Tensor]) -> None:
+        """Computes the weights that are not learnt step by step but known from some training rows at once."""
+
     def features(self, blocks: Mapping[str, Tensor]) -> Tensor:
         """The rows' features, which the head answers from: [B, W] float32."""
         raise NotImplementedError
@@ -50,6 +56,10 @@ class Encoder(nn.Module):
     """Makes `width` features of each row of one column's block: [B, ...] -> [B, width] float32."""
 
     width: int
+    num_first_rows = 0
+
+    def begin_with(self, block: Tensor) -> None:
+        """As that of the network, by its column's block."""
 
 
 class JoinedNetwork(InputNetwork):
@@ -67,6 +77,12 @@ class JoinedNetwork(InputNetwork):
         encoders = [encode(field) or PlainEncoder(field) for field in spec.fields]
         self.encoders = nn.ModuleList(encoders)
         self.head = head(sum(encoder.width for encoder in encoders))
+        self.num_first_rows = max((encoder.num_first_rows for encoder in encoders), default=0)
+
+    def begin_with(self, blocks: Mapping[str, Tensor]) -> None:
+        for name, encoder in zip(self.names, self.encoders, strict=True):
+            assert isinstance(encoder, Encoder)
+            encoder.begin_with(blocks[name])
 
     def features(self, blocks: Mapping[str, Tensor]) -> Tensor:
         encoded = [encoder(blocks[name]) for name, encoder in zip(self.names, self.encoders, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from tasks.errors import UserError
@@ -16,6 +17,7 @@ from tasks.networks.base import (
     dense_layers,
 )
 from tasks.networks.convolutions import SMALLEST_TO_HALVE, conv_norm, conv_norm_act
+from tasks.networks.whitening import Whitening
 from tasks.params.networks import CnnNetwork
 
 _LARGEST_TO_FLATTEN = 64
@@ -45,7 +47,14 @@ class PictureEncoder(Encoder):
         channels, height, width = field.shape
         of_blocks = config.filters(min(height, width))
         self.scale = ScaleBytes(field)
+        self.whitening: Whitening | None = None
         blocks: list[nn.Module] = []
+        if config.whitening:
+            _check_patches(field)
+            self.whitening = Whitening(channels, height, width)
+            self.num_first_rows = self.whitening.num_pictures
+            blocks.append(activation_layer(config.activation))
+            channels, height, width = self.whitening.out_channels, height - 1, width - 1
         if config.style == "residual":
             # What is added must have the block's channels from the first on.
             blocks += conv_norm_act(channels, of_blocks[0], config.norm, config.activation)
@@ -56,14 +65,21 @@ class PictureEncoder(Encoder):
             blocks.append(_block(config, channels, filters, halve))
             channels, height, width = (filters, height // 2, width // 2) if halve else (filters, height, width)
         self.blocks = nn.Sequential(*blocks)
+        if config.dirac:
+            _pass_on(self.blocks)
         self.dropout = Dropout(config.dropout)
         # A spectrogram's rows are pitches, and where a sound is among them is what it is: only time is averaged.
         few, sound = height * width <= _LARGEST_TO_FLATTEN, field.kind == "audio"
         self.averaged: tuple[int, ...] = () if few else (3,) if sound else (2, 3)
         self.width = channels * (height * width if few else height if sound else 1)
 
+    def begin_with(self, block: Tensor) -> None:
+        if self.whitening is not None:
+            self.whitening.learn(self.scale(block[: self.num_first_rows]))
+
     def forward(self, images: Tensor) -> Tensor:
-        feature_maps: Tensor = self.blocks(self.scale(images))
+        values: Tensor = self.scale(images)
+        feature_maps: Tensor = self.blocks(values if self.whitening is None else self.whitening(values))
         # A plain mean, as adaptive pooling has no deterministic gradient on CUDA.
         pooled = feature_maps.mean(dim=self.averaged) if self.averaged else feature_maps
         kept: Tensor = self.dropout(pooled.flatten(1))
@@ -92,6 +108,24 @@ class ResidualUnit(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         sums: Tensor = self.activation(self.shortcut(images) + self.layers(images))
         return sums
+
+
+def _check_patches(field: Field) -> None:
+    _, height, width = field.shape
+    if min(height, width) < 2:
+        raise UserError(
+            f"column {field.name}: whitening looks at patches of 2 x 2 pixels, and pictures of {height} x {width} have "
+            "none; use `whitening: false`, or larger pictures (normalize)"
+        )
+
+
+@torch.no_grad()
+def _pass_on(blocks: nn.Module) -> None:
+    """Each convolution begins as the identity on its first channels, and as drawn on what it has more of (Jordan, 2024,
+    arXiv:2404.00498, section 3.3): what is there at the beginning reaches the head."""
+    for layer in blocks.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.dirac_(layer.weight[: layer.in_channels])
 
 
 def _block(config: CnnNetwork, channels: int, filters: int, halve: bool) -> nn.Sequential:

@@ -24,6 +24,9 @@ class SequenceSteps(nn.Module):
     length: int
     std: float
     """About the standard deviation of the values before anything is learnt."""
+    is_whole = False
+    """Whether every row that comes now has all L steps. Said by whoever knows it of the rows (`TokenSteps`): to ask
+    the block itself would make a GPU be waited for."""
 
 
 class TokenSteps(SequenceSteps):
@@ -48,6 +51,8 @@ class TokenSteps(SequenceSteps):
 
 class FrameSteps(SequenceSteps):
     """The pitches of each frame: [B, 1, n_mels, frames] bytes -> [B, frames, n_mels]. All sounds have all frames."""
+
+    is_whole = True
 
     def __init__(self, field: Field) -> None:
         super().__init__()

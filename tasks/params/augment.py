@@ -22,9 +22,18 @@ class AugmentImage(Config):
     flip: Literal["none", "horizontal", "vertical", "both"] = Field(
         "none", description="mirrored half of the time, in each direction that is named"
     )
+    alternate_flip: bool = Field(
+        False, description="mirrored in every second epoch in place of by chance: two epochs show an image both ways"
+    )
     brightness: float = Field(0, ge=0, le=1, description="largest change, as a share of the full range")
     contrast: float = Field(0, ge=0, lt=1, description="largest change: 0.2 is 80 % to 120 % about the image's mean")
     erase: float = Field(0, ge=0, lt=1, description="largest share of each side of a box that is made grey")
+
+    @model_validator(mode="after")
+    def _there_is_a_flip(self) -> AugmentImage:
+        if self.alternate_flip and self.flip == "none":
+            raise ValueError("alternate_flip says when images are mirrored, and flip is none; add `flip: horizontal`")
+        return self
 
 
 class AugmentText(Config):
@@ -93,4 +102,6 @@ class Augment(Config):
     def _one_way_or_the_other(self) -> Augment:
         if self.copies and self.mix.kind != "none":
             raise ValueError("mix works on the batch and copies are written down; leave one of them out")
+        if self.copies and self.image is not None and self.image.alternate_flip:
+            raise ValueError("alternate_flip goes by the epoch and copies are written down; leave one of them out")
         return self

@@ -97,9 +97,15 @@ class CnnNetwork(HalvingNetwork):
     activation: Activation = Field("gelu", description="activation function behind each convolution")
     hidden: int = Field(128, ge=1, description="width of the dense layer")
     dropout: Share = Field(0.2, description="share of the dense layer and its input that is left out at random")
+    whitening: bool = Field(
+        False, description="a first layer of 2x2 filters, computed from training pictures, which stays as it is"
+    )
+    dirac: bool = Field(False, description="each convolution begins by passing on its first channels as they are")
 
     @model_validator(mode="after")
     def _style_fits(self) -> CnnNetwork:
+        if self.style == "residual" and self.dirac:
+            raise ValueError("style residual passes on what came in by itself; remove dirac, or use style: plain")
         if self.style == "residual" and self.padding == "valid":
             raise ValueError(
                 "style residual adds pictures of one size, and padding valid shrinks them; use padding: same"

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from tasks.params.config import ClassWeight, Config, Refit, Share
 from tasks.params.networks import Network
 
+_OF_OPTIMIZER = {"momentum": ("sgd", "rmsprop", "muon"), "nesterov": ("sgd", "muon")}
+"""The optimizers that each of these settings belongs to."""
 _OF_SCHEDULE = {"decay_every": ("step",), "decay_factor": ("step", "plateau"), "plateau_patience": ("plateau",)}
 """The schedules that each of these settings belongs to."""
 
@@ -31,14 +33,21 @@ class TorchTrain(Config):
         1.0, gt=0, description="from which error on huber grows in a straight line, in deviations of the target"
     )
 
-    optimizer: Literal["sgd", "adagrad", "rmsprop", "adam", "adamw"] = Field(
-        "adamw", description="adam adds weight_decay to the gradient, adamw shrinks the weights themselves"
+    optimizer: Literal["sgd", "adagrad", "rmsprop", "adam", "adamw", "muon"] = Field(
+        "adamw",
+        description="adam adds weight_decay to the gradient, adamw shrinks the weights themselves; "
+        "muon: hidden layers by Muon, all else by adamw",
     )
     learning_rate: float = Field(1e-3, gt=0, description="the highest of the run; see schedule")
     momentum: float | None = Field(
-        None, ge=0, lt=1, description="share of the last step that goes on; 0.9 for sgd, 0 for rmsprop when not given"
+        None,
+        ge=0,
+        lt=1,
+        description="share of the last step that goes on; 0.9 for sgd, 0.95 for muon, 0 for rmsprop when not given",
     )
-    nesterov: bool | None = Field(None, description="sgd looks ahead by its momentum; true when there is momentum")
+    nesterov: bool | None = Field(
+        None, description="sgd and muon look ahead by their momentum; true when there is momentum"
+    )
     weight_decay: float = Field(1e-2, ge=0, description="how strongly weights are drawn towards zero (L2)")
     l1: float = Field(0.0, ge=0, description="penalty on the sum of the weights' sizes, which makes many nearly zero")
     clip_norm: float | None = Field(None, gt=0, description="a longer gradient is shortened to this length")
@@ -104,10 +113,11 @@ class TorchTrain(Config):
 
     @model_validator(mode="after")
     def _optimizer_fits(self) -> TorchTrain:
-        if self.momentum is not None and self.optimizer not in ("sgd", "rmsprop"):
-            raise ValueError(f"momentum is of sgd and rmsprop, and the optimizer is {self.optimizer}; remove momentum")
-        if self.nesterov is not None and self.optimizer != "sgd":
-            raise ValueError(f"nesterov is of sgd, and the optimizer is {self.optimizer}; remove nesterov")
+        for name, optimizers in _OF_OPTIMIZER.items():
+            if getattr(self, name) is not None and self.optimizer not in optimizers:
+                *first, last = optimizers
+                wanted = f"{', '.join(first)} and {last}"
+                raise ValueError(f"{name} is of {wanted}, and the optimizer is {self.optimizer}; remove {name}")
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov looks ahead by the momentum, and momentum is 0; remove one of them")
         return self

@@ -19,6 +19,7 @@ from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import Encoding
 from tasks.errors import UserError
 from tasks.model_input.inputs import Augmentation, ModelInput, Spec
+from tasks.model_input.step_rows import ALL
 from tasks.params.augment import Augment
 from tasks.params.config import Config, Task
 from tasks.recipe.computed import Computation, with_computed
@@ -237,7 +238,7 @@ def _augmentation(encoding: Encoding, config: Augment, std: float) -> Augmentati
     if settings is None or settings == type(settings)():
         return None
     of_type = column_type(encoding.type)
-    return lambda block, generator: of_type.augment(block, settings, generator, encoding, std)
+    return lambda block, generator, rows=ALL: of_type.augment(block, settings, generator, encoding, std, rows)
 
 
 def _encode_column(values: pl.Series, feature: Feature) -> Any:

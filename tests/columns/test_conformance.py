@@ -20,6 +20,7 @@ from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.base import Encoding
 from tasks.errors import UserError
 from tasks.model_input.block_columns import from_series, to_series
+from tasks.model_input.step_rows import ALL
 from tasks.params.augment import Augment, AugmentAudio, AugmentCategory, AugmentImage, AugmentNumber, AugmentText
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import (
@@ -344,7 +345,7 @@ def augmented(case: Case, settings: Config) -> tuple[torch.Tensor, torch.Tensor]
     encoding = encoding_of(case)
     before = torch.from_numpy(block(case, series(case, typical(case)), encoding).copy())
     generator = torch.Generator().manual_seed(0)
-    return before, column_type(case.type).augment(before.clone(), settings, generator, encoding)
+    return before, column_type(case.type).augment(before.clone(), settings, generator, encoding, 1.0, ALL)
 
 
 def test_every_type_with_a_section_is_changed_by_it() -> None:

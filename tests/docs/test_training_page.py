@@ -305,7 +305,7 @@ TROUBLE: dict[str, Callable[[Path], Any]] = {
     "a category that should be monotone": lambda _: fitted(f"{TREES}, monotone: {{town: increasing}}", "size", "town"),
     "names that no weight has": missing_names,
     "`init_from` of a network with no weight in common": nothing_in_common,
-    "augmentation on the batch for trees": lambda _: fitted(TREES, augmentations={"size": lambda block, _: block}),
+    "augmentation on the batch for trees": lambda _: fitted(TREES, augmentations={"size": lambda block, *_: block}),
     "a learning rate far too high": lambda _: fitted(f"{MLP}, learning_rate: 1e30, optimizer: sgd, batch_size: 8"),
     "a checkpoint that was damaged": damaged_checkpoint,
     "a checkpoint of another network": other_checkpoint,

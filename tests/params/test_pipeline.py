@@ -170,6 +170,16 @@ def test_unknown_keys_of_a_source_and_of_a_column() -> None:
         ("register", {"metric": "f1", "gate": {"f1": {}}}, "register.gate.f1: give min, max or both"),
         ("normalize", {"text": {"ngrams": [2, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
         ("normalize", {"text": {"ngrams": [0, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
+        (
+            "augment",
+            {"image": {"alternate_flip": True}},
+            "augment.image: alternate_flip says when images are mirrored, and flip is none; add `flip: horizontal`",
+        ),
+        (
+            "augment",
+            {"image": {"flip": "both", "alternate_flip": True}, "copies": 1},
+            "augment: alternate_flip goes by the epoch and copies are written down; leave one of them out",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_its_place_and_what_would_do(section: str, content: Any, said: str) -> None:

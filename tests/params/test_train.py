@@ -88,6 +88,12 @@ CONTRADICTIONS = [
         network("kind: cnn, style: residual, padding: same"),
     ),
     (
+        network("kind: cnn, style: residual, dirac: true"),
+        "train.network",
+        "style residual passes on what came in by itself; remove dirac, or use style: plain",
+        network("kind: cnn, style: plain, dirac: true"),
+    ),
+    (
         network("kind: transformer, width: 100, num_heads: 3"),
         "train.network",
         "num_heads 3 do not divide width 100; try num_heads: 4 with width: 128",
@@ -102,13 +108,13 @@ CONTRADICTIONS = [
     (
         f"{TORCH}, momentum: 0.9",
         "train",
-        "momentum is of sgd and rmsprop, and the optimizer is adamw; remove momentum",
+        "momentum is of sgd, rmsprop and muon, and the optimizer is adamw; remove momentum",
         f"{TORCH}, momentum: 0.9, optimizer: rmsprop",
     ),
     (
         f"{TORCH}, optimizer: rmsprop, nesterov: true",
         "train",
-        "nesterov is of sgd, and the optimizer is rmsprop; remove nesterov",
+        "nesterov is of sgd and muon, and the optimizer is rmsprop; remove nesterov",
         f"{TORCH}, optimizer: sgd, nesterov: true",
     ),
     (
@@ -365,6 +371,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "cnn": (
         {"style": "residual", "channels": [4], "convolutions": 3, "norm": "none", "activation": "tanh"},
         {"padding": "valid", "hidden": 7, "dropout": 0.5},
+        {"whitening": True, "dirac": True},
         {"size": "medium"},
     ),
     "rnn": ({"cell": "lstm", "width": 8, "num_layers": 2, "bidirectional": False, "embedding": 5, "dropout": 0.0},),

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.columns.audio.sound import Clip, Spectrogram, decode, mel_filters
-from tasks.columns.draws import either_way, on_device_of, up_to
+from tasks.columns.draws import RowDraws, on_device_of
+from tasks.model_input.step_rows import ALL, StepRows
 from tasks.params.augment import AugmentAudio
 
 if TYPE_CHECKING:
@@ -19,20 +20,24 @@ if TYPE_CHECKING:
 _LOUDEST = 255.0
 
 
-def augment_spectrograms(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram) -> Tensor:
+def augment_spectrograms(
+    pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram, rows: StepRows = ALL
+) -> Tensor:
     """Each sound with its own random tempo, move in time, noise, loudness and silenced stretches, in this order.
 
     `pictures`: [B, 1, n_mels, frames] bytes as float or uint8, on any device, drawn by `sound.draw` with `how`; the
     answer has the same shape, type and range. Draws come from `generator` on the CPU, and what is not asked for draws
-    nothing.
+    nothing. `rows` are the sounds that are wanted.
     """
+    draws = RowDraws(generator=generator, num_rows=len(pictures), rows=rows)
+    pictures = pictures[rows.own]
     # In floats until the end: each change rounded to bytes on its own would add its error to the others.
     changed = pictures if pictures.is_floating_point() else pictures.float()
-    changed = _timed(changed, settings, generator)
-    changed = _noisy(changed, settings, generator, how)
-    changed = _louder(changed, settings, generator, how)
-    changed = _masked(changed, settings.time_mask, generator, axis=3)
-    changed = _masked(changed, settings.pitch_mask, generator, axis=2)
+    changed = _timed(changed, settings, draws)
+    changed = _noisy(changed, settings, draws, how)
+    changed = _louder(changed, settings, draws, how)
+    changed = _masked(changed, settings.time_mask, draws, axis=3)
+    changed = _masked(changed, settings.pitch_mask, draws, axis=2)
     if pictures.is_floating_point():
         return changed
     return changed.round().clamp(0, _LOUDEST).to(pictures.dtype)
@@ -77,7 +82,7 @@ def changed_samples(clip: Clip, settings: AugmentAudio, random: np.random.Genera
     return samples
 
 
-def _timed(pictures: Tensor, settings: AugmentAudio, generator: Generator) -> Tensor:
+def _timed(pictures: Tensor, settings: AugmentAudio, draws: RowDraws) -> Tensor:
     """Played faster or slower and moved, by one linear interpolation along time; silence where nothing was heard.
 
     A move alone is by whole frames, and exact.
@@ -87,8 +92,8 @@ def _timed(pictures: Tensor, settings: AugmentAudio, generator: Generator) -> Te
     if not (settings.shift or settings.stretch):
         return pictures
     frames = pictures.shape[3]
-    tempo = 1 + either_way(len(pictures), settings.stretch, generator)
-    move = (either_way(len(pictures), settings.shift, generator) * frames).round()
+    tempo = 1 + draws.either_way(settings.stretch)
+    move = (draws.either_way(settings.shift) * frames).round()
     places = on_device_of(pictures, (torch.arange(frames) - move[:, None]) * tempo[:, None])
     before = places.floor()
     weight = (places - before)[:, None, None]
@@ -102,7 +107,7 @@ def _frames_at(pictures: Tensor, places: Tensor) -> Tensor:
     return pictures.gather(3, numbers) * there[:, None, None]
 
 
-def _noisy(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram) -> Tensor:
+def _noisy(pictures: Tensor, settings: AugmentAudio, draws: RowDraws, how: Spectrogram) -> Tensor:
     """With white noise, whose power is added to the sound's in every band; the loudest place is as loud as before.
 
     An approximation: phases are not known, so powers are added; a band's noise power is proportional to its filter's
@@ -114,9 +119,9 @@ def _noisy(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: 
     if not settings.noise:
         return pictures
     area, num_bins = (torch.from_numpy(values).float() for values in _noise_bands(how.rate, how.num_points, how.n_mels))
-    share = up_to(len(pictures), settings.noise, generator)
+    share = draws.uniform() * settings.noise
     spread = 1 / (9 * num_bins[:, None])
-    flicker = (1 - spread + spread.sqrt() * torch.randn(pictures.shape, generator=generator)).clamp(min=0) ** 3
+    flicker = (1 - spread + spread.sqrt() * draws.normal(*pictures.shape[1:])).clamp(min=0) ** 3
     unit = on_device_of(pictures, area[:, None] * flicker)
     power = 10 ** ((pictures / _LOUDEST - 1) * how.top_db / 10)
     loudness = power.sum(dim=2).mean(dim=2) * on_device_of(pictures, share**2)[:, None]
@@ -138,16 +143,16 @@ def _noise_bands(rate: int, num_points: int, n_mels: int) -> tuple[NDArray[np.fl
     return area / (area.sum() or 1.0), np.maximum(num_bins, 1.0)
 
 
-def _louder(pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram) -> Tensor:
+def _louder(pictures: Tensor, settings: AugmentAudio, draws: RowDraws, how: Spectrogram) -> Tensor:
     """Louder or quieter: a decibel is 255 / top_db bytes. Silence stays silence, as nothing is known below it."""
     if not settings.gain:
         return pictures
-    decibels = on_device_of(pictures, either_way(len(pictures), settings.gain, generator))
+    decibels = on_device_of(pictures, draws.either_way(settings.gain))
     louder = (pictures + (decibels * _LOUDEST / how.top_db).reshape(-1, 1, 1, 1)).clamp(0, _LOUDEST)
     return louder * (pictures > 0)
 
 
-def _masked(pictures: Tensor, share: float, generator: Generator, axis: int) -> Tensor:
+def _masked(pictures: Tensor, share: float, draws: RowDraws, axis: int) -> Tensor:
     """With a run of frames (axis 3) or of bands (axis 2) silenced, of 0 up to `share` of all: Park et al. 2019.
 
     SpecAugment, arXiv:1904.08779: its masking of time and of frequency, one mask of each.
@@ -157,9 +162,10 @@ def _masked(pictures: Tensor, share: float, generator: Generator, axis: int) -> 
     longest = int(share * pictures.shape[axis])
     if not longest:
         return pictures
-    draws = torch.rand((2, len(pictures)), generator=generator)
-    width = (draws[0] * (longest + 1)).floor()
-    start = (draws[1] * (pictures.shape[axis] - width + 1)).floor()
+    # First all widths, then all places.
+    drawn = draws.uniform(), draws.uniform()
+    width = (drawn[0] * (longest + 1)).floor()
+    start = (drawn[1] * (pictures.shape[axis] - width + 1)).floor()
     places = torch.arange(pictures.shape[axis])
     masked = (places >= start[:, None]) & (places < (start + width)[:, None])
     shape = [len(pictures), 1, 1, 1]

@@ -15,6 +15,7 @@ from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, exp
 from tasks.columns.served import served_bytes
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentAudio
 from tasks.params.clean import CleanAudio
 from tasks.params.config import ColumnTypeName, Config
@@ -151,13 +152,13 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         return block
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, std: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: AudioEncoding, std: float, rows: StepRows
     ) -> Tensor:
         """[B, 1, n_mels, frames] bytes, as uint8 or float32."""
         from tasks.columns.audio.augment import augment_spectrograms
 
         assert isinstance(settings, AugmentAudio)
-        return augment_spectrograms(block, settings, generator, encoding.spectrogram)
+        return augment_spectrograms(block, settings, generator, encoding.spectrogram, rows)
 
     def augment_parts(self, settings: Config) -> tuple[Config | None, Config | None]:
         from tasks.columns.audio.augment import on_pictures, on_samples

@@ -15,6 +15,7 @@ from tasks.columns.category.target import TargetState, scale_of, smoothed, targe
 from tasks.columns.served import served_text
 from tasks.columns.target_statistics import TargetStatistics
 from tasks.errors import UserError
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentCategory
 from tasks.params.clean import CleanCategory, CleanColumn
 from tasks.params.config import ColumnTypeName, Config
@@ -178,13 +179,19 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
                 return indices
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: CategoryEncoding, std: float = 1.0
+        self,
+        block: Tensor,
+        settings: Config,
+        generator: Generator,
+        encoding: CategoryEncoding,
+        std: float,
+        rows: StepRows,
     ) -> Tensor:
         """Indices [B], or dense [B, K]: rows of the batch swap their categories."""
         from tasks.columns.category.augment import swapped
 
         assert isinstance(settings, AugmentCategory)
-        return swapped(block, settings, generator)
+        return swapped(block, settings, generator, rows)
 
 
 def _impute(present: dict[str, int], settings: NormalizeCategory) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tasks.columns.draws import either_way, on_device_of
+from tasks.columns.draws import RowDraws, bits_of, either_way, on_device_of
+from tasks.model_input.step_rows import ALL, StepRows
 from tasks.params.augment import AugmentImage
 
 if TYPE_CHECKING:
@@ -16,15 +17,16 @@ _GREY = 128.0
 """What an erased box is filled with: the middle of the bytes' range, which is zero for `scale: symmetric`."""
 
 
-def augment_images(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor:
+def augment_images(images: Tensor, settings: AugmentImage, generator: Generator, rows: StepRows = ALL) -> Tensor:
     """Each image with its own random turn, size, slant, move, cut, mirroring, light and erased box, in this order.
 
     `images`: [B, C, H, W] bytes, as float or uint8, on any device; the answer has the same shape, type and range. Draws
     come from `generator` on the CPU, so that every device sees the same ones. Settings that are all zero change nothing
-    at all, and what is not asked for draws nothing.
+    at all, and what is not asked for draws nothing. `rows` are the images that are wanted.
     """
-    moved = _moved(images, settings, generator)
-    return _erased(_lit(moved, settings, generator), settings, generator)
+    draws = RowDraws(generator=generator, num_rows=len(images), rows=rows)
+    moved = _moved(images[rows.own], settings, draws)
+    return _erased(_lit(moved, settings, draws), settings, draws)
 
 
 def draw_maps(count: int, settings: AugmentImage, generator: Generator, aspect: float) -> Tensor:
@@ -69,14 +71,25 @@ def slanted(maps: Tensor, slant: Tensor, aspect: float) -> Tensor:
     return torch.stack([leaning, maps[:, 1]], dim=1)
 
 
-def draw_signs(count: int, settings: AugmentImage, generator: Generator) -> Tensor:
-    """[count, 2] of 1 and -1: whether an image is mirrored left to right, and top to bottom; each half of the time."""
+def draw_signs(count: int, settings: AugmentImage, generator: Generator, rows: StepRows = ALL) -> Tensor:
+    """[count, 2] of 1 and -1: whether an image is mirrored left to right, and top to bottom; each half of the time.
+
+    With `alternate_flip` an image begins one way or the other, and then they take turns (Jordan, 2024,
+    arXiv:2404.00498, section 3.6): an epoch one way, an epoch the other. Of both directions, vertical takes turns every
+    second epoch, so that four epochs show all four. A batch of no epoch, as a preview's, is mirrored by chance.
+    """
     import torch
 
     signs = torch.ones(count, 2)
     for axis, name in enumerate(("horizontal", "vertical")):
-        if settings.flip in (name, "both"):
-            signs[:, axis] -= 2 * (torch.rand(count, generator=generator) < 0.5).float()
+        if settings.flip not in (name, "both"):
+            continue
+        if settings.alternate_flip and rows.numbers is not None:
+            turns = rows.epoch // 2 if settings.flip == "both" and axis else rows.epoch
+            is_mirrored = torch.from_numpy(bits_of(rows.numbers, rows.seed, axis) ^ bool(turns % 2))
+        else:
+            is_mirrored = torch.rand(count, generator=generator) < 0.5
+        signs[:, axis] -= 2 * is_mirrored.float()
     return signs
 
 
@@ -120,23 +133,23 @@ def mirrored(images: Tensor, signs: Tensor) -> Tensor:
     return torch.where(down, images.flip(2), images) if any_down else images
 
 
-def _moved(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor:
+def _moved(images: Tensor, settings: AugmentImage, draws: RowDraws) -> Tensor:
     height, width = images.shape[-2:]
     is_mapped = any((settings.rotate, settings.scale, settings.crop, settings.shift, settings.shear))
-    maps = draw_maps(len(images), settings, generator, aspect=height / width) if is_mapped else None
-    signs = draw_signs(len(images), settings, generator)
+    maps = draw_maps(draws.num_rows, settings, draws.generator, aspect=height / width) if is_mapped else None
+    signs = draw_signs(draws.num_rows, settings, draws.generator, draws.rows)[draws.rows.own]
     if maps is None:
         return mirrored(images, signs)
+    maps = maps[draws.rows.own]
     return resample(images, on_device_of(images, maps * signs[:, :, None]))
 
 
-def _lit(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor:
+def _lit(images: Tensor, settings: AugmentImage, draws: RowDraws) -> Tensor:
     """Brighter or darker, and with more or less contrast about each image's own mean; within the bytes' range."""
     if not (settings.brightness or settings.contrast):
         return images
-    light = either_way(len(images), settings.brightness * _BRIGHTEST, generator)
-    factor = 1 + either_way(len(images), settings.contrast, generator)
-    light, factor = (on_device_of(images, draws).reshape(-1, 1, 1, 1) for draws in (light, factor))
+    drawn = draws.either_way(settings.brightness * _BRIGHTEST), 1 + draws.either_way(settings.contrast)
+    light, factor = (on_device_of(images, of_rows).reshape(-1, 1, 1, 1) for of_rows in drawn)
     values = images if images.is_floating_point() else images.float()
     if settings.contrast:
         # About the image's own mean, so that contrast alone makes it neither brighter nor darker.
@@ -145,13 +158,11 @@ def _lit(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor
     return _typed_as(images, (values + light).clamp_(0, _BRIGHTEST))
 
 
-def _erased(images: Tensor, settings: AugmentImage, generator: Generator) -> Tensor:
+def _erased(images: Tensor, settings: AugmentImage, draws: RowDraws) -> Tensor:
     """With a grey box of random size in a random place: random erasing, Zhong et al. 2017, arXiv:1708.04896."""
-    import torch
-
     if not settings.erase:
         return images
-    size, place = on_device_of(images, torch.rand((len(images), 2, 2), generator=generator)).unbind(1)
+    size, place = on_device_of(images, draws.uniform(2, 2)).unbind(1)
     size = size * settings.erase
     start = place * (1 - size)
     rows, columns = (

@@ -18,6 +18,7 @@ from tasks.columns.image.served import served_image
 from tasks.columns.image.sums import Sums, factor_and_offset, sums_of
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentImage
 from tasks.params.clean import CleanImage
 from tasks.params.config import ColumnTypeName, Config
@@ -163,13 +164,13 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
         return block
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: ImageEncoding, std: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: ImageEncoding, std: float, rows: StepRows
     ) -> Tensor:
         """[B, C, H, W] bytes, as uint8 or float32."""
         from tasks.columns.image.augment import augment_images
 
         assert isinstance(settings, AugmentImage)
-        return augment_images(block, settings, generator)
+        return augment_images(block, settings, generator, rows)
 
 
 def _clean_settings(settings: Config | None) -> CleanImage:

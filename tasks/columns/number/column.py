@@ -30,6 +30,7 @@ from tasks.columns.number.power_transforms import PowerTransform, TransformName
 from tasks.columns.number.state import NumberState, impute_value, merged, number_state, scaling
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentNumber
 from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
@@ -212,13 +213,19 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return np.maximum(np.minimum(block, _LARGEST, out=block), -_LARGEST, out=block)
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: NumberEncoding, std: float = 1.0
+        self,
+        block: Tensor,
+        settings: Config,
+        generator: Generator,
+        encoding: NumberEncoding,
+        std: float,
+        rows: StepRows,
     ) -> Tensor:
         """[B, 1] or [B, 2]; noise is scaled by `std`, and the indicator stays."""
         from tasks.columns.number.augment import jittered
 
         assert isinstance(settings, AugmentNumber)
-        return jittered(block, settings, generator, std)
+        return jittered(block, settings, generator, std, rows)
 
 
 def _seconds(value: timedelta | np.timedelta64) -> float:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.columns.draws import on_device_of
+from tasks.model_input.step_rows import ALL, StepRows
 from tasks.params.augment import AugmentText
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def mistyped(word: str, random: np.random.Generator) -> str:
     return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
 
 
-def augment_tokens(tokens: Tensor, settings: AugmentText, generator: Generator) -> Tensor:
+def augment_tokens(tokens: Tensor, settings: AugmentText, generator: Generator, rows: StepRows = ALL) -> Tensor:
     """Some tokens of each row swapped with the next one, some left out; at least one stays, and padding stays behind.
 
     `tokens`: [B, L] whole numbers on any device, 0 is padding at the end. Draws come from `generator` on the CPU. There
@@ -56,8 +57,10 @@ def augment_tokens(tokens: Tensor, settings: AugmentText, generator: Generator) 
     import torch
 
     if not (settings.swap or settings.drop):
-        return tokens
-    draws = on_device_of(tokens, torch.rand((2, *tokens.shape), generator=generator))
+        return tokens[rows.own]
+    # Rows are the second dimension of what is drawn.
+    draws = on_device_of(tokens, torch.rand((2, *tokens.shape), generator=generator)[:, rows.own])
+    tokens = tokens[rows.own]
     is_real = tokens != _PADDING
     length = is_real.sum(dim=1, keepdim=True)
     places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)

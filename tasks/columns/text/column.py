@@ -28,6 +28,7 @@ from tasks.columns.text.score import ScoredRows, learnt_score, score_of_others, 
 from tasks.columns.text.terms import character_runs, terms
 from tasks.errors import UserError
 from tasks.model_input.inputs import Block
+from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentText
 from tasks.params.clean import CleanColumn, CleanText
 from tasks.params.config import ColumnTypeName, Config
@@ -177,13 +178,15 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
         return term_spans(value, encoding.indices, encoding.ngrams, amounts)
 
     def augment(
-        self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, std: float = 1.0
+        self, block: Tensor, settings: Config, generator: Generator, encoding: TextEncoding, std: float, rows: StepRows
     ) -> Tensor:
         """Tokens [B, L]; TF-IDF and scores stay as they are, since their words cannot be told apart any more."""
         from tasks.columns.text.augment import augment_tokens
 
         assert isinstance(settings, AugmentText)
-        return augment_tokens(block, settings, generator) if encoding.encode == "tokens" else block
+        if encoding.encode != "tokens":
+            return block[rows.own]
+        return augment_tokens(block, settings, generator, rows)
 
     def augment_parts(self, settings: Config) -> tuple[Config | None, Config | None]:
         return settings, None

@@ -70,8 +70,10 @@ def make_batches(
     max_bytes: int,
     seed: int,
     min_rows: int = 2,
+    numbered: bool = False,
 ) -> Batches:
-    """Batches of `step_rows` rows; a last one of fewer than `min_rows` joins the one before.
+    """Batches of `step_rows` rows; a last one of fewer than `min_rows` joins the one before. `numbered` ones note which
+    of all rows each is.
 
     Rows of at most `max_bytes` are held on the device. More of them are streamed from their files, or sent from the
     memory where they are already.
@@ -79,8 +81,11 @@ def make_batches(
     steps = EpochSteps(num_rows=examples.num_rows, step_rows=step_rows, min_rows=min_rows)
     fits = examples.num_bytes <= max_bytes
     if isinstance(examples, StoredExamples) and not fits:
-        return StreamingBatches(examples, scale, steps, device=device, max_bytes=max_bytes, seed=seed)
-    return InMemoryBatches(_in_memory(examples, spec, scale, device, fits), steps, device=device, seed=seed)
+        return StreamingBatches(
+            examples, scale, steps, device=device, max_bytes=max_bytes, seed=seed, numbered=numbered
+        )
+    data = _in_memory(examples, spec, scale, device, fits)
+    return InMemoryBatches(data.numbered() if numbered else data, steps, device=device, seed=seed)
 
 
 def make_rows(
@@ -110,17 +115,20 @@ class InMemoryBatches(CountedSteps):
     def epoch(self, number: int, first: int = 0) -> Iterator[Data]:
         """The rows of each step of the epoch, from step `first` on, on the device."""
         home = self._data.target.device
-        taken = self._taken(drawn(self.num_rows, self._seed, number).to(home), first)
+        taken = self._taken(drawn(self.num_rows, self._seed, number), first)
         if home.type == self._device.type:
             return taken
         return timed(sent_ahead(taken, self._device), self._clock)
 
     def _taken(self, order: torch.Tensor, first: int) -> Iterator[Data]:
         """The rows of each step, in this order; those of several small steps are fetched at once, and cut apart."""
-        start, at_once = self._steps.start, self._steps_at_once
+        start, at_once, notes = self._steps.start, self._steps_at_once, self._data.notes
+        at_home = order.to(self._data.target.device)
         for step in range(first, self.num_steps, at_once):
             bounds = [start(each) for each in range(step, min(step + at_once, self.num_steps) + 1)]
-            rows = self._data.take(order[bounds[0] : bounds[-1]], order.device)
+            fetched = slice(bounds[0], bounds[-1])
+            rows = self._data.take(at_home[fetched], at_home.device)
+            rows = rows.noted({name: note[order[fetched]] for name, note in notes.items()})
             yield from rows.split([stop - start for start, stop in pairwise(bounds)])
 
 

@@ -4,6 +4,8 @@ A checkpoint is one safetensors file of all tensors, and `latest.json`, which sa
 everything that is no tensor. The file is written first and `latest.json` renamed over the old one after it: whatever
 moment the power goes at, `latest.json` names a whole file. What a step draws depends on the seed and the step alone, so
 no state of a random generator is among it.
+
+The training waits for a copy of the tensors at most: a thread writes them while it goes on.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
@@ -32,13 +36,19 @@ _ANEW = "remove the folder to begin the training anew"
 
 
 class Checkpoints(Quiet):
-    """Writes a checkpoint every so many minutes, or steps; whoever has kept the model removes the folder."""
+    """Writes a checkpoint every so many minutes, or steps; whoever has kept the model removes the folder.
+
+    One at most is being written. What its thread raises is raised at the next step, or at the end.
+    """
 
     def __init__(self, folder: Path, *, minutes: float, steps: int | None) -> None:
         self._folder, self._seconds, self._steps = folder, 60 * minutes, steps
         self._due = time.monotonic() + self._seconds
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
 
     def step_ended(self, training: Training) -> None:
+        if training.being_written is not None and training.being_written.done():
+            training.wait_for_checkpoint()
         step = training.progress.step
         if time.monotonic() >= self._due or (self._steps is not None and step % self._steps == 0):
             self._write(training)
@@ -48,27 +58,65 @@ class Checkpoints(Quiet):
         if self._steps is not None or time.monotonic() >= self._due - self._seconds / 2:
             self._write(training)
 
+    def ended(self, training: Training) -> None:
+        with self._writer:
+            training.wait_for_checkpoint()
+
     def _write(self, training: Training) -> None:
-        # One process writes for all: every worker has the same weights.
         # What the file says of the epoch's loss is that of all its steps.
         training.epoch_loss.read()
-        if training.workers.is_first and _is_good(training):
-            write_checkpoint(self._folder, training)
+        # One process writes for all: every worker has the same weights.
+        if training.workers.is_first:
+            # Before the copy, so that memory holds one at most.
+            training.wait_for_checkpoint()
+            training.being_written = self._writer.submit(write_checkpoint, self._folder, snapshot(training))
         self._due = time.monotonic() + self._seconds
 
 
-def write_checkpoint(folder: Path, training: Training) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The state at one moment, which the training goes on from and leaves alone: the tensors in main memory, and what
+    is no tensor as JSON can say it. A GPU may still be copying: `copied` tells when it has.
+
+    `is_good` is a single truth: whether it is worth going on from there. A finite loss may have had a gradient that is
+    not.
+    """
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+    is_good: Tensor
+    copied: torch.cuda.Event | None
+
+    @property
+    def name(self) -> str:
+        """The file's. By the epoch as well: its end takes no step, and must not overwrite what latest.json names."""
+        progress = self.state["progress"]
+        return f"step-{progress['step']}-{progress['epoch']}.safetensors"
+
+
+def snapshot(training: Training) -> Snapshot:
+    """A copy of all that a checkpoint holds. A GPU copies tensors behind what it was asked for before, and nobody waits
+    for it; only the scale of losses in fp16 is a number, and waited for."""
+    finite = [weights.detach().isfinite().all() for weights in training.parameters]
+    return Snapshot(
+        tensors={name: _copied(tensor) for name, tensor in _tensors(training)},
+        state=_plain_state(training),
+        is_good=_copied(torch.stack(finite).all()),
+        # In the order of the stream: whoever waits for it waits for all copies above.
+        copied=torch.cuda.current_stream(training.device).record_event() if training.device.type == "cuda" else None,
+    )
+
+
+def write_checkpoint(folder: Path, taken: Snapshot) -> None:
     """Writes the state aside, and lets `latest.json` point to it; the checkpoint before is removed last."""
-    content = save_safetensors(dict(_tensors(training)))
-    # By the epoch as well: its end takes no step, and must not overwrite the file that latest.json names.
-    file = folder / f"step-{training.progress.step}-{training.progress.epoch}.safetensors"
+    if taken.copied is not None:
+        taken.copied.synchronize()
+    if not taken.is_good:
+        return
+    content = save_safetensors(taken.tensors)
+    file = folder / taken.name
     files.write_lasting(file, content)
-    state = {
-        "format": _FORMAT,
-        "file": file.name,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        **_plain_state(training),
-    }
+    state = {"format": _FORMAT, "file": file.name, "sha256": hashlib.sha256(content).hexdigest(), **taken.state}
     files.write_lasting(folder / _LATEST, json.dumps(state, indent=2).encode())
     for other in folder.glob("step-*.safetensors"):
         if other != file:
@@ -98,11 +146,6 @@ def restore(folder: Path, training: Training) -> bool:
     return True
 
 
-def _is_good(training: Training) -> bool:
-    """Whether it is worth going on from there: a finite loss may have had a gradient that is not."""
-    return all(bool(weights.isfinite().all()) for weights in training.parameters)
-
-
 def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
     groups: dict[str, Mapping[str, Tensor]] = {
         "network": training.network.state_dict(),
@@ -111,12 +154,18 @@ def _tensors(training: Training) -> Iterator[tuple[str, Tensor]]:
     }
     for group, tensors in groups.items():
         for name, tensor in tensors.items():
-            # A copy, as safetensors takes no two names for one piece of memory.
-            yield f"{group}/{name}", tensor.detach().cpu().clone().contiguous()
+            yield f"{group}/{name}", tensor
     for number, values in training.optimizer.state_dict()["state"].items():
         for name, value in values.items():
             if isinstance(value, Tensor):
-                yield f"optimizer/{number}/{name}", value.detach().cpu().clone().contiguous()
+                yield f"optimizer/{number}/{name}", value
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """In main memory, and in memory of its own, as safetensors takes no two names for one piece."""
+    # Pinned, or the GPU would be waited for.
+    copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.device.type == "cuda")
+    return copy.copy_(tensor.detach(), non_blocking=tensor.device.type == "cuda")
 
 
 def _plain_state(training: Training) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from torch import Tensor
 
 from tasks.model_input.inputs import Examples, Spec
 from tasks.parallel import prefetch
+
+WHOLE, NUMBER = "whole", "number"
+"""The notes that no text of a row is filled up, bool, and which of all rows it is, from 0: int64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +30,21 @@ class TargetScale:
 class Data:
     """Examples as tensors: a block a column, and the target [N] int64, or float32 standardized.
 
-    `weight` is how much each row counts, [N] float32; None where all count the same.
+    `weight` is how much each row counts, [N] float32; None where all count the same. `notes` are what is known of each
+    row by itself, [N] each. They stay on the CPU wherever the blocks are: asking a device would mean to wait for it.
     """
 
     blocks: dict[str, Tensor]
     target: Tensor
     weight: Tensor | None = None
+    notes: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)
 
     def rows(self, start: int, stop: int) -> Data:
         """Neighbouring rows, as a view."""
-        return self.each(lambda tensor: tensor[start:stop])
+        return self.cut(lambda tensor: tensor[start:stop])
 
     def split(self, sizes: list[int]) -> Iterator[Data]:
         """Neighbouring rows, so many each, as views; in one call a tensor, as a call for each takes longer."""
@@ -47,9 +52,16 @@ class Data:
             return iter([self])
         weights = [None] * len(sizes) if self.weight is None else torch.split(self.weight, sizes)
         blocks = zip(*(torch.split(block, sizes) for block in self.blocks.values()), strict=True)
-        return (
+        pieces = (
             Data(blocks=dict(zip(self.blocks, of_step, strict=True)), target=target, weight=weight)
             for of_step, target, weight in zip(blocks, torch.split(self.target, sizes), weights, strict=True)
+        )
+        if not self.notes:
+            return pieces
+        notes = zip(*(torch.split(note, sizes) for note in self.notes.values()), strict=True)
+        return (
+            piece.noted(dict(zip(self.notes, of_step, strict=True)))
+            for piece, of_step in zip(pieces, notes, strict=True)
         )
 
     def tensors(self) -> Iterator[Tensor]:
@@ -57,9 +69,9 @@ class Data:
         yield from (*self.blocks.values(), self.target, *([] if self.weight is None else [self.weight]))
 
     def take(self, rows: Tensor, device: torch.device) -> Data:
-        """A copy of the rows of these numbers, on the device."""
+        """A copy of the rows of these numbers, on the device, without their notes."""
         rows = rows.to(self.target.device)
-        return self.each(lambda tensor: gathered(tensor, rows).to(device))
+        return self.each(lambda tensor: gathered(tensor, rows).to(device)).noted({})
 
     def to(self, device: torch.device) -> Data:
         """The same rows on the device; themselves when they are there. Rows in pinned memory do not keep the caller."""
@@ -76,17 +88,40 @@ class Data:
         return self.each(lambda tensor: tensor.clone())
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Data:
-        """The same change of every tensor."""
+        """The same change of every tensor that goes to the device; the notes stay as they are."""
         blocks = {name: change(block) for name, block in self.blocks.items()}
         weight = None if self.weight is None else change(self.weight)
-        return Data(blocks=blocks, target=change(self.target), weight=weight)
+        return Data(blocks=blocks, target=change(self.target), weight=weight, notes=self.notes)
+
+    def noted(self, notes: Mapping[str, Tensor]) -> Data:
+        """The same rows with these notes."""
+        return replace(self, notes=notes)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no text of any row is filled up; False also where there is no text."""
+        return WHOLE in self.notes and bool(self.notes[WHOLE].all())
+
+    def numbered(self, first: int = 0) -> Data:
+        """The same rows with their numbers, from `first` on."""
+        return self.noted({**self.notes, NUMBER: torch.arange(first, first + len(self))})
+
+    def cut(self, change: Callable[[Tensor], Tensor]) -> Data:
+        """The same change of every tensor, the notes among them: a choice of rows."""
+        return self.each(change).noted({name: change(note) for name, note in self.notes.items()})
 
 
 def as_data(spec: Spec, examples: Examples, scale: TargetScale) -> Data:
     """Examples as tensors in the memory that they are in already."""
     blocks = {field.name: as_tensor(examples.inputs.blocks[field.name]) for field in spec.fields}
     weight = None if examples.weight is None else as_tensor(examples.weight.astype(np.float32))
-    return Data(blocks=blocks, target=targets_as_tensor(examples.target, spec, scale), weight=weight)
+    target = targets_as_tensor(examples.target, spec, scale)
+    return Data(blocks=blocks, target=target, weight=weight, notes=_notes(spec, blocks))
+
+
+def _notes(spec: Spec, blocks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    texts = [blocks[field.name] for field in spec.fields if field.kind == "tokens"]
+    return {WHOLE: torch.stack([(text != 0).all(dim=1) for text in texts]).all(dim=0)} if texts else {}
 
 
 def targets_as_tensor(targets: NDArray[Any], spec: Spec, scale: TargetScale) -> Tensor:
@@ -127,7 +162,8 @@ def joined(pieces: Sequence[Data]) -> Data:
     blocks = {name: torch.cat([piece.blocks[name] for piece in pieces]) for name in names}
     weights = [piece.weight for piece in pieces if piece.weight is not None]
     weight = torch.cat(weights) if weights else None
-    return Data(blocks=blocks, target=torch.cat([piece.target for piece in pieces]), weight=weight)
+    notes = {name: torch.cat([piece.notes[name] for piece in pieces]) for name in pieces[0].notes}
+    return Data(blocks=blocks, target=torch.cat([piece.target for piece in pieces]), weight=weight, notes=notes)
 
 
 def recut(pieces: Iterable[Data], sizes: Iterable[int]) -> Iterator[Data]:

@@ -91,11 +91,18 @@ def memory_errors(batch_size: int) -> Iterator[None]:
 @contextmanager
 def own_random_numbers(device: torch.device, seed: int) -> Iterator[None]:
     """Fresh weights and dropout draw from torch's global generators: seeded here, and put back at the end."""
+    with kept_random_numbers(device):
+        seed_device(device, seed)
+        yield
+
+
+@contextmanager
+def kept_random_numbers(device: torch.device) -> Iterator[None]:
+    """What is drawn within leaves no trace: torch's global generators come back as they were."""
     # fork_rng asks for a kind of accelerator even where the CPU's generator is all that is put back.
     accelerator = "cuda" if device.type == "cpu" else device.type
     numbers = [] if device.type == "cpu" else [device.index or 0]
     with torch.random.fork_rng(devices=numbers, device_type=accelerator):
-        seed_device(device, seed)
         yield
 
 

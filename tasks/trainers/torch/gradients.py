@@ -24,7 +24,8 @@ _logger = logging.getLogger(__name__)
 class TrainingBatch:
     """A step's rows as the network reads them. `others` are the targets of the rows that were mixed in, which count
     1 - `share`; `weight` and `other_weight` are how much each row counts by itself, where rows have weights; `seed` is
-    what dropout draws from."""
+    what dropout draws from; `is_whole` says that no text is filled up. `blocks` may begin with the step's row of number
+    `first`, and end before the last: a worker has its own rows of them, and the targets of all."""
 
     blocks: dict[str, Tensor]
     target: Tensor
@@ -33,6 +34,8 @@ class TrainingBatch:
     other_weight: Tensor | None = None
     share: float = 1.0
     seed: int = 0
+    is_whole: bool = False
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.target)
@@ -56,7 +59,8 @@ def add_gradients(training: Training, batch: TrainingBatch) -> StepLoss:
         # In the loop: a try that ran out of memory has left the gradients of some micro-batches.
         forget_gradients(training)
         try:
-            step = _in_micro_batches(training, batch)
+            with training.reading(batch.is_whole):
+                step = _in_micro_batches(training, batch)
         except RuntimeError as error:
             # Other workers wait for this one, in batch norm or in the sum: they cannot be asked to go back.
             alone = training.workers.size == 1
@@ -101,7 +105,7 @@ def _in_micro_batches(training: Training, batch: TrainingBatch) -> StepLoss:
 def _add_part(training: Training, batch: TrainingBatch, rows: slice | None, weight: Tensor | float) -> Tensor:
     """Adds the gradients of these rows' share of the mean loss, or of all rows; returns the share."""
     _prepare_dropout(training, batch, rows)
-    blocks = batch.blocks if rows is None else {name: block[rows] for name, block in batch.blocks.items()}
+    blocks = batch.blocks if rows is None else _blocks_of(batch, rows)
     with autocast(training.way, training.device):
         outputs = training.forward(blocks)
     if rows is None and batch.others is None and isinstance(weight, float):
@@ -138,6 +142,11 @@ def _weighted_loss(training: Training, outputs: Tensor, batch: TrainingBatch, ro
         return own
     mixed_in = training.loss.weighted_sum(outputs, batch.others[rows], _rows_of(batch.other_weight, rows))
     return batch.share * own + (1 - batch.share) * mixed_in
+
+
+def _blocks_of(batch: TrainingBatch, rows: slice) -> dict[str, Tensor]:
+    place = slice(rows.start - batch.first, rows.stop - batch.first)
+    return {name: block[place] for name, block in batch.blocks.items()}
 
 
 def _rows_of(weight: Tensor | None, rows: slice) -> Tensor | None:

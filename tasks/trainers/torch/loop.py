@@ -8,12 +8,15 @@ from contextlib import nullcontext
 from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tasks.columns.draws import on_device_of
 from tasks.errors import UserError
-from tasks.trainers.torch.batches import Data
+from tasks.model_input.step_rows import StepRows
+from tasks.trainers.torch.data import NUMBER, Data
 from tasks.trainers.torch.gradients import TrainingBatch, add_gradients
 from tasks.trainers.torch.loss_check import loss_errors, not_finite
 from tasks.trainers.torch.mix import draw_mixture, mix_blocks, weighted
@@ -79,10 +82,21 @@ def train_step(training: Training, data: Data, share_of_time: float | None = Non
 
     Raises NotFiniteError for a loss that is not, of this step or, on an accelerator, of one not long before.
     """
-    config, progress = training.config, training.progress
+    progress = training.progress
     progress.learning_rate = training.schedule.rate(progress.step, share_of_time)
     set_rate(training.optimizer, progress.learning_rate)
     loss, weight = add_gradients(training, changed(training, data))
+    move_weights(training)
+    if training.average is not None:
+        training.average.update(progress.step)
+    progress.step += 1
+    progress.step_in_epoch += 1
+    training.epoch_loss.add(progress.step_in_epoch - 1, loss, weight)
+
+
+def move_weights(training: Training) -> None:
+    """Takes the optimizer's step by the gradients that are there, with the penalty and clipped."""
+    config = training.config
     # Before penalty and clipping, whose numbers are meant for the gradient as it is.
     training.scaler.unscale_(training.optimizer)
     if config.l1:
@@ -91,11 +105,6 @@ def train_step(training: Training, data: Data, share_of_time: float | None = Non
         torch.nn.utils.clip_grad_norm_(training.network.parameters(), config.clip_norm)
     training.scaler.step(training.optimizer)
     training.scaler.update()
-    if training.average is not None:
-        training.average.update(progress.step)
-    progress.step += 1
-    progress.step_in_epoch += 1
-    training.epoch_loss.add(progress.step_in_epoch - 1, loss, weight)
 
 
 def validate(training: Training) -> dict[str, float]:
@@ -114,7 +123,8 @@ def validate(training: Training) -> dict[str, float]:
     with weights, torch.inference_mode():
         for data in training.validation:
             own = training.workers.share(len(data))
-            sums += _sums(training, data.rows(own.start, own.stop))
+            with training.reading(data.is_whole):
+                sums += _sums(training, data.rows(own.start, own.stop))
     training.workers.sum_([sums])
     loss, right, loss_weight, weight = sums.tolist()
     loss /= loss_weight
@@ -126,38 +136,47 @@ def validate(training: Training) -> dict[str, float]:
 
 
 def changed(training: Training, data: Data) -> TrainingBatch:
-    """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone."""
+    """The step's rows as augmentation changes and mixes them; what is drawn depends on the seed and the step alone.
+
+    Of several workers each changes its own rows, as all of them draw alike. Rows that are mixed, with any other of the
+    step, are all changed first.
+    """
     job, step = training.job, training.progress.step
     # Seeds of their own for dropout and changes: with the same, one would tell what the other draws.
     seed = step_seed(training.config.seed, step, "dropout") if training.dropouts else 0
-    if not job.augmentations and job.mix.kind == "none":
-        return TrainingBatch(blocks=data.blocks, target=data.target, weight=data.weight, seed=seed)
-    generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
-    changes = {name: augment(_unrounded(data.blocks[name]), generator) for name, augment in job.augmentations.items()}
-    blocks = {**data.blocks, **changes}
-    mixture = draw_mixture(job.mix, job.spec, len(data), generator)
-    if mixture is None:
-        return TrainingBatch(blocks=blocks, target=data.target, weight=data.weight, seed=seed)
-    partner = on_device_of(data.target, mixture.partner)
-    mixed, others = mix_blocks(job.spec, blocks, replace(mixture, partner=partner)), data.target[partner]
-    other_weight = None if data.weight is None else data.weight[partner]
-    if not job.spec.classes:
-        # Two numbers have a mean, which is the mixed row's target; of two classes both count, each by its weight.
-        target = weighted(data.target, others, mixture.weight)
-        if data.weight is None or other_weight is None:
-            return TrainingBatch(blocks=mixed, target=target, seed=seed)
-        return TrainingBatch(
-            blocks=mixed, target=target, weight=weighted(data.weight, other_weight, mixture.weight), seed=seed
-        )
-    return TrainingBatch(
-        blocks=mixed,
+    own = training.workers.share(len(data)) if job.mix.kind == "none" else slice(0, len(data))
+    batch = TrainingBatch(
+        blocks={name: block[own] for name, block in data.blocks.items()},
         target=data.target,
         weight=data.weight,
-        others=others,
-        other_weight=other_weight,
-        share=mixture.weight,
         seed=seed,
+        is_whole=data.is_whole,
+        first=own.start,
     )
+    if not job.augmentations and job.mix.kind == "none":
+        return batch
+    generator = torch.Generator().manual_seed(step_seed(training.config.seed, step, "augment"))
+    rows = StepRows(own=own, numbers=_numbers(data), epoch=training.progress.epoch, seed=training.config.seed)
+    changes = {
+        name: augment(_unrounded(data.blocks[name], own), generator, rows)
+        for name, augment in job.augmentations.items()
+    }
+    # A text of which words were left out is filled up.
+    cut = any(field.kind == "tokens" and field.name in changes for field in job.spec.fields)
+    batch = replace(batch, blocks={**batch.blocks, **changes}, is_whole=data.is_whole and not cut)
+    mixture = draw_mixture(job.mix, job.spec, len(data), generator)
+    if mixture is None:
+        return batch
+    partner = on_device_of(data.target, mixture.partner)
+    batch = replace(batch, blocks=mix_blocks(job.spec, batch.blocks, replace(mixture, partner=partner)))
+    others, other_weight = data.target[partner], None if data.weight is None else data.weight[partner]
+    if job.spec.classes:
+        return replace(batch, others=others, other_weight=other_weight, share=mixture.weight)
+    # Two numbers have a mean, which is the mixed row's target; of two classes both count, each by its weight.
+    target = weighted(data.target, others, mixture.weight)
+    if data.weight is None or other_weight is None:
+        return replace(batch, target=target)
+    return replace(batch, target=target, weight=weighted(data.weight, other_weight, mixture.weight))
 
 
 def step_seed(seed: int, step: int, purpose: str) -> int:
@@ -176,9 +195,18 @@ def _close_epoch(training: Training, metrics: dict[str, float]) -> None:
         training.stopped = True
 
 
-def _unrounded(block: Tensor) -> Tensor:
-    """Bytes as float32, so that they are not rounded once more; the network scales them either way."""
-    return block.to(torch.float32) if block.dtype == torch.uint8 else block
+def _numbers(data: Data) -> NDArray[np.int64] | None:
+    return data.notes[NUMBER].numpy() if NUMBER in data.notes else None
+
+
+def _unrounded(block: Tensor, own: slice) -> Tensor:
+    """Bytes as float32, so that they are not rounded once more; the network scales them either way. Pictures of rows
+    that are not wanted are anything: none of them changes another."""
+    if block.dtype != torch.uint8:
+        return block
+    pictures = torch.empty_like(block, dtype=torch.float32)
+    pictures[own] = block[own].to(torch.float32)
+    return pictures
 
 
 def _sums(training: Training, data: Data) -> Tensor:

@@ -29,6 +29,7 @@ def not_finite(training: Training, where: str) -> str:
     """What to say of a loss that is not finite."""
     config, layer = training.config, losing_layer(training)
     named = f" (layer {layer} gives values that are not finite)" if layer else ""
+    training.wait_for_checkpoint()
     folder = training.job.checkpoints
     kept = f"; the last good checkpoint is kept in {folder}" if folder is not None and has_checkpoint(folder) else ""
     return (

@@ -11,8 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from tasks.errors import UserError, did_you_mean
 from tasks.params.torch import TorchTrain
+from tasks.trainers.torch.muon import MuonWithAdamW, hidden_weights
 
-_SGD_MOMENTUM = 0.9
+_SGD_MOMENTUM, _MUON_MOMENTUM = 0.9, 0.95
 _LISTED = 20
 """Beginnings of names that a message lists at most."""
 
@@ -21,7 +22,8 @@ def make_optimizer(network: nn.Module, config: TorchTrain) -> torch.optim.Optimi
     """The optimizer of these parameters, over the weights that are to learn (call `frozen` first).
 
     Each group has a `factor` by `learning_rates`, which `set_rate` obeys. Weights of two or more dimensions decay;
-    biases and norms do not, as they cannot overfit. Raises UserError for a beginning that fits no weight.
+    biases and norms do not, as they cannot overfit. Raises UserError for a beginning that fits no weight, and for muon
+    where no layer is hidden.
     """
     groups = _groups(network, config)
     fast = _fast(next(network.parameters()).device, config)
@@ -83,14 +85,34 @@ def _groups(network: nn.Module, config: TorchTrain) -> list[dict[str, Any]]:
         _check_fits("learning_rates", beginning, [name for name, _ in network.named_parameters()])
         if not any(_begins(name, beginning) for name in learning):
             raise UserError(f"train.learning_rates: all of {beginning} is frozen; remove it here or from freeze")
-    groups: dict[tuple[float, bool], list[Tensor]] = {}
+    hidden = _hidden(network, learning, config)
+    groups: dict[tuple[float, bool, bool], list[Tensor]] = {}
     for name, weight in learning.items():
-        key = (_factor(name, config.learning_rates), _decays(name, weight))
+        key = (_factor(name, config.learning_rates), _decays(name, weight), name in hidden)
         groups.setdefault(key, []).append(weight)
     return [
-        {"params": weights, "factor": factor, "weight_decay": config.weight_decay if decays else 0.0}
-        for (factor, decays), weights in groups.items()
+        {
+            "params": weights,
+            "factor": factor,
+            "weight_decay": config.weight_decay if decays else 0.0,
+            **({"is_hidden": is_hidden} if config.optimizer == "muon" else {}),
+        }
+        for (factor, decays, is_hidden), weights in groups.items()
     ]
+
+
+def _hidden(network: nn.Module, learning: Iterable[str], config: TorchTrain) -> set[str]:
+    """Of the weights that are to learn, those that muon moves."""
+    if config.optimizer != "muon":
+        return set()
+    hidden = hidden_weights(network) & set(learning)
+    if not hidden:
+        raise UserError(
+            f"train.optimizer: muon is for matrices of hidden layers, and of network {config.network.kind} none is one "
+            "that learns (the first and the last layer, embeddings and recurrent layers are not); use "
+            "`optimizer: adamw`, or more layers"
+        )
+    return hidden
 
 
 def _optimizer(groups: list[dict[str, Any]], config: TorchTrain, fast: dict[str, Any]) -> torch.optim.Optimizer:
@@ -109,6 +131,9 @@ def _optimizer(groups: list[dict[str, Any]], config: TorchTrain, fast: dict[str,
             return torch.optim.Adam(groups, lr=rate, **fast)
         case "adamw":
             return torch.optim.AdamW(groups, lr=rate, **fast)
+        case "muon":
+            momentum = _MUON_MOMENTUM if config.momentum is None else config.momentum
+            return MuonWithAdamW(groups, rate=rate, momentum=momentum, nesterov=config.nesterov is not False)
 
 
 def _fast(device: torch.device, config: TorchTrain) -> dict[str, Any]:

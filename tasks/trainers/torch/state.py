@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,10 +17,13 @@ from torch import Tensor, nn
 
 from tasks.networks import build
 from tasks.networks.base import Dropout, InputNetwork
+from tasks.networks.steps import TokenSteps
+from tasks.parallel import awaited
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import Job, center_and_scale
 from tasks.trainers.torch.averaging import Average
 from tasks.trainers.torch.batches import Batches, TargetScale, make_batches, make_rows
+from tasks.trainers.torch.data import Data, joined
 from tasks.trainers.torch.epoch_loss import EpochLoss
 from tasks.trainers.torch.fine_tuning import LoadedWeights, load_weights, read_weights
 from tasks.trainers.torch.losses import Loss, make_loss
@@ -63,16 +68,6 @@ class Training:
         self.loss: Loss = make_loss(config, job.spec, targets, weights)
         network = build(config.network, job.spec, self.loss.num_outputs)
         self.network: InputNetwork = synchronized(network, workers, device).to(device)
-        # After `synchronized`, which puts other modules in the place of batch norms.
-        modules = list(self.network.modules())
-        self.dropouts = [module for module in modules if isinstance(module, Dropout) and module.share]
-        self.norm_statistics = NormStatistics(modules)
-        self.parameters = list(self.network.parameters())
-        self.loaded_weights: LoadedWeights | None = _begun_from(self)
-        # Before the optimizer, which takes only what may learn.
-        self.frozen_modules: list[nn.Module] = freeze(self.network, config)
-        self.optimizer = make_optimizer(self.network, config)
-        self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
         max_bytes = config.max_memory_mib * 2**20
         self.batches: Batches = make_batches(
             job.train,
@@ -83,7 +78,21 @@ class Training:
             max_bytes=max_bytes,
             seed=config.seed,
             min_rows=max(2, workers.size),
+            numbered=bool(job.augmentations),
         )
+        # Before all that copies weights, and before another model's are taken over.
+        _begin(self.network, self.batches)
+        # After `synchronized`, which puts other modules in the place of batch norms.
+        modules = list(self.network.modules())
+        self.dropouts = [module for module in modules if isinstance(module, Dropout) and module.share]
+        self.token_steps = [module for module in modules if isinstance(module, TokenSteps)]
+        self.norm_statistics = NormStatistics(modules)
+        self.parameters = list(self.network.parameters())
+        self.loaded_weights: LoadedWeights | None = _begun_from(self)
+        # Before the optimizer, which takes only what may learn.
+        self.frozen_modules: list[nn.Module] = freeze(self.network, config)
+        self.optimizer = make_optimizer(self.network, config)
+        self.average = None if config.ema_decay is None else Average(self.network, config.ema_decay)
         self.validation = make_rows(job.validation, job.spec, self.scale, device, max_bytes, PREDICT_ROWS)
         self.num_steps = config.epochs * self.batches.num_steps
         if config.max_steps is not None:
@@ -92,6 +101,7 @@ class Training:
         self.progress = Progress(num_micro_batches=config.gradient_accumulation)
         self.best_weights: dict[str, Tensor] = {}
         self.epoch_loss = EpochLoss(device)
+        self.being_written: Future[None] | None = None
         self.use(PLAIN)
         self.stopped = False
         self.since = time.monotonic()
@@ -107,7 +117,11 @@ class Training:
         self.forward: Callable[[Mapping[str, Tensor]], Tensor] = (
             _compiled(self.network) if way.compile else self.network
         )
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=way.precision == "fp16")
+        self.renew_scaler()
+
+    def renew_scaler(self) -> None:
+        """Scales losses as at the start, so that fp16 does not lose their gradients."""
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.way.precision == "fp16")
 
     @property
     def is_over(self) -> bool:
@@ -131,6 +145,23 @@ class Training:
         self.network.train()
         for module in self.frozen_modules:
             module.eval()
+
+    def wait_for_checkpoint(self) -> None:
+        """Until the one that is being written, if any, is on the disk. Raises what its thread raised, once."""
+        written, self.being_written = self.being_written, None
+        if written is not None:
+            awaited(written)
+
+    @contextmanager
+    def reading(self, is_whole: bool) -> Iterator[None]:
+        """Within, the network is told whether no text that it reads is filled up."""
+        for steps in self.token_steps:
+            steps.is_whole = is_whole
+        try:
+            yield
+        finally:
+            for steps in self.token_steps:
+                steps.is_whole = False
 
     def facts(self) -> dict[str, Any]:
         """What is worth knowing of how it went."""
@@ -160,6 +191,18 @@ def target_scale(targets: NDArray[Any], weights: NDArray[np.float64] | None = No
         return TargetScale()
     mean, std = center_and_scale(targets, weights)
     return TargetScale(mean=mean, std=std)
+
+
+def _begin(network: InputNetwork, batches: Batches) -> None:
+    """What is computed from training rows, from the first of an epoch: they are drawn, the same for all workers."""
+    if not network.num_first_rows:
+        return
+    taken: list[Data] = []
+    for data in batches.epoch(0):
+        taken.append(data)
+        if sum(map(len, taken)) >= network.num_first_rows:
+            break
+    network.begin_with(joined(taken).blocks)
 
 
 def _begun_from(training: Training) -> LoadedWeights | None:

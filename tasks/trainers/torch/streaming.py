@@ -60,9 +60,10 @@ class StreamingBatches(CountedSteps):
         device: torch.device,
         max_bytes: int,
         seed: int,
+        numbered: bool = False,
     ) -> None:
         super().__init__(steps)
-        self._examples, self._scale = examples, scale
+        self._examples, self._scale, self._numbered = examples, scale, numbered
         self._device, self._seed = device, seed
         self._parts = [number for number, num_rows in enumerate(examples.part_rows) if num_rows]
         row_bytes = max(1, examples.num_bytes // max(1, examples.num_rows))
@@ -94,6 +95,8 @@ class StreamingBatches(CountedSteps):
 
     def _deal(self, number: int, part: int) -> _Dealt:
         data = as_data(self._examples.spec, self._examples.part(part), self._scale)
+        if self._numbered:
+            data = data.numbered(sum(self._examples.part_rows[:part]))
         rows = drawn(len(data), self._seed, number, _HANDS, part)
         return _Dealt(data=data, hands=rows.tensor_split(self.num_pooled))
 
@@ -122,8 +125,7 @@ class StreamingBatches(CountedSteps):
 
 def _gathered(pool: Sequence[_Dealt], order: Tensor) -> Data:
     """A copy of these rows [N, 2] of the pool, in their order."""
-    first = pool[0].data
-    chunk = first.each(lambda tensor: tensor.new_empty((len(order), *tensor.shape[1:])))
+    chunk = pool[0].data.cut(lambda tensor: tensor.new_empty((len(order), *tensor.shape[1:])))
     for slot, part in enumerate(pool):
         places = (order[:, 0] == slot).nonzero()[:, 0]
         taken = part.data.take(order[places, 1], torch.device("cpu"))
@@ -132,4 +134,6 @@ def _gathered(pool: Sequence[_Dealt], order: Tensor) -> Data:
             chunk.weight.numpy()[places.numpy()] = taken.weight.numpy()
         for name, block in chunk.blocks.items():
             block.numpy()[places.numpy()] = taken.blocks[name].numpy()
+        for name, note in chunk.notes.items():
+            note[places] = part.data.notes[name][order[places, 1]]
     return chunk

@@ -22,14 +22,16 @@ from tasks.trainers.torch.devices import (
     choose_device,
     deterministic,
     fastest,
+    kept_random_numbers,
     memory_errors,
     own_random_numbers,
     threads_for,
 )
 from tasks.trainers.torch.gradients import add_gradients, forget_gradients
 from tasks.trainers.torch.listeners import BestWeights, EarlyStopping, Teller
-from tasks.trainers.torch.loop import LoopListener, changed, fit
+from tasks.trainers.torch.loop import LoopListener, changed, fit, move_weights
 from tasks.trainers.torch.model import TorchModel, load_model
+from tasks.trainers.torch.optimizers import set_rate
 from tasks.trainers.torch.speed import Way, choose, ways
 from tasks.trainers.torch.state import Training
 from tasks.trainers.torch.test_time import check as check_test_time
@@ -114,8 +116,8 @@ def _check_fits(job: Job, config: TorchTrain) -> None:
 def choose_way(training: Training) -> None:
     """Computes in the way that the settings say, or in the fastest of those that they leave open, and says which.
 
-    A few steps for trial tell which is the fastest. The first worker's choice is everybody's. Weights and optimizer are
-    afterwards as they were.
+    A few steps for trial tell which is the fastest, and in how many pieces a batch fits into memory. The first worker's
+    choice is everybody's.
     """
     has_pictures = any(field.is_picture for field in training.job.spec.fields)
     open_ways = ways(training.config, training.device, has_pictures)
@@ -123,8 +125,6 @@ def choose_way(training: Training) -> None:
         training.use(open_ways[0])
         return
     data = next(iter(training.batches.epoch(0)))
-    weights = copy.deepcopy(training.network.state_dict())
-
     # A way that needs less memory than another goes through it in fewer pieces.
     pieces = dict.fromkeys(open_ways, training.progress.num_micro_batches)
 
@@ -133,16 +133,15 @@ def choose_way(training: Training) -> None:
             training.use(way)
         training.progress.num_micro_batches = pieces[way]
         add_gradients(training, changed(training, data))
-        forget_gradients(training)
+        # Not only for its time: what it remembers of each weight takes room that the next batch does not have.
+        move_weights(training)
         if training.device.type == "cuda":
             # A GPU works on after the call returns: without this the clock would stop too early.
             torch.cuda.synchronize()
         pieces[way] = training.progress.num_micro_batches
 
-    training.learn_mode()
-    choice = choose(try_step, open_ways)
-    # The trial's rows have moved the statistics of batch norms.
-    training.network.load_state_dict(weights)
+    with without_trace(training):
+        choice = choose(try_step, open_ways)
     chosen = open_ways[_first_workers(training, open_ways.index(choice.way))]
     if chosen != training.way:
         training.use(chosen)
@@ -150,6 +149,22 @@ def choose_way(training: Training) -> None:
     training.progress.num_micro_batches = pieces[chosen]
     training.progress.chosen = choice.sentence
     _logger.info("train: %s", choice.sentence)
+
+
+@contextmanager
+def without_trace(training: Training) -> Iterator[None]:
+    """Steps may be taken within, for trial: weights, batch norms, optimizer and random numbers come back as they were,
+    and the memory that the optimizer took is free."""
+    weights, optimizer = copy.deepcopy((training.network.state_dict(), training.optimizer.state_dict()))
+    training.learn_mode()
+    # Weights that stay where they are: steps that lead anywhere could end in numbers that are not finite.
+    set_rate(training.optimizer, 0.0)
+    with kept_random_numbers(training.device):
+        yield
+    forget_gradients(training)
+    training.network.load_state_dict(weights)
+    training.optimizer.load_state_dict(optimizer)
+    training.renew_scaler()
 
 
 def _first_workers(training: Training, number: int) -> int:

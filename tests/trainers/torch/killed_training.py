@@ -62,7 +62,7 @@ def make_job(checkpoints: Path | None, listeners: tuple[History, ...] = ()) -> J
         spec=Spec(fields=(IMAGE,), task="binary", classes=("left", "right")),
         train=examples(131, 0),
         validation=examples(40, 1),
-        augmentations={"scan": lambda block, generator: augment_images(block, settings, generator)},
+        augmentations={"scan": lambda block, generator, rows: augment_images(block, settings, generator, rows)},
         mix=Mix(kind="mixup", share=0.5),
         listeners=listeners,
         checkpoints=checkpoints,

@@ -67,6 +67,8 @@ def test_killed_at_twenty_random_moments_the_weights_are_the_same_byte_for_byte(
         {"optimizer": "sgd", "schedule": "one_cycle", "warmup_steps": 0},
         {"optimizer": "adagrad", "schedule": "step", "decay_every": 1},
         {"optimizer": "rmsprop", "momentum": 0.5, "schedule": "cosine", "ema_decay": None},
+        {"optimizer": "muon", "momentum": 0.9},
+        {"network": {"kind": "cnn", "channels": [4], "hidden": 4, "whitening": True, "dirac": True}},
         {"max_steps": 21},
         {"patience": 1, "learning_rate": 1e-9},
         {"precision": "bf16"},

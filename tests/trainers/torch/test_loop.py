@@ -72,7 +72,7 @@ def same(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> boo
 
 def test_two_runs_with_augmentation_and_dropout_are_equal_to_the_bit() -> None:
     changes = AugmentImage(rotate=10, scale=0.1, shift=0.1)
-    job = image_job(augmentations={"scan": lambda block, generator: augment_images(block, changes, generator)})
+    job = image_job(augmentations={"scan": lambda block, gen, rows: augment_images(block, changes, gen, rows)})
     settings = config(network=CNN)
     assert same(weights(job, settings), weights(job, settings))
     assert not same(weights(job, settings), weights(job, config(network=CNN, seed=1)))
@@ -244,9 +244,9 @@ def test_mixed_rows_are_learnt_from(mix: str) -> None:
 
 def test_every_kind_of_column_is_mixed_and_changed() -> None:
     changes = {
-        "x": lambda block, generator: jittered(block, AugmentNumber(jitter=0.1), generator, 1.0),
-        "colour": lambda block, generator: swapped(block, AugmentCategory(swap=0.2), generator),
-        "note": lambda block, generator: augment_tokens(block, AugmentText(swap=0.2, drop=0.2), generator),
+        "x": lambda block, generator, rows: jittered(block, AugmentNumber(jitter=0.1), generator, 1.0, rows),
+        "colour": lambda block, generator, rows: swapped(block, AugmentCategory(swap=0.2), generator, rows),
+        "note": lambda block, generator, rows: augment_tokens(block, AugmentText(swap=0.2, drop=0.2), generator, rows),
     }
     settings = config(epochs=4, learning_rate=0.02)
     plain = weights(table_job(), settings)

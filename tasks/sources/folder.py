@@ -12,6 +12,7 @@ from tasks.params.config import ColumnTypeName
 from tasks.params.sources import FolderSource
 from tasks.sources.base import SPLIT, Place, Source
 from tasks.sources.files import find_files, fixed_part
+from tasks.sources.known_files import KnownFiles
 from tasks.sources.labels import FILE, LABEL, FileLabels, folder_labels, pattern_labels, table_labels
 from tasks.sources.packed import Entry, digest_entries, plain_entry
 from tasks.sources.tree import files_by_split, in_batches
@@ -40,6 +41,7 @@ _CONTENTS: dict[str, Content] = {
 }
 # Thumbnails are small: 32 MiB of them would be a hundred thousand Python objects at once.
 _MAX_FILES = 1024
+_LABELS = "labels"
 _LARGEST = 1 << 30
 """A recording of hours; the whole of a file is one cell."""
 
@@ -51,10 +53,12 @@ class Folder(Source):
     """
 
     kind = "folder"
+    digests_its_rows = True
 
     def __init__(self, config: FolderSource, place: Place) -> None:
         self._config = config
         self._root = place.root
+        self._known = KnownFiles(place.known_files)
         self.location = config.path
 
     @property
@@ -82,7 +86,7 @@ class Folder(Source):
 
         schema = {FILE: pl.String, self._content: pl.Binary} | dict.fromkeys(self._labels.columns, pl.String)
         for split, files in self._groups.items():
-            for batch in in_batches(self._contents(files), _num_bytes, _MAX_FILES):
+            for batch in in_batches(self._contents(split, files), _num_bytes, _MAX_FILES):
                 labels = [self._labels.of(entry) for entry, _ in batch]
                 columns = [
                     [entry.name for entry, _ in batch],
@@ -94,8 +98,16 @@ class Folder(Source):
 
     def digest(self) -> str:
         # Another label is another content, though no picture changed.
-        table = {"labels": [self._table]} if self._table else {}
-        return digest_entries(self._groups | table)
+        table = {_LABELS: [self._table]} if self._table else {}
+        digest = digest_entries(self._groups | table, self._known.digest)
+        self._known.keep()
+        return digest
+
+    def keep_rows(self, table: Path) -> None:
+        self._known.keep_rows(table)
+
+    def forget_rows(self) -> None:
+        self._known.forget_rows()
 
     def watched(self) -> list[Path]:
         config = self._config
@@ -110,6 +122,7 @@ class Folder(Source):
         kept = {split: [entry for entry in files if not self._is_table(entry)] for split, files in groups.items()}
         if not all(kept.values()):
             raise UserError(f"{self.location}: holds nothing but the labels; put the files there, or correct the path")
+        self._known.look_at(kept)
         return kept
 
     def _is_table(self, entry: Entry) -> bool:
@@ -163,14 +176,15 @@ class Folder(Source):
                 f"{self._table.shown}: a file of one name is in two of path, validation_path and test_path, so "
                 "that a row could mean either; rename one of them"
             )
+        # Before it is read: what is written to it from now on looks new to the next run.
+        self._known.digest(_LABELS, self._table)
         return table_labels(self._table, names)
 
     def _all_files(self) -> list[Entry]:
         return [entry for files in self._groups.values() for entry in files]
 
-    def _contents(self, files: list[Entry]) -> Iterator[FileContent]:
-        for entry in files:
-            yield entry, _read(entry)
+    def _contents(self, split: str, files: list[Entry]) -> Iterator[FileContent]:
+        return self._known.contents(split, files, _read, self._known.kept(self._content, split, self.split_column))
 
 
 def _content_of(entry: Entry, chosen: Content | None) -> Content:

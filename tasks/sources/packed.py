@@ -122,15 +122,22 @@ def extracted(entry: Entry) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def digest_entries(groups: Mapping[str, Iterable[Entry]]) -> str:
-    """SHA-256 over groups, names and unpacked contents: a folder and a .zip of it have the same."""
+def digest_entries(
+    groups: Mapping[str, Iterable[Entry]],
+    digest: Callable[[str, Entry], str] = lambda _, entry: entry_digest(entry),
+) -> str:
+    """SHA-256 over groups, names and `digest` of each file: a folder and a .zip of it have the same."""
     content = hashlib.sha256()
     for group, listed in groups.items():
         for entry in listed:
-            with read_errors(entry.shown), entry.open() as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            content.update(f"{group}\0{entry.name}\0{digest}\n".encode())
+            content.update(f"{group}\0{entry.name}\0{digest(group, entry)}\n".encode())
     return content.hexdigest()
+
+
+def entry_digest(entry: Entry) -> str:
+    """SHA-256 of its bytes, unpacked."""
+    with read_errors(entry.shown), entry.open() as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _form(file: Path) -> Form:

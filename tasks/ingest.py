@@ -31,7 +31,12 @@ def run(config: Ingest, paths: Paths) -> Report:
     or says nothing.
     """
     project = paths.project
-    rows = source(config.source, Place(root=project.root, downloads=project.downloads, known_files=paths.known_files))
+    place = Place(root=project.root, downloads=project.downloads, known_files=paths.known_files)
+    return take_in(source(config.source, place), config, paths)
+
+
+def take_in(rows: Source, config: Ingest, paths: Paths) -> Report:
+    """The same of a source that was asked for news already: nothing is listed or fetched twice."""
     # Taken before the rows: what is written to the source from now on looks new to the next run.
     digest = None if rows.digests_its_rows else rows.digest()
     if pieces := rows.pieces():

@@ -165,7 +165,11 @@ class _MemoizedStages:
         return reasons
 
     def _run(self, stage: str) -> None:
-        importlib.import_module(f"tasks.{stage}").run(self.parameters.stage(stage), self._paths)
+        module, config = importlib.import_module(f"tasks.{stage}"), self.parameters.stage(stage)
+        if stage == "ingest":
+            module.take_in(self._source, config, self._paths)
+        else:
+            module.run(config, self._paths)
         tell_mlflow(self._paths, stage, self._block)
 
     def _check_features(self, dataset: Dataset | None = None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tasks.memo.chain import StageRunner, run_plain
 from tasks.paths import Project
-from tasks.sources import known_files, packed
+from tasks.sources import folder, known_files, packed
 from tasks.tables.storage import TableWriter
 from tests.projects import files_below, lock_entries, make_project
 from tests.small_tables import image
@@ -79,8 +79,8 @@ def left(project: Project) -> dict[str, object]:
     return {**files_below(project.root / "data"), "": lock_entries(project.root)["ingest@photos"]}
 
 
-def from_scratch(project: Project, folder: Path) -> dict[str, object]:
-    fresh = make_project(folder, PARAMS)
+def from_scratch(project: Project, root: Path) -> dict[str, object]:
+    fresh = make_project(root, PARAMS)
     shutil.copytree(project.root / "photos", fresh.root / "photos")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(fresh.root)
@@ -120,6 +120,18 @@ def test_after_a_run_that_was_cut_off_nothing_is_missing(
 
 def cut_off(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def test_a_source_with_news_is_listed_once(
+    project: Project, opened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome(project)
+    listings: list[object] = []
+    files_by_split = folder.files_by_split
+    monkeypatch.setattr(folder, "files_by_split", lambda *given: listings.append(given) or files_by_split(*given))
+    add(project.root, "b/00-new.png", 77)
+    assert outcome(project)[0] == "ran"
+    assert len(listings) == 1
 
 
 def test_an_edited_table_is_made_again(project: Project, opened: list[str], tmp_path: Path) -> None:

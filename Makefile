@@ -47,6 +47,7 @@ wheel: .venv/installed ## The tool as a file that pip installs, in dist/: for pr
 bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/overhead.py
 	@python benchmarks/ingest.py
+	@python benchmarks/folders.py
 	@python benchmarks/validate.py
 	@python benchmarks/data.py
 	@python benchmarks/serving.py

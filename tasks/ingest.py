@@ -30,19 +30,28 @@ def run(config: Ingest, paths: Paths) -> Report:
     Leaves raw/ and dataset.json. Raises UserError when the source cannot be read, has no rows, or the target is absent
     or says nothing.
     """
-    rows = source(config.source, Place(root=paths.project.root, downloads=paths.project.downloads))
+    project = paths.project
+    place = Place(root=project.root, downloads=project.downloads, known_files=paths.known_files)
+    return take_in(source(config.source, place), config, paths)
+
+
+def take_in(rows: Source, config: Ingest, paths: Paths) -> Report:
+    """The same of a source that was asked for news already: nothing is listed or fetched twice."""
     # Taken before the rows: what is written to the source from now on looks new to the next run.
-    digest = rows.digest()
+    digest = None if rows.digests_its_rows else rows.digest()
     if pieces := rows.pieces():
-        dataset = write_pieces(config, rows, pieces, digest, paths.raw, paths.appended)
+        dataset = write_pieces(config, rows, pieces, digest or rows.digest(), paths.raw, paths.appended)
     else:
         dataset = write_rows(config, rows, digest, paths.raw)
     write_dataset(paths.dataset, dataset)
     return reports.ingest(paths)
 
 
-def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Dataset:
-    """Writes the source's rows as a table of typed columns. Returns its description."""
+def write_rows(config: Ingest, rows: Source, digest: str | None, folder: Path) -> Dataset:
+    """Writes the source's rows as a table of typed columns. Returns its description.
+
+    Without a digest the source is asked for it when all rows have been read.
+    """
     first = next(rows.parts(), None)
     given, config = config, with_units(config, units_of(config, first))
     plan = first_plan(config, rows, first)
@@ -54,7 +63,7 @@ def write_rows(config: Ingest, rows: Source, digest: str, folder: Path) -> Datas
                 for part in prefetch(regroup(typing.parts(), config.rows_per_part)):
                     writer.append(part, typing.origins.take(part.height))
                 config = with_fitting_units(config, given, typing.surveys)
-                dataset = describe(config, rows, typing.surveys, digest)
+                dataset = describe(config, rows, typing.surveys, rows.digest() if digest is None else digest)
                 plan = plan_of(config, rows, typing.surveys)
                 typing.check(plan, config)
         except PlanChanged:

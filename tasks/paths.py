@@ -63,15 +63,11 @@ class Project:
     @property
     def home(self) -> Path:
         """The project that owns the tracking store: `dvc exp run --temp` works in a copy below .dvc/tmp/exps."""
-        parents = self.root.parents
-        for temporary, tmp, dvc, home in zip(parents, parents[1:], parents[2:], parents[3:], strict=False):
-            if (temporary.name, tmp.name, dvc.name) == ("exps", "tmp", ".dvc"):
-                return home
-        return self.root
+        copies = [place for place in self.root.parents if place.parts[-3:] == (".dvc", "tmp", "exps")]
+        return copies[0].parents[2] if copies else self.root
 
     @property
     def tracking(self) -> Path:
-        """The local tracking store's folder."""
         return self.home / "mlflow"
 
     @property
@@ -134,6 +130,10 @@ class Paths:
     def appended(self) -> Path:
         """What ingest keeps of files that it has read, when the source only ever gets more of them."""
         return self.project.home / ".modelwright" / "appended" / self.pipeline
+
+    @property
+    def known_files(self) -> Path:
+        return self.project.home / ".modelwright" / "files" / self.pipeline
 
     @property
     def valid(self) -> Path:

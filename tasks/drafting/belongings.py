@@ -11,7 +11,7 @@ from tasks.paths import Paths, Project
 def belongings(paths: Paths) -> Iterator[Path]:
     """Files and folders, there or not; what DVC's cache, git and the tracking store keep is none of them."""
     yield from (paths.suite, paths.accepted_in_git, paths.data, paths.model, paths.reports)
-    yield from (paths.appended, paths.checkpoints, paths.tuning, paths.undelivered, paths.own_code)
+    yield from (paths.appended, paths.known_files, paths.checkpoints, paths.tuning, paths.undelivered, paths.own_code)
 
 
 def mentions(project: Project, name: str) -> list[str]:

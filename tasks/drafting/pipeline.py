@@ -84,7 +84,7 @@ def init_pipeline(
 
     `test` names the test rows when they are files of their own; `query` says which rows of a database; `settings` are
     KEY=VALUE, what the user says of how the source is written, or of a stage; `stated` is what is said of columns.
-    Models are compared for so many `minutes`, of which `tell` hears, and ways to read the columns if `deep`; in none the
+    Models are compared for so many `minutes`, of which `tell` hears, and ways to read columns if `deep`; in none the
     facts alone decide. Raises UserError for a name that is taken or wrong, and where nothing can be read or predicted.
     """
     _check_name(project, name)  # First: reading the data may take an hour.

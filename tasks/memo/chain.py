@@ -111,7 +111,7 @@ class _MemoizedStages:
         self.parameters = check_pipeline(file, paths.pipeline, self._block)
         self._check_features()
         self._memo = Memo(paths.project.root, paths.pipeline, {"pipelines": blocks})
-        place = Place(root=paths.project.root, downloads=paths.project.downloads)
+        place = Place(root=paths.project.root, downloads=paths.project.downloads, known_files=paths.known_files)
         self._source = source(self.parameters.ingest.source, place)
         watched = self._source.watched()
         # A source that nothing on this machine tells of has to be asked in every run.
@@ -131,6 +131,12 @@ class _MemoizedStages:
         forced = ("forced",) if force else news
         if stage == "register":
             check_one_set(self._paths, self._block)
+        if stage == "ingest":
+            # Who forces it may know of a change that size and times do not show.
+            if force:
+                files.remove(self._paths.known_files)
+            # The memo removes what a stage left before the stage runs.
+            self._source.keep_rows(self._paths.raw)
         try:
             outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
         except MissingSourceError:
@@ -144,6 +150,7 @@ class _MemoizedStages:
             if news:
                 outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
         if stage == "ingest":
+            self._source.forget_rows()
             # Only here: a run in which nothing changed would wait for polars.
             from tasks.tables.dataset import read_dataset
 
@@ -158,7 +165,11 @@ class _MemoizedStages:
         return reasons
 
     def _run(self, stage: str) -> None:
-        importlib.import_module(f"tasks.{stage}").run(self.parameters.stage(stage), self._paths)
+        module, config = importlib.import_module(f"tasks.{stage}"), self.parameters.stage(stage)
+        if stage == "ingest":
+            module.take_in(self._source, config, self._paths)
+        else:
+            module.run(config, self._paths)
         tell_mlflow(self._paths, stage, self._block)
 
     def _check_features(self, dataset: Dataset | None = None) -> None:

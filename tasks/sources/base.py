@@ -20,10 +20,14 @@ SPLIT = "split"
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a source looks: relative paths start at `root`; what is fetched is kept below `downloads`."""
+    """Where a source looks: relative paths start at `root`; what is fetched is kept below `downloads`.
+
+    In `known_files` a source of many files keeps what it knows of them; without it, all are read each time.
+    """
 
     root: Path
     downloads: Path
+    known_files: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,9 @@ class Source:
 
     kind: ClassVar[str]
     """The `kind` in params.yaml."""
+
+    digests_its_rows: ClassVar[bool] = False
+    """Whether `digest`, asked after `parts`, is of the very bytes that these have read: then nothing is read twice."""
 
     location: str
     """Where the rows are, as the user wrote it; never with a password."""
@@ -133,6 +140,12 @@ class Source:
         Empty when it never changes; None when nothing on this machine tells, so that the source must be asked.
         """
         raise NotImplementedError
+
+    def keep_rows(self, table: Path) -> None:
+        """Before the table that its rows went into is replaced: they may be kept aside, and not be read again."""
+
+    def forget_rows(self) -> None:
+        """The table has been replaced."""
 
     def pieces(self) -> list[Source]:
         """The files of a source to which files are only ever added, each as a source of its own; else none."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import FolderSource
 from tasks.sources.base import SPLIT, Place, Source
-from tasks.sources.files import find_files, fixed_part, read_errors
+from tasks.sources.files import find_files, fixed_part
+from tasks.sources.known_files import KnownFiles
 from tasks.sources.labels import FILE, LABEL, FileLabels, folder_labels, pattern_labels, table_labels
 from tasks.sources.packed import Entry, digest_entries, plain_entry
 from tasks.sources.tree import files_by_split, in_batches
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 Content = Literal["image", "audio"]
-Row = tuple[str | bytes | None, ...]
+FileContent = tuple[Entry, bytes]
 
 _CONTENTS: dict[str, Content] = {
     ".png": "image",
@@ -40,6 +41,7 @@ _CONTENTS: dict[str, Content] = {
 }
 # Thumbnails are small: 32 MiB of them would be a hundred thousand Python objects at once.
 _MAX_FILES = 1024
+_LABELS = "labels"
 _LARGEST = 1 << 30
 """A recording of hours; the whole of a file is one cell."""
 
@@ -51,10 +53,12 @@ class Folder(Source):
     """
 
     kind = "folder"
+    digests_its_rows = True
 
     def __init__(self, config: FolderSource, place: Place) -> None:
         self._config = config
         self._root = place.root
+        self._known = KnownFiles(place.known_files)
         self.location = config.path
 
     @property
@@ -82,14 +86,28 @@ class Folder(Source):
 
         schema = {FILE: pl.String, self._content: pl.Binary} | dict.fromkeys(self._labels.columns, pl.String)
         for split, files in self._groups.items():
-            for rows in in_batches(self._rows(files), _num_bytes, _MAX_FILES):
-                frame = pl.DataFrame(rows, schema=schema, orient="row")
+            for batch in in_batches(self._contents(split, files), _num_bytes, _MAX_FILES):
+                labels = [self._labels.of(entry) for entry, _ in batch]
+                columns = [
+                    [entry.name for entry, _ in batch],
+                    [content for _, content in batch],
+                    *zip(*labels, strict=True),
+                ]
+                frame = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
                 yield frame.with_columns(pl.lit(split).alias(SPLIT)) if self.split_column else frame
 
     def digest(self) -> str:
         # Another label is another content, though no picture changed.
-        table = {"labels": [self._table]} if self._table else {}
-        return digest_entries(self._groups | table)
+        table = {_LABELS: [self._table]} if self._table else {}
+        digest = digest_entries(self._groups | table, self._known.digest)
+        self._known.keep()
+        return digest
+
+    def keep_rows(self, table: Path) -> None:
+        self._known.keep_rows(table)
+
+    def forget_rows(self) -> None:
+        self._known.forget_rows()
 
     def watched(self) -> list[Path]:
         config = self._config
@@ -104,6 +122,7 @@ class Folder(Source):
         kept = {split: [entry for entry in files if not self._is_table(entry)] for split, files in groups.items()}
         if not all(kept.values()):
             raise UserError(f"{self.location}: holds nothing but the labels; put the files there, or correct the path")
+        self._known.look_at(kept)
         return kept
 
     def _is_table(self, entry: Entry) -> bool:
@@ -157,19 +176,20 @@ class Folder(Source):
                 f"{self._table.shown}: a file of one name is in two of path, validation_path and test_path, so "
                 "that a row could mean either; rename one of them"
             )
+        # Before it is read: what is written to it from now on looks new to the next run.
+        self._known.digest(_LABELS, self._table)
         return table_labels(self._table, names)
 
     def _all_files(self) -> list[Entry]:
         return [entry for files in self._groups.values() for entry in files]
 
-    def _rows(self, files: list[Entry]) -> Iterator[Row]:
-        for entry in files:
-            yield entry.name, _read(entry), *self._labels.of(entry)
+    def _contents(self, split: str, files: list[Entry]) -> Iterator[FileContent]:
+        return self._known.contents(split, files, _read, self._known.kept(self._content, split, self.split_column))
 
 
 def _content_of(entry: Entry, chosen: Content | None) -> Content:
     """By the suffix; what is wanted when there is none."""
-    suffix = PurePosixPath(entry.name).suffix.lower()
+    suffix = _suffix(entry.name)
     # Some sets are published without suffixes: then the user's word is all there is.
     content = chosen if chosen and not suffix else _CONTENTS.get(suffix)
     if content is None or (chosen and content != chosen):
@@ -180,14 +200,18 @@ def _content_of(entry: Entry, chosen: Content | None) -> Content:
     return content
 
 
+def _suffix(name: str) -> str:
+    """As PurePath has it, in small letters; a PurePath takes ten times as long, and there may be a million names."""
+    stem, point, suffix = name.rpartition("/")[2].rpartition(".")
+    return f".{suffix.lower()}" if stem and point and suffix else ""
+
+
 def _read(entry: Entry) -> bytes:
-    with read_errors(entry.shown), entry.open() as handle:
-        # One byte more than is allowed tells that it is too large, whatever the disk says of its size.
-        content = handle.read(_LARGEST + 1)
+    content = entry.read(_LARGEST)
     if len(content) > _LARGEST:
         raise UserError(f"{entry.shown}: larger than {_LARGEST >> 20:,} MiB, and a row holds a whole file; cut it up")
     return content
 
 
-def _num_bytes(row: Row) -> int:
-    return sum(len(value) for value in row if value)
+def _num_bytes(read: FileContent) -> int:
+    return len(read[1])

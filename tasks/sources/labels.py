@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from tasks.errors import UserError, did_you_mean
@@ -23,14 +23,14 @@ _NUM_SHOWN = 3
 
 @dataclass(frozen=True, kw_only=True)
 class FileLabels:
-    """The label columns, and their values for each file by its path; a file without any has nulls."""
+    """The label columns, and what gives their values for a file by its path: None for one that has none."""
 
     columns: tuple[str, ...]
-    values: Mapping[str, tuple[str | None, ...]]
+    values: Callable[[str], tuple[str | None, ...] | None]
 
     def of(self, entry: Entry) -> tuple[str | None, ...]:
         """The values of the file, in the order of the columns."""
-        return self.values.get(entry.name, (None,) * len(self.columns))
+        return self.values(entry.name) or (None,) * len(self.columns)
 
 
 def folder_labels(files: Sequence[Entry], location: str) -> FileLabels:
@@ -41,7 +41,7 @@ def folder_labels(files: Sequence[Entry], location: str) -> FileLabels:
             f"{location}: {beside.name} lies in no subfolder that would name its class; put each file into the folder "
             "of its class, begin its name with _ to leave it out, or give ingest.source.labels or ingest.source.pattern"
         )
-    return FileLabels(columns=(LABEL,), values={entry.name: (top_folder(entry),) for entry in files})
+    return FileLabels(columns=(LABEL,), values=lambda name: (name.partition("/")[0],))
 
 
 def pattern_labels(files: Sequence[Entry], pattern: str, location: str) -> FileLabels:
@@ -55,7 +55,7 @@ def pattern_labels(files: Sequence[Entry], pattern: str, location: str) -> FileL
         raise UserError(
             f"{location}: ingest.source.pattern {pattern} fits no file, such as {files[0].name}; correct the pattern"
         )
-    return FileLabels(columns=columns, values={name: _tuple(groups) for name, groups in values.items()})
+    return FileLabels(columns=columns, values={name: _tuple(groups) for name, groups in values.items()}.get)
 
 
 def table_labels(table: Entry, files: Collection[str]) -> FileLabels:
@@ -74,7 +74,7 @@ def table_labels(table: Entry, files: Collection[str]) -> FileLabels:
         )
     values = _by_file(table, rows, names)
     _check_files(table, [name for name in values if name not in files], files)
-    return FileLabels(columns=tuple(name for name in names if name != FILE), values=values)
+    return FileLabels(columns=tuple(name for name in names if name != FILE), values=values.get)
 
 
 def _rows(table: Entry) -> Iterator[tuple[int, list[str]]]:

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import Literal
 
@@ -27,28 +27,50 @@ _TAR_MARK, _TAR_MARK_AT = b"ustar", 257
 _OFFICE = ("[Content_Types].xml", "mimetype")
 """The zip of an Excel or OpenDocument file holds one of these: it is a document, and no archive of files."""
 
+_PIECE = 1 << 16
+
 # A temporary file gets only a suffix that is safe on every disk; readers go by it.
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,8}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
     """A file, or one inside an archive. `shown` is for messages; `name` is its path below the folder or archive."""
 
     shown: str
     name: str
-    plain: Path | None = None
-    """The file itself, when it is not packed."""
+    file: str | None = None
+    """Where the file itself lies, when it is not packed: as text, since there may be a million of them."""
 
-    unpack: Callable[[], BufferedReader] = field(repr=False, compare=False)
+    unpack: Callable[[], BufferedReader] | None = field(default=None, repr=False, compare=False)
+    """Opens one that is packed."""
 
     max_unpacked_mib: int | None = None
     """What the user allows a packed file to unpack to: a document may be packed in itself."""
 
+    @property
+    def plain(self) -> Path | None:
+        """The file itself, when it is not packed."""
+        return None if self.file is None else Path(self.file)
+
     def open(self) -> BufferedReader:
         """The bytes, unpacked while they are read; to be closed. Reading raises UserError at damage and at a bomb."""
         with read_errors(self.shown):
-            return self.unpack()
+            if self.unpack:
+                return self.unpack()
+            assert self.file is not None
+            return Path(self.file).open("rb")
+
+    def read(self, most: int) -> bytes:
+        """All the bytes; one more than `most` of a file that has more. Raises UserError as `open` does."""
+        with read_errors(self.shown):
+            # Not through a buffer, which costs more than such a file: most are read in one go.
+            with FileIO(self.file) if self.file is not None else self.open() as handle:
+                pieces, size = [], 0
+                while size <= most and (piece := handle.read(min(_PIECE, most + 1 - size))):
+                    pieces.append(piece)
+                    size += len(piece)
+            return b"".join(pieces)
 
 
 def is_packed(file: Path) -> bool:
@@ -82,7 +104,7 @@ def entries(file: Path, shown: str, max_unpacked_mib: int | None = None) -> list
 
 def plain_entry(file: Path, shown: str, name: str, max_unpacked_mib: int | None = None) -> Entry:
     """A file as it is."""
-    return Entry(shown=shown, name=name, plain=file, unpack=lambda: file.open("rb"), max_unpacked_mib=max_unpacked_mib)
+    return Entry(shown=shown, name=name, file=str(file), max_unpacked_mib=max_unpacked_mib)
 
 
 @contextmanager
@@ -100,15 +122,22 @@ def extracted(entry: Entry) -> Iterator[Path]:
         yield Path(copy.name)
 
 
-def digest_entries(groups: Mapping[str, Iterable[Entry]]) -> str:
-    """SHA-256 over groups, names and unpacked contents: a folder and a .zip of it have the same."""
+def digest_entries(
+    groups: Mapping[str, Iterable[Entry]],
+    digest: Callable[[str, Entry], str] = lambda _, entry: entry_digest(entry),
+) -> str:
+    """SHA-256 over groups, names and `digest` of each file: a folder and a .zip of it have the same."""
     content = hashlib.sha256()
     for group, listed in groups.items():
         for entry in listed:
-            with read_errors(entry.shown), entry.open() as handle:
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-            content.update(f"{group}\0{entry.name}\0{digest}\n".encode())
+            content.update(f"{group}\0{entry.name}\0{digest(group, entry)}\n".encode())
     return content.hexdigest()
+
+
+def entry_digest(entry: Entry) -> str:
+    """SHA-256 of its bytes, unpacked."""
+    with read_errors(entry.shown), entry.open() as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _form(file: Path) -> Form:

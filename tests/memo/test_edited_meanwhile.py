@@ -15,7 +15,7 @@ from tasks.errors import UserError
 from tasks.memo.chain import StageResult, StageRunner, run_plain
 from tasks.memo.one_set import recorded_parameters
 from tasks.params.file import load_pipeline, pipelines_in
-from tasks.paths import STAGES, Paths, Project
+from tasks.paths import STAGES, Project
 from tasks.tracking.runs import flat_params
 from tasks.tracking.store import connect
 
@@ -52,15 +52,17 @@ def edit(root: Path) -> None:
 def meanwhile(monkeypatch: pytest.MonkeyPatch, stage: str, change: Callable[[], object]) -> None:
     """Has somebody edit when the stage has begun, and once more before it ends."""
     module = importlib.import_module(f"tasks.{stage}")
-    run = module.run
+    # The chain hands ingest the source that it has asked for news.
+    name = "take_in" if stage == "ingest" else "run"
+    run = getattr(module, name)
 
-    def edited(config: Any, paths: Paths) -> Any:
+    def edited(*given: Any) -> Any:
         change()
-        report = run(config, paths)
+        report = run(*given)
         change()
         return report
 
-    monkeypatch.setattr(module, "run", edited)
+    monkeypatch.setattr(module, name, edited)
 
 
 def out_of_date(project: Project, pipeline: str) -> dict[str, tuple[str, ...]]:

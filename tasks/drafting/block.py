@@ -35,7 +35,7 @@ _WHY_SETTINGS = {
 }
 """Why a setting of the source stands there."""
 
-_WHY_TRAIN = {"refit": "validation rows are the newest, and learnt from once they have said how long"}
+_WHY_TRAIN = {"refit": "once validation rows have said how long, they are learnt from as well"}
 
 # Narrower than YAML's own rule for plain scalars: what is in doubt gets quotes, which are never wrong.
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./*-]*")

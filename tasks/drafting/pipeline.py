@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from tasks.drafting.findings import Finding, share
 from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
-from tasks.drafting.measured import measured
+from tasks.drafting.measured import Configured, Tell, measured
 from tasks.drafting.mirrors import with_flips
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
@@ -77,7 +77,7 @@ def init_pipeline(
     stated: Stated | None = None,
     minutes: float = 0.0,
     deep: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    tell: Tell = lambda _: None,
     dry_run: bool = False,
 ) -> DraftedPipeline:
     """Looks at the data, and adds a commented block to params.yaml and a drafted suite to expectations/.
@@ -100,8 +100,7 @@ def init_pipeline(
             return with_settings(block_text(_draft(name, pointed, read, decisions)), of_stages)
 
         decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
-        decisions = measured(with_refits(decisions, configured), inspection, configured, minutes, tell)
-        decisions = with_flips(decisions, inspection, configured, minutes, tell)
+        decisions = _compared(decisions, inspection, configured, minutes, tell)
         decisions, inspection = looked_at_deeply(decisions, inspection, configured, minutes if deep else 0.0, tell)
         pipeline, text = configured(decisions, inspection), written(decisions, inspection)
     params, facts = with_block(project.params, name, text), inspection.facts
@@ -136,6 +135,15 @@ def _inspected(pointed: Pointed, place: Place, target: str | None, stated: State
         raise advised(error) from None
     check_own_names(inspection.facts.profile.columns, inspection.location)
     return inspection
+
+
+def _compared(
+    decisions: Decisions, inspection: Inspection, configured: Configured, minutes: float, tell: Tell
+) -> Decisions:
+    """With the model, and what is done to pictures, that is best on rows held out."""
+    decisions = with_refits(decisions, inspection.facts.num_rows, configured)
+    decisions = measured(decisions, inspection, configured, minutes, tell)
+    return with_flips(decisions, inspection, configured, minutes, tell)
 
 
 def _checked(project: Project, name: str, text: str, *, is_given: bool) -> Pipeline:

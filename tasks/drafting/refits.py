@@ -1,4 +1,4 @@
-"""Of a split by time, the rows held back for validation are the newest: what is drafted learns from them in the end."""
+"""What is drafted learns from the validation rows, too, once they have said how long: `refit: all_rows`."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 _REFITS = ("lightgbm", "sklearn")
 """Kinds that train in seconds. A network would take twice its minutes, and what that brings was not measured."""
 
+_MANY_ROWS = 1_000_000
+"""From so many on, trees take minutes, and would take twice as many."""
 
-def with_refits(decisions: Decisions, configured: Callable[[Decisions], Pipeline]) -> Decisions:
-    """The same, with `refit: all_rows` for the models that can, where validation rows are the newest.
 
-    Without it a model forecasts from where validation begins: docs/log.md has what that costs.
+def with_refits(decisions: Decisions, num_rows: int, configured: Callable[[Decisions], Pipeline]) -> Decisions:
+    """The same, with `refit: all_rows` for the models that can, unless a sixth more rows are of no use to so many.
+
+    Where validation rows are the newest, they always are: without it a model forecasts from where validation begins
+    (docs/log.md has what that costs).
     """
     # As it is written: the user may have said otherwise of the split.
-    if not goes_by_time(configured(decisions).split):
+    if num_rows > _MANY_ROWS and not goes_by_time(configured(decisions).split):
         return decisions
     choice = decisions.choice
     return replace(

@@ -18,6 +18,8 @@ from tasks.params.train import EnsembleTrain, SingleTrain
 
 Ranges = Mapping[str, Any]
 
+_MEMBERS = "train.members"
+
 _OF_FORESTS: Ranges = {"min_samples_leaf": [1, 50, "log"], "max_features": [0.1, 1.0]}
 
 _OF_TRAINERS: Mapping[str, Ranges] = {
@@ -79,7 +81,7 @@ def default_ranges(pipeline: Pipeline) -> Ranges:
     train = pipeline.train
     if isinstance(train, EnsembleTrain):
         # What all of them share, such as how rows are encoded, is the pipeline's: here are their own settings alone.
-        sections = [(f"train.members.{name}", member) for name, member in zip(train.names, train.members, strict=True)]
+        sections = [(f"{_MEMBERS}.{name}", member) for name, member in zip(train.names, train.members, strict=True)]
     else:
         sections = [("train", train)]
     return {

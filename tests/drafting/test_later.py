@@ -66,18 +66,24 @@ def test_a_column_of_the_data_may_say_which_are_the_later_ones(tmp_path: Path) -
 def test_rows_that_are_not_all_later_are_as_any_others(tmp_path: Path, train: pl.Series, test: pl.Series) -> None:
     draft = drafted(tmp_path, train, test)
     assert BY_KEY in draft.block
-    assert "refit" not in draft.block
 
 
 def test_what_the_user_says_of_the_split_counts(tmp_path: Path) -> None:
     settings = ["split.validation_by=key"]
     draft = drafted(tmp_path, hours(0), hours(NUM_ROWS, 150), settings=settings)
     assert "validation_by: key" in draft.block
-    assert "refit" not in draft.block
-    assert (
-        "refit: all_rows # validation rows are the newest, and learnt from"
-        in drafted(tmp_path, hours(0), hours(NUM_ROWS, 150)).block
-    )
+
+
+def test_validation_rows_are_learnt_from_unless_they_are_a_share_of_very_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refit = "refit: all_rows # once validation rows have said how long, they are learnt from as well"
+    later, others = (hours(0), hours(NUM_ROWS, 150)), (hours(NUM_ROWS), hours(0))
+    assert all(refit in drafted(tmp_path, *times).block for times in (later, others))
+    monkeypatch.setattr("tasks.drafting.refits._MANY_ROWS", NUM_ROWS - 1)
+    # The newest rows count, however many others there are.
+    assert refit in drafted(tmp_path, *later).block
+    assert "refit" not in drafted(tmp_path, *others).block
 
 
 def test_validation_rows_are_drawn_where_the_newest_lack_a_class(tmp_path: Path) -> None:
@@ -87,5 +93,4 @@ def test_validation_rows_are_drawn_where_the_newest_lack_a_class(tmp_path: Path)
     draft = init(tmp_path, rows, target="outcome", test=str(tmp_path / "test.csv"), dry_run=False)
     assert BY_KEY in draft.block
     assert "the newest rows would lack a class that validation needs" in draft.block
-    assert "refit" not in draft.block
     run_stages(tmp_path)

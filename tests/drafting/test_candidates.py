@@ -12,8 +12,10 @@ from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers
 def test_the_simplest_comes_first_and_words_weigh_more(tmp_path: Path) -> None:
     linear, boosted, ensemble = init(tmp_path, noise(num_rows=800)).decisions.candidates
     assert (linear.name, boosted.name, ensemble.name) == (LINEAR, BOOSTED, ENSEMBLE)
-    assert ensemble.train["members"][:2] == [linear.train, boosted.train]
-    assert len(ensemble.train["members"]) == 3
+    # Members learn from all rows as it is.
+    alone = [{**member, "refit": "all_rows"} for member in ensemble.train["members"][:2]]
+    assert alone == [linear.train, boosted.train]
+    assert len(ensemble.train["members"]) == 5
     # Members share the rows: what suits a linear one.
     assert "number" not in ensemble.normalize
     few = init(tmp_path, noise()).decisions.candidates
@@ -43,7 +45,7 @@ def test_texts_beside_numbers_are_scores_for_trees_and_words_for_a_linear_model(
     assert init(tmp_path, many).decisions.candidates[1].normalize["text"] == {"max_features": 2000}
 
 
-@pytest.mark.parametrize(("least", "num_members"), [(0.0, 4), (-3.0, 3)])
+@pytest.mark.parametrize(("least", "num_members"), [(0.0, 6), (-3.0, 5)])
 def test_amounts_are_learnt_as_logarithms_too(tmp_path: Path, least: float, num_members: int) -> None:
     amounts = pl.Series("amount", [least + number * 37 % 800 for number in range(800)])
     drafted = init(tmp_path, noise(num_rows=800).with_columns(amounts), target="amount")

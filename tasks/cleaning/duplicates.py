@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -19,7 +19,8 @@ from tasks.tables.row_hashes import equality_hashes
 _ROWS_AT_ONCE = 1_000_000
 """Rows that are sorted in memory at one time: 40 MB of hashes, and as much again for their order."""
 
-_ROWS_IN_A_CHUNK = 250_000
+_NUM_BUCKETS = 256
+"""By the first byte of a row's hash: rows with the same features are in one."""
 
 _RECORD = np.dtype([*((name, np.uint64) for name in ("features", "features_2", "others", "target")), ("row", np.int64)])
 """What is kept of a row: 128 bits of its features, 64 of its target and 64 of its other content, and its number.
@@ -48,17 +49,17 @@ def find_repeats(parts: Parts, dataset: Dataset, starts: PartStarts = ALL_TRAIN)
     """Rows that are equal to an earlier one in every column; among the others all with the same features and another
     target, which are looked for among training rows alone, and for the rows that are judged on among all.
 
-    The hashes lie in a file, 40 bytes a row, and are sorted a range at a time: memory stays flat as rows grow.
+    The hashes lie in a file, 40 bytes a row, and are sorted a few buckets at a time: memory stays flat as rows grow.
     """
     features, target = [column.name for column in dataset.features], dataset.target.name
     others = [column.name for column in dataset.columns if column.name != target and column.name not in features]
     # On disk, so that memory stays flat: 40 bytes a row are 40 GB for a thousand million rows.
     with tempfile.TemporaryFile() as file:
-        num_rows = 0
+        counts = []
         for records in parallel_map(lambda part: _records(part, features, others, target), parts()):
             file.write(records.tobytes())
-            num_rows += len(records)
-        ranges = [_repeated(some, starts.train) for some in _ranges(file, num_rows)]
+            counts.append(np.bincount(_buckets(records), minlength=_NUM_BUCKETS))
+        ranges = [_repeated(some, starts.train) for some in _ranges(file, counts)]
     # zip of no ranges has nothing to take apart.
     if not ranges:
         return RepeatedRows(empty_findings(), empty_findings())
@@ -81,24 +82,38 @@ def _records(part: pl.DataFrame, features: list[str], others: list[str], target:
     ):
         records[name] = equality_hashes(part, columns, seed)
     records["row"] = part[ROW].to_numpy()
-    return records
+    # What belongs to a bucket lies together, so that nobody reads the whole file for one.
+    return records[np.argsort(_buckets(records), kind="stable")]
 
 
-def _ranges(file: IO[bytes], num_rows: int) -> Iterator[NDArray[np.void]]:
-    """The records in groups that keep equal features together, each small enough to sort in memory."""
-    # Rounded up: a range holds about as many rows as are sorted at a time, or fewer.
-    num_ranges = -(-num_rows // _ROWS_AT_ONCE)
-    for number in range(num_ranges):
-        # By the hash of the features alone: rows that conflict share it, and must be in one range.
-        yield np.concatenate([some[some["features"] % num_ranges == number] for some in _chunks(file)])
+def _buckets(records: NDArray[np.void]) -> NDArray[np.uint8]:
+    return (records["features"] >> np.uint64(56)).astype(np.uint8)
 
 
-def _chunks(file: IO[bytes]) -> Iterator[NDArray[np.void]]:
-    """The records as they were written; read, not mapped, as pages of a mapped file count as memory."""
-    # Every range reads the file from its start.
-    file.seek(0)
-    while content := file.read(_ROWS_IN_A_CHUNK * _RECORD.itemsize):
-        yield np.frombuffer(content, dtype=_RECORD)
+def _ranges(file: IO[bytes], counts: Sequence[NDArray[np.int64]]) -> Iterator[NDArray[np.void]]:
+    """The records in groups that keep equal features together, each small enough to sort in memory.
+
+    `counts` has the rows of each bucket, [_NUM_BUCKETS], for each part that was written.
+    """
+    if not counts:
+        return
+    # Where each bucket of each part begins, in rows: read, not mapped, as pages of a mapped file count as memory.
+    ends = np.cumsum(np.stack(counts)).reshape(-1, _NUM_BUCKETS)
+    of_buckets = np.sum(counts, axis=0)
+    first = 0
+    while first < _NUM_BUCKETS:
+        # As many buckets as fit, and one at least.
+        many = max(1, int(np.searchsorted(np.cumsum(of_buckets[first:]), _ROWS_AT_ONCE, side="right")))
+        last = min(first + many, _NUM_BUCKETS) - 1
+        yield np.concatenate(
+            [_slice(file, end[first] - count[first], end[last]) for end, count in zip(ends, counts, strict=True)]
+        )
+        first = last + 1
+
+
+def _slice(file: IO[bytes], start: int, stop: int) -> NDArray[np.void]:
+    file.seek(int(start) * _RECORD.itemsize)
+    return np.frombuffer(file.read(int(stop - start) * _RECORD.itemsize), dtype=_RECORD)
 
 
 def _repeated(records: NDArray[np.void], first_of_train: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:

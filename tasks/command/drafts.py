@@ -102,7 +102,8 @@ def _show_choice(console: Console, draft: DraftedPipeline) -> None:
     num_features = len(draft.decisions.features)
     console.print(f"[bold]model[/]   {_model_name(draft)} on {num_features} columns: {escape(choice.reason)}.")
     # Unbroken, as its columns stand under each other.
-    console.print(Text("\n".join(("", *choice.tried))), soft_wrap=True, style="dim")
+    tried = ("", *choice.tried, "") if choice.tried else ("",)
+    console.print(Text("\n".join(tried)), soft_wrap=True, style="dim")
 
 
 def _model_name(draft: DraftedPipeline) -> str:

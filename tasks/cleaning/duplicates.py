@@ -97,7 +97,7 @@ def _ranges(file: IO[bytes], counts: Sequence[NDArray[np.int64]]) -> Iterator[ND
     """
     if not counts:
         return
-    # Where each bucket of each part begins, in rows: read, not mapped, as pages of a mapped file count as memory.
+    # Where each bucket of each part ends, in rows.
     ends = np.cumsum(np.stack(counts)).reshape(-1, _NUM_BUCKETS)
     of_buckets = np.sum(counts, axis=0)
     first = 0
@@ -112,6 +112,7 @@ def _ranges(file: IO[bytes], counts: Sequence[NDArray[np.int64]]) -> Iterator[ND
 
 
 def _slice(file: IO[bytes], start: int, stop: int) -> NDArray[np.void]:
+    # Read, not mapped, as pages of a mapped file count as memory.
     file.seek(int(start) * _RECORD.itemsize)
     return np.frombuffer(file.read(int(stop - start) * _RECORD.itemsize), dtype=_RECORD)
 

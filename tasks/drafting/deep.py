@@ -7,7 +7,7 @@ that in the values; models of both ways, on the same folds of the training rows,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,7 +74,12 @@ def looked_at_deeply(
     sign = -1 if decisions.choice.metric in LOWER_IS_BETTER else 1
     lines = ["other ways to read the columns, by the same folds (difference and its standard error):"]
     began = time.monotonic()
-    best = _scores(decisions, inspection, read)
+    try:
+        best = _scores(decisions, inspection, read)
+    # Of folds that were not measured before, one may have no score: there is nothing to compare with.
+    except UserError as error:
+        why = f"other ways to read the columns could not be compared: {_in_a_line(error)}"
+        return _with_lines(decisions, [why]), inspection
     longest = time.monotonic() - began
     for reading in _readings(decisions, inspection):
         if time.monotonic() + longest > deadline:
@@ -86,16 +91,24 @@ def looked_at_deeply(
             changed = reading.of(decisions, inspection)
             scores = _scores(*changed, read)
         except UserError as error:
-            lines.append(f"  {reading.what}: {first_line(error, Project(root=Path()).pipeline('rows'))}")
+            lines.append(f"  {reading.what}: {_in_a_line(error)}")
             continue
         longest = max(longest, time.monotonic() - began)
         gain, error_of_gain = difference(scores, best)
-        is_better = sign * gain > _SURE * (error_of_gain or 0.0)
+        # Of a single fold nobody knows how sure it is.
+        is_better = error_of_gain is not None and sign * gain > _SURE * error_of_gain
         lines.append(f"  {reading.what}: {in_words(gain, error_of_gain)}{'  <- taken' if is_better else ''}")
         if is_better:
             (decisions, inspection), best = changed, scores
-    choice = replace(decisions.choice, tried=(*decisions.choice.tried, *lines))
-    return replace(decisions, choice=choice), inspection
+    return _with_lines(decisions, lines), inspection
+
+
+def _with_lines(decisions: Decisions, lines: Sequence[str]) -> Decisions:
+    return replace(decisions, choice=replace(decisions.choice, tried=(*decisions.choice.tried, *lines)))
+
+
+def _in_a_line(error: UserError) -> str:
+    return first_line(error, Project(root=Path()).pipeline("rows"))
 
 
 def _readings(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:

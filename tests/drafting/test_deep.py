@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tasks.drafting import deep as module
 from tasks.drafting.pipeline import DraftedPipeline
 from tasks.drafting.stated import Stated
+from tasks.errors import UserError
 from tasks.params.file import load_pipeline
 from tests.drafting.small_tables import init, run_stages
 
@@ -67,7 +69,8 @@ def test_categories_of_few_rows_are_read_by_their_target(tmp_path: Path) -> None
     assert line_of(draft, "categories by their target, smoothing 10:").endswith("  <- taken")
     assert "taken" not in line_of(draft, "categories of fewer than 1%")
     config = load_pipeline(tmp_path / "params.yaml", "mine").normalize.category
-    assert (config.encode, config.smoothing in (10, 100)) == ("target", True)
+    assert config.encode == "target"
+    assert config.smoothing in (10, 100)
     run_stages(tmp_path, "normalize")
 
 
@@ -99,9 +102,25 @@ def test_what_would_not_end_in_time_is_not_begun(tmp_path: Path, monkeypatch: py
 
 
 def _as_measured(decisions: object) -> object:
-    from dataclasses import replace
-
     return replace(decisions, choice=replace(decisions.choice, tried=("measured",)))  # type: ignore[attr-defined, type-var]
+
+
+@pytest.mark.parametrize("num_folds", [0, 1])
+def test_what_one_fold_says_is_not_sure_and_what_none_says_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_folds: int
+) -> None:
+    scores = iter([9.0, 1.0])
+
+    def scored(*_: object) -> list[float]:
+        if not num_folds:
+            raise UserError("rmse is undefined")
+        return [next(scores)]
+
+    monkeypatch.setattr(module, "_scores", scored)
+    monkeypatch.setattr("tasks.drafting.pipeline.measured", lambda decisions, *_: _as_measured(decisions))
+    tried = drafted(tmp_path, table(is_code=True)).decisions.choice.tried
+    assert "taken" not in tried[-1]
+    assert ("could not be compared: rmse is undefined" in tried[-1]) == (num_folds == 0)
 
 
 def test_without_minutes_nothing_is_looked_at(tmp_path: Path) -> None:

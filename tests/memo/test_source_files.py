@@ -10,8 +10,9 @@ import pytest
 
 from tasks.memo.chain import StageRunner, run_plain
 from tasks.paths import Project
-from tasks.sources import folder, known_files, packed
+from tasks.sources import folder
 from tasks.tables.storage import TableWriter
+from tests.opened_files import watch
 from tests.projects import files_below, lock_entries, make_project
 from tests.small_tables import image
 
@@ -35,12 +36,7 @@ pipelines:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are opened; all have been left alone for long."""
-    names: list[str] = []
-    read, digest = packed.Entry.read, packed.entry_digest
-    monkeypatch.setattr(packed.Entry, "read", lambda entry, most: names.append(entry.name) or read(entry, most))
-    monkeypatch.setattr(known_files, "entry_digest", lambda entry: names.append(entry.name) or digest(entry))
-    monkeypatch.setattr(known_files, "_TICK", -(10**12))
-    return names
+    return watch(monkeypatch)
 
 
 @pytest.fixture(params=["copy", "hardlink", "symlink"])

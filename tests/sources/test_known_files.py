@@ -16,25 +16,19 @@ from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.params.sources import FolderSource
-from tasks.sources import known_files, packed
+from tasks.sources import known_files
 from tasks.sources.folder import Folder
 from tasks.tables import storage
+from tests.opened_files import LONG_AGO, watch
 from tests.small_tables import place
 
 FILES = {f"{label}/{number}.png": f"{label}{number}" for label in "abc" for number in range(4)}
-LONG_AGO = -(10**12)
-"""A step of the clock after which every file has been left alone for long, just written or not."""
 
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are opened, as that happens."""
-    names: list[str] = []
-    read, digest = packed.Entry.read, packed.entry_digest
-    monkeypatch.setattr(packed.Entry, "read", lambda entry, most: names.append(entry.name) or read(entry, most))
-    monkeypatch.setattr(known_files, "entry_digest", lambda entry: names.append(entry.name) or digest(entry))
-    monkeypatch.setattr(known_files, "_TICK", LONG_AGO)
-    return names
+    return watch(monkeypatch)
 
 
 def write(root: Path, name: str, content: str) -> None:

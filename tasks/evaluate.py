@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from tasks import files, reports
+from tasks.errors import UserError
 from tasks.evaluation.baseline import baseline
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.judge import judge_of
@@ -118,6 +119,11 @@ def _decided(predictions: Predictions, decision: Decision) -> Predictions:
 
 def _led_by(metric: Metric, evaluation: Evaluation) -> Evaluation:
     """With the metric first that the pipeline is judged by: that one every front end shows."""
+    if metric not in evaluation.metrics:
+        raise UserError(
+            f"evaluate: {metric} is undefined for these test rows: of a value below 0 there is no logarithm; choose "
+            "another register.metric, such as mae"
+        )
     return replace(evaluation, metrics={metric: evaluation.metrics[metric], **evaluation.metrics})
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error, root_mean_squared_log_error
 
 from tasks import augment, evaluate, files, normalize, reports
 from tasks.errors import UserError
@@ -165,10 +165,19 @@ def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
         np.array([float(line[name]) for line in predictions(regressed)]) for name in ("actual", "predicted")
     )
     assert report.numbers["rmse"] == pytest.approx(np.sqrt(np.mean((actual - predicted) ** 2)), rel=1e-4)
-    assert set(report.numbers) == {"rmse", "mae", "r2"}
+    assert set(report.numbers) == {"rmse", "mae", "rmsle", "r2"}
     assert report.figure.startswith("rmse ")
     assert (regressed.plots / "residuals.png").is_file()
     assert "too high" in regressed.report_page.read_text()
+
+
+def test_a_logarithm_of_less_than_nothing_is_refused(tmp_path: Path) -> None:
+    paths = prepared(tmp_path, regression=True, change=lambda frame: frame.with_columns(pl.col("target") - 120))
+    assert set(reports.evaluate(paths).numbers) == {"rmse", "mae", "r2"}
+    before = paths.metrics.read_bytes()
+    with pytest.raises(UserError, match=r"rmsle is undefined .* choose another register.metric, such as mae"):
+        evaluate.run(Evaluate(metric="rmsle"), paths)
+    assert paths.metrics.read_bytes() == before
 
 
 @pytest.mark.parametrize("kind", ["classified", "regressed"])
@@ -248,6 +257,7 @@ def test_numbers_of_any_size_score_as_scikit_learn_scores_them(tmp_path: Path, s
     expected = {
         "rmse": root_mean_squared_error(y_true, y_pred),
         "mae": mean_absolute_error(y_true, y_pred),
+        **({"rmsle": root_mean_squared_log_error(y_true, np.maximum(y_pred, 0))} if y_true.min() >= 0 else {}),
         "r2": r2_score(y_true, y_pred),
     }
     assert metrics == pytest.approx(expected, rel=1e-12)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.weighted_metrics import Answers, Floats, OfWeights, metric_of_weights
 from tasks.model_input.decision import LIKELIEST, Decision
-from tasks.params.config import Metric, Task
+from tasks.params.config import Metric, Task, metrics_of
 from tasks.params.evaluate import Evaluate
 from tasks.recipe.recipe import Target
 
@@ -45,6 +45,5 @@ def judge_of(config: Evaluate, target: Target, decision: Decision) -> Judge:
 
 def metric_for(task: Task, chosen: Metric | None) -> Metric:
     """The metric that was chosen; the one that is named first, when it is not for the task or there is none."""
-    of_numbers: tuple[Metric, ...] = ("rmse", "mae", "r2")
-    first: Metric = "rmse" if task == "regression" else "accuracy"
-    return chosen if chosen is not None and (chosen in of_numbers) == (task == "regression") else first
+    known = metrics_of(task)
+    return chosen if chosen in known else known[0]

@@ -79,9 +79,10 @@ def classification_metrics(
 
 
 def regression_metrics(y_true: Floats, y_pred: Floats, weight: Floats | None = None) -> dict[str, float]:
-    """RMSE, MAE and R² of [N] answers, each row as much as its weight [N].
+    """RMSE, MAE and R² of [N] answers, each row as much as its weight [N]; of amounts, RMSLE too.
 
-    Raises UserError when an answer is not finite or R² is undefined.
+    RMSLE is undefined where a true value is below 0, and left out then; an answer below 0 counts as 0. Raises UserError
+    when an answer is not finite or R² is undefined.
     """
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
@@ -93,8 +94,17 @@ def regression_metrics(y_true: Floats, y_pred: Floats, weight: Floats | None = N
     return {
         "rmse": float(root_mean_squared_error(y_true, y_pred, sample_weight=weight)),
         "mae": float(mean_absolute_error(y_true, y_pred, sample_weight=weight)),
+        **_rmsle(y_true, y_pred, weight),
         "r2": float(r2_score(y_true, y_pred, sample_weight=weight)),
     }
+
+
+def _rmsle(y_true: Floats, y_pred: Floats, weight: Floats | None) -> dict[str, float]:
+    from sklearn.metrics import root_mean_squared_log_error
+
+    if y_true.min() < 0:
+        return {}
+    return {"rmsle": float(root_mean_squared_log_error(y_true, np.maximum(y_pred, 0), sample_weight=weight))}
 
 
 def positive_number(classes: Sequence[str], positive: str | None) -> int | None:

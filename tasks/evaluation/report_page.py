@@ -35,6 +35,7 @@ _METRICS = {
     "log_loss": ("Log loss", "how far the claimed probabilities are off; 0 is perfect"),
     "rmse": ("RMSE", "typical error, in the target's unit; large errors weigh more"),
     "mae": ("MAE", "average error, in the target's unit"),
+    "rmsle": ("RMSLE", "typical error of the logarithm of 1 + the target; 0.1 is about 10 %"),
     "r2": ("R²", "share of the variation that is explained; 0 is no better than the mean"),
 }
 

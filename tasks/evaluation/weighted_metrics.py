@@ -56,6 +56,8 @@ def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:
         case "rmse":
             mse = _mean_of(np.square(answers.y_true - answers.y_score))
             return lambda weights: float(np.sqrt(mse(weights)))
+        case "rmsle":
+            return _rmsle(answers)
         case "r2":
             return _r2(answers)
 
@@ -127,6 +129,13 @@ def _area(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeights:
         return rightly / float(num_pairs) if num_pairs else float("nan")
 
     return value
+
+
+def _rmsle(answers: Answers) -> OfWeights:
+    # Less than nothing has no logarithm: such an answer counts as 0, and of such a truth there is no figure.
+    true, answered = (np.log1p(np.maximum(values, 0)) for values in (answers.y_true, answers.y_score))
+    msle, is_below = _mean_of(np.square(true - answered)), answers.y_true < 0
+    return lambda weights: float("nan" if weights[is_below].any() else np.sqrt(msle(weights)))
 
 
 def _r2(answers: Answers) -> OfWeights:

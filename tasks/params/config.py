@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,7 +10,14 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 ColumnTypeName = Literal["number", "category", "boolean", "text", "timestamp", "image", "audio"]
 Role = Literal["feature", "target", "id", "group", "time", "weight", "sensitive", "split"]
 Task = Literal["binary", "multiclass", "regression"]
-Metric = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "rmse", "mae", "r2"]
+MetricOfClasses = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"]
+MetricOfNumbers = Literal["rmse", "mae", "rmsle", "r2"]
+Metric = Literal[MetricOfClasses, MetricOfNumbers]
+
+
+def metrics_of(task: Task) -> tuple[Metric, ...]:
+    """What models of such a task can be judged by; the first where nobody says."""
+    return get_args(MetricOfNumbers if task == "regression" else MetricOfClasses)
 
 
 def _names_of_classes(weights: object) -> object:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
 
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "rmse", "mae"})
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "rmse", "mae", "rmsle"})
 
 
 class Bound(Config):

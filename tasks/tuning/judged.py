@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
-from tasks.evaluation.judge import Judge, judge_of, metric_for
+from tasks.evaluation.judge import Judge, judge_of
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.thresholds import choose_threshold, refuse_threshold
 from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples
-from tasks.params.config import Metric, Task
+from tasks.params.config import Task, metrics_of
 from tasks.params.pipeline import Pipeline
 from tasks.paths import Paths
 from tasks.recipe.recipe import Target, read_recipe
@@ -24,12 +24,6 @@ from tasks.trainers import fit
 from tasks.training.cross_validation import answers_of, fitted_on
 from tasks.training.job import read_examples
 from tasks.training.result import answers_to
-
-_OF_TASKS: dict[bool, tuple[Metric, ...]] = {
-    True: ("rmse", "mae", "r2"),
-    False: ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"),
-}
-"""The metrics of numbers, and those of classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +40,10 @@ class FoldScore:
 def check_metric(config: Pipeline, paths: Paths) -> None:
     """Raises UserError where the metric that versions are compared by is none of the pipeline's task."""
     metric, task = config.register_.metric, read_dataset(paths.dataset).task
-    if metric_for(task, metric) != metric:
-        known = _OF_TASKS[task == "regression"]
+    if metric not in metrics_of(task):
         raise UserError(
             f"params.yaml: pipelines.{paths.pipeline}: register.metric {metric} is not for {_in_words(task)}"
-            f"{did_you_mean(metric, known)}"
+            f"{did_you_mean(metric, metrics_of(task))}"
         )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -116,7 +117,15 @@ def test_positive_class_must_be_one_of_two() -> None:
 
 def test_regression_by_hand() -> None:
     found = regression_metrics(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 6.0]))
-    assert found == pytest.approx({"rmse": 3**0.5, "mae": 1.0, "r2": 1 - 9 / 2})
+    rmsle = abs(math.log(7 / 4)) / 3**0.5
+    assert found == pytest.approx({"rmse": 3**0.5, "mae": 1.0, "rmsle": rmsle, "r2": 1 - 9 / 2})
+
+
+def test_only_amounts_have_logarithms() -> None:
+    amounts = regression_metrics(np.array([0.0, 3.0]), np.array([-5.0, 3.0]))
+    # An answer below nothing counts as nothing.
+    assert amounts["rmsle"] == 0
+    assert "rmsle" not in regression_metrics(np.array([-1.0, 3.0]), np.array([0.0, 3.0]))
 
 
 def test_one_value_only_has_no_r2() -> None:

@@ -72,6 +72,13 @@ def test_of_numbers_it_is_scikit_learns(shift, scale):
         assert metric_of_weights(metric, answers)(weights) == pytest.approx(expected, rel=1e-12)
 
 
+def test_of_amounts_it_is_scikit_learns():
+    answers, weights = regressed(), drawn_weights()
+    amounts = Answers(y_true=np.exp(answers.y_true), y_score=np.exp(answers.y_score))
+    expected = sk.root_mean_squared_log_error(amounts.y_true, amounts.y_score, sample_weight=weights)
+    assert metric_of_weights("rmsle", amounts)(weights) == pytest.approx(expected, rel=1e-12)
+
+
 def test_without_weights_it_is_what_evaluate_writes():
     ones = np.ones(NUM_ROWS)
     answers = classified(3)
@@ -96,3 +103,6 @@ def test_what_is_undefined_is_no_number():
     assert np.isnan(metric_of_weights("roc_auc", answers)(np.array([2.0, 0.0])))
     numbers = Answers(y_true=np.array([1.0, 2.0]), y_score=np.array([1.0, 2.0]))
     assert np.isnan(metric_of_weights("r2", numbers)(np.array([0.0, 2.0])))
+    below = Answers(y_true=np.array([1.0, -2.0]), y_score=np.array([1.0, 2.0]))
+    assert np.isnan(metric_of_weights("rmsle", below)(np.array([1.0, 1.0])))
+    assert metric_of_weights("rmsle", below)(np.array([1.0, 0.0])) == 0

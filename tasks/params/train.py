@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tasks.params.config import Config
+from tasks.params.config import Config, TargetTransform
 from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.sklearn import ImportedEstimator, SklearnTrain
 from tasks.params.torch import TorchTrain
@@ -30,6 +30,11 @@ class EnsembleTrain(Config):
     )
     calibrate: Literal["temperature", "none"] = Field(
         "temperature", description="classes only: make probabilities as sure as they may be, by held-out rows"
+    )
+    target_transform: TargetTransform = Field(
+        "none",
+        description="numbers only: all members, and their weights, go by the logarithm of 1 + the target, or by its rank "
+        "as a normal number; answers are in its own unit",
     )
     max_minutes: float | None = Field(
         None,
@@ -60,6 +65,8 @@ class EnsembleTrain(Config):
             if isinstance(member, TorchTrain) and (member.workers > 1 or member.init_from is not None):
                 setting = "workers" if member.workers > 1 else "init_from"
                 raise ValueError(f"{name}: {setting} is for a network alone; take it out")
+            if "none" not in (self.target_transform, getattr(member, "target_transform", "none")):
+                raise ValueError(f"{name}: target_transform is that of the ensemble; take it out of one of the two")
             if member.refit != "none":
                 raise ValueError(f"{name}: members learn from all rows as it is; take refit out")
         return self

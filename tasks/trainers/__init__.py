@@ -38,7 +38,12 @@ def fit(job: Job, config: Any) -> Fitted:
     check_job(job)
     transform = learnt_transform(kind, job)
     fitted = trainer(config.kind).fit(transformed(job, transform), config)
-    return replace(fitted, model=TransformedModel(fitted.model, transform))
+    said = fitted.validation_answers
+    return replace(
+        fitted,
+        model=TransformedModel(fitted.model, transform),
+        validation_answers=None if said is None else transform.back(said),
+    )
 
 
 def load(folder: Path, spec: Spec) -> Model:

@@ -423,6 +423,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
     "sklearn": ({"estimator": {"kind": "ridge"}, "seed": 3, "refit": "all_rows", "target_transform": "quantile"},),
     "ensemble": (
         {"folds": 3, "calibrate": "none", "determinism": "off", "max_minutes": 5.0, "seed": 2},
+        {"target_transform": "log1p"},
         {"members": [{"kind": "lightgbm"}, {"kind": "sklearn", "estimator": {"kind": "ridge"}}]},
     ),
     "torch": (

@@ -204,6 +204,10 @@ def test_what_it_takes_to_predict_is_what_its_members_take(tmp_path: Path) -> No
     ("settings", "said"),
     [
         ({"members": []}, "at least 1 item"),
+        (
+            {"members": [{**TREES, "target_transform": "log1p"}], "target_transform": "log1p"},
+            r"members\[0\] \(lightgbm\): target_transform is that of the ensemble; take it out of one of the two",
+        ),
         ({"members": [{**TREES, "refit": "all_rows"}]}, r"members\[0\] \(lightgbm\): members learn from all rows"),
         ({"members": [{"kind": "torch", "network": {"kind": "mlp"}, "workers": 2}]}, "workers is for a network alone"),
         ({"members": [{"kind": "ensemble", "members": [TREES]}]}, "torch.*lightgbm.*sklearn"),

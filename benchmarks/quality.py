@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from quality_peers import Answers, Peer, autogluon, lightgbm, scikit_learn
 from quality_sets import SETS, TARGET, Frames, QualitySet, higher_is_better, metric_of
+
+from tasks.params.config import Metric
 
 OURS = "modelwright"
 _DRAWS = 500
@@ -131,7 +133,7 @@ def _by_modelwright(
         _command(Path(temporary), "new", str(folder))
         train.write_csv(folder / "train.csv")
         test.write_csv(folder / "test.csv")
-        settings = ["--target", TARGET, "--test", "test.csv", "--set", f"train.seed={seed}", *init]
+        settings = ["--target", TARGET, "--test", "test.csv", "--set", f"train.seed={seed}", *_metric(quality), *init]
         _command(folder, "init", "quality", "train.csv", *settings)
         _command(folder, "run", "quality", "--plain")
         _command(folder, "predict", "quality:1", "test.csv", "--out", "answers.parquet")
@@ -141,6 +143,12 @@ def _by_modelwright(
         raise SystemExit(f"{quality.name}: {test.height - answers.height} of {test.height} test rows are not answered")
     scores = answers[f"probability_{quality.positive}"].to_numpy() if quality.positive else None
     return Answers(answers=answers["prediction"].to_numpy(), scores=scores)
+
+
+def _metric(quality: QualitySet) -> list[str]:
+    """All are told what the set is judged by, where they know it."""
+    name = {"f1_macro": "f1"}.get(quality.metrics[0], quality.metrics[0])
+    return ["--metric", name] if name in get_args(Metric) else []
 
 
 def _command(folder: Path, *arguments: str) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 from tasks.command.subcommand import ONE_PIPELINE, QUERY, Subcommand, argument, chosen_pipeline
 from tasks.errors import printable
+from tasks.params.config import Metric
 from tasks.paths import Project
 from tasks.root import find_root
 
@@ -19,7 +21,7 @@ def init(options: argparse.Namespace) -> int:
 
     project = Project(root=find_root())
     given = {"test": options.test, "query": options.query, "settings": options.set, "dry_run": options.dry_run}
-    given["stated"] = stated(options.task, options.ignore, options.retype)
+    given["stated"] = stated(options.task, options.ignore, options.retype, options.metric)
     with watched("comparing models") as tell:
         given |= {"minutes": options.minutes, "deep": options.deep, "tell": tell}
         draft = init_pipeline(project, options.name, options.source, options.target, **given)
@@ -64,6 +66,12 @@ _OF_INIT = (
         "--task",
         choices=("binary", "multiclass", "regression"),
         help="classes or an amount, where the target's values could be either",
+    ),
+    argument(
+        "--metric",
+        choices=get_args(Metric),
+        metavar="METRIC",
+        help="what the model is chosen and judged by, such as mae, rmsle or f1; by the task, if left out",
     ),
     argument(
         "--ignore",

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tasks.drafting.model import (
     OF_TABLES,
     OF_WORDS,
     ensemble,
+    for_metric,
     is_mostly_text,
     linear,
+    of_other_scale,
     of_words,
     trees,
 )
 from tasks.drafting.network import Section
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
+from tasks.params.config import Metric
 
 LINEAR, BOOSTED, ENSEMBLE = "a linear model", "boosted trees", "an ensemble of both"
+_OF_SCALES = {"log1p": "of logarithms", "quantile": "of ranks"}
 _ENOUGH_FOR_ENSEMBLE = 750
 """Rows below which five folds hardly tell it from the better one alone, which can be read."""
 _TIMES_OF_ENSEMBLE = 40
-"""Five folds of trees in four shapes, of which slow and small ones are more."""
+"""Of a linear model and trees: five folds of trees in four shapes, of which slow and small ones are more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ class Candidate:
 
 
 def candidates(
-    facts: Facts, target: TargetGuess, features: Sequence[str], classes: Mapping[str, int]
+    facts: Facts, target: TargetGuess, features: Sequence[str], classes: Mapping[str, int], metric: Metric
 ) -> list[Candidate]:
     """What learns from columns such as these; none for pictures and sounds, of which one training takes minutes."""
     if any(map(facts.is_media, features)):
@@ -54,14 +58,34 @@ def candidates(
     weight, of_linear = (OF_WORDS, of_words(facts, features)) if is_text else (OF_TABLES, {})
     normalize, boosted = trees([facts.types[name] for name in features], len(classes))
     both = [
-        Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)),
-        Candidate(name=BOOSTED, normalize=normalize, train=boosted),
+        Candidate(name=LINEAR, normalize=of_linear, train=for_metric(linear(target, weight), metric)),
+        Candidate(name=BOOSTED, normalize=normalize, train=for_metric(boosted, metric)),
     ]
+    is_amount = target.task == "regression" and facts.state(target.name).extremes.low >= 0
+    scale = _other_scale(target, metric, is_amount=is_amount)
+    singles = [one for alone in both for one in (alone, *([_on_scale(alone, scale)] if scale else []))]
     # Of words, trees know too little to be of help.
     if is_text or facts.num_rows < _ENOUGH_FOR_ENSEMBLE:
-        return both
+        return singles
     # Scaled for the linear member; trees do not mind. Members share the rows, so it reads the score of a text, too.
     scaled = {name: section for name, section in normalize.items() if name != "number"}
-    is_amount = target.task == "regression" and facts.state(target.name).extremes.low >= 0
-    together = ensemble(linear(target, weight), boosted, has_logarithm=is_amount)
-    return [*both, Candidate(name=ENSEMBLE, normalize=scaled, train=together, times=_TIMES_OF_ENSEMBLE)]
+    together = for_metric(ensemble(linear(target, weight), boosted, has_logarithm=scale == "log1p"), metric)
+    times = _TIMES_OF_ENSEMBLE * len(both) / len(singles)
+    return [*singles, Candidate(name=ENSEMBLE, normalize=scaled, train=together, times=times)]
+
+
+def _other_scale(target: TargetGuess, metric: Metric, *, is_amount: bool) -> str | None:
+    """A transform of the target that may do better by this metric; None where none is worth a try."""
+    # By RMSLE nothing but logarithms is tried.
+    if target.task != "regression" or metric == "rmsle":
+        return None
+    if is_amount:
+        return "log1p"
+    # The mean of ranks is near the median, which is what absolute errors ask for, and not the mean.
+    return "quantile" if metric == "mae" else None
+
+
+def _on_scale(candidate: Candidate, scale: str) -> Candidate:
+    return replace(
+        candidate, name=f"{candidate.name} {_OF_SCALES[scale]}", train=of_other_scale(candidate.train, scale)
+    )

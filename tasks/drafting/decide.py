@@ -71,7 +71,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         **({inspection.split_column: "split"} if inspection.split_column else {}),
     }
     target, one_hot = _target(inspection, target_name, {*taken, *inspection.stated.ignored}, from_names)
-    target = inspection.stated.with_task(facts, target)
+    target = inspection.stated.judged(facts, target)
     classes, merged = _merged(inspection, target)
     if len(classes.counts) == 1:
         raise UserError(
@@ -98,13 +98,14 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         repeats_are_events=losses.are_events and not _has_entities(findings),
     )
     split = choose_split(facts, inspection.source, findings, rows, later.test_is_later(inspection, findings))
+    choice = choose_model(facts, target, features, left, inspection.side, inspection.stated.metric)
     return Decisions(
         target=target,
         features=tuple(features),
         findings=tuple(by_weight(with_consequences(findings, split, facts))),
         bare_findings=tuple(findings),
-        choice=choose_model(facts, target, features, left, inspection.side),
-        candidates=tuple(candidates(facts, target, features, left)),
+        choice=choice,
+        candidates=tuple(candidates(facts, target, features, left, choice.metric)),
         split=split,
         of_source=taken,
         key=key,

@@ -14,7 +14,7 @@ from tasks.params.config import Config
 from tasks.paths import STAGES
 
 _NAMED = re.compile(r"ingest\.source\.([a-z_]+)")
-_OPTIONS = {"ingest.target": "--target COLUMN", "ingest.task": "--task TASK"}
+_OPTIONS = {"ingest.target": "--target COLUMN", "ingest.task": "--task TASK", "register.metric": "--metric METRIC"}
 _TAB = r"\t"
 """A tab as people can type it."""
 

@@ -41,9 +41,15 @@ class ModelChoice:
 
 
 def choose_model(
-    facts: Facts, target: TargetGuess, features: Sequence[str], classes: Mapping[str, int], side: tuple[int, int] | None
+    facts: Facts,
+    target: TargetGuess,
+    features: Sequence[str],
+    classes: Mapping[str, int],
+    side: tuple[int, int] | None,
+    asked: Metric | None = None,
 ) -> ModelChoice:
-    """By the features' types, the number of rows and the task. `side`: height and width of the first picture."""
+    """By the features' types, the number of rows and the task. `side`: height and width of the first picture; `asked`:
+    the metric that the user goes by."""
     types = [facts.types[name] for name in features]
     media = [name for name in features if facts.is_media(name)]
     is_rare = is_imbalanced(classes)
@@ -66,13 +72,15 @@ def choose_model(
     else:
         reason = f"a table of {facts.num_rows:,} rows, too few for trees: a linear model"
         train = linear(target, OF_TABLES)
+    judged = _gate(target, is_rare)
+    metric = judged["metric"] if asked is None else asked
     return ModelChoice(
         reason=reason,
         normalize=normalize,
         augment=augment,
-        train=train,
+        train=for_metric(train, metric),
         evaluate=_evaluate(target, classes),
-        **_gate(target, is_rare),
+        **{**judged, "metric": metric},
     )
 
 
@@ -136,6 +144,16 @@ def ensemble(linear: Section, boosted: Section, *, has_logarithm: bool) -> Secti
         *([{"target_transform": "log1p"}] if has_logarithm else []),
     ]
     return {"kind": "ensemble", "members": [linear, boosted, *({**boosted, **own} for own in others)], "seed": 0}
+
+
+def for_metric(train: Section, metric: Metric) -> Section:
+    """The train section for what the model is judged by: errors of logarithms are least where these are learnt."""
+    return of_other_scale(train, "log1p") if metric == "rmsle" and train["kind"] != "torch" else train
+
+
+def of_other_scale(train: Section, transform: str) -> Section:
+    """The same trainer, which learns the target's logarithm or rank."""
+    return {**train, "target_transform": transform}
 
 
 def _evaluate(target: TargetGuess, classes: Mapping[str, int]) -> Section:

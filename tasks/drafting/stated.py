@@ -1,4 +1,5 @@
-"""What the user says of the columns when `modelwright init` looks at them: `--task`, `--ignore` and `--retype`."""
+"""What the user says of the columns when `modelwright init` looks at them: `--task`, `--metric`, `--ignore` and
+`--retype`."""
 
 from __future__ import annotations
 
@@ -12,14 +13,15 @@ from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
 from tasks.errors import UserError, did_you_mean
 from tasks.ingestion.survey import Survey
-from tasks.params.config import ColumnTypeName, Task
+from tasks.params.config import ColumnTypeName, Metric, Task, metrics_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stated:
-    """Columns that are left out, types by column, and the task; nothing of it is found out then."""
+    """Columns that are left out, types by column, the task and the metric; nothing of it is found out then."""
 
     task: Task | None = None
+    metric: Metric | None = None
     ignored: tuple[str, ...] = ()
     types: Mapping[str, ColumnTypeName] = field(default_factory=dict)
 
@@ -48,8 +50,14 @@ class Stated:
             for name in self.ignored
         ]
 
-    def with_task(self, facts: Facts, target: TargetGuess) -> TargetGuess:
-        """The target with the task that is stated. Raises UserError when its values are none for it."""
+    def judged(self, facts: Facts, target: TargetGuess) -> TargetGuess:
+        """The target with the task that is stated. Raises UserError when its values are none for it, or for the
+        metric."""
+        target = self._with_task(facts, target)
+        self._check_metric(facts, target)
+        return target
+
+    def _with_task(self, facts: Facts, target: TargetGuess) -> TargetGuess:
         if self.task is None:
             return target
         name, num_distinct = target.name, facts.state(target.name).num_distinct
@@ -66,13 +74,28 @@ class Stated:
             raise UserError(f"{given} has {num_distinct:,} different values, too many to be classes; leave --task out")
         return replace(target, task=self.task)
 
+    def _check_metric(self, facts: Facts, target: TargetGuess) -> None:
+        if self.metric is None:
+            return
+        known = metrics_of(target.task)
+        if self.metric not in known:
+            raise UserError(
+                f"--metric {self.metric}: column {target.name} makes it a {target.task}; give one of {', '.join(known)}"
+            )
+        if self.metric == "rmsle" and facts.state(target.name).extremes.low < 0:
+            least = facts.state(target.name).extremes.low
+            raise UserError(
+                f"--metric rmsle: column {target.name} goes down to {least:g}, and only amounts have logarithms; give "
+                "rmse or mae"
+            )
+
     def check_target(self, target: str | None) -> None:
         """Raises UserError when the target itself is to be left out."""
         if target in self.ignored:
             raise UserError(f"--ignore {target}: it is the --target; take one of the two back")
 
 
-def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str]) -> Stated:
+def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str], metric: Metric | None = None) -> Stated:
     """From the command line; `retyped` are COLUMN=TYPE. Raises UserError for a text that is none, or no type."""
     types: dict[str, ColumnTypeName] = {}
     for text in retyped:
@@ -81,7 +104,7 @@ def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str]) ->
         if not sign or not name:
             raise UserError(f"--retype {text}: write COLUMN=TYPE, such as --retype postcode=category")
         types[name] = _known(kind, TYPE_NAMES, name)
-    return Stated(task=task, ignored=tuple(dict.fromkeys(ignored)), types=types)
+    return Stated(task=task, metric=metric, ignored=tuple(dict.fromkeys(ignored)), types=types)
 
 
 def _known(kind: str, known: Collection[ColumnTypeName], name: str) -> ColumnTypeName:

@@ -33,8 +33,8 @@ class EnsembleTrain(Config):
     )
     target_transform: TargetTransform = Field(
         "none",
-        description="numbers only: all members, and their weights, go by the logarithm of 1 + the target, or by its rank "
-        "as a normal number; answers are in its own unit",
+        description="numbers only: all members, and their weights, go by the logarithm of 1 + the target, or by its "
+        "rank as a normal number; answers are in its own unit",
     )
     max_minutes: float | None = Field(
         None,

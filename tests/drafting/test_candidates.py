@@ -5,7 +5,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.drafting.candidates import BOOSTED, ENSEMBLE, LINEAR
+from tasks.drafting.candidates import BOOSTED, ENSEMBLE, LINEAR, Candidate
+from tasks.drafting.stated import Stated
+from tasks.params.config import Metric
 from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers
 
 
@@ -45,10 +47,36 @@ def test_texts_beside_numbers_are_scores_for_trees_and_words_for_a_linear_model(
     assert init(tmp_path, many).decisions.candidates[1].normalize["text"] == {"max_features": 2000}
 
 
+def of_amounts(tmp_path: Path, least: float, metric: Metric | None = None) -> list[Candidate]:
+    amounts = pl.Series("amount", [least + number * 37 % 800 for number in range(800)])
+    rows = noise(num_rows=800).with_columns(amounts)
+    return list(init(tmp_path, rows, target="amount", stated=Stated(metric=metric)).decisions.candidates)
+
+
 @pytest.mark.parametrize(("least", "num_members"), [(0.0, 6), (-3.0, 5)])
 def test_amounts_are_learnt_as_logarithms_too(tmp_path: Path, least: float, num_members: int) -> None:
-    amounts = pl.Series("amount", [least + number * 37 % 800 for number in range(800)])
-    drafted = init(tmp_path, noise(num_rows=800).with_columns(amounts), target="amount")
-    members = drafted.decisions.candidates[-1].train["members"]
+    members = of_amounts(tmp_path, least)[-1].train["members"]
     assert len(members) == num_members
     assert ("target_transform" in members[-1]) == (least == 0)
+
+
+@pytest.mark.parametrize(
+    ("least", "metric", "transforms"),
+    [
+        (0.0, None, ["none", "log1p", "none", "log1p", "none"]),
+        (0.0, "r2", ["none", "log1p", "none", "log1p", "none"]),
+        # By errors of logarithms nothing else is worth a try.
+        (0.0, "rmsle", ["log1p", "log1p", "log1p"]),
+        (-3.0, None, ["none", "none", "none"]),
+        (-3.0, "mae", ["none", "quantile", "none", "quantile", "none"]),
+    ],
+)
+def test_other_scales_of_the_target_are_tried(
+    tmp_path: Path, least: float, metric: Metric | None, transforms: list[str]
+) -> None:
+    drafted = of_amounts(tmp_path, least, metric)
+    assert [one.train.get("target_transform", "none") for one in drafted] == transforms
+    assert len({one.name for one in drafted}) == len(drafted)
+    # A member has no scale of its own below that of all.
+    inner = [member.get("target_transform") for member in drafted[-1].train["members"]]
+    assert inner == [None] * 5 + (["log1p"] if least == 0 and metric != "rmsle" else [])

@@ -107,7 +107,7 @@ def test_other_messages_stay_as_they_are() -> None:
     [
         ("train.learning_rate=0.5", "train.learning_rate", 0.5),
         ("split.key=[a]", "split.key", ["a"]),
-        ("register.metric=f1", "register.metric", "f1"),
+        ("register.margin=0.1", "register.margin", 0.1),
         ("ingest.rows_per_part=1000", "ingest.rows_per_part", 1000),
         ("evaluate.positive=[", "evaluate.positive", "["),
     ],

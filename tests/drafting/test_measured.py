@@ -12,6 +12,7 @@ import pytest
 from tasks.drafting import measured as module
 from tasks.drafting.candidates import BOOSTED, ENSEMBLE, LINEAR, Candidate
 from tasks.drafting.pipeline import DraftedPipeline
+from tasks.drafting.stated import Stated
 from tasks.params.file import load_pipeline
 from tests.drafting.small_tables import init
 
@@ -118,6 +119,18 @@ def test_numbers_are_compared_by_their_error(tmp_path: Path) -> None:
     # The noise's own standard deviation, and that of the answers without a model.
     assert abs(measured_score(draft, "a linear model") - 1.0) < 0.1
     assert abs(measured_score(draft, "no model") - np.sqrt(101)) < 1.0
+
+
+def test_a_target_that_is_a_product_is_learnt_as_a_logarithm(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(3)
+    x, z, noise = drawn.normal(size=(3, NUM_ROWS))
+    rows = pl.DataFrame({"x": x, "z": z, "answer": np.exp(4 + x + 0.5 * z + 0.1 * noise)})
+    draft = drafted(tmp_path, rows)
+    assert draft.decisions.choice.train["target_transform"] == "log1p"
+    assert measured_score(draft, "a linear model of logarithms") < 0.5 * measured_score(draft, "a linear model  ")
+    by_logarithms = drafted(tmp_path, rows, stated=Stated(metric="rmsle"))
+    # The noise's own standard deviation, as 1 is little beside e to the fourth.
+    assert abs(measured_score(by_logarithms, "a linear model") - 0.1) < 0.02
 
 
 def test_where_each_is_half_right_an_ensemble_is_taken(tmp_path: Path) -> None:

@@ -73,6 +73,14 @@ def test_the_task_that_is_stated_is_the_task(tmp_path: Path, target: str, task: 
     assert metric in (None, settings["metric"])
 
 
+def test_the_metric_that_is_stated_is_what_the_model_is_chosen_and_judged_by(tmp_path: Path) -> None:
+    assert settings_of(tmp_path, "sold", metric="log_loss")["metric"] == "log_loss"
+    assert settings_of(tmp_path, "size", metric="mae")["metric"] == "mae"
+    settings_of(tmp_path, "size", metric="rmsle")
+    train = load_pipeline(tmp_path / "params.yaml", "mine").train
+    assert (train.kind, train.target_transform) == ("sklearn", "log1p")
+
+
 @pytest.mark.chain
 def test_what_is_stated_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = new_project(tmp_path / "own").project
@@ -102,6 +110,7 @@ def test_what_is_stated_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ({"ignored": ("sold",)}, "--ignore sold: it is the --target"),
         ({"task": "regression"}, "--task regression: column sold holds values that are no numbers"),
         ({"task": "multiclass"}, "--task multiclass: column sold has two different values; give --task binary"),
+        ({"metric": "mae"}, "--metric mae: column sold makes it a binary; give one of accuracy, precision, "),
         ({"ignored": ("postcode", "size", "fee=paid", "stars")}, "no column is left to learn from; leave out less"),
     ],
 )
@@ -112,6 +121,12 @@ def test_what_the_data_cannot_be_is_refused_and_nothing_is_written(
         init(tmp_path, ROWS, target="sold", dry_run=False, stated=Stated(**given))
     assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"
     assert not (tmp_path / "expectations").exists()
+
+
+def test_less_than_nothing_has_no_logarithm(tmp_path: Path) -> None:
+    rows = ROWS.with_columns(pl.col("size") - 60)
+    with pytest.raises(UserError, match=r"--metric rmsle: column size goes down to -10, .* give rmse or mae"):
+        init(tmp_path, rows, target="size", stated=Stated(metric="rmsle"))
 
 
 def test_three_classes_are_not_two(tmp_path: Path) -> None:

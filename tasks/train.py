@@ -10,7 +10,7 @@ from dataclasses import replace
 from tasks import files, reports
 from tasks.digests import folder_digest
 from tasks.params.torch import TorchTrain
-from tasks.params.train import SingleTrain, Train
+from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
@@ -40,8 +40,7 @@ def run(config: Train, paths: Paths) -> Report:
         fitted = _fit(config, paths, job)
         metrics = validation_metrics(job.spec, fitted, job.validation)
         cross_validation = cross_validate(config, paths, lambda of_fold: fit(of_fold, config))
-        if isinstance(config, SingleTrain) and config.refit == "all_rows":
-            fitted = refitted(job, config, fitted, recipe, paths)
+        fitted = refitted(job, config, fitted, recipe, paths)
         digest = write_model(paths, fitted)
         files.write_text(paths.history, history.as_csv())
         rows = {"num_rows": job.train.num_rows, "digest": folder_digest(paths.augmented)}

@@ -146,14 +146,10 @@ def score_of_fold(config: Pipeline, fold: Paths) -> tuple[float, float]:
 
 def as_trained(config: Train, job: Job, recipe: Recipe, fold: Paths) -> Fitted:
     """As the stage `train` does it, so that what is measured is what will be there."""
-    from tasks.params.train import EnsembleTrain
     from tasks.trainers import fit
     from tasks.training.refit import refitted
 
-    fitted = fit(job, config)
-    if isinstance(config, EnsembleTrain) or config.refit == "none":
-        return fitted
-    return refitted(job, config, fitted, recipe, fold)
+    return refitted(job, config, fit(job, config), recipe, fold)
 
 
 def _with(decisions: Decisions, candidate: Candidate, **more: object) -> Decisions:

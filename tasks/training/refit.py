@@ -12,7 +12,7 @@ from typing import Any
 from tasks.params.lightgbm import LightgbmTrain
 from tasks.params.sklearn import HistGradientBoosting
 from tasks.params.torch import TorchTrain
-from tasks.params.train import SingleTrain
+from tasks.params.train import EnsembleTrain, SingleTrain, Train
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
 from tasks.trainers import fit
@@ -21,12 +21,16 @@ from tasks.training.job import read_examples
 from tasks.training.result import answers_to
 
 
-def refitted(job: Job, config: SingleTrain, fitted: Fitted, recipe: Recipe, paths: Paths) -> Fitted:
-    """The model of another training on training and validation rows, as long as `fitted` was at its best.
+def refitted(job: Job, config: Train, fitted: Fitted, recipe: Recipe, paths: Paths) -> Fitted:
+    """The model of another training on training and validation rows, as long as `fitted` was at its best; the same
+    where the settings ask for none.
 
     With the facts and diagnostics of the first one, beside which stands on how many rows the second was, and with what
     the first one says of the validation rows.
     """
+    # Members of an ensemble learn from all rows as it is.
+    if isinstance(config, EnsembleTrain) or config.refit == "none":
+        return fitted
     rows = read_examples(config, job.spec, recipe.target.name, paths.augmented, paths.normalized("validation"))
     # Of rows that are learnt from the loss only falls: nothing stops it before its end, and all of it stays.
     checkpoints = job.checkpoints.with_name(f"{job.checkpoints.name}-refit") if job.checkpoints else None

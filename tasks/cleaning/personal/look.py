@@ -26,6 +26,7 @@ _LONGEST = 2_000
 """Characters of a value that are looked at."""
 _EMPTY = pl.DataFrame(schema={HASH: pl.UInt64(), "value": pl.String()})
 _NUM_EXAMPLES = 3
+_PARTS_A_MERGE = 16
 _FREE_TEXT_WORDS = 3
 
 
@@ -66,9 +67,9 @@ def look(rows: pl.DataFrame, columns: Sequence[Column]) -> PersonalSamples:
     return tuple(_look(rows[column.name]) for column in columns if _may_be_personal(column))
 
 
-def merge(first: PersonalSamples, second: PersonalSamples) -> PersonalSamples:
-    """What both saw together. Both are of the same columns."""
-    return tuple(_merged(one, other) for one, other in zip(first, second, strict=True))
+def merge(*samples: PersonalSamples) -> PersonalSamples:
+    """What all of them saw together. All are of the same columns."""
+    return tuple(_merged(of_column) for of_column in zip(*samples, strict=True))
 
 
 def personal_columns(samples: PersonalSamples) -> list[PersonalColumn]:
@@ -83,18 +84,21 @@ class Watch:
 
     def __init__(self, *, enabled: bool) -> None:
         self._enabled = enabled
-        self._samples: PersonalSamples | None = None
+        self._samples: list[PersonalSamples] = []
 
     def add(self, new: PersonalSamples) -> None:
         """What one part looks like."""
         if self._enabled:
-            self._samples = new if self._samples is None else merge(self._samples, new)
+            self._samples.append(new)
+        # Some parts at a time: most of what a merge takes is the same for two and for many.
+        if len(self._samples) > _PARTS_A_MERGE:
+            self._samples = [merge(*self._samples)]
 
     def facts(self, guard: Guard) -> dict[str, Any]:
         """The columns that look like personal data, and what becomes of them."""
-        if self._samples is None:
+        if not self._samples:
             return {}
-        columns = [column.model_dump(mode="json") for column in personal_columns(self._samples)]
+        columns = [column.model_dump(mode="json") for column in personal_columns(merge(*self._samples))]
         return {"personal": [one | {"treatment": guard.how.get(one["column"], "none")} for one in columns]}
 
 
@@ -124,13 +128,14 @@ def _smallest(values: pl.Series) -> pl.DataFrame:
     return chosen.select(HASH, CategoryColumn().cast(chosen["value"]).str.slice(0, _LONGEST))
 
 
-def _merged(one: PersonalSample, other: PersonalSample) -> PersonalSample:
+def _merged(samples: Sequence[PersonalSample]) -> PersonalSample:
+    first = samples[0]
     # A part with a number that is not whole speaks for the whole column.
-    if not (one.is_open and other.is_open):
-        return PersonalSample(one.name, one.is_numeric, _EMPTY, is_open=False)
-    # The same value has the same hash in both parts.
-    both = pl.concat([one.values, other.values]).unique()
-    return PersonalSample(one.name, one.is_numeric, smallest(both, SAMPLE), is_open=True)
+    if not all(one.is_open for one in samples):
+        return PersonalSample(first.name, first.is_numeric, _EMPTY, is_open=False)
+    # The same value has the same hash in all parts.
+    values = pl.concat([one.values for one in samples]).unique()
+    return PersonalSample(first.name, first.is_numeric, smallest(values, SAMPLE), is_open=True)
 
 
 def _judged(sample: PersonalSample) -> Iterator[PersonalColumn]:

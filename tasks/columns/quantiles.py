@@ -122,7 +122,8 @@ def _excess_bits(differences: NDArray[np.uint64]) -> int:
     Neighbours are two keys while a bit in which they differ is left, so MOST_KEYS pairs must not all stay apart: the
     least of the MOST_KEYS that differ most has to vanish.
     """
-    if len(differences) < MOST_KEYS:
+    # First, as a search among many equal ones takes fifteen times as long.
+    if np.count_nonzero(differences) < MOST_KEYS:
         return 0
     to_vanish = int(np.partition(differences, -MOST_KEYS)[-MOST_KEYS])
     return to_vanish.bit_length()

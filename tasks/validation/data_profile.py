@@ -15,6 +15,7 @@ from tasks.columns import column_type
 from tasks.columns.base import round_significant
 from tasks.columns.moments import Moments, moments
 from tasks.columns.quantiles import Histogram, histogram, merged
+from tasks.parallel import parallel_map
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.tables.dataset import Column, Dataset
 from tasks.validation.bins import Bins, bins_of
@@ -69,8 +70,9 @@ class ProfileState:
     def add(self, part: pl.DataFrame) -> None:
         """Takes in one part of the table."""
         self._num_rows += part.height
-        for name, state in self._columns.items():
-            state.add(part[name])
+        # Side by side, as most of it is sorting, which leaves Python's lock alone.
+        for _ in parallel_map(lambda name: self._columns[name].add(part[name]), self._columns):
+            pass
 
     def profile(self) -> DataProfile:
         """Of all parts so far, the same however the table is cut into them."""
@@ -117,7 +119,7 @@ class _ColumnProfileState:
             self._lengths = _extremes(self._lengths, lengths)
             self._measure(lengths)
         if "categories" in self._statistics:
-            self._count(there.cast(pl.String))
+            self._count(there)
 
     def _measure(self, values: pl.Series) -> None:
         numbers = values.to_numpy().astype(np.float64)
@@ -126,10 +128,11 @@ class _ColumnProfileState:
         self.values = counted if self.values is None else merged(self.values, counted)
 
     def _count(self, values: pl.Series) -> None:
-        counts = dict(values.alias("value").value_counts().iter_rows())
+        # As text only now: there are fewer different ones than rows.
+        counts = dict(values.alias("value").value_counts().with_columns(pl.col("value").cast(pl.String)).iter_rows())
         if len(self._counts.keys() | counts.keys()) > _NUM_COUNTED:
             # Which ones are counted is decided by who comes first.
-            order = {value: index for index, value in enumerate(values.unique(maintain_order=True).to_list())}
+            order = {value: index for index, value in enumerate(values.unique(maintain_order=True).cast(pl.String))}
             new = sorted(counts.keys() - self._counts.keys(), key=order.__getitem__)
             kept = self._counts.keys() | set(new[: max(0, _NUM_COUNTED - len(self._counts))])
             counts = {value: count for value, count in counts.items() if value in kept}

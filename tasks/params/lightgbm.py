@@ -27,7 +27,8 @@ class LightgbmTrain(Config):
     lambda_l1: float = Field(0.0, ge=0, description="L1 penalty on the leaves' values")
     lambda_l2: float = Field(0.0, ge=0, description="L2 penalty on the leaves' values")
     categories: Literal["native", "one_hot"] = Field(
-        "native", description="native: a split sends any set of categories to either side; one_hot: one of them"
+        "native",
+        description="native: a split sends any set of categories to either side, or one of 8 and fewer; one_hot: one",
     )
     monotone: dict[str, Literal["increasing", "decreasing"]] = Field(
         default_factory=dict,

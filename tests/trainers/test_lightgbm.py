@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -222,6 +223,22 @@ def test_a_native_split_takes_any_set_of_categories() -> None:
         accuracy[categories] = np.mean(model.predict(inputs).argmax(axis=1) == part.target)
     assert accuracy["native"] == 1
     assert accuracy["one_hot"] < 0.9
+
+
+@pytest.mark.parametrize(("num_categories", "takes_sets"), [(8, False), (9, True)])
+def test_of_few_categories_a_split_asks_for_one(num_categories: int, takes_sets: bool) -> None:
+    field = replace(TOWN, shape=(num_categories,), labels=tuple(f"town={index}" for index in range(num_categories)))
+    spec = Spec(fields=(field,), task="binary", classes=("no", "yes"))
+    random = np.random.default_rng(0)
+    town = random.integers(0, num_categories, 4000).astype(np.int32)
+    target = (random.random(4000) < np.where(town % 2, 0.9, 0.1)).astype(np.int64)
+    rows = Examples(inputs=ModelInput(blocks={"town": town}, num_rows=4000), target=target)
+    one = Job(spec=spec, train=rows, validation=rows)
+    model = LightgbmTrainer().fit(one, config(num_iterations=1, num_leaves=4)).model
+    trees = model.booster.dump_model()["tree_info"]
+    sets = re.findall(r"'threshold': '([0-9|]+)'", str(trees))
+    assert sets
+    assert any("|" in of_split for of_split in sets) == takes_sets
 
 
 @pytest.mark.parametrize("categories", ["native", "one_hot"])

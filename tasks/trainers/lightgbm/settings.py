@@ -21,6 +21,8 @@ _MOST_THREADS = 16
 """More of them only wait for each other on tables that one machine holds."""
 _WORTH_SHARING = 200_000
 """Numbers in the training table from which several threads are faster than one."""
+_FEW_CATEGORIES = 8
+"""Up to so many, a split asks for one of them: sets are learnt by heart in small tables (docs/log.md)."""
 _LARGE_GROUP = 100
 """Rows that a set of categories needs for a split of its own: LightGBM's default, five times that of a leaf."""
 
@@ -123,7 +125,11 @@ def _categories(layout: Layout, config: LightgbmTrain) -> dict[str, Any]:
     if not layout.native:
         return {}
     # A small table has no group of a hundred rows: who allows smaller leaves means the categories as well.
-    return {"min_data_per_group": min(_LARGE_GROUP, 5 * config.min_data_in_leaf)}
+    return {
+        "min_data_per_group": min(_LARGE_GROUP, 5 * config.min_data_in_leaf),
+        # LightGBM counts what is missing, or of no category that it knows, as one more.
+        "max_cat_to_onehot": _FEW_CATEGORIES + 1,
+    }
 
 
 def _num_threads(num_values: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from tasks.columns.audio.column import LONGEST_SECONDS
 from tasks.columns.audio.sound import decode
 from tasks.params.normalize import NormalizeAudio
 
@@ -38,9 +39,9 @@ def spectrogram_size(parts: Iterator[pl.DataFrame], column: str) -> tuple[int, i
 def _size(seconds: list[float]) -> tuple[int, int] | None:
     if not seconds:
         return None
-    longest = math.ceil(round(float(np.quantile(seconds, _NEARLY_ALL)) * _TENTHS, 6)) / _TENTHS
+    nearly_all = math.ceil(round(float(np.quantile(seconds, _NEARLY_ALL)) * _TENTHS, 6)) / _TENTHS
     settings = NormalizeAudio()
-    return settings.n_mels, max(1, round(longest * 1000 / settings.hop_ms))
+    return settings.n_mels, round(min(nearly_all, LONGEST_SECONDS) * 1000 / settings.hop_ms)
 
 
 def seconds_of(num_frames: int) -> float:

@@ -140,6 +140,11 @@ def test_recordings_are_as_long_as_nearly_all_are(tmp_path: Path) -> None:
     assert choice.train["network"] == {"kind": "audio_cnn", "size": "small"}
 
 
+def test_no_recording_is_drafted_longer_than_normalize_would_have_it() -> None:
+    calls = pl.DataFrame({"sound": [tone(300, 12.0)] * 3})
+    assert spectrogram_size(iter([calls]), "sound") == (40, 1_000)
+
+
 def test_recordings_that_cannot_be_read_leave_their_length_open() -> None:
     assert spectrogram_size(iter([pl.DataFrame({"sound": [b"", b"RIFF"]})]), "sound") is None
     assert drafted_for(3_000, "audio", None).normalize == {"audio": {"top_db": 50}}

@@ -16,7 +16,7 @@ _NEARLY_ALL = 0.99
 """Of the recordings. One that somebody forgot to stop makes all others mostly silence, which costs time and blurs
 their means."""
 _MOST_BYTES = 2**28
-"""Of files that are decoded for it: some seconds of WAV, a minute of MP3."""
+"""Of files that are decoded for it: so many say enough, and an archive of hours need not be heard to its end."""
 _TENTHS = 10
 """Of a second: a length as a person would write it."""
 

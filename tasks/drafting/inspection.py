@@ -15,6 +15,7 @@ from tasks.drafting.location import Pointed
 from tasks.drafting.missing import describe_tokens, find_tokens
 from tasks.drafting.nearly import describe_mostly, likely_formats
 from tasks.drafting.profile import Facts, ProfilePlan, SourceProfile, Tokens, facts, profile
+from tasks.drafting.recordings import spectrogram_size
 from tasks.drafting.stated import Stated
 from tasks.drafting.totals import LastRow, find_total
 from tasks.errors import UserError
@@ -46,7 +47,7 @@ class Inspection:
     id_columns: tuple[str, ...]
     split_column: str | None
     side: tuple[int, int] | None
-    """Height and width of the first image."""
+    """Height and width of the first image, or of the spectrogram that nearly all sounds fit into."""
     opaque: tuple[str, ...] = ()
     """Columns of bytes that hold no picture and no sound."""
     pins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -100,7 +101,7 @@ def inspect_source(
         ),
         id_columns=tuple(rows.id_columns),
         split_column=rows.split_column,
-        side=_first_side(rows, [name for name, kind in types.items() if column_type(kind).is_media]),
+        side=_picture_size(rows, types),
         opaque=_opaque(rows, types),
         pins=_pins(rows, profiles[-1], types, writing, stated),
         stated=stated,
@@ -259,6 +260,14 @@ def _opaque(rows: Source, types: Mapping[str, ColumnTypeName]) -> tuple[str, ...
 
 def _shows_something(cell: pl.Series, kind: ColumnTypeName) -> bool:
     return column_type(kind).could_be(cell) or _side(cell[0]) is not None
+
+
+def _picture_size(rows: Source, types: Mapping[str, ColumnTypeName]) -> tuple[int, int] | None:
+    media = [name for name, kind in types.items() if column_type(kind).is_media]
+    # The first is the one that the network reads.
+    if media and types[media[0]] == "audio":
+        return spectrogram_size(rows.parts(), media[0])
+    return _first_side(rows, media)
 
 
 def _first_side(rows: Source, media: list[str]) -> tuple[int, int] | None:

@@ -51,6 +51,9 @@ class AugmentAudio(Config):
     gain: float = Field(0, ge=0, le=60, description="largest change of loudness either way, in decibels")
     noise: float = Field(0, ge=0, lt=1, description="largest loudness of white noise, as a share of the sound's own")
     stretch: float = Field(0, ge=0, lt=1, description="largest change of tempo: 0.1 is 90 % to 110 %")
+    pitch_shift: float = Field(
+        0, ge=0, lt=1, description="largest move of all pitches, higher or lower, as a share of the bands"
+    )
     time_mask: float = Field(0, ge=0, lt=1, description="SpecAugment: longest time that is silenced, as a share")
     pitch_mask: float = Field(
         0, ge=0, lt=1, description="SpecAugment: widest band of pitch that is silenced, as a share"

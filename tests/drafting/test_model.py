@@ -11,13 +11,18 @@ import pytest
 from numpy.typing import NDArray
 
 from tasks.drafting.model import ModelChoice
-from tasks.drafting.network import choose_network
+from tasks.drafting.network import NetworkChoice, choose_network
 from tasks.drafting.pipeline import init_pipeline
 from tasks.drafting.profile import Facts
+from tasks.drafting.recordings import spectrogram_size
+from tasks.params.augment import Augment
 from tasks.params.config import ColumnTypeName
+from tasks.params.normalize import Normalize
+from tasks.params.torch import TorchTrain
 from tests.drafting.small_tables import NUM_ROWS, init, noise, numbers, project_in
 from tests.mirror_pictures import arrow, shape
 from tests.small_tables import image
+from tests.sounds import tone
 
 
 def test_a_table_with_enough_rows_gets_trees_and_a_small_one_a_linear_model(tmp_path: Path) -> None:
@@ -91,19 +96,59 @@ def test_pictures_are_mirrored_where_they_stay_what_they_are(
     ("num_rows", "kind", "side", "size", "epochs"),
     [
         (800, "image", (64, 64), "small", 30),
-        (70_000, "image", (28, 28), "small", 11),
+        (70_000, "image", (28, 28), "medium", 9),
         (5_000, "image", (28, 28), "medium", 30),
-        (50_000, "image", (8, 8), "medium", 30),
+        (50_000, "image", (8, 8), "large", 30),
+        # Five epochs of a medium one would take hours.
         (2_000_000, "image", (64, 64), "small", 5),
-        (3_000, "audio", None, "small", 26),
+        (3_000, "audio", (40, 100), "small", 30),
+        (30_000, "audio", (40, 100), "small", 16),
     ],
 )
 def test_a_network_is_as_large_as_rows_and_minutes_allow(
     num_rows: int, kind: ColumnTypeName, side: tuple[int, int] | None, size: str, epochs: int
 ) -> None:
-    facts = cast(Facts, SimpleNamespace(num_rows=num_rows))
-    choice = choose_network(facts, kind, side)
-    train = choice.train
-    assert ("image" in choice.augment) == (kind == "image") == bool(choice.augment)
+    train = drafted_for(num_rows, kind, side).train
     assert (train["network"]["size"], train["epochs"]) == (size, epochs)
     assert train["ema_decay"] == (0.999 if num_rows * epochs > 320_000 else 0.99)
+    assert train["layout"] == "channels_last"
+
+
+def test_sounds_are_changed_where_the_training_is_long_enough() -> None:
+    assert drafted_for(800, "audio", (40, 100)).augment == {}
+    assert drafted_for(3_000, "audio", (40, 100)).augment["audio"]["time_mask"] == 0.1
+    assert set(drafted_for(3_000, "image", (28, 28)).augment) == {"image"}
+
+
+def test_the_settings_that_are_drafted_are_settings() -> None:
+    for kind, side in (("audio", (40, 100)), ("image", (128, 96))):
+        choice = drafted_for(3_000, cast(ColumnTypeName, kind), side)
+        Augment(**choice.augment)
+        Normalize(**choice.normalize)
+        TorchTrain(**choice.train)
+
+
+def test_recordings_are_as_long_as_nearly_all_are(tmp_path: Path) -> None:
+    # One of them runs on, and all others would be mostly silence.
+    lengths = [0.3 + 0.001 * number for number in range(199)] + [5.0]
+    for number, seconds in enumerate(lengths):
+        file = tmp_path / "pets" / f"{number % 2}" / f"{number}.wav"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(tone(300 + 5 * number, seconds))
+    choice = drafted(tmp_path, tmp_path / "pets")
+    assert choice.normalize == {"audio": {"seconds": 0.5, "top_db": 50}}
+    assert choice.train["network"] == {"kind": "audio_cnn", "size": "small"}
+
+
+def test_no_recording_is_drafted_longer_than_normalize_would_have_it() -> None:
+    calls = pl.DataFrame({"sound": [tone(300, 12.0)] * 3})
+    assert spectrogram_size(iter([calls]), "sound") == (40, 1_000)
+
+
+def test_recordings_that_cannot_be_read_leave_their_length_open() -> None:
+    assert spectrogram_size(iter([pl.DataFrame({"sound": [b"", b"RIFF"]})]), "sound") is None
+    assert drafted_for(3_000, "audio", None).normalize == {"audio": {"top_db": 50}}
+
+
+def drafted_for(num_rows: int, kind: ColumnTypeName, side: tuple[int, int] | None) -> NetworkChoice:
+    return choose_network(cast(Facts, SimpleNamespace(num_rows=num_rows)), kind, side)

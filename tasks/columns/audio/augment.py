@@ -23,7 +23,7 @@ _LOUDEST = 255.0
 def augment_spectrograms(
     pictures: Tensor, settings: AugmentAudio, generator: Generator, how: Spectrogram, rows: StepRows = ALL
 ) -> Tensor:
-    """Each sound with its own random tempo, move in time, noise, loudness and silenced stretches, in this order.
+    """Each sound with its own random tempo, move in time, pitch, noise, loudness and silenced stretches, in this order.
 
     `pictures`: [B, 1, n_mels, frames] bytes as float or uint8, on any device, drawn by `sound.draw` with `how`; the
     answer has the same shape, type and range. Draws come from `generator` on the CPU, and what is not asked for draws
@@ -34,6 +34,7 @@ def augment_spectrograms(
     # In floats until the end: each change rounded to bytes on its own would add its error to the others.
     changed = pictures if pictures.is_floating_point() else pictures.float()
     changed = _timed(changed, settings, draws)
+    changed = _pitched(changed, settings, draws)
     changed = _noisy(changed, settings, draws, how)
     changed = _louder(changed, settings, draws, how)
     changed = _masked(changed, settings.time_mask, draws, axis=3)
@@ -46,8 +47,8 @@ def augment_spectrograms(
 def on_samples(settings: AugmentAudio) -> AugmentAudio:
     """What is changed in the samples when copies are written down: the move in time, and the noise.
 
-    Not the loudness, as a picture is drawn relative to its loudest place; and not the tempo, as samples that are
-    played faster sound higher, while a picture that is drawn narrower does not.
+    Not the loudness, as a picture is drawn relative to its loudest place; and neither tempo nor pitch, as samples that
+    are played faster sound higher, and a picture can have the one without the other.
     """
     return AugmentAudio(shift=settings.shift, noise=settings.noise)
 
@@ -95,13 +96,34 @@ def _timed(pictures: Tensor, settings: AugmentAudio, draws: RowDraws) -> Tensor:
     tempo = 1 + draws.either_way(settings.stretch)
     move = (draws.either_way(settings.shift) * frames).round()
     places = on_device_of(pictures, (torch.arange(frames) - move[:, None]) * tempo[:, None])
+    return _between_columns(pictures, places)
+
+
+def _pitched(pictures: Tensor, settings: AugmentAudio, draws: RowDraws) -> Tensor:
+    """Higher or lower by parts of a band, as another voice would say it; silence where nothing was heard.
+
+    Bands are even in mel, so that a move is near one by a ratio of frequencies, as between short and long vocal tracts
+    (Jaitly and Hinton, 2013, vocal tract length perturbation).
+    """
+    import torch
+
+    if not settings.pitch_shift:
+        return pictures
+    bands = pictures.shape[2]
+    move = draws.either_way(settings.pitch_shift) * bands
+    places = on_device_of(pictures, torch.arange(bands) - move[:, None])
+    return _between_columns(pictures.transpose(2, 3), places).transpose(2, 3)
+
+
+def _between_columns(pictures: Tensor, places: Tensor) -> Tensor:
+    """Pictures [B, 1, H, W] whose columns are those at `places` [B, W], linearly between the two next to each."""
     before = places.floor()
     weight = (places - before)[:, None, None]
-    return _frames_at(pictures, before) * (1 - weight) + _frames_at(pictures, before + 1) * weight
+    return _columns_at(pictures, before) * (1 - weight) + _columns_at(pictures, before + 1) * weight
 
 
-def _frames_at(pictures: Tensor, places: Tensor) -> Tensor:
-    """The frames of [B, 1, n_mels, frames] at `places` [B, frames]; zeros at places beyond the picture."""
+def _columns_at(pictures: Tensor, places: Tensor) -> Tensor:
+    """The columns of [B, 1, H, W] at `places` [B, W]; zeros at places beyond the picture."""
     there = (places >= 0) & (places < pictures.shape[3])
     numbers = places.long().clamp(0, pictures.shape[3] - 1)[:, None, None].expand_as(pictures)
     return pictures.gather(3, numbers) * there[:, None, None]

@@ -25,7 +25,7 @@ from tasks.tables.dialect import ColumnDialect
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-_LONGEST_SECONDS = 10.0
+LONGEST_SECONDS = 10.0
 """Of a clip, unless the settings say otherwise: one long recording must not blow up all the others."""
 
 
@@ -127,7 +127,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
         if state is None:
             raise UserError("has no sound that can be decoded in any training row; give it the role id to leave it out")
         rate = settings.rate or state.rate
-        seconds = settings.seconds or min(state.seconds, _LONGEST_SECONDS)
+        seconds = settings.seconds or min(state.seconds, LONGEST_SECONDS)
         return AudioEncoding(
             rate=rate,
             num_samples=max(1, round(seconds * rate)),

@@ -14,7 +14,7 @@ from tasks.params.augment import AugmentAudio
 from tests.sounds import tone
 
 HOW = Spectrogram(rate=8_000, num_samples=4_000, window=200, hop=80, n_mels=20, top_db=80)
-EVERYTHING = AugmentAudio(shift=0.3, gain=10, noise=0.5, stretch=0.2, time_mask=0.3, pitch_mask=0.3)
+EVERYTHING = AugmentAudio(shift=0.3, gain=10, noise=0.5, stretch=0.2, pitch_shift=0.2, time_mask=0.3, pitch_mask=0.3)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -101,6 +101,26 @@ def test_a_faster_sound_ends_earlier() -> None:
     assert lengths.min() < 40
     assert lengths.max() == 50
     assert lengths.min() >= 50 / 1.5 - 1
+
+
+def test_a_tone_goes_up_or_down_by_at_most_its_share_of_the_bands() -> None:
+    before = torch.zeros(200, 1, 20, 5)
+    before[:, :, 10] = 100.0
+    after = changed(before, pitch_shift=0.2)
+    heard = after[:, 0, :, 0]
+    # All of it is there, in two bands that share it.
+    assert torch.allclose(heard.sum(dim=1), torch.tensor(100.0))
+    assert (after == after[..., :1]).all()
+    moves = (heard * torch.arange(20)).sum(dim=1) / 100 - 10
+    assert moves.abs().max() <= 4 + 1e-4
+    assert moves.min() < -3
+    assert moves.max() > 3
+
+
+def test_what_moves_beyond_the_highest_band_is_gone_and_silence_comes_after_it() -> None:
+    before = torch.full((100, 1, 20, 5), 100.0)
+    silent = (changed(before, pitch_shift=0.3)[:, 0, :, 0] == 0).sum(dim=1)
+    assert 4 <= silent.max() <= 6
 
 
 @pytest.mark.parametrize(("name", "axis"), [("time_mask", 3), ("pitch_mask", 2)])

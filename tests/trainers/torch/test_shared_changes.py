@@ -33,7 +33,7 @@ FIELDS = (SIZE, TOWN, WORDS, SCAN, CALL)
 EVERYTHING = AugmentImage(
     rotate=20, scale=0.2, crop=0.1, shift=0.1, shear=5, flip="both", brightness=0.2, contrast=0.2, erase=0.4
 )
-NOISE = AugmentAudio(shift=0.2, gain=6, noise=0.2, stretch=0.1, time_mask=0.3, pitch_mask=0.3)
+NOISE = AugmentAudio(shift=0.2, gain=6, noise=0.2, stretch=0.1, pitch_shift=0.2, time_mask=0.3, pitch_mask=0.3)
 HOW = Spectrogram(rate=8000, num_samples=1536, window=256, hop=128, n_mels=8, top_db=80.0)
 CHANGES: dict[str, Augmentation] = {
     SIZE.name: lambda block, generator, rows: jittered(block, AugmentNumber(jitter=0.1), generator, 1.0, rows),

@@ -69,7 +69,9 @@ def candidates(
         return singles
     # Scaled for the linear member; trees do not mind. Members share the rows, so it reads the score of a text, too.
     scaled = {name: section for name, section in normalize.items() if name != "number"}
-    together = for_metric(ensemble(linear(target, weight), boosted, has_logarithm=scale == "log1p"), metric)
+    has_categories = any(facts.types[name] == "category" for name in features)
+    members = ensemble(linear(target, weight), boosted, has_categories=has_categories, has_logarithm=scale == "log1p")
+    together = for_metric(members, metric)
     times = _TIMES_OF_ENSEMBLE * len(both) / len(singles)
     return [*singles, Candidate(name=ENSEMBLE, normalize=scaled, train=together, times=times)]
 

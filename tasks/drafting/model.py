@@ -132,11 +132,12 @@ def trees(types: Sequence[str], num_classes: int) -> tuple[Section, Section]:
     return normalize, {"kind": "lightgbm", "learning_rate": 0.05, "num_iterations": 500, "seed": 0}
 
 
-def ensemble(linear: Section, boosted: Section, *, has_logarithm: bool) -> Section:
+def ensemble(linear: Section, boosted: Section, *, has_categories: bool, has_logarithm: bool) -> Section:
     """The train section of a linear model and of boosted trees in several shapes: as they are drafted alone, many small
     ones, slow ones that each see half of the columns, and ones that cut by chance; of amounts also trees that learn
-    their logarithm. Chosen by held-out rows of public tables: docs/log.md."""
-    rows = {"bagging_fraction": 0.8, "num_iterations": 2000}
+    their logarithm. The small and slow ones ask for categories one by one, which the others do of few alone. Chosen by
+    held-out rows of public tables: docs/log.md."""
+    rows = {"bagging_fraction": 0.8, "num_iterations": 2000, **({"categories": "one_by_one"} if has_categories else {})}
     others: list[Section] = [
         {"num_leaves": 7, "feature_fraction": 0.6, **rows},
         {"learning_rate": 0.03, "min_data_in_leaf": 10, "feature_fraction": 0.5, **rows},

@@ -26,9 +26,10 @@ class LightgbmTrain(Config):
     )
     lambda_l1: float = Field(0.0, ge=0, description="L1 penalty on the leaves' values")
     lambda_l2: float = Field(0.0, ge=0, description="L2 penalty on the leaves' values")
-    categories: Literal["native", "one_hot"] = Field(
+    categories: Literal["native", "one_by_one", "one_hot"] = Field(
         "native",
-        description="native: a split sends any set of categories to either side, or one of 8 and fewer; one_hot: one",
+        description="native: a split sends any set of categories to either side, or one of 8 and fewer; one_by_one: "
+        "always one; one_hot: the same by an input for each",
     )
     monotone: dict[str, Literal["increasing", "decreasing"]] = Field(
         default_factory=dict,

@@ -18,6 +18,8 @@ def test_the_simplest_comes_first_and_words_weigh_more(tmp_path: Path) -> None:
     alone = [{**member, "refit": "all_rows"} for member in ensemble.train["members"][:2]]
     assert alone == [linear.train, boosted.train]
     assert len(ensemble.train["members"]) == 5
+    # Two shapes of trees ask for categories one by one, where there are any.
+    assert [member.get("categories") for member in ensemble.train["members"]].count("one_by_one") == 2
     # Members share the rows: what suits a linear one.
     assert "number" not in ensemble.normalize
     few = init(tmp_path, noise()).decisions.candidates

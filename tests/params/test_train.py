@@ -417,7 +417,7 @@ SAMPLES: dict[str, tuple[dict[str, Any], ...]] = {
         {"learning_rate": 0.1, "num_leaves": 7, "max_depth": 3, "min_data_in_leaf": 5, "feature_fraction": 0.5},
         {"bagging_fraction": 0.5, "lambda_l1": 1.0, "lambda_l2": 1.0, "categories": "one_hot", "device": "gpu"},
         {"monotone": {"age": "increasing"}, "class_weight": {"a": 2.0}, "num_iterations": 5, "patience": 3},
-        {"extra_trees": True},
+        {"extra_trees": True, "categories": "one_by_one"},
         {"seed": 4, "refit": "all_rows", "target_transform": "log1p"},
     ),
     "sklearn": ({"estimator": {"kind": "ridge"}, "seed": 3, "refit": "all_rows", "target_transform": "quantile"},),

@@ -42,6 +42,7 @@ def torch_config(network: Any) -> TorchTrain:
 
 LIGHTGBM = LightgbmTrain(kind="lightgbm", num_iterations=40, min_data_in_leaf=2, learning_rate=0.2, patience=10)
 ONE_HOT = LIGHTGBM.model_copy(update={"categories": "one_hot"})
+ONE_BY_ONE = LIGHTGBM.model_copy(update={"categories": "one_by_one"})
 DRAWN = LIGHTGBM.model_copy(update={"bagging_fraction": 0.7, "feature_fraction": 0.7, "class_weight": "balanced"})
 BY_CHANCE = LIGHTGBM.model_copy(update={"extra_trees": True})
 LOGISTIC = SklearnTrain(kind="sklearn", estimator=LogisticRegression(kind="logistic_regression"))
@@ -82,6 +83,7 @@ CASES = [
     Case("ridge-categories", RIDGE, "regression", ("category_index", "dense")),
     Case("lightgbm-categories-text", LIGHTGBM, "binary", ("category_index", "sparse")),
     Case("lightgbm-one-hot", ONE_HOT, "multiclass", ("category_index", "sparse")),
+    Case("lightgbm-one-by-one", ONE_BY_ONE, "multiclass", ("category_index", "sparse")),
     Case("lightgbm-by-chance", BY_CHANCE, "binary", ("category_index", "dense")),
     Case("lightgbm-drawn", DRAWN, "multiclass", ("category_index", "dense")),
     Case("lightgbm-binary", LIGHTGBM, "binary"),

@@ -225,8 +225,11 @@ def test_a_native_split_takes_any_set_of_categories() -> None:
     assert accuracy["one_hot"] < 0.9
 
 
-@pytest.mark.parametrize(("num_categories", "takes_sets"), [(8, False), (9, True)])
-def test_of_few_categories_a_split_asks_for_one(num_categories: int, takes_sets: bool) -> None:
+@pytest.mark.parametrize(
+    ("num_categories", "categories", "takes_sets"),
+    [(8, "native", False), (9, "native", True), (9, "one_by_one", False), (40, "one_by_one", False)],
+)
+def test_of_few_categories_a_split_asks_for_one(num_categories: int, categories: str, takes_sets: bool) -> None:
     field = replace(TOWN, shape=(num_categories,), labels=tuple(f"town={index}" for index in range(num_categories)))
     spec = Spec(fields=(field,), task="binary", classes=("no", "yes"))
     random = np.random.default_rng(0)
@@ -234,14 +237,14 @@ def test_of_few_categories_a_split_asks_for_one(num_categories: int, takes_sets:
     target = (random.random(4000) < np.where(town % 2, 0.9, 0.1)).astype(np.int64)
     rows = Examples(inputs=ModelInput(blocks={"town": town}, num_rows=4000), target=target)
     one = Job(spec=spec, train=rows, validation=rows)
-    model = LightgbmTrainer().fit(one, config(num_iterations=1, num_leaves=4)).model
+    model = LightgbmTrainer().fit(one, config(num_iterations=1, num_leaves=4, categories=categories)).model
     trees = model.booster.dump_model()["tree_info"]
     sets = re.findall(r"'threshold': '([0-9|]+)'", str(trees))
     assert sets
     assert any("|" in of_split for of_split in sets) == takes_sets
 
 
-@pytest.mark.parametrize("categories", ["native", "one_hot"])
+@pytest.mark.parametrize("categories", ["native", "one_by_one", "one_hot"])
 def test_text_beside_categories_changes_no_answer(categories: str, tmp_path: Path) -> None:
     """A sparse matrix leaves index 0 out, and must mean it all the same, also for a model that was loaded."""
     silent = Field(name="words", kind="sparse", shape=(4,), labels=tuple("abcd"))

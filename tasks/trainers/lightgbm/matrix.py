@@ -11,13 +11,13 @@ import numpy as np
 
 from tasks.model_input.inputs import Block, Field, ModelInput, Spec, as_matrix, input_labels
 
-Categories = Literal["native", "one_hot"]
+Categories = Literal["native", "one_by_one", "one_hot"]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How a spec's fields lie side by side. Native categories have one column, of each row's category index; one_hot a
-    column a category, which is 1 where a row is of it and 0 elsewhere."""
+    """How a spec's fields lie side by side. Native categories, and those asked for one by one, have one column, of each
+    row's category index; one_hot a column a category, which is 1 where a row is of it and 0 elsewhere."""
 
     spec: Spec
     categories: Categories
@@ -56,7 +56,7 @@ class Layout:
         return as_matrix(spec, ModelInput(blocks=blocks, num_rows=inputs.num_rows))
 
     def _is_native(self, field: Field) -> bool:
-        return field.kind == "category_index" and self.categories == "native"
+        return field.kind == "category_index" and self.categories != "one_hot"
 
     def _block(self, field: Field, block: Block) -> Block:
         # float32 holds the number of a category exactly, up to 16 million of them.

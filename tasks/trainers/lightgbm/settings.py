@@ -124,11 +124,13 @@ def _trees(config: LightgbmTrain, scale: LabelScale) -> dict[str, Any]:
 def _categories(layout: Layout, config: LightgbmTrain) -> dict[str, Any]:
     if not layout.native:
         return {}
+    num_categories = [field.num_inputs for field in layout.spec.fields if field.kind == "category_index"]
+    few = max(num_categories) if config.categories == "one_by_one" else _FEW_CATEGORIES
     # A small table has no group of a hundred rows: who allows smaller leaves means the categories as well.
     return {
         "min_data_per_group": min(_LARGE_GROUP, 5 * config.min_data_in_leaf),
         # LightGBM counts what is missing, or of no category that it knows, as one more.
-        "max_cat_to_onehot": _FEW_CATEGORIES + 1,
+        "max_cat_to_onehot": few + 1,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from tasks import ingest
 from tasks.ingestion import code_digest, stretches
 from tasks.params.ingest import Ingest
-from tasks.paths import Paths, Project
+from tasks.paths import Project
 from tasks.sources import source
 from tasks.sources.base import Place
 from tasks.tables import storage
@@ -68,10 +68,6 @@ def take(root: Path, **more: Any) -> dict[str, bytes]:
     rows.kept_parts.keep(paths.raw)
     shutil.rmtree(paths.raw, ignore_errors=True)
     ingest.take_in(rows, config, paths)
-    return left(paths)
-
-
-def left(paths: Paths) -> dict[str, bytes]:
     return {**files_below(paths.raw), "dataset.json": paths.dataset.read_bytes()}
 
 
@@ -79,7 +75,7 @@ def from_nothing(root: Path, **more: Any) -> dict[str, bytes]:
     paths = Project(root=root).pipeline("fresh")
     config = settings(**more)
     ingest.take_in(source(config.source, Place(root=root, downloads=root / "downloads")), config, paths)
-    return left(paths)
+    return {**files_below(paths.raw), "dataset.json": paths.dataset.read_bytes()}
 
 
 def inodes(root: Path) -> set[int]:
@@ -243,10 +239,10 @@ def test_parts_of_test_rows_are_kept_apart(root: Path) -> None:
 
 
 def test_an_edited_part_is_made_again(root: Path) -> None:
-    parts = storage.part_files(raw(root))
-    content = parts[2].read_bytes()
-    parts[2].unlink()
-    parts[2].write_bytes(content[:-200] + bytes(200))
+    part = storage.part_files(raw(root))[2]
+    content = part.read_bytes()
+    part.unlink()
+    part.write_bytes(content[:-200] + bytes(200))
     assert take(root) == from_nothing(root)
 
 
@@ -272,35 +268,22 @@ def test_links_across_disks_are_copies(root: Path, monkeypatch: pytest.MonkeyPat
     assert take(root) == from_nothing(root)
 
 
-@pytest.fixture(params=["append", "take_over"])
-def cut_off(request: pytest.FixtureRequest) -> Iterator[Callable[[], pytest.MonkeyPatch]]:
-    """Has the next run end at the third part of one kind, as Ctrl-C ends it; gives what to undo."""
-    with pytest.MonkeyPatch.context() as patch:
-
-        def arm() -> pytest.MonkeyPatch:
-            write, calls = getattr(TableWriter, request.param), []
-
-            def interrupted(*given: Any) -> None:
-                calls.append(given)
-                if len(calls) == 3:
-                    raise KeyboardInterrupt
-                write(*given)
-
-            patch.setattr(TableWriter, request.param, interrupted)
-            return patch
-
-        yield arm
-
-
-def test_a_run_that_is_cut_off_leaves_no_table_and_loses_nothing(
-    root: Path, opened: list[str], cut_off: Callable[[], pytest.MonkeyPatch]
-) -> None:
+@pytest.mark.parametrize("act", ["append", "take_over"])
+def test_a_run_that_is_cut_off_leaves_no_table_and_loses_nothing(root: Path, opened: list[str], act: str) -> None:
     for number in range(0, 150, 40):
         add(root, f"{'ab'[number % 2]}/{number:03d}-1.png", number + 1)
-    patch = cut_off()
-    with pytest.raises(KeyboardInterrupt):
-        take(root)
-    patch.undo()
+    write, calls = getattr(TableWriter, act), list[object]()
+
+    def interrupted(*given: Any) -> None:
+        calls.append(given)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        write(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TableWriter, act, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            take(root)
     assert not raw(root).exists()
     before = {part.stat().st_ino for part in (Project(root=root).pipeline("p").known_files / "rows").iterdir()}
     opened.clear()

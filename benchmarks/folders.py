@@ -170,7 +170,7 @@ def _remember(root: Path) -> None:
 
 
 def _new_file(root: Path, num_images: int) -> None:
-    """One more picture, among the first: all rows behind it move."""
+    """One more picture, among the first: all rows behind it have another number."""
     runs = []
     for number in range(PAIRS):
         (root / "photos" / "class-0" / f"0000000-{number}.png").write_bytes(_picture(num_images + number))

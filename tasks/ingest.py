@@ -8,6 +8,7 @@ from tasks import reports
 from tasks.errors import UserError
 from tasks.ingestion.appended import write_pieces
 from tasks.ingestion.description import describe
+from tasks.ingestion.stretches import write_stretches
 from tasks.ingestion.typed_rows import PlanChanged, Typing, first_plan, plan_of
 from tasks.ingestion.units import units_of, with_fitting_units, with_units
 from tasks.parallel import prefetch
@@ -19,6 +20,7 @@ from tasks.sources.base import Place, Source
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, write_dataset
 from tasks.tables.parts import regroup
+from tasks.tables.storage import TableWriter
 
 _MOST_PASSES = 3
 """The first plan is from the first rows, the second from all of them: only a source that changes needs another."""
@@ -43,6 +45,7 @@ def take_in(rows: Source, config: Ingest, paths: Paths) -> Report:
         dataset = write_pieces(config, rows, pieces, digest or rows.digest(), paths.raw, paths.appended)
     else:
         dataset = write_rows(config, rows, digest, paths.raw)
+        rows.kept_parts.remember(paths.raw)
     write_dataset(paths.dataset, dataset)
     return reports.ingest(paths)
 
@@ -60,8 +63,7 @@ def write_rows(config: Ingest, rows: Source, digest: str | None, folder: Path) -
         try:
             # Within: a plan that fails leaves no table behind, and the next pass writes in its place.
             with storage.table_writer(folder) as writer:
-                for part in prefetch(regroup(typing.parts(), config.rows_per_part)):
-                    writer.append(part, typing.origins.take(part.height))
+                _write(typing, writer)
                 config = with_fitting_units(config, given, typing.surveys)
                 dataset = describe(config, rows, typing.surveys, rows.digest() if digest is None else digest)
                 plan = plan_of(config, rows, typing.surveys)
@@ -70,3 +72,12 @@ def write_rows(config: Ingest, rows: Source, digest: str | None, folder: Path) -
             continue
         return dataset
     raise UserError(f"{rows.location}: changed while it was read; run again when nothing writes to it")
+
+
+def _write(typing: Typing, writer: TableWriter) -> None:
+    rows_per_part = typing.config.rows_per_part
+    if stretches := typing.rows.stretches(rows_per_part):
+        write_stretches(typing, stretches, writer)
+        return
+    for part in prefetch(regroup(typing.parts(), rows_per_part)):
+        writer.append(part, typing.origins.take(part.height))

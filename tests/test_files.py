@@ -238,3 +238,28 @@ def test_below_a_file_there_is_nothing_to_remove(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the place of a folder")
     files.remove(tmp_path / "file" / "below")
     assert names(tmp_path) == ["file"]
+
+
+def test_what_is_sealed_is_read_while_it_is_whole(tmp_path: Path) -> None:
+    place, content = tmp_path / "kept" / "list.json", {"é": [1, "a\0b"]}
+    assert files.read_sealed(place) is None
+    # A file in the folder's place.
+    (tmp_path / "kept").write_text("")
+    files.write_sealed(place, content)
+    assert files.read_sealed(place) == content
+    whole = place.read_bytes()
+    for damaged in (whole[:-1], whole.replace(b"1", b"2"), b"", b"[]"):
+        place.write_bytes(damaged)
+        assert files.read_sealed(place) is None
+
+
+def test_how_a_file_stands_is_asked_once(tmp_path: Path) -> None:
+    file, look = tmp_path / "file", files.FirstLook()
+    assert look.state(str(file)) is None
+    file.write_text("three")
+    state = file.stat()
+    stands = (5, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
+    assert look.state(str(file)) == stands
+    # What the run has asked already.
+    look.states[str(file)] = (7, 1, 1, 1)
+    assert look.state(str(file)) == (7, 1, 1, 1)

@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from tasks import files
-from tasks.digests import folder_digest
+from tasks.ingestion.code_digest import code_digest
 from tasks.ingestion.description import describe
 from tasks.ingestion.survey import Survey, merge
 from tasks.ingestion.typed_rows import ColumnReading, Plan, Typing, plan_of, survey_column, without_missing
@@ -29,8 +29,6 @@ from tasks.tables.parts import regroup
 
 _SURVEYS = TypeAdapter(dict[str, Survey])
 _PLAN = TypeAdapter(dict[str, ColumnReading])
-
-_CODE = ("columns", "ingestion", "repair", "sources", "tables")
 
 
 def write_pieces(
@@ -61,7 +59,7 @@ class _Keeper:
         self._store = store
         self._first = first
         self._used: set[Path] = set()
-        self._code = _code_digest()
+        self._code = code_digest()
 
     @property
     def _reading(self) -> list[Any]:
@@ -123,9 +121,3 @@ class _Keeper:
         place = self._store / f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
         self._used.add(place)
         return place
-
-
-def _code_digest() -> str:
-    root = Path(__file__).parents[1]
-    digests = [folder_digest(root / name, "*.py") for name in _CODE]
-    return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import files, reports
 from tasks.errors import MissingSourceError, UserError, did_you_mean
+from tasks.files import FirstLook
 from tasks.memo import snapshot
 from tasks.memo.mlflow_news import tell_mlflow
 from tasks.memo.one_set import check_one_set
@@ -111,7 +112,9 @@ class _MemoizedStages:
         self.parameters = check_pipeline(file, paths.pipeline, self._block)
         self._check_features()
         self._memo = Memo(paths.project.root, paths.pipeline, {"pipelines": blocks})
-        place = Place(root=paths.project.root, downloads=paths.project.downloads, known_files=paths.known_files)
+        # Whoever comes first asks how a file stands: there may be a million of them.
+        look, project = FirstLook(), paths.project
+        place = Place(root=project.root, downloads=project.downloads, known_files=paths.known_files, look=look)
         self._source = source(self.parameters.ingest.source, place)
         watched = self._source.watched()
         # A source that nothing on this machine tells of has to be asked in every run.
@@ -124,7 +127,7 @@ class _MemoizedStages:
             *(watched or ()),
             *own_code,
         }
-        self._entries = {**snapshot.take(paths.project.root, self._roots), **noted}
+        self._entries = {**snapshot.take(paths.project.root, self._roots, look), **noted}
         self._performed: list[str] = []
 
     def perform(self, stage: str, *, force: bool = False, news: Reasons = ()) -> tuple[Outcome, Reasons]:
@@ -136,7 +139,7 @@ class _MemoizedStages:
             if force:
                 files.remove(self._paths.known_files)
             # The memo removes what a stage left before the stage runs.
-            self._source.keep_rows(self._paths.raw)
+            self._source.kept_parts.keep(self._paths.raw)
         try:
             outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=forced)
         except MissingSourceError:
@@ -150,7 +153,8 @@ class _MemoizedStages:
             if news:
                 outcome, why = self._memo.perform(stage, lambda: self._run(stage), force=news)
         if stage == "ingest":
-            self._source.forget_rows()
+            # Once more: the memo may have put links into the cache in the parts' place.
+            self._source.kept_parts.remember(self._paths.raw)
             # Only here: a run in which nothing changed would wait for polars.
             from tasks.tables.dataset import read_dataset
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
+from tasks.files import FileState, FirstLook
 from tasks.paths import Paths
 
 Entries = Mapping[str, list[int]]
@@ -23,11 +24,14 @@ _IGNORED = "__pycache__"
 """As in .dvcignore: what Python leaves beside code."""
 
 
-def take(folder: Path, roots: Iterable[str | Path]) -> Entries:
-    """The files at and below the roots; a relative root starts at the folder, which is the project's."""
+def take(folder: Path, roots: Iterable[str | Path], look: FirstLook | None = None) -> Entries:
+    """The files at and below the roots; a relative root starts at the folder, which is the project's.
+
+    What `look` is given, it holds then.
+    """
     entries: dict[str, list[int]] = {}
     for root in roots:
-        _add(entries, folder / root)
+        _add(entries, str(folder / root), look.states if look else None)
     return entries
 
 
@@ -75,14 +79,18 @@ def _content(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _add(entries: dict[str, list[int]], path: Path) -> None:
+def _add(entries: dict[str, list[int]], path: str, states: dict[str, FileState] | None) -> None:
+    # In text: a Path for each of a million files takes longer than to ask how they stand.
     try:
-        state = path.stat()
+        state = os.stat(path)  # noqa: PTH116
     except FileNotFoundError:
         return
     if not stat.S_ISDIR(state.st_mode):
-        entries[str(path)] = [state.st_size, state.st_mtime_ns, state.st_ino]
+        size, changed, inode = entries[path] = [state.st_size, state.st_mtime_ns, state.st_ino]
+        if states is not None:
+            states[path] = size, changed, state.st_ctime_ns, inode
         return
-    for child in path.iterdir():
-        if child.name != _IGNORED:
-            _add(entries, child)
+    with os.scandir(path) as listing:
+        children = [child.path for child in listing if child.name != _IGNORED]
+    for child in children:
+        _add(entries, child, states)

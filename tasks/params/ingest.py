@@ -63,5 +63,6 @@ class Ingest(Config):
     rows_per_part: int = Field(
         100_000,
         ge=1,
-        description="most rows in one Parquet part; 256 MiB of text or bytes end one too: memory is bounded by a part",
+        description="most rows in one Parquet part; 256 MiB of text or bytes end one too: memory is bounded by a part. "
+        "Of a folder, parts are a quarter full on average",
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tasks.files import FirstLook
 from tasks.params.config import ColumnTypeName
+from tasks.tables.kept_parts import KeptParts
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,12 +25,14 @@ SPLIT = "split"
 class Place:
     """Where a source looks: relative paths start at `root`; what is fetched is kept below `downloads`.
 
-    In `known_files` a source of many files keeps what it knows of them; without it, all are read each time.
+    In `known_files` a source of many files keeps what it knows of them; without it, all are read each time. In `look`
+    is how files stood that somebody has asked already.
     """
 
     root: Path
     downloads: Path
     known_files: Path | None = None
+    look: FirstLook = field(default_factory=FirstLook)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +92,9 @@ class Source:
     location: str
     """Where the rows are, as the user wrote it; never with a password."""
 
+    kept_parts: KeptParts = KeptParts()
+    """Of the table that its rows went into and that is about to be replaced; a source without stretches keeps none."""
+
     @property
     def types(self) -> Mapping[str, ColumnTypeName]:
         """The types of the columns that the source knows by itself; the others are inferred."""
@@ -141,11 +149,12 @@ class Source:
         """
         raise NotImplementedError
 
-    def keep_rows(self, table: Path) -> None:
-        """Before the table that its rows went into is replaced: they may be kept aside, and not be read again."""
+    def stretches(self, rows_per_part: int) -> list[Stretch]:
+        """All rows again, cut where parts of the table are to end; none of a source that does not say.
 
-    def forget_rows(self) -> None:
-        """The table has been replaced."""
+        A row more or less changes its own part, and all others are as they were.
+        """
+        return []
 
     def pieces(self) -> list[Source]:
         """The files of a source to which files are only ever added, each as a source of its own; else none."""
@@ -162,3 +171,36 @@ class Source:
     def doubts(self) -> list[str]:
         """What was found out and may be wrong, so that a person should look: whole sentences for `modelwright init`."""
         return []
+
+
+class Stretch(Source):
+    """Rows of another source that stand one below the other."""
+
+    kind = "stretch"
+
+    def __init__(
+        self,
+        whole: Source,
+        *,
+        num_rows: int,
+        parts: Callable[[], Iterator[pl.DataFrame]],
+        known_digest: Callable[[], str | None],
+    ) -> None:
+        """`known_digest` is of all that the rows are, as far as nothing need be read for it."""
+        self.location = whole.location
+        self.num_rows = num_rows
+        self._whole, self._parts, self._ask = whole, parts, known_digest
+
+    @property
+    def numbers(self) -> NumberFormat:
+        return self._whole.numbers
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        yield from self._parts()
+        # What was read may be other rows than those that were known.
+        self.__dict__.pop("known_digest", None)
+
+    @cached_property
+    def known_digest(self) -> str | None:
+        """Of all that the rows are; None while something must be read to know it: not once `parts` has ended."""
+        return self._ask()

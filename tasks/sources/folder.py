@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tasks.errors import UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import FolderSource
-from tasks.sources.base import SPLIT, Place, Source
+from tasks.sources.base import SPLIT, Place, Source, Stretch
 from tasks.sources.files import find_files, fixed_part
+from tasks.sources.kept_rows import KeptRows
 from tasks.sources.known_files import KnownFiles
 from tasks.sources.labels import FILE, LABEL, FileLabels, folder_labels, pattern_labels, table_labels
 from tasks.sources.packed import Entry, digest_entries, plain_entry
 from tasks.sources.tree import files_by_split, in_batches
+from tasks.tables.kept_parts import KeptParts
+from tasks.tables.name_cuts import BYTES_PER_PART, cut_by_names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,8 +62,10 @@ class Folder(Source):
     def __init__(self, config: FolderSource, place: Place) -> None:
         self._config = config
         self._root = place.root
-        self._known = KnownFiles(place.known_files)
+        self._known = KnownFiles(place.known_files, place.look)
+        self.kept_parts = KeptParts(place.known_files)
         self.location = config.path
+        self._last_digest: tuple[int, str | None] = (0, None)
 
     @property
     def types(self) -> Mapping[str, ColumnTypeName]:
@@ -82,32 +88,56 @@ class Folder(Source):
         return ("",) if self._config.labels else ()
 
     def parts(self) -> Iterator[pl.DataFrame]:
+        for split, files in self._groups.items():
+            yield from self._rows(split, files)
+
+    def stretches(self, rows_per_part: int) -> list[Stretch]:
+        # What is packed is read as a whole, and how large it is, is not known before.
+        if any(entry.file is None for entry in self._all_files()):
+            return []
+        stretches = []
+        for split, files in self._groups.items():
+            first, sized = 0, ((entry.name, self._known.size(entry)) for entry in files)
+            for count in cut_by_names(sized, rows_per_part, BYTES_PER_PART):
+                own = files[first : first + count]
+                parts, digest = partial(self._rows, split, own), partial(self._known_digest, split, own)
+                stretches.append(Stretch(self, num_rows=count, parts=parts, known_digest=digest))
+                first += count
+        return stretches
+
+    def _rows(self, split: str, files: list[Entry]) -> Iterator[pl.DataFrame]:
         import polars as pl
 
         schema = {FILE: pl.String, self._content: pl.Binary} | dict.fromkeys(self._labels.columns, pl.String)
-        for split, files in self._groups.items():
-            for batch in in_batches(self._contents(split, files), _num_bytes, _MAX_FILES):
-                labels = [self._labels.of(entry) for entry, _ in batch]
-                columns = [
-                    [entry.name for entry, _ in batch],
-                    [content for _, content in batch],
-                    *zip(*labels, strict=True),
-                ]
-                frame = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
-                yield frame.with_columns(pl.lit(split).alias(SPLIT)) if self.split_column else frame
+        for batch in in_batches(self._contents(split, files), _num_bytes, _MAX_FILES):
+            labels = [self._labels.of(entry) for entry, _ in batch]
+            columns = [
+                [entry.name for entry, _ in batch],
+                [content for _, content in batch],
+                *zip(*labels, strict=True),
+            ]
+            frame = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema)
+            yield frame.with_columns(pl.lit(split).alias(SPLIT)) if self.split_column else frame
+
+    def _known_digest(self, split: str, files: list[Entry]) -> str | None:
+        """SHA-256 of all that the rows of these files are, when none of them need be opened for it."""
+        known, content = self._known.known(split), hashlib.sha256(f"{split}\0".encode())
+        for entry in files:
+            if entry.name not in known:
+                return None
+            content.update(f"{entry.name}\0{known[entry.name]}\0{self._labels.of(entry)}\n".encode())
+        return content.hexdigest()
 
     def digest(self) -> str:
         # Another label is another content, though no picture changed.
-        table = {_LABELS: [self._table]} if self._table else {}
-        digest = digest_entries(self._groups | table, self._known.digest)
-        self._known.keep()
+        groups = self._groups | ({_LABELS: [self._table]} if self._table else {})
+        num_read, digest = self._last_digest
+        # Asked before the rows, and again behind them.
+        if digest is None or num_read != self._known.num_read:
+            digest = digest_entries(groups, self._known.digest)
+            self._last_digest = self._known.num_read, digest
+            self._known.keep()
         return digest
-
-    def keep_rows(self, table: Path) -> None:
-        self._known.keep_rows(table)
-
-    def forget_rows(self) -> None:
-        self._known.forget_rows()
 
     def watched(self) -> list[Path]:
         config = self._config
@@ -184,7 +214,10 @@ class Folder(Source):
         return [entry for files in self._groups.values() for entry in files]
 
     def _contents(self, split: str, files: list[Entry]) -> Iterator[FileContent]:
-        return self._known.contents(split, files, _read, self._known.kept(self._content, split, self.split_column))
+        # The rows of a split alone: a file of one name may be in each.
+        only = (self.split_column, split) if self.split_column else None
+        folder = self.kept_parts.folder if self._known.known(split) else None
+        return self._known.contents(split, files, _read, KeptRows(folder, self._content, only))
 
 
 def _content_of(entry: Entry, chosen: Content | None) -> Content:

@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-BYTES_PER_PART = 1 << 28
-"""Of text, images and sounds: of these, a part that is bounded by its rows alone could have any size."""
+from tasks.tables.name_cuts import BYTES_PER_PART
 
 
 def regroup(

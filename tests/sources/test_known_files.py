@@ -59,12 +59,12 @@ def scratch(root: Path, **more: Any) -> Folder:
 def take(root: Path, **more: Any) -> tuple[str, pl.DataFrame]:
     """As a run does it: digest and rows, with what the last table held; the table is replaced by the new one."""
     rows = source(root, **more)
-    rows.keep_rows(root / "raw")
+    rows.kept_parts.keep(root / "raw")
     shutil.rmtree(root / "raw", ignore_errors=True)
     parts = list(rows.parts())
     digest = rows.digest()
     storage.write_parts(root / "raw", parts)
-    rows.forget_rows()
+    rows.kept_parts.remember(root / "raw")
     return digest, pl.concat(parts)
 
 
@@ -279,7 +279,7 @@ def test_without_links_files_are_read(tmp_path: Path, opened: list[str], monkeyp
 def test_a_table_is_kept_by_links_and_let_go(tmp_path: Path, opened: list[str]) -> None:
     take(photos(tmp_path))
     rows = source(tmp_path)
-    rows.keep_rows(tmp_path / "raw")
+    rows.kept_parts.keep(tmp_path / "raw")
     [part] = (tmp_path / "raw").iterdir()
     assert (tmp_path / "known" / "rows" / part.name).samefile(part)
     # After a run that was killed: the table is gone, and what was kept of it is still of use.

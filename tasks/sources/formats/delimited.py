@@ -121,9 +121,8 @@ class DelimitedFile:
         # With one column, a blank line and an empty cell count alike.
         if special or len(self.columns) == 1 or layout.may_hold_nothing:
             return False
-        num_lines = np.count_nonzero(layout.signs == ord("\n")) + (not layout.block.endswith(b"\n"))
         num_separators = np.count_nonzero(layout.signs == ord(layout.mark))
-        return bool(num_separators == num_lines * (len(self.columns) - 1))
+        return bool(num_separators == len(layout.line_ends) * (len(self.columns) - 1))
 
     def _without_broken(self, line: int, layout: BlockLayout, keep: Callable[[BrokenLine], None]) -> BlockLayout:
         """The block with blank lines in the place of what is no row."""

@@ -88,9 +88,8 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     # By now rare classes are cells that mean missing, so the task is that of the classes left.
     target = _task_without(target, classes, rare)
     left = {name: count for name, count in classes.counts.items() if not _is_set_aside(name, classes, rare)}
-    num_set_aside = sum(classes.counts.values()) - sum(left.values())
     key = _key(facts, target, features, taken, findings)
-    losses = labels.find_losses(facts, target.name, key, features, num_set_aside)
+    losses = labels.find_losses(facts, target.name, key, features, sum(classes.counts.values()) - sum(left.values()))
     rows = Splittable(
         num_rows=round(facts.num_rows * (1 - losses.total)),
         classes=left if target.task != "regression" else {},

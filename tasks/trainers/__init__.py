@@ -38,11 +38,11 @@ def fit(job: Job, config: Any) -> Fitted:
     check_job(job)
     transform = learnt_transform(kind, job)
     fitted = trainer(config.kind).fit(transformed(job, transform), config)
-    said = fitted.validation_answers
+    answers = fitted.validation_answers
     return replace(
         fitted,
         model=TransformedModel(fitted.model, transform),
-        validation_answers=None if said is None else transform.back(said),
+        validation_answers=None if answers is None else transform.back(answers),
     )
 
 

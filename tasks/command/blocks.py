@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import get_args
 
 from tasks.command.subcommand import ONE_PIPELINE, QUERY, Subcommand, argument, chosen_pipeline
 from tasks.errors import printable
-from tasks.params.config import Metric
 from tasks.paths import Project
 from tasks.root import find_root
 
@@ -69,7 +67,6 @@ _OF_INIT = (
     ),
     argument(
         "--metric",
-        choices=get_args(Metric),
         metavar="METRIC",
         help="what the model is chosen and judged by, such as mae, rmsle or f1; by the task, if left out",
     ),

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar, get_args
 
 from tasks.columns import TYPE_NAMES, column_type
 from tasks.columns.category.column import MAX_CATEGORIES
@@ -14,6 +15,8 @@ from tasks.drafting.target import TargetGuess
 from tasks.errors import UserError, did_you_mean
 from tasks.ingestion.survey import Survey
 from tasks.params.config import ColumnTypeName, Metric, Task, metrics_of
+
+Name = TypeVar("Name", bound=str)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,20 +98,22 @@ class Stated:
             raise UserError(f"--ignore {target}: it is the --target; take one of the two back")
 
 
-def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str], metric: Metric | None = None) -> Stated:
-    """From the command line; `retyped` are COLUMN=TYPE. Raises UserError for a text that is none, or no type."""
+def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str], metric: str | None = None) -> Stated:
+    """From the command line; `retyped` are COLUMN=TYPE. Raises UserError for a text that is none, for no type, and for
+    no metric."""
     types: dict[str, ColumnTypeName] = {}
     for text in retyped:
         # A name may hold the sign, a type does not.
         name, sign, kind = text.rpartition("=")
         if not sign or not name:
             raise UserError(f"--retype {text}: write COLUMN=TYPE, such as --retype postcode=category")
-        types[name] = _known(kind, TYPE_NAMES, name)
-    return Stated(task=task, metric=metric, ignored=tuple(dict.fromkeys(ignored)), types=types)
+        types[name] = _known(kind, TYPE_NAMES, f"--retype {name}={kind}: there is no type {kind}")
+    known = None if metric is None else _known(metric, get_args(Metric), f"--metric: there is no metric {metric}")
+    return Stated(task=task, metric=known, ignored=tuple(dict.fromkeys(ignored)), types=types)
 
 
-def _known(kind: str, known: Collection[ColumnTypeName], name: str) -> ColumnTypeName:
-    for of_type in known:
-        if of_type == kind:
-            return of_type
-    raise UserError(f"--retype {name}={kind}: there is no type {kind}{did_you_mean(kind, known)}")
+def _known(text: str, known: Sequence[Name], refusal: str) -> Name:
+    for name in known:
+        if name == text:
+            return name
+    raise UserError(f"{refusal}{did_you_mean(text, known)}")

@@ -147,6 +147,12 @@ def test_a_text_that_states_nothing_is_refused(text: str, message: str) -> None:
         stated(None, (), [text])
 
 
+def test_a_metric_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(UserError, match="--metric: there is no metric rmslee; did you mean rmsle?"):
+        stated(None, (), (), "rmslee")
+    assert stated(None, (), (), "f1").metric == "f1"
+
+
 def test_a_name_may_hold_the_sign() -> None:
     assert stated("binary", ["a", "b", "a"], ["fee=paid=number"]) == Stated(
         task="binary", ignored=("a", "b"), types={"fee=paid": "number"}

@@ -55,7 +55,7 @@ def drafted(root: Path, rows: pl.DataFrame, **more: Any) -> DraftedPipeline:
 
 
 def told(draft: DraftedPipeline, name: str) -> float:
-    (line,) = (line for line in draft.decisions.choice.tried if line.strip().startswith(name))
+    (line,) = (line for line in draft.decisions.choice.tried if f"{line} ".startswith(f"  {name}  "))
     return float(line.split(name)[1].split()[0])
 
 

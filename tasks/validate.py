@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tasks import files, reports
 from tasks.digests import file_digest
 from tasks.errors import GateError
-from tasks.parallel import write_behind
+from tasks.parallel import lasting_threads, write_behind
 from tasks.params.validate import Validate
 from tasks.paths import Paths
 from tasks.reports import Report
@@ -95,6 +96,7 @@ def _sort_rows(
     with (
         storage.table_writer(paths.valid) as valid,
         storage.table_writer(paths.quarantine("validate")) as quarantine,
+        lasting_threads() as columns,
         write_behind() as later,
     ):
         for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
@@ -110,5 +112,5 @@ def _sort_rows(
             else:
                 valid.append(kept)
             quarantine.append(quarantined)
-            later(profile.add, part)
+            later(partial(profile.add, columns=columns), part)
     return RowCounts(num_rows=valid.num_rows + quarantine.num_rows, num_quarantined=quarantine.num_rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.parallel import is_abandoned, num_cores, parallel_map, prefetch
+from tasks.parallel import is_abandoned, lasting_threads, num_cores, parallel_map, prefetch
 
 
 def test_items_come_in_order_and_are_made_in_another_thread() -> None:
@@ -162,3 +162,13 @@ def test_work_ahead_without_an_end_hears_that_nobody_waits() -> None:
         with pytest.raises(GoneError):
             first_then_gone(depth)
     assert not is_abandoned()
+
+
+def test_threads_that_last_are_the_same_from_call_to_call_and_answer_in_order() -> None:
+    with lasting_threads() as mapped:
+        before = threading.active_count()
+        for _ in range(50):
+            assert list(mapped(lambda number: number * number, range(5))) == [0, 1, 4, 9, 16]
+        assert threading.active_count() - before <= num_cores()
+        with pytest.raises(ZeroDivisionError):
+            list(mapped(lambda number: 1 // number, range(5)))

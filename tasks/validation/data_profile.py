@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from tasks.columns import column_type
 from tasks.columns.base import round_significant
 from tasks.columns.moments import Moments, moments
 from tasks.columns.quantiles import Histogram, histogram, merged
-from tasks.parallel import parallel_map
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.tables.dataset import Column, Dataset
 from tasks.validation.bins import Bins, bins_of
@@ -67,11 +66,11 @@ class ProfileState:
         self._num_rows = 0
         self._columns = {column.name: _ColumnProfileState(column) for column in dataset.columns}
 
-    def add(self, part: pl.DataFrame) -> None:
-        """Takes in one part of the table."""
+    def add(self, part: pl.DataFrame, columns: Callable[..., Iterable[None]] = map) -> None:
+        """Takes in one part of the table; its columns by a `map` that may have threads, as most of it is sorting, which
+        leaves Python's lock alone."""
         self._num_rows += part.height
-        # Side by side, as most of it is sorting, which leaves Python's lock alone.
-        for _ in parallel_map(lambda name: self._columns[name].add(part[name]), self._columns):
+        for _ in columns(lambda name: self._columns[name].add(part[name]), self._columns):
             pass
 
     def profile(self) -> DataProfile:

@@ -148,7 +148,7 @@ def test_a_text_that_states_nothing_is_refused(text: str, message: str) -> None:
 
 
 def test_a_metric_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(UserError, match="--metric: there is no metric rmslee; did you mean rmsle?"):
+    with pytest.raises(UserError, match=r"--metric: there is no metric rmslee; did you mean rmsle\?"):
         stated(None, (), (), "rmslee")
     assert stated(None, (), (), "f1").metric == "f1"
 

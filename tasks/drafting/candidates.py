@@ -9,7 +9,6 @@ from tasks.drafting.model import (
     OF_TABLES,
     OF_WORDS,
     ensemble,
-    for_metric,
     is_mostly_text,
     linear,
     of_other_scale,
@@ -58,8 +57,8 @@ def candidates(
     weight, of_linear = (OF_WORDS, of_words(facts, features)) if is_text else (OF_TABLES, {})
     normalize, boosted = trees([facts.types[name] for name in features], len(classes))
     both = [
-        Candidate(name=LINEAR, normalize=of_linear, train=for_metric(linear(target, weight), metric)),
-        Candidate(name=BOOSTED, normalize=normalize, train=for_metric(boosted, metric)),
+        _for_metric(Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)), metric),
+        _for_metric(Candidate(name=BOOSTED, normalize=normalize, train=boosted), metric),
     ]
     is_amount = target.task == "regression" and facts.state(target.name).extremes.low >= 0
     scale = _other_scale(target, metric, is_amount=is_amount)
@@ -71,14 +70,18 @@ def candidates(
     scaled = {name: section for name, section in normalize.items() if name != "number"}
     has_categories = any(facts.types[name] == "category" for name in features)
     members = ensemble(linear(target, weight), boosted, has_categories=has_categories, has_logarithm=scale == "log1p")
-    together = for_metric(members, metric)
     times = _TIMES_OF_ENSEMBLE * len(both) / len(singles)
-    return [*singles, Candidate(name=ENSEMBLE, normalize=scaled, train=together, times=times)]
+    together = Candidate(name=ENSEMBLE, normalize=scaled, train=members, times=times)
+    return [*singles, _for_metric(together, metric)]
+
+
+def _for_metric(candidate: Candidate, metric: Metric) -> Candidate:
+    """By errors of logarithms, nothing is worth a try but what learns them."""
+    return _on_scale(candidate, "log1p") if metric == "rmsle" else candidate
 
 
 def _other_scale(target: TargetGuess, metric: Metric, *, is_amount: bool) -> str | None:
     """A transform of the target that may do better by this metric; None where none is worth a try."""
-    # By RMSLE nothing but logarithms is tried.
     if target.task != "regression" or metric == "rmsle":
         return None
     if is_amount:

@@ -21,7 +21,7 @@ from tasks.drafting.target import TargetGuess
 from tasks.params.config import Metric
 
 LINEAR, BOOSTED, ENSEMBLE = "a linear model", "boosted trees", "an ensemble of both"
-_OF_SCALES = {"log1p": "of logarithms", "quantile": "of ranks"}
+_OF_SCALES = {"log1p": "on logarithms", "quantile": "on ranks"}
 _ENOUGH_FOR_ENSEMBLE = 750
 """Rows below which five folds hardly tell it from the better one alone, which can be read."""
 _TIMES_OF_ENSEMBLE = 40

@@ -127,10 +127,10 @@ def test_a_target_that_is_a_product_is_learnt_as_a_logarithm(tmp_path: Path) -> 
     rows = pl.DataFrame({"x": x, "z": z, "answer": np.exp(4 + x + 0.5 * z + 0.1 * noise)})
     draft = drafted(tmp_path, rows)
     assert draft.decisions.choice.train["target_transform"] == "log1p"
-    assert measured_score(draft, "a linear model of logarithms") < 0.5 * measured_score(draft, "a linear model")
+    assert measured_score(draft, "a linear model on logarithms") < 0.5 * measured_score(draft, "a linear model")
     by_logarithms = drafted(tmp_path, rows, stated=Stated(metric="rmsle"))
     # The noise's own standard deviation, as 1 is little beside e to the fourth.
-    assert abs(measured_score(by_logarithms, "a linear model of logarithms") - 0.1) < 0.02
+    assert abs(measured_score(by_logarithms, "a linear model on logarithms") - 0.1) < 0.02
 
 
 def test_where_each_is_half_right_an_ensemble_is_taken(tmp_path: Path) -> None:

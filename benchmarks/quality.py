@@ -10,9 +10,7 @@ docs/quality.md.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,6 +23,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from quality_command import command, parser
 from quality_peers import Answers, Peer, autogluon, lightgbm, scikit_learn
 from quality_sets import SETS, TARGET, Frames, QualitySet, higher_is_better, metric_of
 
@@ -49,17 +48,10 @@ def main() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", choices=[*SETS, []], metavar="SET", help=", ".join(SETS))
-    parser.add_argument("--data", type=Path, required=True, help="the folder in which each set has a folder")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings a fold (3)")
-    parser.add_argument("--folds", type=int, help="that are made of each set: the first ones (all)")
-    parser.add_argument(
-        "--init", nargs=argparse.REMAINDER, default=[], help="last: more arguments of `modelwright init`"
-    )
-    parser.add_argument("--autogluon", type=Path, help="a Python that has AutoGluon")
-    parser.add_argument("--seconds", type=int, default=180, help="that AutoGluon has for a fit (180)")
-    return parser
+    made = parser(__doc__, SETS, 3)
+    made.add_argument("--autogluon", type=Path, help="a Python that has AutoGluon")
+    made.add_argument("--seconds", type=int, default=180, help="that AutoGluon has for a fit (180)")
+    return made
 
 
 def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], arguments: argparse.Namespace) -> list[str]:
@@ -130,13 +122,13 @@ def _by_modelwright(
 ) -> Answers:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "project"
-        _command(Path(temporary), "new", str(folder))
+        command(Path(temporary), "new", str(folder))
         train.write_csv(folder / "train.csv")
         test.write_csv(folder / "test.csv")
         settings = ["--target", TARGET, "--test", "test.csv", "--set", f"train.seed={seed}", *_metric(quality), *init]
-        _command(folder, "init", "quality", "train.csv", *settings)
-        _command(folder, "run", "quality", "--plain")
-        _command(folder, "predict", "quality:1", "test.csv", "--out", "answers.parquet")
+        command(folder, "init", "quality", "train.csv", *settings)
+        command(folder, "run", "quality", "--plain")
+        command(folder, "predict", "quality:1", "test.csv", "--out", "answers.parquet")
         answers = pl.read_parquet(folder / "answers.parquet")
     # Rows are numbered from 1; one that is not answered would have to count as wrong.
     if answers["row"].to_list() != list(range(1, test.height + 1)):
@@ -146,20 +138,9 @@ def _by_modelwright(
 
 
 def _metric(quality: QualitySet) -> list[str]:
-    """All are told what the set is judged by, where they know it."""
+    """`init` is told what the set is judged by, where it knows that."""
     name = {"f1_macro": "f1"}.get(quality.metrics[0], quality.metrics[0])
     return ["--metric", name] if name in get_args(Metric) else []
-
-
-def _command(folder: Path, *arguments: str) -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PREFECT_", "DVC_"))}
-    command = [sys.executable, "-m", "tasks.command.cli", *arguments]
-    path = str(Path(__file__).parents[1])
-    done = subprocess.run(command, cwd=folder, env={**kept, "PYTHONPATH": path}, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(
-            f"{' '.join(arguments)} ends with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        )
 
 
 if __name__ == "__main__":

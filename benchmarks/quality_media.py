@@ -8,10 +8,8 @@ end, and decide nothing. A line a set is printed as soon as it is done; docs/qua
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,9 +18,8 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from quality_command import command, parser
 from quality_media_sets import SETS, Files, MediaSet
-
-_CODE = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,24 +33,12 @@ class _Result:
 
 def main() -> None:
     """Prints the table."""
-    arguments = _parser().parse_args()
+    arguments = parser(__doc__, SETS, 1).parse_args()
     print("| set | split | folds | seeds | accuracy | lowest | log loss | processor seconds a fold |")
     print("| --- " * 8 + "|", flush=True)
     for name in arguments.sets or SETS:
         media = SETS[name]
         print(_line(media, list(_results(media, arguments)), arguments.seeds), flush=True)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sets", nargs="*", choices=[*SETS, []], metavar="SET", help=", ".join(SETS))
-    parser.add_argument("--data", type=Path, required=True, help="the folder in which each set has a folder")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings a fold (1)")
-    parser.add_argument("--folds", type=int, help="that are made of each set: the first ones (all)")
-    parser.add_argument(
-        "--init", nargs=argparse.REMAINDER, default=[], help="last: more arguments of `modelwright init`"
-    )
-    return parser
 
 
 def _line(media: MediaSet, results: Sequence[_Result], num_seeds: int) -> str:
@@ -81,12 +66,12 @@ def _by_modelwright(train: Files, test: Files, seed: int, init: Sequence[str]) -
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "project"
         before = _processor_seconds()
-        _command(Path(temporary), "new", str(folder))
+        command(Path(temporary), "new", str(folder))
         _write(folder / "train", train)
         _write(folder / "test", test)
-        _command(folder, "init", "media", "train", "--test", "test", "--set", f"train.seed={seed}", *init)
-        _command(folder, "run", "media", "--plain")
-        _command(folder, "predict", "media:1", "test", "--out", "answers.parquet")
+        command(folder, "init", "media", "train", "--test", "test", "--set", f"train.seed={seed}", *init)
+        command(folder, "run", "media", "--plain")
+        command(folder, "predict", "media:1", "test", "--out", "answers.parquet")
         answers = pl.read_parquet(folder / "answers.parquet")
         return _scored(answers, len(test), _processor_seconds() - before)
 
@@ -117,16 +102,6 @@ def _processor_seconds() -> float:
     """Of all commands that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
-
-
-def _command(folder: Path, *arguments: str) -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PREFECT_", "DVC_"))}
-    command = [sys.executable, "-m", "tasks.command.cli", *arguments]
-    done = subprocess.run(command, cwd=folder, env={**kept, "PYTHONPATH": _CODE}, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(
-            f"{' '.join(arguments)} ends with {done.returncode}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-        )
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def _sort_rows(
     with (
         storage.table_writer(paths.valid) as valid,
         storage.table_writer(paths.quarantine("validate")) as quarantine,
-        lasting_threads() as columns,
+        lasting_threads() as mapped,
         write_behind() as later,
     ):
         for file, (part, failing) in zip(storage.part_files(paths.raw), examination.parts(), strict=True):
@@ -112,5 +112,5 @@ def _sort_rows(
             else:
                 valid.append(kept)
             quarantine.append(quarantined)
-            later(partial(profile.add, columns=columns), part)
+            later(partial(profile.add, mapped=mapped), part)
     return RowCounts(num_rows=valid.num_rows + quarantine.num_rows, num_quarantined=quarantine.num_rows)

@@ -11,8 +11,9 @@ from tasks.drafting.model import (
     ensemble,
     is_mostly_text,
     linear,
-    of_other_scale,
     of_words,
+    on_scale,
+    scale_of,
     trees,
 )
 from tasks.drafting.network import Section
@@ -56,13 +57,14 @@ def candidates(
     is_text = is_mostly_text(facts, features)
     weight, of_linear = (OF_WORDS, of_words(facts, features)) if is_text else (OF_TABLES, {})
     normalize, boosted = trees([facts.types[name] for name in features], len(classes))
+    asked = scale_of(metric)
     both = [
-        _for_metric(Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)), metric),
-        _for_metric(Candidate(name=BOOSTED, normalize=normalize, train=boosted), metric),
+        _on_scale(Candidate(name=LINEAR, normalize=of_linear, train=linear(target, weight)), asked),
+        _on_scale(Candidate(name=BOOSTED, normalize=normalize, train=boosted), asked),
     ]
     is_amount = target.task == "regression" and facts.state(target.name).extremes.low >= 0
     scale = _other_scale(target, metric, is_amount=is_amount)
-    singles = [one for alone in both for one in (alone, *([_on_scale(alone, scale)] if scale else []))]
+    singles = [one for alone in both for one in ([alone, _on_scale(alone, scale)] if scale else [alone])]
     # Of words, trees know too little to be of help.
     if is_text or facts.num_rows < _ENOUGH_FOR_ENSEMBLE:
         return singles
@@ -72,17 +74,13 @@ def candidates(
     members = ensemble(linear(target, weight), boosted, has_categories=has_categories, has_logarithm=scale == "log1p")
     times = _TIMES_OF_ENSEMBLE * len(both) / len(singles)
     together = Candidate(name=ENSEMBLE, normalize=scaled, train=members, times=times)
-    return [*singles, _for_metric(together, metric)]
-
-
-def _for_metric(candidate: Candidate, metric: Metric) -> Candidate:
-    """By errors of logarithms, nothing is worth a try but what learns them."""
-    return _on_scale(candidate, "log1p") if metric == "rmsle" else candidate
+    return [*singles, _on_scale(together, asked)]
 
 
 def _other_scale(target: TargetGuess, metric: Metric, *, is_amount: bool) -> str | None:
     """A transform of the target that may do better by this metric; None where none is worth a try."""
-    if target.task != "regression" or metric == "rmsle":
+    # What asks for a scale itself is served by no other.
+    if target.task != "regression" or scale_of(metric):
         return None
     if is_amount:
         return "log1p"
@@ -90,7 +88,7 @@ def _other_scale(target: TargetGuess, metric: Metric, *, is_amount: bool) -> str
     return "quantile" if metric == "mae" else None
 
 
-def _on_scale(candidate: Candidate, scale: str) -> Candidate:
-    return replace(
-        candidate, name=f"{candidate.name} {_OF_SCALES[scale]}", train=of_other_scale(candidate.train, scale)
-    )
+def _on_scale(candidate: Candidate, scale: str | None) -> Candidate:
+    if scale is None:
+        return candidate
+    return replace(candidate, name=f"{candidate.name} {_OF_SCALES[scale]}", train=on_scale(candidate.train, scale))

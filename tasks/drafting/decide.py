@@ -71,7 +71,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
         **({inspection.split_column: "split"} if inspection.split_column else {}),
     }
     target, one_hot = _target(inspection, target_name, {*taken, *inspection.stated.ignored}, from_names)
-    target = inspection.stated.judged(facts, target)
+    target = inspection.stated.with_task(facts, target)
     classes, merged = _merged(inspection, target)
     if len(classes.counts) == 1:
         raise UserError(

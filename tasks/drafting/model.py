@@ -78,7 +78,7 @@ def choose_model(
         reason=reason,
         normalize=normalize,
         augment=augment,
-        train=for_metric(train, metric),
+        train=on_scale(train, scale_of(metric)),
         evaluate=_evaluate(target, classes),
         **{**judged, "metric": metric},
     )
@@ -147,14 +147,15 @@ def ensemble(linear: Section, boosted: Section, *, has_categories: bool, has_log
     return {"kind": "ensemble", "members": [linear, boosted, *({**boosted, **own} for own in others)], "seed": 0}
 
 
-def for_metric(train: Section, metric: Metric) -> Section:
-    """The train section for what the model is judged by: errors of logarithms are least where these are learnt."""
-    return of_other_scale(train, "log1p") if metric == "rmsle" and train["kind"] != "torch" else train
+def scale_of(metric: Metric) -> str | None:
+    """The transform of the target that the metric itself asks for: errors of logarithms are least where these are
+    learnt."""
+    return "log1p" if metric == "rmsle" else None
 
 
-def of_other_scale(train: Section, transform: str) -> Section:
-    """The same trainer, which learns the target's logarithm or rank."""
-    return {**train, "target_transform": transform}
+def on_scale(train: Section, transform: str | None) -> Section:
+    """The same trainer, which learns the target's logarithm or rank. Networks have no such setting."""
+    return train if transform is None or train["kind"] == "torch" else {**train, "target_transform": transform}
 
 
 def _evaluate(target: TargetGuess, classes: Mapping[str, int]) -> Section:

@@ -53,9 +53,9 @@ class Stated:
             for name in self.ignored
         ]
 
-    def judged(self, facts: Facts, target: TargetGuess) -> TargetGuess:
+    def with_task(self, facts: Facts, target: TargetGuess) -> TargetGuess:
         """The target with the task that is stated. Raises UserError when its values are none for it, or for the
-        metric."""
+        metric that is stated."""
         target = self._with_task(facts, target)
         self._check_metric(facts, target)
         return target

@@ -66,11 +66,13 @@ class ProfileState:
         self._num_rows = 0
         self._columns = {column.name: _ColumnProfileState(column) for column in dataset.columns}
 
-    def add(self, part: pl.DataFrame, columns: Callable[..., Iterable[None]] = map) -> None:
-        """Takes in one part of the table; its columns by a `map` that may have threads, as most of it is sorting, which
-        leaves Python's lock alone."""
+    def add(self, part: pl.DataFrame, mapped: Callable[..., Iterable[None]] = map) -> None:
+        """Takes in one part of the table.
+
+        Its columns by `mapped`, a `map` that may have threads: most of it is sorting, which leaves Python's lock alone.
+        """
         self._num_rows += part.height
-        for _ in columns(lambda name: self._columns[name].add(part[name]), self._columns):
+        for _ in mapped(lambda name: self._columns[name].add(part[name]), self._columns):
             pass
 
     def profile(self) -> DataProfile:

@@ -3,7 +3,8 @@
 Each set of quality_sets.py is given to a fresh project as files of training rows and of test rows; `modelwright init`,
 `run --plain` and `predict` do the rest, with nothing set by hand. Peers (quality_peers.py) learn from the same training
 rows; all are scored by scikit-learn on the same test rows, with three seeds. No test row decides anything. A line a set
-is printed as soon as it is done; results with their machine stand in docs/benchmarks.md, what they say in
+is printed as soon as it is done, and at the end, a peer each, on how many sets we are ahead and the geometric mean of
+the ratio of errors; results with their machine stand in docs/benchmarks.md, what they say in
 docs/quality.md.
 """
 
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,6 +36,14 @@ _DRAWS = 500
 """Of test rows, for the standard error of a difference."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    """Of a set by one metric: the line of the table, and each model's error, 1 - metric where more is better."""
+
+    text: str
+    errors: dict[str, float]
+
+
 def main() -> None:
     """Prints the table."""
     arguments = _parser().parse_args()
@@ -42,9 +52,13 @@ def main() -> None:
         peers["AutoGluon"] = autogluon(arguments.autogluon, arguments.seconds)
     print(f"| set | split | metric | {OURS} | {' | '.join(peers)} | best peer's gain over us | minutes a fit |")
     print("| --- " * (6 + len(peers)) + "|", flush=True)
+    firsts = []
     for name in arguments.sets or SETS:
-        for line in _lines(SETS[name], arguments.data / name, peers, arguments):
-            print(line, flush=True)
+        lines = _lines(SETS[name], arguments.data / name, peers, arguments)
+        print("\n".join(line.text for line in lines), flush=True)
+        firsts.append(lines[0])
+    for peer in peers:
+        print(_over_sets(firsts, peer))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], arguments: argparse.Namespace) -> list[str]:
+def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], arguments: argparse.Namespace) -> list[_Line]:
     folds, seeds = list(quality.read(folder))[: arguments.folds], range(arguments.seeds)
     began = time.perf_counter()
     ours = [[_by_modelwright(quality, *fold, seed, arguments.init) for fold in folds] for seed in seeds]
@@ -70,7 +84,7 @@ def _line(
     ours: Sequence[Sequence[Answers]],
     others: dict[str, list[list[Answers]]],
     minutes: float,
-) -> str:
+) -> _Line:
     sign = 1 if higher_is_better(metric) else -1
     scores = {
         name: [_score(quality, metric, folds, answers) for answers in trainings]
@@ -83,10 +97,20 @@ def _line(
     error = _standard_error(quality, metric, folds, ours[of_median[OURS]], others[best][of_median[best]])
     digits = 0 if medians[OURS] > 1_000 else 4
     figures = " | ".join(f"{medians[name]:,.{digits}f}" for name in (OURS, *others))
-    return (
+    text = (
         f"| {quality.name} | {quality.split} | {metric} | {figures} | {best} {gain:+,.{digits}f} "
         f"({error:,.{digits}f}) | {minutes:.1f} |"
     )
+    errors = {name: 1 - median if higher_is_better(metric) else median for name, median in medians.items()}
+    return _Line(text=text, errors=errors)
+
+
+def _over_sets(lines: Sequence[_Line], peer: str) -> str:
+    """On how many sets we are ahead of a peer by their first metric, and how large our errors are beside its."""
+    ratios = [line.errors[OURS] / line.errors[peer] for line in lines]
+    ahead = sum(ratio < 1 for ratio in ratios)
+    mean = statistics.geometric_mean(ratios)
+    return f"{peer}: behind us on {ahead} of {len(ratios)} sets; our error over its {mean:.3f}"
 
 
 def _score(quality: QualitySet, metric: str, folds: Sequence[Frames], answers: Sequence[Answers]) -> float:

@@ -1,11 +1,13 @@
 """The models that benchmarks/quality.py puts Modelwright beside: what a good script does with the same rows.
 
-Peers learn from all training rows; whoever stops early holds back a part of them. AutoGluon, which has an environment
+Peers learn from all training rows; whoever stops early holds back a part of them. Where errors are in per cent (RMSLE),
+they learn logarithms, as a person with such a metric would have them do. AutoGluon, which has an environment
 of its own (`python -m venv autogluon; autogluon/bin/pip install autogluon.tabular[all]`), runs in a process of that.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -22,7 +24,11 @@ _PATIENCE = 50
 _HELD_BACK = 0.15
 _MOST_CATEGORIES = 255
 
+NUM_CORES = len(os.sched_getaffinity(0))
+"""That this process may use: fewer than there are under `taskset`."""
+
 _AUTOGLUON = """\
+import os
 import sys
 import pandas as pd
 from autogluon.tabular import TabularPredictor
@@ -30,7 +36,7 @@ from autogluon.tabular import TabularPredictor
 folder, metric, seconds, positive = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 train, test = pd.read_parquet(folder + "/train.parquet"), pd.read_parquet(folder + "/test.parquet")
 predictor = TabularPredictor("target", path=folder + "/models", eval_metric=metric, verbosity=0)
-predictor.fit(train, time_limit=seconds, presets="medium_quality", num_cpus=2, num_gpus=0)
+predictor.fit(train, time_limit=seconds, presets="medium_quality", num_cpus=len(os.sched_getaffinity(0)), num_gpus=0)
 answers = pd.DataFrame({"answer": predictor.predict(test)})
 if positive:
     scores = predictor.predict_proba(test)
@@ -57,7 +63,7 @@ def lightgbm(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed:
     from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
 
     learner = LGBMRegressor if quality.is_regression else LGBMClassifier
-    model = learner(n_estimators=_MANY_ROUNDS, learning_rate=0.05, random_state=seed, verbose=-1, n_jobs=2)
+    model = learner(n_estimators=_MANY_ROUNDS, learning_rate=0.05, random_state=seed, verbose=-1, n_jobs=NUM_CORES)
     inputs, held_back, asked = _inputs(quality, train, test, seed)
     # Numbers for classes: LightGBM takes those of `eval_y` as they are.
     classes, y = _target(quality, train)
@@ -94,9 +100,8 @@ def autogluon(python: Path, seconds: int) -> Peer:
 
     def peer(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: int) -> Answers:
         with tempfile.TemporaryDirectory() as folder:
-            target = pl.col(TARGET) if quality.is_regression else pl.col(TARGET).cast(pl.String)
             for name, rows in (("train", train.sample(fraction=1.0, shuffle=True, seed=seed)), ("test", test)):
-                rows.with_columns(target).write_parquet(Path(folder) / f"{name}.parquet")
+                rows.with_columns(_learnt(quality)).write_parquet(Path(folder) / f"{name}.parquet")
             script = Path(folder) / "fit.py"
             script.write_text(_AUTOGLUON)
             metric = {
@@ -110,7 +115,7 @@ def autogluon(python: Path, seconds: int) -> Peer:
             )
             answers = pl.read_parquet(Path(folder) / "answers.parquet")
         scores = answers["score"].to_numpy() if "score" in answers.columns else None
-        return Answers(answers=answers["answer"].to_numpy(), scores=scores)
+        return Answers(answers=_in_units(quality, answers["answer"].to_numpy()), scores=scores)
 
     return peer
 
@@ -140,15 +145,25 @@ def _inputs(quality: QualitySet, train: pl.DataFrame, test: pl.DataFrame, seed: 
 
 
 def _target(quality: QualitySet, rows: pl.DataFrame) -> tuple[Any, Any]:
-    """The names of the classes, none of a number, and the targets [N]: numbers of classes, or values."""
-    if quality.is_regression:
-        return None, rows[TARGET].to_numpy()
-    return np.unique(rows[TARGET].cast(pl.String).to_numpy(), return_inverse=True)
+    """The names of the classes, none of a number, and the targets [N] as learnt: numbers of classes, or values."""
+    learnt = rows.select(_learnt(quality))[TARGET].to_numpy()
+    return (None, learnt) if quality.is_regression else np.unique(learnt, return_inverse=True)
+
+
+def _learnt(quality: QualitySet) -> pl.Expr:
+    """The target as peers learn it."""
+    if quality.metrics[0] == "rmsle":
+        return pl.col(TARGET).log1p()
+    return pl.col(TARGET) if quality.is_regression else pl.col(TARGET).cast(pl.String)
+
+
+def _in_units(quality: QualitySet, answers: Any) -> Any:
+    return np.expm1(answers) if quality.metrics[0] == "rmsle" else answers
 
 
 def _answers(quality: QualitySet, model: Any, asked: Any, classes: Any) -> Answers:
     if classes is None:
-        return Answers(answers=model.predict(asked))
+        return Answers(answers=_in_units(quality, model.predict(asked)))
     scores = model.predict_proba(asked)
     positive = None if quality.positive is None else scores[:, list(classes).index(quality.positive)]
     return Answers(answers=classes[scores.argmax(axis=1)], scores=positive)

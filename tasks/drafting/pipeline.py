@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from tasks import files
 from tasks.drafting.block import Draft, block_text, indented
 from tasks.drafting.decide import Decisions, decide
-from tasks.drafting.deep import looked_at_deeply
 from tasks.drafting.findings import Finding, share
 from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
@@ -22,6 +22,7 @@ from tasks.drafting.measured import Configured, Tell, measured
 from tasks.drafting.mirrors import with_flips
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
+from tasks.drafting.readings import with_readings
 from tasks.drafting.refits import with_refits
 from tasks.drafting.rehearsal import settled
 from tasks.drafting.stated import Stated
@@ -100,8 +101,11 @@ def init_pipeline(
             return with_settings(block_text(_draft(name, pointed, read, decisions)), of_stages)
 
         decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
+        began = time.monotonic()
         decisions = _compared(decisions, inspection, configured, minutes, tell)
-        decisions, inspection = looked_at_deeply(decisions, inspection, configured, minutes if deep else 0.0, tell)
+        # The few readings that are tried always have the minutes that the models have left.
+        left = minutes if deep else minutes - (time.monotonic() - began) / 60
+        decisions, inspection = with_readings(decisions, inspection, configured, left, tell, deep=deep)
         pipeline, text = configured(decisions, inspection), written(decisions, inspection)
     params, facts = with_block(project.params, name, text), inspection.facts
     paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, facts.profile)

@@ -1,7 +1,8 @@
-"""`init --deep`: other ways to read the columns, each kept where rows that were held out gain by it.
+"""Other ways to read the columns, each kept where rows that were held out gain by it.
 
-Whole numbers with few values may be codes, and categories may be read by what the target was with them. Nobody sees
-that in the values; models of both ways, on the same folds of the training rows, do.
+Numbers that go together may say more by their ratio; whole numbers with few values may be codes, and categories may be
+read by what the target was with them. Nobody sees that in the values; models of both ways, on the same folds of the
+training rows, do. `init` tries the few that are likely to help, and `init --deep` all.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tasks.drafting.decide import Decisions
 from tasks.drafting.inspection import Inspection
 from tasks.drafting.measured import Tell, difference, first_line, in_words, score_of_fold
 from tasks.drafting.network import Section
+from tasks.drafting.number_pairs import ratios_and_products, turned_coordinates
 from tasks.drafting.trial_rows import trial_rows
 from tasks.errors import UserError
 from tasks.params.register import LOWER_IS_BETTER
@@ -60,15 +62,17 @@ class Reading:
         return decisions, replace(inspection, facts=facts, pins=pins)
 
 
-def looked_at_deeply(
-    decisions: Decisions, inspection: Inspection, read: Read, minutes: float, tell: Tell
+def with_readings(
+    decisions: Decisions, inspection: Inspection, read: Read, minutes: float, tell: Tell, *, deep: bool
 ) -> tuple[Decisions, Inspection]:
     """Both with every other reading by which the drafted kind of model gains; what was tried stands beside it.
 
-    An ensemble is stood for by its boosted trees. One reading after the other, each with those that were kept before;
-    none is begun that would not end within the minutes.
+    `deep` also tries those that seldom help. An ensemble is stood for by its boosted trees. One reading after the
+    other, each with those that were kept before; none is begun that would not end within the minutes.
     """
-    if not decisions.choice.tried or not minutes:
+    readings = list(_likely(decisions, inspection))
+    readings += _of_types(decisions, inspection) if deep else []
+    if not decisions.choice.tried or minutes <= 0 or not readings:
         return decisions, inspection
     deadline = time.monotonic() + 60 * minutes
     sign = -1 if decisions.choice.metric in LOWER_IS_BETTER else 1
@@ -81,7 +85,7 @@ def looked_at_deeply(
         why = f"other ways to read the columns could not be compared: {_in_a_line(error)}"
         return _with_lines(decisions, [why]), inspection
     longest = time.monotonic() - began
-    for reading in _readings(decisions, inspection):
+    for reading in readings:
         if time.monotonic() + longest > deadline:
             lines.append(f"  {reading.what} and what comes after it: not in these minutes; --minutes gives more")
             break
@@ -111,7 +115,17 @@ def _in_a_line(error: UserError) -> str:
     return first_line(error, Project(root=Path()).pipeline("rows"))
 
 
-def _readings(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
+def _likely(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
+    facts, features = inspection.facts, decisions.features
+    for what, made in (
+        ("places by axes that are turned, {} features", turned_coordinates(facts, features)),
+        ("ratios and products of numbers that go together, {} features", ratios_and_products(facts, features)),
+    ):
+        if made:
+            yield Reading(what=what.format(len(made)), normalize={"features": made})
+
+
+def _of_types(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
     facts = inspection.facts
     for name in decisions.features:
         if facts.is_whole(name) and _FEWEST_CODES <= facts.state(name).num_distinct <= _MOST_CODES:

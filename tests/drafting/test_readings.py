@@ -1,4 +1,4 @@
-"""`init --deep` reads columns in another way where the truth is so, and leaves them where it is not."""
+"""Columns are read in another way where the truth is so, and as they are where it is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks.drafting import deep as module
+from tasks.drafting import readings as module
 from tasks.drafting.pipeline import DraftedPipeline
 from tasks.drafting.stated import Stated
 from tasks.errors import UserError

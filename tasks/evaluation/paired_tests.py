@@ -1,4 +1,4 @@
-"""Whether one model is better than another on the same rows: the test that its metric has, and what it could have seen.
+"""Whether one model is better than another on the same rows: by the test that its metric has.
 
 What makes both right or wrong on a row is the row's, so only what sets the models apart is uncertain. McNemar's test
 for accuracy and DeLong's for an area under the ROC curve count on rows that are each on their own and weigh the same;
@@ -62,22 +62,6 @@ def paired_test(
     if metric == "roc_auc" and first.positive is not None and on_their_own:
         return _of_area(first, second, margin)
     return _by_drawing(metric, first, second, weights, groups, num_units, margin)
-
-
-def smallest_visible(test: PairedTest, alpha: float, power: float) -> float:
-    """The true gain beyond the margin that would be seen with this power, at a p-value of at most `alpha`."""
-    from scipy.stats import norm
-
-    return float(test.standard_error * (norm.isf(alpha) + norm.ppf(power)))
-
-
-def power_of(test: PairedTest, alpha: float, gain: float) -> float:
-    """How likely it is that a true gain of so much beyond the margin is seen, at a p-value of at most `alpha`."""
-    from scipy.stats import norm
-
-    if test.standard_error == 0:
-        return 1.0
-    return float(norm.cdf(gain / test.standard_error - norm.isf(alpha)))
 
 
 def _of_accuracy(first: Answers, second: Answers, margin: float) -> PairedTest:

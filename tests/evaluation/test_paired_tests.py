@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
-from scipy.stats import binomtest, norm, t
+from scipy.stats import binomtest, t
 
 from tasks.evaluation.delong import area_difference
 from tasks.evaluation.paired_proportions import Discordant, interval, p_value, score
@@ -17,10 +17,9 @@ from tasks.evaluation.paired_tests import (
     MCNEMAR,
     TANGO,
     paired_test,
-    power_of,
-    smallest_visible,
 )
 from tasks.evaluation.weighted_metrics import Answers
+from tasks.promotion.power import power_for, visible_gain
 
 few = st.integers(0, 30)
 
@@ -151,9 +150,9 @@ def test_a_better_model_is_found_as_often_as_the_power_says():
     true = paired_test("roc_auc", *two_models(random, 1_000_000, 0.3, skill), np.ones(1_000_000)).gain
     tests = [paired_test("roc_auc", *two_models(random, 400, 0.3, skill), np.ones(400)) for _ in range(1500)]
     found = np.mean([test.p_value <= 0.025 for test in tests])
-    assert np.mean([power_of(test, 0.025, true) for test in tests]) == pytest.approx(found, abs=0.04)
+    assert np.mean([power_for(true, test.standard_error, 0.025) for test in tests]) == pytest.approx(found, abs=0.04)
     # Of a gain that is just visible the power is what was asked for.
-    assert power_of(tests[0], 0.01, smallest_visible(tests[0], 0.01, 0.8)) == pytest.approx(0.8)
+    assert power_for(visible_gain(0.02, 0.01), 0.02, 0.01) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "roc_auc", "f1", "log_loss"])
@@ -211,9 +210,3 @@ def test_one_row_or_a_class_without_rows_tells_nothing():
     assert paired_test("f1", one, other, np.ones(30), groups=np.zeros(30, dtype=np.int64)) is None
     alone = (answering(np.array([1] + [0] * 29), np.linspace(0, 1, 30) ** n) for n in (1, 2))
     assert paired_test("roc_auc", *alone, np.ones(30)) is None
-
-
-def test_a_gain_of_two_and_a_half_errors_is_seen_half_the_time_at_that_threshold():
-    one, other = two_models(np.random.default_rng(9), 500, 0.3, (1.9, 1.5))
-    test = paired_test("roc_auc", one, other, np.ones(500))
-    assert power_of(test, float(norm.sf(2.5)), 2.5 * test.standard_error) == pytest.approx(0.5)

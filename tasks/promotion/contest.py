@@ -161,8 +161,8 @@ def _sentence(config: Register, comparison: Comparison, look: int, *, promoted: 
     )
     # Who was refused wants to know whether it could have been otherwise.
     visible = number(visible_gain(comparison.standard_error, alpha))
-    seen = "" if promoted else f"; less than {visible} would hardly be seen on these rows"
-    return f"{figures} ({sure}), {_outcome(config, comparison, promoted=promoted)}{seen}"
+    limit = "" if promoted else f"; less than {visible} would hardly be seen on these rows"
+    return f"{figures} ({sure}), {_outcome(config, comparison, promoted=promoted)}{limit}"
 
 
 def _outcome(config: Register, comparison: Comparison, *, promoted: bool) -> str:

@@ -46,7 +46,8 @@ def run(config: Pipeline, paths: Paths) -> Report:
     record = files.read_json(paths.run)
     _check_trained_with(config.train, record, paths)
     metrics = files.read_json(paths.metrics)
-    verdict = judge(config.register_.gate, metrics)
+    evaluation = files.read_json(paths.evaluation)
+    verdict = judge(config.register_.gate, metrics, evaluation["intervals"], evaluation["num_rows"])
     # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.
@@ -58,7 +59,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
     champion = find_champion(paths)
     decision = _threshold(paths)
     promotion = _promotion(config, paths, metrics, champion, answering_digest(record["model"], decision))
-    verdict = verdict.model_copy(update={"promotion": promotion})
+    verdict = verdict.decided(promotion)
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     candidate = VersionCandidate(
         metrics=metrics,

@@ -64,7 +64,9 @@ def test_a_gate_that_says_no_registers_nothing(project):
     evaluated(project, {"accuracy": 0.4, "log_loss": 2.0})
     with pytest.raises(GateError, match=r"accuracy 0\.4 is below the least that is allowed, 0\.5"):
         registered(project)
-    assert json.loads(project.verdict.read_text())["passed"] is False
+    verdict = json.loads(project.verdict.read_text())
+    assert (verdict["decision"], verdict["passed"]) == ("reject", False)
+    assert [rule["metric"] for rule in verdict["rules"] if not rule["passed"]] == ["accuracy"]
     assert not project.registration.exists()
     assert not store.connect(project.project).search_registered_models()
 
@@ -175,7 +177,9 @@ def test_each_question_to_the_champion_is_a_look_and_the_same_one_is_no_other(pr
 
 
 def test_the_decision_stands_in_the_verdict_the_report_and_the_registry(project):
-    promotion = json.loads(project.verdict.read_text())["promotion"]
+    verdict = json.loads(project.verdict.read_text())
+    promotion = verdict["promotion"]
+    assert verdict["decision"] == "hold"
     assert promotion == json.loads(project.registration.read_text())["promotion"]
     assert reports.register(project).diagnostics == (promotion["sentence"],)
     version = store.connect(project.project).get_model_version("mixed", "2")

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
 
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "rmse", "mae", "rmsle"})
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "calibration_error", "rmse", "mae", "rmsle"})
 
 
 class Bound(Config):
@@ -16,6 +16,9 @@ class Bound(Config):
 
     min: float | None = Field(None, description="the least that is allowed")
     max: float | None = Field(None, description="the most that is allowed")
+    surely: bool = Field(
+        False, description="true: all of the 95 % interval must keep the bound; false: the value on the test rows"
+    )
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Bound:

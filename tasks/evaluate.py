@@ -61,7 +61,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
         evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions),
     )
     rows = JudgedRows(classes=classes, predictions=predictions, groups=groups)
-    judged = summary(judge, rows, baseline(paths, recipe))
+    judged = summary(judge, rows, baseline(paths, recipe), [*evaluation.metrics])
     importance, effects = use_of_columns(judge, model, recipe, paths, groups)
     learning = _learning(paths)
     thresholds = threshold_table(choice, predictions) if choice and choice.curve else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files, reports
-from tasks.digests import answering_digest, file_digest
+from tasks.digests import answering_digest, file_digest, folder_digest
 from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.judged_rows import judged_rows
@@ -31,6 +31,7 @@ from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tables.dataset import read_dataset
 from tasks.tracking.champion import Champion, champion_answers, find_champion
+from tasks.tracking.looks import number_of_look
 from tasks.tracking.registry import VersionCandidate, register_version
 from tasks.tracking.runs import flat_params
 from tasks.trainers import requirements
@@ -45,7 +46,8 @@ def run(config: Pipeline, paths: Paths) -> Report:
     record = files.read_json(paths.run)
     _check_trained_with(config.train, record, paths)
     metrics = files.read_json(paths.metrics)
-    verdict = judge(config.register_.gate, metrics)
+    evaluation = files.read_json(paths.evaluation)
+    verdict = judge(config.register_.gate, metrics, evaluation["intervals"], evaluation["num_rows"])
     # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.
@@ -57,7 +59,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
     champion = find_champion(paths)
     decision = _threshold(paths)
     promotion = _promotion(config, paths, metrics, champion, answering_digest(record["model"], decision))
-    verdict = verdict.model_copy(update={"promotion": promotion})
+    verdict = verdict.decided(promotion)
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     candidate = VersionCandidate(
         metrics=metrics,
@@ -110,22 +112,24 @@ def _promotion(
         return decided if decided and holds else champion_already(config, value, champion.version)
     recorded = champion.metrics.get(config.metric)
     try:
-        return _contest(config, paths, pipeline, champion)
+        return _contest(config, paths, pipeline, champion, model)
     except NotComparableError as reason:
         return without_comparison(config, value, champion.version, recorded, str(reason))
 
 
-def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champion) -> Promotion:
+def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champion, model: str) -> Promotion:
     dataset = read_dataset(paths.cleaned)
     with files.scratch(paths.checkpoints) as scratch:
         rows = scratch / "rows"
         storage.write_parts(rows, raw_test_rows(paths, dataset.target.name))
         answers = champion_answers(champion, rows, paths, config.champion_minutes)
     classes = read_recipe(paths.model / paths.recipe.name).target.classes
-    comparison = compare(config.metric, judged_rows(paths, dataset, classes), answers, pipeline.evaluate)
+    comparison = compare(config.metric, judged_rows(paths, dataset, classes), answers, pipeline.evaluate, config.margin)
     note = other_split(champion.passport, pipeline)
     comparison = comparison.model_copy(update={"notes": (*comparison.notes, *note)})
-    return contest(config, comparison, champion.version, champion.metrics.get(config.metric))
+    question = (model, folder_digest(paths.split("test")), config.metric, repr(config.margin))
+    look = number_of_look(paths, champion.version, question)
+    return contest(config, comparison, champion.version, champion.metrics.get(config.metric), look)
 
 
 def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Nothing heavy is imported here: a run in which nothing changed only reads these 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from math import floor, log10
 from pathlib import Path
@@ -154,7 +154,7 @@ def evaluate(paths: Paths) -> Report:
     return Report(stage="evaluate", figure=figure, numbers=metrics, diagnostics=tuple(hints))
 
 
-def headline(metrics: dict[str, float]) -> str:
+def headline(metrics: Mapping[Any, float]) -> str:
     """The metric that is named first, such as "accuracy 0.9926" or "rmse 54.13"."""
     name = next(iter(metrics))
     return f"{name} {number(metrics[name])}"

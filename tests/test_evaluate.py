@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from tasks.errors import UserError
 from tasks.evaluation.page_content import raw_rows
 from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
 from tasks.params.augment import Augment
+from tasks.params.config import MetricOfClasses
 from tasks.params.evaluate import Costs, Evaluate
 from tasks.params.normalize import Normalize
 from tasks.params.sklearn import LogisticRegression, Ridge, SklearnTrain
@@ -119,7 +121,7 @@ def test_classes_are_judged_on_the_test_rows(classified: Paths) -> None:
     metrics = json.loads(classified.metrics.read_text())
     lines = predictions(classified)
     assert report.numbers == metrics
-    assert list(metrics) == ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"]
+    assert list(metrics) == list(get_args(MetricOfClasses))
     assert report.figure.startswith("accuracy 0.")
     assert len(lines) == NUM_TEST
     assert [line["actual"] for line in lines] == list(storage.read_table(classified.clean("test"))["target"])

@@ -64,7 +64,9 @@ def test_a_gate_that_says_no_registers_nothing(project):
     evaluated(project, {"accuracy": 0.4, "log_loss": 2.0})
     with pytest.raises(GateError, match=r"accuracy 0\.4 is below the least that is allowed, 0\.5"):
         registered(project)
-    assert json.loads(project.verdict.read_text())["passed"] is False
+    verdict = json.loads(project.verdict.read_text())
+    assert (verdict["decision"], verdict["passed"]) == ("reject", False)
+    assert [rule["metric"] for rule in verdict["rules"] if not rule["passed"]] == ["accuracy"]
     assert not project.registration.exists()
     assert not store.connect(project.project).search_registered_models()
 
@@ -163,8 +165,21 @@ def test_a_worse_version_is_challenger_whatever_metrics_json_claims(project):
     assert registered(project).figure == "mixed version 2, challenger"
 
 
-def test_the_decision_stands_in_the_verdict_the_report_and_the_registry(project):
+def test_each_question_to_the_champion_is_a_look_and_the_same_one_is_no_other(project):
     promotion = json.loads(project.verdict.read_text())["promotion"]
+    assert (promotion["look"], promotion["alpha"], promotion["test"]) == (1, 0.025, "Tango's score test")
+    other = registered(project, margin=0.0).numbers["promotion"]
+    assert (other["look"], other["alpha"], other["test"]) == (2, pytest.approx(0.05 / 6), "McNemar's exact test")
+    assert registered(project).numbers["promotion"] == promotion
+    # They are kept with the champion, for whoever registers next.
+    tags = store.connect(project.project).get_model_version("mixed", "1").tags
+    assert sorted(value for tag, value in tags.items() if tag.startswith("modelwright.look.")) == ["1", "2"]
+
+
+def test_the_decision_stands_in_the_verdict_the_report_and_the_registry(project):
+    verdict = json.loads(project.verdict.read_text())
+    promotion = verdict["promotion"]
+    assert verdict["decision"] == "hold"
     assert promotion == json.loads(project.registration.read_text())["promotion"]
     assert reports.register(project).diagnostics == (promotion["sentence"],)
     version = store.connect(project.project).get_model_version("mixed", "2")
@@ -178,7 +193,9 @@ def test_a_difference_that_is_not_sure_changes_nothing_unless_the_margin_allows_
     assert report.figure == "mixed version 3, challenger"
     assert report.numbers["promotion"]["low"] <= 0 <= report.numbers["promotion"]["high"]
     assert "not surely better by more than the margin of 0.01" in report.numbers["promotion"]["sentence"]
-    assert registered(project, margin=-0.05).figure == "mixed version 3, champion"
+    # That 30 rows are answered alike does not say that 5 % of others would be.
+    assert "not surely within the margin of 0.05" in registered(project, margin=-0.05).numbers["promotion"]["sentence"]
+    assert registered(project, margin=-0.5).figure == "mixed version 3, champion"
     assert aliases(project) == {"champion": "3"}
 
 

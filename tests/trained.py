@@ -91,6 +91,8 @@ def trained(root: Path) -> Paths:
 def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
     """What validate, split, clean and evaluate leave beside the tables; the model's answers are its own."""
     files.write_json(paths.metrics, metrics)
+    intervals = {name: [value - 0.05, value + 0.05] for name, value in metrics.items()}
+    files.write_json(paths.evaluation, {"num_rows": 30, "intervals": intervals})
     files.write_json(paths.decision, {"threshold": None})
     files.write_bytes(paths.importance_picture, png(np.zeros((2, 2), dtype=np.uint8)))
     answers = predict_rows(read_recipe(paths.model / paths.recipe.name), paths)

@@ -10,41 +10,51 @@ from numpy.typing import NDArray
 
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.metrics import positive_number
-from tasks.evaluation.paired_bootstrap import paired_interval
+from tasks.evaluation.paired_tests import paired_test
 from tasks.evaluation.weighted_metrics import Answers, metric_of_weights
 from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
-from tasks.params.register import LOWER_IS_BETTER
 from tasks.promotion.contest import Comparison, NotComparableError
 from tasks.repair.repair import repaired
 
 _PROBABILITY = "probability_"
 
 
-def compare(metric: Metric, rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> Comparison:
-    """The metric of both and the interval of the gain; `champion` has the answers of its version, a row each.
+def compare(
+    metric: Metric, rows: JudgedRows, champion: pl.DataFrame, config: Evaluate, margin: float = 0.0
+) -> Comparison:
+    """The metric of both and how sure the gain is; `champion` has the answers of its version, a row each.
 
-    Raises NotComparableError when it answers something else than is asked today, or when the rows tell nothing.
+    `margin` is what the p-value asks about: whether the gain is larger. Raises NotComparableError when it answers
+    something else than is asked today, or when the rows tell nothing.
     """
     if champion.height != len(rows.predictions.y_true):
         raise NotComparableError(f"it answered {champion.height:,} of {len(rows.predictions.y_true):,} rows")
     ours, theirs, notes = _on_classes(rows, champion, config) if rows.classes else _on_numbers(rows, champion)
     if not np.isfinite(theirs.y_score).all():
         raise NotComparableError("its answers are not all finite numbers")
-    challenger, other = metric_of_weights(metric, ours), metric_of_weights(metric, theirs)
-    better, worse = (other, challenger) if metric in LOWER_IS_BETTER else (challenger, other)
-    interval = paired_interval(better, worse, rows.weights, rows.groups)
-    if interval is None:
-        raise NotComparableError("the test rows are of a single group, which tells nothing of others")
+    test = paired_test(metric, ours, theirs, rows.weights, rows.groups, margin)
+    if test is None:
+        raise NotComparableError(_tells_nothing(metric, rows))
+    challenger, other = (metric_of_weights(metric, answers)(rows.weights) for answers in (ours, theirs))
     return Comparison(
-        challenger=challenger(rows.weights),
-        champion=other(rows.weights),
-        low=interval.low,
-        high=interval.high,
+        challenger=challenger,
+        champion=other,
+        low=test.low,
+        high=test.high,
+        test=test.name,
+        p_value=test.p_value,
+        standard_error=test.standard_error,
         num_rows=champion.height,
-        num_groups=None if rows.groups is None else interval.num_units,
+        num_groups=None if rows.groups is None else test.num_units,
         notes=notes,
     )
+
+
+def _tells_nothing(metric: Metric, rows: JudgedRows) -> str:
+    if rows.groups is not None and not rows.groups.any():
+        return "the test rows are of a single group, which tells nothing of others"
+    return f"{metric} of the {len(rows.weights):,} test rows tells nothing of others: of a class there are too few"
 
 
 def _on_numbers(rows: JudgedRows, champion: pl.DataFrame) -> tuple[Answers, Answers, tuple[str, ...]]:

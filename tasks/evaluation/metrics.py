@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
+from tasks.params.config import Metric
 
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
@@ -45,17 +46,18 @@ def classification_metrics(
     positive: str | None = None,
     weight: Floats | None = None,
     answered: Ints | None = None,
-) -> dict[str, float]:
-    """Accuracy, precision, recall, F1, ROC-AUC and log loss by their usual names.
+) -> dict[Metric, float]:
+    """scikit-learn's metrics of classes, by their usual names, and the expected calibration error.
 
-    `y_true`: [N] class numbers, `y_score`: [N, K]. Two classes: precision, recall, F1 and ROC-AUC are those of
-    the `positive` class (the last one when not given). More: precision, recall and F1 are averaged as told over the
-    classes that were seen or answered, which is scikit-learn's own habit, and ROC-AUC is the mean of one class against
-    the rest over the classes that the test rows hold. `weight` is how much each row counts, [N]; `answered` are the
-    class numbers [N] that are answered, where these are not the likeliest. Raises UserError when an answer is not
-    finite or a metric is undefined.
+    `y_true`: [N] class numbers, `y_score`: [N, K]. Two classes: precision, recall, F1, and the areas under the ROC and
+    the precision-recall curve (as average precision) are those of the `positive` class (the last one when not given).
+    More: precision, recall and F1 are averaged as told over the classes that were seen or answered, which is
+    scikit-learn's own habit, and an area is the mean of one class against the rest over the classes that the test rows
+    hold. The Brier score of two classes is that of one of them, of more the sum over all. `weight` is how much each row
+    counts, [N]; `answered` are the class numbers [N] that are answered, where these are not the likeliest. Raises
+    UserError when an answer is not finite or a metric is undefined.
     """
-    from sklearn.metrics import accuracy_score, log_loss
+    from sklearn import metrics as sk
 
     positive_class = positive_number(classes, positive)
     _check_predictions(y_true, y_score)
@@ -70,15 +72,21 @@ def classification_metrics(
     # Single-precision probabilities sum to 1 only roughly, and log_loss warns of that. For that alone: a division may
     # break ties, or make some, which are the model's own.
     normalized = y_score.astype(np.float64) / y_score.sum(axis=1, keepdims=True, dtype=np.float64)
+    labels = np.arange(len(classes))
     return {
-        "accuracy": float(accuracy_score(y_true, y_pred, sample_weight=weight)),
+        "accuracy": float(sk.accuracy_score(y_true, y_pred, sample_weight=weight)),
+        "balanced_accuracy": float(_balanced_accuracy(y_true, y_pred, weight)),
         **_precision_recall_f1(y_true, y_pred, average, positive_class, weight),
-        "roc_auc": _roc_auc(y_true, y_score, positive_class, weight),
-        "log_loss": float(log_loss(y_true, normalized, labels=np.arange(len(classes)), sample_weight=weight)),
+        "mcc": float(sk.matthews_corrcoef(y_true, y_pred, sample_weight=weight)),
+        "roc_auc": _area(sk.roc_auc_score, y_true, y_score, positive_class, weight),
+        "pr_auc": _area(sk.average_precision_score, y_true, y_score, positive_class, weight),
+        "log_loss": float(sk.log_loss(y_true, normalized, labels=labels, sample_weight=weight)),
+        "brier": float(sk.brier_score_loss(y_true, normalized, labels=labels, sample_weight=weight)),
+        "calibration_error": calibration_error(y_true, normalized, positive_class, weight),
     }
 
 
-def regression_metrics(y_true: Floats, y_pred: Floats, weight: Floats | None = None) -> dict[str, float]:
+def regression_metrics(y_true: Floats, y_pred: Floats, weight: Floats | None = None) -> dict[Metric, float]:
     """RMSE, MAE and R² of [N] answers, each row as much as its weight [N]; of amounts, RMSLE too.
 
     RMSLE is undefined where a true value is below 0, and left out then; an answer below 0 counts as 0. Raises UserError
@@ -99,7 +107,7 @@ def regression_metrics(y_true: Floats, y_pred: Floats, weight: Floats | None = N
     }
 
 
-def _rmsle(y_true: Floats, y_pred: Floats, weight: Floats | None) -> dict[str, float]:
+def _rmsle(y_true: Floats, y_pred: Floats, weight: Floats | None) -> dict[Metric, float]:
     from sklearn.metrics import root_mean_squared_log_error
 
     if y_true.min() < 0:
@@ -165,6 +173,28 @@ def reliability(y_score: Floats, is_positive: NDArray[np.bool_], num_bins: int =
     )
 
 
+def calibration_error(
+    y_true: Ints, probabilities: Floats, positive: int | None, weight: Floats | None = None, num_bins: int = 10
+) -> float:
+    """The expected calibration error: how far claimed probabilities and what came true are apart, in bins of equal
+    width, each as much as its rows (Naeini, Cooper and Hauskrecht, AAAI 2015).
+
+    Of two classes what is claimed is the `positive` one, of more the likeliest answer (Guo et al., ICML 2017).
+    """
+    claimed, came_true = claims(y_true, probabilities, positive)
+    numbers = np.minimum((claimed * num_bins).astype(np.int64), num_bins - 1)
+    weight = np.ones(len(claimed)) if weight is None else weight
+    gaps = np.bincount(numbers, weights=weight * (claimed - came_true), minlength=num_bins)
+    return float(np.abs(gaps).sum() / weight.sum())
+
+
+def claims(y_true: Ints, probabilities: Floats, positive: int | None) -> tuple[Floats, NDArray[np.bool_]]:
+    """What is claimed of each row [N], a probability, and whether it came true."""
+    if positive is None:
+        return probabilities.max(axis=1), probabilities.argmax(axis=1) == y_true
+    return probabilities[:, positive], y_true == positive
+
+
 def _check_predictions(y_true: NDArray[Any], predictions: Floats) -> None:
     if len(y_true) == 0:
         raise UserError(f"evaluate: there are no test rows, so nothing can be measured; {_LARGER_TEST}")
@@ -193,7 +223,7 @@ def _weighing(
 
 def _precision_recall_f1(
     y_true: Ints, y_pred: Ints, average: str, positive: int | None, weight: Floats | None
-) -> dict[str, float]:
+) -> dict[Metric, float]:
     from sklearn.metrics import precision_recall_fscore_support
 
     if positive is None:
@@ -204,13 +234,20 @@ def _precision_recall_f1(
     scores = precision_recall_fscore_support(
         y_true, y_pred, labels=labels, average=averaging, zero_division=0.0, sample_weight=weight
     )
-    return {name: float(score) for name, score in zip(("precision", "recall", "f1"), scores[:3], strict=True)}
+    precision, recall, f1 = map(float, scores[:3])
+    return {"precision": precision, "recall": recall, "f1": f1}
 
 
-def _roc_auc(y_true: Ints, y_score: Floats, positive: int | None, weight: Floats | None) -> float:
-    from sklearn.metrics import roc_auc_score
+def _balanced_accuracy(y_true: Ints, y_pred: Ints, weight: Floats | None) -> float:
+    from sklearn.metrics import recall_score
 
+    # scikit-learn's own function warns of a class that is answered and not there.
+    there = np.unique(y_true)
+    return float(recall_score(y_true, y_pred, labels=there, average="macro", zero_division=0.0, sample_weight=weight))
+
+
+def _area(of_class: Any, y_true: Ints, y_score: Floats, positive: int | None, weight: Floats | None) -> float:
     # A class without a test row has no curve, and its area would be NaN.
     numbers = np.unique(y_true) if positive is None else [positive]
-    areas = [roc_auc_score(y_true == number, y_score[:, number], sample_weight=weight) for number in numbers]
+    areas = [of_class(y_true == number, y_score[:, number], sample_weight=weight) for number in numbers]
     return float(np.mean(areas))

@@ -6,6 +6,7 @@ models right or wrong on a row is drawn with the row, so only what sets them apa
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.evaluation.weighted_metrics import Floats, OfWeights
+from tasks.params.config import Metric
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 1_000
@@ -51,14 +53,48 @@ def resampled_differences(
     first: OfWeights, second: OfWeights, weights: Floats, groups: NDArray[np.int64] | None, num_resamples: int
 ) -> Floats:
     """first - second on as many resamples [B]; those on which a metric is undefined are left out."""
+    differences = np.array(
+        [
+            first(drawn) - second(drawn) if drawn.any() else np.nan
+            for drawn in _resamples(weights, groups, num_resamples)
+        ]
+    )
+    defined: Floats = differences[~np.isnan(differences)]
+    return defined
+
+
+def intervals(
+    metrics: Mapping[Metric, OfWeights], weights: Floats, groups: NDArray[np.int64] | None, num_resamples: int
+) -> dict[Metric, tuple[float, float] | None]:
+    """Where each of several metrics of the same rows lies, by the same resamples; None where there is no interval."""
+    num_units = len(weights) if groups is None else int(groups.max()) + 1
+    if num_units < 2:
+        return dict.fromkeys(metrics)
+    drawn_values = np.array(
+        [
+            [value(drawn) for value in metrics.values()] if drawn.any() else [np.nan] * len(metrics)
+            for drawn in _resamples(weights, groups, num_resamples)
+        ]
+    )
+    tail = _tail(num_units)
+    return {name: _ends(drawn_values[:, place], tail) for place, name in enumerate(metrics)}
+
+
+def _ends(drawn_values: Floats, tail: float) -> tuple[float, float] | None:
+    defined = drawn_values[~np.isnan(drawn_values)]
+    if not len(defined):
+        return None
+    low, high = np.quantile(defined, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _resamples(weights: Floats, groups: NDArray[np.int64] | None, num_resamples: int) -> Iterator[Floats]:
+    """How much each row counts [N] in each of them."""
     random = np.random.default_rng(_SEED)
     num_units = len(weights) if groups is None else int(groups.max()) + 1
-    differences = np.empty(num_resamples)
-    for number in range(num_resamples):
+    for _ in range(num_resamples):
         counts = np.bincount(random.integers(num_units, size=num_units), minlength=num_units)
-        drawn = weights * (counts if groups is None else counts[groups])
-        differences[number] = first(drawn) - second(drawn) if drawn.any() else np.nan
-    return differences[~np.isnan(differences)]
+        yield weights * (counts if groups is None else counts[groups])
 
 
 def group_numbers(values: pl.Series) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ from tasks.evaluation.plots import (
     residuals,
     roc_curve,
 )
+from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
 from tasks.reports import number
 
@@ -75,7 +76,7 @@ class Evaluation:
     `verdict` puts it in rows or units, such as "2 of 270 wrong".
     """
 
-    metrics: dict[str, float]
+    metrics: dict[Metric, float]
     predictions: pl.DataFrame
     plots: list[Plot]
     worst: list[int]

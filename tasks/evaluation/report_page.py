@@ -17,6 +17,7 @@ from tasks.evaluation.importance import Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdTable
+from tasks.params.config import Metric
 from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
 
@@ -28,11 +29,16 @@ _EFFECT_COLOURS = ("var(--blue)", "var(--orange)", "#009e73", "#cc79a7")
 
 _METRICS = {
     "accuracy": ("Accuracy", "share of rows answered right"),
+    "balanced_accuracy": ("Balanced accuracy", "share of rows answered right, each class as much as any other"),
     "precision": ("Precision", "of the rows answered as a class, the share that is of it"),
     "recall": ("Recall", "of the rows of a class, the share that was found"),
     "f1": ("F1", "precision and recall in one (harmonic mean)"),
+    "mcc": ("Matthews correlation", "of answers and truth; 1 is perfect, 0 is no better than chance"),
     "roc_auc": ("ROC-AUC", "chance that a row of a class is ranked above one that is not"),
+    "pr_auc": ("PR-AUC", "precision at all recalls, averaged; the share of the class is what chance has"),
     "log_loss": ("Log loss", "how far the claimed probabilities are off; 0 is perfect"),
+    "brier": ("Brier score", "squared error of the claimed probabilities; 0 is perfect"),
+    "calibration_error": ("Calibration error", "how far claimed probabilities are from what came true, on average"),
     "rmse": ("RMSE", "typical error, in the target's unit; large errors weigh more"),
     "mae": ("MAE", "average error, in the target's unit"),
     "rmsle": ("RMSLE", "typical error of the logarithm of 1 + the target; 0.1 is about 10 %"),
@@ -83,7 +89,7 @@ class Page:
     headline: str
     lead: str
     verdict: str
-    metrics: Mapping[str, float]
+    metrics: Mapping[Metric, float]
     run: Mapping[str, Any]
     stations: Sequence[Station]
     learning: Sequence[Plot]
@@ -102,7 +108,7 @@ def render(page: Page) -> str:
     """The page as HTML: styles and pictures inside, values escaped, no script; the same page, the same text."""
     environment = page_templates(_TEMPLATES)
     environment.filters.update(png=png_uri, plain=plain, number=number)
-    rows = list(metric_rows(page.metrics, page.run["metrics"]))
+    rows = list(metric_rows(page.metrics, page.run["metrics"], page.judged.intervals))
     facts, params = ([(name, plain(value)) for name, value in page.run[key].items()] for key in ("facts", "params"))
     content = environment.get_template("report.html").render(
         page=page,
@@ -123,13 +129,19 @@ def weakest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:
     return scores if len(scores) <= _MOST_CLASSES else sorted(scores, key=lambda score: score.f1)[:_MOST_CLASSES]
 
 
-def metric_rows(test: Mapping[str, float], validation: Mapping[str, float]) -> Iterator[dict[str, Any]]:
-    """A line of the table for each metric: name, meaning, its value on the test and on the validation rows."""
+def metric_rows(
+    test: Mapping[Metric, float],
+    validation: Mapping[str, float],
+    intervals: Mapping[Metric, tuple[float, float] | None],
+) -> Iterator[dict[str, Any]]:
+    """A line of the table for each metric: name, meaning, its value on the test rows with the 95 % interval, and on the
+    validation rows."""
     for name, value in test.items():
         title, meaning = _METRICS[name]
         # Trainers' own names say which rows a metric is of.
         on_validation = validation.get(name, validation.get(f"validation_{name}"))
-        yield {"name": name, "title": title, "meaning": meaning, "test": value, "validation": on_validation}
+        values = {"test": value, "interval": intervals.get(name), "validation": on_validation}
+        yield {"name": name, "title": title, "meaning": meaning, **values}
 
 
 def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:

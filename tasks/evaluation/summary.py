@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+from pydantic import Field
 
 from tasks.evaluation.baseline import Baseline
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
-from tasks.evaluation.paired_bootstrap import Interval, paired_interval
+from tasks.evaluation.paired_bootstrap import NUM_RESAMPLES, Interval, intervals, paired_interval
+from tasks.evaluation.weighted_metrics import OfWeights
 from tasks.model_input.decision import LIKELIEST
 from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER
+
+_MANY_ROWS = 5_000
+_FEWER_RESAMPLES = 200
+"""Of many rows, for all metrics at once: the ends of an interval then move by some 5 % of its width."""
 
 
 class Summary(Config):
     """evaluation.json: the metric's value on the test rows, and where it lies with 95 % confidence on other rows.
 
     The ends are None where there is one row or group alone. `beats` is whether the model is surely better than the
-    baseline on the same rows, None where that cannot be said.
+    baseline on the same rows, None where that cannot be said. `intervals` are those of all metrics; the calibration
+    error has none, since drawing rows anew makes it larger.
     """
 
     metric: Metric
@@ -29,10 +38,11 @@ class Summary(Config):
     baseline: str
     baseline_value: float
     beats: bool | None
+    intervals: dict[Metric, tuple[float, float] | None] = Field(default_factory=dict)
 
 
-def summary(judge: Judge, rows: JudgedRows, baseline: Baseline) -> Summary:
-    """Of the model's answers to these rows."""
+def summary(judge: Judge, rows: JudgedRows, baseline: Baseline, metrics: Sequence[Metric] = ()) -> Summary:
+    """Of the model's answers to these rows; `metrics` are those of which intervals are asked."""
     metric, y_true = judge.metric, rows.predictions.y_true
     of_model = judge.of(y_true, rows.predictions.y_score)
     # Without the model's threshold, which would answer one class to all rows that is not the baseline's.
@@ -50,7 +60,18 @@ def summary(judge: Judge, rows: JudgedRows, baseline: Baseline) -> Summary:
         baseline=baseline.name,
         baseline_value=of_baseline(rows.weights),
         beats=gain.low > 0 if gain else None,
+        intervals=_intervals(judge, rows, metrics),
     )
+
+
+def _intervals(judge: Judge, rows: JudgedRows, metrics: Sequence[Metric]) -> dict[Metric, tuple[float, float] | None]:
+    asked = [metric for metric in metrics if metric != "calibration_error"]
+    of_weights: dict[Metric, OfWeights] = {
+        metric: replace(judge, metric=metric).of(rows.predictions.y_true, rows.predictions.y_score) for metric in asked
+    }
+    num_resamples = _FEWER_RESAMPLES if len(rows.weights) > _MANY_ROWS else NUM_RESAMPLES
+    found = intervals(of_weights, rows.weights, rows.groups, num_resamples)
+    return {metric: found.get(metric) for metric in metrics}
 
 
 def _num_groups(rows: JudgedRows, interval: Interval | None) -> int | None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.evaluation.metrics import calibration_error
 from tasks.params.config import Metric
 
 Floats = NDArray[np.float64]
@@ -49,8 +50,18 @@ def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:
             return _mean_of(_log_losses(answers))
         case "precision" | "recall" | "f1":
             return _of_confusion(metric, answers)
+        case "balanced_accuracy":
+            return _balanced_accuracy(answers)
+        case "mcc":
+            return _mcc(answers)
         case "roc_auc":
-            return _roc_auc(answers)
+            return _mean_over_classes(answers, _roc_area)
+        case "pr_auc":
+            return _mean_over_classes(answers, _average_precision)
+        case "brier":
+            return _mean_of(_brier_scores(answers))
+        case "calibration_error":
+            return _calibration_error(answers)
         case "mae":
             return _mean_of(np.abs(answers.y_true - answers.y_score))
         case "rmse":
@@ -97,9 +108,47 @@ def _of_confusion(metric: Literal["precision", "recall", "f1"], answers: Answers
     return value
 
 
-def _roc_auc(answers: Answers) -> OfWeights:
+def _balanced_accuracy(answers: Answers) -> OfWeights:
+    y_true, is_right, num_classes = answers.y_true, answers.y_pred == answers.y_true, answers.y_score.shape[1]
+
+    def value(weights: Floats) -> float:
+        true = np.bincount(y_true, weights, num_classes)
+        right = np.bincount(y_true[is_right], weights[is_right], num_classes)
+        return float((right[true > 0] / true[true > 0]).mean())
+
+    return value
+
+
+def _mcc(answers: Answers) -> OfWeights:
+    """Gorodkin's correlation of classes (Computational Biology and Chemistry 28, 2004), as scikit-learn has it."""
+    y_true, y_pred, num_classes = answers.y_true, answers.y_pred, answers.y_score.shape[1]
+    is_right = y_true == y_pred
+
+    def value(weights: Floats) -> float:
+        true: Floats = np.bincount(y_true, weights, num_classes).astype(np.float64)
+        answered: Floats = np.bincount(y_pred, weights, num_classes).astype(np.float64)
+        whole, right = float(weights.sum()), float(weights[is_right].sum())
+        spread = (whole**2 - _sum(true, true)) * (whole**2 - _sum(answered, answered))
+        return (right * whole - _sum(true, answered)) / float(np.sqrt(spread)) if spread > 0 else 0.0
+
+    return value
+
+
+def _brier_scores(answers: Answers) -> Floats:
+    """Squares of how far the probabilities are off, summed over the classes; of two classes half of it."""
+    probabilities = answers.y_score / answers.y_score.sum(axis=1, keepdims=True)
+    off = probabilities - np.eye(probabilities.shape[1])[answers.y_true]
+    return np.asarray(np.square(off).sum(axis=1) / (2 if probabilities.shape[1] == 2 else 1))
+
+
+def _calibration_error(answers: Answers) -> OfWeights:
+    probabilities = answers.y_score / answers.y_score.sum(axis=1, keepdims=True)
+    return lambda weights: calibration_error(answers.y_true, probabilities, answers.positive, weights)
+
+
+def _mean_over_classes(answers: Answers, of_class: Callable[[NDArray[np.bool_], Floats], OfWeights]) -> OfWeights:
     numbers = np.unique(answers.y_true) if answers.positive is None else [answers.positive]
-    areas = [_area(answers.y_true == number, answers.y_score[:, number]) for number in numbers]
+    areas = [of_class(answers.y_true == number, answers.y_score[:, number]) for number in numbers]
 
     def value(weights: Floats) -> float:
         of_class = np.array([area(weights) for area in areas])
@@ -110,7 +159,7 @@ def _roc_auc(answers: Answers) -> OfWeights:
     return value
 
 
-def _area(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeights:
+def _roc_area(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeights:
     """The share of pairs of a positive and a negative row that are ranked rightly, ties half: the area under the curve
     (Hanley and McNeil, 1982), in one pass over rows that are sorted once."""
     order = np.argsort(scores, kind="stable")
@@ -127,6 +176,23 @@ def _area(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeights:
         num_pairs = of_positive.sum() * num_before[-1]
         rightly = _sum(of_positive, (num_before[below] + num_before[not_above]) / 2)
         return rightly / float(num_pairs) if num_pairs else float("nan")
+
+    return value
+
+
+def _average_precision(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeights:
+    """The area under the precision-recall curve as a sum of steps, one for each score that there is."""
+    order = np.argsort(-scores, kind="stable")
+    ranked, positive = scores[order], is_positive[order].astype(np.float64)
+    ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+
+    def value(weights: Floats) -> float:
+        drawn = weights[order]
+        found, answered = np.cumsum(drawn * positive)[ends], np.cumsum(drawn)[ends]
+        if not found[-1]:
+            return float("nan")
+        precision = np.divide(found, answered, out=np.zeros(len(ends)), where=answered > 0)
+        return _sum(np.diff(found, prepend=0.0), precision) / float(found[-1])
 
     return value
 

@@ -10,7 +10,19 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 ColumnTypeName = Literal["number", "category", "boolean", "text", "timestamp", "image", "audio"]
 Role = Literal["feature", "target", "id", "group", "time", "weight", "sensitive", "split"]
 Task = Literal["binary", "multiclass", "regression"]
-MetricOfClasses = Literal["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"]
+MetricOfClasses = Literal[
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "mcc",
+    "roc_auc",
+    "pr_auc",
+    "log_loss",
+    "brier",
+    "calibration_error",
+]
 MetricOfNumbers = Literal["rmse", "mae", "rmsle", "r2"]
 Metric = Literal[MetricOfClasses, MetricOfNumbers]
 

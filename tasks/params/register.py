@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
 
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "rmse", "mae", "rmsle"})
+LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "calibration_error", "rmse", "mae", "rmsle"})
 
 
 class Bound(Config):
@@ -16,6 +16,9 @@ class Bound(Config):
 
     min: float | None = Field(None, description="the least that is allowed")
     max: float | None = Field(None, description="the most that is allowed")
+    surely: bool = Field(
+        False, description="true: all of the 95 % interval must keep the bound; false: the value on the test rows"
+    )
 
     @model_validator(mode="after")
     def _bounds_something(self) -> Bound:
@@ -33,8 +36,21 @@ class Register(Config):
     metric: Metric = Field(description="what champion and challenger are compared by, on the same test rows")
     margin: float = Field(
         0.0,
-        description="how much better a challenger must surely be: the whole 95 % interval of the difference must lie "
-        "above it; negative: how much worse it may be",
+        description="how much better a challenger must surely be; negative: how much worse it may be",
+    )
+    alpha: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="the chance that a champion is ever replaced by one that is not better by the margin, over all "
+        "that challenge it: the first may use half of it, the n-th one part of n (n + 1)",
+    )
+    min_rows: int = Field(2, ge=2, description="fewest test rows on which a champion may be replaced")
+    least_gain: float | None = Field(
+        None,
+        gt=0,
+        description="a gain beyond the margin that would be worth a change: the verdict says how likely it would have "
+        "been seen",
     )
     not_comparable: Literal["keep_champion", "promote"] = Field(
         "keep_champion", description="what happens when the champion cannot answer today's test rows"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER, Register
+from tasks.promotion.looks import alpha_of
+from tasks.promotion.power import power_for, visible_gain
 from tasks.reports import number
 
 
@@ -12,16 +14,20 @@ class NotComparableError(Exception):
 
 
 class Comparison(Config):
-    """The metric of both versions on the same test rows, and the interval of how much better the challenger is.
+    """The metric of both versions on the same test rows, and how sure it is that the challenger is better.
 
-    `low` and `high` hold the gain with 95 % confidence, in the direction in which more is better. `num_groups` is how
-    many groups were drawn, where the rows have groups.
+    `low` and `high` hold the gain with 95 % confidence, in the direction in which more is better. `p_value` is how
+    likely as much or more would be seen, if the true gain were the margin, by the `test` of that name: one-sided.
+    `num_groups` is how many groups were drawn, where the rows have groups.
     """
 
     challenger: float
     champion: float
     low: float
     high: float
+    test: str
+    p_value: float
+    standard_error: float
     num_rows: int
     num_groups: int | None = None
     notes: tuple[str, ...] = ()
@@ -33,7 +39,10 @@ class Promotion(Config):
 
     `champion` is what the champion reaches on the very rows that the `challenger` was judged on, and
     `champion_recorded` what it reached on those of its own time, which decides nothing. `gain` is how much better the
-    challenger is, in the metric's unit; `low` and `high` are the ends of its 95 % interval.
+    challenger is, in the metric's unit; `low` and `high` are the ends of its 95 % interval. The `p_value` of the
+    `test` decides: it must be no more than `alpha`, the share of `register.alpha` that this `look` at the champion has.
+    A true gain of `visible_gain` beyond the margin would have been seen four times in five, one of
+    `register.least_gain` with the chance `power`.
     """
 
     promoted: bool
@@ -46,6 +55,12 @@ class Promotion(Config):
     high: float | None = None
     num_rows: int | None = None
     num_groups: int | None = None
+    test: str | None = None
+    p_value: float | None = None
+    alpha: float | None = None
+    look: int | None = None
+    visible_gain: float | None = None
+    power: float | None = None
     champion_version: int | None = None
     champion_recorded: float | None = None
     notes: tuple[str, ...] = ()
@@ -73,31 +88,41 @@ def champion_already(config: Register, challenger: float, version: int) -> Promo
     )
 
 
-def contest(config: Register, comparison: Comparison, version: int, recorded: float | None) -> Promotion:
-    """Whether the challenger is surely better than champion `version` by the margin: by the interval's lower end.
+def contest(config: Register, comparison: Comparison, version: int, recorded: float | None, look: int = 1) -> Promotion:
+    """Whether the challenger is surely better than champion `version` by the margin, at this look at it.
 
     A margin of 0 asks for any difference that is sure, and one below 0 lets a challenger pass that is surely not worse
     by more.
     """
-    promoted = comparison.low > config.margin
-    better = -1 if config.metric in LOWER_IS_BETTER else 1
-    gain = better * (comparison.challenger - comparison.champion)
+    alpha = alpha_of(look, config.alpha)
+    promoted = comparison.p_value <= alpha and comparison.num_rows >= config.min_rows
     return Promotion(
         promoted=promoted,
         metric=config.metric,
         margin=config.margin,
         challenger=comparison.challenger,
         champion=comparison.champion,
-        gain=gain,
+        gain=_gain(config, comparison),
         low=comparison.low,
         high=comparison.high,
         num_rows=comparison.num_rows,
         num_groups=comparison.num_groups,
+        test=comparison.test,
+        p_value=comparison.p_value,
+        alpha=alpha,
+        look=look,
+        visible_gain=visible_gain(comparison.standard_error, alpha),
+        power=None if config.least_gain is None else power_for(config.least_gain, comparison.standard_error, alpha),
         champion_version=version,
         champion_recorded=recorded,
         notes=comparison.notes,
-        sentence=_sentence(config, comparison, gain, promoted=promoted),
+        sentence=_sentence(config, comparison, look, promoted=promoted),
     )
+
+
+def _gain(config: Register, comparison: Comparison) -> float:
+    difference = comparison.challenger - comparison.champion
+    return -difference if config.metric in LOWER_IS_BETTER else difference
 
 
 def without_comparison(
@@ -122,28 +147,43 @@ def without_comparison(
     )
 
 
-def _sentence(config: Register, comparison: Comparison, gain: float, *, promoted: bool) -> str:
+def _sentence(config: Register, comparison: Comparison, look: int, *, promoted: bool) -> str:
     groups = f" of {comparison.num_groups:,} groups" if comparison.num_groups is not None else ""
     figures = (
         f"{config.metric} {number(comparison.challenger)} against the champion's {number(comparison.champion)} on the "
-        f"same {comparison.num_rows:,} test rows{groups}"
+        f"same {comparison.num_rows:,} test rows{groups}: {_signed(_gain(config, comparison))}"
     )
-    interval = f"95 % interval of the difference {_signed(comparison.low)} to {_signed(comparison.high)}"
-    return f"{figures}: {_signed(gain)} ({interval}), {_outcome(config.margin, comparison, promoted=promoted)}"
+    alpha = alpha_of(look, config.alpha)
+    asking = "a first look at a champion" if look == 1 else f"look {look} at this champion"
+    sure = (
+        f"95 % interval of the difference {_signed(comparison.low)} to {_signed(comparison.high)}; {comparison.test}, "
+        f"p {_chance(comparison.p_value)}, and {asking} asks for {_chance(alpha)} at most"
+    )
+    # Who was refused wants to know whether it could have been otherwise.
+    visible = number(visible_gain(comparison.standard_error, alpha))
+    limit = "" if promoted else f"; less than {visible} would hardly be seen on these rows"
+    return f"{figures} ({sure}), {_outcome(config, comparison, promoted=promoted)}{limit}"
 
 
-def _outcome(margin: float, comparison: Comparison, *, promoted: bool) -> str:
+def _outcome(config: Register, comparison: Comparison, *, promoted: bool) -> str:
     # As somebody wrote it: 0.02 and 1,000,000.
-    size = f"{abs(margin):,.15g}"
+    margin, size = config.margin, f"{abs(config.margin):,.15g}"
     if promoted:
         sure = {1: f"surely better by more than {size}", 0: "surely better", -1: f"surely not {size} worse"}
         return f"{sure[(margin > 0) - (margin < 0)]}, so it takes the champion's place"
+    if comparison.num_rows < config.min_rows:
+        return f"too few rows, of which register.min_rows asks for {config.min_rows:,}, so the champion stays"
     if comparison.high < 0:
         return "surely worse, so the champion stays"
     missing = f"not surely better by more than the margin of {size}" if margin > 0 else "no sure difference"
     if margin < 0:
         missing = f"not surely within the margin of {size}"
     return f"{missing}, so the champion stays"
+
+
+def _chance(value: float) -> str:
+    """A p-value as people write it."""
+    return f"{value:.2g}" if value >= 1e-4 else f"{value:.0e}"
 
 
 def _signed(value: float) -> str:

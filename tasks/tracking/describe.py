@@ -149,7 +149,9 @@ def _rule(rule: GateRule) -> str:
         f"at most {rule.max:g}" if rule.max is not None else "",
     ]
     kept = "kept" if rule.passed else "**not kept**"
-    return f"{rule.metric} {' and '.join(bound for bound in bounds if bound)}: {kept}, it is {number(rule.value)}"
+    asked = f"{'surely ' if rule.surely else ''}{' and '.join(bound for bound in bounds if bound)}"
+    interval = "" if rule.low is None or rule.high is None else f" ({number(rule.low)} to {number(rule.high)})"
+    return f"{rule.metric} {asked}: {kept}, it is {number(rule.value)}{interval}"
 
 
 def _origin(passport: Mapping[str, Any]) -> list[str]:

@@ -99,6 +99,7 @@ def report_files(paths: Paths) -> list[Path]:
     """What goes along with a version as the run's artifacts."""
     return [
         paths.metrics,
+        paths.evaluation,
         paths.validation_report,
         paths.cleaning_report,
         paths.split_report,

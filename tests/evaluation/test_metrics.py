@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
 from tasks.errors import UserError
 from tasks.evaluation.metrics import (
+    calibration_error,
     class_scores,
     classification_metrics,
     confusion_counts,
@@ -18,6 +20,7 @@ from tasks.evaluation.metrics import (
     regression_metrics,
     reliability,
 )
+from tasks.params.config import MetricOfClasses
 
 ABC = ("a", "b", "c")
 
@@ -32,7 +35,7 @@ def test_several_classes_agree_with_scikit_learn() -> None:
     actual, probabilities = answers(0, 60, 3)
     found = classification_metrics(ABC, actual, probabilities, "macro")
     predicted = probabilities.argmax(axis=1)
-    assert list(found) == ["accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"]
+    assert list(found) == list(get_args(MetricOfClasses))
     assert found["accuracy"] == pytest.approx(np.mean(predicted == actual))
     assert found["f1"] == pytest.approx(f1_score(actual, predicted, average="macro"))
     assert found["roc_auc"] == pytest.approx(roc_auc_score(actual, probabilities, multi_class="ovr"))
@@ -183,3 +186,21 @@ def test_a_class_whose_rows_weigh_nothing_counts_as_absent() -> None:
         classification_metrics(("a", "b"), np.array([0, 1, 1]), y_score, "macro", weight=np.array([0.0, 1, 2]))
     with pytest.raises(UserError, match="the weights of all test rows are 0"):
         classification_metrics(("a", "b"), np.array([0, 1, 1]), y_score, "macro", weight=np.zeros(3))
+
+
+@pytest.mark.parametrize("off", [0.0, 0.1])
+def test_the_calibration_error_is_how_far_claims_are_off(off: float) -> None:
+    """A million rows, of which as many come true as the claims say, and some more."""
+    random = np.random.default_rng(7)
+    truth = random.uniform(0.15, 0.85, 1_000_000)
+    came_true, claimed = (random.random(len(truth)) < truth).astype(np.int64), truth - off
+    found = calibration_error(came_true, np.column_stack([1 - claimed, claimed]), 1)
+    assert found == pytest.approx(off, abs=0.002)
+
+
+def test_of_several_classes_the_likeliest_answer_is_what_is_claimed() -> None:
+    probabilities = np.array([[0.7, 0.2, 0.1]] * 10)
+    actual = np.array([0] * 5 + [1] * 5)
+    assert calibration_error(actual, probabilities, None) == pytest.approx(0.2)
+    # A weight of 0 is a row that is not there.
+    assert calibration_error(actual, probabilities, None, np.array([1.0] * 5 + [0.0] * 5)) == pytest.approx(0.3)

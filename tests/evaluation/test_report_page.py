@@ -237,7 +237,7 @@ def test_sounds_of_any_length_are_drawn(seconds: float) -> None:
 
 
 def test_validation_metrics_are_found_by_either_name() -> None:
-    rows = list(metric_rows({"accuracy": 0.9, "f1": 0.8, "log_loss": 0.1}, {"accuracy": 0.7, "validation_f1": 0.6}))
+    rows = list(metric_rows({"accuracy": 0.9, "f1": 0.8, "log_loss": 0.1}, {"accuracy": 0.7, "validation_f1": 0.6}, {}))
     assert [row["validation"] for row in rows] == [0.7, 0.6, None]
 
 

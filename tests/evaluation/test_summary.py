@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -12,6 +14,7 @@ from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.summary import summary
 from tasks.model_input.decision import Decision
+from tasks.params.config import MetricOfClasses
 
 pytestmark = pytest.mark.chain
 
@@ -79,3 +82,27 @@ def test_errors_are_better_when_they_are_small() -> None:
         result = summary(Judge(metric="rmse"), JudgedRows(classes=(), predictions=predictions), mean)
         assert result.beats is beats
         assert result.baseline_value == pytest.approx(np.sqrt(np.mean((truth - 50) ** 2)))
+
+
+def test_every_metric_has_the_interval_that_it_has_alone() -> None:
+    judged = rows(150, 2.0, 7)
+    metrics = get_args(MetricOfClasses)
+    together = summary(Judge(metric="accuracy", positive=1), judged, ALWAYS, metrics).intervals
+    assert list(together) == list(metrics)
+    for metric in ("f1", "roc_auc", "brier"):
+        alone = summary(Judge(metric=metric, positive=1), judged, ALWAYS)
+        assert together[metric] == (alone.low, alone.high)
+    # Rows that are drawn twice would make it larger than it is.
+    assert together["calibration_error"] is None
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "mcc", "pr_auc", "brier"])
+def test_an_interval_holds_the_truth_as_often_as_it_says(metric: str) -> None:
+    """The truth is that of 200,000 rows; of 200 tests of 150 rows 95 % hold it, give or take three standard errors."""
+    judge = Judge(metric=metric, positive=1)
+    many = rows(200_000, 2.0, 8).predictions
+    truth, holds = judge.of(many.y_true, many.y_score)(np.ones(200_000)), []
+    for seed in range(200):
+        found = summary(judge, rows(150, 2.0, 100 + seed), ALWAYS)
+        holds.append(found.low <= truth <= found.high)
+    assert np.mean(holds) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 200)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from sklearn import metrics as sk
 
 from tasks.evaluation.metrics import classification_metrics, regression_metrics
 from tasks.evaluation.weighted_metrics import Answers, metric_of_weights
+from tasks.params.config import MetricOfClasses
 
 NUM_ROWS = 400
 
@@ -41,7 +44,15 @@ def test_of_several_classes_it_is_scikit_learns(average):
         sk.roc_auc_score(answers.y_true == number, answers.y_score[:, number], sample_weight=weights)
         for number in range(4)
     ]
+    areas = [
+        sk.average_precision_score(answers.y_true == number, answers.y_score[:, number], sample_weight=weights)
+        for number in range(4)
+    ]
     expected = {
+        "balanced_accuracy": sk.balanced_accuracy_score(answers.y_true, y_pred, sample_weight=weights),
+        "mcc": sk.matthews_corrcoef(answers.y_true, y_pred, sample_weight=weights),
+        "pr_auc": np.mean(areas),
+        "brier": sk.brier_score_loss(answers.y_true, answers.y_score, sample_weight=weights),
         "accuracy": sk.accuracy_score(answers.y_true, y_pred, sample_weight=weights),
         "precision": p,
         "recall": r,
@@ -60,8 +71,10 @@ def test_of_two_classes_it_is_that_of_the_positive_one(positive):
     for metric, score in (("precision", sk.precision_score), ("recall", sk.recall_score), ("f1", sk.f1_score)):
         expected = score(answers.y_true, y_pred, pos_label=positive, sample_weight=weights)
         assert metric_of_weights(metric, answers)(weights) == pytest.approx(expected, rel=1e-12)
-    auc = sk.roc_auc_score(answers.y_true == positive, answers.y_score[:, positive], sample_weight=weights)
-    assert metric_of_weights("roc_auc", answers)(weights) == pytest.approx(auc, rel=1e-12)
+    of_scores = {"roc_auc": sk.roc_auc_score, "pr_auc": sk.average_precision_score, "brier": sk.brier_score_loss}
+    for metric, score in of_scores.items():
+        expected = score(answers.y_true == positive, answers.y_score[:, positive], sample_weight=weights)
+        assert metric_of_weights(metric, answers)(weights) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (1e9, 1.0), (1e-7, 1e-9), (1e12, 1e3)])
@@ -93,7 +106,7 @@ def test_a_weight_of_two_is_a_row_that_stands_there_twice():
     answers, counts = classified(3), np.random.default_rng(5).integers(0, 3, NUM_ROWS)
     rows = np.repeat(np.arange(NUM_ROWS), counts)
     repeated = Answers(y_true=answers.y_true[rows], y_score=answers.y_score[rows])
-    for metric in ("accuracy", "precision", "recall", "f1", "roc_auc", "log_loss"):
+    for metric in get_args(MetricOfClasses):
         of_counts = metric_of_weights(metric, answers)(counts.astype(float))
         assert of_counts == pytest.approx(metric_of_weights(metric, repeated)(np.ones(len(rows))), rel=1e-12)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from tasks.params.register import Register
 from tasks.promotion.contest import (
@@ -23,8 +24,13 @@ def settings(metric: str = "accuracy", **more) -> Register:
     return Register(metric=metric, **more)
 
 
-def between(low: float, high: float, **more) -> Comparison:
-    return Comparison(**{"challenger": 0.764, "champion": 0.684, "low": low, "high": high, "num_rows": 272, **more})
+def between(low: float, high: float, margin: float = 0.0, **more) -> Comparison:
+    """A comparison whose 95 % interval is that of a normal number."""
+    gain, error = (low + high) / 2, (high - low) / (2 * norm.isf(0.025))
+    p_value = norm.sf((gain - margin) / error) if error else float(gain <= margin)
+    figures = {"challenger": 0.684 + gain, "champion": 0.684, "low": low, "high": high, "num_rows": 272}
+    sure = {"test": "DeLong's test", "p_value": p_value, "standard_error": error}
+    return Comparison(**{**figures, **sure, **more})
 
 
 def test_the_first_version_becomes_champion():
@@ -48,19 +54,42 @@ def test_the_first_version_becomes_champion():
         (-0.02, -0.03, 0.15, False, "not surely within the margin of 0.02, so the champion stays"),
     ],
 )
-def test_the_lower_end_must_be_above_the_margin(margin, low, high, promoted, outcome):
-    decision = contest(settings(margin=margin), between(low, high), 3, 0.996)
+def test_at_a_first_look_the_lower_end_must_be_above_the_margin(margin, low, high, promoted, outcome):
+    decision = contest(settings(margin=margin), between(low, high, margin), 3, 0.996)
     assert decision.promoted is promoted
-    assert decision.sentence.endswith(outcome)
+    assert outcome in decision.sentence
 
 
-def test_the_sentence_has_the_rows_the_figures_and_the_interval():
-    decision = contest(settings(), between(0.012, 0.15, num_groups=40), 3, 0.996)
+def test_the_sentence_has_the_rows_the_figures_and_the_test():
+    decision = contest(settings(), between(0.012, 0.148, num_groups=40), 3, 0.996)
     assert decision.sentence == (
         "accuracy 0.7640 against the champion's 0.6840 on the same 272 test rows of 40 groups: +0.0800 "
-        "(95 % interval of the difference +0.0120 to +0.1500), surely better, so it takes the champion's place"
+        "(95 % interval of the difference +0.0120 to +0.1480; DeLong's test, p 0.011, and a first look at a champion "
+        "asks for 0.025 at most), surely better, so it takes the champion's place"
     )
     assert (decision.champion_version, decision.champion_recorded) == (3, 0.996)
+
+
+def test_who_is_refused_is_told_what_could_have_been_seen():
+    decision = contest(settings(least_gain=0.04), between(-0.012, 0.148), 3, 0.996, look=4)
+    error = 0.16 / (2 * norm.isf(0.025))
+    assert decision.sentence.endswith(
+        "p 0.048, and look 4 at this champion asks for 0.0025 at most), no sure difference, so the champion stays; "
+        "less than 0.1489 would hardly be seen on these rows"
+    )
+    assert decision.visible_gain == pytest.approx(error * (norm.isf(0.0025) + norm.isf(0.2)))
+    assert decision.power == pytest.approx(norm.cdf(0.04 / error - norm.isf(0.0025)))
+
+
+def test_what_is_sure_enough_at_a_first_look_is_not_at_a_later_one():
+    assert contest(settings(), between(0.012, 0.148), 3, 0.996, look=1).promoted
+    assert not contest(settings(), between(0.012, 0.148), 3, 0.996, look=2).promoted
+
+
+def test_too_few_rows_replace_no_champion():
+    decision = contest(settings(min_rows=300), between(0.012, 0.148), 3, 0.996)
+    assert not decision.promoted
+    assert "too few rows, of which register.min_rows asks for 300, so the champion stays" in decision.sentence
 
 
 def test_of_an_error_less_is_better():
@@ -69,12 +98,21 @@ def test_of_an_error_less_is_better():
     assert decision.gain == 1.0
 
 
+@given(low=figure, width=st.floats(0, 1), better=st.floats(0, 1), look=st.integers(1, 300))
+def test_a_better_model_is_never_refused_for_being_better(low, width, better, look):
+    """As sure a gain that is larger is promoted wherever the smaller one is."""
+    worse, higher = (
+        contest(settings(), between(low + more, low + width + more), 1, None, look) for more in (0, better)
+    )
+    assert higher.promoted or not worse.promoted
+
+
 @given(margin=st.floats(0, 1), low=figure, width=st.floats(0, 1))
 def test_two_versions_never_replace_each_other(margin, low, width):
     """Seen from the other side the interval is the mirrored one."""
     high = low + width
-    one = contest(settings(margin=margin), between(low, high), 1, None)
-    other = contest(settings(margin=margin), between(-high, -low), 2, None)
+    one = contest(settings(margin=margin), between(low, high, margin), 1, None)
+    other = contest(settings(margin=margin), between(-high, -low, margin), 2, None)
     assert not (one.promoted and other.promoted)
 
 

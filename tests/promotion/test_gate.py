@@ -3,10 +3,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks.errors import UserError
 from tasks.params.register import Bound
 from tasks.promotion.gate import judge, value_of
+
+share = st.floats(0.0, 1.0)
 
 
 def test_a_gate_without_rules_lets_everything_pass():
@@ -22,9 +26,49 @@ def test_each_rule_is_judged_with_its_numbers():
         "metric": "log_loss",
         "min": None,
         "max": 0.3,
+        "surely": False,
         "value": 0.2,
+        "low": None,
+        "high": None,
+        "num_rows": None,
         "passed": True,
     }
+    assert verdict.decision == "reject"
+
+
+@given(value=share, low=share, high=share, least=share, most=share)
+def test_who_keeps_a_bound_surely_keeps_it_and_a_better_one_is_never_refused(value, low, high, least, most):
+    bounds = {"accuracy": Bound(min=least), "log_loss": Bound(max=most)}
+    surely = {name: bound.model_copy(update={"surely": True}) for name, bound in bounds.items()}
+    metrics = {"accuracy": value, "log_loss": value}
+    intervals = dict.fromkeys(metrics, (min(low, value), max(high, value)))
+    if judge(surely, metrics, intervals, 100).passed:
+        assert judge(bounds, metrics, intervals, 100).passed
+    # Better by both, with an interval that moves along.
+    better = {"accuracy": value + 0.1, "log_loss": value - 0.1}
+    moved = {"accuracy": tuple(end + 0.1 for end in intervals["accuracy"])}
+    moved["log_loss"] = tuple(end - 0.1 for end in intervals["log_loss"])
+    for rules in (bounds, surely):
+        assert judge(rules, better, moved, 100).passed or not judge(rules, metrics, intervals, 100).passed
+
+
+@given(order=st.permutations(["accuracy", "f1", "log_loss"]), value=share)
+def test_the_order_of_rules_does_not_matter(order, value):
+    bounds = {"accuracy": Bound(min=0.5), "f1": Bound(min=0.3, max=0.9), "log_loss": Bound(max=0.6)}
+    metrics = dict.fromkeys(bounds, value)
+    there, back = (judge({name: bounds[name] for name in names}, metrics) for names in (order, order[::-1]))
+    assert there.decision == back.decision
+    assert {rule.metric for rule in there.failed} == {rule.metric for rule in back.failed}
+
+
+def test_what_is_asked_for_surely_needs_the_whole_interval():
+    bounds = {"accuracy": Bound(min=0.85, surely=True)}
+    assert judge(bounds, {"accuracy": 0.9}, {"accuracy": (0.86, 0.94)}, 300).passed
+    (rule,) = judge(bounds, {"accuracy": 0.9}, {"accuracy": (0.84, 0.95)}, 100).failed
+    assert rule.sentence() == "accuracy 0.9 keeps its bounds, but not surely: it may be 0.84 to 0.95"
+    assert (rule.low, rule.high, rule.num_rows) == (0.84, 0.95, 100)
+    (rule,) = judge(bounds, {"accuracy": 0.9}, {"accuracy": None}, 1).failed
+    assert rule.sentence() == "accuracy 0.9 has no interval on these rows, and the rule asks for a sure one"
 
 
 def test_a_bound_itself_is_allowed():

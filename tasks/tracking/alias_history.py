@@ -79,10 +79,10 @@ def move(project: Project, client: MlflowClient, name: str, targets: Targets, gr
             if not moves:
                 return before
             record, now = _append(client, before, moves, grounds)
-            if _is_alone(record, before, now):
-                _carry_out(client, now, record)
+            if _is_alone(record, before, now) and _carry_out(client, name, record):
+                _stand_by(client, name, record, grounds)
                 return _looked_at(client, name)
-            _annul(client, now, record, "another one was written at the same moment")
+            _annul(client, read_aliases(client, name), record, "another one moved aliases at the same moment")
             time.sleep(random.uniform(_PAUSE, 3 * _PAUSE))
     raise UserError(f"{name}: others move its aliases all the time; run again: nothing was moved")
 
@@ -155,7 +155,7 @@ def _end(client: MlflowClient, known: KnownAliases, record: AliasRecord) -> None
     """What was cut off between a record and the mark of its version: moved to the end, or told."""
     assert record.lead is not None
     if known.aliases.get(record.lead[0]) == record.subject:
-        _carry_out(client, known, record)
+        _carry_out(client, known.name, record)
     else:
         _annul(client, known, record, "it was cut off before it moved an alias, or that was undone elsewhere at once")
 
@@ -175,8 +175,8 @@ def _tell(client: MlflowClient, known: KnownAliases, moves: Moves) -> None:
         reason = "before the history began"
     elif deleted:
         reason = f"version {', '.join(map(str, deleted))} was deleted in MLflow itself, which was seen then"
-    record, now = _append(client, known, {**moves, **own}, Grounds(who=OUTSIDE, reason=reason))
-    _carry_out(client, now, record)
+    record, _ = _append(client, known, {**moves, **own}, Grounds(who=OUTSIDE, reason=reason))
+    _carry_out(client, known.name, record)
 
 
 def _previous(
@@ -228,16 +228,38 @@ def _is_alone(record: AliasRecord, before: KnownAliases, now: KnownAliases) -> b
     return not others and now.aliases == before.aliases
 
 
-def _carry_out(client: MlflowClient, known: KnownAliases, record: AliasRecord) -> None:
-    """Makes the moves of a record that are not made yet, the champion's first, and marks the version at the end."""
+def _carry_out(client: MlflowClient, name: str, record: AliasRecord) -> bool:
+    """Makes the moves of a record that are not made yet, the champion's first, and marks the version at the end.
+
+    False, and nothing is marked, where somebody else has moved the first alias since.
+    """
     for alias, (before, after) in record.ordered_moves:
-        holder = known.aliases.get(alias)
-        # An alias that is neither here nor there was moved by somebody else since: it stays, and is seen next.
+        # Asked before each: an alias that is neither here nor there was moved by somebody else, and stays.
+        holder = read_aliases(client, name).aliases.get(alias)
+        is_lead = record.lead == (alias, after)
+        if holder not in (before, after) and is_lead:
+            return False
         if holder == after or holder != before:
             continue
         if after is None:
-            client.delete_registered_model_alias(known.name, alias)
-        elif read_version(client, known.name, after):
-            client.set_registered_model_alias(known.name, alias, str(after))
-    if record.subject is not None and read_version(client, known.name, record.subject):
-        client.set_model_version_tag(known.name, str(record.subject), MARK_TAG + record.label, record.hash)
+            client.delete_registered_model_alias(name, alias)
+        elif read_version(client, name, after):
+            client.set_registered_model_alias(name, alias, str(after))
+        elif is_lead:
+            return False
+    if record.subject is not None and read_version(client, name, record.subject):
+        client.set_model_version_tag(name, str(record.subject), MARK_TAG + record.label, record.hash)
+    return True
+
+
+def _stand_by(client: MlflowClient, name: str, record: AliasRecord, grounds: Grounds) -> None:
+    """Says once more what was moved, where another one has gone on since as if it had not been."""
+    known = read_aliases(client, name)
+    moves = {
+        alias: (before, after)
+        for alias, (before, after) in difference(state(known.records), known.aliases).items()
+        if alias in record.moves and record.moves[alias][1] == after
+    }
+    if moves:
+        again, _ = _append(client, known, moves, grounds)
+        _carry_out(client, name, again)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 
 from tasks.paths import Project
-from tasks.tracking import store
+from tasks.tracking import alias_history, store
+from tasks.tracking.alias_history import Grounds, move
 from tasks.tracking.contents import write_listing
+from tasks.tracking.known_aliases import read_aliases
 
 NAME = "churn"
 WRITES = (
@@ -46,6 +50,32 @@ def add_version(project: Project, client: MlflowClient, number: int) -> None:
 
 def files_of(project: Project, number: int) -> Path:
     return project.root / "versions" / str(number)
+
+
+def promote_at_once(project: Project, *, locked: bool = True, rounds: int = 3) -> None:
+    """Two processes that make version 1, and version 2, champion at the same moment, and so on."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(2)
+    arguments = [(project.root, version, locked, rounds, barrier) for version in (1, 2)]
+    processes = [context.Process(target=_promote, args=given, daemon=True) for given in arguments]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(200)
+        assert process.exitcode == 0
+
+
+def _promote(root: Path, version: int, locked: bool, rounds: int, barrier: Any) -> None:
+    project = Project(root=root)
+    client = store.connect(project)
+    if not locked:
+        alias_history._alone = lambda _: nullcontext()  # type: ignore[assignment]
+        alias_history._patience = lambda _: 1.0
+    grounds = Grounds(who=f"process {version}", reason="at the same moment")
+    for _ in range(rounds):
+        read_aliases(client, NAME)
+        barrier.wait(120)
+        move(project, client, NAME, lambda _: {"champion": version}, grounds)
 
 
 class Between:

@@ -38,7 +38,9 @@ from tasks.tracking.tags import CHAMPION, HISTORY_TAG, MARK_TAG, PREVIOUS
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_TRIES = 50
+_ATTEMPTS = 10
+_LOOKS = 50
+"""More than what is to be told one by one can take, where nobody moves on."""
 _LOCK_SECONDS = 60.0
 
 _PATIENCE = 5.0
@@ -70,7 +72,7 @@ def move(project: Project, client: MlflowClient, name: str, targets: Targets, gr
     Raises UserError from `targets`, and where others move the aliases again and again.
     """
     with _alone(project):
-        for _ in range(_TRIES):
+        for attempt in range(_ATTEMPTS):
             before = _looked_at(client, name, patience=_patience(project))
             wanted = targets(before.aliases)
             wanted = {**_previous(client, before, before.champion, wanted.get(CHAMPION)), **wanted}
@@ -83,7 +85,8 @@ def move(project: Project, client: MlflowClient, name: str, targets: Targets, gr
                 _stand_by(client, name, record, grounds)
                 return _looked_at(client, name)
             _annul(client, read_aliases(client, name), record, "another one moved aliases at the same moment")
-            time.sleep(random.uniform(_PAUSE, 3 * _PAUSE))
+            # Two who give way to each other must not meet again.
+            time.sleep(random.uniform(0, min(_PAUSE * 4**attempt, _PATIENCE)))
     raise UserError(f"{name}: others move its aliases all the time; run again: nothing was moved")
 
 
@@ -117,7 +120,7 @@ def _patience(project: Project) -> float:
 
 def _looked_at(client: MlflowClient, name: str, patience: float = 0.0) -> KnownAliases:
     until = time.monotonic() + patience
-    for _ in range(_TRIES):
+    for _ in range(_LOOKS):
         known = read_aliases(client, name)
         if record := _unmarked(client, known):
             if time.monotonic() < until and _is_fresh(record):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import sqlite3
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -21,7 +20,7 @@ from tasks.promotion.reigns import reigns
 from tasks.tracking import alias_history, store
 from tasks.tracking.alias_history import Grounds, look, move
 from tasks.tracking.known_aliases import KnownAliases, marks, read_aliases
-from tests.registry import NAME, Between, project_with_versions
+from tests.registry import NAME, Between, project_with_versions, promote_at_once
 
 pytestmark = pytest.mark.chain
 
@@ -251,33 +250,11 @@ def test_a_record_that_comes_late_is_gone_on_from(project: Project, client: Mlfl
     assert known.aliases == {"champion": 2, "previous": 4}
 
 
-def promote_in_a_process(root: Path, version: int, locked: bool, barrier: Any) -> None:
-    project = Project(root=root)
-    client = store.connect(project)
-    if not locked:
-        alias_history._alone = lambda _: nullcontext()  # type: ignore[assignment]
-        alias_history._patience = lambda _: 1.0  # type: ignore[assignment]
-    for _ in range(3):
-        read_aliases(client, NAME)
-        barrier.wait(60)
-        crown(project, client, version, Grounds(who=f"process {version}", reason="at the same moment"))
-
-
 @pytest.mark.parametrize("locked", [True, False])
 def test_processes_that_promote_at_the_same_moment_lose_nothing(
     project: Project, client: MlflowClient, locked: bool
 ) -> None:
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(2)
-    processes = [
-        context.Process(target=promote_in_a_process, args=(project.root, version, locked, barrier))
-        for version in (1, 2)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-        assert process.exitcode == 0
+    promote_at_once(project, locked=locked)
     known = whole(client)
     # Each of both was champion, whatever the order, and each of the moves is told.
     assert {record.who for record in known.records} >= {"process 1", "process 2"}

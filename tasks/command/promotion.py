@@ -131,25 +131,29 @@ def history(options: argparse.Namespace) -> int:
 
 
 def _show(name: str, records: list[AliasRecord], carried_out: set[str]) -> None:
-    from rich.table import Table
+    """A line a record; below it why, and what the gate said of the version."""
     from rich.text import Text
 
     from tasks.command.console import Terminal
     from tasks.promotion.reigns import shown
 
+    console = Terminal()
     if not records:
-        Terminal().print(f"{name}: no alias was ever set, so there is no history", markup=False)
+        console.print(f"{name}: no alias was ever set, so there is no history", markup=False)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for head in ("record", "when", "who", "moves", "because"):
-        table.add_column(head, overflow="fold", no_wrap=head in ("record", "when"))
+    rows = [("record", "when", "who", "moves")]
     for record in records:
-        counts = record.hash in carried_out
-        moves = ", ".join(_move(alias, *move) for alias, move in record.ordered_moves) or "-"
-        because = f"{record.reason}; verdict: {record.verdict}" if record.verdict else record.reason
-        cells = [record.label, shown(record.moment), record.who, moves if counts else f"not made: {moves}", because]
-        table.add_row(*map(Text, cells), style="" if counts else "dim")
-    Terminal(soft_wrap=False).print(table)
+        moves = ", ".join(_move(alias, *move) for alias, move in record.ordered_moves) or "none"
+        made = moves if record.hash in carried_out else f"{moves} (never made)"
+        rows.append((record.label, shown(record.moment), record.who, made))
+    widths = [max(len(row[column]) for row in rows) + 2 for column in range(3)]
+    for row, one in zip(rows, [None, *records], strict=True):
+        line = "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)) + row[-1]
+        console.print(Text(line, style="" if one else "bold"))
+        if one:
+            console.print(Text(f"  because  {one.reason}"))
+        if one and one.verdict:
+            console.print(Text(f"  verdict  {one.verdict}", style="dim"))
 
 
 def _move(alias: str, before: int | None, after: int | None) -> str:
@@ -175,10 +179,9 @@ def _judged(options: argparse.Namespace, report: ChainReport) -> int:
     for head in report.heads:
         console.print(f"  last hash  {head}", markup=False)
     if report.heads:
-        heads = " ".join(f"--head {head}" for head in report.heads)
         console.print(
-            f"Write it down elsewhere: `modelwright history {options.name} --verify {heads}` asks later whether all up "
-            "to it is there still",
+            f"Write it down elsewhere: `modelwright history {options.name} --verify --head "
+            f"{' --head '.join(report.heads)}` asks later whether all up to it is there still",
             markup=False,
         )
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tasks.promotion.history import AliasRecord, carried_out, in_order, is_joined, parsed, tips
+from tasks.promotion.history import AliasRecord, carried_out, in_order, is_joined, parsed, readable, tips
 
 Marks = Mapping[int, Mapping[str, str]]
 """By version of the registry, the hashes of the records that it bears the marks of, by their labels."""
@@ -26,12 +26,15 @@ def verify(kept: Mapping[str, str], marks: Marks, known: tuple[str, ...] = ()) -
     A record that somebody appends as this tool would is none that was put in: whoever may write to the registry can
     make one. What was there before it cannot be changed without being found.
     """
-    records, problems = [], []
+    records: list[AliasRecord] = []
+    problems: list[str] = []
     for label, text in sorted(kept.items()):
-        record = parsed(text)
-        if record is None or record.label != label:
+        record = readable(text)
+        is_itself = record is not None and record.label == label
+        if not is_itself or parsed(text) is None:
             problems.append(f"record {label} was changed: it is not what its hash was made of")
-        else:
+        # By the hash that it still says, so that a change is told once, and not of its neighbours.
+        if record is not None and is_itself:
             records.append(record)
     ordered = in_order(records)
     for record in ordered:

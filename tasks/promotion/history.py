@@ -134,13 +134,18 @@ def _cut(text: str, most: int = _MOST_SIGNS) -> str:
     return f"{kept}..."
 
 
-def parsed(text: str) -> AliasRecord | None:
-    """The record in a text; None where it is not what `AliasRecord.text` wrote, to the last sign."""
+def readable(text: str) -> AliasRecord | None:
+    """What a text says, whether or not it is as it was written; None where it says nothing."""
     try:
-        record = AliasRecord.model_validate_json(text)
+        return AliasRecord.model_validate_json(text)
     except ValidationError:
         return None
-    return record if record.text() == text and record.hash == record.digest() else None
+
+
+def parsed(text: str) -> AliasRecord | None:
+    """The record in a text; None where it is not what `AliasRecord.text` wrote, to the last sign."""
+    record = readable(text)
+    return record if record and record.text() == text and record.hash == record.digest() else None
 
 
 def in_order(records: Iterable[AliasRecord]) -> list[AliasRecord]:

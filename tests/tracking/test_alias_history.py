@@ -325,3 +325,12 @@ def test_a_lock_that_another_process_holds_is_said(
     with lock, pytest.raises(UserError, match=r"mlflow\.lock: another process holds it"):
         look(project, client, NAME)
     look(project, client, NAME)
+
+
+def test_a_model_that_is_renamed_keeps_its_history(project: Project, client: MlflowClient) -> None:
+    crown(project, client, 1)
+    crown(project, client, 2)
+    client.rename_registered_model(NAME, "leavers")
+    known = look(project, client, "leavers")
+    assert (len(known.records), known.aliases) == (2, {"champion": 2, "previous": 1})
+    assert verify(known.kept, marks(client, "leavers")).problems == ()

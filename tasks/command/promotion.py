@@ -95,8 +95,8 @@ def _lines(then: ChampionThen, at: str | None) -> list[str]:
     if reign is None or reign.version is None:
         lines = [f"{then.name}: no version {'was' if at else 'is'} champion{when}"]
     else:
-        gone = ", which the registry has no more: it was deleted" if then.is_deleted else ""
-        lines = [f"{then.name}: version {reign.version} {'was' if at else 'is'} champion{when}{gone}"]
+        deleted = ", which the registry has no more: it was deleted" if then.is_deleted else ""
+        lines = [f"{then.name}: version {reign.version} {'was' if at else 'is'} champion{when}{deleted}"]
     if reign:
         record = reign.record
         lines.append(f"  {'seen at' if reign.is_guessed else 'since':9}{shown(record.moment)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import getpass
 import os
 import subprocess
 from collections.abc import Iterable
@@ -29,6 +30,18 @@ def git_state(root: Path) -> dict[str, Any]:
     excluded = [f":(exclude,top){name}" for name in _OUTPUTS]
     changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ":(top)", *excluded)
     return {"commit": commit, "modified": None if changes is None else bool(changes)}
+
+
+def person(root: Path) -> str:
+    """Who sits here: the name that git has for this folder, else that of the system's user."""
+    name = _git(root, "config", "user.name")
+    if name:
+        return name
+    try:
+        return getpass.getuser()
+    # Of a container's user that has no entry.
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def package_versions(names: Iterable[str]) -> dict[str, str]:

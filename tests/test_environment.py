@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.environment import git_state, is_alive, package_versions
+from tasks.environment import git_state, is_alive, package_versions, person
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -31,6 +31,18 @@ def test_without_git_there_is_no_commit(tmp_path):
 def test_without_a_commit_there_is_none(tmp_path):
     git(tmp_path, "init")
     assert git_state(tmp_path) == {"commit": None, "modified": None}
+
+
+def test_a_person_is_who_git_says_or_the_systems_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert person(tmp_path) == "ada"
+    git(tmp_path, "init")
+    git(tmp_path, "config", "user.name", "Ada Example")
+    assert person(tmp_path) == "Ada Example"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert person(tmp_path) == "ada"
 
 
 def test_without_the_program_git_there_is_no_commit(tmp_path, monkeypatch):

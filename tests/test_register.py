@@ -21,6 +21,7 @@ from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tracking import store
 from tasks.tracking.champion import champion_answers
+from tasks.tracking.promoting import champion_then, history, verified
 from tests.trained import METRICS, elsewhere, evaluated, retrained, rows, trained
 
 pytestmark = pytest.mark.chain
@@ -196,7 +197,7 @@ def test_a_difference_that_is_not_sure_changes_nothing_unless_the_margin_allows_
     # That 30 rows are answered alike does not say that 5 % of others would be.
     assert "not surely within the margin of 0.05" in registered(project, margin=-0.05).numbers["promotion"]["sentence"]
     assert registered(project, margin=-0.5).figure == "mixed version 3, champion"
-    assert aliases(project) == {"champion": "3"}
+    assert aliases(project) == {"champion": "3", "previous": "1"}
 
 
 def test_a_passport_names_no_parameters_that_the_model_was_not_trained_with(project):
@@ -227,9 +228,29 @@ def test_a_better_version_takes_the_champions_place(project):
     assert promotion["champion_version"] == 2
     assert promotion["low"] > 0.01
     assert "surely better by more than 0.01, so it takes the champion's place" in promotion["sentence"]
-    assert aliases(project) == {"champion": "4"}
+    assert aliases(project) == {"champion": "4", "previous": "2"}
     # What made it champion is not decided again.
     assert registered(project).numbers == report.numbers
+
+
+def test_every_move_so_far_stands_in_the_history(project):
+    records, carried_out = history(project.project, "mixed")
+    moves = [(record.who, record.moves.get("champion")) for record in reversed(records)]
+    assert moves == [
+        ("register", (None, 1)),
+        ("register", None),  # 2 is challenger
+        ("register", None),  # 3 is
+        ("register", (1, 3)),
+        ("outside", (3, 2)),
+        ("register", (2, 4)),
+    ]
+    assert {record.hash for record in records} == carried_out
+    verdict = records[0].verdict
+    assert "surely better by more than 0.01, so it takes the champion's place" in verdict
+    assert "worse" in records[-2].verdict
+    assert verified(project.project, "mixed", []).problems == ()
+    then = champion_then(project.project, "mixed")
+    assert (then.reign.version, then.reign.record) == (4, records[0])
 
 
 def test_the_champion_on_other_test_rows_is_not_told_by_the_figures_of_earlier_ones(project):

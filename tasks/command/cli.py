@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
-from tasks.command import blocks, explain, installation, pipelines, predict, projects, runs, trials
+from tasks.command import blocks, explain, installation, pipelines, predict, projects, promotion, runs, trials
 from tasks.command.exits import end_on_signals, exit_code, flush_output, own_output
 from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
@@ -25,6 +25,7 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **predict.COMMANDS,
     **explain.COMMANDS,
     **trials.COMMANDS,
+    **promotion.COMMANDS,
     **installation.COMMANDS,
 }
 """As `modelwright --help` lists them."""

@@ -66,7 +66,8 @@ model.predict(raw_rows)
 
 {_list(features)}
 
-The alias `champion` is the live version; `challenger` is one that asks to replace it.
+The alias `champion` is the live version; `challenger` is one that asks to replace it;
+`previous` is the one that was champion before.
 """
 
 

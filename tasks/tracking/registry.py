@@ -15,15 +15,17 @@ from tasks import files
 from tasks.digests import answering_digest
 from tasks.errors import UserError
 from tasks.params.config import Config
-from tasks.paths import Paths
+from tasks.paths import Paths, Project
 from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict
 from tasks.tracking import describe, leftovers, store
+from tasks.tracking.alias_history import Grounds, move
 from tasks.tracking.champion import promotion_tag
 from tasks.tracking.contents import damage, local_folder
+from tasks.tracking.known_aliases import read_aliases
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import deliver
-from tasks.tracking.tags import CHALLENGER, CHAMPION, DATA_TAG, MODEL_TAG, PIPELINE_TAG, PROMOTION_TAG
+from tasks.tracking.tags import CHALLENGER, CHAMPION, DATA_TAG, MODEL_TAG, PIPELINE_TAG, PROMOTION_TAG, VERDICT_TAG
 from tasks.tracking.upload import upload
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
     from mlflow.models import Model
 
 _COMMIT_TAG = "modelwright.commit"
-_VERDICT_TAG = "modelwright.verdict"
-"""The decision in one sentence, for people."""
+
+_GROUNDS = {True: "passed the gate, and becomes champion", False: "passed the gate, and asks to replace the champion"}
 
 
 class Registration(Config):
@@ -85,7 +87,7 @@ def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
         else:
             _mend_files(version, paths, candidate)
         _describe_version(client, version, candidate, _logged_files(client, run_id))
-        aliases = _assign_aliases(client, version, candidate.promotion)
+        aliases = _assign_aliases(paths.project, client, version, candidate.promotion)
     return Registration(
         name=paths.pipeline,
         version=int(version.version),
@@ -236,7 +238,7 @@ def _describe_version(
     tags = {
         PIPELINE_TAG: version.name,
         DATA_TAG: candidate.passport["source"]["digest"],
-        _VERDICT_TAG: candidate.promotion.sentence,
+        VERDICT_TAG: candidate.promotion.sentence,
         _COMMIT_TAG: candidate.passport["git"]["commit"] or "none",
         **{f"test_{name}": str(value) for name, value in candidate.metrics.items()},
     }
@@ -248,26 +250,28 @@ def _describe_version(
         client.update_model_version(version.name, version.version, description)
 
 
-def _assign_aliases(client: MlflowClient, version: ModelVersion, promotion: Promotion) -> tuple[str, ...]:
-    name, number = version.name, str(version.version)
-    before = client.get_registered_model(name).aliases
-    if promotion.promoted:
-        _check_champion(before.get(CHAMPION), number, promotion)
+def _assign_aliases(
+    project: Project, client: MlflowClient, version: ModelVersion, promotion: Promotion
+) -> tuple[str, ...]:
+    name, number = version.name, int(version.version)
+
+    def targets(aliases: Mapping[str, int]) -> dict[str, int | None]:
+        if promotion.promoted:
+            _check_champion(aliases.get(CHAMPION), number, promotion)
+            return {CHAMPION: number, CHALLENGER: None}
+        return {} if aliases.get(CHAMPION) == number else {CHALLENGER: number}
+
+    targets(read_aliases(client, name).aliases)
     # Before the aliases move: of a version that is champion the decision is read from here, and not made again.
-    client.set_model_version_tag(name, number, PROMOTION_TAG, promotion_tag(promotion))
-    if promotion.promoted:
-        client.set_registered_model_alias(name, CHAMPION, number)
-        if CHALLENGER in before:
-            client.delete_registered_model_alias(name, CHALLENGER)
-    elif str(before.get(CHAMPION)) != number:
-        client.set_registered_model_alias(name, CHALLENGER, number)
-    after = client.get_registered_model(name).aliases
-    return tuple(sorted(alias for alias, holder in after.items() if str(holder) == number))
+    client.set_model_version_tag(name, str(number), PROMOTION_TAG, promotion_tag(promotion))
+    grounds = Grounds(who="register", reason=_GROUNDS[promotion.promoted], verdict=promotion.sentence)
+    after = move(project, client, name, targets, grounds).aliases
+    return tuple(sorted(alias for alias, holder in after.items() if holder == number))
 
 
-def _check_champion(holder: object, number: str, promotion: Promotion) -> None:
+def _check_champion(holder: int | None, number: int, promotion: Promotion) -> None:
     """Refuses to replace a champion that the version was not compared with: another run was faster."""
-    if holder is None or str(holder) in (number, str(promotion.champion_version)):
+    if holder is None or holder in (number, promotion.champion_version):
         return
     raise UserError(
         f"register: version {holder} became champion meanwhile, and this one was not compared with it; run the stage "

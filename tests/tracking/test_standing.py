@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +17,7 @@ from tasks.memo.chain import StageResult, StageRunner, run_plain
 from tasks.paths import Project
 from tasks.tracking import store
 from tasks.tracking.standing import standing
-from tests.projects import environment
+from tests.mlflow_server import running_server
 
 pytestmark = pytest.mark.chain
 
@@ -193,31 +189,8 @@ def down(monkeypatch: pytest.MonkeyPatch) -> str:
 def server(registered: Project, tmp_path: Path) -> Iterator[str]:
     """A tracking server with a copy of the project's registry."""
     shutil.copyfile(registered.tracking / "mlflow.db", tmp_path / "served.db")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/served.db", "--artifacts-destination", str(tmp_path)]
-    quiet = environment(tmp_path, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
-    with (tmp_path / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=tmp_path, env=quiet, stdout=log, stderr=log, start_new_session=True)
-        try:
-            wait_for(address, process)
-            yield address
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
-
-
-def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 120
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health", timeout=5) as answer:
-            if answer.status == 200:
-                return
-        time.sleep(0.2)
-    raise AssertionError("the server does not answer")
+    with running_server(f"sqlite:///{tmp_path}/served.db", tmp_path) as address:
+        yield address
 
 
 def test_a_server_is_asked_as_well(registered: Project, monkeypatch: pytest.MonkeyPatch, server: str) -> None:

@@ -141,6 +141,11 @@ def _check_name(pipeline: Pipeline, name: str) -> None:
         raise ValueError(
             f"tune.{name}: another kind has other settings; tune a pipeline of each kind, and compare them"
         )
+    if way == ["refit"]:
+        raise ValueError(
+            f"tune.{name}: trials are judged without the refit, so all of its values score the same; take it out, and "
+            "set train.refit itself"
+        )
     inside = _settings_of(current)
     if inside is not None:
         inner = next((setting for setting in inside if setting != "kind"), "kind")

@@ -133,6 +133,7 @@ def test_what_no_member_has_is_named(name: str, words: str) -> None:
         ({"train.kind": ["lightgbm", "torch"]}, "another kind has other settings"),
         ({"train.max_depth.most": [1, 5]}, "1 is no value of it"),
         ({"train.num_leaves.most": [1, 5]}, "most is unknown, as before it stands a value"),
+        ({"train.refit": ["none", "all_rows"]}, "trials are judged without the refit, so all of its val"),
         ({"trails": 5}, "tune.trails is unknown; did you mean trials?"),
         ({"trials": 0}, "tune.trials"),
     ],

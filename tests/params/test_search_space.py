@@ -124,7 +124,11 @@ def test_what_no_member_has_is_named(name: str, words: str) -> None:
         ({"train.num_leaves": [1, 9]}, "1 is no value of it (should be greater than or equal to 2); correct the range"),
         ({"train.num_leaves": [2.5, 9]}, "2.5 is no value of it"),
         ({"train.num_leaves": 5}, "must be a list, such as [0.01, 0.2, log] for a range or [a, b] for a choice"),
-        ({"train.num_leaves": [5]}, "must be a list"),
+        (
+            {"train.num_leaves": [5]},
+            "num_leaves: has 1 of the two values that it needs, such as [0.01, 0.2, log] for a",
+        ),
+        ({"train.num_leaves": []}, "num_leaves: has 0 of the two values"),
         ({"normalize.number.scale": ["none", "standart"]}, "'standart' is no value of it"),
         ({"normalize.number.scale": ["none", "none"]}, "'none' stands there twice; name each choice once"),
         ({"normalize.number": ["none", "standard"]}, "is a section; name one of its settings, such as"),

@@ -102,7 +102,8 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...], used: Collection
         return []
     aside = f", {listed(identifiers)} aside" if identifiers else ""
     of = "" if num_compared == facts.num_rows else f" of the first {num_compared:,}"
-    message = f"{num_again:,} rows{of} ({share(num_again, num_compared)}) stand there before{aside}."
+    what, stand = ("row", "stands") if num_again == 1 else ("rows", "stand")
+    message = f"{num_again:,} {what}{of} ({share(num_again, num_compared)}) {stand} there before{aside}."
     return [Finding(kind="duplicates", columns=(), message=message)]
 
 

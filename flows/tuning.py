@@ -52,7 +52,7 @@ def search(pipeline: str, arguments: dict[str, Any]) -> TuningOutcome:
 def outcome_table(outcome: TuningOutcome) -> list[dict[str, str | float]]:
     """params.yaml as it is, what the best is worth, and the best trials, for Prefect's page of the run."""
     rows: list[tuple[str, float | None, str]] = [
-        ("as it is", outcome.as_dict()["as_it_is"], "what params.yaml says"),
+        (outcome.name_of_as_it_is, outcome.as_dict()["as_it_is"], "what params.yaml said when the search began"),
         ("chosen fairly", outcome.nested, "the best, by folds that did not choose it"),
     ]
     sign = -1 if outcome.maximize else 1

@@ -32,7 +32,9 @@ class MissingSourceError(UserError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean X?` for the nearest known word, or the list of known words when none is near."""
     known = sorted(known)
-    nearest = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    # Capitals alone are as far apart as any other letters to difflib.
+    same = [one for one in known if one.casefold() == word.casefold()]
+    nearest = same or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if nearest:
         return f"; did you mean {nearest[0]}?"
     return f"; known are {', '.join(known)}" if known else ""

@@ -26,6 +26,8 @@ _SHOWN = 5
 _MOST_ON_A_PAGE = 200
 _WORDS_SHOWN = 6
 _ROWS_AT_ONCE = 1_000
+_MOST_COUNTED = 100_000
+"""Rows that are read only to say how many there are."""
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -40,11 +42,11 @@ def explain(options: argparse.Namespace) -> int:
         registered = registered_model(project, options.model, offline=options.offline)
     recipe = read_recipe(registered.model / "recipe.json")
     notes = [registered.remark] if registered.remark else []
-    numbers, rows = _read(options, project, registered, recipe, notes)
+    numbers, rows, num_rows = _read(options, project, registered, recipe, notes)
     explanations = _explained(registered, recipe, numbers, rows, options.class_name)
     if options.out:
         _write(Path(options.out), registered.shown, explanations, notes)
-    _tell(options, registered, explanations, notes)
+    _tell(options, registered, explanations, notes, num_rows)
     return 0
 
 
@@ -59,8 +61,9 @@ def _check(options: argparse.Namespace) -> None:
 
 def _read(
     options: argparse.Namespace, project: Project, registered: RegisteredModel, recipe: Recipe, notes: list[str]
-) -> tuple[list[int], pl.DataFrame]:
-    """The numbers of the rows, and they as they are at rest; what cannot be read of a source is a note."""
+) -> tuple[list[int], pl.DataFrame, int]:
+    """The numbers of the rows, they as they are at rest, and how many the source has, of many as far as they were
+    counted; what cannot be read of a source is a note."""
     import polars as pl
 
     from tasks.explanation.raw_rows import readable_rows, single_row
@@ -68,22 +71,25 @@ def _read(
     from tasks.scoring.one_row import json_row
 
     if options.row is not None:
-        return [1], single_row(json_row(sys.stdin.read() if options.row == "-" else options.row), recipe)
+        return [1], single_row(json_row(sys.stdin.read() if options.row == "-" else options.row), recipe), 1
     numbers: list[int] = []
     tables: list[pl.DataFrame] = []
     refused: list[str] = []
+    num_rows, most = 0, _most(options)
     with words_of_the_command():
-        for first, rows in _cells(options, project, registered, _most(options)):
-            own, table, reasons = readable_rows(rows, first, recipe)
+        for part in _parts(options, project, registered, most):
+            rows = part if most is None else part.head(max(0, most - num_rows))
+            own, table, reasons = readable_rows(rows.to_dicts(), num_rows + 1, recipe)
+            num_rows += part.height
             numbers, tables, refused = [*numbers, *own], [*tables, table], [*refused, *reasons]
     notes += refused
     if not numbers:
         raise UserError(f"{options.source}: none of its rows can be read; {notes[-1]}")
-    if len(numbers) + len(refused) == _MOST_ON_A_PAGE and _is_page(options):
+    if num_rows > _MOST_ON_A_PAGE and _is_page(options):
         notes.append(
             f"only the first {_MOST_ON_A_PAGE} rows are on a page; with --out reasons.csv all of them are told of"
         )
-    return numbers, pl.concat(tables)
+    return numbers, pl.concat(tables), num_rows
 
 
 def _most(options: argparse.Namespace) -> int | None:
@@ -96,10 +102,11 @@ def _is_page(options: argparse.Namespace) -> bool:
     return bool(options.out) and Path(options.out).suffix == ".html"
 
 
-def _cells(
+def _parts(
     options: argparse.Namespace, project: Project, registered: RegisteredModel, most: int | None
-) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-    """The first rows of a source, or all of them, as it writes them: some at a time, with the number of the first."""
+) -> Iterator[pl.DataFrame]:
+    """The rows of a source as it writes them, some at a time: all of them, or, beyond the first, as many as are
+    counted."""
     from tasks.drafting.rows_to_answer import rows_to_answer
     from tasks.scoring.new_rows import open_rows
     from tasks.sources.base import Place
@@ -109,13 +116,11 @@ def _cells(
     trained = (registered.passport or {}).get("parameters", {}).get("ingest", {}).get("source")
     place = Place(root=project.root, downloads=project.downloads)
     new = open_rows(block, trained, asked_columns(registered.packed, registered.shown), place)
-    start = 0
+    num_rows = 0
     for part, _ in new.parts(_ROWS_AT_ONCE):
-        rows = part if most is None else part.head(most - start)
-        if rows.height:
-            yield start + 1, rows.to_dicts()
-        start += rows.height
-        if start == most:
+        yield part
+        num_rows += part.height
+        if most is not None and num_rows >= _MOST_COUNTED:
             return
 
 
@@ -153,6 +158,7 @@ def _tell(
     registered: RegisteredModel,
     explanations: Sequence[tuple[int, Explanation]],
     notes: Sequence[str],
+    num_rows: int,
 ) -> None:
     if options.json:
         rows = [{"row": number, **one.as_dict()} for number, one in explanations]
@@ -168,6 +174,10 @@ def _tell(
 
     for note in notes:
         console.print(Text(note, style="yellow"))
+    if num_rows > _SHOWN:
+        counted = f"{num_rows:,}{' or more' * (num_rows >= _MOST_COUNTED and not options.out)}"
+        others = "" if options.out else "; --out reasons.csv writes all of them"
+        console.print(Text(f"{len(explanations[:_SHOWN])} of {counted} rows are shown{others}", style="dim"))
     if options.out:
         console.print(Text.assemble(("wrote ", "dim"), options.out))
 

@@ -80,6 +80,8 @@ def show(project: Project, outcome: TuningOutcome) -> None:
     console = Terminal()
     for line in lines_of(outcome):
         console.print(Text(line))
+    if outcome.best is None:
+        return
     folder = project.pipeline(outcome.pipeline).tuning_pictures
     console.print(Text(f"\npictures in {folder.relative_to(project.root)}", style="dim"))
 
@@ -92,9 +94,13 @@ def _is_worth_it(outcome: TuningOutcome) -> bool:
 
 def lines_of(outcome: TuningOutcome) -> Iterator[str]:
     """What came of the search, a line a thing."""
-    num_folds = len(outcome.as_it_is)
-    where = "the newest of" if outcome.in_time else f"{num_folds} folds of"
-    rows = f"{where} {outcome.num_rows:,} training rows"
+    num_folds, num_rows = len(outcome.as_it_is), f"{outcome.num_rows:,}"
+    newest = f"the newest {num_rows} rows before the test's"
+    rows = newest if outcome.in_time else f"{num_folds} folds of {num_rows} training rows"
+    if not outcome.trials:
+        yield f"{outcome.pipeline}: no trial was done, as the time was over before one began; give more --minutes"
+        yield f"  {_as_it_is(outcome)}, by {outcome.metric} on {rows}"
+        return
     yield f"{outcome.pipeline}: {len(outcome.trials)} trials on {rows}, by {outcome.metric}"
     counts = [f"{count} {state}" for state, count in outcome.counts.items()]
     taken_up = f" ({outcome.num_taken_up} of a killed process taken up)" if outcome.num_taken_up else ""
@@ -102,7 +108,9 @@ def lines_of(outcome: TuningOutcome) -> Iterator[str]:
     refused = next((trial for trial in outcome.trials if trial.state == "refused"), None)
     if refused is not None:
         yield f"  the first that was refused: {refused.why}"
-    yield f"\n  as it is         {number(fmean(outcome.as_it_is))}"
+    if outcome.in_time:
+        yield "  these rows alone judge: on few rows a difference may be chance"
+    yield f"\n  {_as_it_is(outcome)}"
     if outcome.best is None:
         return
     yield f"  best, trial {outcome.best.number:<4} {number(outcome.best.mean)}  {_in_words(outcome)}"
@@ -115,12 +123,17 @@ def lines_of(outcome: TuningOutcome) -> Iterator[str]:
         yield f"\n  what mattered: {', '.join(shares)}"
 
 
+def _as_it_is(outcome: TuningOutcome) -> str:
+    return f"{outcome.name_of_as_it_is:<16} {number(fmean(outcome.as_it_is))}"
+
+
 def _optimism(outcome: TuningOutcome) -> str:
     """The over-fitting of the search in one sentence."""
     assert outcome.optimism is not None
     assert outcome.nested is not None
     gain = outcome.gain_of(outcome.nested)
-    verdict = "better than params.yaml still" if gain > 0 else "no better than params.yaml: more rows tell more"
+    other = "params.yaml" if outcome.name_of_as_it_is == "as it is" else outcome.name_of_as_it_is
+    verdict = f"better than {other} still" if gain > 0 else f"no better than {other}: more rows tell more"
     return f"by folds that did not choose it: the search flatters its best by {number(outcome.optimism)}; {verdict}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.drafting import distributions, labels, later, people, roles
+from tasks.drafting import distributions, given_test, labels, later, people, roles
 from tasks.drafting.candidates import Candidate, candidates
 from tasks.drafting.findings import Finding, Kind, by_weight, gathered
 from tasks.drafting.inspection import Inspection
@@ -66,10 +66,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     """Everything from the facts alone. Raises UserError when there is nothing to predict, or nothing to learn from."""
     facts = inspection.facts
     inspection.stated.check_target(target_name)
-    taken = {
-        **dict.fromkeys(inspection.id_columns, "id"),
-        **({inspection.split_column: "split"} if inspection.split_column else {}),
-    }
+    taken = inspection.roles_of_source
     target, one_hot = _target(inspection, target_name, {*taken, *inspection.stated.ignored}, from_names)
     target = inspection.stated.with_task(facts, target)
     classes, merged = _merged(inspection, target)
@@ -85,6 +82,7 @@ def decide(inspection: Inspection, target_name: str | None, from_names: bool) ->
     findings += _spellings(inspection, target, features, is_merged=bool(merged))
     rare = [_as_cells(finding, classes) for finding in labels.find_rare_classes(facts, target, classes.counts)]
     findings += [*inspection.findings, *rare, *_remarks(facts, target, features, findings)]
+    findings += given_test.find_known(inspection, findings, features, target.name)
     # By now rare classes are cells that mean missing, so the task is that of the classes left.
     target = _task_without(target, classes, rare)
     left = {name: count for name, count in classes.counts.items() if not _is_set_aside(name, classes, rare)}

@@ -10,11 +10,11 @@ from tasks.params.config import Role
 
 # In the order of weight, which `by_weight` takes from here; notes come last.
 Kind = Literal[
-    "too_few_rows", "encoding", "leak", "one_hot_label", "rounded", "group", "time", "few_in_class", "duplicates",
-    "imbalance", "no_header", "total_row", "title", "second_header", "nearly_numbers", "nearly_dates", "spellings",
-    "ambiguous_numbers", "ambiguous_amounts", "ambiguous_dates", "clock_times", "sentinel", "opaque", "mostly_empty",
-    "capped", "heavy_tail", "near_constant", "sensitive", "missing", "identifier", "constant", "codes", "pattern",
-    "given_split", "ignored",
+    "too_few_rows", "known_test_rows", "no_better", "encoding", "leak", "one_hot_label", "rounded", "group", "time",
+    "few_in_class", "duplicates", "imbalance", "no_header", "total_row", "title", "second_header", "nearly_numbers",
+    "nearly_dates", "spellings", "ambiguous_numbers", "ambiguous_amounts", "ambiguous_dates", "clock_times",
+    "sentinel", "opaque", "mostly_empty", "capped", "heavy_tail", "near_constant", "sensitive", "missing",
+    "identifier", "constant", "codes", "pattern", "given_split", "ignored",
 ]  # fmt: skip
 _NOTES: frozenset[Kind] = frozenset({"missing", "identifier", "constant", "codes", "pattern", "given_split", "ignored"})
 # Three sentences of one kind are still read.

@@ -54,6 +54,11 @@ class Inspection:
     """Type and format of the columns by name, where the source does not say them itself."""
     stated: Stated = field(default_factory=Stated)
 
+    @property
+    def roles_of_source(self) -> dict[str, str]:
+        """The roles of the columns that the source adds."""
+        return {**dict.fromkeys(self.id_columns, "id"), **({self.split_column: "split"} if self.split_column else {})}
+
 
 def inspect_source(
     pointed: Pointed, place: Place, target: str | None = None, stated: Stated | None = None

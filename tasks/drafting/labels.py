@@ -102,7 +102,8 @@ def find_duplicates(facts: Facts, identifiers: tuple[str, ...], used: Collection
         return []
     aside = f", {listed(identifiers)} aside" if identifiers else ""
     of = "" if num_compared == facts.num_rows else f" of the first {num_compared:,}"
-    message = f"{num_again:,} rows{of} ({share(num_again, num_compared)}) stand there before{aside}."
+    what, stand = ("row", "stands") if num_again == 1 else ("rows", "stand")
+    message = f"{num_again:,} {what}{of} ({share(num_again, num_compared)}) {stand} there before{aside}."
     return [Finding(kind="duplicates", columns=(), message=message)]
 
 
@@ -132,11 +133,11 @@ def find_losses(facts: Facts, target: str, key: Sequence[str], features: Sequenc
     no_id = set(features) <= set(key) and not any(map(facts.is_media, features))
     again = profile.num_repeated(key) / max(profile.num_compared, 1) if no_id else 0.0
     without = (facts.state(target).num_missing + num_set_aside) / facts.num_rows
-    are_events = again > 0 and _equal_by_chance(facts, features, target)
+    are_events = again > 0 and equal_by_chance(facts, features, target)
     return Losses(repeated=again, others=min(1.0, without + _share_empty(facts, features)), are_events=are_events)
 
 
-def _equal_by_chance(facts: Facts, features: Sequence[str], target: str) -> bool:
+def equal_by_chance(facts: Facts, features: Sequence[str], target: str) -> bool:
     """Whether chance alone makes a good part of the equal rows: what is left of them when each column is shuffled.
 
     Rows that were written twice lose each other then. Columns that go together make more equal rows than shuffled ones.

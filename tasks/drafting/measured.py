@@ -15,6 +15,7 @@ import numpy as np
 
 from tasks.drafting.candidates import Candidate
 from tasks.drafting.decide import Decisions
+from tasks.drafting.findings import Finding, by_weight
 from tasks.drafting.inspection import Inspection
 from tasks.drafting.trial_rows import TrialRows, trial_rows
 from tasks.errors import UserError
@@ -33,6 +34,11 @@ Configured = Callable[[Decisions], "Pipeline"]
 Tell = Callable[[str], None]
 
 _NAME_OF_BASELINE = "no model"
+
+_NO_BETTER = "nothing that was measured is surely better than no model"
+
+_ROUNDING = 1e-9
+"""Of a standard error: a gain in one fold of five equals it exactly, and the last digits must not decide."""
 
 
 @dataclass(kw_only=True)
@@ -160,14 +166,36 @@ def _with(decisions: Decisions, candidate: Candidate, **more: object) -> Decisio
 def _decided(
     decisions: Decisions, measurements: Sequence[_Measurement], notes: Sequence[str], rows: TrialRows, minutes: float
 ) -> Decisions:
+    from tasks.evaluation.baseline import LAST_VALUE
+
     if not measurements:
         raise UserError("; ".join(notes) or "there are no folds")
     metric = decisions.choice.metric
     too_long = [one for one in measurements if one.candidate.is_costly and _training_minutes(one, rows) > minutes]
     notes = [*notes, *(_too_long(one, rows) for one in too_long)]
     best = _best([one for one in measurements if one not in too_long], -1 if metric in LOWER_IS_BETTER else 1)
+    if not _is_better_than_no_model(best, metric):
+        notes = [*notes, _NO_BETTER]
+        decisions = replace(decisions, findings=tuple(by_weight([*decisions.findings, _no_better(best, metric)])))
     reason = f"{best.candidate.name}: the best {metric} of what was measured"
-    return _with(decisions, best.candidate, reason=reason, tried=tuple(_table(metric, measurements, best, notes, rows)))
+    names_last_value = bool(rows.forward) and decisions.target.task == "regression"
+    baseline = f"{_NAME_OF_BASELINE} ({LAST_VALUE})" if names_last_value else _NAME_OF_BASELINE
+    tried = _table(metric, measurements, best, notes, rows, baseline)
+    return _with(decisions, best.candidate, reason=reason, tried=tuple(tried))
+
+
+def _is_better_than_no_model(best: _Measurement, metric: Metric) -> bool:
+    gain, error = difference(best.scores, best.baseline)
+    return _exceeds(-gain if metric in LOWER_IS_BETTER else gain, error)
+
+
+def _no_better(best: _Measurement, metric: Metric) -> Finding:
+    by = in_words(*difference(best.scores, best.baseline))
+    message = (
+        f"{_NO_BETTER}: {best.candidate.name} differs from it by {by} in {metric}, its standard error in brackets. The "
+        "columns may say nothing of the target, or more rows are needed to tell."
+    )
+    return Finding(kind="no_better", columns=(), message=message)
 
 
 def _training_minutes(measurement: _Measurement, rows: TrialRows) -> float:
@@ -187,21 +215,32 @@ def _best(measurements: Sequence[_Measurement], sign: int) -> _Measurement:
     best = measurements[0]
     for one in measurements[1:]:
         gain, error = _difference(one, best)
-        if sign * gain > (error or 0.0 if one.candidate.is_costly else 0.0):
+        if _exceeds(sign * gain, error if one.candidate.is_costly else None):
             best = one
     return best
 
 
+def _exceeds(gain: float, error: float | None) -> bool:
+    """Whether a gain is above 0, and larger than its standard error where one is known."""
+    return gain > (error or 0.0) * (1 + _ROUNDING)
+
+
 def _table(
-    metric: Metric, measurements: Sequence[_Measurement], best: _Measurement, notes: Sequence[str], rows: TrialRows
+    metric: Metric,
+    measurements: Sequence[_Measurement],
+    best: _Measurement,
+    notes: Sequence[str],
+    rows: TrialRows,
+    baseline: str,
 ) -> list[str]:
     num_folds = len(best.scores)
     what = "later stretches" if rows.forward else "folds"
     where = f"{num_folds} {what} of {rows.num_rows:,} training rows"
     lines = [f"measured on {where}, {metric} (difference and its standard error):"]
-    names = [_NAME_OF_BASELINE, *(measurement.candidate.name for measurement in measurements)]
+    names = [baseline, *(measurement.candidate.name for measurement in measurements)]
     width = max(map(len, names))
-    lines.append(f"  {_NAME_OF_BASELINE:{width}}  {number(fmean(best.baseline))}")
+    beside_best = in_words(*difference(best.baseline, best.scores))
+    lines.append(f"  {baseline:{width}}  {number(fmean(best.baseline))}  {beside_best}")
     for measurement in measurements:
         name, own = measurement.candidate.name, fmean(measurement.scores)
         beside = "  <- taken" if measurement is best else f"  {in_words(*_difference(measurement, best))}"

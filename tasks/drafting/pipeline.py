@@ -18,11 +18,11 @@ from tasks.drafting.findings import Finding, share
 from tasks.drafting.given_settings import advised, parted, with_given
 from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
-from tasks.drafting.measured import Configured, Tell, measured
+from tasks.drafting.measured import Tell, measured
 from tasks.drafting.mirrors import with_flips
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
-from tasks.drafting.readings import with_readings
+from tasks.drafting.readings import Read, with_readings
 from tasks.drafting.refits import with_refits
 from tasks.drafting.rehearsal import settled
 from tasks.drafting.stated import Stated
@@ -101,11 +101,7 @@ def init_pipeline(
             return with_settings(block_text(_draft(name, pointed, read, decisions)), of_stages)
 
         decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
-        began = time.monotonic()
-        decisions = _compared(decisions, inspection, configured, minutes, tell)
-        # The few readings that are tried always have the minutes that the models have left.
-        left = minutes if deep else minutes - (time.monotonic() - began) / 60
-        decisions, inspection = with_readings(decisions, inspection, configured, left, tell, deep=deep)
+        decisions, inspection = _compared(decisions, inspection, configured, minutes, tell, deep=deep)
         pipeline, text = configured(decisions, inspection), written(decisions, inspection)
     params, facts = with_block(project.params, name, text), inspection.facts
     paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, facts.profile)
@@ -142,12 +138,20 @@ def _inspected(pointed: Pointed, place: Place, target: str | None, stated: State
 
 
 def _compared(
-    decisions: Decisions, inspection: Inspection, configured: Configured, minutes: float, tell: Tell
-) -> Decisions:
-    """With the model, and what is done to pictures, that is best on rows held out."""
+    decisions: Decisions, inspection: Inspection, read: Read, minutes: float, tell: Tell, *, deep: bool
+) -> tuple[Decisions, Inspection]:
+    """With the model, what is done to pictures, and how columns are read, that are best on rows held out."""
+
+    def configured(decided: Decisions) -> Pipeline:
+        return read(decided, inspection)
+
+    began = time.monotonic()
     decisions = with_refits(decisions, inspection.facts.num_rows, configured)
     decisions = measured(decisions, inspection, configured, minutes, tell)
-    return with_flips(decisions, inspection, configured, minutes, tell)
+    decisions = with_flips(decisions, inspection, configured, minutes, tell)
+    # The few readings that are tried always have the minutes that the models have left.
+    left = minutes if deep else minutes - (time.monotonic() - began) / 60
+    return with_readings(decisions, inspection, read, left, tell, deep=deep)
 
 
 def _checked(project: Project, name: str, text: str, *, is_given: bool) -> Pipeline:

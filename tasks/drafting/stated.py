@@ -62,7 +62,9 @@ class Stated:
 
     def _with_task(self, facts: Facts, target: TargetGuess) -> TargetGuess:
         if self.task is None:
-            return target
+            # Few whole numbers are classes, unless they are to be judged as numbers.
+            is_number = self.metric in metrics_of("regression") and facts.is_number(target.name)
+            return replace(target, task="regression") if is_number else target
         name, num_distinct = target.name, facts.state(target.name).num_distinct
         given = f"--task {self.task}: column {name}"
         if self.task == "regression" and not facts.is_number(name):
@@ -82,15 +84,24 @@ class Stated:
             return
         known = metrics_of(target.task)
         if self.metric not in known:
-            raise UserError(
-                f"--metric {self.metric}: column {target.name} makes it a {target.task}; give one of {', '.join(known)}"
-            )
+            raise UserError(f"--metric {self.metric}: {self._why_not(facts, target)} one of {', '.join(known)}")
         if self.metric == "rmsle" and facts.state(target.name).extremes.low < 0:
             least = facts.state(target.name).extremes.low
             raise UserError(
                 f"--metric rmsle: column {target.name} goes down to {least:g}, and only amounts have logarithms; give "
                 "rmse or mae"
             )
+
+    def _why_not(self, facts: Facts, target: TargetGuess) -> str:
+        """Why the metric is none for the target, and what to give in place of it, up to the metrics that are."""
+        name, num_distinct = target.name, facts.state(target.name).num_distinct
+        if target.task != "regression":
+            is_number = facts.is_number(name)
+            why = f"--task {target.task} makes classes of column {name}" if is_number else f"column {name} holds words"
+            return f"it judges numbers, and {why}; give{' --task regression, or' if is_number else ''}"
+        task = "binary" if num_distinct == 2 else "multiclass"
+        advice = f" --task {task} where its values are classes, or" if num_distinct <= MAX_CATEGORIES else ""
+        return f"it judges classes, and column {name} is taken for a number; give{advice}"
 
     def check_target(self, target: str | None) -> None:
         """Raises UserError when the target itself is to be left out."""

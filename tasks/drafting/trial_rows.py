@@ -77,8 +77,16 @@ def trial_rows(config: Pipeline, inspection: Inspection, paths: Paths) -> TrialR
         forward = _forward(config, paths)
         num_rows = sum(rows.height for rows in before_test(paths))
         return TrialRows(paths=forward[0], num_rows=num_rows, share=share, forward=forward)
-    split.run(config.split.model_copy(update={"folds": _FOLDS}), paths)
-    clean.run(lenient(config.clean), paths)
+    try:
+        split.run(config.split.model_copy(update={"folds": _FOLDS}), paths)
+        clean.run(lenient(config.clean), paths)
+    except UserError as error:
+        # The setting is none of the user's here, and a smaller number of folds nothing that init takes.
+        problem, cure, _ = str(error).partition("; make split.folds smaller")
+        if not cure:
+            raise
+        why = problem.removeprefix("split.folds: ")
+        raise UserError(f"the table is too small for {_FOLDS} folds: {why}") from None
     return TrialRows(paths=paths, num_rows=storage.count_rows(paths.clean("train")), share=share)
 
 

@@ -16,6 +16,9 @@ from tasks.tables import storage
 
 Floats = NDArray[np.float64]
 
+LAST_VALUE = "the last value known"
+"""What is answered to later rows without a model."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
@@ -42,7 +45,7 @@ def baseline(paths: Paths, recipe: Recipe) -> Baseline:
         return Baseline(name=f"always {target.classes[int(shares.argmax())]!r}", answer=shares)
     if time := files.read_json(paths.split_report).get("time"):
         last = _last_value(paths, time, target.name)
-        return Baseline(name=f"always the last value known, {number(last)}", answer=np.array([last]))
+        return Baseline(name=f"always {LAST_VALUE}, {number(last)}", answer=np.array([last]))
     mean = float(values.mean(dtype=np.float64))
     return Baseline(name=f"always the mean, {number(mean)}", answer=np.array([mean]))
 

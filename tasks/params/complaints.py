@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -48,6 +49,8 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
             case "too_short" | "string_too_short" if problem["ctx"]["min_length"] == 1 and problem["input"] == "":
                 what = "has a name that is empty" if problem["loc"][-1] == "[key]" else "must not be empty"
                 yield f"{path}: {where.rstrip('.')} {what}; write it, or take it out"
+            case "too_short" if problem["input"] in ([], ()):
+                yield f"{path}: {where} is an empty list; name one at least{_or_left_out(problem['loc'])}"
             # A column may be called 2019, which YAML takes for a number.
             case "string_type" if not isinstance(problem["input"], Mapping | list | Config):
                 written = json.dumps(problem["input"], default=str).strip('"')
@@ -69,9 +72,13 @@ def _one_a_choice(problems: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:
     choices: dict[tuple[int | str, ...], list[ErrorDetails]] = {}
     for problem in problems:
         choices.setdefault(_choice_at(problem["loc"]), []).append(problem)
-    for of_one_choice in choices.values():
+    for place, of_one_choice in choices.items():
         furthest = max(len(problem["loc"]) for problem in of_one_choice)
         nearest, *others = (problem for problem in of_one_choice if len(problem["loc"]) == furthest)
+        # Within one of the things, such as two keys of a section, each is wrong by itself.
+        if furthest > len(place) + 1 and len({problem["loc"][len(place)] for problem in (nearest, *others)}) == 1:
+            yield from (nearest, *others)
+            continue
         if others:
             expectations = [
                 problem["msg"].removeprefix("Input should be ").split(", unable")[0] for problem in (nearest, *others)
@@ -103,12 +110,28 @@ def _next(current: Any, step: int | str) -> Any:
     alternatives = _alternatives(current)
     if alternatives:
         named = str(step).partition("[")[0]
-        return next((one for one in alternatives if getattr(typing.get_origin(one), "__name__", "") == named), None)
+        return next((one for one in alternatives if getattr(_kind_of(one), "__name__", "") == named), None)
     tags = _union_tags(current)
     return tags[str(step)] if step in tags else _member(current, step)
 
 
+def _kind_of(alternative: Any) -> Any:
+    """A section itself; of what is written with brackets, what stands before them."""
+    return alternative if isinstance(alternative, type) else typing.get_origin(alternative)
+
+
+def _or_left_out(location: tuple[int | str, ...]) -> str:
+    """The other cure, where a setting need not be there."""
+    *above, last = location
+    section = _unwrapped(_type_at(tuple(above)))
+    if isinstance(section, type) and issubclass(section, Config):
+        fields = (field for name, field in section.model_fields.items() if last in (name, field.alias))
+        return ", or take it out" if any(not field.is_required() for field in fields) else ""
+    return ""
+
+
 def _plain_message(message: str) -> str:
+    message = re.sub(r" or instance of \w+", "", message)
     message = message.removeprefix("Value error, ").replace("a valid dictionary", "a mapping of keys to values")
     message = message.replace("a valid boolean", "true or false")
     return message[0].lower() + message[1:]

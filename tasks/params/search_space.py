@@ -91,7 +91,9 @@ def way_to(pipeline: Pipeline, name: str) -> list[str | int]:
 def _checked(pipeline: Pipeline, name: str, written: Any) -> NumberRange | Choices:
     _check_name(pipeline, name)
     if not isinstance(written, list | tuple) or len(written) < 2:
-        raise ValueError(f"tune.{name}: must be a list, such as [0.01, 0.2, log] for a range or [a, b] for a choice")
+        is_list = isinstance(written, list | tuple)
+        wrong = f"has {len(written)} of the two values that it needs," if is_list else "must be a list,"
+        raise ValueError(f"tune.{name}: {wrong} such as [0.01, 0.2, log] for a range or [a, b] for a choice")
     low, high = written[:2]
     is_log = len(written) == 3 and written[2] == _LOG
     if not (_is_number(low) and _is_number(high)) or (len(written) > 2 and not is_log):
@@ -140,6 +142,11 @@ def _check_name(pipeline: Pipeline, name: str) -> None:
     if way[-1] == "kind":
         raise ValueError(
             f"tune.{name}: another kind has other settings; tune a pipeline of each kind, and compare them"
+        )
+    if way == ["refit"]:
+        raise ValueError(
+            f"tune.{name}: trials are judged without the refit, so all of its values score the same; take it out, and "
+            "set train.refit itself"
         )
     inside = _settings_of(current)
     if inside is not None:

@@ -48,6 +48,11 @@ class TuningOutcome:
         """Whether the best trial is better than params.yaml as it stood."""
         return self.best is not None and self.gain_of(self.best.mean) > 0
 
+    @property
+    def name_of_as_it_is(self) -> str:
+        """What `as_it_is` is called: once the best stands in params.yaml, it is no more as it is there."""
+        return "before --apply" if self.is_better and not self.changes else "as it is"
+
     def gain_of(self, value: float) -> float:
         """By how much a value is better than that of params.yaml; negative where it is worse."""
         return (value - fmean(self.as_it_is)) * (1 if self.maximize else -1)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.digests import file_digest, folder_digest
+from tasks.errors import UserError
 from tasks.memo.chain import run_plain
 from tasks.params.pipeline import Pipeline
 from tasks.params.search_space import NumberRange, Space
@@ -153,16 +154,27 @@ def _divide(paths: Paths, config: Pipeline, folder: Path) -> None:
         _link_file(paths.dataset, whole.dataset)
         in_time = goes_by_time(config.split)
         if not in_time:
-            split.run(config.split.model_copy(update={"folds": config.tune.folds}), whole)
+            with _naming_tune_folds():
+                split.run(config.split.model_copy(update={"folds": config.tune.folds}), whole)
         else:
             split.run(config.split, whole)
             storage.write_parts(whole.valid, before_test(whole))
             split.run(cut_once_more(config.split, read_dataset(whole.dataset)), whole)
-        clean.run(config.clean.model_copy(update={"max_quarantined": _ALL}), whole)
+        with _naming_tune_folds():
+            clean.run(config.clean.model_copy(update={"max_quarantined": _ALL}), whole)
         if not in_time:
             _take_folds(whole, config.tune.folds, folder)
         else:
             _take(whole, folder / "0")
+
+
+@contextmanager
+def _naming_tune_folds() -> Iterator[None]:
+    """The stages know folds as those of the split: these are made by another setting."""
+    try:
+        yield
+    except UserError as error:
+        raise type(error)(str(error).replace("split.folds", "tune.folds")) from None
 
 
 def _take_folds(whole: Paths, count: int, folder: Path) -> None:

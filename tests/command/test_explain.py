@@ -113,6 +113,23 @@ def test_a_source_becomes_a_page_a_table_or_json(project: Paths, tmp_path: Path,
     assert "<mark" in html
 
 
+def test_how_many_rows_are_shown_is_said(project: Paths, tmp_path: Path, capsys, monkeypatch) -> None:
+    source = tmp_path / "new.parquet"
+    rows(10, 7).write_parquet(source)
+    assert main(["explain", "mixed", str(source)]) == 0
+    out = capsys.readouterr().out
+    assert "5 of 10 rows are shown; --out reasons.csv writes all of them" in out
+    assert out.count("log-odds of yes: ") == 5
+    assert main(["explain", "mixed", str(source), "--out", str(tmp_path / "r.csv")]) == 0
+    assert "5 of 10 rows are shown\n" in capsys.readouterr().out
+    monkeypatch.setattr("tasks.command.explain._MOST_COUNTED", 10)
+    assert main(["explain", "mixed", str(source)]) == 0
+    assert "5 of 10 or more rows are shown" in capsys.readouterr().out
+    rows(5, 7).write_parquet(source)
+    assert main(["explain", "mixed", str(source)]) == 0
+    assert "are shown" not in capsys.readouterr().out
+
+
 def test_a_row_that_cannot_be_read_is_left_out_and_said(project: Paths, tmp_path: Path, capsys) -> None:
     source = tmp_path / "new.parquet"
     rows(4, 7).with_columns(age=pl.Series(["41", "old", None, "28"])).write_parquet(source)

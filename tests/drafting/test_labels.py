@@ -50,6 +50,8 @@ def test_rows_that_stand_there_before_are_counted_without_identifiers(tmp_path: 
     rows = pl.concat([noise(), noise().head(30)])
     draft = init(tmp_path, rows.insert_column(0, pl.Series("row", range(rows.height))))
     assert of_kind(draft, "duplicates")[0].message == "30 rows (4.8 %) stand there before, row aside."
+    draft = init(tmp_path, pl.concat([noise(), noise().head(1)]))
+    assert of_kind(draft, "duplicates")[0].message == "1 row (0.2 %) stands there before."
 
 
 def test_many_duplicates_raise_the_limit_of_clean_and_most_are_kept(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,9 @@ from tasks.drafting.candidates import BOOSTED, ENSEMBLE, LINEAR, Candidate
 from tasks.drafting.pipeline import DraftedPipeline
 from tasks.drafting.stated import Stated
 from tasks.params.file import load_pipeline
-from tests.drafting.small_tables import init
+from tests.drafting.small_tables import init, of_kind
+
+NO_BETTER = "nothing that was measured is surely better than no model"
 
 NUM_ROWS = 480
 """Too few for an ensemble, which has a test of its own."""
@@ -53,6 +56,29 @@ def test_the_model_is_the_one_that_suits_the_truth(tmp_path: Path) -> None:
     assert measured_score(line, "no model") == 0.5
     assert "    train: # a linear model: the best roc_auc of what was measured\n" in line.block
     assert "    # measured on 5 folds of 3" in line.block
+    (baseline,) = (told for told in line.decisions.choice.tried if told.startswith("  no model  "))
+    assert re.fullmatch(r"  no model +0\.5000  -0\.\d{4} \(0\.0\d{3}\)", baseline)
+    assert not of_kind(line, "no_better")
+
+
+def test_where_no_model_is_surely_better_than_none_it_is_told(tmp_path: Path) -> None:
+    drawn = np.random.default_rng(5)
+    rows = table("line").with_columns(answer=pl.Series(drawn.choice(["yes", "no"], NUM_ROWS)))
+    draft = drafted(tmp_path, rows)
+    assert f"  {NO_BETTER}" in draft.decisions.choice.tried
+    (finding,) = of_kind(draft, "no_better")
+    assert finding.is_warning
+    assert re.match(
+        rf"{NO_BETTER}: a linear model differs from it by [+-]0\.0\d+ \(0\.0\d+\) in roc_auc, its", finding.message
+    )
+    assert draft.block.count(NO_BETTER) == 2
+
+
+def test_of_later_rows_no_model_is_the_last_value_known(tmp_path: Path) -> None:
+    when = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2025, 1, 1), "6h", eager=True)[:NUM_ROWS]
+    draft = drafted(tmp_path, table("line").with_columns(when=when, answer=pl.col("x0") * 3 + 100), target="answer")
+    assert measured_score(draft, "no model (the last value known)") > 1
+    assert measured_score(draft, LINEAR) < 1
 
 
 def test_test_rows_have_no_part_in_it(tmp_path: Path) -> None:
@@ -160,6 +186,9 @@ def measurement(name: str, scores: Sequence[float], times: float = 0.0) -> Any:
         ([0.81], 1, "costly"),
         ([0.789, 0.791, 0.789, 0.791], -1, "costly"),
         ([0.77, 0.81, 0.76, 0.82], -1, "simple"),
+        # Gained in one fold of five: the error is as large as the gain, whatever the last digits say.
+        ([0.8, 0.8, 0.8 + 0.03, 0.8, 0.8], 1, "simple"),
+        ([0.9, 0.8, 0.8, 0.8, 0.8], 1, "simple"),
     ],
 )
 def test_what_costs_more_must_be_better_by_more_than_chance(scores: Sequence[float], sign: int, best: str) -> None:

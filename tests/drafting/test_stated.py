@@ -110,7 +110,7 @@ def test_what_is_stated_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ({"ignored": ("sold",)}, "--ignore sold: it is the --target"),
         ({"task": "regression"}, "--task regression: column sold holds values that are no numbers"),
         ({"task": "multiclass"}, "--task multiclass: column sold has two different values; give --task binary"),
-        ({"metric": "mae"}, "--metric mae: column sold makes it a binary; give one of accuracy, precision, "),
+        ({"metric": "mae"}, "--metric mae: it judges numbers, and column sold holds words; give one of accuracy, pre"),
         ({"ignored": ("postcode", "size", "fee=paid", "stars")}, "no column is left to learn from; leave out less"),
     ],
 )
@@ -121,6 +121,38 @@ def test_what_the_data_cannot_be_is_refused_and_nothing_is_written(
         init(tmp_path, ROWS, target="sold", dry_run=False, stated=Stated(**given))
     assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"
     assert not (tmp_path / "expectations").exists()
+
+
+@pytest.mark.parametrize("metric", ["rmsle", "mae", "rmse", "r2"])
+def test_a_metric_of_numbers_says_that_small_counts_are_numbers(tmp_path: Path, metric: str) -> None:
+    assert settings_of(tmp_path, "stars")["task"] == "multiclass"
+    stated = settings_of(tmp_path, "stars", metric=metric)
+    assert (stated["task"], stated["metric"]) == ("regression", metric)
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "message"),
+    [
+        (
+            "stars",
+            {"metric": "mae", "task": "multiclass"},
+            "--metric mae: it judges numbers, and --task multiclass makes classes of column stars; give --task "
+            "regression, or one of accuracy, ",
+        ),
+        (
+            "size",
+            {"metric": "f1"},
+            "--metric f1: it judges classes, and column size is taken for a number; give --task multiclass where its "
+            "values are classes, or one of rmse, mae, rmsle, r2",
+        ),
+    ],
+)
+def test_a_metric_of_another_task_is_refused_with_the_task_that_has_it(
+    tmp_path: Path, target: str, given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError) as refusal:
+        init(tmp_path, ROWS, target=target, stated=Stated(**given))
+    assert str(refusal.value).startswith(message)
 
 
 def test_less_than_nothing_has_no_logarithm(tmp_path: Path) -> None:
@@ -151,6 +183,9 @@ def test_a_metric_that_nobody_knows_is_refused() -> None:
     with pytest.raises(UserError, match=r"--metric: there is no metric rmslee; did you mean rmsle\?"):
         stated(None, (), (), "rmslee")
     assert stated(None, (), (), "f1").metric == "f1"
+    for shouted, metric in (("F1", "f1"), ("RMSLE", "rmsle")):
+        with pytest.raises(UserError, match=rf"there is no metric {shouted}; did you mean {metric}\?$"):
+            stated(None, (), (), shouted)
 
 
 def test_a_name_may_hold_the_sign() -> None:

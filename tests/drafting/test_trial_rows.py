@@ -3,10 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from tasks.drafting.inspection import inspect_source
 from tasks.drafting.location import point, with_test
 from tasks.drafting.trial_rows import TrialRows, trial_rows
+from tasks.errors import UserError
 from tasks.params.file import load_pipeline
 from tasks.params.pipeline import Pipeline
 from tasks.paths import PARTS, Project
@@ -65,3 +67,12 @@ def test_a_stretch_that_lacks_a_class_judges_nothing(tmp_path: Path) -> None:
     )
     _, divided_rows = divided(tmp_path, str(tmp_path / "test.csv"))
     assert len(divided_rows.forward) == 4
+
+
+def test_a_table_that_is_too_small_for_folds_is_told_as_such(tmp_path: Path) -> None:
+    # Rows of one owner stay together.
+    table = noise().with_columns(owner=pl.int_range(pl.len()) % 4)
+    settings = ["split.key=[owner]", "split.validation=150", "split.test=150"]
+    init(tmp_path, table, target="outcome", dry_run=False, settings=settings)
+    with pytest.raises(UserError, match=r"^the table is too small for 5 folds: no row falls into fold \d of 5$"):
+        divided(tmp_path)

@@ -57,3 +57,50 @@ def test_what_is_empty_is_told_without_a_count_of_characters(tmp_path: Path, nor
     params.write_text((BLOCK % ("y", "a")).replace("normalize: {}", f"normalize: {normalize}"))
     with pytest.raises(UserError, match=rf"pipelines\.a\.{message}$"):
         load_pipeline(params, "a")
+
+
+COSTS = "pipelines.a.evaluate.threshold"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "messages"),
+    [
+        ("{missed: 10}", [f"{COSTS}.missed is unknown; known are false_negative, false_positive"]),
+        ("{false_positiv: 10}", [f"{COSTS}.false_positiv is unknown; did you mean false_positive?"]),
+        (
+            "{missed: 10, false_positive: -1, fals: 2}",
+            [
+                f"{COSTS}.false_positive: input should be greater than 0 (it is -1)",
+                f"{COSTS}.missed is unknown; known are false_negative, false_positive",
+                f"{COSTS}.fals is unknown; known are false_negative, false_positive",
+            ],
+        ),
+        ("many", [f"{COSTS}: input should be a valid number, or a mapping of keys to values (it is 'many')"]),
+    ],
+)
+def test_of_a_number_or_a_section_each_key_of_the_section_is_told(
+    tmp_path: Path, threshold: str, messages: list[str]
+) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text((BLOCK % ("y", "a")).replace("evaluate: {}", f"evaluate: {{threshold: {threshold}}}"))
+    with pytest.raises(UserError) as refusal:
+        load_pipeline(params, "a")
+    assert str(refusal.value).splitlines() == [f"{params}: {message}" for message in messages]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("{kind: lightgbm}", "{kind: ensemble, members: []}", "train.members is an empty list; name one at least"),
+        (
+            "normalize: {}",
+            "normalize: {timestamp: {parts: []}}",
+            "normalize.timestamp.parts is an empty list; name one at least, or take it out",
+        ),
+    ],
+)
+def test_an_empty_list_is_told_without_a_word_of_python(tmp_path: Path, old: str, new: str, message: str) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text((BLOCK % ("y", "a")).replace(old, new))
+    with pytest.raises(UserError, match=rf"pipelines\.a\.{message}$"):
+        load_pipeline(params, "a")

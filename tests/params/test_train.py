@@ -288,7 +288,7 @@ def test_classes_are_named_by_text_though_yaml_reads_numbers(train: str, tmp_pat
         (f"{TORCH}, workers: 65", "train.workers: input should be less than or equal to 64 (it is 65)"),
         (
             network("kind: cnn, channels: []"),
-            "train.network.channels: tuple should have at least 1 item after validation, not 0",
+            "train.network.channels is an empty list; name one at least, or take it out",
         ),
         (
             network("kind: mlp, hidden: [8, 0]"),

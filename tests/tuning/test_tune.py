@@ -7,6 +7,7 @@ import difflib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -166,3 +167,14 @@ def test_of_pure_noise_the_search_is_told_to_flatter_its_best(tmp_path: Path, em
     assert abs(content["nested"] - 0.5) < 0.07
     assert content["nested"] < content["best"]["mean"]
     assert content["folds"] == 5
+
+
+def test_folds_that_cannot_be_made_are_those_of_the_setting_that_makes_them(tmp_path: Path, empty_store: Path) -> None:
+    params = COINS.replace("split: {folds: 5}", "split: {validation: 5, test: 5}").replace(
+        "tune: {", "tune: {folds: 90, "
+    )
+    project = project_of(tmp_path, params, empty_store, coins=coins(40))
+    with contextlib.chdir(project.root), contextlib.redirect_stderr(io.StringIO()) as told:
+        assert main(["tune", "coins", "--trials", "1"]) == 2
+    assert re.search(r"tune\.folds: no row falls into fold \d+ of 90; make tune\.folds smaller", told.getvalue())
+    assert "split.folds" not in told.getvalue()

@@ -70,8 +70,8 @@ def _intervals(judge: Judge, rows: JudgedRows, metrics: Sequence[Metric]) -> dic
         metric: replace(judge, metric=metric).of(rows.predictions.y_true, rows.predictions.y_score) for metric in asked
     }
     num_resamples = _FEWER_RESAMPLES if len(rows.weights) > _MANY_ROWS else NUM_RESAMPLES
-    found = intervals(of_weights, rows.weights, rows.groups, num_resamples)
-    return {metric: found.get(metric) for metric in metrics}
+    ends = intervals(of_weights, rows.weights, rows.groups, num_resamples)
+    return {metric: ends.get(metric) for metric in metrics}
 
 
 def _num_groups(rows: JudgedRows, interval: Interval | None) -> int | None:

@@ -188,11 +188,11 @@ def _average_precision(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeig
 
     def value(weights: Floats) -> float:
         drawn = weights[order]
-        found, answered = np.cumsum(drawn * positive)[ends], np.cumsum(drawn)[ends]
-        if not found[-1]:
+        hits, answered = np.cumsum(drawn * positive)[ends], np.cumsum(drawn)[ends]
+        if not hits[-1]:
             return float("nan")
-        precision = np.divide(found, answered, out=np.zeros(len(ends)), where=answered > 0)
-        return _sum(np.diff(found, prepend=0.0), precision) / float(found[-1])
+        precision = np.divide(hits, answered, out=np.zeros(len(ends)), where=answered > 0)
+        return _sum(np.diff(hits, prepend=0.0), precision) / float(hits[-1])
 
     return value
 

@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tasks import files, reports
 from tasks.digests import answering_digest, file_digest, folder_digest
 from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.judged_rows import judged_rows
+from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.raw_test_rows import raw_test_rows
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
@@ -25,12 +29,12 @@ from tasks.promotion.contest import (
     without_comparison,
 )
 from tasks.promotion.gate import Verdict, judge, value_of
-from tasks.promotion.passport import other_split, passport
+from tasks.promotion.passport import left_out, other_split, passport
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
-from tasks.tables.dataset import read_dataset
-from tasks.tracking.champion import Champion, champion_answers, find_champion
+from tasks.tables.dataset import Dataset, read_dataset
+from tasks.tracking.champion import Champion, champion_answers, find_champion, learnt_by
 from tasks.tracking.looks import number_of_look
 from tasks.tracking.registry import VersionCandidate, register_version
 from tasks.tracking.runs import flat_params
@@ -68,6 +72,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
         passport=content,
         sample=next(storage.read_parts(paths.clean("test"))),
         record=record,
+        learnt=learnt_rows(paths, read_dataset(paths.cleaned)),
         decision=decision,
     )
     registration = register_version(paths, candidate)
@@ -124,12 +129,22 @@ def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champ
         storage.write_parts(rows, raw_test_rows(paths, dataset.target.name))
         answers = champion_answers(champion, rows, paths, config.champion_minutes)
     classes = read_recipe(paths.model / paths.recipe.name).target.classes
-    comparison = compare(config.metric, judged_rows(paths, dataset, classes), answers, pipeline.evaluate, config.margin)
-    note = other_split(champion.passport, pipeline)
-    comparison = comparison.model_copy(update={"notes": (*comparison.notes, *note)})
+    judged, learnt = judged_rows(paths, dataset, classes), _learnt_by(champion, paths, dataset)
+    comparison = compare(config.metric, judged, answers, pipeline.evaluate, config.margin, learnt)
+    notes = other_split(champion.passport, pipeline) if learnt is None else left_out(comparison.num_left_out)
+    comparison = comparison.model_copy(update={"notes": (*comparison.notes, *notes)})
     question = (model, folder_digest(paths.split("test")), config.metric, repr(config.margin))
     look = number_of_look(paths, champion.version, question)
     return contest(config, comparison, champion.version, champion.metrics.get(config.metric), look)
+
+
+def _learnt_by(champion: Champion, paths: Paths, dataset: Dataset) -> NDArray[np.bool_] | None:
+    """Which test rows the champion was trained on [N]; None where nobody knows."""
+    known_by = (champion.passport or {}).get("row_key")
+    learnt = None if known_by is None else learnt_by(champion, paths)
+    if known_by is None or learnt is None:
+        return None
+    return are_learnt(raw_test_rows(paths, dataset.target.name), learnt, known_by, dataset)
 
 
 def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
@@ -152,6 +167,7 @@ def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics:
             "split": files.read_json(paths.split_report)["num_rows"],
             "clean": _rows(files.read_json(paths.cleaning_report)),
         },
+        row_key=row_key(paths, dataset),
         metrics=metrics,
         requirements=(*requirements(paths.model), *libraries),
         root=paths.project.root,

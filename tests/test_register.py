@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
+from tasks import normalize, reports
 from tasks import register as stage
-from tasks import reports
 from tasks.errors import GateError, UserError
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths
@@ -286,13 +287,36 @@ def test_a_champion_that_knows_other_columns_is_not_compared_and_the_advice_work
     storage.write_parts(project.split("test"), [split])
 
 
-def test_a_champion_under_another_split_is_noted(project):
+def test_a_champion_under_another_split_is_noted_where_nobody_knows_what_it_has_learnt(project):
+    """Of a version that was registered without the hashes of its rows."""
     params = project.project.params
     retrained(project, 0.6)
     params.write_text(params.read_text().replace("split: {}", "split: {seed: 7}"))
+    assert registered(project).numbers["promotion"]["notes"] == []
+    run_id = store.connect(project.project).get_model_version("mixed", "5").run_id
+    (kept,) = project.project.tracking.rglob(f"*{run_id}*/artifacts/learnt_rows.parquet")
+    kept.unlink()
     (note,) = registered(project).numbers["promotion"]["notes"]
     assert "trained under another split (split.seed 0 -> 7): it may have learnt some of today's test rows" in note
     assert "trained under another split" in store.connect(project.project).get_model_version("mixed", "6").description
+
+
+def test_rows_that_the_champion_was_trained_on_are_left_out(project):
+    """Ten of its training rows have become test rows."""
+    test, split = storage.read_table(project.clean("test")), storage.read_table(project.split("test"))
+    mixed = pl.concat([split.head(20), storage.read_table(project.split("train")).head(10)])
+    for folder in (project.split("test"), project.clean("test")):
+        storage.write_parts(folder, [mixed])
+    normalize.run(load_pipeline(project.project.params, "mixed").normalize, project)
+    retrained(project, 0.55)
+    # A champion that was registered with the hashes of its rows.
+    store.connect(project.project).set_registered_model_alias("mixed", "champion", "6")
+    promotion = registered(project).numbers["promotion"]
+    assert (promotion["num_rows"], promotion["num_left_out"]) == (20, 10)
+    assert promotion["notes"] == ["10 test rows are left out: the champion was trained on them"]
+    storage.write_parts(project.split("test"), [split])
+    storage.write_parts(project.clean("test"), [test])
+    normalize.run(load_pipeline(project.project.params, "mixed").normalize, project)
 
 
 def test_a_champion_that_was_made_meanwhile_is_not_replaced_unseen(project, monkeypatch):
@@ -306,7 +330,7 @@ def test_a_champion_that_was_made_meanwhile_is_not_replaced_unseen(project, monk
     with pytest.raises(UserError, match=r"version 1 became champion meanwhile.*run the stage again"):
         registered(project, margin=-1.0)
     monkeypatch.undo()
-    assert registered(project, margin=-1.0).figure == "mixed version 7, champion"
+    assert registered(project, margin=-1.0).figure == "mixed version 8, champion"
 
 
 def test_a_call_that_was_cut_off_goes_on_where_it_stopped(project):
@@ -314,8 +338,8 @@ def test_a_call_that_was_cut_off_goes_on_where_it_stopped(project):
     client = store.connect(project.project)
     experiment_id = client.get_experiment_by_name("mixed").experiment_id
     before = len(client.search_logged_models([experiment_id]))
-    client.delete_model_version("mixed", "7")
-    assert registered(project).numbers["version"] == 8
+    client.delete_model_version("mixed", "8")
+    assert registered(project).numbers["version"] == 9
     assert len(client.search_logged_models([experiment_id])) == before
 
 

@@ -99,7 +99,7 @@ def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
     storage.write_parts(paths.predicted, [answers.as_table()])
     files.write_json(paths.validation_report, {"num_rows": 120, "num_quarantined": 0, "suite": "e" * 64})
     num_rows = {"train": 60, "validation": 30, "test": 30}
-    files.write_json(paths.split_report, {"num_rows": num_rows})
+    files.write_json(paths.split_report, {"num_rows": num_rows, "key": ["scan"]})
     cleaning = {"num_rows_in": 120, "num_rows_out": 120, "num_quarantined": 0, "num_rows": num_rows}
     files.write_json(paths.cleaning_report, cleaning)
     files.write_text(paths.report_page, "<!doctype html>")

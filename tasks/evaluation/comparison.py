@@ -21,15 +21,25 @@ _PROBABILITY = "probability_"
 
 
 def compare(
-    metric: Metric, rows: JudgedRows, champion: pl.DataFrame, config: Evaluate, margin: float = 0.0
+    metric: Metric,
+    rows: JudgedRows,
+    champion: pl.DataFrame,
+    config: Evaluate,
+    margin: float = 0.0,
+    learnt: NDArray[np.bool_] | None = None,
 ) -> Comparison:
     """The metric of both and how sure the gain is; `champion` has the answers of its version, a row each.
 
-    `margin` is what the p-value asks about: whether the gain is larger. Raises NotComparableError when it answers
+    `margin` is what the p-value asks about: whether the gain is larger. Rows that the champion has `learnt` [N] from
+    count for nobody. Raises NotComparableError when it answers
     something else than is asked today, or when the rows tell nothing.
     """
     if champion.height != len(rows.predictions.y_true):
         raise NotComparableError(f"it answered {champion.height:,} of {len(rows.predictions.y_true):,} rows")
+    if learnt is not None:
+        rows, champion = rows.where(~learnt), champion.filter(pl.Series(~learnt))
+        if not champion.height:
+            raise NotComparableError("it was trained on all of the test rows")
     ours, theirs, notes = _on_classes(rows, champion, config) if rows.classes else _on_numbers(rows, champion)
     if not np.isfinite(theirs.y_score).all():
         raise NotComparableError("its answers are not all finite numbers")
@@ -47,6 +57,7 @@ def compare(
         standard_error=test.standard_error,
         num_rows=champion.height,
         num_groups=None if rows.groups is None else test.num_units,
+        num_left_out=None if learnt is None else int(learnt.sum()),
         notes=notes,
     )
 

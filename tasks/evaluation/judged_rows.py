@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -35,6 +35,11 @@ class JudgedRows:
         """How much each row counts, [N]."""
         own = self.predictions.weight
         return np.ones(len(self.predictions.y_true)) if own is None else own
+
+    def where(self, kept: NDArray[np.bool_]) -> JudgedRows:
+        """Those rows alone; groups are numbered anew."""
+        groups = None if self.groups is None else np.unique(self.groups[kept], return_inverse=True)[1]
+        return replace(self, predictions=self.predictions.where(kept), groups=groups)
 
 
 def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> JudgedRows:

@@ -52,6 +52,15 @@ class Predictions:
         """The class that is answered, [N]."""
         return self.y_score.argmax(axis=1) if self.answered is None else self.answered
 
+    def where(self, kept: NDArray[np.bool_]) -> Predictions:
+        """Those rows alone."""
+        return Predictions(
+            y_true=self.y_true[kept],
+            y_score=self.y_score[kept],
+            weight=None if self.weight is None else self.weight[kept],
+            answered=None if self.answered is None else self.answered[kept],
+        )
+
     def as_table(self) -> pl.DataFrame:
         """A row a test row, as it lies at rest: `actual`, a class number or a value, `answer`, `weight`, and
         `answered`, where it is not the likeliest class."""

@@ -30,6 +30,8 @@ class Comparison(Config):
     standard_error: float
     num_rows: int
     num_groups: int | None = None
+    num_left_out: int | None = None
+    """Test rows that the champion was trained on, which count for nobody; None where nobody knows."""
     notes: tuple[str, ...] = ()
     """What a reader must know to trust it: classes that the champion does not know, rows that it may have learnt."""
 
@@ -55,6 +57,7 @@ class Promotion(Config):
     high: float | None = None
     num_rows: int | None = None
     num_groups: int | None = None
+    num_left_out: int | None = None
     test: str | None = None
     p_value: float | None = None
     alpha: float | None = None
@@ -107,6 +110,7 @@ def contest(config: Register, comparison: Comparison, version: int, recorded: fl
         high=comparison.high,
         num_rows=comparison.num_rows,
         num_groups=comparison.num_groups,
+        num_left_out=comparison.num_left_out,
         test=comparison.test,
         p_value=comparison.p_value,
         alpha=alpha,

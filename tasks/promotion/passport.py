@@ -25,11 +25,13 @@ def passport(
     dataset: Dataset,
     digests: dict[str, str | None],
     rows: dict[str, Any],
+    row_key: Mapping[str, Any],
     metrics: dict[str, float],
     requirements: Iterable[str],
     root: Path,
 ) -> dict[str, Any]:
-    """Everything that a version came from. `rows` has a stage's rows by stage, `digests` those of files and folders."""
+    """Everything that a version came from. `rows` has a stage's rows by stage, `digests` those of files and folders;
+    `row_key` names the columns that tell rows apart."""
     return {
         "pipeline": name,
         "source": dataset.source.model_dump(mode="json"),
@@ -38,6 +40,7 @@ def passport(
         # No stage reads these: a model comes neither from how its answers are asked for, nor from what else was tried.
         "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict", "tune"}),
         "rows": rows,
+        "row_key": row_key,
         "digests": digests,
         "metrics": metrics,
         # Of the project, not of this package: its params.yaml and suites are part of what was done.
@@ -64,3 +67,11 @@ def other_split(passport: Mapping[str, Any] | None, pipeline: Pipeline) -> tuple
         f"the champion was trained under another split ({settings}): it may have learnt some of today's test rows, "
         "which flatters it",
     )
+
+
+def left_out(num_rows: int | None) -> tuple[str, ...]:
+    """A note where test rows count for nobody, since the champion was trained on them; else nothing."""
+    if not num_rows:
+        return ()
+    rows = "test row is" if num_rows == 1 else "test rows are"
+    return (f"{num_rows:,} {rows} left out: the champion was trained on them",)

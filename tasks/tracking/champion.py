@@ -23,7 +23,7 @@ from tasks.promotion.contest import NotComparableError, Promotion
 from tasks.tracking import store
 from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.packed_model import model_within
-from tasks.tracking.tags import CHAMPION, MODEL_TAG, PROMOTION_TAG
+from tasks.tracking.tags import CHAMPION, LEARNT_ROWS, MODEL_TAG, PROMOTION_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,6 +41,7 @@ class Champion:
 
     version: int
     source: str
+    run_id: str | None
     model: str | None
     metrics: Mapping[str, float]
     passport: Mapping[str, Any] | None
@@ -72,6 +73,7 @@ def _of_version(client: MlflowClient, paths: Paths, number: int) -> Champion:
     return Champion(
         version=number,
         source=str(version.source),
+        run_id=version.run_id,
         model=tags.get(MODEL_TAG),
         metrics={name.removeprefix("test_"): float(tags[name]) for name in tags if name.startswith("test_")},
         passport=_passport(client, version, paths),
@@ -177,18 +179,29 @@ def last_words(returncode: int, output: str) -> str:
     return message[:_REASON_LENGTH]
 
 
+def learnt_by(champion: Champion, paths: Paths) -> pl.DataFrame | None:
+    """The hashes of the rows that it was trained on; None of a version that was registered without them."""
+    with store.reachable(paths.project), files.scratch(paths.checkpoints) as scratch:
+        file = _of_its_run(store.connect(paths.project), champion.run_id, LEARNT_ROWS, scratch)
+        return None if file is None else pl.read_parquet(file)
+
+
 def _passport(client: MlflowClient, version: ModelVersion, paths: Paths) -> Mapping[str, Any] | None:
     """The passport among the artifacts of the version's run; None when it is not there."""
+    with files.scratch(paths.checkpoints) as scratch:
+        file = _of_its_run(client, version.run_id, "passport.json", scratch)
+        content = None if file is None else files.read_json(file)
+        return content if isinstance(content, dict) else None
+
+
+def _of_its_run(client: MlflowClient, run_id: str | None, name: str, scratch: Path) -> Path | None:
     from mlflow.exceptions import MlflowException
 
-    with files.scratch(paths.checkpoints) as scratch:
-        try:
-            path = client.download_artifacts(str(version.run_id), "passport.json", str(scratch))
-        except (MlflowException, OSError):
-            # It only adds a note: a champion without one is compared all the same.
-            return None
-        content = files.read_json(Path(path))
-    return content if isinstance(content, dict) else None
+    try:
+        return Path(client.download_artifacts(str(run_id), name, str(scratch)))
+    except (MlflowException, OSError):
+        # Both only make the comparison more exact: a champion without them is compared all the same.
+        return None
 
 
 def promotion_tag(promotion: Promotion) -> str:

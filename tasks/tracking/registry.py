@@ -25,7 +25,16 @@ from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.known_aliases import read_aliases
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import deliver
-from tasks.tracking.tags import CHALLENGER, CHAMPION, DATA_TAG, MODEL_TAG, PIPELINE_TAG, PROMOTION_TAG, VERDICT_TAG
+from tasks.tracking.tags import (
+    CHALLENGER,
+    CHAMPION,
+    DATA_TAG,
+    LEARNT_ROWS,
+    MODEL_TAG,
+    PIPELINE_TAG,
+    PROMOTION_TAG,
+    VERDICT_TAG,
+)
 from tasks.tracking.upload import upload
 
 if TYPE_CHECKING:
@@ -61,6 +70,8 @@ class VersionCandidate:
     """Raw rows of the test part."""
     record: Mapping[str, Any]
     """run.json."""
+    learnt: pl.DataFrame
+    """A hash for each row that it was trained on."""
     decision: Path | None = None
     """What says from which probability on a class is answered, where the model has such a threshold."""
 
@@ -79,7 +90,7 @@ def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
     with store.reachable(paths.project):
         client = store.connect(paths.project)
         client.set_tag(run_id, DATA_TAG, candidate.passport["source"]["digest"])
-        _log_reports(client, run_id, paths, candidate.metrics)
+        _log_reports(client, run_id, paths, candidate)
         _ensure_model(client, paths.pipeline, candidate.passport)
         version = _find_version(client, paths.pipeline, candidate.model)
         if version is None:
@@ -114,9 +125,12 @@ def report_files(paths: Paths) -> list[Path]:
     ]
 
 
-def _log_reports(client: MlflowClient, run_id: str, paths: Paths, metrics: Mapping[str, float]) -> None:
-    """Test metrics, reports and plots."""
-    log_test_metrics(client, run_id, metrics)
+def _log_reports(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> None:
+    """Test metrics, reports and plots, and which rows were learnt from."""
+    log_test_metrics(client, run_id, candidate.metrics)
+    with files.scratch(paths.checkpoints) as scratch:
+        candidate.learnt.write_parquet(scratch / LEARNT_ROWS)
+        client.log_artifact(run_id, str(scratch / LEARNT_ROWS))
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
     client.log_artifacts(run_id, str(paths.plots), "plots")

@@ -1,4 +1,4 @@
-"""The names under which runs, models and versions are found again: tags, and the aliases of versions."""
+"""The names under which runs, models and versions are found again: tags, aliases of versions, artifacts."""
 
 PIPELINE_TAG = "modelwright.pipeline"
 MODEL_TAG = "modelwright.model"
@@ -20,3 +20,6 @@ CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"
 """The champion before the champion."""
+
+LEARNT_ROWS = "learnt_rows.parquet"
+"""The artifact of a version's run that has a hash for each row that it was trained on."""

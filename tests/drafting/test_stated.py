@@ -110,7 +110,7 @@ def test_what_is_stated_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ({"ignored": ("sold",)}, "--ignore sold: it is the --target"),
         ({"task": "regression"}, "--task regression: column sold holds values that are no numbers"),
         ({"task": "multiclass"}, "--task multiclass: column sold has two different values; give --task binary"),
-        ({"metric": "mae"}, "--metric mae: it judges numbers, and column sold holds words; give one of accuracy, pre"),
+        ({"metric": "mae"}, "--metric mae: it judges numbers, and column sold holds words; give one of accuracy, bal"),
         ({"ignored": ("postcode", "size", "fee=paid", "stars")}, "no column is left to learn from; leave out less"),
     ],
 )

@@ -139,3 +139,19 @@ def test_groups_come_from_the_clean_rows(tmp_path: Path, y_true):
     comparison = compare("accuracy", rows, answered(["no", "yes"], scores(2, y_true, 2, 0.5)), Evaluate())
     # 29 patients, and ten rows that are nobody's.
     assert comparison.num_groups == 39
+
+
+def test_rows_that_the_champion_was_trained_on_count_for_nobody(y_true):
+    """It knows half of them by heart: with them it seems better, and without them it is as good as a toss."""
+    ours = scores(1, y_true, 2, 0.3)
+    learnt = np.arange(NUM_ROWS) < NUM_ROWS // 2
+    theirs = np.where(learnt[:, None], np.eye(2)[y_true], scores(2, y_true, 2, 0.0))
+    rows, champion = judged(("no", "yes"), y_true, ours), answered(["no", "yes"], theirs)
+    flattered = compare("accuracy", rows, champion, Evaluate())
+    fair = compare("accuracy", rows, champion, Evaluate(), learnt=learnt)
+    assert flattered.low < 0
+    assert fair.low > 0
+    assert (fair.num_rows, fair.num_left_out) == (NUM_ROWS // 2, NUM_ROWS // 2)
+    assert fair.champion == pytest.approx(accuracy_score(y_true[~learnt], theirs[~learnt].argmax(axis=1)))
+    with pytest.raises(NotComparableError, match="trained on all of the test rows"):
+        compare("accuracy", rows, champion, Evaluate(), learnt=np.ones(NUM_ROWS, dtype=np.bool_))

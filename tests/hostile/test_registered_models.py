@@ -151,7 +151,9 @@ def test_a_source_that_cannot_be_fetched_is_said(project: Project, source: str) 
 
 def test_a_champion_that_leads_out_of_its_version_is_not_asked(project: Project, package: Path) -> None:
     write_mlmodel(package, "../../..")
-    champion = Champion(version=1, source=package.as_uri(), model=None, metrics={}, passport=None, promotion=None)
+    champion = Champion(
+        version=1, source=package.as_uri(), run_id=None, model=None, metrics={}, passport=None, promotion=None
+    )
     with pytest.raises(NotComparableError, match=r"version 1: its MLmodel names '\.\./\.\./\.\.'"):
         champion_answers(champion, package, project.pipeline("hostile"), 1)
 

@@ -42,7 +42,7 @@ def packaged(project: Paths, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def champion(folder: Path) -> Champion:
-    return Champion(version=1, source=str(folder), model=None, metrics={}, passport=None, promotion=None)
+    return Champion(version=1, source=str(folder), run_id=None, model=None, metrics={}, passport=None, promotion=None)
 
 
 def asked(folder: Path, paths: Paths, minutes: float = 5.0):

@@ -118,11 +118,12 @@ def _in_a_line(error: UserError) -> str:
 def _likely(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
     facts, features = inspection.facts, decisions.features
     for what, made in (
-        ("places by axes that are turned, {} features", turned_coordinates(facts, features)),
-        ("ratios and products of numbers that go together, {} features", ratios_and_products(facts, features)),
+        ("places by axes that are turned", turned_coordinates(facts, features)),
+        ("ratios and products of numbers that go together", ratios_and_products(facts, features)),
     ):
         if made:
-            yield Reading(what=what.format(len(made)), normalize={"features": made})
+            count = "1 feature" if len(made) == 1 else f"{len(made)} features"
+            yield Reading(what=f"{what}, {count}", normalize={"features": made})
 
 
 def _of_types(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:

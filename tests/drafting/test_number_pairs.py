@@ -48,7 +48,7 @@ def lines_of(draft: DraftedPipeline, what: str) -> list[str]:
 
 def test_what_depends_on_a_ratio_is_learnt_from_it(tmp_path: Path) -> None:
     draft = drafted(tmp_path, households(), dry_run=False)
-    (line,) = lines_of(draft, "ratios and products of numbers that go together, 1 features")
+    (line,) = lines_of(draft, "ratios and products of numbers that go together, 1 feature:")
     assert line.endswith("  <- taken")
     features = load_pipeline(tmp_path / "params.yaml", "mine").normalize.features
     assert features == {"all rooms_per_people": '"all rooms" / "people"'}

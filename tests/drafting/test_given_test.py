@@ -19,7 +19,7 @@ def drafted(root: Path, train: pl.DataFrame, test: pl.DataFrame) -> DraftedPipel
 
 @pytest.mark.parametrize("is_numbered", [False, True])
 def test_test_rows_that_are_all_known_are_told(tmp_path: Path, *, is_numbered: bool) -> None:
-    train, test = (rows.rename({"width": "*"}) for rows in (noise(), noise()[100:250]))
+    train, test = noise(), noise()[100:250]
     if is_numbered:
         train, test = (rows.with_row_index("row", offset) for rows, offset in ((train, 0), (test, train.height)))
     (finding,) = of_kind(drafted(tmp_path, train, test), "known_test_rows")

@@ -67,6 +67,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     candidate = VersionCandidate(
         metrics=metrics,
+        intervals=evaluation["intervals"],
         verdict=verdict,
         promotion=promotion,
         passport=content,

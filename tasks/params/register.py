@@ -27,6 +27,15 @@ class Bound(Config):
         return self
 
 
+class Card(Config):
+    """What only people can say of a model, for the card of each version in the registry."""
+
+    owner: str | None = Field(None, min_length=1, description="whom to ask")
+    intended_use: str | None = Field(None, min_length=1, description="for what it was made, and who uses it")
+    not_for: str | None = Field(None, min_length=1, description="for what it was not made, though somebody might try")
+    limitations: str | None = Field(None, min_length=1, description="where it is known to be wrong or unfair")
+
+
 class Register(Config):
     """The gate, and when a later version takes the place of the champion."""
 
@@ -56,3 +65,4 @@ class Register(Config):
         "keep_champion", description="what happens when the champion cannot answer today's test rows"
     )
     champion_minutes: float = Field(60.0, gt=0, description="how long the champion may take to answer the test rows")
+    card: Card = Field(default_factory=Card, description="what people must know of the model")

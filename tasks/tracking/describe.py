@@ -5,20 +5,18 @@ Lists and no tables: the pages draw a table's cells without any space between th
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tasks.columns import column_type
 from tasks.promotion.gate import GateRule, Verdict
-from tasks.reports import as_page, number
+from tasks.reports import number
 from tasks.tables.dataset import Column
-from tasks.tracking import pages
-
-_MANY = 12
-"""A list longer than this is cut: the passport has all of it."""
+from tasks.tracking import card, pages
+from tasks.tracking.markdown import as_code, as_text, listed
 
 _FILES = {
     "report.html": "the report: how good it is, and its worst mistakes",
@@ -51,7 +49,7 @@ def model(passport: Mapping[str, Any]) -> str:
     name, columns = passport["pipeline"], passport["columns"]
     target = next(column["name"] for column in columns if column["role"] == "target")
     features = [_feature(column) for column in columns if column["role"] == "feature"]
-    return f"""Predicts {_as_code(target)}, {_TASKS[passport["task"]]}, from raw rows as they came in.
+    return f"""Predicts {as_code(target)}, {_TASKS[passport["task"]]}, from raw rows as they came in.
 
 ### Use
 
@@ -64,25 +62,41 @@ model.predict(raw_rows)
 
 `raw_rows` is a pandas DataFrame with the column{"s" if len(features) > 1 else ""}
 
-{_list(features)}
+{listed(features)}
 
 The alias `champion` is the live version; `challenger` is one that asks to replace it;
 `previous` is the one that was champion before.
 """
 
 
-def version(passport: Mapping[str, Any], verdict: Verdict, run: LoggedFiles) -> str:
-    """A version: how good it is, what the gate said, what it came from, and what there is to look at."""
-    metrics = [f"{name}: **{number(value)}**" for name, value in passport["metrics"].items()]
+def version(
+    passport: Mapping[str, Any],
+    verdict: Verdict,
+    run: LoggedFiles,
+    intervals: Mapping[str, Sequence[float] | None] = MappingProxyType({}),
+) -> str:
+    """A version as a model card: how good it is, what it is for, its limits, what it came from, what there is to see.
+
+    `intervals` hold the metrics with 95 % confidence on other rows.
+    """
+    metrics = [_metric(name, value, intervals.get(name)) for name, value in passport["metrics"].items()]
     return f"""Predicts {_TASKS[passport["task"]]}; trained with {passport["parameters"]["train"]["kind"]}.
 
-### On the test rows
+### What it is for
 
-{_list(metrics)}
+{card.intended_use(passport)}
+
+### On {passport["rows"]["split"]["test"]:,} test rows, with 95 % intervals
+
+{listed(metrics)}
+
+### Limits
+
+{card.limits(passport)}
 
 ### The gate
 
-{_list(map(_rule, verdict.rules)) if verdict.rules else "has no rules."}
+{listed(map(_rule, verdict.rules)) if verdict.rules else "has no rules."}
 
 ### Champion or challenger
 
@@ -90,14 +104,19 @@ def version(passport: Mapping[str, Any], verdict: Verdict, run: LoggedFiles) -> 
 
 ### Where it came from
 
-{_list(_origin(passport))}
+{listed(_origin(passport))}
 
 ### To look at
 
-{_list(_links(run))}
+{listed(_links(run))}
 
 {_pictures(run)}
 """
+
+
+def _metric(name: str, value: float, interval: Sequence[float] | None) -> str:
+    ends = "" if interval is None else f" ({number(interval[0])} to {number(interval[1])})"
+    return f"{name}: **{number(value)}**{ends}"
 
 
 def _links(run: LoggedFiles) -> list[str]:
@@ -118,30 +137,12 @@ def _feature(column: Mapping[str, Any]) -> str:
     """What the model takes for a column: its signature, which leaves that open, would not say it."""
     described = Column.model_validate(column)
     give = column_type(described.type).accepts(described.dialect)
-    return f"{_as_code(described.name)} ({described.type}): {_as_text(give)}"
+    return f"{as_code(described.name)} ({described.type}): {as_text(give)}"
 
 
 def _contest(verdict: Verdict) -> str:
     promotion = verdict.promotion
-    return _list(map(_as_text, (promotion.sentence, *promotion.notes))) if promotion else "is not decided."
-
-
-def _as_text(text: str) -> str:
-    """Text that Markdown and HTML leave as it is: names of classes and columns come from files that anybody may have
-    made."""
-    escaped = re.sub(r"([\\`*_{}\[\]#|~])", r"\\\1", _on_one_line(text))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _as_code(text: str) -> str:
-    """Text between as many backticks as it needs, in which nothing means anything."""
-    text = _on_one_line(text)
-    ticks = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
-    return f"{ticks} {text} {ticks}" if "`" in text else f"{ticks}{text}{ticks}"
-
-
-def _on_one_line(text: str) -> str:
-    return as_page(" ".join(text.split()))
+    return listed(map(as_text, (promotion.sentence, *promotion.notes))) if promotion else "is not decided."
 
 
 def _rule(rule: GateRule) -> str:
@@ -159,14 +160,8 @@ def _origin(passport: Mapping[str, Any]) -> list[str]:
     source, git, parts = passport["source"], passport["git"], passport["rows"]["split"]
     changed = ", with uncommitted changes" if git["modified"] else ""
     return [
-        f"data: {source['kind']} {_as_code(source['location'])}, digest `{source['digest']}`",
+        f"data: {source['kind']} {as_code(source['location'])}, digest `{source['digest']}`",
         f"rows: {', '.join(f'{parts[part]:,} {part}' for part in parts)}",
         f"code: commit `{git['commit']}`{changed}" if git["commit"] else "code: no git commit",
         f"model: digest `{passport['digests']['model']}`",
     ]
-
-
-def _list(lines: Iterable[str]) -> str:
-    lines = list(lines)
-    more = [f"and {len(lines) - _MANY:,} more, all in passport.json"] if len(lines) > _MANY else []
-    return "\n".join(f"- {line}" for line in [*lines[:_MANY], *more])

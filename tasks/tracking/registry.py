@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,8 @@ class VersionCandidate:
     """A version that passed the gate: what is to be registered, and how it is told apart."""
 
     metrics: Mapping[str, float]
+    intervals: Mapping[str, Sequence[float] | None]
+    """Where each metric lies with 95 % confidence on other rows."""
     verdict: Verdict
     promotion: Promotion
     passport: Mapping[str, Any]
@@ -259,7 +261,7 @@ def _describe_version(
     for name, value in tags.items():
         if version.tags.get(name) != value:
             client.set_model_version_tag(version.name, version.version, name, value)
-    description = describe.version(candidate.passport, candidate.verdict, run)
+    description = describe.version(candidate.passport, candidate.verdict, run, candidate.intervals)
     if version.description != description:
         client.update_model_version(version.name, version.version, description)
 

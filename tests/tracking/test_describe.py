@@ -82,3 +82,33 @@ def test_a_model_says_what_it_takes_for_each_column() -> None:
         "- `day` (timestamp): a time such as 2024-01-31T23:59:00, or 31.01.2024",
         "- `town` (category): text",
     ]
+
+
+def test_a_version_is_a_card_that_names_its_gaps() -> None:
+    text = shown(decided("ok"))
+    assert "- for: **not stated**; `register.card.intended_use` in params.yaml says it" in text
+    assert "no column has the role `sensitive`, so whether it treats them alike was not looked at" in text
+    # Nothing that was not looked at is told as if it were fine.
+    assert "set 0" not in text
+
+
+def test_what_people_say_of_a_model_stands_in_its_card_as_text() -> None:
+    written = {"owner": "ann@example.org", "intended_use": "calls to <customers>", "limitations": None, "not_for": None}
+    passport = {
+        **PASSPORT,
+        "columns": [*PASSPORT["columns"], {"name": "sex", "type": "category", "role": "sensitive"}],
+        "parameters": {"train": {"kind": "sklearn"}, "register": {"card": written}},
+        "rows": {
+            "split": {"train": 10, "validation": 2, "test": 300},
+            "validate": {"num_rows": 400, "num_quarantined": 8},
+            "clean": {"num_rows_in": 392, "num_quarantined": 0},
+        },
+    }
+    run = describe.LoggedFiles(experiment_id="7", run_id="abc", files=frozenset())
+    text = describe.version(passport, decided("ok"), run, {"accuracy": (0.86, 0.93)})
+    assert "- for: calls to &lt;customers&gt;\n- not for: **not stated**" in text
+    assert "- who to ask: ann@example.org" in text
+    assert "### On 300 test rows, with 95 % intervals\n\n- accuracy: **0.9000** (0.8600 to 0.9300)" in text
+    assert "- groups of people: by `sex`, from which it does not learn" in text
+    assert "- validate set 8 of 400 rows aside (2.0%)" in text
+    assert "clean set" not in text

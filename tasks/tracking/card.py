@@ -1,0 +1,60 @@
+"""What people must know of a version before they use it: the sections of a model card that no metric fills.
+
+After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. What nobody has written is named as a gap, with the
+setting that fills it: a card that says nothing would look as if all had been thought of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.tracking.markdown import as_code, as_text, listed
+
+
+def intended_use(passport: Mapping[str, Any]) -> str:
+    """For what it is, for what it is not, and whom to ask."""
+    card = _written(passport)
+    return listed(
+        [
+            _line("for", card.get("intended_use"), "intended_use"),
+            _line("not for", card.get("not_for"), "not_for"),
+            _line("who to ask", card.get("owner"), "owner"),
+        ]
+    )
+
+
+def limits(passport: Mapping[str, Any]) -> str:
+    """Whom it was not looked at for, what was set aside, and what people say of it."""
+    card, rows = _written(passport), passport["rows"]
+    sensitive = [as_code(column["name"]) for column in passport["columns"] if column["role"] == "sensitive"]
+    people = (
+        f"groups of people: by {', '.join(sensitive)}, from which it does not learn"
+        if sensitive
+        else "groups of people: no column has the role `sensitive`, so whether it treats them alike was not looked at"
+    )
+    set_aside = [
+        f"{stage} set {num:,} of {of:,} rows aside ({num / of:.1%})"
+        for stage, num, of in _set_aside(rows)
+        if num and of
+    ]
+    return listed([_line("known limits", card.get("limitations"), "limitations"), people, *set_aside])
+
+
+def _set_aside(rows: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    validate, clean = rows.get("validate", {}), rows.get("clean", {})
+    return [
+        ("validate", validate.get("num_quarantined", 0), validate.get("num_rows", 0)),
+        ("clean", clean.get("num_quarantined", 0), clean.get("num_rows_in", 0)),
+    ]
+
+
+def _written(passport: Mapping[str, Any]) -> Mapping[str, Any]:
+    card: Mapping[str, Any] = passport["parameters"].get("register", {}).get("card", {})
+    return card
+
+
+def _line(what: str, text: str | None, setting: str) -> str:
+    if text is None:
+        return f"{what}: **not stated**; `register.card.{setting}` in params.yaml says it"
+    return f"{what}: {as_text(text)}"

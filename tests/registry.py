@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from mlflow import MlflowClient
 
@@ -58,8 +60,11 @@ def promote_at_once(project: Project, *, locked: bool = True, rounds: int = 3) -
     barrier = context.Barrier(2)
     arguments = [(project.root, version, locked, rounds, barrier) for version in (1, 2)]
     processes = [context.Process(target=_promote, args=given, daemon=True) for given in arguments]
-    for process in processes:
-        process.start()
+    # MLflow puts a model's own code on the path of the process that loads it, and children would start with that.
+    own = [place for place in sys.path if "/artifacts/" not in place]
+    with patch.object(sys, "path", own):
+        for process in processes:
+            process.start()
     for process in processes:
         process.join(200)
         assert process.exitcode == 0

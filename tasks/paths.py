@@ -233,6 +233,11 @@ class Paths:
         return self.reports / "evaluation.json"
 
     @property
+    def slices(self) -> Path:
+        """On which kinds of test rows the model is worse than on the rest."""
+        return self.reports / "slices.json"
+
+    @property
     def decision(self) -> Path:
         """How the model's probabilities become a class: what travels with it."""
         return self.reports / "decision.json"

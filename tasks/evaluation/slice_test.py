@@ -16,7 +16,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sums:
+class _SideSums:
     """Over the units on one side of each slice [S], rows or groups: of 1, their weights w, their losses times these v,
     and the products of these."""
 
@@ -57,7 +57,7 @@ def worse_p_values(
     units = np.arange(len(losses)) if groups is None else groups
     sides = [_sums(partition, _centered(losses, weights), weights, units) for partition in partitions]
     inside, rest = (
-        _Sums(**{name: np.concatenate([getattr(pair[side], name) for pair in sides]) for name in _SUMS})
+        _SideSums(**{name: np.concatenate([getattr(pair[side], name) for pair in sides]) for name in _SUMS})
         for side in (0, 1)
     )
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -74,7 +74,9 @@ def _centered(losses: Floats, weights: Floats) -> Floats:
     return np.where(np.abs(off) <= _ROUNDING * np.abs(losses).max(), 0.0, off)
 
 
-def _sums(partition: Partition, losses: Floats, weights: Floats, units: NDArray[np.int64]) -> tuple[_Sums, _Sums]:
+def _sums(
+    partition: Partition, losses: Floats, weights: Floats, units: NDArray[np.int64]
+) -> tuple[_SideSums, _SideSums]:
     """Of each slice and of the rest, in one pass: what a slice has of a unit, the rest has not."""
     num_units, within = int(units.max()) + 1, partition.codes >= 0
     of_rows = (np.ones(len(units)), weights, weights * losses)
@@ -91,10 +93,10 @@ def _sums(partition: Partition, losses: Floats, weights: Floats, units: NDArray[
         return whole + total(first * second - first * second_of[unit] - second * first_of[unit])
 
     whole_units = (num == num_of[unit]).astype(np.float64)
-    inside = _Sums(
+    inside = _SideSums(
         num=total(np.ones(len(keys))), w=total(w), v=total(v), ww=total(w * w), wv=total(w * v), vv=total(v * v)
     )
-    rest = _Sums(
+    rest = _SideSums(
         num=num_units - total(whole_units),
         w=w_of.sum() - inside.w,
         v=v_of.sum() - inside.v,
@@ -109,13 +111,13 @@ def _totals(places: NDArray[np.int64], values: Floats, num_places: int) -> Float
     return np.bincount(places, values, num_places).astype(np.float64)
 
 
-def _welch(inside: _Sums, rest: _Sums) -> Floats:
+def _welch(inside: _SideSums, rest: _SideSums) -> Floats:
     first, second = (side.residual / side.w**2 * side.num / (side.num - 1) for side in (inside, rest))
     degrees = (first + second) ** 2 / (first**2 / (inside.num_effective - 1) + second**2 / (rest.num_effective - 1))
     return _p_value(inside, rest, first + second, degrees)
 
 
-def _student(inside: _Sums, rest: _Sums) -> Floats:
+def _student(inside: _SideSums, rest: _SideSums) -> Floats:
     num = inside.num + rest.num
     pooled = (inside.residual + rest.residual) / (inside.ww + rest.ww) * num / (num - 2)
     num_effective = (inside.num_effective, rest.num_effective)
@@ -123,7 +125,7 @@ def _student(inside: _Sums, rest: _Sums) -> Floats:
     return _p_value(inside, rest, variance, num_effective[0] + num_effective[1] - 2)
 
 
-def _p_value(inside: _Sums, rest: _Sums, variance: Floats, degrees: Floats) -> Floats:
+def _p_value(inside: _SideSums, rest: _SideSums, variance: Floats, degrees: Floats) -> Floats:
     from scipy.stats import t
 
     difference = inside.mean - rest.mean

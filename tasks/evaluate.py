@@ -19,6 +19,7 @@ from tasks.evaluation.page_content import check_test_rows, page_of
 from tasks.evaluation.plots import learning_curves
 from tasks.evaluation.predictions import Evaluation, Predictions, evaluate_classification, evaluate_regression
 from tasks.evaluation.report_page import render
+from tasks.evaluation.slices import slices_of_test_rows
 from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
 from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
@@ -41,8 +42,8 @@ _ROWS_A_PART = 100_000
 def run(config: Evaluate, paths: Paths) -> Report:
     """Reads the model, the test rows and what earlier stages said, and of two classes the validation rows.
 
-    Leaves metrics.json, evaluation.json, decision.json, predictions.csv (a line a test row), predicted/ (the same to
-    the last digit), importance.csv and its picture, plots/ and report.html.
+    Leaves metrics.json, evaluation.json, slices.json, decision.json, predictions.csv (a line a test row), predicted/
+    (the same to the last digit), importance.csv and its picture, plots/ and report.html.
     Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is undefined, or a
     threshold cannot be chosen.
     """
@@ -66,7 +67,10 @@ def run(config: Evaluate, paths: Paths) -> Report:
     learning = _learning(paths)
     thresholds = threshold_table(choice, predictions) if choice and choice.curve else None
     num_own_features = len(recipe.computations)
-    page = page_of(paths, dataset, num_own_features, evaluation, learning, importance, judged, thresholds, effects)
+    slices = slices_of_test_rows(judge, rows, dataset, paths)
+    page = page_of(
+        paths, dataset, num_own_features, evaluation, learning, importance, judged, thresholds, effects, slices
+    )
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_text(paths.predictions, evaluation.predictions.write_csv())
     write_plots(paths, [*learning, *evaluation.plots, *([thresholds.picture] if thresholds else [])])
@@ -75,6 +79,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     files.write_text(paths.report_page, render(page))
     files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
     files.write_json(paths.evaluation, judged.model_dump(mode="json"))
+    files.write_json(paths.slices, slices.model_dump(mode="json"))
     files.write_json(paths.metrics, evaluation.metrics)
     return reports.evaluate(paths)
 

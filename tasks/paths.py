@@ -72,13 +72,11 @@ class Project:
 
     @property
     def downloads(self) -> Path:
-        """What `url` sources have fetched."""
-        return self.home / ".modelwright" / "downloads"
+        return self.home / ".modelwright" / "downloads"  # what `url` sources have fetched
 
     @property
     def fetched_models(self) -> Path:
-        """Registered versions that a training began from."""
-        return self.home / ".modelwright" / "models"
+        return self.home / ".modelwright" / "models"  # registered versions that a training began from
 
     @property
     def registered_models(self) -> Path:
@@ -118,13 +116,11 @@ class Paths:
 
     @property
     def accepted(self) -> Path:
-        """What the data looked like that last passed."""
-        return self.data / "accepted.json"
+        return self.data / "accepted.json"  # what the data looked like that last passed
 
     @property
     def accepted_in_git(self) -> Path:
-        """Where earlier versions kept it; read while there is no other."""
-        return self.suite.with_suffix(".accepted.json")
+        return self.suite.with_suffix(".accepted.json")  # where earlier versions kept it
 
     @property
     def appended(self) -> Path:
@@ -155,8 +151,7 @@ class Paths:
 
     @property
     def flagged(self) -> Path:
-        """Copies of rows that clean kept and that somebody should look at."""
-        return self.data / "flagged"
+        return self.data / "flagged"  # copies of rows that clean kept and that somebody should look at
 
     @property
     def recipe(self) -> Path:
@@ -231,6 +226,11 @@ class Paths:
     def evaluation(self) -> Path:
         """The metric that the pipeline is judged by, how sure it is, and what it has to beat."""
         return self.reports / "evaluation.json"
+
+    @property
+    def slices(self) -> Path:
+        """On which kinds of test rows the model is worse than on the rest."""
+        return self.reports / "slices.json"
 
     @property
     def decision(self) -> Path:

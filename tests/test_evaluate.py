@@ -25,7 +25,7 @@ from tasks.params.sklearn import LogisticRegression, Ridge, SklearnTrain
 from tasks.paths import PARTS, Paths, Project
 from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
-from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
+from tasks.tables.dataset import Column, Dataset, SourceRecord, read_dataset, write_dataset
 from tasks.trainers import trainer
 from tasks.training.job import read_job
 from tasks.training.result import write_model
@@ -161,6 +161,33 @@ def test_the_importance_of_columns_is_left_as_a_table_and_a_picture(regressed: P
     assert storage.read_csv(damaged.importance)["metric"].to_list() == ["log_loss"]
 
 
+def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_page(damaged: Paths) -> None:
+    slices = files.read_json(damaged.slices)
+    assert (slices["metric"], slices["num_rows"], slices["slices"]) == ("accuracy", NUM_TEST, [])
+    assert "No column tells kinds of rows apart" in damaged.report_page.read_text()
+    # A sensitive column that goes by how the rows are answered.
+    wrong = [line["actual"] != line["predicted"] for line in predictions(damaged)]
+    assert 0 < sum(wrong) < NUM_TEST / 2
+    parts = pl.concat(storage.read_parts(damaged.clean("test")))
+    by_answer = pl.Series(
+        "origin", ["<i>A" if row < 20 else "B" for row in np.argsort(np.argsort(np.logical_not(wrong)))]
+    )
+    storage.write_parts(damaged.clean("test"), parts.with_columns(by_answer).iter_slices(15))
+    dataset = read_dataset(damaged.cleaned)
+    origin = Column(name="origin", type="category", role="sensitive")
+    write_dataset(damaged.cleaned, dataset.model_copy(update={"columns": (*dataset.columns, origin)}))
+    evaluate.run(Evaluate(), damaged)
+    worst, other = files.read_json(damaged.slices)["slices"]
+    assert (worst["name"], worst["num_rows"], worst["worse"]) == ("origin is <i>A", 20, True)
+    assert worst["value"] == pytest.approx(1 - sum(wrong) / 20)
+    assert (other["value"], other["worse"]) == (1, False)
+    page = damaged.report_page.read_text()
+    section = page[page.index("Where it is worse") :]
+    assert "origin is &lt;i&gt;A" in section
+    assert f"{reports.number(worst['low'])} to {reports.number(worst['high'])}" in section
+    assert "2 were tested" in section
+
+
 def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
     report = reports.evaluate(regressed)
     actual, predicted = (
@@ -188,7 +215,14 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
 
     def outcome() -> dict[Path, bytes]:
         importance = [paths.importance, paths.importance_picture]
-        files = [paths.metrics, paths.predictions, paths.report_page, *importance, *sorted(paths.plots.iterdir())]
+        files = [
+            paths.metrics,
+            paths.predictions,
+            paths.slices,
+            paths.report_page,
+            *importance,
+            *sorted(paths.plots.iterdir()),
+        ]
         return {file: file.read_bytes() for file in files}
 
     before = outcome()

@@ -26,11 +26,12 @@ class Judge:
 
     def of(self, y_true: NDArray[Any], y_score: Floats) -> OfWeights:
         """The metric of these answers, [N, K] or [N], to rows whose truth is [N]."""
+        return metric_of_weights(self.metric, self.answers(y_true, y_score))
+
+    def answers(self, y_true: NDArray[Any], y_score: Floats) -> Answers:
+        """These, and the classes that they are decided to be."""
         answered = self.decision.of(y_score) if y_score.ndim == 2 else None
-        answers = Answers(
-            y_true=y_true, y_score=y_score, average=self.average, positive=self.positive, answered=answered
-        )
-        return metric_of_weights(self.metric, answers)
+        return Answers(y_true=y_true, y_score=y_score, average=self.average, positive=self.positive, answered=answered)
 
 
 def judge_of(config: Evaluate, target: Target, decision: Decision) -> Judge:

@@ -14,6 +14,7 @@ from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, show_row
+from tasks.evaluation.slices import SliceReport
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdTable
 from tasks.paths import PARTS, Paths
@@ -32,6 +33,7 @@ def page_of(
     judged: Summary,
     thresholds: ThresholdTable | None,
     effects: Sequence[Chart],
+    slices: SliceReport,
 ) -> Page:
     """The page's content, from what this and earlier stages left; `num_own_features` are computed of the data set's."""
     run_facts = files.read_json(paths.run)
@@ -54,6 +56,7 @@ def page_of(
         judged=judged,
         thresholds=thresholds,
         effects=effects,
+        slices=slices,
         mistakes=mistakes(paths, dataset, evaluation),
         augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
     )

@@ -19,6 +19,8 @@ from tasks.params.config import Metric
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 1_000
 """The ends of an interval then move by some 2 % of its width from seed to seed."""
+FEWER_RESAMPLES = 200
+"""Where many intervals are asked for: their ends then move by some 5 % of the width."""
 _SEED = 0
 """The same rows and answers must give the same decision, whenever it is made."""
 

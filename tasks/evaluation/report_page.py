@@ -15,6 +15,7 @@ from tasks.evaluation.drawing import Plot
 from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.metrics import ClassScore
+from tasks.evaluation.slices import SliceReport
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdTable
 from tasks.params.config import Metric
@@ -100,6 +101,7 @@ class Page:
     judged: Summary
     thresholds: ThresholdTable | None
     effects: Sequence[Chart]
+    slices: SliceReport
     mistakes: Sequence[Mistake]
     augmentation: bytes | None
 
@@ -117,6 +119,7 @@ def render(page: Page) -> str:
         facts=facts,
         params=params,
         metric_title=_METRICS[page.judged.metric][0],
+        slices_tested_by=_METRICS[page.slices.tested_by][0],
         scores=weakest(page.scores),
         effect_colours=_EFFECT_COLOURS,
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),

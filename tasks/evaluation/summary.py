@@ -10,15 +10,14 @@ from pydantic import Field
 from tasks.evaluation.baseline import Baseline
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
-from tasks.evaluation.paired_bootstrap import NUM_RESAMPLES, Interval, intervals, paired_interval
+from tasks.evaluation.paired_bootstrap import FEWER_RESAMPLES, NUM_RESAMPLES, Interval, intervals, paired_interval
 from tasks.evaluation.weighted_metrics import OfWeights
 from tasks.model_input.decision import LIKELIEST
 from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER
 
 _MANY_ROWS = 5_000
-_FEWER_RESAMPLES = 200
-"""Of many rows, for all metrics at once: the ends of an interval then move by some 5 % of its width."""
+"""Of more, all metrics at once take longer than the ends of their intervals are worth."""
 
 
 class Summary(Config):
@@ -69,7 +68,7 @@ def _intervals(judge: Judge, rows: JudgedRows, metrics: Sequence[Metric]) -> dic
     of_weights: dict[Metric, OfWeights] = {
         metric: replace(judge, metric=metric).of(rows.predictions.y_true, rows.predictions.y_score) for metric in asked
     }
-    num_resamples = _FEWER_RESAMPLES if len(rows.weights) > _MANY_ROWS else NUM_RESAMPLES
+    num_resamples = FEWER_RESAMPLES if len(rows.weights) > _MANY_ROWS else NUM_RESAMPLES
     ends = intervals(of_weights, rows.weights, rows.groups, num_resamples)
     return {metric: ends.get(metric) for metric in metrics}
 

@@ -73,6 +73,26 @@ def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:
             return _r2(answers)
 
 
+def row_losses(metric: Metric, answers: Answers) -> tuple[Metric, Floats]:
+    """How badly each row is answered, [N], larger is worse, and the metric whose values these are.
+
+    The metric's own where it is a mean of the rows' values, or the root of one; of all else those of log loss, or the
+    squared errors, whose root is RMSE.
+    """
+    y_true, y_score = answers.y_true, answers.y_score
+    if metric == "accuracy":
+        return metric, (answers.y_pred != y_true).astype(np.float64)
+    if metric == "brier":
+        return metric, _brier_scores(answers)
+    if y_score.ndim == 2:
+        return "log_loss", _log_losses(answers)
+    if metric == "mae":
+        return metric, np.abs(y_true - y_score)
+    if metric == "rmsle" and y_true.min() >= 0:
+        return metric, _squared_log_errors(answers)
+    return "rmse", np.square(y_true - y_score)
+
+
 def _mean_of(values: NDArray[Any]) -> OfWeights:
     values = values.astype(np.float64)
     return lambda weights: _sum(weights, values) / float(weights.sum())
@@ -197,10 +217,15 @@ def _average_precision(is_positive: NDArray[np.bool_], scores: Floats) -> OfWeig
     return value
 
 
-def _rmsle(answers: Answers) -> OfWeights:
-    # Less than nothing has no logarithm: such an answer counts as 0, and of such a truth there is no figure.
+def _squared_log_errors(answers: Answers) -> Floats:
+    # Less than nothing has no logarithm: such an answer counts as 0.
     true, answered = (np.log1p(np.maximum(values, 0)) for values in (answers.y_true, answers.y_score))
-    msle, is_below = _mean_of(np.square(true - answered)), answers.y_true < 0
+    return np.asarray(np.square(true - answered))
+
+
+def _rmsle(answers: Answers) -> OfWeights:
+    # And of a truth below nothing there is no figure.
+    msle, is_below = _mean_of(_squared_log_errors(answers)), answers.y_true < 0
     return lambda weights: float("nan" if weights[is_below].any() else np.sqrt(msle(weights)))
 
 

@@ -16,6 +16,7 @@ from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tasks.evaluation.slices import SliceReport, SliceScore
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdRow, ThresholdTable
 from tasks.explanation.effects import Effect
@@ -88,6 +89,28 @@ def of_category() -> Effect:
     return Effect(column="town", values=("Ulm", HOSTILE), partial=means, accumulated=None, num_rows=np.array([7, 3]))
 
 
+def slices() -> SliceReport:
+    surely = SliceScore(
+        name=f"town is {HOSTILE}",
+        columns=("town",),
+        num_rows=1234,
+        value=0.61,
+        low=0.52,
+        high=0.7,
+        rest=0.95,
+        difference=-0.34,
+        p_value=0.0001,
+        q_value=0.0003,
+        worse=True,
+    )
+    undefined = {"value": None, "low": None, "high": None, "difference": None}
+    one_class = surely.model_copy(update={"name": "age is missing", **undefined})
+    not_surely = surely.model_copy(update={"name": "age up to 20", "worse": False})
+    return SliceReport(
+        metric="roc_auc", tested_by="log_loss", value=0.91, num_rows=5000, slices=(surely, one_class, not_surely)
+    )
+
+
 @pytest.fixture
 def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
@@ -134,6 +157,7 @@ def page() -> Page:
             ),
             picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
         ),
+        slices=slices(),
         effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
         mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91% sure", values=show_row(row, COLUMNS))],
         augmentation=png(),
@@ -150,6 +174,22 @@ def test_data_cannot_become_markup(page: Page) -> None:
     assert found.named("script") == []
     assert all("onerror" not in attributes for _, attributes in found.tags)
     assert "&lt;script&gt;" in html
+
+
+def test_kinds_of_rows_that_are_surely_worse_stand_with_their_figures(page: Page) -> None:
+    html = render(page)
+    section = html[html.index("Where it is worse") : html.index('id="thresholds"')]
+    assert "3 were tested" in section
+    assert "ROC-AUC is no mean over rows, so what is tested is Log loss" in section
+    for text in ("1,234", "0.6100", "0.5200 to 0.7000", "0.9500", "-0.3400", "age is missing", "town is &lt;script"):
+        assert text in section
+    assert "age up to 20" not in section
+    (*_, last) = page.slices.slices
+    without = render(replace(page, slices=page.slices.model_copy(update={"slices": (last,)})))
+    assert "Nowhere for sure: on none of 1 kinds of test rows" in without
+    assert "No column tells kinds of rows apart" in render(
+        replace(page, slices=page.slices.model_copy(update={"slices": ()}))
+    )
 
 
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:

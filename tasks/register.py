@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from tasks import files, reports
@@ -73,7 +74,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
         passport=content,
         sample=next(storage.read_parts(paths.clean("test"))),
         record=record,
-        learnt=learnt_rows(paths, read_dataset(paths.cleaned)),
+        learnt=_learnt(content["row_key"], paths),
         decision=decision,
     )
     registration = register_version(paths, candidate)
@@ -130,7 +131,7 @@ def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champ
         storage.write_parts(rows, raw_test_rows(paths, dataset.target.name))
         answers = champion_answers(champion, rows, paths, config.champion_minutes)
     classes = read_recipe(paths.model / paths.recipe.name).target.classes
-    judged, learnt = judged_rows(paths, dataset, classes), _learnt_by(champion, paths, dataset)
+    judged, learnt = judged_rows(paths, dataset, classes), _learnt_by(champion, pipeline, paths, dataset)
     comparison = compare(config.metric, judged, answers, pipeline.evaluate, config.margin, learnt)
     notes = other_split(champion.passport, pipeline) if learnt is None else left_out(comparison.num_left_out)
     comparison = comparison.model_copy(update={"notes": (*comparison.notes, *notes)})
@@ -139,13 +140,19 @@ def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champ
     return contest(config, comparison, champion.version, champion.metrics.get(config.metric), look)
 
 
-def _learnt_by(champion: Champion, paths: Paths, dataset: Dataset) -> NDArray[np.bool_] | None:
+def _learnt_by(champion: Champion, pipeline: Pipeline, paths: Paths, dataset: Dataset) -> NDArray[np.bool_] | None:
     """Which test rows the champion was trained on [N]; None where nobody knows."""
     known_by = (champion.passport or {}).get("row_key")
-    learnt = None if known_by is None else learnt_by(champion, paths)
-    if known_by is None or learnt is None:
+    if known_by is None or row_key(pipeline.split, paths, dataset) is None:
+        return None
+    learnt = learnt_by(champion, paths)
+    if learnt is None:
         return None
     return are_learnt(raw_test_rows(paths, dataset.target.name), learnt, known_by, dataset)
+
+
+def _learnt(known_by: Mapping[str, Any] | None, paths: Paths) -> pl.DataFrame | None:
+    return None if known_by is None else learnt_rows(known_by, paths, read_dataset(paths.cleaned))
 
 
 def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics: dict[str, float]) -> dict[str, Any]:
@@ -168,7 +175,7 @@ def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics:
             "split": files.read_json(paths.split_report)["num_rows"],
             "clean": _rows(files.read_json(paths.cleaning_report)),
         },
-        row_key=row_key(paths, dataset),
+        row_key=row_key(pipeline.split, paths, dataset),
         metrics=metrics,
         requirements=(*requirements(paths.model), *libraries),
         root=paths.project.root,

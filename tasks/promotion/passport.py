@@ -25,13 +25,13 @@ def passport(
     dataset: Dataset,
     digests: dict[str, str | None],
     rows: dict[str, Any],
-    row_key: Mapping[str, Any],
+    row_key: Mapping[str, Any] | None,
     metrics: dict[str, float],
     requirements: Iterable[str],
     root: Path,
 ) -> dict[str, Any]:
     """Everything that a version came from. `rows` has a stage's rows by stage, `digests` those of files and folders;
-    `row_key` names the columns that tell rows apart."""
+    `row_key` names the columns that tell rows apart, where any do."""
     return {
         "pipeline": name,
         "source": dataset.source.model_dump(mode="json"),

@@ -72,8 +72,8 @@ class VersionCandidate:
     """Raw rows of the test part."""
     record: Mapping[str, Any]
     """run.json."""
-    learnt: pl.DataFrame
-    """A hash for each row that it was trained on."""
+    learnt: pl.DataFrame | None
+    """A hash for each row that it was trained on; None where rows cannot be told apart."""
     decision: Path | None = None
     """What says from which probability on a class is answered, where the model has such a threshold."""
 
@@ -130,9 +130,10 @@ def report_files(paths: Paths) -> list[Path]:
 def _log_reports(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> None:
     """Test metrics, reports and plots, and which rows were learnt from."""
     log_test_metrics(client, run_id, candidate.metrics)
-    with files.scratch(paths.checkpoints) as scratch:
-        candidate.learnt.write_parquet(scratch / LEARNT_ROWS)
-        client.log_artifact(run_id, str(scratch / LEARNT_ROWS))
+    if candidate.learnt is not None:
+        with files.scratch(paths.checkpoints) as scratch:
+            candidate.learnt.write_parquet(scratch / LEARNT_ROWS)
+            client.log_artifact(run_id, str(scratch / LEARNT_ROWS))
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
     client.log_artifacts(run_id, str(paths.plots), "plots")

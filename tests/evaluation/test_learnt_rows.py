@@ -11,6 +11,7 @@ from tasks import files
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.predictions import Predictions
+from tasks.params.split import HashSplit
 from tasks.paths import Paths
 from tasks.tables import storage
 from tests.small_tables import described, pipeline_in
@@ -35,7 +36,8 @@ def split_in(root: Path, key: list[str]) -> Paths:
 
 def test_training_and_validation_rows_are_learnt_and_test_rows_are_not(tmp_path: Path) -> None:
     paths, dataset = split_in(tmp_path, ["customer"]), described(COLUMNS)
-    learnt, known_by = learnt_rows(paths, dataset), row_key(paths, dataset)
+    known_by = row_key(HashSplit(), paths, dataset)
+    learnt = learnt_rows(known_by, paths, dataset)
     assert learnt.height == 80
     later = [table(range(50, 90)), table(range(200, 204))]
     assert are_learnt(later, learnt, known_by, dataset).tolist() == [True] * 30 + [False] * 14
@@ -43,7 +45,8 @@ def test_training_and_validation_rows_are_learnt_and_test_rows_are_not(tmp_path:
 
 def test_a_new_column_or_another_type_makes_no_other_row(tmp_path: Path) -> None:
     paths, dataset = split_in(tmp_path, ["customer"]), described(COLUMNS)
-    learnt, known_by = learnt_rows(paths, dataset), row_key(paths, dataset)
+    known_by = row_key(HashSplit(), paths, dataset)
+    learnt = learnt_rows(known_by, paths, dataset)
     later = described({**COLUMNS, "new": ("number", "feature")})
     rows = table(range(50, 90)).with_columns(x=pl.col("x").cast(pl.String), new=pl.lit(1.0))
     assert are_learnt([rows], learnt, known_by, later).tolist() == [True] * 30 + [False] * 10
@@ -51,14 +54,21 @@ def test_a_new_column_or_another_type_makes_no_other_row(tmp_path: Path) -> None
 
 def test_without_the_columns_that_it_is_known_by_nobody_knows(tmp_path: Path) -> None:
     paths, dataset = split_in(tmp_path, ["customer"]), described(COLUMNS)
-    learnt, known_by = learnt_rows(paths, dataset), row_key(paths, dataset)
+    known_by = row_key(HashSplit(), paths, dataset)
+    learnt = learnt_rows(known_by, paths, dataset)
     fewer = described({name: kind for name, kind in COLUMNS.items() if name != "customer"})
     assert are_learnt([table(range(4)).drop("customer")], learnt, known_by, fewer) is None
 
 
+def test_where_equal_rows_are_other_rows_nobody_knows(tmp_path: Path) -> None:
+    paths, dataset = split_in(tmp_path, ["customer"]), described(COLUMNS)
+    assert row_key(HashSplit(repeats="apart"), paths, dataset) is None
+
+
 def test_a_column_that_is_gone_matters_only_where_rows_are_known_by_it(tmp_path: Path) -> None:
     paths, dataset = split_in(tmp_path, ["customer"]), described(COLUMNS)
-    learnt, known_by = learnt_rows(paths, dataset), row_key(paths, dataset)
+    known_by = row_key(HashSplit(), paths, dataset)
+    learnt = learnt_rows(known_by, paths, dataset)
     fewer = described({name: kind for name, kind in COLUMNS.items() if name != "x"})
     rows = table(range(50, 90)).drop("x")
     assert are_learnt([rows], learnt, known_by, fewer).tolist() == [True] * 30 + [False] * 10

@@ -20,6 +20,7 @@ def test_a_passport_is_plain_json_and_the_same_each_time(tmp_path):
             dataset=Dataset(columns=(column,), task="binary", num_rows=3, source=source),
             digests={"model": "m"},
             rows={"ingest": 3},
+            row_key={"names": ["x"], "content": ["x"]},
             metrics={"accuracy": 1.0},
             requirements=["scikit-learn"],
             root=tmp_path,

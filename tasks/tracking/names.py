@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from tasks.errors import UserError
+from tasks.errors import UserError, did_you_mean
 from tasks.paths import Project
 from tasks.tracking import store
 from tasks.tracking.champion import champion_number
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 def has_store(project: Project) -> bool:
     """Whether there is a store to ask: a local one is made by the first training."""
     return not store.is_local(project) or store.local_database(project) is not None
+
+
+def no_such_model(client: MlflowClient, name: str, asked: str) -> UserError:
+    """What is said to whoever `asked` for a model of that name, which the registry does not have."""
+    names = [model.name for model in client.search_registered_models(max_results=1000)]
+    return UserError(
+        f"{asked}: the registry has no model {name}{did_you_mean(name, names)}"
+        + ("" if names else "; `modelwright run` registers one")
+    )
 
 
 def check_name_is_free(project: Project, old: str, new: str) -> None:

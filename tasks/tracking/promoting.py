@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.environment import person
-from tasks.errors import UserError, did_you_mean
+from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.promotion.chain import ChainReport, verify
 from tasks.promotion.history import OUTSIDE, TOOL, Aliases, AliasRecord, carried_out, has_room, in_order
@@ -21,7 +21,7 @@ from tasks.tracking.alias_history import Grounds, look, move
 from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.known_aliases import KnownAliases, marks, read_version
 from tasks.tracking.models import download
-from tasks.tracking.names import has_store
+from tasks.tracking.names import has_store, no_such_model
 from tasks.tracking.tags import CHALLENGER, CHAMPION, VERDICT_TAG
 
 if TYPE_CHECKING:
@@ -118,11 +118,7 @@ def _registry(project: Project, name: str) -> Iterator[MlflowClient]:
             # The second one is that of a name that no model can have.
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
-            names = [model.name for model in client.search_registered_models(max_results=1000)]
-            raise UserError(
-                f"{name}: the registry has no model {name}{did_you_mean(name, names)}"
-                + ("" if names else "; `modelwright run` registers one")
-            ) from None
+            raise no_such_model(client, name, name) from None
         yield client
 
 

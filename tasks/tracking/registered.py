@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
-from tasks.errors import UserError, did_you_mean
+from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
 from tasks.tracking.contents import damage
 from tasks.tracking.models import download
-from tasks.tracking.names import has_store
+from tasks.tracking.names import has_store, no_such_model
 from tasks.tracking.packed_model import model_within
 from tasks.tracking.tags import CHAMPION
 
@@ -114,11 +114,7 @@ def _version(client: MlflowClient, wanted: _Asked) -> ModelVersion:
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
-        names = [model.name for model in client.search_registered_models(max_results=1000)]
-        raise UserError(
-            f"{wanted.text}: the registry has no model {wanted.name}{did_you_mean(wanted.name, names)}"
-            + ("" if names else "; `modelwright run` registers one")
-        ) from None
+        raise no_such_model(client, wanted.name, wanted.text) from None
     number = aliases.get(wanted.alias) if wanted.alias else wanted.version
     versions = {int(version.version): version for version in client.search_model_versions(f"name = '{wanted.name}'")}
     if number is None or int(number) not in versions:

@@ -31,8 +31,8 @@ def compare(
     """The metric of both and how sure the gain is; `champion` has the answers of its version, a row each.
 
     `margin` is what the p-value asks about: whether the gain is larger. Rows that the champion has `learnt` [N] from
-    count for nobody. Raises NotComparableError when it answers
-    something else than is asked today, or when the rows tell nothing.
+    count for nobody. Raises NotComparableError when it answers something else than is asked today, or when the rows
+    tell nothing.
     """
     if champion.height != len(rows.predictions.y_true):
         raise NotComparableError(f"it answered {champion.height:,} of {len(rows.predictions.y_true):,} rows")
@@ -65,6 +65,8 @@ def compare(
 def _tells_nothing(metric: Metric, rows: JudgedRows) -> str:
     if rows.groups is not None and not rows.groups.any():
         return "the test rows are of a single group, which tells nothing of others"
+    if len(rows.weights) == 1:
+        return "a single test row is left, which tells nothing of others"
     return f"{metric} of the {len(rows.weights):,} test rows tells nothing of others: of a class there are too few"
 
 

@@ -19,13 +19,16 @@ from tasks.params.register import LOWER_IS_BETTER
 _MANY_ROWS = 5_000
 """Of more, all metrics at once take longer than the ends of their intervals are worth."""
 
+_LARGER_WHEN_DRAWN: Metric = "calibration_error"
+"""Rows that are drawn twice make it larger than it is, so an interval by drawing would not hold it."""
+
 
 class Summary(Config):
     """evaluation.json: the metric's value on the test rows, and where it lies with 95 % confidence on other rows.
 
-    The ends are None where there is one row or group alone. `beats` is whether the model is surely better than the
-    baseline on the same rows, None where that cannot be said. `intervals` are those of all metrics; the calibration
-    error has none, since drawing rows anew makes it larger.
+    The ends are None where there is one row or group alone, and of the calibration error. `beats` is whether the model
+    is surely better than the baseline on the same rows, None where that cannot be said. `intervals` are those of all
+    metrics.
     """
 
     metric: Metric
@@ -49,22 +52,24 @@ def summary(judge: Judge, rows: JudgedRows, baseline: Baseline, metrics: Sequenc
     interval = paired_interval(of_model, lambda _: 0.0, rows.weights, rows.groups)
     better, worse = (of_baseline, of_model) if metric in LOWER_IS_BETTER else (of_model, of_baseline)
     gain = paired_interval(better, worse, rows.weights, rows.groups)
+    ends = (interval.low, interval.high) if interval and metric != _LARGER_WHEN_DRAWN else None
     return Summary(
         metric=metric,
         value=of_model(rows.weights),
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
+        low=ends[0] if ends else None,
+        high=ends[1] if ends else None,
         num_rows=len(y_true),
         num_groups=_num_groups(rows, interval),
         baseline=baseline.name,
         baseline_value=of_baseline(rows.weights),
         beats=gain.low > 0 if gain else None,
-        intervals=_intervals(judge, rows, metrics),
+        # The pipeline's own metric has one interval, whichever place shows it.
+        intervals={**_intervals(judge, rows, metrics), **({metric: ends} if metric in metrics else {})},
     )
 
 
 def _intervals(judge: Judge, rows: JudgedRows, metrics: Sequence[Metric]) -> dict[Metric, tuple[float, float] | None]:
-    asked = [metric for metric in metrics if metric != "calibration_error"]
+    asked = [metric for metric in metrics if metric not in (judge.metric, _LARGER_WHEN_DRAWN)]
     of_weights: dict[Metric, OfWeights] = {
         metric: replace(judge, metric=metric).of(rows.predictions.y_true, rows.predictions.y_score) for metric in asked
     }

@@ -155,3 +155,15 @@ def test_rows_that_the_champion_was_trained_on_count_for_nobody(y_true):
     assert fair.champion == pytest.approx(accuracy_score(y_true[~learnt], theirs[~learnt].argmax(axis=1)))
     with pytest.raises(NotComparableError, match="trained on all of the test rows"):
         compare("accuracy", rows, champion, Evaluate(), learnt=np.ones(NUM_ROWS, dtype=np.bool_))
+
+
+def test_one_row_or_one_of_a_class_tells_nothing_of_others(y_true):
+    rows, champion = (
+        judged(("no", "yes"), y_true, scores(1, y_true, 2, 0.3)),
+        answered(["no", "yes"], scores(2, y_true, 2, 0.3)),
+    )
+    with pytest.raises(NotComparableError, match="a single test row is left"):
+        compare("accuracy", rows, champion, Evaluate(), learnt=np.arange(NUM_ROWS) > 0)
+    learnt = (y_true == 1) & (np.arange(NUM_ROWS) > int(np.flatnonzero(y_true)[0]))
+    with pytest.raises(NotComparableError, match=r"roc_auc of the .* test rows .* of a class there are too few"):
+        compare("roc_auc", rows, champion, Evaluate(), learnt=learnt)

@@ -96,6 +96,15 @@ def test_every_metric_has_the_interval_that_it_has_alone() -> None:
     assert together["calibration_error"] is None
 
 
+def test_of_many_rows_too_the_pipelines_metric_has_one_interval() -> None:
+    """Those of all metrics are drawn less often then."""
+    result = summary(Judge(metric="roc_auc", positive=1), rows(6_000, 2.0, 9), ALWAYS, ["roc_auc", "f1"])
+    assert result.intervals["roc_auc"] == (result.low, result.high)
+    assert result.intervals["f1"] is not None
+    by_calibration = summary(Judge(metric="calibration_error", positive=1), rows(300, 2.0, 9), ALWAYS)
+    assert (by_calibration.low, by_calibration.high) == (None, None)
+
+
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "mcc", "pr_auc", "brier"])
 def test_an_interval_holds_the_truth_as_often_as_it_says(metric: str) -> None:
     """The truth is that of 200,000 rows; of 200 tests of 150 rows 95 % hold it, give or take three standard errors."""

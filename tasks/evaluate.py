@@ -10,7 +10,9 @@ import polars as pl
 
 from tasks import files, reports
 from tasks.errors import UserError
+from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
+from tasks.evaluation.cost import size_of_model
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
@@ -42,8 +44,8 @@ _ROWS_A_PART = 100_000
 def run(config: Evaluate, paths: Paths) -> Report:
     """Reads the model, the test rows and what earlier stages said, and of two classes the validation rows.
 
-    Leaves metrics.json, evaluation.json, slices.json, decision.json, predictions.csv (a line a test row), predicted/
-    (the same to the last digit), importance.csv and its picture, plots/ and report.html.
+    Leaves metrics.json, evaluation.json, measures.json, slices.json, decision.json, predictions.csv (a line a test
+    row), predicted/ (the same to the last digit), importance.csv and its picture, plots/ and report.html.
     Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is undefined, or a
     threshold cannot be chosen.
     """
@@ -64,24 +66,34 @@ def run(config: Evaluate, paths: Paths) -> Report:
     rows = JudgedRows(classes=classes, predictions=predictions, groups=groups)
     judged = summary(judge, rows, baseline(paths, recipe), [*evaluation.metrics])
     importance, effects = use_of_columns(judge, model, recipe, paths, groups)
-    learning = _learning(paths)
-    thresholds = threshold_table(choice, predictions) if choice and choice.curve else None
-    num_own_features = len(recipe.computations)
-    slices = slices_of_test_rows(judge, rows, dataset, paths)
-    page = page_of(
-        paths, dataset, num_own_features, evaluation, learning, importance, judged, thresholds, effects, slices
+    assessment = Assessment(
+        evaluation=evaluation,
+        judged=judged,
+        learning=_learning(paths),
+        importance=importance,
+        effects=effects,
+        thresholds=threshold_table(choice, predictions) if choice and choice.curve else None,
+        slices=slices_of_test_rows(judge, rows, dataset, paths),
     )
+    page = page_of(paths, dataset, len(recipe.computations), assessment)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
-    files.write_text(paths.predictions, evaluation.predictions.write_csv())
-    write_plots(paths, [*learning, *evaluation.plots, *([thresholds.picture] if thresholds else [])])
-    files.write_text(paths.importance, importance.as_table().write_csv())
-    files.write_bytes(paths.importance_picture, importance.picture())
-    files.write_text(paths.report_page, render(page))
     files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
-    files.write_json(paths.evaluation, judged.model_dump(mode="json"))
-    files.write_json(paths.slices, slices.model_dump(mode="json"))
-    files.write_json(paths.metrics, evaluation.metrics)
+    _write(assessment, paths)
+    files.write_text(paths.report_page, render(page))
     return reports.evaluate(paths)
+
+
+def _write(assessment: Assessment, paths: Paths) -> None:
+    """What was found out as files, for programs and for the stages to come."""
+    measures = {"size_mib": size_of_model(paths)}
+    files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
+    write_plots(paths, assessment.pictures)
+    files.write_text(paths.importance, assessment.importance.as_table().write_csv())
+    files.write_bytes(paths.importance_picture, assessment.importance.picture())
+    files.write_json(paths.evaluation, assessment.judged.model_dump(mode="json"))
+    files.write_json(paths.assessment("slices"), assessment.slices.model_dump(mode="json"))
+    files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items()})
+    files.write_json(paths.metrics, assessment.evaluation.metrics)
 
 
 def predict_rows(recipe: Recipe, paths: Paths, part: Part = "test", model: Model | None = None) -> Predictions:

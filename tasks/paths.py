@@ -9,6 +9,7 @@ from typing import Literal
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FoldStage = Literal["split", "clean", "normalize", "augment"]
+AssessmentName = Literal["measures", "slices"]
 STAGES = ("ingest", "validate", "split", "clean", "normalize", "augment", "train", "evaluate", "register")
 CODE_DIGESTS = ".modelwright/code"  # what code means: a file of the same path below it for each dependency on code
 OWN_CODE = ".modelwright/own_code"  # and what the user's own code means: a file for each pipeline
@@ -227,10 +228,9 @@ class Paths:
         """The metric that the pipeline is judged by, how sure it is, and what it has to beat."""
         return self.reports / "evaluation.json"
 
-    @property
-    def slices(self) -> Path:
-        """On which kinds of test rows the model is worse than on the rest."""
-        return self.reports / "slices.json"
+    def assessment(self, name: AssessmentName) -> Path:
+        """What evaluate has found out beside the metrics; `measures` is what the gate can bound of it."""
+        return self.reports / f"{name}.json"
 
     @property
     def decision(self) -> Path:

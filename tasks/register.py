@@ -17,6 +17,7 @@ from tasks.evaluation.comparison import compare
 from tasks.evaluation.judged_rows import judged_rows
 from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.raw_test_rows import raw_test_rows
+from tasks.measures import Measure, measures_of_metrics
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
 from tasks.params.train import Train
@@ -52,7 +53,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
     _check_trained_with(config.train, record, paths)
     metrics = files.read_json(paths.metrics)
     evaluation = files.read_json(paths.evaluation)
-    verdict = judge(config.register_.gate, metrics, evaluation["intervals"], evaluation["num_rows"])
+    verdict = judge(config.register_.gate, _measures(paths, metrics, evaluation))
     # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.
@@ -80,6 +81,15 @@ def run(config: Pipeline, paths: Paths) -> Report:
     registration = register_version(paths, candidate)
     files.write_json(paths.registration, registration.model_dump(mode="json"))
     return reports.register(paths)
+
+
+def _measures(paths: Paths, metrics: Mapping[str, float], evaluation: Mapping[str, Any]) -> dict[str, Measure]:
+    """All that the gate can bound."""
+    beside = files.read_json(paths.assessment("measures"))
+    return {
+        **measures_of_metrics(metrics, evaluation["intervals"], evaluation["num_rows"]),
+        **{name: Measure(**content) for name, content in beside.items()},
+    }
 
 
 def _threshold(paths: Paths) -> Path | None:

@@ -162,7 +162,7 @@ def test_the_importance_of_columns_is_left_as_a_table_and_a_picture(regressed: P
 
 
 def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_page(damaged: Paths) -> None:
-    slices = files.read_json(damaged.slices)
+    slices = files.read_json(damaged.assessment("slices"))
     assert (slices["metric"], slices["num_rows"], slices["slices"]) == ("accuracy", NUM_TEST, [])
     assert "No column tells kinds of rows apart" in damaged.report_page.read_text()
     # A sensitive column that goes by how the rows are answered.
@@ -177,7 +177,7 @@ def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_pag
     origin = Column(name="origin", type="category", role="sensitive")
     write_dataset(damaged.cleaned, dataset.model_copy(update={"columns": (*dataset.columns, origin)}))
     evaluate.run(Evaluate(), damaged)
-    worst, other = files.read_json(damaged.slices)["slices"]
+    worst, other = files.read_json(damaged.assessment("slices"))["slices"]
     assert (worst["name"], worst["num_rows"], worst["worse"]) == ("origin is <i>A", 20, True)
     assert worst["value"] == pytest.approx(1 - sum(wrong) / 20)
     assert (other["value"], other["worse"]) == (1, False)
@@ -218,7 +218,8 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
         files = [
             paths.metrics,
             paths.predictions,
-            paths.slices,
+            paths.assessment("measures"),
+            paths.assessment("slices"),
             paths.report_page,
             *importance,
             *sorted(paths.plots.iterdir()),

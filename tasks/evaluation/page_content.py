@@ -9,54 +9,29 @@ from typing import Any
 from tasks import files
 from tasks.augmentation.settings import SECTIONS
 from tasks.errors import UserError
-from tasks.evaluation.drawing import Plot
-from tasks.evaluation.effect_charts import Chart
-from tasks.evaluation.importance import Importance
+from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, show_row
-from tasks.evaluation.slices import SliceReport
-from tasks.evaluation.summary import Summary
-from tasks.evaluation.threshold_table import ThresholdTable
 from tasks.paths import PARTS, Paths
 from tasks.reports import headline, number
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
 
 
-def page_of(
-    paths: Paths,
-    dataset: Dataset,
-    num_own_features: int,
-    evaluation: Evaluation,
-    learning: list[Plot],
-    importance: Importance,
-    judged: Summary,
-    thresholds: ThresholdTable | None,
-    effects: Sequence[Chart],
-    slices: SliceReport,
-) -> Page:
+def page_of(paths: Paths, dataset: Dataset, num_own_features: int, assessment: Assessment) -> Page:
     """The page's content, from what this and earlier stages left; `num_own_features` are computed of the data set's."""
     run_facts = files.read_json(paths.run)
     augmentation = files.read_json(paths.augmentation_report)
     is_augmented = any(augmentation.get(section) for section in SECTIONS)
+    evaluation = assessment.evaluation
     return Page(
         pipeline=paths.pipeline,
         dataset=dataset,
         headline=headline(evaluation.metrics),
         lead=_lead(dataset, num_own_features, run_facts["trainer"], len(evaluation.scores)),
-        verdict=evaluation.verdict,
-        metrics=evaluation.metrics,
         run=run_facts,
         stations=stations(paths, dataset),
-        learning=learning,
-        pictures=evaluation.plots,
-        scores=evaluation.scores,
-        positive=evaluation.positive,
-        importance=importance,
-        judged=judged,
-        thresholds=thresholds,
-        effects=effects,
-        slices=slices,
+        assessment=assessment,
         mistakes=mistakes(paths, dataset, evaluation),
         augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
     )

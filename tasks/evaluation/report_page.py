@@ -11,13 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.columns import column_type
-from tasks.evaluation.drawing import Plot
-from tasks.evaluation.effect_charts import Chart
-from tasks.evaluation.importance import Importance
+from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.metrics import ClassScore
-from tasks.evaluation.slices import SliceReport
-from tasks.evaluation.summary import Summary
-from tasks.evaluation.threshold_table import ThresholdTable
 from tasks.params.config import Metric
 from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
@@ -82,26 +77,16 @@ class Mistake:
 class Page:
     """All that the page shows: `run` is run.json; `augmentation` is a PNG, where images were augmented.
 
-    `lead` says what was learnt from what, `verdict` what the headline means in rows, such as "2 of 270 wrong".
+    `lead` says what was learnt from what.
     """
 
     pipeline: str
     dataset: Dataset
     headline: str
     lead: str
-    verdict: str
-    metrics: Mapping[Metric, float]
     run: Mapping[str, Any]
     stations: Sequence[Station]
-    learning: Sequence[Plot]
-    pictures: Sequence[Plot]
-    scores: Sequence[ClassScore]
-    positive: str | None
-    importance: Importance
-    judged: Summary
-    thresholds: ThresholdTable | None
-    effects: Sequence[Chart]
-    slices: SliceReport
+    assessment: Assessment
     mistakes: Sequence[Mistake]
     augmentation: bytes | None
 
@@ -110,17 +95,19 @@ def render(page: Page) -> str:
     """The page as HTML: styles and pictures inside, values escaped, no script; the same page, the same text."""
     environment = page_templates(_TEMPLATES)
     environment.filters.update(png=png_uri, plain=plain, number=number)
-    rows = list(metric_rows(page.metrics, page.run["metrics"], page.judged.intervals))
+    assessment = page.assessment
+    rows = list(metric_rows(assessment.evaluation.metrics, page.run["metrics"], assessment.judged.intervals))
     facts, params = ([(name, plain(value)) for name, value in page.run[key].items()] for key in ("facts", "params"))
     content = environment.get_template("report.html").render(
         page=page,
+        assessment=assessment,
         rows=rows,
         validated=any(row["validation"] is not None for row in rows),
         facts=facts,
         params=params,
-        metric_title=_METRICS[page.judged.metric][0],
-        slices_tested_by=_METRICS[page.slices.tested_by][0],
-        scores=weakest(page.scores),
+        metric_title=_METRICS[assessment.judged.metric][0],
+        slices_tested_by=_METRICS[assessment.slices.tested_by][0],
+        scores=weakest(assessment.evaluation.scores),
         effect_colours=_EFFECT_COLOURS,
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )

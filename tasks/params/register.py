@@ -8,6 +8,11 @@ from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
 
+MeasureName = Literal["size_mib"]
+"""What is measured of a version beside its metrics, by the names that the gate knows them by."""
+
+Bounded = Literal[Metric, MeasureName]
+
 LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "calibration_error", "rmse", "mae", "rmsle"})
 
 
@@ -39,7 +44,7 @@ class Card(Config):
 class Register(Config):
     """The gate, and when a later version takes the place of the champion."""
 
-    gate: dict[Metric, Bound] = Field(
+    gate: dict[Bounded, Bound] = Field(
         default_factory=dict, description="bounds that a version must keep to be registered"
     )
     metric: Metric = Field(description="what champion and challenger are compared by, on the same test rows")

@@ -28,6 +28,7 @@ PLUMBING = {
         "environment",
         "errors",
         "files",
+        "measures",
         "parallel",
         "params",
         "paths",

@@ -8,13 +8,16 @@ from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
+from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.effect_charts import chart
 from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
+from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
 from tasks.evaluation.slices import SliceReport, SliceScore
 from tasks.evaluation.summary import Summary
@@ -116,26 +119,17 @@ def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
     target = Column(name="label", type="category", role="target")
     row = {"age": 41.0, "note": HOSTILE, "scan": png()}
-    return Page(
-        pipeline="demo",
-        dataset=Dataset(columns=(*COLUMNS, target), task="binary", num_rows=12, source=source),
-        headline="accuracy 0.9000",
-        lead="Predicts label.",
-        verdict="1 of 10 test rows wrong",
+    evaluation = Evaluation(
         metrics={"accuracy": 0.9, "roc_auc": 0.95},
-        run={
-            "model": "f00",
-            "trainer": "torch",
-            "facts": {"device": "cpu"},
-            "metrics": {},
-            "params": {HOSTILE: HOSTILE},
-        },
-        stations=[Station(name="ingested", num_rows=1234), Station(name="valid", num_rows=1200, notes=(HOSTILE,))],
-        learning=[],
-        pictures=[confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]]))],
+        plots=[confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]]))],
         scores=[ClassScore(name=HOSTILE, precision=0.5, recall=0.5, f1=0.5, num_rows=2)],
         positive=HOSTILE,
-        importance=importance(),
+        verdict="1 of 10 test rows wrong",
+        predictions=pl.DataFrame(),
+        worst=[],
+    )
+    assessment = Assessment(
+        evaluation=evaluation,
         judged=Summary(
             metric="roc_auc",
             value=0.91,
@@ -147,6 +141,9 @@ def page() -> Page:
             baseline_value=0.5,
             beats=True,
         ),
+        learning=[],
+        importance=importance(),
+        effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
         thresholds=ThresholdTable(
             positive=HOSTILE,
             note="0.2 is what params.yaml says.",
@@ -158,7 +155,21 @@ def page() -> Page:
             picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
         ),
         slices=slices(),
-        effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
+    )
+    return Page(
+        pipeline="demo",
+        dataset=Dataset(columns=(*COLUMNS, target), task="binary", num_rows=12, source=source),
+        headline="accuracy 0.9000",
+        lead="Predicts label.",
+        run={
+            "model": "f00",
+            "trainer": "torch",
+            "facts": {"device": "cpu"},
+            "metrics": {},
+            "params": {HOSTILE: HOSTILE},
+        },
+        stations=[Station(name="ingested", num_rows=1234), Station(name="valid", num_rows=1200, notes=(HOSTILE,))],
+        assessment=assessment,
         mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91% sure", values=show_row(row, COLUMNS))],
         augmentation=png(),
     )
@@ -184,12 +195,14 @@ def test_kinds_of_rows_that_are_surely_worse_stand_with_their_figures(page: Page
     for text in ("1,234", "0.6100", "0.5200 to 0.7000", "0.9500", "-0.3400", "age is missing", "town is &lt;script"):
         assert text in section
     assert "age up to 20" not in section
-    (*_, last) = page.slices.slices
-    without = render(replace(page, slices=page.slices.model_copy(update={"slices": (last,)})))
-    assert "Nowhere for sure: on none of 1 kinds of test rows" in without
-    assert "No column tells kinds of rows apart" in render(
-        replace(page, slices=page.slices.model_copy(update={"slices": ()}))
-    )
+    (*_, last) = page.assessment.slices.slices
+    assert "Nowhere for sure: on none of 1 kinds of test rows" in render(_with_slices(page, (last,)))
+    assert "No column tells kinds of rows apart" in render(_with_slices(page, ()))
+
+
+def _with_slices(page: Page, of_report: tuple[SliceScore, ...]) -> Page:
+    report = page.assessment.slices.model_copy(update={"slices": of_report})
+    return replace(page, assessment=replace(page.assessment, slices=report))
 
 
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:

@@ -7,10 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import UserError
+from tasks.measures import Measure, measures_of_metrics
 from tasks.params.register import Bound
-from tasks.promotion.gate import judge, value_of
+from tasks.promotion import gate
+from tasks.promotion.gate import Verdict, value_of
 
 share = st.floats(0.0, 1.0)
+
+
+def judge(bounds, metrics, intervals=None, num_rows=None) -> Verdict:
+    return gate.judge(bounds, measures_of_metrics(metrics, intervals or {}, num_rows))
 
 
 def test_a_gate_without_rules_lets_everything_pass():
@@ -24,6 +30,7 @@ def test_each_rule_is_judged_with_its_numbers():
     assert verdict.failed[0].sentence() == "accuracy 0.9 is below the least that is allowed, 0.95"
     assert json.loads(verdict.model_dump_json())["rules"][1] == {
         "metric": "log_loss",
+        "of": None,
         "min": None,
         "max": 0.3,
         "surely": False,
@@ -78,6 +85,13 @@ def test_a_bound_itself_is_allowed():
 def test_above_the_most_fails_with_a_sentence():
     verdict = judge({"rmse": Bound(max=1.0)}, {"rmse": 1.5})
     assert verdict.failed[0].sentence() == "rmse 1.5 is above the most that is allowed, 1"
+
+
+def test_what_is_no_metric_is_bounded_likewise_and_says_what_it_is_of():
+    measure = Measure(value=0.7, low=0.6, high=0.8, num_rows=90, of="sex is Female")
+    (rule,) = gate.judge({"size_mib": Bound(max=0.5)}, {"size_mib": measure}).failed
+    assert rule.sentence() == "size_mib (sex is Female) 0.7 is above the most that is allowed, 0.5"
+    assert (rule.low, rule.high, rule.num_rows) == (0.6, 0.8, 90)
 
 
 def test_a_metric_that_was_not_computed_names_those_that_were():

@@ -1,0 +1,40 @@
+"""What a gate can bound: a figure of a version, how sure it is, and which rows it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Interval = tuple[float, float] | None
+"""Where a figure lies with 95 % confidence on other rows; None where nobody knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One figure of a version: a metric on all test rows, or what evaluate has measured beside the metrics.
+
+    `low` and `high` hold it with 95 % confidence on other rows, None where no rows are drawn. `of` says which part of
+    the test it is of where it is not all of it, such as "sex is Female".
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    num_rows: int | None = None
+    of: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it lies in measures.json."""
+        return asdict(self)
+
+
+def measures_of_metrics(
+    metrics: Mapping[str, float], intervals: Mapping[str, Interval], num_rows: int | None
+) -> dict[str, Measure]:
+    """The metrics of these test rows, each with its interval."""
+    ends = {name: intervals.get(name) or (None, None) for name in metrics}
+    return {
+        name: Measure(value=value, low=ends[name][0], high=ends[name][1], num_rows=num_rows)
+        for name, value in metrics.items()
+    }

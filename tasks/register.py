@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,13 @@ from tasks import files, reports
 from tasks.digests import answering_digest, file_digest, folder_digest
 from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare
+from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import judged_rows
 from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.raw_test_rows import raw_test_rows
+from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices, ruled_partitions
 from tasks.measures import Measure, measures_of_metrics
+from tasks.model_input.decision import read_decision
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
 from tasks.params.train import Train
@@ -30,7 +34,7 @@ from tasks.promotion.contest import (
     first_version,
     without_comparison,
 )
-from tasks.promotion.gate import Verdict, judge, value_of
+from tasks.promotion.gate import GateRule, Verdict, judge, value_of
 from tasks.promotion.passport import left_out, other_split, passport
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
@@ -53,7 +57,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
     _check_trained_with(config.train, record, paths)
     metrics = files.read_json(paths.metrics)
     evaluation = files.read_json(paths.evaluation)
-    verdict = judge(config.register_.gate, _measures(paths, metrics, evaluation))
+    verdict = judge(config.register_.gate, _measures(paths, metrics, evaluation), _slice_rules(config, paths))
     # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.
@@ -90,6 +94,19 @@ def _measures(paths: Paths, metrics: Mapping[str, float], evaluation: Mapping[st
         **measures_of_metrics(metrics, evaluation["intervals"], evaluation["num_rows"]),
         **{name: Measure(**content) for name, content in beside.items()},
     }
+
+
+def _slice_rules(config: Pipeline, paths: Paths) -> tuple[GateRule, ...]:
+    """How the metric keeps its bound in each kind of test rows; none where nothing is asked of them."""
+    rules = config.register_.slices
+    if rules.min is None and rules.max is None:
+        return ()
+    dataset, target = read_dataset(paths.cleaned), read_recipe(paths.model / paths.recipe.name).target
+    judge_of_slices = replace(
+        judge_of(config.evaluate, target, read_decision(paths.decision, target.classes)), metric=config.register_.metric
+    )
+    rows = judged_rows(paths, dataset, target.classes)
+    return bounds_in_slices(judge_of_slices, rows, ruled_partitions(rules, paths, dataset), rules)
 
 
 def _threshold(paths: Paths) -> Path | None:
@@ -142,12 +159,23 @@ def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champ
         answers = champion_answers(champion, rows, paths, config.champion_minutes)
     classes = read_recipe(paths.model / paths.recipe.name).target.classes
     judged, learnt = judged_rows(paths, dataset, classes), _learnt_by(champion, pipeline, paths, dataset)
-    comparison = compare(config.metric, judged, answers, pipeline.evaluate, config.margin, learnt)
+    comparison = compare(
+        config.metric, judged, answers, pipeline.evaluate, config.margin, learnt, _compared(config, paths, dataset)
+    )
     notes = other_split(champion.passport, pipeline) if learnt is None else left_out(comparison.num_left_out)
     comparison = comparison.model_copy(update={"notes": (*comparison.notes, *notes)})
     question = (model, folder_digest(paths.split("test")), config.metric, repr(config.margin))
     look = number_of_look(paths, champion.version, question)
     return contest(config, comparison, champion.version, champion.metrics.get(config.metric), look)
+
+
+def _compared(config: Register, paths: Paths, dataset: Dataset) -> ComparedSlices | None:
+    rules = config.slices
+    if rules.worse_by is None:
+        return None
+    return ComparedSlices(
+        partitions=ruled_partitions(rules, paths, dataset), worse_by=rules.worse_by, alpha=rules.alpha
+    )
 
 
 def _learnt_by(champion: Champion, pipeline: Pipeline, paths: Paths, dataset: Dataset) -> NDArray[np.bool_] | None:

@@ -16,7 +16,9 @@ from PIL import Image
 from tasks import normalize, reports
 from tasks import register as stage
 from tasks.errors import GateError, UserError
+from tasks.evaluation import partitions
 from tasks.params.file import load_pipeline
+from tasks.params.register import SliceRules
 from tasks.paths import Paths
 from tasks.reports import Report
 from tasks.tables import storage
@@ -73,6 +75,20 @@ def test_a_gate_that_says_no_registers_nothing(project):
     assert not store.connect(project.project).search_registered_models()
 
 
+def test_a_kind_of_rows_that_surely_breaks_its_bound_registers_nothing(project, monkeypatch):
+    """Of 30 test rows: a slice may be as small as five here."""
+    evaluated(project, METRICS)
+    monkeypatch.setattr(partitions, "FEWEST_ROWS", 5)
+    surely = {"metric": "log_loss", "slices": SliceRules(max=1e-6), "gate": {}}
+    with pytest.raises(GateError, match=r"log_loss \(.*\) 0\.\d+ is above the most that is allowed, 1e-06, and surely"):
+        registered(project, **surely)
+    (*_, rule) = json.loads(project.verdict.read_text())["rules"]
+    assert rule["p_value"] <= 0.05
+    assert rule["num_tests"] > 1
+    with pytest.raises(UserError, match=r"register\.slices\.columns: tovn is no column .*; did you mean town"):
+        registered(project, slices=SliceRules(min=0.5, columns=["tovn"]), gate={})
+
+
 def test_a_metric_that_was_not_computed_is_the_users_mistake(project):
     evaluated(project, METRICS)
     with pytest.raises(UserError, match="roc_auc was not computed"):
@@ -100,6 +116,8 @@ def test_a_version_is_told_apart_and_described(project):
     version = client.get_model_version("mixed", "1")
     assert version.tags["modelwright.data"] == "d" * 64
     assert float(version.tags["test_accuracy"]) == METRICS["accuracy"]
+    assert version.tags["modelwright.signed_off_by"] == "the gate, by the rules of params.yaml"
+    assert json.loads(project.verdict.read_text())["signed_off_by"] == "the gate, by the rules of params.yaml"
     assert "- accuracy: **0.9000**" in version.description
     assert "- `weight` (number)" in client.get_registered_model("mixed").description
     run = client.get_run(version.run_id)
@@ -116,6 +134,13 @@ def test_registering_again_changes_nothing(project):
     client = store.connect(project.project)
     assert len(client.search_model_versions("name = 'mixed'")) == 1
     assert len(client.search_runs([client.get_experiment_by_name("mixed").experiment_id])) == 1
+
+
+def test_what_a_person_has_signed_stays_signed_by_them(project):
+    client = store.connect(project.project)
+    client.set_model_version_tag("mixed", "1", "modelwright.signed_off_by", "Ada Example: approved")
+    registered(project)
+    assert client.get_model_version("mixed", "1").tags["modelwright.signed_off_by"] == "Ada Example: approved"
 
 
 def test_no_times_ids_or_places_in_the_files(project):

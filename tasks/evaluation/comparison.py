@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.paired_tests import paired_test
+from tasks.evaluation.slice_rules import ComparedSlices, slices_that_lose
 from tasks.evaluation.weighted_metrics import Answers, metric_of_weights
 from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
@@ -27,17 +28,19 @@ def compare(
     config: Evaluate,
     margin: float = 0.0,
     learnt: NDArray[np.bool_] | None = None,
+    slices: ComparedSlices | None = None,
 ) -> Comparison:
     """The metric of both and how sure the gain is; `champion` has the answers of its version, a row each.
 
     `margin` is what the p-value asks about: whether the gain is larger. Rows that the champion has `learnt` [N] from
-    count for nobody. Raises NotComparableError when it answers something else than is asked today, or when the rows
-    tell nothing.
+    count for nobody; in none of the `slices` may the challenger be surely worse. Raises NotComparableError when it
+    answers something else than is asked today, or when the rows tell nothing.
     """
     if champion.height != len(rows.predictions.y_true):
         raise NotComparableError(f"it answered {champion.height:,} of {len(rows.predictions.y_true):,} rows")
     if learnt is not None:
         rows, champion = rows.where(~learnt), champion.filter(pl.Series(~learnt))
+        slices = slices.where(~learnt) if slices else None
         if not champion.height:
             raise NotComparableError("it was trained on all of the test rows")
     ours, theirs, notes = _on_classes(rows, champion, config) if rows.classes else _on_numbers(rows, champion)
@@ -58,6 +61,7 @@ def compare(
         num_rows=champion.height,
         num_groups=None if rows.groups is None else test.num_units,
         num_left_out=None if learnt is None else int(learnt.sum()),
+        slices=slices_that_lose(metric, ours, theirs, rows, slices) if slices else (),
         notes=notes,
     )
 

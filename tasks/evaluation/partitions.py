@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -41,6 +41,10 @@ class Partition:
     def num_rows(self) -> NDArray[np.int64]:
         """Of each slice."""
         return np.bincount(self.codes + 1, minlength=len(self.names) + 1)[1:]
+
+    def where(self, kept: NDArray[np.bool_]) -> Partition:
+        """Of those rows [N] alone; a slice that had others may be small then, or empty."""
+        return replace(self, codes=self.codes[kept])
 
     def only(self, kept: NDArray[np.bool_]) -> Partition:
         """With those slices alone."""

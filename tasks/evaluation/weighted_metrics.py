@@ -7,7 +7,7 @@ sort and check them every time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -39,6 +39,11 @@ class Answers:
     def y_pred(self) -> NDArray[np.int64]:
         """The class that is answered, [N]."""
         return self.y_score.argmax(axis=1) if self.answered is None else self.answered
+
+    def where(self, kept: NDArray[np.bool_]) -> Answers:
+        """Those rows alone."""
+        answered = None if self.answered is None else self.answered[kept]
+        return replace(self, y_true=self.y_true[kept], y_score=self.y_score[kept], answered=answered)
 
 
 def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:

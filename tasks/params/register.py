@@ -32,6 +32,25 @@ class Bound(Config):
         return self
 
 
+class SliceRules(Config):
+    """What must hold in each kind of test rows: those of a value of a column, of a fifth of its numbers, or of two such
+    at once. A slice breaks a rule where it surely does, after all slices that were looked at."""
+
+    columns: list[str] | None = Field(
+        None, min_length=1, description="by which columns rows are told apart; all that the report tells them apart by"
+    )
+    min: float | None = Field(None, description="the least that `register.metric` may be in a slice")
+    max: float | None = Field(None, description="the most, for a metric of which less is better")
+    worse_by: float | None = Field(
+        None,
+        ge=0,
+        description="a challenger that is surely worse than the champion in a slice, by more than this, stays one",
+    )
+    alpha: float = Field(
+        0.05, gt=0, le=0.5, description="the chance that a rule is called broken in any slice though it holds in all"
+    )
+
+
 class Card(Config):
     """What only people can say of a model, for the card of each version in the registry."""
 
@@ -66,8 +85,17 @@ class Register(Config):
         description="a gain beyond the margin that would be worth a change: the verdict says how likely it would have "
         "been seen",
     )
+    slices: SliceRules = Field(default_factory=SliceRules, description="what must hold in each kind of test rows")
     not_comparable: Literal["keep_champion", "promote"] = Field(
         "keep_champion", description="what happens when the champion cannot answer today's test rows"
     )
     champion_minutes: float = Field(60.0, gt=0, description="how long the champion may take to answer the test rows")
     card: Card = Field(default_factory=Card, description="what people must know of the model")
+
+    @model_validator(mode="after")
+    def _slices_are_bounded_on_the_worse_side(self) -> Register:
+        unused, used = ("min", "max") if self.metric in LOWER_IS_BETTER else ("max", "min")
+        if getattr(self.slices, unused) is not None:
+            better = "less" if unused == "min" else "more"
+            raise ValueError(f"slices.{unused} bounds nothing, as {better} {self.metric} is better; write {used}")
+        return self

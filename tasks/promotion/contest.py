@@ -13,6 +13,19 @@ class NotComparableError(Exception):
     """The champion cannot be compared on today's test rows; the message says why."""
 
 
+class SliceLoss(Config):
+    """A kind of test rows in which a challenger is surely worse than the champion, by more than is allowed.
+
+    `loss` is by how much, in the metric's unit; `p_value` is how likely as much would be seen in one of the slices if
+    it were worse by no more in any.
+    """
+
+    name: str
+    num_rows: int
+    loss: float
+    p_value: float
+
+
 class Comparison(Config):
     """The metric of both versions on the same test rows, and how sure it is that the challenger is better.
 
@@ -32,6 +45,7 @@ class Comparison(Config):
     num_groups: int | None = None
     num_left_out: int | None = None
     """Test rows that the champion was trained on, which count for nobody; None where nobody knows."""
+    slices: tuple[SliceLoss, ...] = ()
     notes: tuple[str, ...] = ()
     """What a reader must know to trust it: classes that the champion does not know, rows that it may have learnt."""
 
@@ -66,6 +80,8 @@ class Promotion(Config):
     power: float | None = None
     champion_version: int | None = None
     champion_recorded: float | None = None
+    slices: tuple[SliceLoss, ...] = ()
+    """Where the challenger is surely worse by more than `register.slices.worse_by`."""
     notes: tuple[str, ...] = ()
     sentence: str
 
@@ -98,7 +114,8 @@ def contest(config: Register, comparison: Comparison, version: int, recorded: fl
     by more.
     """
     alpha = alpha_of(look, config.alpha)
-    promoted = comparison.p_value <= alpha and comparison.num_rows >= config.min_rows
+    is_better = comparison.p_value <= alpha and comparison.num_rows >= config.min_rows
+    promoted = is_better and not comparison.slices
     return Promotion(
         promoted=promoted,
         metric=config.metric,
@@ -119,6 +136,7 @@ def contest(config: Register, comparison: Comparison, version: int, recorded: fl
         power=None if config.least_gain is None else power_for(config.least_gain, comparison.standard_error, alpha),
         champion_version=version,
         champion_recorded=recorded,
+        slices=comparison.slices,
         notes=comparison.notes,
         sentence=_sentence(config, comparison, look, promoted=promoted),
     )
@@ -164,12 +182,13 @@ def _sentence(config: Register, comparison: Comparison, look: int, *, promoted: 
         f"p {_chance(comparison.p_value)}, and {asking} asks for {_chance(alpha)} at most"
     )
     # Who was refused wants to know whether it could have been otherwise.
+    is_better = comparison.p_value <= alpha
     visible = number(visible_gain(comparison.standard_error, alpha))
-    limit = "" if promoted else f"; less than {visible} would hardly be seen on these rows"
-    return f"{figures} ({sure}), {_outcome(config, comparison, promoted=promoted)}{limit}"
+    limit = "" if is_better else f"; less than {visible} would hardly be seen on these rows"
+    return f"{figures} ({sure}), {_outcome(config, comparison, is_better=is_better, promoted=promoted)}{limit}"
 
 
-def _outcome(config: Register, comparison: Comparison, *, promoted: bool) -> str:
+def _outcome(config: Register, comparison: Comparison, *, is_better: bool, promoted: bool) -> str:
     # As somebody wrote it: 0.02 and 1,000,000.
     margin, size = config.margin, f"{abs(config.margin):,.15g}"
     if promoted:
@@ -177,12 +196,24 @@ def _outcome(config: Register, comparison: Comparison, *, promoted: bool) -> str
         return f"{sure[(margin > 0) - (margin < 0)]}, so it takes the champion's place"
     if comparison.num_rows < config.min_rows:
         return f"too few rows, of which register.min_rows asks for {config.min_rows:,}, so the champion stays"
+    if is_better:
+        return f"but {_losses(config, comparison)}, so the champion stays"
     if comparison.high < 0:
         return "surely worse, so the champion stays"
     missing = f"not surely better by more than the margin of {size}" if margin > 0 else "no sure difference"
     if margin < 0:
         missing = f"not surely within the margin of {size}"
     return f"{missing}, so the champion stays"
+
+
+def _losses(config: Register, comparison: Comparison) -> str:
+    worst, others = comparison.slices[0], len(comparison.slices) - 1
+    more = f" and {others:,} more slices" if others > 1 else " and one more slice" if others else ""
+    allowed = f" by more than the {config.slices.worse_by:,.15g} that is allowed" if config.slices.worse_by else ""
+    return (
+        f"where {worst.name} ({worst.num_rows:,} rows) it is surely worse{allowed}: by {number(worst.loss)} (p "
+        f"{_chance(worst.p_value)} after all slices){more}"
+    )
 
 
 def _chance(value: float) -> str:

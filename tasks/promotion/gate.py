@@ -10,8 +10,15 @@ from tasks.measures import Measure
 from tasks.params.config import Config
 from tasks.params.register import Bound, Bounded
 from tasks.promotion.contest import Promotion
+from tasks.promotion.power import visible_gain
 
 _Value = TypeVar("_Value")
+
+BY_RULES = "the gate, by the rules of params.yaml"
+"""Who signs what no person decided."""
+
+_TAIL = 0.025
+"""Beyond each end of a 95 % interval."""
 
 
 class GateRule(Config):
@@ -19,7 +26,10 @@ class GateRule(Config):
 
     `metric` is what is bounded, a metric or another measure, and `of` the part of the test that it is of.
     `low` and `high` hold it with 95 % confidence on other rows; of a rule that asks for it `surely`, both have to keep
-    the bound.
+    the bound: `p_value` is how likely as good a value would be seen if the true one stood on the bound, and a true one
+    that is `visible_gain` away from it would have kept it four times in five. A rule for slices fails where the bound
+    is surely broken: its `p_value` is how likely as bad a value would be seen in one of the `num_tests` slices if the
+    bound held in all.
     """
 
     metric: Bounded
@@ -31,10 +41,25 @@ class GateRule(Config):
     low: float | None
     high: float | None
     num_rows: int | None
+    p_value: float | None = None
+    visible_gain: float | None = None
+    num_tests: int | None = None
     passed: bool
 
     def sentence(self) -> str:
         """Such as `accuracy 0.9 is below the least that is allowed, 0.95`."""
+        return self._beside_the_bound() + self._sureness()
+
+    def _sureness(self) -> str:
+        if self.p_value is None or self.num_tests is None or self.num_rows is None:
+            return ""
+        kept = (self.min is None or self.value >= self.min) and (self.max is None or self.value <= self.max)
+        if kept:
+            return f" in all {self.num_tests:,} slices"
+        sure = "but not surely" if self.passed else "and surely so"
+        return f", {sure}: {self.num_rows:,} rows, p {self.p_value:.2g} after all {self.num_tests:,} slices"
+
+    def _beside_the_bound(self) -> str:
         if self.min is not None and self.value < self.min:
             return f"{self._figure(self.min)} is below the least that is allowed, {self.min:g}"
         if self.max is not None and self.value > self.max:
@@ -58,12 +83,14 @@ class GateRule(Config):
 class Verdict(Config):
     """What the gate decided, rule by rule, and of a version that passed whether it becomes champion.
 
-    `reject`: not registered; `hold`: registered, and the champion stays; `promote`: it becomes champion.
+    `reject`: not registered; `hold`: registered, and the champion stays; `promote`: it becomes champion. A person who
+    decides otherwise signs at the version, and in the history of its aliases.
     """
 
     decision: Literal["promote", "hold", "reject"]
     passed: bool
     rules: tuple[GateRule, ...]
+    signed_off_by: str = BY_RULES
     promotion: Promotion | None = None
 
     @property
@@ -76,13 +103,15 @@ class Verdict(Config):
         return self.model_copy(update={"decision": decision, "promotion": promotion})
 
 
-def judge(bounds: Mapping[Bounded, Bound], measures: Mapping[str, Measure]) -> Verdict:
-    """The verdict on a version with these measures, its metrics among them.
+def judge(
+    bounds: Mapping[Bounded, Bound], measures: Mapping[str, Measure], in_slices: tuple[GateRule, ...] = ()
+) -> Verdict:
+    """The verdict on a version with these measures, its metrics among them, and by the rules of its slices.
 
     Raises UserError for one that evaluate did not compute.
     """
     # All rules are judged, also after one has failed: the verdict shows every number.
-    rules = tuple(_rule(name, bound, value_of(measures, name, "gate")) for name, bound in bounds.items())
+    rules = (*(_rule(name, bound, value_of(measures, name, "gate")) for name, bound in bounds.items()), *in_slices)
     passed = all(rule.passed for rule in rules)
     return Verdict(decision="hold" if passed else "reject", passed=passed, rules=rules)
 
@@ -100,6 +129,7 @@ def _rule(name: Bounded, bound: Bound, measure: Measure) -> GateRule:
     interval = () if measure.low is None or measure.high is None else (measure.low, measure.high)
     ends = interval if bound.surely else (measure.value,)
     kept = [(bound.min is None or end >= bound.min) and (bound.max is None or end <= bound.max) for end in ends]
+    tests = [_sureness(*side) for side in _sides(bound, measure)] if bound.surely else []
     return GateRule(
         metric=name,
         of=measure.of,
@@ -110,6 +140,28 @@ def _rule(name: Bounded, bound: Bound, measure: Measure) -> GateRule:
         low=measure.low,
         high=measure.high,
         num_rows=measure.num_rows,
+        p_value=max((p for p, _ in tests), default=None),
+        visible_gain=max((gain for _, gain in tests), default=None),
         # Of what has no interval nothing is sure.
         passed=bool(kept) and all(kept),
     )
+
+
+def _sides(bound: Bound, measure: Measure) -> list[tuple[float, float]]:
+    """How far the value is within each bound, and how far its interval reaches towards it."""
+    sides = []
+    if bound.min is not None and measure.low is not None:
+        sides.append((measure.value - bound.min, measure.value - measure.low))
+    if bound.max is not None and measure.high is not None:
+        sides.append((bound.max - measure.value, measure.high - measure.value))
+    return sides
+
+
+def _sureness(distance: float, reach: float) -> tuple[float, float]:
+    """The p-value that is 2.5 % where the interval ends at the bound, and the distance that is sure four times in
+    five."""
+    from scipy.stats import norm
+
+    error = reach / float(norm.isf(_TAIL))
+    p = float(norm.sf(distance / error)) if error > 0 else float(distance < 0)
+    return p, visible_gain(error, _TAIL)

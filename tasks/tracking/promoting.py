@@ -22,7 +22,7 @@ from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.known_aliases import KnownAliases, marks, read_version
 from tasks.tracking.models import download
 from tasks.tracking.names import has_store, no_such_model
-from tasks.tracking.tags import CHALLENGER, CHAMPION, VERDICT_TAG
+from tasks.tracking.tags import CHALLENGER, CHAMPION, SIGNED_TAG, VERDICT_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -134,6 +134,7 @@ def _promoted(project: Project, client: MlflowClient, known: KnownAliases, numbe
 
     grounds = Grounds(who=_who(project), reason=reason, verdict=version.tags.get(VERDICT_TAG))
     after = move(project, client, name, targets, grounds)
+    client.set_model_version_tag(name, str(number), SIGNED_TAG, f"{grounds.who}: {reason}")
     reign = next(reign for reign in reversed(reigns(after.records)) if reign.version == number)
     return PromotedVersion(name=name, version=number, before=reign.record.moves[CHAMPION][0], record=reign.record)
 

@@ -33,6 +33,7 @@ from tasks.tracking.tags import (
     MODEL_TAG,
     PIPELINE_TAG,
     PROMOTION_TAG,
+    SIGNED_TAG,
     VERDICT_TAG,
 )
 from tasks.tracking.upload import upload
@@ -257,6 +258,8 @@ def _describe_version(
         DATA_TAG: candidate.passport["source"]["digest"],
         VERDICT_TAG: candidate.promotion.sentence,
         _COMMIT_TAG: candidate.passport["git"]["commit"] or "none",
+        # What a person has signed stays signed by them.
+        SIGNED_TAG: version.tags.get(SIGNED_TAG, candidate.verdict.signed_off_by),
         **{f"test_{name}": str(value) for name, value in candidate.metrics.items()},
     }
     for name, value in tags.items():

@@ -73,6 +73,8 @@ def test_promote_makes_a_version_champion_and_keeps_why(promoted: Project, print
     assert (record["who"], record["reason"]) == ("Ada Example", "approved")
     assert record["verdict"] == "version 4 is surely better"
     assert record["moves"] == {"champion": [3, 4], "previous": [2, 3]}
+    signed = store.connect(promoted).get_model_version(NAME, "4").tags["modelwright.signed_off_by"]
+    assert signed == "Ada Example: approved"
 
 
 def test_who_is_champion_already_stays_it(promoted: Project, printed: Printed) -> None:

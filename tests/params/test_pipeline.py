@@ -168,6 +168,11 @@ def test_unknown_keys_of_a_source_and_of_a_column() -> None:
         ("validate", {"max_quarantined": float("nan")}, "validate.max_quarantined: input should be a finite number"),
         ("split", {"validation": 0.5, "test": 0.5}, "split: validation and test together leave no rows to train on"),
         ("register", {"metric": "f1", "gate": {"f1": {}}}, "register.gate.f1: give min, max or both"),
+        (
+            "register",
+            {"metric": "rmse", "slices": {"min": 3}},
+            "register: slices.min bounds nothing, as less rmse is better; write max",
+        ),
         ("normalize", {"text": {"ngrams": [2, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
         ("normalize", {"text": {"ngrams": [0, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
         (

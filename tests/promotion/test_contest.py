@@ -11,6 +11,7 @@ from tasks.params.register import Register
 from tasks.promotion.contest import (
     Comparison,
     Promotion,
+    SliceLoss,
     champion_already,
     contest,
     first_version,
@@ -84,6 +85,20 @@ def test_who_is_refused_is_told_what_could_have_been_seen():
 def test_what_is_sure_enough_at_a_first_look_is_not_at_a_later_one():
     assert contest(settings(), between(0.012, 0.148), 3, 0.996, look=1).promoted
     assert not contest(settings(), between(0.012, 0.148), 3, 0.996, look=2).promoted
+
+
+def test_who_is_better_as_a_whole_and_worse_in_a_slice_stays_challenger():
+    loss = SliceLoss(name="town is Ulm", num_rows=90, loss=0.12, p_value=0.002)
+    rules = settings(slices={"worse_by": 0.05})
+    decision = contest(rules, between(0.012, 0.148, slices=(loss, loss)), 3, 0.996)
+    assert not decision.promoted
+    assert decision.slices == (loss, loss)
+    assert decision.sentence.endswith(
+        "asks for 0.025 at most), but where town is Ulm (90 rows) it is surely worse by more than the 0.05 that is "
+        "allowed: by 0.1200 (p 0.002 after all slices) and one more slice, so the champion stays"
+    )
+    # What is not better needs no slice to be refused.
+    assert "no sure difference" in contest(rules, between(-0.012, 0.148, slices=(loss,)), 3, 0.996).sentence
 
 
 def test_too_few_rows_replace_no_champion():

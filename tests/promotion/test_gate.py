@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from tasks.errors import UserError
 from tasks.measures import Measure, measures_of_metrics
@@ -38,6 +40,9 @@ def test_each_rule_is_judged_with_its_numbers():
         "low": None,
         "high": None,
         "num_rows": None,
+        "p_value": None,
+        "visible_gain": None,
+        "num_tests": None,
         "passed": True,
     }
     assert verdict.decision == "reject"
@@ -76,6 +81,34 @@ def test_what_is_asked_for_surely_needs_the_whole_interval():
     assert (rule.low, rule.high, rule.num_rows) == (0.84, 0.95, 100)
     (rule,) = judge(bounds, {"accuracy": 0.9}, {"accuracy": None}, 1).failed
     assert rule.sentence() == "accuracy 0.9 has no interval on these rows, and the rule asks for a sure one"
+
+
+@given(value=share, reach=st.floats(0.001, 0.3), least=share, most=share)
+def test_a_p_value_agrees_with_the_interval(value, reach, least, most):
+    interval = {"accuracy": (value - reach, value + 2 * reach)}
+    (rule,) = judge({"accuracy": Bound(min=least, surely=True)}, {"accuracy": value}, interval, 100).rules
+    assert (rule.p_value <= 0.025) == rule.passed or value - reach == pytest.approx(least)
+    (rule,) = judge({"accuracy": Bound(min=least, max=most, surely=True)}, {"accuracy": value}, interval, 100).rules
+    assert not rule.passed or rule.p_value <= 0.025 + 1e-9
+
+
+def test_a_sure_rule_is_kept_wrongly_as_often_as_said_and_seen_as_often_as_said():
+    """Normal measures whose true value stands on the bound, or away from it by what is said to be visible."""
+    random, error = np.random.default_rng(0), 0.02
+
+    def share_kept(truth: float) -> float:
+        drawn = random.normal(truth, error, 4000)
+        reach = error * norm.isf(0.025)
+        return float(np.mean([_sure(value, (value - reach, value + reach)).passed for value in drawn]))
+
+    gain = _sure(0.9, (0.9 - error * norm.isf(0.025), 1.0)).visible_gain
+    assert share_kept(0.8) == pytest.approx(0.025, abs=2.5 * np.sqrt(0.025 * 0.975 / 4000))
+    assert share_kept(0.8 + gain) == pytest.approx(0.8, abs=2.5 * np.sqrt(0.8 * 0.2 / 4000))
+
+
+def _sure(value: float, interval: tuple[float, float]):
+    (rule,) = judge({"accuracy": Bound(min=0.8, surely=True)}, {"accuracy": value}, {"accuracy": interval}, 300).rules
+    return rule
 
 
 def test_a_bound_itself_is_allowed():

@@ -40,7 +40,7 @@ from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset
-from tasks.tracking.champion import Champion, champion_answers, find_champion, learnt_by
+from tasks.tracking.champion import Champion, champion_answers, find_champion, learnt_by, vanished_champion
 from tasks.tracking.looks import number_of_look
 from tasks.tracking.registry import VersionCandidate, register_version
 from tasks.tracking.runs import flat_params
@@ -137,7 +137,7 @@ def _promotion(
     config = pipeline.register_
     value = metrics[config.metric]
     if champion is None:
-        return first_version(config, value)
+        return first_version(config, value, vanished_champion(paths))
     if champion.model == model:
         decided = champion.promotion
         # Nor is it told of other rows, or of a version that somebody made champion by hand.

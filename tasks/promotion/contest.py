@@ -86,11 +86,21 @@ class Promotion(Config):
     sentence: str
 
 
-def first_version(config: Register, challenger: float) -> Promotion:
-    """There is no champion yet: who passes the gate becomes one."""
+def first_version(config: Register, challenger: float, vanished: int | None = None) -> Promotion:
+    """There is no champion, or `vanished`, who was it last, is one no more: who passes the gate becomes one."""
     sentence = f"the first version that passed the gate is champion, with {config.metric} {number(challenger)}"
+    if vanished is not None:
+        sentence = (
+            f"there is no champion to compare with, as version {vanished}, which was it last, was deleted or lost the "
+            f"alias: {sentence}"
+        )
     return Promotion(
-        promoted=True, metric=config.metric, margin=config.margin, challenger=challenger, sentence=sentence
+        promoted=True,
+        metric=config.metric,
+        margin=config.margin,
+        challenger=challenger,
+        champion_version=vanished,
+        sentence=sentence,
     )
 
 

@@ -20,14 +20,17 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.promotion.contest import NotComparableError, Promotion
+from tasks.promotion.reigns import former_champion
 from tasks.tracking import store
+from tasks.tracking.alias_history import look
 from tasks.tracking.contents import damage, local_folder
+from tasks.tracking.known_aliases import read_version
 from tasks.tracking.packed_model import model_within
 from tasks.tracking.tags import CHAMPION, LEARNT_ROWS, MODEL_TAG, PROMOTION_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 _PROCESS = Path(__file__).with_name("champion_process.py")
 _REASON_LENGTH = 300
@@ -56,22 +59,34 @@ def find_champion(paths: Paths) -> Champion | None:
     with store.reachable(paths.project):
         client = store.connect(paths.project)
         number = champion_number(client, paths.pipeline)
-        if number is None:
+        # A registry that was restored in part may have an alias for a version that it has no more.
+        version = None if number is None else read_version(client, paths.pipeline, number)
+        return None if version is None else _of_version(client, paths, version)
+
+
+def vanished_champion(paths: Paths) -> int | None:
+    """The version that was champion last, where none is now; None where there never was one.
+
+    Raises UserError when the registry cannot be reached.
+    """
+    with store.reachable(paths.project):
+        client = store.connect(paths.project)
+        if _registered_model(client, paths.pipeline) is None:
             return None
-        return _of_version(client, paths, number)
+        return former_champion(look(paths.project, client, paths.pipeline).records, None)
 
 
 def find_version(paths: Paths, number: int) -> Champion:
     """Any version, as what it is when it is compared: in the champion's place. Raises UserError as `find_champion`."""
     with store.reachable(paths.project):
-        return _of_version(store.connect(paths.project), paths, number)
+        client = store.connect(paths.project)
+        return _of_version(client, paths, client.get_model_version(paths.pipeline, str(number)))
 
 
-def _of_version(client: MlflowClient, paths: Paths, number: int) -> Champion:
-    version = client.get_model_version(paths.pipeline, str(number))
+def _of_version(client: MlflowClient, paths: Paths, version: ModelVersion) -> Champion:
     tags = version.tags
     return Champion(
-        version=number,
+        version=int(version.version),
         source=str(version.source),
         run_id=version.run_id,
         model=tags.get(MODEL_TAG),
@@ -83,15 +98,20 @@ def _of_version(client: MlflowClient, paths: Paths, number: int) -> Champion:
 
 def champion_number(client: MlflowClient, name: str) -> int | None:
     """The number of the version that bears the alias now; None when none does, or there is no such model."""
+    model = _registered_model(client, name)
+    number = None if model is None else model.aliases.get(CHAMPION)
+    return None if number is None else int(number)
+
+
+def _registered_model(client: MlflowClient, name: str) -> RegisteredModel | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        number = client.get_registered_model(name).aliases.get(CHAMPION)
+        return client.get_registered_model(name)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return None
-    return None if number is None else int(number)
 
 
 def champion_answers(champion: Champion, rows: Path, paths: Paths, minutes: float) -> pl.DataFrame:
@@ -121,7 +141,8 @@ def _fetched(champion: Champion, project: Project, scratch: Path) -> Iterator[Pa
                 artifact_uri=champion.source, dst_path=None if local else str(scratch), tracking_uri=uri
             )
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            # A server says it within what it says of each file.
+            if "RESOURCE_DOES_NOT_EXIST" not in (error.error_code, *re.findall(r"RESOURCE_\w+", str(error))):
                 raise
             raise NotComparableError(_GONE) from error
     if not (Path(folder) / "MLmodel").is_file():

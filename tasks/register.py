@@ -17,6 +17,7 @@ from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import judged_rows
+from tasks.evaluation.latency import latency_of_model
 from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.raw_test_rows import raw_test_rows
 from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices, ruled_partitions
@@ -57,7 +58,11 @@ def run(config: Pipeline, paths: Paths) -> Report:
     _check_trained_with(config.train, record, paths)
     metrics = files.read_json(paths.metrics)
     evaluation = files.read_json(paths.evaluation)
-    verdict = judge(config.register_.gate, _measures(paths, metrics, evaluation), _slice_rules(config, paths))
+    latency = latency_of_model(paths) if config.register_.measures_latency else None
+    measures = _measures(paths, metrics, evaluation) | (latency.measures() if latency else {})
+    verdict = judge(config.register_.gate, measures, _slice_rules(config, paths)).model_copy(
+        update={"latency": latency}
+    )
     # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.

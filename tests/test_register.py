@@ -18,7 +18,7 @@ from tasks import register as stage
 from tasks.errors import GateError, UserError
 from tasks.evaluation import partitions
 from tasks.params.file import load_pipeline
-from tasks.params.register import SliceRules
+from tasks.params.register import Bound, SliceRules
 from tasks.paths import Paths
 from tasks.reports import Report
 from tasks.tables import storage
@@ -87,6 +87,16 @@ def test_a_kind_of_rows_that_surely_breaks_its_bound_registers_nothing(project, 
     assert rule["num_tests"] > 1
     with pytest.raises(UserError, match=r"register\.slices\.columns: tovn is no column .*; did you mean town"):
         registered(project, slices=SliceRules(min=0.5, columns=["tovn"]), gate={})
+
+
+def test_a_bound_on_latency_has_it_measured(project):
+    evaluated(project, METRICS)
+    with pytest.raises(GateError, match=r"latency_p95_ms \(one row, .* cores, Linux\) .* is above the most"):
+        registered(project, gate={"latency_p95_ms": Bound(max=1e-6)})
+    verdict = json.loads(project.verdict.read_text())
+    assert 0 < verdict["latency"]["one_row"]["p50_ms"] <= verdict["latency"]["one_row"]["p95_ms"]
+    assert verdict["latency"]["batch"]["num_rows"] == 30
+    assert verdict["rules"][0]["value"] == verdict["latency"]["one_row"]["p95_ms"]
 
 
 def test_a_metric_that_was_not_computed_is_the_users_mistake(project):

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
 
-MeasureName = Literal["size_mib"]
+MeasureName = Literal["size_mib", "latency_p50_ms", "latency_p95_ms"]
 """What is measured of a version beside its metrics, by the names that the gate knows them by."""
 
 Bounded = Literal[Metric, MeasureName]
@@ -86,11 +86,20 @@ class Register(Config):
         "been seen",
     )
     slices: SliceRules = Field(default_factory=SliceRules, description="what must hold in each kind of test rows")
+    latency: bool = Field(
+        False,
+        description="measure on this machine how long answers take and what energy they cost, for the card; where the "
+        "gate bounds it, it is measured in any case",
+    )
     not_comparable: Literal["keep_champion", "promote"] = Field(
         "keep_champion", description="what happens when the champion cannot answer today's test rows"
     )
     champion_minutes: float = Field(60.0, gt=0, description="how long the champion may take to answer the test rows")
     card: Card = Field(default_factory=Card, description="what people must know of the model")
+
+    @property
+    def measures_latency(self) -> bool:
+        return self.latency or any(name.startswith("latency_") for name in self.gate)
 
     @model_validator(mode="after")
     def _slices_are_bounded_on_the_worse_side(self) -> Register:

@@ -10,6 +10,7 @@ from tasks.measures import Measure
 from tasks.params.config import Config
 from tasks.params.register import Bound, Bounded
 from tasks.promotion.contest import Promotion
+from tasks.promotion.latency import Latency
 from tasks.promotion.power import visible_gain
 
 _Value = TypeVar("_Value")
@@ -92,10 +93,16 @@ class Verdict(Config):
     rules: tuple[GateRule, ...]
     signed_off_by: str = BY_RULES
     promotion: Promotion | None = None
+    latency: Latency | None = None
+    """Where it was measured: that it differs from time to time is in its nature."""
 
     @property
     def failed(self) -> tuple[GateRule, ...]:
         return tuple(rule for rule in self.rules if not rule.passed)
+
+    def timed(self, latency: Latency | None) -> Verdict:
+        """With how fast the version answered, where that was measured."""
+        return self.model_copy(update={"latency": latency})
 
     def decided(self, promotion: Promotion) -> Verdict:
         """Of a version that passed: with what is decided of it beside the champion."""

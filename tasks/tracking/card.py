@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.energy import Energy
+from tasks.promotion.latency import Latency, Timing
+from tasks.reports import number
 from tasks.tracking.markdown import as_code, as_text, listed
 
 
@@ -39,6 +42,28 @@ def limits(passport: Mapping[str, Any]) -> str:
         if num and of
     ]
     return listed([_line("known limits", card.get("limitations"), "limitations"), people, *set_aside])
+
+
+def cost(latency: Latency | None, energy: Energy | None) -> list[str]:
+    """How fast it answers, and what energy its training and its answers took."""
+    lines = ["training: " + (_energy(energy) if energy else "**not counted**: the run has no such figure")]
+    if latency is None:
+        return [*lines, "answers: **not measured**; `register.latency: true` in params.yaml does it"]
+    taken = Energy(watt_hours=latency.energy_wh, source=latency.energy_source)
+    return [
+        *lines,
+        f"one row: {_timing(latency.one_row)}, on {latency.machine}",
+        f"{latency.batch.num_rows:,} rows: {_timing(latency.batch)}",
+        f"1,000 answers: {_energy(taken)}",
+    ]
+
+
+def _timing(timing: Timing) -> str:
+    return f"{number(timing.p50_ms)} ms, and 95 % of {timing.num_calls:,} within {number(timing.p95_ms)} ms"
+
+
+def _energy(energy: Energy) -> str:
+    return f"{number(energy.watt_hours)} Wh ({energy.source})"
 
 
 def _set_aside(rows: Mapping[str, Any]) -> list[tuple[str, int, int]]:

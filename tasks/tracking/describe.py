@@ -6,7 +6,6 @@ Lists and no tables: the pages draw a table's cells without any space between th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +15,7 @@ from tasks.promotion.gate import GateRule, Verdict
 from tasks.reports import number
 from tasks.tables.dataset import Column
 from tasks.tracking import card, pages
+from tasks.tracking.logged_run import LoggedRun
 from tasks.tracking.markdown import as_code, as_text, listed
 
 _FILES = {
@@ -30,15 +30,6 @@ _PICTURES = (
     "plots/predicted_against_actual.png",
 )
 """What a version's page shows of the run's pictures, where the run has them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoggedFiles:
-    """The run that a version came from, and the files that it keeps, by their paths among its artifacts."""
-
-    experiment_id: str
-    run_id: str
-    files: frozenset[str]
 
 
 _TASKS = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
@@ -72,7 +63,7 @@ The alias `champion` is the live version; `challenger` is one that asks to repla
 def version(
     passport: Mapping[str, Any],
     verdict: Verdict,
-    run: LoggedFiles,
+    run: LoggedRun,
     intervals: Mapping[str, Sequence[float] | None] = MappingProxyType({}),
 ) -> str:
     """A version as a model card: how good it is, what it is for, its limits, what it came from, what there is to see.
@@ -93,6 +84,10 @@ def version(
 ### Limits
 
 {card.limits(passport)}
+
+### What it costs
+
+{listed(card.cost(verdict.latency, run.energy))}
 
 ### The gate
 
@@ -119,7 +114,7 @@ def _metric(name: str, value: float, interval: Sequence[float] | None) -> str:
     return f"{name}: **{number(value)}**{ends}"
 
 
-def _links(run: LoggedFiles) -> list[str]:
+def _links(run: LoggedRun) -> list[str]:
     files = [
         f"[{text}]({pages.artifact(run.experiment_id, run.run_id, file)})"
         for file, text in _FILES.items()
@@ -128,7 +123,7 @@ def _links(run: LoggedFiles) -> list[str]:
     return [f"[the run]({pages.run(run.experiment_id, run.run_id)}): parameters, curves and metrics", *files]
 
 
-def _pictures(run: LoggedFiles) -> str:
+def _pictures(run: LoggedRun) -> str:
     shown = [file for file in _PICTURES if file in run.files]
     return "\n\n".join(f"![{Path(file).stem}]({pages.artifact_file(run.run_id, file)})" for file in shown)
 

@@ -23,6 +23,7 @@ from tasks.tracking.alias_history import Grounds, move
 from tasks.tracking.champion import promotion_tag
 from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.known_aliases import read_aliases
+from tasks.tracking.logged_run import LoggedRun, logged_run
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import deliver
 from tasks.tracking.tags import (
@@ -100,7 +101,7 @@ def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
             version = _create_version(client, run_id, paths, candidate)
         else:
             _mend_files(version, paths, candidate)
-        _describe_version(client, version, candidate, _logged_files(client, run_id))
+        _describe_version(client, version, candidate, logged_run(client, run_id))
         aliases = _assign_aliases(paths.project, client, version, candidate.promotion)
     return Registration(
         name=paths.pipeline,
@@ -242,17 +243,7 @@ def _damage(source: str) -> str | None:
     return damage(folder) if folder else None
 
 
-def _logged_files(client: MlflowClient, run_id: str) -> describe.LoggedFiles:
-    """What the version's page can show and open."""
-    kept = [entry.path for folder in ("", "plots") for entry in client.list_artifacts(run_id, folder)]
-    return describe.LoggedFiles(
-        experiment_id=client.get_run(run_id).info.experiment_id, run_id=run_id, files=frozenset(kept)
-    )
-
-
-def _describe_version(
-    client: MlflowClient, version: ModelVersion, candidate: VersionCandidate, run: describe.LoggedFiles
-) -> None:
+def _describe_version(client: MlflowClient, version: ModelVersion, candidate: VersionCandidate, run: LoggedRun) -> None:
     tags = {
         PIPELINE_TAG: version.name,
         DATA_TAG: candidate.passport["source"]["digest"],

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import files
 from tasks.addresses import shown_address
+from tasks.energy import EnergyMeter
 from tasks.environment import git_state
 from tasks.errors import UserError, printable
 from tasks.params.config import Config
 from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.tracking import leftovers, store
-from tasks.tracking.tags import MODEL_TAG, PIPELINE_TAG
+from tasks.tracking.tags import ENERGY_METRIC, ENERGY_TAG, MODEL_TAG, PIPELINE_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,6 +51,7 @@ class RunLog:
         self._run_id = run_id
         self._waiting: list[Metric] = []
         self._due = time.monotonic() + _EVERY
+        self._energy = EnergyMeter()
 
     def started(self, num_epochs: int) -> None:
         pass
@@ -70,6 +72,9 @@ class RunLog:
         with self._surviving() as client:
             if client is None:
                 return False
+            energy = self._energy.read()
+            client.log_metric(self._run_id, ENERGY_METRIC, energy.watt_hours)
+            client.set_tag(self._run_id, ENERGY_TAG, energy.source)
             _complete(client, self._run_id, paths)
         return self._close()
 

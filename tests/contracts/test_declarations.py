@@ -25,6 +25,7 @@ PLUMBING = {
     for name in (
         "addresses",
         "digests",
+        "energy",
         "environment",
         "errors",
         "files",

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from tasks.energy import Energy
 from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict
+from tasks.promotion.latency import Latency, Timing
+from tasks.reports import number
 from tasks.tracking import describe
+from tasks.tracking.logged_run import LoggedRun
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "price", "type": "number", "role": "feature", "dialect": {"decimal": ",", "thousands": "."}},
@@ -38,8 +42,11 @@ def decided(sentence: str, *notes: str) -> Verdict:
 
 
 def shown(verdict: Verdict, *files: str) -> str:
-    run = describe.LoggedFiles(experiment_id="7", run_id="abc", files=frozenset(files))
-    return describe.version(PASSPORT, verdict, run)
+    return describe.version(PASSPORT, verdict, run_with(*files))
+
+
+def run_with(*files: str, energy: Energy | None = None) -> LoggedRun:
+    return LoggedRun(experiment_id="7", run_id="abc", files=frozenset(files), energy=energy)
 
 
 def test_a_version_opens_its_run_and_what_the_run_keeps() -> None:
@@ -51,6 +58,28 @@ def test_a_version_opens_its_run_and_what_the_run_keeps() -> None:
     # Only what is there.
     assert "verdict.json" not in text
     assert "roc_curve" not in text
+
+
+def test_what_it_costs_stands_with_what_it_is_by_and_what_nobody_measured_is_named() -> None:
+    text = shown(decided("ok"))
+    assert "- training: **not counted**: the run has no such figure" in text
+    assert "- answers: **not measured**; `register.latency: true` in params.yaml does it" in text
+    timing = Timing(num_rows=1, num_calls=200, p50_ms=0.8125, p95_ms=1.25)
+    latency = Latency(
+        machine="x86_64, 2 cores, Linux",
+        one_row=timing,
+        batch=timing.model_copy(update={"num_rows": 1000, "p50_ms": 12.5}),
+        energy_wh=0.0005,
+        energy_source="an estimate: 3 processor seconds at 12 W",
+    )
+    energy = Energy(watt_hours=1.5, source="RAPL, all that the machine did")
+    text = describe.version(PASSPORT, decided("ok").timed(latency), run_with(energy=energy))
+    assert f"- training: {number(1.5)} Wh (RAPL, all that the machine did)" in text
+    assert (
+        f"- one row: {number(0.8125)} ms, and 95 % of 200 within {number(1.25)} ms, on x86_64, 2 cores, Linux" in text
+    )
+    assert f"- 1,000 rows: {number(12.5)} ms, and 95 % of 200 within {number(1.25)} ms" in text
+    assert f"- 1,000 answers: {number(0.0005)} Wh (an estimate: 3 processor seconds at 12 W)" in text
 
 
 def test_a_version_says_why_it_is_champion() -> None:
@@ -104,7 +133,7 @@ def test_what_people_say_of_a_model_stands_in_its_card_as_text() -> None:
             "clean": {"num_rows_in": 392, "num_quarantined": 0},
         },
     }
-    run = describe.LoggedFiles(experiment_id="7", run_id="abc", files=frozenset())
+    run = LoggedRun(experiment_id="7", run_id="abc", files=frozenset())
     text = describe.version(passport, decided("ok"), run, {"accuracy": (0.86, 0.93)})
     assert "- for: calls to &lt;customers&gt;\n- not for: **not stated**" in text
     assert "- who to ask: ann@example.org" in text

@@ -91,6 +91,8 @@ def test_a_training_is_a_run_with_everything(project):
     assert run.data.params.items() >= {"trainer": "sklearn", "pipeline": "mixed", "estimator.C": "1.0"}.items()
     kept = {name: value for name, value in run.data.metrics.items() if name.startswith("best_")}
     assert kept == {f"best_{name}": value for name, value in record["metrics"].items()}
+    assert run.data.metrics["training_energy_wh"] > 0
+    assert run.data.tags["modelwright.energy"].startswith(("an estimate: ", "RAPL"))
     (used,) = run.inputs.dataset_inputs
     digest = folder_digest(project.augmented)
     assert used.dataset.digest == digest[:36]

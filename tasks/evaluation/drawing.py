@@ -68,7 +68,8 @@ def png(size: tuple[float, float], theme: Theme, draw: Callable[[Figure, Theme],
         # A figure that pyplot did not make has no canvas that can draw PNG.
         FigureCanvasAgg(figure)
         # Without the name of matplotlib's version: an upgrade is no other picture.
-        figure.savefig(target, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
+        # Level 6 of zlib: 9, which `optimize` means, takes three times as long for 4 % fewer bytes.
+        figure.savefig(target, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 6})
     return target.getvalue()
 
 

@@ -64,24 +64,25 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.fixture(scope="module")
-def evaluated_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
-    """A project in which `masses` ran to `evaluate`, and nothing else."""
-    project = make_project(tmp_path_factory.mktemp("evaluated"), store=empty_store)
+def trained_once(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Project:
+    """A project in which `masses` ran to `train`, and nothing else."""
+    project = make_project(tmp_path_factory.mktemp("trained"), store=empty_store)
     with contextlib.chdir(project.root):
         outcomes(project)
     return project
 
 
 @pytest.fixture
-def evaluated(evaluated_once: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+def trained(trained_once: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A copy of it; it is the working directory."""
-    shutil.copytree(evaluated_once.root, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(trained_once.root, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return Project(root=tmp_path)
 
 
-def outcomes(project: Project) -> dict[str, str]:
-    return {result.stage: result.outcome for result in run_plain(project, "masses", last="evaluate")}
+def outcomes(project: Project, last: str = "train") -> dict[str, str]:
+    """By stage. What evaluate leaves is kept as all else is, and drawing its pictures takes as long as all before."""
+    return {result.stage: result.outcome for result in run_plain(project, "masses", last=last)}
 
 
 def left(project: Project) -> dict[str, bytes]:
@@ -100,42 +101,45 @@ def objects(project: Project) -> list[Path]:
     return sorted(file for file in files if file.is_file() and file.stat().st_size)
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_every_object_damaged_in_every_way(evaluated: Project, damage: str, caplog: pytest.LogCaptureFixture) -> None:
-    before, names = left(evaluated), objects(evaluated)
-    remove_outputs(evaluated)
+@pytest.mark.parametrize(("damage", "last"), [("a bit", "evaluate"), *((damage, "train") for damage in DAMAGES)])
+def test_every_object_damaged_in_every_way(
+    trained: Project, damage: str, last: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes(trained, last)
+    before, names = left(trained), objects(trained)
+    remove_outputs(trained)
     for file in names:
         DAMAGES[damage](file)
     caplog.clear()
-    assert set(outcomes(evaluated)) == set(STAGES[:-1])
-    assert left(evaluated) == before
+    assert set(outcomes(trained, last)) == set(STAGES[: STAGES.index(last) + 1])
+    assert left(trained) == before
     # All that was damaged is whole again: what was restored without a word would come from here.
-    remove_outputs(evaluated)
+    remove_outputs(trained)
     caplog.clear()
-    assert outcomes(evaluated)["train"] == "restored"
-    assert left(evaluated) == before
+    assert outcomes(trained, last)[last] == "restored"
+    assert left(trained) == before
     assert not caplog.records
 
 
 def test_one_damaged_object_is_named_and_its_stage_alone_runs(
-    evaluated: Project, caplog: pytest.LogCaptureFixture
+    trained: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = left(evaluated)
-    model = next(file for file in objects(evaluated) if file.read_bytes() in model_files(evaluated))
+    before = left(trained)
+    model = next(file for file in objects(trained) if file.read_bytes() in model_files(trained))
     content = model.read_bytes()
     DAMAGES["a bit"](model)
     # What is not restored is not read.
-    assert set(outcomes(evaluated).values()) == {"unchanged"}
-    shutil.rmtree(evaluated.pipeline("masses").model)
+    assert set(outcomes(trained).values()) == {"unchanged"}
+    shutil.rmtree(trained.pipeline("masses").model)
     with caplog.at_level(logging.WARNING):
-        assert {stage for stage, outcome in outcomes(evaluated).items() if outcome != "unchanged"} == {"train"}
+        assert {stage for stage, outcome in outcomes(trained).items() if outcome != "unchanged"} == {"train"}
     (line,) = [record.getMessage() for record in caplog.records if "DVC's cache" in record.getMessage()]
-    aside = evaluated.root / ".dvc" / "cache" / "files" / "damaged" / f"{model.parent.name}{model.name}"
+    aside = trained.root / ".dvc" / "cache" / "files" / "damaged" / f"{model.parent.name}{model.name}"
     assert str(model) in line
     assert str(aside) in line
     assert aside.read_bytes() != content
     assert model.read_bytes() == content
-    assert left(evaluated) == before
+    assert left(trained) == before
 
 
 def model_files(project: Project) -> set[bytes]:
@@ -143,20 +147,20 @@ def model_files(project: Project) -> set[bytes]:
 
 
 @pytest.mark.parametrize("damage", ["emptied", "a folder", "a link to nothing", "a pipe", "writable"])
-def test_damaged_entries_of_the_run_cache(evaluated: Project, damage: str) -> None:
-    before = left(evaluated)
-    entries = [file for file in (evaluated.root / ".dvc" / "cache" / "runs").rglob("*") if file.is_file()]
+def test_damaged_entries_of_the_run_cache(trained: Project, damage: str) -> None:
+    before = left(trained)
+    entries = [file for file in (trained.root / ".dvc" / "cache" / "runs").rglob("*") if file.is_file()]
     for file in entries:
         DAMAGES[damage](file)
-    remove_outputs(evaluated)
-    evaluated.lock.unlink()
-    assert set(outcomes(evaluated).values()) == {"ran"}
-    after = left(evaluated)
+    remove_outputs(trained)
+    trained.lock.unlink()
+    assert set(outcomes(trained).values()) == {"ran"}
+    after = left(trained)
     assert after.pop("") != b""
     assert after == {name: content for name, content in before.items() if name}
-    remove_outputs(evaluated)
-    evaluated.lock.unlink()
-    assert outcomes(evaluated)["train"] == "restored"
+    remove_outputs(trained)
+    trained.lock.unlink()
+    assert outcomes(trained)["train"] == "restored"
 
 
 def test_what_a_killed_process_was_writing_is_swept(project: Project) -> None:
@@ -183,10 +187,10 @@ def test_drafts_in_a_cache_that_others_share_are_left_alone(project: Project, tm
     assert draft.exists()
 
 
-def test_a_link_to_nothing_in_the_place_of_a_folder_of_the_run_cache(evaluated: Project) -> None:
-    for folder in (evaluated.root / ".dvc" / "cache" / "runs").glob("*/*"):
+def test_a_link_to_nothing_in_the_place_of_a_folder_of_the_run_cache(trained: Project) -> None:
+    for folder in (trained.root / ".dvc" / "cache" / "runs").glob("*/*"):
         shutil.rmtree(folder)
         folder.symlink_to("/nope")
-    remove_outputs(evaluated)
-    evaluated.lock.unlink()
-    assert set(outcomes(evaluated).values()) == {"ran"}
+    remove_outputs(trained)
+    trained.lock.unlink()
+    assert set(outcomes(trained).values()) == {"ran"}

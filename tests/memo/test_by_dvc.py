@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.memo.chain import StageRunner
+from tasks.memo.chain import StageRunner, run_plain
 from tasks.memo.one_set import recorded_parameters
 from tasks.paths import Project
 from tests.projects import command
@@ -43,9 +43,11 @@ def edited_in(project: Project, stage: str, file: Path, before: str, after: str)
 
 @pytest.fixture
 def split_edits(project: Project) -> Project:
-    """A project whose stage `split` edits a file."""
+    """A project whose stage `split` edits a file, and is the next to run."""
     with (project.root / "tasks" / "split.py").open("a") as code:
         code.write(EDITING)
+    # In this process, as `dvc repro` starts one a stage.
+    run_plain(project, "masses", last="validate")
     return project
 
 
@@ -82,6 +84,7 @@ def test_another_stages_parameters_may_be_edited_but_not_what_the_stage_reads(sp
 def test_register_refuses_what_was_edited_between_two_stages(project: Project) -> None:
     with (project.root / "tasks" / "evaluate.py").open("a") as code:
         code.write(EDITING)
+    run_plain(project, "masses", last="train")
     original = project.params.read_text()
     done = edited_in(project, "register", project.params, SPLIT, SEEDED)
     assert done.returncode == 255

@@ -74,6 +74,7 @@ def test_an_edit_runs_normalize_where_the_file_is_named_and_a_comment_nothing(pr
 
 @pytest.mark.chain
 def test_dvc_alone_writes_down_what_it_is_to_look_at(project: Project) -> None:
+    run_plain(project, "notes", last="clean")
     assert "mine.py" not in project.stages.read_text()
     assert {"own_code@notes", "normalize@notes"} <= by_dvc(project, STAGES[0])
     assert own_files(project.stages.read_text()) == {"mine.py"}

@@ -93,15 +93,25 @@ def _compiled() -> Path:
 
 def make_own_project(root: Path, params: str = TINY, store: Path | None = None) -> Project:
     """A project in `root` as `modelwright new` makes it, without the tool's code, with the tiny pipelines."""
-    from tasks.scaffold.new_project import new_project
-
-    project = new_project(root).project
+    shutil.copytree(_new_project(), root, dirs_exist_ok=True)
+    project = Project(root=root)
     project.params.write_text(params)
     write_notes(root / "notes.csv")
     if store is not None:
         shutil.copytree(store, root / "mlflow", dirs_exist_ok=True)
     _write_suites(project, params)
+    files.write_bytes(_meanings_of(project), _meanings())
     return project
+
+
+@cache
+def _new_project() -> Path:
+    """One that `modelwright new` has made: reading the tool's code for its record takes a second."""
+    from tasks.scaffold.new_project import new_project
+
+    folder = Path(mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    return new_project(folder / "new").project.root
 
 
 def draft_suites(project: Project) -> None:

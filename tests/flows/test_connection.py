@@ -22,6 +22,12 @@ from tasks.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's client tries a connection that is refused thrice more, and pauses for 1.5 s in all."""
+    monkeypatch.setattr("httpcore._sync.connection.RETRIES_BACKOFF_FACTOR", 0.0)
+
+
 @contextmanager
 def answering(status: int, content: bytes) -> Iterator[str]:
     """The address of a server that gives every question the same answer."""

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from tasks.command.cli import main
 from tasks.errors import GateError, UserError
 from tasks.memo.chain import run_plain
 from tasks.paths import STAGES, Project
-from tests.projects import command, modelwright, write_notes
+from tests.projects import command, write_notes
 
 COMMAND = re.compile(r"`((?:modelwright|dvc) [^`]+)`")
 
@@ -31,11 +32,11 @@ def message(project: Project, first: str | None = None, last: str | None = None)
 
 
 def follow(project: Project, text: str, number: int = 0) -> None:
-    """Types a command that the message names, as a person would."""
+    """Gives a command that the message names, as a person would type it; ours in this process."""
     program, *arguments = shlex.split(COMMAND.findall(text)[number])
     if program == "modelwright":
         plain = ["--plain"] if arguments[0] == "run" else []
-        modelwright(project.root, *arguments, *plain)
+        assert main([*arguments, *plain]) == 0
     else:
         command(project.root, sys.executable, "-m", program, *arguments)
 

@@ -51,9 +51,9 @@ print(json.dumps([tasks.__file__, answers.to_dict("list"), [int(number) for numb
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Paths:
+def project(tmp_path_factory, empty_store) -> Paths:
     """A trained pipeline with an empty registry; the tests of this module run in order on one store."""
-    with elsewhere(tmp_path_factory) as root:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         yield trained(root)
 
 

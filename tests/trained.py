@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,9 +49,14 @@ COLUMNS = {
 
 
 @contextmanager
-def elsewhere(factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A project's folder that is not the working directory, in which nothing may be left behind; no store is named."""
+def elsewhere(factory: pytest.TempPathFactory, store: Path | None = None) -> Iterator[Path]:
+    """A project's folder that is not the working directory, in which nothing may be left behind; no store is named.
+
+    `store` is a tracking store to copy.
+    """
     root = factory.mktemp("project")
+    if store is not None:
+        shutil.copytree(store, root / "mlflow")
     (root / "elsewhere").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.chain
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
-    with elsewhere(tmp_path_factory) as root:
+def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         paths = trained(root)
         register.run(load_pipeline(paths.project.params, "mixed"), paths)
         yield paths

@@ -23,8 +23,8 @@ ROW = '{"alter": 71, "ort": "Ulm", "umsatz": "8.000,50", "seit": "03.04.2024"}'
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
-    with elsewhere(tmp_path_factory) as root:
+def shop(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         yield registered_shop(root)
 
 

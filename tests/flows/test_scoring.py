@@ -15,14 +15,14 @@ pytestmark = pytest.mark.chain
 
 
 def test_new_rows_are_answered_and_the_page_has_a_table(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from prefect.artifacts import Artifact
     from prefect.testing.utilities import prefect_test_harness
 
     from flows.scoring import scoring
 
-    with elsewhere(tmp_path_factory) as root, prefect_test_harness(server_startup_timeout=120):
+    with elsewhere(tmp_path_factory, empty_store) as root, prefect_test_harness(server_startup_timeout=120):
         registered_shop(root)
         monkeypatch.chdir(root)
         write(root / "neu.csv", [*lines(20, seed=4), "K;alt;Ulm;1,00;01.01.2024"])

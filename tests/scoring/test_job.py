@@ -30,8 +30,8 @@ SMALL = Predict(rows_per_part=40)
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
-    with elsewhere(tmp_path_factory) as root:
+def shop(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         yield registered_shop(root)
 
 

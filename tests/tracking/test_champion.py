@@ -24,8 +24,8 @@ pytestmark = pytest.mark.chain
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
-    with elsewhere(tmp_path_factory) as root:
+def project(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         paths = prepared(root)
         train.run(load_pipeline(root / "params.yaml", "mixed").train, paths)
         yield paths

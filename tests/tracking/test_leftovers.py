@@ -41,8 +41,8 @@ register.run(load_pipeline(paths.project.params, "mixed"), paths)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
-    with elsewhere(tmp_path_factory) as root:
+def project(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         yield trained(root)
 
 

@@ -24,9 +24,9 @@ SETTING = "train.init_from"
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
+def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
     """A pipeline `mixed` whose first version is the champion."""
-    with elsewhere(tmp_path_factory) as root:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         paths = trained(root)
         register.run(load_pipeline(paths.project.params, "mixed"), paths)
         yield paths

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.chain
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    with elsewhere(tmp_path_factory) as root:
+def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Paths:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         paths = trained(root)
         # The only picture that the helper leaves, under the name of one that a version's page shows.
         files.write_bytes(paths.plots / "confusion_matrix.png", (paths.plots / "confusion.png").read_bytes())

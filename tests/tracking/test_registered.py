@@ -23,9 +23,9 @@ DOWN = "http://127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
-def registered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
+def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
     """A pipeline `mixed`: version 1 is the champion, version 2 the challenger, version 3 was deleted."""
-    with elsewhere(tmp_path_factory) as root:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         paths = trained(root)
         register.run(load_pipeline(paths.project.params, "mixed"), paths)
         for penalty in (1e-9, 1e-8):

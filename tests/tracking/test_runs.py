@@ -36,8 +36,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory) -> Paths:
-    with elsewhere(tmp_path_factory) as root:
+def project(tmp_path_factory, empty_store) -> Paths:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         yield prepared(root)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.chain
 
 
 @pytest.fixture
-def mixed(tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    with elsewhere(tmp_path_factory) as root:
+def mixed(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Paths:
+    with elsewhere(tmp_path_factory, empty_store) as root:
         paths = trained(root)
         storage.write_parts(paths.valid, [rows(60, 0), rows(30, 1), rows(30, 2)])
         yield paths

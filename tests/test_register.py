@@ -135,6 +135,8 @@ def test_a_version_is_told_apart_and_described(project):
     assert "accuracy" not in run.data.metrics
     names = {artifact.path for artifact in client.list_artifacts(version.run_id)}
     assert {"passport.json", "verdict.json", "report.html", "metrics.json", "plots", "history.csv"} <= names
+    card = Path(client.download_artifacts(version.run_id, "card.md"))
+    assert card.read_text() == version.description
 
 
 def test_registering_again_changes_nothing(project):

@@ -259,6 +259,8 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
     description = describe.version(candidate.passport, candidate.verdict, run, candidate.intervals)
     if version.description != description:
         client.update_model_version(version.name, version.version, description)
+        # For who keeps cards elsewhere.
+        client.log_text(run.run_id, description, "card.md")
 
 
 def _assign_aliases(

@@ -61,7 +61,8 @@ def latency_of(answer: Answer, rows: pl.DataFrame, clock: Callable[[], float] = 
 
 def machine() -> str:
     """Such as "x86_64, 2 cores, Linux"."""
-    return f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, {platform.system()}"
+    num_cores = len(os.sched_getaffinity(0))
+    return f"{platform.machine()}, {num_cores} core{'s' if num_cores > 1 else ''}, {platform.system()}"
 
 
 def _timed(answer: Answer, requests: list[pl.DataFrame], clock: Callable[[], float]) -> Timing:

@@ -141,6 +141,8 @@ def _contest(verdict: Verdict) -> str:
 
 
 def _rule(rule: GateRule) -> str:
+    if rule.num_tests is not None:
+        return as_text(f"{'kept' if rule.passed else 'not kept'}: {rule.sentence()}")
     bounds = [
         f"at least {rule.min:g}" if rule.min is not None else "",
         f"at most {rule.max:g}" if rule.max is not None else "",
@@ -148,7 +150,8 @@ def _rule(rule: GateRule) -> str:
     kept = "kept" if rule.passed else "**not kept**"
     asked = f"{'surely ' if rule.surely else ''}{' and '.join(bound for bound in bounds if bound)}"
     interval = "" if rule.low is None or rule.high is None else f" ({number(rule.low)} to {number(rule.high)})"
-    return f"{rule.metric} {asked}: {kept}, it is {number(rule.value)}{interval}"
+    of = "" if rule.of is None else f" ({as_text(rule.of)})"
+    return f"{rule.metric}{of} {asked}: {kept}, it is {number(rule.value)}{interval}"
 
 
 def _origin(passport: Mapping[str, Any]) -> list[str]:

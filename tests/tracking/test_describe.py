@@ -6,7 +6,7 @@ from typing import Any
 
 from tasks.energy import Energy
 from tasks.promotion.contest import Promotion
-from tasks.promotion.gate import Verdict
+from tasks.promotion.gate import GateRule, Verdict
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking import describe
@@ -80,6 +80,15 @@ def test_what_it_costs_stands_with_what_it_is_by_and_what_nobody_measured_is_nam
     )
     assert f"- 1,000 rows: {number(12.5)} ms, and 95 % of 200 within {number(1.25)} ms" in text
     assert f"- 1,000 answers: {number(0.0005)} Wh (an estimate: 3 processor seconds at 12 W)" in text
+
+
+def test_a_rule_of_a_part_of_the_test_says_of_which() -> None:
+    numbers = {"min": 0.7, "max": None, "surely": False, "low": None, "high": None, "num_rows": 27, "passed": True}
+    slices = GateRule(metric="roc_auc", of="town is <b>", value=0.58, p_value=1.0, num_tests=249, **numbers)
+    size = GateRule(metric="roc_auc", of="a <i>", value=0.9, **numbers)
+    text = describe.version(PASSPORT, decided("ok").model_copy(update={"rules": (slices, size)}), run_with())
+    assert r"- kept: roc\_auc (town is &lt;b&gt;) 0.58 is below the least that is allowed, 0.7, but not surely" in text
+    assert "- roc_auc (a &lt;i&gt;) at least 0.7: kept, it is 0.9000" in text
 
 
 def test_a_version_says_why_it_is_champion() -> None:

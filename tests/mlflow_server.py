@@ -18,15 +18,16 @@ from tests.projects import environment
 
 
 @contextmanager
-def running_server(backend: str, folder: Path) -> Iterator[str]:
-    """Its address; runs and versions are in `backend`, artifacts and the log in `folder`."""
+def running_server(backend: str, folder: Path, **settings: str) -> Iterator[str]:
+    """Its address; runs and versions are in `backend`, artifacts and the log in `folder`; `settings` are variables of
+    its environment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", backend, "--artifacts-destination", str(folder)]
-    quiet = environment(folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false")
+    quiet = environment(folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", **settings)
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=folder, env=quiet, stdout=log, stderr=log, start_new_session=True)
         try:

@@ -115,6 +115,8 @@ _SEEN = ", when a move in MLflow itself was seen: it was made at some moment bef
 def history(options: argparse.Namespace) -> int:
     """`modelwright history`."""
     project = _project()
+    if options.listen is not None:
+        return _listen(project, options.name, options.listen)
     if options.verify or options.head:
         from tasks.tracking.promoting import verified
 
@@ -127,6 +129,21 @@ def history(options: argparse.Namespace) -> int:
         _print({"name": options.name, "records": rows})
     else:
         _show(options.name, records, carried_out)
+    return 0
+
+
+def _listen(project: Project, name: str, port: int) -> int:
+    """Until it is interrupted."""
+    from tasks.command.console import Terminal
+    from tasks.tracking.webhook import AliasReceiver, secret_of_environment
+
+    with AliasReceiver(project, name, secret_of_environment(), port) as receiver:
+        # What was moved before counts as well; and a registry that is not there is said now.
+        receiver.look()
+        Terminal().print(
+            f"{name}: listening at {receiver.address} for MLflow's webhooks (Ctrl-C ends it)", markup=False
+        )
+        receiver.serve_forever()
     return 0
 
 
@@ -230,6 +247,12 @@ COMMANDS = {
                 default=[],
                 metavar="HASH",
                 help="verify, and ask that a record of this hash is there",
+            ),
+            argument(
+                "--listen",
+                type=int,
+                metavar="PORT",
+                help="listen on loopback for MLflow's webhooks, and write down at once what others move",
             ),
             JSON,
         ),

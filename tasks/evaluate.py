@@ -12,6 +12,7 @@ from tasks import files, reports
 from tasks.errors import UserError
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
+from tasks.evaluation.conformal_rows import coverage_of_test_rows, rule_of_validation_rows
 from tasks.evaluation.cost import size_of_model
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.judge import judge_of
@@ -42,12 +43,13 @@ _ROWS_A_PART = 100_000
 
 
 def run(config: Evaluate, paths: Paths) -> Report:
-    """Reads the model, the test rows and what earlier stages said, and of two classes the validation rows.
+    """Reads the model, the test rows and what earlier stages said; of two classes, and for intervals and sets of
+    classes, the validation rows.
 
-    Leaves metrics.json, evaluation.json, measures.json, slices.json, decision.json, predictions.csv (a line a test
-    row), predicted/ (the same to the last digit), importance.csv and its picture, plots/ and report.html.
-    Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is undefined, or a
-    threshold cannot be chosen.
+    Leaves metrics.json, evaluation.json, measures.json, slices.json, coverage.json, decision.json, conformal.json,
+    predictions.csv (a line a test row), predicted/ (the same to the last digit), importance.csv and its picture, plots/
+    and report.html. Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is
+    undefined, or a threshold, an interval or a set cannot be chosen.
     """
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
     classes = recipe.target.classes
@@ -55,7 +57,11 @@ def run(config: Evaluate, paths: Paths) -> Report:
     positive_number(classes, config.positive)
     check_test_rows(paths)
     model = load(paths.model, recipe.spec())
-    choice = _threshold(config, model, recipe, paths)
+    validation = _validation(config, model, recipe, paths)
+    choice = _threshold(config, classes, validation)
+    rule = None
+    if config.conformal is not None and validation is not None:
+        rule = rule_of_validation_rows(config.conformal, classes, validation, dataset, paths)
     decision = choice.decision if choice else LIKELIEST
     predictions = _decided(predict_rows(recipe, paths, "test", model), decision)
     judge, groups = judge_of(config, recipe.target, decision), test_groups(paths, dataset)
@@ -74,10 +80,12 @@ def run(config: Evaluate, paths: Paths) -> Report:
         effects=effects,
         thresholds=threshold_table(choice, predictions) if choice and choice.curve else None,
         slices=slices_of_test_rows(judge, rows, dataset, paths),
+        coverage=coverage_of_test_rows(rule, rows, dataset, paths) if rule else None,
     )
     page = page_of(paths, dataset, len(recipe.computations), assessment)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
+    files.write_json(paths.assessment("conformal"), rule.model_dump(mode="json") if rule else {"coverage": None})
     _write(assessment, paths)
     files.write_text(paths.report_page, render(page))
     return reports.evaluate(paths)
@@ -85,13 +93,15 @@ def run(config: Evaluate, paths: Paths) -> Report:
 
 def _write(assessment: Assessment, paths: Paths) -> None:
     """What was found out as files, for programs and for the stages to come."""
-    measures = {"size_mib": size_of_model(paths)}
+    coverage = assessment.coverage
+    measures = {"size_mib": size_of_model(paths), **(coverage.measures if coverage else {})}
     files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
     write_plots(paths, assessment.pictures)
     files.write_text(paths.importance, assessment.importance.as_table().write_csv())
     files.write_bytes(paths.importance_picture, assessment.importance.picture())
     files.write_json(paths.evaluation, assessment.judged.model_dump(mode="json"))
     files.write_json(paths.assessment("slices"), assessment.slices.model_dump(mode="json"))
+    files.write_json(paths.assessment("coverage"), coverage.model_dump(mode="json") if coverage else {"coverage": None})
     files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items()})
     files.write_json(paths.metrics, assessment.evaluation.metrics)
 
@@ -113,18 +123,25 @@ def predict_rows(recipe: Recipe, paths: Paths, part: Part = "test", model: Model
     )
 
 
-def _threshold(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) -> ThresholdChoice | None:
-    """How the model decides between two classes: by validation rows, as a choice by the test rows would flatter it."""
-    classes = recipe.target.classes
-    if len(classes) != 2:
-        refuse_threshold(config, len(classes))
+def _validation(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) -> Predictions | None:
+    """What was said of the validation rows before the model learnt from them as well, if it did: a choice by the test
+    rows would flatter it. None where nobody asks."""
+    if len(recipe.target.classes) != 2 and config.conformal is None:
         return None
     predictions = predict_rows(recipe, paths, "validation", model)
     if paths.validation_answers.exists():
         # Of rows that it has learnt since, the model would be too sure.
         first = storage.read_table(paths.validation_answers)["answer"].to_numpy()
         predictions = replace(predictions, y_score=first)
-    return choose_threshold(classes, config, predictions)
+    return predictions
+
+
+def _threshold(config: Evaluate, classes: tuple[str, ...], validation: Predictions | None) -> ThresholdChoice | None:
+    """How the model decides between two classes, by validation rows."""
+    if len(classes) != 2 or validation is None:
+        refuse_threshold(config, len(classes))
+        return None
+    return choose_threshold(classes, config, validation)
 
 
 def _decided(predictions: Predictions, decision: Decision) -> Predictions:

@@ -9,7 +9,7 @@ from typing import Literal
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FoldStage = Literal["split", "clean", "normalize", "augment"]
-AssessmentName = Literal["measures", "slices"]
+AssessmentName = Literal["measures", "slices", "conformal", "coverage"]
 STAGES = ("ingest", "validate", "split", "clean", "normalize", "augment", "train", "evaluate", "register")
 CODE_DIGESTS = ".modelwright/code"  # what code means: a file of the same path below it for each dependency on code
 OWN_CODE = ".modelwright/own_code"  # and what the user's own code means: a file for each pipeline
@@ -229,7 +229,7 @@ class Paths:
         return self.reports / "evaluation.json"
 
     def assessment(self, name: AssessmentName) -> Path:
-        """What evaluate has found out beside the metrics; `measures` is what the gate can bound of it."""
+        """What evaluate has found out beside the metrics: `measures` can be bounded, `conformal` joins the model."""
         return self.reports / f"{name}.json"
 
     @property

@@ -19,7 +19,7 @@ from tasks.evaluation.page_content import raw_rows
 from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
 from tasks.params.augment import Augment
 from tasks.params.config import MetricOfClasses
-from tasks.params.evaluate import Costs, Evaluate
+from tasks.params.evaluate import Conformal, Costs, Evaluate
 from tasks.params.normalize import Normalize
 from tasks.params.sklearn import LogisticRegression, Ridge, SklearnTrain
 from tasks.paths import PARTS, Paths, Project
@@ -365,6 +365,68 @@ def test_the_page_tells_what_thresholds_do(damaged: Paths) -> None:
     assert 'class="chosen"' in page
     assert "What a threshold finds and costs" in page
     assert (damaged.plots / "thresholds.png").exists()
+
+
+def test_without_conformal_nothing_of_it_is_left(classified: Paths) -> None:
+    assert files.read_json(classified.assessment("conformal")) == {"coverage": None}
+    assert files.read_json(classified.assessment("coverage")) == {"coverage": None}
+    assert set(files.read_json(classified.assessment("measures"))) == {"size_mib"}
+    assert "Coverage" not in classified.report_page.read_text()
+
+
+def test_intervals_are_learnt_from_validation_rows_and_judged_on_test_rows(regressed: Paths, tmp_path: Path) -> None:
+    shutil.copytree(regressed.project.root, tmp_path / "copy")
+    paths = Project(root=tmp_path / "copy").pipeline("demo")
+    config = Evaluate(conformal=Conformal(coverage=0.8))
+    evaluate.run(config, paths)
+    rule, report = (files.read_json(paths.assessment(name)) for name in ("conformal", "coverage"))
+    recipe = read_recipe(paths.recipe)
+    errors = [
+        np.abs(one.y_true - one.y_score)
+        for one in (evaluate.predict_rows(recipe, paths, part) for part in ("validation", "test"))
+    ]
+    # Of 40 validation rows that of rank 41 x 0.8 = 32.8.
+    assert (rule["coverage"], rule["num_rows"], rule["common"]) == (0.8, 40, np.sort(errors[0])[32])
+    assert report["coverage"]["value"] == np.mean(errors[1] <= rule["common"])
+    assert report["size"]["value"] == pytest.approx(2 * rule["common"])
+    measures = files.read_json(paths.assessment("measures"))
+    assert set(measures) == {"size_mib", "coverage", "interval_width", "pinball"}
+    assert measures["coverage"] == report["coverage"]
+    page = paths.report_page.read_text()
+    section = page[page.index("How far off an answer may be") : page.index("What it goes by")]
+    assert "an interval that holds the true number in 80 % of rows" in section
+    assert f"{100 * report['coverage']['value']:.1f} %" in section
+    assert f"{reports.number(report['pinball']['low'])} to {reports.number(report['pinball']['high'])}" in section
+    # Where the model learnt the validation rows as well, what was said of them before counts.
+    first = evaluate.predict_rows(recipe, paths, "validation")
+    storage.write_parts(paths.validation_answers, [pl.DataFrame({"answer": first.y_true + 7.0})])
+    evaluate.run(config, paths)
+    assert files.read_json(paths.assessment("conformal"))["common"] == pytest.approx(7)
+
+
+def test_sets_of_classes_are_told_by_kinds_of_rows(damaged: Paths) -> None:
+    for part in PARTS:
+        parts = pl.concat(storage.read_parts(damaged.clean(part)))
+        origin = pl.Series("origin", ["<i>A" if row % 2 else "B" for row in range(parts.height)])
+        storage.write_parts(damaged.clean(part), parts.with_columns(origin).iter_slices(15))
+    dataset = read_dataset(damaged.cleaned)
+    origin = Column(name="origin", type="category", role="sensitive")
+    write_dataset(damaged.cleaned, dataset.model_copy(update={"columns": (*dataset.columns, origin)}))
+    evaluate.run(Evaluate(conformal=Conformal(by="class")), damaged)
+    report = files.read_json(damaged.assessment("coverage"))
+    names = [kind["name"] for kind in report["kinds"]]
+    assert names == [f"class is {name}" for name in CLASSES[::-1]] + ["origin is <i>A", "origin is B"]
+    page = damaged.report_page.read_text()
+    section = page[page.index("Which classes an answer may be") :]
+    assert "origin is &lt;i&gt;A" in section
+    assert "Sets of one class" in section
+    evaluate.run(Evaluate(conformal=Conformal(by="origin")), damaged)
+    rule = files.read_json(damaged.assessment("conformal"))
+    assert (rule["kinds"], rule["column"]["name"]) == (["<i>A", "B"], "origin")
+    with pytest.raises(UserError, match="no column orign; did you mean origin"):
+        evaluate.run(Evaluate(conformal=Conformal(by="orign")), damaged)
+    with pytest.raises(UserError, match="asks for 49 validation rows at least, and there are 40"):
+        evaluate.run(Evaluate(conformal=Conformal(coverage=0.98)), damaged)
 
 
 def test_a_model_that_is_no_better_than_the_baseline_is_told(damaged: Paths) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tasks.evaluation.coverage import CoverageReport
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
@@ -25,6 +26,7 @@ class Assessment:
     effects: Sequence[Chart]
     thresholds: ThresholdTable | None
     slices: SliceReport
+    coverage: CoverageReport | None = None
 
     @property
     def pictures(self) -> list[Plot]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tasks.evaluation.paired_bootstrap import group_numbers
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.weighted_metrics import Floats
-from tasks.paths import Paths
+from tasks.paths import Part, Paths
 from tasks.repair.repair import Repair
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
@@ -53,9 +53,14 @@ def judged_rows(paths: Paths, dataset: Dataset, classes: tuple[str, ...]) -> Jud
 
 
 def test_groups(paths: Paths, dataset: Dataset) -> NDArray[np.int64] | None:
-    """The number of each test row's group [N], where rows have groups; a row without is one of its own, as in split."""
+    """Those of the test rows."""
+    return row_groups(paths, dataset, "test")
+
+
+def row_groups(paths: Paths, dataset: Dataset, part: Part) -> NDArray[np.int64] | None:
+    """The number of each row's group [N], where rows have groups; a row without is one of its own, as in split."""
     column = next((column.name for column in dataset.columns if column.role == "group"), None)
     if column is None:
         return None
-    values = pl.concat(storage.read_parts(paths.clean("test"), [column]))[column]
+    values = pl.concat(storage.read_parts(paths.clean(part), [column]))[column]
     return group_numbers(values.cast(pl.String))

@@ -12,7 +12,7 @@ from tasks.errors import UserError
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, show_row
-from tasks.paths import PARTS, Paths
+from tasks.paths import PARTS, Part, Paths
 from tasks.reports import headline, number
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
@@ -54,8 +54,13 @@ def stations(paths: Paths, dataset: Dataset) -> list[Station]:
 
 
 def check_test_rows(paths: Paths) -> None:
-    """Raises UserError when clean/test/ has not as many rows as normalized/test/: they are matched by number alone."""
-    clean, normalized = paths.clean("test"), paths.normalized("test")
+    """Raises UserError when clean/test/ and normalized/test/ do not go together."""
+    check_rows(paths, "test")
+
+
+def check_rows(paths: Paths, part: Part) -> None:
+    """Raises UserError when a part has not as many rows clean as normalized: they are matched by number alone."""
+    clean, normalized = paths.clean(part), paths.normalized(part)
     if storage.count_rows(clean) != storage.count_rows(normalized):
         raise UserError(
             f"{paths.relative(clean)} has {storage.count_rows(clean):,} rows and {paths.relative(normalized)} "

@@ -112,17 +112,23 @@ def _by_number(values: NDArray[np.float64], name: str) -> tuple[NDArray[np.int64
     if len(distinct) <= _NUM_BINS:
         codes, names = np.searchsorted(distinct, values), [f"{name} is {_written(value)}" for value in distinct]
     else:
-        # Ends that are values of rows: between two of them a name would have more digits than the data.
-        shares = np.arange(1, _NUM_BINS) / _NUM_BINS
-        edges = np.unique(np.quantile(there, shares, method="inverted_cdf"))
-        # Of a column that is mostly its largest value there is nothing beyond the last end.
-        edges = edges[edges < distinct[-1]]
-        codes, names = np.searchsorted(edges, values, side="left"), list(_intervals(name, edges))
+        edges = fifths(there)
+        codes, names = np.searchsorted(edges, values, side="left"), list(interval_names(name, edges))
     codes = np.where(is_missing, len(names), codes).astype(np.int64)
     return codes, (*names, f"{name} is missing")
 
 
-def _intervals(name: str, edges: NDArray[np.float64]) -> Iterator[str]:
+def fifths(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The values at which fifths of these end, ascending, but for the last; each belongs to the fifth that it ends."""
+    # Ends that are values of rows: between two of them a name would have more digits than the data.
+    shares = np.arange(1, _NUM_BINS) / _NUM_BINS
+    edges = np.unique(np.quantile(values, shares, method="inverted_cdf"))
+    # Of a column that is mostly its largest value there is nothing beyond the last end.
+    return np.asarray(edges[edges < values.max()])
+
+
+def interval_names(name: str, edges: NDArray[np.float64]) -> Iterator[str]:
+    """Of the stretches between these edges, of which there is one at least, and beyond them."""
     written = [_written(edge) for edge in edges]
     yield f"{name} up to {written[0]}"
     for low, high in pairwise(written):

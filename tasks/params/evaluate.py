@@ -16,6 +16,20 @@ class Costs(Config):
     false_negative: float = Field(1.0, gt=0, description="positive, and not answered so")
 
 
+class Conformal(Config):
+    """How sure an answer is, with each answer: an interval of numbers, or a set of classes, of a stated coverage."""
+
+    coverage: float = Field(
+        0.9, ge=0.5, lt=1, description="the share of new rows whose truth is to lie in the interval or the set"
+    )
+    by: str | None = Field(
+        None,
+        min_length=1,
+        description="what it is kept for, each by itself, and not only on average: `class`, each true class; `answer`, "
+        "each fifth of the answered numbers; or a column, each of its values; all rows together when not given",
+    )
+
+
 class Evaluate(Config):
     """How the model is judged on the test rows."""
 
@@ -32,4 +46,9 @@ class Evaluate(Config):
     )
     metric: Metric | None = Field(
         None, description="what the importance of columns is measured by; `register.metric` when not given"
+    )
+    conformal: Conformal | None = Field(
+        None,
+        description="an interval or a set of classes with each answer, measured on the validation rows; none when not "
+        "given",
     )

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tasks.evaluation.assessment import Assessment
+from tasks.evaluation.coverage import CoverageReport, KindCoverage
 from tasks.evaluation.effect_charts import chart
 from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
@@ -23,6 +24,7 @@ from tasks.evaluation.slices import SliceReport, SliceScore
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdRow, ThresholdTable
 from tasks.explanation.effects import Effect
+from tasks.measures import Measure
 from tasks.reports import number
 from tasks.tables.dataset import Column, Dataset, SourceRecord
 from tests.sounds import tone
@@ -70,6 +72,26 @@ COLUMNS = [
     Column(name="note", type="text", role="feature"),
     Column(name="scan", type="image", role="feature"),
 ]
+
+
+def coverage() -> CoverageReport:
+    short = KindCoverage(
+        name=f"town is {HOSTILE}", coverage=Measure(value=0.8, low=0.7, high=0.89, num_rows=40), size=Measure(value=2)
+    )
+    kept = KindCoverage(
+        name="town is new", coverage=Measure(value=0.88, low=0.83, high=0.92, num_rows=90), size=Measure(value=2)
+    )
+    return CoverageReport(
+        promised=0.9,
+        by=HOSTILE,
+        num_validation=1234,
+        coverage=Measure(value=0.88, low=0.86, high=0.9),
+        size=Measure(value=1.5, low=1.4, high=1.6),
+        single=Measure(value=0.6),
+        empty=Measure(value=0.02, low=0.01, high=0.05),
+        kinds=(short, kept),
+        unbounded=(HOSTILE,),
+    )
 
 
 def importance() -> Importance:
@@ -144,6 +166,7 @@ def page() -> Page:
         learning=[],
         importance=importance(),
         effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
+        coverage=coverage(),
         thresholds=ThresholdTable(
             positive=HOSTILE,
             note="0.2 is what params.yaml says.",
@@ -203,6 +226,33 @@ def test_kinds_of_rows_that_are_surely_worse_stand_with_their_figures(page: Page
 def _with_slices(page: Page, of_report: tuple[SliceScore, ...]) -> Page:
     report = page.assessment.slices.model_copy(update={"slices": of_report})
     return replace(page, assessment=replace(page.assessment, slices=report))
+
+
+def test_what_sets_of_classes_keep_stands_on_the_page(page: Page) -> None:
+    content = render(page)
+    section = content[content.index('id="coverage"') : content.index('id="thresholds"')]
+    assert "a set of classes that holds the true one in 90 % of rows, for each value of" in section
+    assert "In every set is &lt;script&gt;" in section
+    for figure in ("88.0 %", "86.0 to 90.0 %", number(1.5), "60.0 %", "2.0 %", "80.0 %, too few", "83.0 to 92.0 %"):
+        assert figure in section
+    assert section.count('class="chosen"') == 1
+    assert "Pinball" not in section
+    without = replace(page, assessment=replace(page.assessment, coverage=None))
+    assert 'id="coverage"' not in render(without)
+
+
+def test_of_hundreds_of_kinds_those_of_the_least_coverage_are_shown(page: Page) -> None:
+    assert page.assessment.coverage is not None
+    kind = page.assessment.coverage.kinds[0]
+    many = tuple(
+        kind.model_copy(update={"name": f"kind {number}", "coverage": Measure(value=number / 300, num_rows=20)})
+        for number in range(299, -1, -1)
+    )
+    coverage = page.assessment.coverage.model_copy(update={"kinds": many})
+    assert [one.name for one in coverage.shown] == [f"kind {number}" for number in range(24)]
+    assert "of 300; all are in coverage.json" in render(
+        replace(page, assessment=replace(page.assessment, coverage=coverage))
+    )
 
 
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:

@@ -26,11 +26,13 @@ def folder_digest(folder: Path, pattern: str = "*") -> str:
     return digest.hexdigest()
 
 
-def answering_digest(model: str, decision: Path | None) -> str:
-    """Of all that answers: the model folder's digest, and with a threshold one of both.
+def answering_digest(model: str, *beside: Path | None) -> str:
+    """Of all that answers: the model folder's digest, and one of it and of the files `beside` it, where it has any.
 
-    The same model with another threshold answers otherwise, and is another version.
+    The same model with another threshold, or with intervals of another coverage, answers otherwise, and is another
+    version.
     """
-    if decision is None:
+    digests = [file_digest(path) for path in beside if path is not None]
+    if not digests:
         return model
-    return hashlib.sha256(f"{model}  {file_digest(decision)}\n".encode()).hexdigest()
+    return hashlib.sha256(f"{'  '.join([model, *map(str, digests)])}\n".encode()).hexdigest()

@@ -72,8 +72,8 @@ def run(config: Pipeline, paths: Paths) -> Report:
     content = _passport(paths, config, record, metrics)
     files.write_json(paths.passport, content)
     champion = find_champion(paths)
-    decision = _threshold(paths)
-    promotion = _promotion(config, paths, metrics, champion, answering_digest(record["model"], decision))
+    beside = _beside(paths)
+    promotion = _promotion(config, paths, metrics, champion, answering_digest(record["model"], *beside.values()))
     verdict = verdict.decided(promotion)
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     candidate = VersionCandidate(
@@ -85,7 +85,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
         sample=next(storage.read_parts(paths.clean("test"))),
         record=record,
         learnt=_learnt(content["row_key"], paths),
-        decision=decision,
+        beside=beside,
     )
     registration = register_version(paths, candidate)
     files.write_json(paths.registration, registration.model_dump(mode="json"))
@@ -114,9 +114,11 @@ def _slice_rules(config: Pipeline, paths: Paths) -> tuple[GateRule, ...]:
     return bounds_in_slices(judge_of_slices, rows, ruled_partitions(rules, paths, dataset), rules)
 
 
-def _threshold(paths: Paths) -> Path | None:
-    """What travels with a model that answers a class from a threshold on; None for one that answers the likeliest."""
-    return paths.decision if files.read_json(paths.decision)["threshold"] is not None else None
+def _beside(paths: Paths) -> dict[str, Path]:
+    """What travels with the model, by its name: the file of a threshold, and of intervals or sets of classes, where it
+    answers by these."""
+    files_of = {"decision": (paths.decision, "threshold"), "conformal": (paths.assessment("conformal"), "coverage")}
+    return {name: path for name, (path, key) in files_of.items() if files.read_json(path)[key] is not None}
 
 
 def _check_trained_with(config: Train, record: Mapping[str, Any], paths: Paths) -> None:
@@ -210,7 +212,7 @@ def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics:
             # As validate has read it: the file may have been edited since.
             "suite": validation.get("suite"),
             "recipe": file_digest(paths.model / paths.recipe.name),
-            "model": answering_digest(record["model"], _threshold(paths)),
+            "model": answering_digest(record["model"], *_beside(paths).values()),
         },
         rows={
             "ingest": dataset.num_rows,

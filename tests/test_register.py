@@ -13,18 +13,21 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from tasks import normalize, reports
+from tasks import files, normalize, reports
 from tasks import register as stage
 from tasks.errors import GateError, UserError
 from tasks.evaluation import partitions
+from tasks.model_input.conformal import ConformalRule, read_conformal
 from tasks.params.file import load_pipeline
 from tasks.params.register import Bound, SliceRules
 from tasks.paths import Paths
+from tasks.promotion.contest import NotComparableError
 from tasks.reports import Report
 from tasks.tables import storage
 from tasks.tracking import store
 from tasks.tracking.champion import champion_answers
 from tasks.tracking.promoting import champion_then, history, verified
+from tasks.tracking.registered import registered_model
 from tests.trained import METRICS, elsewhere, evaluated, retrained, rows, trained
 
 pytestmark = pytest.mark.chain
@@ -409,3 +412,17 @@ def in_another_process(paths: Paths, folder: Path, frame: Path):
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_sets_of_classes_make_another_version_and_lie_in_it(project, monkeypatch):
+    def refuse(*arguments):
+        raise NotComparableError("it is not asked here")
+
+    monkeypatch.setattr(stage, "champion_answers", refuse)
+    before = files.read_json(project.registration)["version"]
+    rule = ConformalRule(coverage=0.9, num_rows=30, common=0.6)
+    files.write_json(project.assessment("conformal"), rule.model_dump(mode="json"))
+    version = registered(project).numbers["version"]
+    assert version == before + 1
+    packed = registered_model(project.project, f"mixed:{version}").packed
+    assert read_conformal(packed / "artifacts" / "conformal.json", ("no", "yes")) == rule

@@ -100,6 +100,7 @@ def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
     intervals = {name: [value - 0.05, value + 0.05] for name, value in metrics.items()}
     files.write_json(paths.evaluation, {"num_rows": 30, "intervals": intervals})
     files.write_json(paths.decision, {"threshold": None})
+    files.write_json(paths.assessment("conformal"), {"coverage": None})
     files.write_json(paths.assessment("measures"), {"size_mib": {"value": 0.01}})
     files.write_bytes(paths.importance_picture, png(np.zeros((2, 2), dtype=np.uint8)))
     answers = predict_rows(read_recipe(paths.model / paths.recipe.name), paths)

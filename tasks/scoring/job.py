@@ -25,7 +25,7 @@ from tasks.scoring.request import Request, ScoringOutcome
 from tasks.scoring.since_training import drift_of, profile_state, training_profile
 from tasks.sources.base import Place
 from tasks.tracking.answering import answering
-from tasks.tracking.packed_model import asked_columns
+from tasks.tracking.packed_model import asked_columns, optional_columns
 from tasks.validation.data_profile import DataProfile, ProfileState
 from tasks.validation.expectations import Suite, read_suite
 
@@ -102,7 +102,8 @@ def _rows(request: Request) -> NewRows:
     project, model = request.project, request.model
     trained = (model.passport or {}).get("parameters", {}).get("ingest", {}).get("source")
     place = Place(root=project.root, downloads=project.downloads)
-    rows = open_rows(request.source, trained, asked_columns(model.packed, model.shown), place)
+    asked, optional = (names(model.packed, model.shown) for names in (asked_columns, optional_columns))
+    rows = open_rows(request.source, trained, asked, place, optional)
     check_chosen(request.columns, rows.names, rows.source.location)
     return rows
 

@@ -58,9 +58,14 @@ class NewRows:
 
 
 def open_rows(
-    block: Mapping[str, Any], trained: Mapping[str, Any] | None, asked: Sequence[str], place: Place
+    block: Mapping[str, Any],
+    trained: Mapping[str, Any] | None,
+    asked: Sequence[str],
+    place: Place,
+    optional: Sequence[str] = (),
 ) -> NewRows:
-    """The rows of `block`, written like those of `trained`, the source that the model learnt from.
+    """The rows of `block`, written like those of `trained`, the source that the model learnt from; of columns that are
+    `optional`, those that are there are asked as well.
 
     Raises UserError when it cannot be read, has no rows, or lacks columns that the model asks for.
     """
@@ -79,7 +84,8 @@ def open_rows(
         raise UserError(f"{rows.location}: has no rows, at most a header; nothing was answered: give a file with rows")
     if missing := _lacking(asked, names):
         raise UserError(_missing_columns(rows.location, missing, names, asked))
-    return NewRows(source=rows, names=tuple(names), asked=tuple(asked))
+    asked_too = [name for name in optional if name in names]
+    return NewRows(source=rows, names=tuple(names), asked=(*asked, *asked_too))
 
 
 def _written_otherwise(

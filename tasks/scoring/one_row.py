@@ -13,13 +13,14 @@ from tasks.errors import UserError, did_you_mean
 from tasks.paths import Project
 from tasks.scoring.answers import RECIPE, VERSION
 from tasks.tracking.answering import answering
-from tasks.tracking.packed_model import asked_columns
+from tasks.tracking.packed_model import asked_columns, optional_columns
 from tasks.tracking.registered import RegisteredModel
 
 
 def answer_row(project: Project, model: RegisteredModel, text: str) -> dict[str, Any]:
     """What the model answers, and which one it was. Raises UserError for a row that it cannot read."""
-    row = _row(text, asked_columns(model.packed, model.shown))
+    asked, optional = (names(model.packed, model.shown) for names in (asked_columns, optional_columns))
+    row = _row(text, asked, optional)
     with answering(model, project) as answerer:
         answered = answerer.answer(row)
     if answered.answers is None:
@@ -27,7 +28,7 @@ def answer_row(project: Project, model: RegisteredModel, text: str) -> dict[str,
     return {**answered.answers.row(0, named=True), VERSION: model.version, RECIPE: model.recipe}
 
 
-def _row(text: str, asked: list[str]) -> pl.DataFrame:
+def _row(text: str, asked: list[str], optional: list[str]) -> pl.DataFrame:
     content = _cells(text)
     unknown = next((name for name in content if name not in asked and _is_near(name, asked, content)), None)
     if missing := [name for name in asked if name not in content]:
@@ -37,7 +38,7 @@ def _row(text: str, asked: list[str]) -> pl.DataFrame:
             "is known"
         )
     try:
-        return pl.DataFrame({name: [content[name]] for name in asked})
+        return pl.DataFrame({name: [content[name]] for name in (*asked, *optional) if name in content})
     except (PolarsError, TypeError, OverflowError) as error:
         raise UserError(f"--row: {error}; give numbers, text, true, false or null") from None
 

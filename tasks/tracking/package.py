@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from tasks import files, trainers
 from tasks.environment import installed_version
+from tasks.model_input.conformal import ConformalRule, read_conformal, sure_names
 from tasks.recipe.embedding import column_encoding
-from tasks.recipe.recipe import Feature, Recipe, read_recipe
+from tasks.recipe.recipe import Recipe, read_recipe
 from tasks.tracking.contents import write_listing
 from tasks.tracking.served_code import ARCHIVE, pack
 
@@ -30,16 +32,21 @@ _ALWAYS = ("mlflow", "numpy", "pandas", "polars", "pydantic")
 
 @contextmanager
 def packaged(
-    model_folder: Path, sample: pl.DataFrame, about: Model, place: Path, decision: Path | None = None
+    model_folder: Path,
+    sample: pl.DataFrame,
+    about: Model,
+    place: Path,
+    beside: Mapping[str, Path] = MappingProxyType({}),
 ) -> Iterator[Path]:
     """The folder that MLflow is to keep, for as long as the context lasts: a scratch folder beside `place`.
 
-    `sample` holds raw rows, for the signature and the example; `about` is MLflow's own record of the model; `decision`
-    is the file that says from which probability on a class is answered, for a model that has such a threshold.
+    `sample` holds raw rows, for the signature and the example; `about` is MLflow's own record of the model; `beside`
+    are the files that answer with it: `decision` of a threshold, `conformal` of intervals or sets of classes.
     """
     from mlflow.pyfunc import save_model
 
     recipe = read_recipe(model_folder / "recipe.json")
+    rule = read_conformal(beside["conformal"], recipe.target.classes) if "conformal" in beside else None
     with files.scratch(place) as scratch, _temporary_files_in(scratch):
         folder, code = scratch / "packaged", scratch / ARCHIVE
         pack(code)
@@ -50,10 +57,10 @@ def packaged(
             python_model=str(Path(__file__).with_name("served_model.py")),
             # The code goes along, so that the model answers the same when this project has moved on.
             code_paths=[str(code)],
-            artifacts={"model": str(model_folder), **({"decision": str(decision)} if decision else {})},
+            artifacts={"model": str(model_folder), **{name: str(path) for name, path in beside.items()}},
             # Given, as MLflow would load the model once more to find them out.
             pip_requirements=requirements(recipe, (*trainers.requirements(model_folder), *recipe.libraries)),
-            signature=signature(recipe),
+            signature=signature(recipe, rule),
             input_example=example(recipe, sample),
         )
         _import_from(about, folder)
@@ -87,16 +94,24 @@ def requirements(recipe: Recipe, of_model: Iterable[str]) -> list[str]:
     return [_pinned(name) for name in sorted({*_ALWAYS, *of_columns, *of_model})]
 
 
-def signature(recipe: Recipe) -> ModelSignature:
-    """Raw feature columns in; the prediction, and for classes their probabilities, out."""
+def signature(recipe: Recipe, rule: ConformalRule | None = None) -> ModelSignature:
+    """Raw feature columns in; the prediction, for classes their probabilities, and how sure it is by the rule, out.
+
+    A column that the rule alone goes by may be left out.
+    """
     from mlflow.models.signature import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
 
-    inputs = [_input(feature) for feature in recipe.raw_features]
+    inputs = [_input(feature.name) for feature in recipe.raw_features]
+    beside = rule.column_beside([feature.name for feature in recipe.raw_features]) if rule else None
+    optional = [_input(beside, required=False)] if beside else []
     classes = recipe.target.classes
-    answer = ColSpec(DataType.string if classes else DataType.double, "prediction")
+    answer_type = DataType.string if classes else DataType.double
+    answer = ColSpec(answer_type, "prediction")
     probabilities = [ColSpec(DataType.double, f"probability_{name}") for name in classes]
-    return ModelSignature(inputs=Schema([*inputs]), outputs=Schema([answer, *probabilities]))
+    sure = [] if rule is None else [ColSpec(answer_type, name) for name in sure_names(classes)]
+    outputs = Schema([answer, *sure, *probabilities])
+    return ModelSignature(inputs=Schema([*inputs, *optional]), outputs=outputs)
 
 
 def example(recipe: Recipe, sample: pl.DataFrame) -> Any:
@@ -107,7 +122,7 @@ def example(recipe: Recipe, sample: pl.DataFrame) -> Any:
     return pd.DataFrame({feature.name: rows[feature.name].to_list() for feature in recipe.raw_features})
 
 
-def _input(feature: Feature) -> ColSpec:
+def _input(name: str, *, required: bool = True) -> ColSpec:
     """A column that MLflow lets through as it comes, whatever it holds.
 
     Where MLflow was promised doubles it refuses whole numbers and text, where it was promised strings a column of
@@ -118,7 +133,7 @@ def _input(feature: Feature) -> ColSpec:
     from mlflow.types import ColSpec
     from mlflow.types.schema import AnyType
 
-    return ColSpec(AnyType(), feature.name)  # type: ignore[no-untyped-call]
+    return ColSpec(AnyType(), name, required=required)  # type: ignore[no-untyped-call]
 
 
 def _pinned(name: str) -> str:

@@ -34,10 +34,19 @@ def model_within(packed: Path, shown: str) -> Path:
 
 
 def asked_columns(packed: Path, shown: str) -> list[str]:
-    """The columns of the raw rows that the model answers, by the signature that it was registered with."""
+    """The columns that raw rows must have for the model to answer, by the signature that it was registered with."""
+    return [str(column["name"]) for column in _inputs(packed, shown) if column.get("required", True)]
+
+
+def optional_columns(packed: Path, shown: str) -> list[str]:
+    """The columns that raw rows may have besides, by which intervals or sets of classes are those of the row's kind."""
+    return [str(column["name"]) for column in _inputs(packed, shown) if not column.get("required", True)]
+
+
+def _inputs(packed: Path, shown: str) -> list[dict[str, Any]]:
     match _mlmodel(packed / "MLmodel", shown):
         case {"signature": {"inputs": str(inputs)}}:
-            return [str(column["name"]) for column in json.loads(inputs)]
+            return list(json.loads(inputs))
         case _:
             raise UserError(f"{shown} was not registered by Modelwright; {_ANOTHER}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +76,13 @@ class VersionCandidate:
     """run.json."""
     learnt: pl.DataFrame | None
     """A hash for each row that it was trained on; None where rows cannot be told apart."""
-    decision: Path | None = None
-    """What says from which probability on a class is answered, where the model has such a threshold."""
+    beside: Mapping[str, Path] = field(default_factory=dict)
+    """The files that answer with the model, as `packaged` has them: of a threshold, of intervals or sets of classes."""
 
     @property
     def model(self) -> str:
         """The digest of all that answers."""
-        return answering_digest(self.record["model"], self.decision)
+        return answering_digest(self.record["model"], *self.beside.values())
 
 
 def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
@@ -211,7 +211,7 @@ def _log_model(client: MlflowClient, run_id: str, paths: Paths, candidate: Versi
         client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, 0)])
         client.log_batch(run_id, metrics=_metrics(_as_test(candidate.metrics), logged.model_id))
         about = _about(logged.artifact_location, run_id, logged.model_id)
-        with packaged(paths.model, candidate.sample, about, paths.checkpoints, candidate.decision) as folder:
+        with packaged(paths.model, candidate.sample, about, paths.checkpoints, candidate.beside) as folder:
             upload(client, logged, folder, paths.checkpoints)
         return client.finalize_logged_model(logged.model_id, "READY")
 
@@ -231,7 +231,7 @@ def _mend_files(version: ModelVersion, paths: Paths, candidate: VersionCandidate
         return
     about = _about(source, version.run_id, version.model_id)
     with (
-        packaged(paths.model, candidate.sample, about, paths.checkpoints, candidate.decision) as packed,
+        packaged(paths.model, candidate.sample, about, paths.checkpoints, candidate.beside) as packed,
         files.aside(folder) as draft,
     ):
         shutil.copytree(packed, draft)

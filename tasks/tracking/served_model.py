@@ -18,7 +18,9 @@ from mlflow.pyfunc.model import PythonModel
 
 from tasks.columns import column_type
 from tasks.errors import UserError
+from tasks.model_input.conformal import ConformalRule, read_conformal, sure
 from tasks.model_input.decision import LIKELIEST, Decision, read_decision
+from tasks.recipe.kind_values import as_text, kind_values
 from tasks.recipe.raw_values import at_rest, check_fit
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 from tasks.tracking.served_requests import take_over
@@ -35,17 +37,39 @@ class ServedModel(PythonModel):
         self._model = load(folder, self._recipe.spec())
         file, classes = context.artifacts.get("decision"), self._recipe.target.classes
         self._decision = read_decision(Path(file), classes) if file else LIKELIEST
-        take_over([feature.name for feature in self._recipe.raw_features])
+        conformal = context.artifacts.get("conformal")
+        self._rule = read_conformal(Path(conformal), classes) if conformal else None
+        names = [feature.name for feature in self._recipe.raw_features]
+        beside = self._rule.column_beside(names) if self._rule else None
+        take_over([*names, beside] if beside else names)
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """`prediction`, and for classes a column `probability_CLASS` each; a row for each row of `model_input`."""
+        """`prediction`, and for classes a column `probability_CLASS` each; a row for each row of `model_input`.
+
+        Beside it, of a version that has these, `prediction_low` and `prediction_high`, or `prediction_set`.
+        """
         frame = _in_rows(model_input)
         try:
-            answers = self._answers(raw_rows(frame, self._recipe))
+            rows = raw_rows(frame, self._recipe)
+            answers = self._answers(rows)
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from error
+        table = answer_frame(answers, self._recipe, self._decision)
+        if self._rule is not None:
+            columns = sure(self._rule, answers, self._recipe.target.classes, self._kinds(self._rule, frame, rows))
+            for place, (name, values) in enumerate(columns.items(), start=1):
+                table.insert(place, name, values)
         # The caller's own index, by which answers are joined to its rows.
-        return answer_frame(answers, self._recipe, self._decision).set_index(frame.index)
+        return table.set_index(frame.index)
+
+    def _kinds(self, rule: ConformalRule, frame: pd.DataFrame, rows: pl.DataFrame) -> pl.Series | None:
+        """The values that say which kind a row is of; None where no column says so, or the rows do not have it."""
+        column = rule.column
+        if column is None or column.name not in (*rows.columns, *frame.columns):
+            return None
+        if column.name in rows.columns:
+            return kind_values(rows[column.name], column)
+        return kind_values(as_text([None if _is_missing(cell) else cell for cell in frame[column.name]]), column)
 
     def _answers(self, rows: pl.DataFrame) -> np.ndarray[Any, Any]:
         if rows.is_empty():  # which not every library takes

@@ -68,6 +68,17 @@ def test_each_answers_by_its_own_threshold(y_true):
     assert compare("roc_auc", rows, champion, Evaluate()).champion != comparison.champion
 
 
+def test_intervals_and_sets_beside_the_answers_change_nothing(y_true):
+    ours, theirs = scores(1, y_true, 2, 0.5), scores(2, y_true, 2, 0.2)
+    rows, champion = judged(("no", "yes"), y_true, ours), answered(["no", "yes"], theirs)
+    with_sets = champion.with_columns(prediction_set=pl.lit('["no"]'))
+    assert compare("log_loss", rows, with_sets, Evaluate()) == compare("log_loss", rows, champion, Evaluate())
+    numbers = judged((), y_true.astype(np.float64), ours[:, 1])
+    answers = pl.DataFrame({"prediction": theirs[:, 1]})
+    with_ends = answers.with_columns(prediction_low=pl.lit(0.0), prediction_high=pl.lit(1.0))
+    assert compare("rmse", numbers, with_ends, Evaluate()) == compare("rmse", numbers, answers, Evaluate())
+
+
 def test_a_class_that_only_one_of_them_knows(y_true):
     """Of the new class the champion is always wrong; of the old one the challenger has no answer."""
     y_true = np.where(np.arange(NUM_ROWS) < 30, 2, y_true)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from PIL import Image
 
 from tasks import files, train
+from tasks.model_input.conformal import ConformalRule, KindColumn
 from tasks.params.file import load_pipeline
-from tasks.paths import Paths
+from tasks.paths import Paths, Project
 from tasks.recipe.recipe import read_recipe
+from tasks.scoring import one_row
+from tasks.scoring.new_rows import open_rows
+from tasks.sources.base import Place
+from tasks.tables.dialect import ColumnDialect
 from tasks.tracking import package
+from tasks.tracking.answering import PartAnswers
+from tasks.tracking.packed_model import asked_columns, optional_columns
+from tasks.tracking.registered import RegisteredModel
 from tests.trained import prepared, rows
 
 pytestmark = pytest.mark.chain
@@ -65,12 +76,121 @@ def test_a_threshold_goes_along_and_decides_what_is_answered(project, frame, tmp
 
     decision = tmp_path / "decision.json"
     files.write_json(decision, {"positive": "no", "threshold": 0.02, "costs": None})
-    with package.packaged(project.model, rows(30, 2), Model(), project.checkpoints, decision) as folder:
+    with package.packaged(project.model, rows(30, 2), Model(), project.checkpoints, {"decision": decision}) as folder:
         answers = mlflow.pyfunc.load_model(str(folder)).predict(frame)
     from_it_on = np.where(answers["probability_no"] >= 0.02, "no", "yes").tolist()
     assert answers["prediction"].tolist() == from_it_on
     likelier = np.where(answers["probability_no"] >= answers["probability_yes"], "no", "yes").tolist()
     assert from_it_on != likelier
+
+
+@pytest.fixture(scope="module")
+def unsure_folder(project, tmp_path_factory):
+    """The model with sets of classes, by a column that it does not read."""
+    from mlflow.models import Model
+
+    rule = ConformalRule(
+        coverage=0.9,
+        by="region",
+        column=KindColumn(name="region", type="category", dialect=ColumnDialect(missing=("", "?"))),
+        num_rows=90,
+        common=0.7,
+        kinds=("7", "north", None),
+        distances=(0.0, 1.0, 0.2),
+    )
+    file = tmp_path_factory.mktemp("rule") / "conformal.json"
+    files.write_json(file, rule.model_dump(mode="json"))
+    with package.packaged(project.model, rows(30, 2), Model(), project.checkpoints, {"conformal": file}) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def unsure(unsure_folder):
+    import mlflow
+
+    return mlflow.pyfunc.load_model(str(unsure_folder))
+
+
+def test_a_column_that_kinds_go_by_is_asked_of_rows_that_have_it(unsure_folder, unsure, frame, tmp_path, monkeypatch):
+    asked, optional = (of(unsure_folder, "mixed") for of in (asked_columns, optional_columns))
+    assert (asked, optional) == (["weight", "age", "town", "note", "scan"], ["region"])
+    for names in (asked, [*asked, "region"]):
+        (tmp_path / "new.csv").write_text(f"{','.join(names)}\n{','.join('1' for _ in names)}\n")
+        block = {"kind": "table", "path": str(tmp_path / "new.csv")}
+        rows_of_file = open_rows(block, None, asked, Place(root=tmp_path, downloads=tmp_path), optional)
+        assert rows_of_file.asked == tuple(names)
+    model = RegisteredModel(
+        name="mixed",
+        version=1,
+        alias=None,
+        packed=unsure_folder,
+        model=unsure_folder,
+        recipe="r",
+        passport=None,
+    )
+    own = unsure.unwrap_python_model()
+
+    class InThisProcess:
+        """Its own process would take seconds to start."""
+
+        def answer(self, asked_rows: pl.DataFrame) -> PartAnswers:
+            return PartAnswers(answers=pl.from_pandas(own.predict(None, asked_rows.to_pandas())), refused={})
+
+    monkeypatch.setattr(one_row, "answering", lambda *_: nullcontext(InThisProcess()))
+    cells = {**frame.iloc[0].drop("scan").to_dict(), "scan": base64.b64encode(frame["scan"][0]).decode()}
+    sets = [
+        one_row.answer_row(Project(root=tmp_path), model, json.dumps({**cells, **more}))["prediction_set"]
+        for more in ({"region": "north"}, {"region": 7}, {})
+    ]
+    assert sets == ['["no", "yes"]', "[]", unsure.predict(frame.head(1))["prediction_set"][0]]
+
+
+def test_sets_of_classes_go_along_and_all_else_is_answered_as_without(unsure, model, frame):
+    answers = unsure.predict(frame)
+    assert list(answers.columns) == ["prediction", "prediction_set", "probability_no", "probability_yes"]
+    assert unsure.metadata.get_output_schema().input_names() == list(answers.columns)
+    pd.testing.assert_frame_equal(answers.drop(columns="prediction_set"), model.predict(frame))
+    probabilities = answers[["probability_no", "probability_yes"]].to_numpy()
+    expected = [[name for name, one in zip(("no", "yes"), row, strict=True) if 1 - one <= 0.7] for row in probabilities]
+    assert [json.loads(text) for text in answers["prediction_set"]] == expected
+    assert unsure.predict(frame.head(0))["prediction_set"].tolist() == []
+
+
+def test_a_set_goes_by_the_kind_of_its_row_where_the_row_says_so(unsure, frame):
+    inputs = unsure.metadata.get_input_schema()
+    assert {column.name: column.required for column in inputs}["region"] is False
+    everything, nothing = '["no", "yes"]', "[]"
+    by_common = unsure.predict(frame)["prediction_set"].tolist()
+    north = unsure.predict(frame.assign(region="north"))["prediction_set"].tolist()
+    seven = unsure.predict(frame.assign(region=[7, 7.0, "7", np.float64(7)]))["prediction_set"].tolist()
+    assert (north, seven) == ([everything] * 4, [nothing] * 4)
+    assert unsure.predict(frame.assign(region="elsewhere"))["prediction_set"].tolist() == by_common
+    gaps = [unsure.predict(frame.assign(region=[gap] * 4)) for gap in ("?", None, np.nan)]
+    likely = (gaps[0][["probability_no", "probability_yes"]].to_numpy() >= 0.8).any(axis=1)
+    for answers in gaps:
+        assert [text != nothing for text in answers["prediction_set"]] == likely.tolist()
+
+
+def test_a_column_that_the_model_reads_tells_kinds_apart_too(project, frame, tmp_path):
+    import mlflow
+    from mlflow.models import Model
+
+    rule = ConformalRule(
+        coverage=0.9,
+        by="town",
+        column=KindColumn(name="town", type="category"),
+        num_rows=90,
+        common=0.0,
+        kinds=("Ulm",),
+        distances=(1.0,),
+    )
+    file = tmp_path / "conformal.json"
+    files.write_json(file, rule.model_dump(mode="json"))
+    with package.packaged(project.model, rows(30, 2), Model(), project.checkpoints, {"conformal": file}) as folder:
+        loaded = mlflow.pyfunc.load_model(str(folder))
+        answers = loaded.predict(frame.assign(town=["Ulm", "Bonn", None, "Ulm"]))
+    assert all(column.required for column in loaded.metadata.get_input_schema())
+    assert answers["prediction_set"].tolist() == ['["no", "yes"]', "[]", "[]", '["no", "yes"]']
 
 
 def test_bytes_arrays_and_base64_give_the_same_answer(model, frame):

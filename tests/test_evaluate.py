@@ -188,6 +188,28 @@ def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_pag
     assert "2 were tested" in section
 
 
+def test_what_disturbed_rows_cost_is_left_as_a_file_a_measure_and_a_section(regressed: Paths, damaged: Paths) -> None:
+    report = files.read_json(regressed.assessment("robustness"))
+    assert (report["metric"], report["num_rows"]) == ("rmse", NUM_TEST)
+    assert report["value"] == pytest.approx(reports.evaluate(regressed).numbers["rmse"], rel=1e-6)
+    missing, noise = report["scores"][:3], report["scores"][3:]
+    assert [one["kind"] for one in noise] == ["noise"] * 3
+    # 20 in the target for 1 in the weight: noise of a quarter of its deviation is off by that much.
+    std = pl.concat(storage.read_parts(regressed.clean("train")))["weight"].to_numpy().std()
+    assert noise[1]["value"] == pytest.approx(np.sqrt(1 + (20 * 0.25 * std) ** 2), rel=0.35)
+    measure = files.read_json(regressed.assessment("measures"))["robustness_loss"]
+    worst = max((missing[1], noise[1]), key=lambda one: one["loss"])
+    assert measure == {key: worst[key] for key in ("low", "high")} | {
+        "value": worst["loss"],
+        "num_rows": NUM_TEST,
+        "of": worst["sentence"],
+    }
+    assert "When rows are disturbed" in regressed.report_page.read_text()
+    fewer = Evaluate.model_validate({"robustness": {"rows": 25}})
+    evaluate.run(fewer, damaged)
+    assert files.read_json(damaged.assessment("robustness"))["num_rows"] == 25
+
+
 def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
     report = reports.evaluate(regressed)
     actual, predicted = (
@@ -219,6 +241,7 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
             paths.metrics,
             paths.predictions,
             paths.assessment("measures"),
+            paths.assessment("robustness"),
             paths.assessment("slices"),
             paths.report_page,
             *importance,

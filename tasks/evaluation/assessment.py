@@ -9,6 +9,7 @@ from tasks.evaluation.drawing import Plot
 from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.predictions import Evaluation
+from tasks.evaluation.robustness import RobustnessReport
 from tasks.evaluation.slices import SliceReport
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdTable
@@ -25,6 +26,7 @@ class Assessment:
     effects: Sequence[Chart]
     thresholds: ThresholdTable | None
     slices: SliceReport
+    robustness: RobustnessReport
 
     @property
     def pictures(self) -> list[Plot]:

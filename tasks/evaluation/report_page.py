@@ -13,6 +13,7 @@ from typing import Any
 from tasks.columns import column_type
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.metrics import ClassScore
+from tasks.evaluation.robustness_chart import robustness_chart
 from tasks.params.config import Metric
 from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
@@ -109,6 +110,7 @@ def render(page: Page) -> str:
         slices_tested_by=_METRICS[assessment.slices.tested_by][0],
         scores=weakest(assessment.evaluation.scores),
         effect_colours=_EFFECT_COLOURS,
+        robustness_chart=robustness_chart(assessment.robustness),
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
     return as_page(content)

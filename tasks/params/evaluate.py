@@ -16,6 +16,15 @@ class Costs(Config):
     false_negative: float = Field(1.0, gt=0, description="positive, and not answered so")
 
 
+class Robustness(Config):
+    """How much worse test rows are answered when they are disturbed: cells missing, noise, typos, turned pictures."""
+
+    enabled: bool = Field(True, description="measure it: some seconds, as the rows are answered some ten times more")
+    rows: int = Field(
+        1_000, ge=20, description="how many test rows are disturbed at most; of pictures, sounds and tokens, fewer are"
+    )
+
+
 class Evaluate(Config):
     """How the model is judged on the test rows."""
 
@@ -33,3 +42,4 @@ class Evaluate(Config):
     metric: Metric | None = Field(
         None, description="what the importance of columns is measured by; `register.metric` when not given"
     )
+    robustness: Robustness = Robustness()

@@ -19,6 +19,7 @@ from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tasks.evaluation.robustness import DisturbedScore, RobustnessReport
 from tasks.evaluation.slices import SliceReport, SliceScore
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdRow, ThresholdTable
@@ -114,6 +115,20 @@ def slices() -> SliceReport:
     )
 
 
+def robustness() -> RobustnessReport:
+    """Noise that costs more and more, and cells that a function of the user's cannot do without."""
+    noise = [
+        DisturbedScore(
+            kind="noise", title="Noise in numbers", sentence=f"noise of {strength}", strength=strength,
+            value=0.9 - strength, loss=strength, low=strength - 0.05, high=strength + 0.05,
+        )
+        for strength in (0.1, 0.25, 0.5)
+    ]  # fmt: skip
+    missing = DisturbedScore(kind="missing", title="Missing cells", sentence="cells missing", strength=0.1)
+    refused = missing.model_copy(update={"refusal": HOSTILE})
+    return RobustnessReport(metric="roc_auc", num_rows=1000, value=0.9, scores=(*noise, refused, refused, refused))
+
+
 @pytest.fixture
 def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
@@ -155,6 +170,7 @@ def page() -> Page:
             picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
         ),
         slices=slices(),
+        robustness=robustness(),
     )
     return Page(
         pipeline="demo",
@@ -203,6 +219,18 @@ def test_kinds_of_rows_that_are_surely_worse_stand_with_their_figures(page: Page
 def _with_slices(page: Page, of_report: tuple[SliceScore, ...]) -> Page:
     report = page.assessment.slices.model_copy(update={"slices": of_report})
     return replace(page, assessment=replace(page.assessment, slices=report))
+
+
+def test_the_page_says_what_disturbed_rows_cost(page: Page) -> None:
+    html = render(page)
+    section = html[html.index("When rows are disturbed") : html.index("The worst mistakes")]
+    assert "1,000 test rows were answered as they are" in section
+    for text in ("noise of 0.25", number(0.65), f"{number(0.2)} to {number(0.3)}", "not answered: &lt;script&gt;"):
+        assert text in section
+    assert "ROC-AUC gets: noise in numbers up to 0.5000." in section
+    assert section.count("<circle") == 3
+    none = replace(page.assessment, robustness=RobustnessReport(metric="roc_auc", num_rows=0))
+    assert "When rows are disturbed" not in render(replace(page, assessment=none))
 
 
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:

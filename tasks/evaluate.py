@@ -77,7 +77,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
         slices=slices_of_test_rows(judge, rows, dataset, paths),
         robustness=robustness_of_test_rows(config.robustness, judge, model, recipe, rows, paths),
     )
-    page = page_of(paths, dataset, len(recipe.computations), assessment)
+    page = page_of(paths, dataset, recipe, assessment)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
     _write(assessment, paths)

@@ -287,6 +287,30 @@ def test_raw_rows_are_found_in_their_parts(classified: Paths) -> None:
     assert {row: values["id"] for row, values in found.items()} == {0: "row-2-0", 15: "row-2-15", 39: "row-2-39"}
 
 
+def test_each_mistake_stands_beside_the_training_rows_most_like_it(damaged: Paths) -> None:
+    wrong = next(row for row, line in enumerate(predictions(damaged)) if line["actual"] != line["predicted"])
+    test = pl.concat(storage.read_parts(damaged.clean("test")))[wrong]
+    train = pl.concat(storage.read_parts(damaged.clean("train")))
+    # The same weight with the other class, planted in the place of a row.
+    other = train.with_row_index().filter(pl.col("target") != test["target"][0])["index"][20]
+    planted = pl.when(pl.int_range(pl.len()) == other).then(test["weight"][0]).otherwise("weight").alias("weight")
+    storage.write_parts(damaged.clean("train"), train.with_columns(planted).iter_slices(15))
+    model_input = pl.concat(storage.read_parts(damaged.normalized("train")))
+    own = pl.concat(storage.read_parts(damaged.normalized("test")))["weight"]
+    values = model_input["weight"].to_list()
+    values[other] = own[wrong].to_list()
+    encoded = model_input.with_columns(pl.Series("weight", values, dtype=own.dtype))
+    storage.write_parts(damaged.normalized("train"), encoded.iter_slices(40))
+    evaluate.run(Evaluate(), damaged)
+    page = damaged.report_page.read_text()
+    mistake = page[page.index(f"test row {wrong + 1}</p>") :]
+    assert "the data contradict each other" in mistake[:2000]
+    assert f"the same in all that the model reads · training row {other + 1}" in mistake[:2000]
+    storage.write_parts(damaged.clean("train"), [train.head(60)])
+    with pytest.raises(UserError, match="clean/train has 60 rows and data/demo/normalized/train 120"):
+        evaluate.run(Evaluate(), damaged)
+
+
 def test_the_surest_mistakes_come_first() -> None:
     y_score = np.array([[0.1, 0.9], [0.4, 0.6], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7]])
     predictions = Predictions(y_true=np.array([0, 0, 0, 0, 1]), y_score=y_score)

@@ -100,8 +100,6 @@ def test_a_stage_opens_and_writes_what_is_declared(
         of_numbers = {f"data/{pipeline}/clean/validation", f"reports/{pipeline}/split.json"}
         # And the rows on which a threshold between two classes is chosen.
         of_two = {f"data/{pipeline}/normalized/validation"}
-        # And the deviations of numbers, by which they are disturbed.
-        of_two |= {f"data/{pipeline}/clean/train"}
         unread = {"augment": raw, "evaluate": of_numbers | of_two, "register": for_champion}.get(stage, set())
         assert read == data_deps - unread
     else:

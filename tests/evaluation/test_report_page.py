@@ -18,7 +18,17 @@ from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.predictions import Evaluation
-from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tasks.evaluation.report_page import (
+    Mistake,
+    Page,
+    ShownAlike,
+    Station,
+    metric_rows,
+    plain,
+    render,
+    show_row,
+    weakest,
+)
 from tasks.evaluation.robustness import DisturbedScore, RobustnessReport
 from tasks.evaluation.slices import SliceReport, SliceScore
 from tasks.evaluation.summary import Summary
@@ -276,6 +286,23 @@ def test_numbers_are_where_a_reader_looks(page: Page) -> None:
     html = render(page)
     for text in ("<title>demo: accuracy 0.9000</title>", "1 of 10 test rows wrong", "1,234", "test row 4", "91% sure"):
         assert text in html
+
+
+def test_training_rows_stand_below_the_mistake_they_are_most_like(page: Page) -> None:
+    row = {column.name: None for column in COLUMNS} | {"scan": png((400, 200)), "note": HOSTILE}
+    alike = ShownAlike(row=1233, target=HOSTILE, distance="distance 0.25", values=show_row(row, COLUMNS, 96))
+    mistake = replace(page.mistakes[0], alike=[alike], remark=f"An identical training row is of the class {HOSTILE}.")
+    html = render(replace(page, mistakes=[mistake]))
+    Collector(html)
+    gallery = html[html.index("The worst mistakes") :]
+    assert HOSTILE not in html
+    assert "distance 0.25 · training row 1,234" in gallery
+    assert "An identical training row is of the class &lt;script&gt;" in gallery
+    small = next(value for value in alike.values if value.kind == "image")
+    assert small.picture in gallery
+    picture = Image.open(io.BytesIO(base64.b64decode(small.picture.partition(",")[2])))
+    assert max(picture.size) == 96
+    assert "training rows most like it" not in render(page)
 
 
 def test_without_mistakes_the_page_says_so(page: Page) -> None:

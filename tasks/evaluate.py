@@ -12,6 +12,7 @@ from tasks import files, reports
 from tasks.errors import UserError
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
+from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.cost import size_of_model
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.judge import judge_of
@@ -70,6 +71,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     assessment = Assessment(
         evaluation=evaluation,
         judged=judged,
+        confidence=confidence_table(predictions),
         learning=_learning(paths),
         importance=importance,
         effects=effects,

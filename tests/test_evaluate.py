@@ -137,6 +137,7 @@ def test_classes_leave_pictures_and_a_page(classified: Paths) -> None:
         "confusion_matrix.png",
         "roc_curve.png",
         "calibration.png",
+        "risk_coverage.png",
         "thresholds.png",
     }
     html = classified.report_page.read_text()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tasks.evaluation.confidence import ConfidenceTable
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
@@ -21,6 +22,7 @@ class Assessment:
 
     evaluation: Evaluation
     judged: Summary
+    confidence: ConfidenceTable
     learning: Sequence[Plot]
     importance: Importance
     effects: Sequence[Chart]

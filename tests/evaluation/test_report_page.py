@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tasks.evaluation.assessment import Assessment
+from tasks.evaluation.confidence import AnswerStretch, ConfidenceTable, SureRows
 from tasks.evaluation.effect_charts import chart
 from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
@@ -179,6 +180,9 @@ def page() -> Page:
             ),
             picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
         ),
+        confidence=ConfidenceTable(
+            sure=(SureRows(share=0.25, accuracy=0.987), SureRows(share=1.0, accuracy=0.9)), area=0.02
+        ),
         slices=slices(),
         robustness=robustness(),
     )
@@ -241,6 +245,20 @@ def test_the_page_says_what_disturbed_rows_cost(page: Page) -> None:
     assert section.count("<circle") == 3
     none = replace(page.assessment, robustness=RobustnessReport(metric="roc_auc", num_rows=0))
     assert "When rows are disturbed" not in render(replace(page, assessment=none))
+
+
+def test_the_page_says_whether_the_model_knows_where_it_errs(page: Page) -> None:
+    html = render(page)
+    errs = html[html.index("Where it errs") : html.index("Where it is worse")]
+    assert "the surest 25 %" in errs
+    assert "98.7%" in errs
+    assert f"is {number(0.02)}, and would be {number(1 - 0.9)}" in errs
+    stretch = AnswerStretch(low=1.5, high=2.5, num_rows=1200, error=0.25, bias=-0.125)
+    of_numbers = replace(page.assessment, confidence=ConfidenceTable(stretches=(stretch,)))
+    html = render(replace(page, assessment=of_numbers))
+    assert "the surest 25 %" not in html
+    for text in ("by the size of the answer", "1,200", number(0.25), number(-0.125)):
+        assert text in html
 
 
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:

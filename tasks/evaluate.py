@@ -15,6 +15,7 @@ from tasks.evaluation.baseline import baseline
 from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.cost import size_of_model
 from tasks.evaluation.drawing import Plot
+from tasks.evaluation.drift_of_test import drift_of_test_rows
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
@@ -46,8 +47,9 @@ _ROWS_A_PART = 100_000
 def run(config: Evaluate, paths: Paths) -> Report:
     """Reads the model, the test rows and what earlier stages said, and of two classes the validation rows.
 
-    Leaves metrics.json, evaluation.json, measures.json, robustness.json, slices.json, decision.json, predictions.csv (a
-    line a test row), predicted/ (the same to the last digit), importance.csv and its picture, plots/ and report.html.
+    Leaves metrics.json, evaluation.json, drift.json, measures.json, robustness.json, slices.json, decision.json,
+    predictions.csv (a line a test row), predicted/ (the same to the last digit), importance.csv and its picture, plots/
+    and report.html.
     Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is undefined, or a
     threshold cannot be chosen.
     """
@@ -78,6 +80,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
         thresholds=threshold_table(choice, predictions) if choice and choice.curve else None,
         slices=slices_of_test_rows(judge, rows, dataset, paths),
         robustness=robustness_of_test_rows(config.robustness, judge, model, recipe, rows, paths),
+        drift=drift_of_test_rows(dataset, paths),
     )
     page = page_of(paths, dataset, recipe, assessment)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
@@ -89,13 +92,18 @@ def run(config: Evaluate, paths: Paths) -> Report:
 
 def _write(assessment: Assessment, paths: Paths) -> None:
     """What was found out as files, for programs and for the stages to come."""
-    measures = {"size_mib": size_of_model(paths), "robustness_loss": assessment.robustness.measure}
+    measures = {
+        "size_mib": size_of_model(paths),
+        "robustness_loss": assessment.robustness.measure,
+        "drifted_columns": assessment.drift.measure,
+    }
     files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
     write_plots(paths, assessment.pictures)
     files.write_text(paths.importance, assessment.importance.as_table().write_csv())
     files.write_bytes(paths.importance_picture, assessment.importance.picture())
     files.write_json(paths.evaluation, assessment.judged.model_dump(mode="json"))
     files.write_json(paths.assessment("slices"), assessment.slices.model_dump(mode="json"))
+    files.write_json(paths.assessment("drift"), assessment.drift.model_dump(mode="json"))
     files.write_json(paths.assessment("robustness"), assessment.robustness.model_dump(mode="json"))
     files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items() if one})
     files.write_json(paths.metrics, assessment.evaluation.metrics)

@@ -211,6 +211,20 @@ def test_what_disturbed_rows_cost_is_left_as_a_file_a_measure_and_a_section(regr
     assert files.read_json(damaged.assessment("robustness"))["num_rows"] == 25
 
 
+def test_columns_of_which_the_test_rows_are_others_are_left_as_a_file_and_a_measure(
+    classified: Paths, damaged: Paths
+) -> None:
+    assert files.read_json(classified.assessment("drift")) == {"num_columns": 1, "num_rows": [120, 40], "columns": []}
+    assert files.read_json(classified.assessment("measures"))["drifted_columns"]["value"] == 0
+    moved = pl.concat(storage.read_parts(damaged.clean("test"))).with_columns(pl.col("weight") + 2)
+    storage.write_parts(damaged.clean("test"), moved.iter_slices(15))
+    evaluate.run(Evaluate(), damaged)
+    (column,) = files.read_json(damaged.assessment("drift"))["columns"]
+    measure = files.read_json(damaged.assessment("measures"))["drifted_columns"]
+    assert (measure["value"], measure["of"], measure["num_rows"], measure["low"]) == (1, "weight", NUM_TEST, None)
+    assert column["sentence"] in damaged.report_page.read_text()
+
+
 def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
     report = reports.evaluate(regressed)
     actual, predicted = (
@@ -242,6 +256,7 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
             paths.metrics,
             paths.predictions,
             paths.assessment("measures"),
+            paths.assessment("drift"),
             paths.assessment("robustness"),
             paths.assessment("slices"),
             paths.report_page,

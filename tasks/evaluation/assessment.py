@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tasks.evaluation.confidence import ConfidenceTable
 from tasks.evaluation.drawing import Plot
+from tasks.evaluation.drift_of_test import DriftOfTest
 from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.predictions import Evaluation
@@ -29,6 +30,7 @@ class Assessment:
     thresholds: ThresholdTable | None
     slices: SliceReport
     robustness: RobustnessReport
+    drift: DriftOfTest
 
     @property
     def pictures(self) -> list[Plot]:

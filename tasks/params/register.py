@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
 
-MeasureName = Literal["size_mib", "latency_p50_ms", "latency_p95_ms", "robustness_loss"]
+MeasureName = Literal["size_mib", "latency_p50_ms", "latency_p95_ms", "robustness_loss", "drifted_columns"]
 """What is measured of a version beside its metrics, by the names that the gate knows them by."""
 
 Bounded = Literal[Metric, MeasureName]

@@ -14,6 +14,7 @@ from PIL import Image
 
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.confidence import AnswerStretch, ConfidenceTable, SureRows
+from tasks.evaluation.drift_of_test import DriftedColumn, DriftOfTest
 from tasks.evaluation.effect_charts import chart
 from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
@@ -185,6 +186,7 @@ def page() -> Page:
         ),
         slices=slices(),
         robustness=robustness(),
+        drift=DriftOfTest(num_columns=20, num_rows=(300, 100)),
     )
     return Page(
         pipeline="demo",
@@ -259,6 +261,19 @@ def test_the_page_says_whether_the_model_knows_where_it_errs(page: Page) -> None
     assert "the surest 25 %" not in html
     for text in ("by the size of the answer", "1,200", number(0.25), number(-0.125)):
         assert text in html
+
+
+def test_the_page_names_columns_of_which_the_test_rows_are_others(page: Page) -> None:
+    html = render(page)
+    way = html[html.index("The data's way") :]
+    assert "Of the 20 feature columns none is surely distributed otherwise" in way
+    columns = tuple(DriftedColumn(name=f"c{n}", sentence=f"c{n} {HOSTILE}", p_value=1e-6) for n in range(7))
+    drifted = replace(page.assessment, drift=page.assessment.drift.model_copy(update={"columns": columns}))
+    html = render(replace(page, assessment=drifted))
+    Collector(html)
+    assert HOSTILE not in html
+    assert "7 of 20 feature columns are surely distributed otherwise" in html
+    assert html.count("<li>c") == 5
 
 
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:

@@ -159,7 +159,7 @@ def robustness_of(
     return RobustnessReport(
         metric=judge.metric,
         num_rows=len(rows.weights),
-        value=None if np.isnan(value) else value,
+        value=value if np.isfinite(value) else None,
         scores=tuple(scores),
     )
 
@@ -193,7 +193,8 @@ def _loss(
 ) -> dict[str, float]:
     """The score's figures, those that there are."""
     value, before = of_disturbed(rows.weights), usual(rows.weights)
-    if np.isnan(value) or np.isnan(before):
+    # Undefined, or beyond all numbers, as answers are whose logarithm was learnt.
+    if not (np.isfinite(value) and np.isfinite(before)):
         return {}
     is_lower_better = judge.metric in LOWER_IS_BETTER
     first, second = (of_disturbed, usual) if is_lower_better else (usual, of_disturbed)

@@ -209,6 +209,13 @@ def test_a_metric_that_is_undefined_has_no_loss() -> None:
     report = report_of(model, table(50), rows, "roc_auc", [NOISE])
     assert (report.value, report.measure, {one.loss for one in report.scores}) == (None, None, {None})
     assert robustness_chart(report) is None
+    # Answers beyond all numbers, of noise that the logarithm of a target does not bear.
+    endless = Answers(lambda inputs: np.where(of_x(inputs) > 9, np.inf, of_x(inputs)))
+    raw = table(50).with_columns(pl.col("x").clip(None, 8))
+    strong = replace(NOISE, strengths=(0.0, 100.0, 200.0))
+    beyond = report_of(endless, raw, judged(raw["x"].to_numpy()), "rmse", [strong])
+    assert [one.value for one in beyond.scores] == [0.0, None, None]
+    assert beyond.measure is None
 
 
 def test_the_chart_has_a_line_a_kind_that_rises_with_the_loss() -> None:

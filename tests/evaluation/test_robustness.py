@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 from sklearn.metrics import accuracy_score
 
+from tasks.columns.audio.column import AudioEncoding
 from tasks.columns.category.column import CategoryEncoding
 from tasks.columns.disturbance import MISSING, TYPOS, Disturbance
+from tasks.columns.image.column import ImageEncoding
 from tasks.columns.number.column import NumberEncoding
 from tasks.columns.number.disturbances import NOISE
 from tasks.evaluation.judge import Judge
@@ -33,6 +35,8 @@ from tasks.paths import Project
 from tasks.recipe.frame_function import FrameFunction
 from tasks.recipe.recipe import Feature, Recipe, Target
 from tasks.tables import storage
+from tests.small_tables import image
+from tests.sounds import tone
 
 PLAIN = {"factor": 1.0, "offset": 0.0, "indicator": False}
 TOWNS = ("Bonn", "Jena", "Ulm")
@@ -187,6 +191,30 @@ def test_rows_that_cannot_be_answered_are_reported_as_such() -> None:
     # What is computed of a disturbed column is computed anew.
     assert all(one.loss > 0 for one in report.kinds[1])
     assert report.measure.of == NOISE.sentence(0.25)
+
+
+def test_pictures_and_sounds_are_disturbed_as_they_came_in() -> None:
+    """Grey pictures of 90 and 160, told apart at 125: half of them are wrong when they are moved by 51, none by 25.5;
+    and tones that are told from noise by how much of their picture is silent."""
+    scan = ImageEncoding(height=6, width=6, channels=1, factor=(1.0,), offset=(0.0,))
+    sound = AudioEncoding(rate=8_000, num_samples=800, window=200, hop=80, n_mels=20, top_db=40.0)
+    features = (Feature(name="scan", encoding=scan), Feature(name="call", encoding=sound))
+    recipe = recipe_of(("no", "yes")).model_copy(update={"features": features})
+    bright = np.arange(60) % 2
+    scans = [image(np.full((12, 12), 160 if one else 90, dtype=np.uint8)) for one in bright]
+    raw = pl.DataFrame({"scan": scans, "call": [tone(440, seconds=0.1)] * 60})
+    assert [kind.name for kind in kinds_of(features)][:2] == ["sound_noise", "gain"]
+    by_light = Answers(lambda inputs: np.eye(2)[(inputs.blocks["scan"].mean(axis=(1, 2, 3)) > 125).astype(int)])
+    rows = judged(bright, ("no", "yes"))
+    report = report_of(by_light, raw, rows, "accuracy", kinds_of(features), recipe=recipe)
+    by_kind = {kind[0].kind: [one.loss for one in kind] for kind in report.kinds}
+    assert by_kind["light"] == [0.0, pytest.approx(0.5, abs=3 * np.sqrt(0.25 / 60)), by_kind["light"][1]]
+    assert {name for name, losses in by_kind.items() if any(losses)} == {"light"}
+    by_silence = Answers(lambda inputs: np.eye(2)[((inputs.blocks["call"] > 0).mean(axis=(1, 2, 3)) > 0.9).astype(int)])
+    quiet = judged(np.zeros(60, dtype=np.int64), ("no", "yes"))
+    noisy = report_of(by_silence, raw, quiet, "accuracy", kinds_of(features)[:2], recipe=recipe)
+    assert [one.value for one in noisy.kinds[0]][-1] == 0.0
+    assert noisy.value == 1.0
 
 
 def test_kinds_are_those_of_the_columns() -> None:

@@ -12,9 +12,11 @@ from tasks import files, reports
 from tasks.errors import UserError
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
+from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.conformal_rows import coverage_of_test_rows, rule_of_validation_rows
 from tasks.evaluation.cost import size_of_model
 from tasks.evaluation.drawing import Plot
+from tasks.evaluation.drift_of_test import drift_of_test_rows
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
@@ -22,6 +24,7 @@ from tasks.evaluation.page_content import check_test_rows, page_of
 from tasks.evaluation.plots import learning_curves
 from tasks.evaluation.predictions import Evaluation, Predictions, evaluate_classification, evaluate_regression
 from tasks.evaluation.report_page import render
+from tasks.evaluation.robustness import robustness_of_test_rows
 from tasks.evaluation.slices import slices_of_test_rows
 from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
@@ -46,10 +49,10 @@ def run(config: Evaluate, paths: Paths) -> Report:
     """Reads the model, the test rows and what earlier stages said; of two classes, and for intervals and sets of
     classes, the validation rows.
 
-    Leaves metrics.json, evaluation.json, measures.json, slices.json, coverage.json, decision.json, conformal.json,
-    predictions.csv (a line a test row), predicted/ (the same to the last digit), importance.csv and its picture, plots/
-    and report.html. Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is
-    undefined, or a threshold, an interval or a set cannot be chosen.
+    Leaves metrics.json, evaluation.json, decision.json, conformal.json, measures.json, what else was found out
+    (AssessmentName) as JSON, predictions.csv (a line a test row), predicted/ (the same to the last digit),
+    importance.csv and its picture, plots/ and report.html. Raises UserError when the model cannot be loaded, its
+    predictions are not finite, a metric is undefined, or a threshold, an interval or a set cannot be chosen.
     """
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
     classes = recipe.target.classes
@@ -75,14 +78,17 @@ def run(config: Evaluate, paths: Paths) -> Report:
     assessment = Assessment(
         evaluation=evaluation,
         judged=judged,
+        confidence=confidence_table(predictions),
         learning=_learning(paths),
         importance=importance,
         effects=effects,
         thresholds=threshold_table(choice, predictions) if choice and choice.curve else None,
         slices=slices_of_test_rows(judge, rows, dataset, paths),
         coverage=coverage_of_test_rows(rule, rows, dataset, paths) if rule else None,
+        robustness=robustness_of_test_rows(config.robustness, judge, model, recipe, rows, paths),
+        drift=drift_of_test_rows(dataset, paths),
     )
-    page = page_of(paths, dataset, len(recipe.computations), assessment)
+    page = page_of(paths, dataset, recipe, assessment)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
     files.write_json(paths.assessment("conformal"), rule.model_dump(mode="json") if rule else {"coverage": None})
@@ -94,7 +100,12 @@ def run(config: Evaluate, paths: Paths) -> Report:
 def _write(assessment: Assessment, paths: Paths) -> None:
     """What was found out as files, for programs and for the stages to come."""
     coverage = assessment.coverage
-    measures = {"size_mib": size_of_model(paths), **(coverage.measures if coverage else {})}
+    measures = {
+        "size_mib": size_of_model(paths),
+        "robustness_loss": assessment.robustness.measure,
+        "drifted_columns": assessment.drift.measure,
+        **(coverage.measures if coverage else {}),
+    }
     files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
     write_plots(paths, assessment.pictures)
     files.write_text(paths.importance, assessment.importance.as_table().write_csv())
@@ -102,7 +113,9 @@ def _write(assessment: Assessment, paths: Paths) -> None:
     files.write_json(paths.evaluation, assessment.judged.model_dump(mode="json"))
     files.write_json(paths.assessment("slices"), assessment.slices.model_dump(mode="json"))
     files.write_json(paths.assessment("coverage"), coverage.model_dump(mode="json") if coverage else {"coverage": None})
-    files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items()})
+    files.write_json(paths.assessment("drift"), assessment.drift.model_dump(mode="json"))
+    files.write_json(paths.assessment("robustness"), assessment.robustness.model_dump(mode="json"))
+    files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items() if one})
     files.write_json(paths.metrics, assessment.evaluation.metrics)
 
 

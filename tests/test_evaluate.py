@@ -137,6 +137,7 @@ def test_classes_leave_pictures_and_a_page(classified: Paths) -> None:
         "confusion_matrix.png",
         "roc_curve.png",
         "calibration.png",
+        "risk_coverage.png",
         "thresholds.png",
     }
     html = classified.report_page.read_text()
@@ -188,6 +189,42 @@ def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_pag
     assert "2 were tested" in section
 
 
+def test_what_disturbed_rows_cost_is_left_as_a_file_a_measure_and_a_section(regressed: Paths, damaged: Paths) -> None:
+    report = files.read_json(regressed.assessment("robustness"))
+    assert (report["metric"], report["num_rows"]) == ("rmse", NUM_TEST)
+    assert report["value"] == pytest.approx(reports.evaluate(regressed).numbers["rmse"], rel=1e-6)
+    missing, noise = report["scores"][:3], report["scores"][3:]
+    assert [one["kind"] for one in noise] == ["noise"] * 3
+    # 20 in the target for 1 in the weight: noise of a quarter of its deviation is off by that much.
+    std = pl.concat(storage.read_parts(regressed.clean("train")))["weight"].to_numpy().std()
+    assert noise[1]["value"] == pytest.approx(np.sqrt(1 + (20 * 0.25 * std) ** 2), rel=0.35)
+    measure = files.read_json(regressed.assessment("measures"))["robustness_loss"]
+    worst = max((missing[1], noise[1]), key=lambda one: one["loss"])
+    assert measure == {key: worst[key] for key in ("low", "high")} | {
+        "value": worst["loss"],
+        "num_rows": NUM_TEST,
+        "of": worst["sentence"],
+    }
+    assert "When rows are disturbed" in regressed.report_page.read_text()
+    fewer = Evaluate.model_validate({"robustness": {"rows": 25}})
+    evaluate.run(fewer, damaged)
+    assert files.read_json(damaged.assessment("robustness"))["num_rows"] == 25
+
+
+def test_columns_of_which_the_test_rows_are_others_are_left_as_a_file_and_a_measure(
+    classified: Paths, damaged: Paths
+) -> None:
+    assert files.read_json(classified.assessment("drift")) == {"num_columns": 1, "num_rows": [120, 40], "columns": []}
+    assert files.read_json(classified.assessment("measures"))["drifted_columns"]["value"] == 0
+    moved = pl.concat(storage.read_parts(damaged.clean("test"))).with_columns(pl.col("weight") + 2)
+    storage.write_parts(damaged.clean("test"), moved.iter_slices(15))
+    evaluate.run(Evaluate(), damaged)
+    (column,) = files.read_json(damaged.assessment("drift"))["columns"]
+    measure = files.read_json(damaged.assessment("measures"))["drifted_columns"]
+    assert (measure["value"], measure["of"], measure["num_rows"], measure["low"]) == (1, "weight", NUM_TEST, None)
+    assert column["sentence"] in damaged.report_page.read_text()
+
+
 def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
     report = reports.evaluate(regressed)
     actual, predicted = (
@@ -219,6 +256,8 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
             paths.metrics,
             paths.predictions,
             paths.assessment("measures"),
+            paths.assessment("drift"),
+            paths.assessment("robustness"),
             paths.assessment("slices"),
             paths.report_page,
             *importance,
@@ -262,6 +301,30 @@ def test_raw_and_normalized_rows_must_be_the_same(damaged: Paths) -> None:
 def test_raw_rows_are_found_in_their_parts(classified: Paths) -> None:
     found = raw_rows(classified, [39, 0, 15])
     assert {row: values["id"] for row, values in found.items()} == {0: "row-2-0", 15: "row-2-15", 39: "row-2-39"}
+
+
+def test_each_mistake_stands_beside_the_training_rows_most_like_it(damaged: Paths) -> None:
+    wrong = next(row for row, line in enumerate(predictions(damaged)) if line["actual"] != line["predicted"])
+    test = pl.concat(storage.read_parts(damaged.clean("test")))[wrong]
+    train = pl.concat(storage.read_parts(damaged.clean("train")))
+    # The same weight with the other class, planted in the place of a row.
+    other = train.with_row_index().filter(pl.col("target") != test["target"][0])["index"][20]
+    planted = pl.when(pl.int_range(pl.len()) == other).then(test["weight"][0]).otherwise("weight").alias("weight")
+    storage.write_parts(damaged.clean("train"), train.with_columns(planted).iter_slices(15))
+    model_input = pl.concat(storage.read_parts(damaged.normalized("train")))
+    own = pl.concat(storage.read_parts(damaged.normalized("test")))["weight"]
+    values = model_input["weight"].to_list()
+    values[other] = own[wrong].to_list()
+    encoded = model_input.with_columns(pl.Series("weight", values, dtype=own.dtype))
+    storage.write_parts(damaged.normalized("train"), encoded.iter_slices(40))
+    evaluate.run(Evaluate(), damaged)
+    page = damaged.report_page.read_text()
+    mistake = page[page.index(f"test row {wrong + 1}</p>") :]
+    assert "the data contradict each other" in mistake[:2000]
+    assert f"the same in all that the model reads · training row {other + 1}" in mistake[:2000]
+    storage.write_parts(damaged.clean("train"), [train.head(60)])
+    with pytest.raises(UserError, match="clean/train has 60 rows and data/demo/normalized/train 120"):
+        evaluate.run(Evaluate(), damaged)
 
 
 def test_the_surest_mistakes_come_first() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.columns.disturbance import Disturbance
 from tasks.columns.spans import Span
 from tasks.model_input.inputs import Block, Field
 from tasks.model_input.step_rows import StepRows
@@ -146,6 +146,9 @@ class ColumnType(Generic[State, Settings, Encoded]):
 
     clean_settings: ClassVar[frozenset[str]] = frozenset()
     """The settings of `clean.columns.NAME` that mean something for such a column."""
+
+    disturbances: ClassVar[tuple[Disturbance, ...]] = ()
+    """What may befall such a value before it is answered: how much a model is hurt by it is measured on test rows."""
 
     @property
     def is_media(self) -> bool:
@@ -284,15 +287,6 @@ class ColumnType(Generic[State, Settings, Encoded]):
 def round_significant(value: float) -> float:
     """Rounded to 12 significant digits: sums over parts cut elsewhere differ in the last bits, and bytes must not."""
     return float(f"{value:.12g}")
-
-
-def round_outwards(low: Decimal, high: Decimal) -> tuple[float, float]:
-    """Bounds with 12 significant digits that shut out nothing between `low` and `high`; infinite beyond a double."""
-    return _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING)
-
-
-def _rounded(value: Decimal, rounding: str) -> float:
-    return float(Context(prec=12, rounding=rounding).create_decimal(value))
 
 
 def expectation(kind: str, severity: str, **kwargs: Any) -> Expectation:

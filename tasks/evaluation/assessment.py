@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tasks.evaluation.confidence import ConfidenceTable
 from tasks.evaluation.coverage import CoverageReport
 from tasks.evaluation.drawing import Plot
+from tasks.evaluation.drift_of_test import DriftOfTest
 from tasks.evaluation.effect_charts import Chart
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.predictions import Evaluation
+from tasks.evaluation.robustness import RobustnessReport
 from tasks.evaluation.slices import SliceReport
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdTable
@@ -21,12 +24,15 @@ class Assessment:
 
     evaluation: Evaluation
     judged: Summary
+    confidence: ConfidenceTable
     learning: Sequence[Plot]
     importance: Importance
     effects: Sequence[Chart]
     thresholds: ThresholdTable | None
     slices: SliceReport
     coverage: CoverageReport | None = None
+    robustness: RobustnessReport
+    drift: DriftOfTest
 
     @property
     def pictures(self) -> list[Plot]:

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from tasks import files
 from tasks.augmentation.settings import SECTIONS
 from tasks.errors import UserError
+from tasks.evaluation.alike import AlikeRow, Answered, alike_training_rows, remark
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.predictions import Evaluation
-from tasks.evaluation.report_page import Mistake, Page, Station, show_row
+from tasks.evaluation.report_page import Mistake, Page, ShownAlike, Station, show_row
+from tasks.evaluation.rows_at_rest import rows_at
 from tasks.paths import PARTS, Part, Paths
+from tasks.recipe.recipe import Recipe, Target
 from tasks.reports import headline, number
 from tasks.tables import storage
-from tasks.tables.dataset import Dataset
+from tasks.tables.dataset import Column, Dataset
+
+_ALIKE_SIDE = 96
+"""Pixels a side of the pictures beside a mistake."""
 
 
-def page_of(paths: Paths, dataset: Dataset, num_own_features: int, assessment: Assessment) -> Page:
-    """The page's content, from what this and earlier stages left; `num_own_features` are computed of the data set's."""
+def page_of(paths: Paths, dataset: Dataset, recipe: Recipe, assessment: Assessment) -> Page:
+    """The page's content, from what this and earlier stages left."""
     run_facts = files.read_json(paths.run)
     augmentation = files.read_json(paths.augmentation_report)
     is_augmented = any(augmentation.get(section) for section in SECTIONS)
@@ -28,11 +37,11 @@ def page_of(paths: Paths, dataset: Dataset, num_own_features: int, assessment: A
         pipeline=paths.pipeline,
         dataset=dataset,
         headline=headline(evaluation.metrics),
-        lead=_lead(dataset, num_own_features, run_facts["trainer"], len(evaluation.scores)),
+        lead=_lead(dataset, len(recipe.computations), run_facts["trainer"], len(evaluation.scores)),
         run=run_facts,
         stations=stations(paths, dataset),
         assessment=assessment,
-        mistakes=mistakes(paths, dataset, evaluation),
+        mistakes=mistakes(paths, dataset, recipe, evaluation),
         augmentation=paths.augmentation_picture.read_bytes() if is_augmented else None,
     )
 
@@ -54,8 +63,9 @@ def stations(paths: Paths, dataset: Dataset) -> list[Station]:
 
 
 def check_test_rows(paths: Paths) -> None:
-    """Raises UserError when clean/test/ and normalized/test/ do not go together."""
+    """Raises UserError when clean/ and normalized/ do not go together, of test or training rows."""
     check_rows(paths, "test")
+    check_rows(paths, "train")
 
 
 def check_rows(paths: Paths, part: Part) -> None:
@@ -70,22 +80,39 @@ def check_rows(paths: Paths, part: Part) -> None:
 
 def raw_rows(paths: Paths, row_numbers: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The test rows with these numbers as they came in, a part in memory at a time."""
-    rows: dict[int, dict[str, Any]] = {}
-    start = 0
-    for part in storage.read_parts(paths.clean("test")):
-        for row in row_numbers:
-            if start <= row < start + part.height:
-                rows[row] = part.row(row - start, named=True)
-        start += part.height
-    return rows
+    numbers = np.unique(np.array(row_numbers, dtype=np.int64))
+    rows = rows_at(paths.clean("test"), numbers).iter_rows(named=True)
+    return dict(zip(numbers.tolist(), rows, strict=True))
 
 
-def mistakes(paths: Paths, dataset: Dataset, evaluation: Evaluation) -> list[Mistake]:
-    """The worst predictions with the raw rows they are for."""
+def mistakes(paths: Paths, dataset: Dataset, recipe: Recipe, evaluation: Evaluation) -> list[Mistake]:
+    """The worst predictions with the raw rows they are for, and the training rows most like these."""
     rows = raw_rows(paths, evaluation.worst)
+    alike = alike_training_rows(recipe, paths, evaluation.worst)
     columns = [column for column in dataset.columns if column.role in ("id", "feature")]
-    predictions = evaluation.predictions
-    return [_mistake(row, predictions.row(row, named=True), show_row(rows[row], columns)) for row in evaluation.worst]
+    gallery = []
+    for row in evaluation.worst:
+        answer = evaluation.predictions.row(row, named=True)
+        mistake = _mistake(row, answer, show_row(rows[row], columns))
+        gallery.append(_with_alike(mistake, answer, alike[row], recipe.target, columns))
+    return gallery
+
+
+def _with_alike(
+    mistake: Mistake, answer: dict[str, Any], alike: Sequence[AlikeRow], target: Target, columns: Sequence[Column]
+) -> Mistake:
+    targets = [str(one.values[target.name]) if target.classes else float(one.values[target.name]) for one in alike]
+    answered = Answered(actual=answer["actual"], predicted=answer["predicted"])
+    shown = [
+        ShownAlike(
+            row=one.row,
+            target=value if isinstance(value, str) else number(value),
+            distance="the same in all that the model reads" if one.is_identical else f"distance {number(one.distance)}",
+            values=show_row(one.values, columns, _ALIKE_SIDE),
+        )
+        for one, value in zip(alike, targets, strict=True)
+    ]
+    return replace(mistake, alike=shown, remark=remark(answered, targets, [one.is_identical for one in alike]))
 
 
 def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.evaluation.confidence import RiskCoverage
 from tasks.evaluation.drawing import LIGHT, Plot, Theme, dress, picture, png, short
 from tasks.evaluation.metrics import Reliability
 
@@ -89,6 +90,24 @@ def calibration(bins: Reliability, claim: str) -> Plot:
     gap = float(np.average(np.abs(bins.claimed - bins.observed), weights=bins.num_rows))
     alt = f"Calibration: claimed probability and what came true differ by {gap:.3f} on average (0 is perfect)."
     return picture("calibration", "Calibration", alt, (4.9, 3.9), draw)
+
+
+def risk_by_coverage(curve: RiskCoverage) -> Plot:
+    """The share of wrong answers among the surest rows, by how many of them are answered."""
+    coverage = np.linspace(0.005, 1, 200)
+    risk = curve.risk(coverage)
+
+    def draw(figure: Figure, theme: Theme) -> None:
+        axes = figure.add_subplot()
+        # What an order that says nothing of right and wrong would have.
+        axes.axhline(float(risk[-1]), color=theme.muted, linewidth=1, linestyle=(0, (4, 3)))
+        axes.plot(coverage, risk, color=theme.blue, linewidth=2)
+        axes.fill_between(coverage, risk, color=theme.blue, alpha=0.1, linewidth=0)
+        axes.set(xlim=(-0.01, 1.01), ylim=(0, max(1.1 * float(risk.max()), 0.01)))
+        dress(axes, theme, "share of the rows that are answered, the surest first", "share that is wrong")
+
+    alt = f"Error among the surest rows: the area below is {curve.area:.4f}; by chance it would be {risk[-1]:.4f}."
+    return picture("risk_coverage", "Error among the surest rows", alt, (4.9, 3.9), draw)
 
 
 def predicted_against_actual(actual: Floats, predicted: Floats) -> Plot:

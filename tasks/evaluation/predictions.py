@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.evaluation.confidence import risk_coverage
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.metrics import (
     ClassScore,
@@ -25,6 +26,7 @@ from tasks.evaluation.plots import (
     confusion_matrix,
     predicted_against_actual,
     residuals,
+    risk_by_coverage,
     roc_curve,
 )
 from tasks.params.config import Metric
@@ -142,11 +144,13 @@ def evaluate_regression(predictions: Predictions) -> Evaluation:
 
 def _probability_plots(classes: Sequence[str], predictions: Predictions, positive: int | None) -> list[Plot]:
     y_true, y_score = predictions.y_true, predictions.y_score
+    by_confidence = risk_by_coverage(risk_coverage(predictions))
     if positive is None:
         bins = reliability(y_score.max(axis=1), y_score.argmax(axis=1) == y_true)
-        return [calibration(bins, "probability of the answer")]
+        return [calibration(bins, "probability of the answer"), by_confidence]
     name, truth, probability = classes[positive], y_true == positive, y_score[:, positive]
-    return [roc_curve(name, truth, probability), calibration(reliability(probability, truth), f"probability of {name}")]
+    of_positive = calibration(reliability(probability, truth), f"probability of {name}")
+    return [roc_curve(name, truth, probability), of_positive, by_confidence]
 
 
 def _first(rows: NDArray[np.int64], rank: NDArray[np.float64]) -> list[int]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from tasks.columns import column_type
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.metrics import ClassScore
+from tasks.evaluation.robustness_chart import robustness_chart
 from tasks.params.config import Metric
 from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
@@ -63,14 +65,29 @@ class Shown:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownAlike:
+    """A training row that is most like a mistake; `distance` in words."""
+
+    row: int
+    target: str
+    distance: str
+    values: Sequence[Shown]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Mistake:
-    """A test row that was answered badly. `certainty` is such as "99.1 % sure" or "off by +12"."""
+    """A test row that was answered badly. `certainty` is such as "99.1 % sure" or "off by +12".
+
+    `alike` are the training rows most like it, and `remark` says what they tell, where they do.
+    """
 
     row: int
     actual: str
     predicted: str
     certainty: str
     values: Sequence[Shown]
+    alike: Sequence[ShownAlike] = ()
+    remark: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +126,7 @@ def render(page: Page) -> str:
         slices_tested_by=_METRICS[assessment.slices.tested_by][0],
         scores=weakest(assessment.evaluation.scores),
         effect_colours=_EFFECT_COLOURS,
+        robustness_chart=robustness_chart(assessment.robustness),
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
     return as_page(content)
@@ -134,9 +152,10 @@ def metric_rows(
         yield {"name": name, "title": title, "meaning": meaning, **values}
 
 
-def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:
-    """A raw row's values, pictures and texts first, as they are shown to a person."""
-    return [_show(column, row[column.name]) for column in sorted(columns, key=_order)]
+def show_row(row: Mapping[str, Any], columns: Sequence[Column], side: int | None = None) -> list[Shown]:
+    """A raw row's values, pictures and texts first, as they are shown to a person; with `side`, pictures are small."""
+    shown = [_show(column, row[column.name]) for column in sorted(columns, key=_order)]
+    return shown if side is None else [_small(one, side) for one in shown]
 
 
 def plain(value: Any) -> str:
@@ -178,6 +197,20 @@ def _show(column: Column, value: Any) -> Shown:
         picture=png_uri(picture.png),
         pixelated=picture.pixelated,
     )
+
+
+def _small(shown: Shown, side: int) -> Shown:
+    """With at most so many pixels a side: a page with many pictures stays light."""
+    if not shown.picture:
+        return shown
+    from PIL import Image
+
+    content = base64.b64decode(shown.picture.partition(",")[2])
+    image = Image.open(io.BytesIO(content))
+    image.thumbnail((side, side))
+    target = io.BytesIO()
+    image.save(target, format="PNG")
+    return replace(shown, picture=png_uri(target.getvalue()))
 
 
 def _as_text(value: Any) -> str:

@@ -30,6 +30,15 @@ class Conformal(Config):
     )
 
 
+class Robustness(Config):
+    """How much worse test rows are answered when they are disturbed: cells missing, noise, typos, turned pictures."""
+
+    enabled: bool = Field(True, description="measure it: some seconds, as the rows are answered some ten times more")
+    rows: int = Field(
+        1_000, ge=20, description="how many test rows are disturbed at most; of pictures, sounds and tokens, fewer are"
+    )
+
+
 class Evaluate(Config):
     """How the model is judged on the test rows."""
 
@@ -52,3 +61,4 @@ class Evaluate(Config):
         description="an interval or a set of classes with each answer, measured on the validation rows; none when not "
         "given",
     )
+    robustness: Robustness = Robustness()

@@ -9,7 +9,15 @@ from pydantic import Field, model_validator
 from tasks.params.config import Config, Metric
 
 MeasureName = Literal[
-    "size_mib", "latency_p50_ms", "latency_p95_ms", "coverage", "interval_width", "set_size", "pinball"
+    "size_mib",
+    "latency_p50_ms",
+    "latency_p95_ms",
+    "coverage",
+    "interval_width",
+    "set_size",
+    "pinball",
+    "robustness_loss",
+    "drifted_columns",
 ]
 """What is measured of a version beside its metrics, by the names that the gate knows them by."""
 

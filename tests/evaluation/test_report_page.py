@@ -13,13 +13,26 @@ import pytest
 from PIL import Image
 
 from tasks.evaluation.assessment import Assessment
+from tasks.evaluation.confidence import AnswerStretch, ConfidenceTable, SureRows
 from tasks.evaluation.coverage import CoverageReport, KindCoverage
+from tasks.evaluation.drift_of_test import DriftedColumn, DriftOfTest
 from tasks.evaluation.effect_charts import chart
 from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
 from tasks.evaluation.predictions import Evaluation
-from tasks.evaluation.report_page import Mistake, Page, Station, metric_rows, plain, render, show_row, weakest
+from tasks.evaluation.report_page import (
+    Mistake,
+    Page,
+    ShownAlike,
+    Station,
+    metric_rows,
+    plain,
+    render,
+    show_row,
+    weakest,
+)
+from tasks.evaluation.robustness import DisturbedScore, RobustnessReport
 from tasks.evaluation.slices import SliceReport, SliceScore
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdRow, ThresholdTable
@@ -136,6 +149,20 @@ def slices() -> SliceReport:
     )
 
 
+def robustness() -> RobustnessReport:
+    """Noise that costs more and more, and cells that a function of the user's cannot do without."""
+    noise = [
+        DisturbedScore(
+            kind="noise", title="Noise in numbers", sentence=f"noise of {strength}", strength=strength,
+            value=0.9 - strength, loss=strength, low=strength - 0.05, high=strength + 0.05,
+        )
+        for strength in (0.1, 0.25, 0.5)
+    ]  # fmt: skip
+    missing = DisturbedScore(kind="missing", title="Missing cells", sentence="cells missing", strength=0.1)
+    refused = missing.model_copy(update={"refusal": HOSTILE})
+    return RobustnessReport(metric="roc_auc", num_rows=1000, value=0.9, scores=(*noise, refused, refused, refused))
+
+
 @pytest.fixture
 def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
@@ -177,7 +204,12 @@ def page() -> Page:
             ),
             picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
         ),
+        confidence=ConfidenceTable(
+            sure=(SureRows(share=0.25, accuracy=0.987), SureRows(share=1.0, accuracy=0.9)), area=0.02
+        ),
         slices=slices(),
+        robustness=robustness(),
+        drift=DriftOfTest(num_columns=20, num_rows=(300, 100)),
     )
     return Page(
         pipeline="demo",
@@ -255,6 +287,45 @@ def test_of_hundreds_of_kinds_those_of_the_least_coverage_are_shown(page: Page) 
     )
 
 
+def test_the_page_says_what_disturbed_rows_cost(page: Page) -> None:
+    html = render(page)
+    section = html[html.index("When rows are disturbed") : html.index("The worst mistakes")]
+    assert "1,000 test rows were answered as they are" in section
+    for text in ("noise of 0.25", number(0.65), f"{number(0.2)} to {number(0.3)}", "not answered: &lt;script&gt;"):
+        assert text in section
+    assert "ROC-AUC gets: noise in numbers up to 0.5000." in section
+    assert section.count("<circle") == 3
+    none = replace(page.assessment, robustness=RobustnessReport(metric="roc_auc", num_rows=0))
+    assert "When rows are disturbed" not in render(replace(page, assessment=none))
+
+
+def test_the_page_says_whether_the_model_knows_where_it_errs(page: Page) -> None:
+    html = render(page)
+    errs = html[html.index("Where it errs") : html.index("Where it is worse")]
+    assert "the surest 25 %" in errs
+    assert "98.7%" in errs
+    assert f"is {number(0.02)}, and would be {number(1 - 0.9)}" in errs
+    stretch = AnswerStretch(low=1.5, high=2.5, num_rows=1200, error=0.25, bias=-0.125)
+    of_numbers = replace(page.assessment, confidence=ConfidenceTable(stretches=(stretch,)))
+    html = render(replace(page, assessment=of_numbers))
+    assert "the surest 25 %" not in html
+    for text in ("by the size of the answer", "1,200", number(0.25), number(-0.125)):
+        assert text in html
+
+
+def test_the_page_names_columns_of_which_the_test_rows_are_others(page: Page) -> None:
+    html = render(page)
+    way = html[html.index("The data's way") :]
+    assert "Of the 20 feature columns none is surely distributed otherwise" in way
+    columns = tuple(DriftedColumn(name=f"c{n}", sentence=f"c{n} {HOSTILE}", p_value=1e-6) for n in range(7))
+    drifted = replace(page.assessment, drift=page.assessment.drift.model_copy(update={"columns": columns}))
+    html = render(replace(page, assessment=drifted))
+    Collector(html)
+    assert HOSTILE not in html
+    assert "7 of 20 feature columns are surely distributed otherwise" in html
+    assert html.count("<li>c") == 5
+
+
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:
     html = render(page)
     assert "How much worse roc auc gets" in html
@@ -298,6 +369,23 @@ def test_numbers_are_where_a_reader_looks(page: Page) -> None:
     html = render(page)
     for text in ("<title>demo: accuracy 0.9000</title>", "1 of 10 test rows wrong", "1,234", "test row 4", "91% sure"):
         assert text in html
+
+
+def test_training_rows_stand_below_the_mistake_they_are_most_like(page: Page) -> None:
+    row = {column.name: None for column in COLUMNS} | {"scan": png((400, 200)), "note": HOSTILE}
+    alike = ShownAlike(row=1233, target=HOSTILE, distance="distance 0.25", values=show_row(row, COLUMNS, 96))
+    mistake = replace(page.mistakes[0], alike=[alike], remark=f"An identical training row is of the class {HOSTILE}.")
+    html = render(replace(page, mistakes=[mistake]))
+    Collector(html)
+    gallery = html[html.index("The worst mistakes") :]
+    assert HOSTILE not in html
+    assert "distance 0.25 · training row 1,234" in gallery
+    assert "An identical training row is of the class &lt;script&gt;" in gallery
+    small = next(value for value in alike.values if value.kind == "image")
+    assert small.picture in gallery
+    picture = Image.open(io.BytesIO(base64.b64decode(small.picture.partition(",")[2])))
+    assert max(picture.size) == 96
+    assert "training rows most like it" not in render(page)
 
 
 def test_without_mistakes_the_page_says_so(page: Page) -> None:

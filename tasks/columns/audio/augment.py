@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.columns.audio.sound import Clip, Spectrogram, decode, mel_filters
+from tasks.columns.audio.sound import Clip, Spectrogram, as_wav, decode, mel_filters
 from tasks.columns.draws import RowDraws, on_device_of
 from tasks.model_input.step_rows import ALL, StepRows
 from tasks.params.augment import AugmentAudio
@@ -60,13 +59,9 @@ def on_pictures(settings: AugmentAudio) -> AugmentAudio:
 
 def changed_wav(content: bytes, settings: AugmentAudio, random: np.random.Generator) -> bytes:
     """A WAV file's sound, moved in time with silence filled in, and with white noise; as 32-bit floats, mono."""
-    from scipy.io import wavfile
-
     clip = decode(content)
     assert clip is not None, "clean/ holds sounds that can be decoded"
-    changed = io.BytesIO()
-    wavfile.write(changed, clip.rate, changed_samples(clip, settings, random))
-    return changed.getvalue()
+    return as_wav(clip.rate, changed_samples(clip, settings, random))
 
 
 def changed_samples(clip: Clip, settings: AugmentAudio, random: np.random.Generator) -> NDArray[np.float32]:

@@ -10,8 +10,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.columns.audio.disturbances import DISTURBANCES
 from tasks.columns.audio.sound import Clip, Spectrogram, begins_as_sound, decode, draw, thumbnail
 from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, expectation, round_significant
+from tasks.columns.disturbance import Disturbance
 from tasks.columns.served import served_bytes
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
@@ -74,6 +76,7 @@ class AudioColumn(ColumnType[AudioState | None, NormalizeAudio, AudioEncoding]):
     name: ClassVar[ColumnTypeName] = "audio"
     dtype: ClassVar[pl.DataType] = pl.Binary()
     encoding: ClassVar[type[Encoding]] = AudioEncoding
+    disturbances: ClassVar[tuple[Disturbance, ...]] = DISTURBANCES
     has_many_inputs: ClassVar[bool] = True
 
     def depict(self, value: bytes) -> Depiction:

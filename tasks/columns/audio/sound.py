@@ -112,6 +112,15 @@ def decode(content: bytes | None) -> Clip | None:
     return Clip(rate, samples) if np.isfinite(samples).all() else None
 
 
+def as_wav(rate: int, samples: NDArray[np.float32]) -> bytes:
+    """The samples [N] as a WAV file of 32-bit floats, mono."""
+    from scipy.io import wavfile
+
+    content = io.BytesIO()
+    wavfile.write(content, rate, samples)
+    return content.getvalue()
+
+
 def draw(clip: Clip, shape: Spectrogram) -> NDArray[np.uint8]:
     """The clip as [n_mels, frames] bytes: 255 for its loudest place, 0 for `top_db` below that and for silence.
 

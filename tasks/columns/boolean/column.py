@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
+from tasks.columns.disturbance import MISSING, Disturbance
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.config import ColumnTypeName
@@ -58,6 +59,7 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
     asks_values: ClassVar[bool] = False
     missing_words: ClassVar[frozenset[str]] = frozenset({""})
+    disturbances: ClassVar[tuple[Disturbance, ...]] = (MISSING,)
 
     def could_be(self, values: pl.Series) -> bool:
         if values.dtype != pl.String:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
 from tasks.columns.category.encoding import CategoryEncoding, TargetTable, category_indices
 from tasks.columns.category.target import TargetState, scale_of, smoothed, target_state
+from tasks.columns.disturbance import MISSING, TYPOS, Disturbance
 from tasks.columns.served import served_text
 from tasks.columns.target_statistics import TargetStatistics
 from tasks.errors import UserError
@@ -53,6 +54,7 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"categories"})
     asks_values: ClassVar[bool] = False
     is_text: ClassVar[bool] = True
+    disturbances: ClassVar[tuple[Disturbance, ...]] = (MISSING, TYPOS)
     clean_settings: ClassVar[frozenset[str]] = frozenset(
         {"allowed", "replace", "case", "rare", "personal", "generalise.keep"}
     )

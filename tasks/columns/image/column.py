@@ -12,7 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, ValueSummary, expectation
+from tasks.columns.disturbance import Disturbance
 from tasks.columns.image import pixels
+from tasks.columns.image.disturbances import DISTURBANCES
 from tasks.columns.image.pixels import DecodedImage, Fit, Frame
 from tasks.columns.image.served import served_image
 from tasks.columns.image.sums import Sums, factor_and_offset, sums_of
@@ -76,6 +78,7 @@ class ImageColumn(ColumnType[ImageState | None, NormalizeImage, ImageEncoding]):
     name: ClassVar[ColumnTypeName] = "image"
     dtype: ClassVar[pl.DataType] = pl.Binary()
     encoding: ClassVar[type[Encoding]] = ImageEncoding
+    disturbances: ClassVar[tuple[Disturbance, ...]] = DISTURBANCES
     asks_values: ClassVar[bool] = False
     has_many_inputs: ClassVar[bool] = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from functools import cached_property
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -23,9 +23,10 @@ from tasks.columns.base import (
     Statistic,
     ValueSummary,
     expectation,
-    round_outwards,
 )
+from tasks.columns.disturbance import MISSING, Disturbance
 from tasks.columns.moments import factor_and_offset
+from tasks.columns.number.disturbances import NOISE
 from tasks.columns.number.power_transforms import PowerTransform, TransformName
 from tasks.columns.number.state import NumberState, impute_value, merged, number_state, scaling
 from tasks.errors import UserError
@@ -88,6 +89,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
     asks_values: ClassVar[bool] = False
     missing_words: ClassVar[frozenset[str]] = frozenset({"", "nan"})
     clean_settings: ClassVar[frozenset[str]] = frozenset({"min", "max", "outliers", "generalise.width"})
+    disturbances: ClassVar[tuple[Disturbance, ...]] = (MISSING, NOISE)
 
     def could_be(self, values: pl.Series) -> bool:
         """Text such as 007 is no number: read as one it would lose its zeros."""
@@ -136,7 +138,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
             # In decimals, as people read them: as doubles 151.05 + 68.02 is a little more, and becomes 219.070000001.
             low, high = (Decimal(repr(extreme)) for extreme in (finite.min(), finite.max()))
             slack = (high - low) * _DRAFTED_MARGIN
-            bounds = dict(zip(("min_value", "max_value"), round_outwards(low - slack, high + slack), strict=True))
+            bounds = dict(zip(("min_value", "max_value"), _round_outwards(low - slack, high + slack), strict=True))
             # A suite is JSON, which has no infinity.
             if all(map(math.isfinite, bounds.values())):
                 drafted.append(expectation("column_values_to_be_between", "critical", column=column, **bounds))
@@ -237,6 +239,15 @@ def _seconds(value: timedelta | np.timedelta64) -> float:
     # Whole numbers of Python's, as a hundred days of nanoseconds are more than a float64 holds.
     total: int = (duration.days * 86_400 + duration.seconds) * 10**9 + nanoseconds
     return total / 10**9
+
+
+def _round_outwards(low: Decimal, high: Decimal) -> tuple[float, float]:
+    """Bounds with 12 significant digits that shut out nothing between `low` and `high`; infinite beyond a double."""
+    return _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING)
+
+
+def _rounded(value: Decimal, rounding: str) -> float:
+    return float(Context(prec=12, rounding=rounding).create_decimal(value))
 
 
 def _imputed(values: pl.Series, impute: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

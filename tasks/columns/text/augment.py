@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tasks.columns.draws import on_device_of
+from tasks.columns.typos import mistyped
 from tasks.model_input.step_rows import ALL, StepRows
 from tasks.params.augment import AugmentText
 
@@ -34,18 +35,6 @@ def changed_text(text: str, settings: AugmentText, random: np.random.Generator) 
     for place in _chosen(len(words), settings.typo, random):
         words[place] = mistyped(words[place], random)
     return " ".join(words)
-
-
-def mistyped(word: str, random: np.random.Generator) -> str:
-    """A slip of a key: one letter twice, one lost, or two that stand side by side swapped."""
-    place = int(random.integers(len(word)))
-    slip = int(random.integers(3)) if len(word) > 1 else 0
-    if slip == 0:
-        return word[: place + 1] + word[place:]
-    if slip == 1:
-        return word[:place] + word[place + 1 :]
-    place = min(place, len(word) - 2)
-    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
 
 
 def augment_tokens(tokens: Tensor, settings: AugmentText, generator: Generator, rows: StepRows = ALL) -> Tensor:

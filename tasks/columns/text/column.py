@@ -20,6 +20,7 @@ from tasks.columns.base import (
     expectation,
     round_significant,
 )
+from tasks.columns.disturbance import MISSING, TYPOS, Disturbance
 from tasks.columns.served import served_text
 from tasks.columns.spans import Span
 from tasks.columns.text import byte_pairs
@@ -63,6 +64,7 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
     statistics: ClassVar[frozenset[Statistic]] = frozenset({"lengths"})
     asks_values: ClassVar[bool] = False
     is_text: ClassVar[bool] = True
+    disturbances: ClassVar[tuple[Disturbance, ...]] = (MISSING, TYPOS)
     has_many_inputs: ClassVar[bool] = True
     clean_settings: ClassVar[frozenset[str]] = frozenset({"replace", "personal", "generalise.keep"})
 

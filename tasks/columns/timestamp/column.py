@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
+from tasks.columns.disturbance import MISSING, Disturbance
 from tasks.columns.moments import Moments, factor_and_offset, moments
 from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
 from tasks.columns.timestamp.formats import (
@@ -107,6 +108,7 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
     missing_words: ClassVar[frozenset[str]] = frozenset({"", "nat"})
     clean_settings: ClassVar[frozenset[str]] = frozenset({"generalise.unit"})
     asks_values: ClassVar[bool] = False
+    disturbances: ClassVar[tuple[Disturbance, ...]] = (MISSING,)
 
     def could_be(self, values: pl.Series) -> bool:
         return values.dtype in (pl.Date, pl.Datetime) or bool(fitting_formats(values))

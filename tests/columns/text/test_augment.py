@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.columns.text.augment import augment_tokens, changed_text, mistyped
+from tasks.columns.text.augment import augment_tokens, changed_text
+from tasks.columns.typos import mistyped
 from tasks.params.augment import AugmentText
 
 EXAMPLES = settings(derandomize=True, max_examples=60, deadline=None)

@@ -433,7 +433,7 @@ def test_the_page_tells_what_thresholds_do(damaged: Paths) -> None:
 def test_without_conformal_nothing_of_it_is_left(classified: Paths) -> None:
     assert files.read_json(classified.assessment("conformal")) == {"coverage": None}
     assert files.read_json(classified.assessment("coverage")) == {"coverage": None}
-    assert set(files.read_json(classified.assessment("measures"))) == {"size_mib"}
+    assert not {"coverage", "set_size"} & set(files.read_json(classified.assessment("measures")))
     assert "Coverage" not in classified.report_page.read_text()
 
 
@@ -453,7 +453,7 @@ def test_intervals_are_learnt_from_validation_rows_and_judged_on_test_rows(regre
     assert report["coverage"]["value"] == np.mean(errors[1] <= rule["common"])
     assert report["size"]["value"] == pytest.approx(2 * rule["common"])
     measures = files.read_json(paths.assessment("measures"))
-    assert set(measures) == {"size_mib", "coverage", "interval_width", "pinball"}
+    assert set(measures) > {"size_mib", "coverage", "interval_width", "pinball"}
     assert measures["coverage"] == report["coverage"]
     page = paths.report_page.read_text()
     section = page[page.index("How far off an answer may be") : page.index("What it goes by")]

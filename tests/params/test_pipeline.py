@@ -122,7 +122,11 @@ def test_a_split_without_kind_is_by_hash() -> None:
             "register.gate.accuracy.mim is unknown; did you mean min?",
         ),
         ("evalaute", {}, "evalaute is unknown; did you mean evaluate?"),
-        ("evaluate", {"xyz": 1}, "evaluate.xyz is unknown; known are average, conformal, metric, positive, robustness"),
+        (
+            "evaluate",
+            {"xyz": 1},
+            "evaluate.xyz is unknown; known are average, conformal, metric, positive, robustness, threshold",
+        ),
     ],
 )
 def test_an_unknown_key_is_answered_with_the_nearest_and_its_path_in_the_file(

@@ -13,6 +13,7 @@ from tasks.errors import UserError
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
 from tasks.evaluation.cost import size_of_model
+from tasks.evaluation.cost_matrix import check_costs
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
@@ -53,6 +54,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     classes = recipe.target.classes
     # First, so that a class that does not exist is refused before any row is predicted.
     positive_number(classes, config.positive)
+    check_costs(config, classes)
     check_test_rows(paths)
     model = load(paths.model, recipe.spec())
     choice = _threshold(config, model, recipe, paths)
@@ -64,7 +66,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
         evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions),
     )
     rows = JudgedRows(classes=classes, predictions=predictions, groups=groups)
-    judged = summary(judge, rows, baseline(paths, recipe), [*evaluation.metrics])
+    judged = summary(judge, rows, baseline(paths, recipe, judge.deciding_costs), [*evaluation.metrics])
     importance, effects = use_of_columns(judge, model, recipe, paths, groups)
     assessment = Assessment(
         evaluation=evaluation,

@@ -121,7 +121,7 @@ def test_classes_are_judged_on_the_test_rows(classified: Paths) -> None:
     metrics = json.loads(classified.metrics.read_text())
     lines = predictions(classified)
     assert report.numbers == metrics
-    assert list(metrics) == list(get_args(MetricOfClasses))
+    assert list(metrics) == [name for name in get_args(MetricOfClasses) if name != "expected_cost"]
     assert report.figure.startswith("accuracy 0.")
     assert len(lines) == NUM_TEST
     assert [line["actual"] for line in lines] == list(storage.read_table(classified.clean("test"))["target"])
@@ -356,6 +356,20 @@ def test_a_threshold_is_chosen_on_validation_rows_and_used_on_test_rows(damaged:
     storage.write_parts(damaged.clean("test"), [pl.concat(storage.read_parts(damaged.clean("validation")))])
     evaluate.run(Evaluate(threshold=Costs(false_negative=20)), damaged)
     assert files.read_json(damaged.decision) == decision
+
+
+def test_what_mistakes_cost_judges_the_model_and_what_it_has_to_beat(damaged: Paths) -> None:
+    report = evaluate.run(Evaluate(metric="expected_cost", costs={CLASSES[0]: {CLASSES[1]: 20}}), damaged)
+    lines = predictions(damaged)
+    costs = [0 if line["actual"] == line["predicted"] else 20 if line["actual"] == CLASSES[0] else 1 for line in lines]
+    judged = files.read_json(damaged.evaluation)
+    assert report.figure.startswith("expected_cost ")
+    assert judged["value"] == report.numbers["expected_cost"] == pytest.approx(np.mean(costs))
+    # Half of the rows are of either class, and who always answers the one pays 1 for each of the other.
+    assert (judged["baseline"], judged["baseline_value"]) == (f"always {CLASSES[0]!r}", 0.5)
+    assert "what the answer to a row costs on average" in damaged.report_page.read_text()
+    with pytest.raises(UserError, match=r"evaluate.costs: 'ham &' is no class; did you mean ham & eggs"):
+        evaluate.run(Evaluate(costs={"ham &": {CLASSES[1]: 20}}), damaged)
 
 
 def test_the_page_tells_what_thresholds_do(damaged: Paths) -> None:

@@ -35,6 +35,7 @@ _METRICS = {
     "log_loss": ("Log loss", "how far the claimed probabilities are off; 0 is perfect"),
     "brier": ("Brier score", "squared error of the claimed probabilities; 0 is perfect"),
     "calibration_error": ("Calibration error", "how far claimed probabilities are from what came true, on average"),
+    "expected_cost": ("Expected cost", "what the answer to a row costs on average, by the costs of params.yaml"),
     "rmse": ("RMSE", "typical error, in the target's unit; large errors weigh more"),
     "mae": ("MAE", "average error, in the target's unit"),
     "rmsle": ("RMSLE", "typical error of the logarithm of 1 + the target; 0.1 is about 10 %"),

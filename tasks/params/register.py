@@ -13,7 +13,9 @@ MeasureName = Literal["size_mib", "latency_p50_ms", "latency_p95_ms"]
 
 Bounded = Literal[Metric, MeasureName]
 
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "calibration_error", "rmse", "mae", "rmsle"})
+LOWER_IS_BETTER: frozenset[str] = frozenset(
+    {"log_loss", "brier", "calibration_error", "expected_cost", "rmse", "mae", "rmsle"}
+)
 
 
 class Bound(Config):

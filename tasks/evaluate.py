@@ -15,6 +15,7 @@ from tasks.evaluation.baseline import baseline
 from tasks.evaluation.cost import size_of_model
 from tasks.evaluation.cost_matrix import check_costs
 from tasks.evaluation.drawing import Plot
+from tasks.evaluation.fairness import fairness_of_test_rows
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
@@ -27,6 +28,7 @@ from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
 from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
 from tasks.evaluation.use_of_columns import use_of_columns
+from tasks.measures import Measure
 from tasks.model_input.block_columns import read_examples
 from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.params.config import Metric
@@ -45,8 +47,8 @@ _ROWS_A_PART = 100_000
 def run(config: Evaluate, paths: Paths) -> Report:
     """Reads the model, the test rows and what earlier stages said, and of two classes the validation rows.
 
-    Leaves metrics.json, evaluation.json, measures.json, slices.json, decision.json, predictions.csv (a line a test
-    row), predicted/ (the same to the last digit), importance.csv and its picture, plots/ and report.html.
+    Leaves metrics.json, evaluation.json, measures.json, slices.json, fairness.json, decision.json, predictions.csv (a
+    line a test row), predicted/ (the same to the last digit), importance.csv and its picture, plots/ and report.html.
     Raises UserError when the model cannot be loaded, its predictions are not finite, a metric is undefined, or a
     threshold cannot be chosen.
     """
@@ -76,6 +78,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
         effects=effects,
         thresholds=threshold_table(choice, predictions) if choice and choice.curve else None,
         slices=slices_of_test_rows(judge, rows, dataset, paths),
+        fairness=fairness_of_test_rows(judge, rows, dataset, paths),
     )
     page = page_of(paths, dataset, len(recipe.computations), assessment)
     storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
@@ -87,13 +90,14 @@ def run(config: Evaluate, paths: Paths) -> Report:
 
 def _write(assessment: Assessment, paths: Paths) -> None:
     """What was found out as files, for programs and for the stages to come."""
-    measures = {"size_mib": size_of_model(paths)}
+    measures: dict[str, Measure] = {"size_mib": size_of_model(paths), **assessment.fairness.measured}
     files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
     write_plots(paths, assessment.pictures)
     files.write_text(paths.importance, assessment.importance.as_table().write_csv())
     files.write_bytes(paths.importance_picture, assessment.importance.picture())
     files.write_json(paths.evaluation, assessment.judged.model_dump(mode="json"))
     files.write_json(paths.assessment("slices"), assessment.slices.model_dump(mode="json"))
+    files.write_json(paths.assessment("fairness"), assessment.fairness.model_dump(mode="json"))
     files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items()})
     files.write_json(paths.metrics, assessment.evaluation.metrics)
 

@@ -165,6 +165,8 @@ def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_pag
     slices = files.read_json(damaged.assessment("slices"))
     assert (slices["metric"], slices["num_rows"], slices["slices"]) == ("accuracy", NUM_TEST, [])
     assert "No column tells kinds of rows apart" in damaged.report_page.read_text()
+    assert "Not looked at: no column has the role sensitive" in damaged.report_page.read_text()
+    assert files.read_json(damaged.assessment("fairness"))["comparisons"] == []
     # A sensitive column that goes by how the rows are answered.
     wrong = [line["actual"] != line["predicted"] for line in predictions(damaged)]
     assert 0 < sum(wrong) < NUM_TEST / 2
@@ -186,6 +188,16 @@ def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_pag
     assert "origin is &lt;i&gt;A" in section
     assert f"{reports.number(worst['low'])} to {reports.number(worst['high'])}" in section
     assert "2 were tested" in section
+    # The same column tells groups of people apart.
+    (compared,) = files.read_json(damaged.assessment("fairness"))["comparisons"]
+    assert [(group["name"], group["num_rows"]) for group in compared["groups"]] == [("<i>A", 20), ("B", 20)]
+    measure = files.read_json(damaged.assessment("measures"))["metric_difference"]
+    assert measure["value"] == pytest.approx(sum(wrong) / 20)
+    assert measure["of"] == f"origin: <i>A {1 - sum(wrong) / 20:.3g}, B 1"
+    assert measure["low"] < measure["value"] < measure["high"]
+    section = page[page.index("Between groups of people") :]
+    assert "By origin" in section
+    assert reports.number(measure["high"]) in section
 
 
 def test_values_are_judged_on_the_test_rows(regressed: Paths) -> None:
@@ -220,6 +232,7 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
             paths.predictions,
             paths.assessment("measures"),
             paths.assessment("slices"),
+            paths.assessment("fairness"),
             paths.report_page,
             *importance,
             *sorted(paths.plots.iterdir()),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.effect_charts import Chart
+from tasks.evaluation.fairness_report import FairnessReport
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.slices import SliceReport
@@ -25,6 +26,7 @@ class Assessment:
     effects: Sequence[Chart]
     thresholds: ThresholdTable | None
     slices: SliceReport
+    fairness: FairnessReport
 
     @property
     def pictures(self) -> list[Plot]:

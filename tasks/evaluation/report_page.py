@@ -12,8 +12,10 @@ from typing import Any
 
 from tasks.columns import column_type
 from tasks.evaluation.assessment import Assessment
+from tasks.evaluation.fairness_report import SELECTION, GroupDifference
 from tasks.evaluation.metrics import ClassScore
 from tasks.params.config import Metric
+from tasks.params.register import GROUP_MEASURES
 from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
 
@@ -110,6 +112,8 @@ def render(page: Page) -> str:
         slices_tested_by=_METRICS[assessment.slices.tested_by][0],
         scores=weakest(assessment.evaluation.scores),
         effect_colours=_EFFECT_COLOURS,
+        figure_titles=figure_title,
+        difference_titles=difference_title,
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
     return as_page(content)
@@ -133,6 +137,23 @@ def metric_rows(
         on_validation = validation.get(name, validation.get(f"validation_{name}"))
         values = {"test": value, "interval": intervals.get(name), "validation": on_validation}
         yield {"name": name, "title": title, "meaning": meaning, **values}
+
+
+def figure_title(name: str) -> str:
+    """What a figure of a group of people is called: a metric by its own title."""
+    if name in _METRICS:
+        return _METRICS[name][0]
+    # The name of a class stays as it is.
+    of, class_name = (SELECTION, name.removeprefix(SELECTION)) if name.startswith(SELECTION) else (name, "")
+    return f"{of.replace('_', ' ').capitalize()}{class_name}"
+
+
+def difference_title(difference: GroupDifference) -> str:
+    """What a difference between two groups of people is called, and what it is of."""
+    of = figure_title(difference.figure)
+    if difference.name not in GROUP_MEASURES or difference.name == "metric_difference":
+        return f"{of}: difference"
+    return f"{difference.name.replace('_', ' ').capitalize()} ({of[:1].lower()}{of[1:]})"
 
 
 def show_row(row: Mapping[str, Any], columns: Sequence[Column]) -> list[Shown]:

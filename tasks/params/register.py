@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
 
-MeasureName = Literal["size_mib", "latency_p50_ms", "latency_p95_ms"]
+GroupMeasureName = Literal[
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equalized_odds_difference",
+    "equal_opportunity_difference",
+    "metric_difference",
+]
+GROUP_MEASURES: tuple[GroupMeasureName, ...] = get_args(GroupMeasureName)
+"""How far the groups of a sensitive column are apart."""
+
+MeasureName = Literal["size_mib", "latency_p50_ms", "latency_p95_ms", GroupMeasureName]
 """What is measured of a version beside its metrics, by the names that the gate knows them by."""
 
 Bounded = Literal[Metric, MeasureName]

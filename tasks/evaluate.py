@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -15,8 +15,10 @@ from tasks.evaluation.baseline import baseline
 from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.conformal_rows import coverage_of_test_rows, rule_of_validation_rows
 from tasks.evaluation.cost import size_of_model
+from tasks.evaluation.cost_matrix import check_costs
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.drift_of_test import drift_of_test_rows
+from tasks.evaluation.fairness import fairness_of_test_rows
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
 from tasks.evaluation.metrics import positive_number
@@ -31,6 +33,7 @@ from tasks.evaluation.threshold_table import threshold_table
 from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
 from tasks.evaluation.use_of_columns import use_of_columns
 from tasks.model_input.block_columns import read_examples
+from tasks.model_input.conformal import ConformalRule
 from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
@@ -38,7 +41,7 @@ from tasks.paths import Part, Paths
 from tasks.recipe.recipe import Recipe, read_recipe
 from tasks.reports import Report
 from tasks.tables import storage
-from tasks.tables.dataset import read_dataset
+from tasks.tables.dataset import Dataset, read_dataset
 from tasks.trainers import load
 from tasks.trainers.base import Model
 
@@ -58,26 +61,62 @@ def run(config: Evaluate, paths: Paths) -> Report:
     classes = recipe.target.classes
     # First, so that a class that does not exist is refused before any row is predicted.
     positive_number(classes, config.positive)
+    check_costs(config, classes)
     check_test_rows(paths)
     model = load(paths.model, recipe.spec())
+    answered = _answered(config, model, recipe, dataset, paths)
+    assessment = _assessed(config, model, recipe, dataset, answered, paths)
+    page = page_of(paths, dataset, recipe, assessment)
+    choice, rule = answered.choice, answered.rule
+    storage.write_parts(paths.predicted, answered.predictions.as_table().iter_slices(_ROWS_A_PART))
+    files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
+    files.write_json(paths.assessment("conformal"), rule.model_dump(mode="json") if rule else {"coverage": None})
+    _write(assessment, paths)
+    files.write_text(paths.report_page, render(page))
+    return reports.evaluate(paths)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answered:
+    """What the model answers to the test rows, and what validation rows have chosen of how it answers."""
+
+    predictions: Predictions
+    choice: ThresholdChoice | None
+    rule: ConformalRule | None
+
+    @property
+    def decision(self) -> Decision:
+        return self.choice.decision if self.choice else LIKELIEST
+
+
+def _answered(config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, paths: Paths) -> _Answered:
+    classes = recipe.target.classes
     validation = _validation(config, model, recipe, paths)
     choice = _threshold(config, classes, validation)
     rule = None
     if config.conformal is not None and validation is not None:
         rule = rule_of_validation_rows(config.conformal, classes, validation, dataset, paths)
-    decision = choice.decision if choice else LIKELIEST
-    predictions = _decided(predict_rows(recipe, paths, "test", model), decision)
-    judge, groups = judge_of(config, recipe.target, decision), test_groups(paths, dataset)
+    predictions = predict_rows(recipe, paths, "test", model)
+    # The class that a threshold answers; without one the likeliest is.
+    if choice and choice.decision.threshold is not None:
+        predictions = replace(predictions, answered=choice.decision.of(predictions.y_score))
+    return _Answered(predictions=predictions, choice=choice, rule=rule)
+
+
+def _assessed(
+    config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, answered: _Answered, paths: Paths
+) -> Assessment:
+    classes, predictions, choice, rule = recipe.target.classes, answered.predictions, answered.choice, answered.rule
+    judge, groups = judge_of(config, recipe.target, answered.decision), test_groups(paths, dataset)
     evaluation = _led_by(
         judge.metric,
         evaluate_classification(classes, predictions, config) if classes else evaluate_regression(predictions),
     )
     rows = JudgedRows(classes=classes, predictions=predictions, groups=groups)
-    judged = summary(judge, rows, baseline(paths, recipe), [*evaluation.metrics])
     importance, effects = use_of_columns(judge, model, recipe, paths, groups)
-    assessment = Assessment(
+    return Assessment(
         evaluation=evaluation,
-        judged=judged,
+        judged=summary(judge, rows, baseline(paths, recipe, judge.deciding_costs), [*evaluation.metrics]),
         confidence=confidence_table(predictions),
         learning=_learning(paths),
         importance=importance,
@@ -87,35 +126,21 @@ def run(config: Evaluate, paths: Paths) -> Report:
         coverage=coverage_of_test_rows(rule, rows, dataset, paths) if rule else None,
         robustness=robustness_of_test_rows(config.robustness, judge, model, recipe, rows, paths),
         drift=drift_of_test_rows(dataset, paths),
+        fairness=fairness_of_test_rows(judge, rows, dataset, paths),
     )
-    page = page_of(paths, dataset, recipe, assessment)
-    storage.write_parts(paths.predicted, predictions.as_table().iter_slices(_ROWS_A_PART))
-    files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
-    files.write_json(paths.assessment("conformal"), rule.model_dump(mode="json") if rule else {"coverage": None})
-    _write(assessment, paths)
-    files.write_text(paths.report_page, render(page))
-    return reports.evaluate(paths)
 
 
 def _write(assessment: Assessment, paths: Paths) -> None:
     """What was found out as files, for programs and for the stages to come."""
-    coverage = assessment.coverage
-    measures = {
-        "size_mib": size_of_model(paths),
-        "robustness_loss": assessment.robustness.measure,
-        "drifted_columns": assessment.drift.measure,
-        **(coverage.measures if coverage else {}),
-    }
+    measures = {"size_mib": size_of_model(paths), **assessment.measures}
     files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
     write_plots(paths, assessment.pictures)
     files.write_text(paths.importance, assessment.importance.as_table().write_csv())
     files.write_bytes(paths.importance_picture, assessment.importance.picture())
     files.write_json(paths.evaluation, assessment.judged.model_dump(mode="json"))
-    files.write_json(paths.assessment("slices"), assessment.slices.model_dump(mode="json"))
-    files.write_json(paths.assessment("coverage"), coverage.model_dump(mode="json") if coverage else {"coverage": None})
-    files.write_json(paths.assessment("drift"), assessment.drift.model_dump(mode="json"))
-    files.write_json(paths.assessment("robustness"), assessment.robustness.model_dump(mode="json"))
-    files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items() if one})
+    for name, report in assessment.reports.items():
+        files.write_json(paths.assessment(name), report.model_dump(mode="json") if report else {name: None})
+    files.write_json(paths.assessment("measures"), {name: one.as_dict() for name, one in measures.items()})
     files.write_json(paths.metrics, assessment.evaluation.metrics)
 
 
@@ -155,13 +180,6 @@ def _threshold(config: Evaluate, classes: tuple[str, ...], validation: Predictio
         refuse_threshold(config, len(classes))
         return None
     return choose_threshold(classes, config, validation)
-
-
-def _decided(predictions: Predictions, decision: Decision) -> Predictions:
-    """With the classes that a threshold answers; without one the likeliest are."""
-    if decision.threshold is None:
-        return predictions
-    return replace(predictions, answered=decision.of(predictions.y_score))
 
 
 def _led_by(metric: Metric, evaluation: Evaluation) -> Evaluation:

@@ -78,7 +78,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
     files.write_json(paths.verdict, verdict.model_dump(mode="json"))
     candidate = VersionCandidate(
         metrics=metrics,
-        intervals=evaluation["intervals"],
+        measures=measures,
         verdict=verdict,
         promotion=promotion,
         passport=content,

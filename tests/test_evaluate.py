@@ -121,7 +121,7 @@ def test_classes_are_judged_on_the_test_rows(classified: Paths) -> None:
     metrics = json.loads(classified.metrics.read_text())
     lines = predictions(classified)
     assert report.numbers == metrics
-    assert list(metrics) == list(get_args(MetricOfClasses))
+    assert list(metrics) == [name for name in get_args(MetricOfClasses) if name != "expected_cost"]
     assert report.figure.startswith("accuracy 0.")
     assert len(lines) == NUM_TEST
     assert [line["actual"] for line in lines] == list(storage.read_table(classified.clean("test"))["target"])
@@ -166,6 +166,8 @@ def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_pag
     slices = files.read_json(damaged.assessment("slices"))
     assert (slices["metric"], slices["num_rows"], slices["slices"]) == ("accuracy", NUM_TEST, [])
     assert "No column tells kinds of rows apart" in damaged.report_page.read_text()
+    assert "Not looked at: no column has the role sensitive" in damaged.report_page.read_text()
+    assert files.read_json(damaged.assessment("fairness"))["comparisons"] == []
     # A sensitive column that goes by how the rows are answered.
     wrong = [line["actual"] != line["predicted"] for line in predictions(damaged)]
     assert 0 < sum(wrong) < NUM_TEST / 2
@@ -187,6 +189,16 @@ def test_kinds_of_rows_that_are_answered_worse_are_left_as_a_file_and_on_the_pag
     assert "origin is &lt;i&gt;A" in section
     assert f"{reports.number(worst['low'])} to {reports.number(worst['high'])}" in section
     assert "2 were tested" in section
+    # The same column tells groups of people apart.
+    (compared,) = files.read_json(damaged.assessment("fairness"))["comparisons"]
+    assert [(group["name"], group["num_rows"]) for group in compared["groups"]] == [("<i>A", 20), ("B", 20)]
+    measure = files.read_json(damaged.assessment("measures"))["metric_difference"]
+    assert measure["value"] == pytest.approx(sum(wrong) / 20)
+    assert measure["of"] == f"origin: <i>A {1 - sum(wrong) / 20:.3g}, B 1"
+    assert measure["low"] < measure["value"] < measure["high"]
+    section = page[page.index("Between groups of people") :]
+    assert "By origin" in section
+    assert reports.number(measure["high"]) in section
 
 
 def test_what_disturbed_rows_cost_is_left_as_a_file_a_measure_and_a_section(regressed: Paths, damaged: Paths) -> None:
@@ -259,6 +271,7 @@ def test_another_run_leaves_the_same_bytes_and_nothing_else(kind: str, request: 
             paths.assessment("drift"),
             paths.assessment("robustness"),
             paths.assessment("slices"),
+            paths.assessment("fairness"),
             paths.report_page,
             *importance,
             *sorted(paths.plots.iterdir()),
@@ -419,6 +432,20 @@ def test_a_threshold_is_chosen_on_validation_rows_and_used_on_test_rows(damaged:
     storage.write_parts(damaged.clean("test"), [pl.concat(storage.read_parts(damaged.clean("validation")))])
     evaluate.run(Evaluate(threshold=Costs(false_negative=20)), damaged)
     assert files.read_json(damaged.decision) == decision
+
+
+def test_what_mistakes_cost_judges_the_model_and_what_it_has_to_beat(damaged: Paths) -> None:
+    report = evaluate.run(Evaluate(metric="expected_cost", costs={CLASSES[0]: {CLASSES[1]: 20}}), damaged)
+    lines = predictions(damaged)
+    costs = [0 if line["actual"] == line["predicted"] else 20 if line["actual"] == CLASSES[0] else 1 for line in lines]
+    judged = files.read_json(damaged.evaluation)
+    assert report.figure.startswith("expected_cost ")
+    assert judged["value"] == report.numbers["expected_cost"] == pytest.approx(np.mean(costs))
+    # Half of the rows are of either class, and who always answers the one pays 1 for each of the other.
+    assert (judged["baseline"], judged["baseline_value"]) == (f"always {CLASSES[0]!r}", 0.5)
+    assert "what the answer to a row costs on average" in damaged.report_page.read_text()
+    with pytest.raises(UserError, match=r"evaluate.costs: 'ham &' is no class; did you mean ham & eggs"):
+        evaluate.run(Evaluate(costs={"ham &": {CLASSES[1]: 20}}), damaged)
 
 
 def test_the_page_tells_what_thresholds_do(damaged: Paths) -> None:

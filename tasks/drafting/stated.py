@@ -82,7 +82,7 @@ class Stated:
     def _check_metric(self, facts: Facts, target: TargetGuess) -> None:
         if self.metric is None:
             return
-        known = metrics_of(target.task)
+        known = [metric for metric in metrics_of(target.task) if metric != "expected_cost"]
         if self.metric not in known:
             raise UserError(f"--metric {self.metric}: {self._why_not(facts, target)} one of {', '.join(known)}")
         if self.metric == "rmsle" and facts.state(target.name).extremes.low < 0:
@@ -120,6 +120,11 @@ def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str], me
             raise UserError(f"--retype {text}: write COLUMN=TYPE, such as --retype postcode=category")
         types[name] = _known(kind, TYPE_NAMES, f"--retype {name}={kind}: there is no type {kind}")
     known = None if metric is None else _known(metric, get_args(Metric), f"--metric: there is no metric {metric}")
+    if known == "expected_cost":
+        raise UserError(
+            "--metric expected_cost: what mistakes cost is for params.yaml to say, which is not there yet; leave "
+            "--metric out, and then write evaluate.costs and register.metric: expected_cost into it"
+        )
     return Stated(task=task, metric=known, ignored=tuple(dict.fromkeys(ignored)), types=types)
 
 

@@ -10,12 +10,16 @@ from tasks.evaluation.coverage import CoverageReport
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.drift_of_test import DriftOfTest
 from tasks.evaluation.effect_charts import Chart
+from tasks.evaluation.fairness_report import FairnessReport
 from tasks.evaluation.importance import Importance
 from tasks.evaluation.predictions import Evaluation
 from tasks.evaluation.robustness import RobustnessReport
 from tasks.evaluation.slices import SliceReport
 from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdTable
+from tasks.measures import Measure
+from tasks.params.config import Config
+from tasks.paths import AssessmentName
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +34,31 @@ class Assessment:
     effects: Sequence[Chart]
     thresholds: ThresholdTable | None
     slices: SliceReport
-    coverage: CoverageReport | None = None
+    coverage: CoverageReport | None
     robustness: RobustnessReport
     drift: DriftOfTest
+    fairness: FairnessReport
+
+    @property
+    def reports(self) -> dict[AssessmentName, Config | None]:
+        """Those that are kept as JSON, by the names of their files."""
+        return {
+            "coverage": self.coverage,
+            "drift": self.drift,
+            "fairness": self.fairness,
+            "robustness": self.robustness,
+            "slices": self.slices,
+        }
+
+    @property
+    def measures(self) -> dict[str, Measure]:
+        """What the gate can bound of it; what was not measured is not there."""
+        singles = {"robustness_loss": self.robustness.measure, "drifted_columns": self.drift.measure}
+        return {
+            **{name: measure for name, measure in singles.items() if measure is not None},
+            **(self.coverage.measures if self.coverage else {}),
+            **self.fairness.measured,
+        }
 
     @property
     def pictures(self) -> list[Plot]:

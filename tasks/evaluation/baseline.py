@@ -36,12 +36,18 @@ class Baseline:
         return np.asarray(repeated if len(self.answer) > 1 else repeated[:, 0])
 
 
-def baseline(paths: Paths, recipe: Recipe) -> Baseline:
-    """The classes' shares, of which the largest is answered; the mean; or the last value known, where time splits."""
+def baseline(paths: Paths, recipe: Recipe, costs: Floats | None = None) -> Baseline:
+    """The classes' shares, of which the largest is answered; the mean; or the last value known, where time splits.
+
+    Where `costs` [K, K] judge, what answering class j costs where class i is true, it is the class that costs least.
+    """
     target = recipe.target
     values = pl.concat(storage.read_parts(paths.normalized("train"), [target.name]))[target.name].to_numpy()
     if target.classes:
         shares = np.bincount(values, minlength=len(target.classes)) / len(values)
+        if costs is not None:
+            # Sure of it: by shares the largest would be answered.
+            shares = np.eye(len(shares))[int((shares @ costs).argmin())]
         return Baseline(name=f"always {target.classes[int(shares.argmax())]!r}", answer=shares)
     if time := files.read_json(paths.split_report).get("time"):
         last = _last_value(paths, time, target.name)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.evaluation.cost_matrix import cost_matrix, with_unknown_classes
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.paired_tests import paired_test
@@ -98,9 +99,16 @@ def _on_classes(rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> t
     own = rows.predictions.y_score
     padded = np.hstack([own, np.zeros((len(own), len(classes) - own.shape[1]))])
     positive = positive_number(rows.classes, config.positive)
+    costs = cost_matrix(config, rows.classes)
+    costs = None if costs is None else with_unknown_classes(costs, len(classes))
     ours, theirs = (
         Answers(
-            y_true=rows.predictions.y_true, y_score=score, average=config.average, positive=positive, answered=answered
+            y_true=rows.predictions.y_true,
+            y_score=score,
+            average=config.average,
+            positive=positive,
+            answered=answered,
+            costs=costs,
         )
         for score, answered in (
             (padded, rows.predictions.answered),

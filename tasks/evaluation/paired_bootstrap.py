@@ -56,10 +56,7 @@ def resampled_differences(
 ) -> Floats:
     """first - second on as many resamples [B]; those on which a metric is undefined are left out."""
     differences = np.array(
-        [
-            first(drawn) - second(drawn) if drawn.any() else np.nan
-            for drawn in _resamples(weights, groups, num_resamples)
-        ]
+        [first(drawn) - second(drawn) if drawn.any() else np.nan for drawn in resamples(weights, groups, num_resamples)]
     )
     defined: Floats = differences[~np.isnan(differences)]
     return defined
@@ -75,7 +72,7 @@ def intervals(
     drawn_values = np.array(
         [
             [value(drawn) for value in metrics.values()] if drawn.any() else [np.nan] * len(metrics)
-            for drawn in _resamples(weights, groups, num_resamples)
+            for drawn in resamples(weights, groups, num_resamples)
         ]
     )
     tail = _tail(num_units)
@@ -90,8 +87,8 @@ def _ends(drawn_values: Floats, tail: float) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def _resamples(weights: Floats, groups: NDArray[np.int64] | None, num_resamples: int) -> Iterator[Floats]:
-    """How much each row counts [N] in each of them."""
+def resamples(weights: Floats, groups: NDArray[np.int64] | None, num_resamples: int) -> Iterator[Floats]:
+    """How much each row counts [N] in each of as many draws of rows, or of whole groups."""
     random = np.random.default_rng(_SEED)
     num_units = len(weights) if groups is None else int(groups.max()) + 1
     for _ in range(num_resamples):

@@ -71,18 +71,22 @@ def partitions(rows: pl.DataFrame, columns: Sequence[Column]) -> list[Partition]
     Pairs are of columns of few values, those of the fewest first: chosen without a look at how the rows are answered,
     so that a test of them is worth what it says.
     """
-    singles = [_by_column(rows[column.name], column) for column in columns]
+    singles = [_without_small(by_column(rows[column.name], column)) for column in columns]
     singles = [partition for partition in singles if partition.names]
     return [*singles, *_pairs(singles)]
 
 
-def _by_column(values: pl.Series, column: Column) -> Partition:
+def by_column(values: pl.Series, column: Column) -> Partition:
+    """The slices of one column, however small; those of its 100 most frequent values."""
     if column.type == "number":
         numbers = values.cast(pl.Float64).to_numpy()
         codes, names = _by_number(np.where(np.isfinite(numbers), numbers, np.nan), column.name)
     else:
         codes, names = _by_value(values.cast(pl.String), column)
-    whole = Partition(columns=(column.name,), names=names, codes=codes)
+    return Partition(columns=(column.name,), names=names, codes=codes)
+
+
+def _without_small(whole: Partition) -> Partition:
     return whole.only(_is_large(whole))
 
 

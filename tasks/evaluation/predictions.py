@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.evaluation.confidence import risk_coverage
+from tasks.evaluation.cost_matrix import cost_matrix
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.metrics import (
     ClassScore,
@@ -104,6 +105,8 @@ def evaluate_classification(classes: Sequence[str], predictions: Predictions, co
         classes, y_true, y_score, config.average, config.positive, weight=weight, answered=answered
     )
     y_pred = predictions.y_pred
+    if (costs := cost_matrix(config, classes)) is not None:
+        metrics["expected_cost"] = float(np.average(costs[y_true, y_pred], weights=weight))
     confidence = y_score[np.arange(len(y_pred)), y_pred]
     counts = confusion_counts(y_true, y_pred, len(classes))
     positive = positive_number(classes, config.positive)

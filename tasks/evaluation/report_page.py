@@ -13,9 +13,11 @@ from typing import Any
 
 from tasks.columns import column_type
 from tasks.evaluation.assessment import Assessment
+from tasks.evaluation.fairness_report import SELECTION, GroupDifference
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.robustness_chart import robustness_chart
 from tasks.params.config import Metric
+from tasks.params.register import GROUP_MEASURES
 from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
 
@@ -37,6 +39,7 @@ _METRICS = {
     "log_loss": ("Log loss", "how far the claimed probabilities are off; 0 is perfect"),
     "brier": ("Brier score", "squared error of the claimed probabilities; 0 is perfect"),
     "calibration_error": ("Calibration error", "how far claimed probabilities are from what came true, on average"),
+    "expected_cost": ("Expected cost", "what the answer to a row costs on average, by the costs of params.yaml"),
     "rmse": ("RMSE", "typical error, in the target's unit; large errors weigh more"),
     "mae": ("MAE", "average error, in the target's unit"),
     "rmsle": ("RMSLE", "typical error of the logarithm of 1 + the target; 0.1 is about 10 %"),
@@ -127,6 +130,8 @@ def render(page: Page) -> str:
         scores=weakest(assessment.evaluation.scores),
         effect_colours=_EFFECT_COLOURS,
         robustness_chart=robustness_chart(assessment.robustness),
+        figure_titles=figure_title,
+        difference_titles=difference_title,
         pictured=any(column_type(column.type).is_media for column in page.dataset.features),
     )
     return as_page(content)
@@ -150,6 +155,23 @@ def metric_rows(
         on_validation = validation.get(name, validation.get(f"validation_{name}"))
         values = {"test": value, "interval": intervals.get(name), "validation": on_validation}
         yield {"name": name, "title": title, "meaning": meaning, **values}
+
+
+def figure_title(name: str) -> str:
+    """What a figure of a group of people is called: a metric by its own title."""
+    if name in _METRICS:
+        return _METRICS[name][0]
+    # The name of a class stays as it is.
+    of, class_name = (SELECTION, name.removeprefix(SELECTION)) if name.startswith(SELECTION) else (name, "")
+    return f"{of.replace('_', ' ').capitalize()}{class_name}"
+
+
+def difference_title(difference: GroupDifference) -> str:
+    """What a difference between two groups of people is called, and what it is of."""
+    of = figure_title(difference.figure)
+    if difference.name not in GROUP_MEASURES or difference.name == "metric_difference":
+        return f"{of}: difference"
+    return f"{difference.name.replace('_', ' ').capitalize()} ({of[:1].lower()}{of[1:]})"
 
 
 def show_row(row: Mapping[str, Any], columns: Sequence[Column], side: int | None = None) -> list[Shown]:

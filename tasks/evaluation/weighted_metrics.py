@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.errors import UserError
 from tasks.evaluation.metrics import calibration_error
 from tasks.params.config import Metric
 
@@ -34,6 +35,8 @@ class Answers:
     positive: int | None = None
     answered: NDArray[np.int64] | None = None
     """The class numbers [N] that were answered, where they are not the likeliest."""
+    costs: Floats | None = None
+    """What answering class j costs where class i is true, [K, K], where that is known."""
 
     @property
     def y_pred(self) -> NDArray[np.int64]:
@@ -44,6 +47,16 @@ class Answers:
         """Those rows alone."""
         answered = None if self.answered is None else self.answered[kept]
         return replace(self, y_true=self.y_true[kept], y_score=self.y_score[kept], answered=answered)
+
+    @property
+    def row_costs(self) -> Floats:
+        """What each row's answer costs, [N]. Raises UserError where nobody says."""
+        if self.costs is None:
+            raise UserError(
+                "expected_cost needs what mistakes cost: write evaluate.costs into params.yaml, or of two classes "
+                "evaluate.threshold with false_positive and false_negative"
+            )
+        return np.asarray(self.costs[self.y_true, self.y_pred])
 
 
 def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:
@@ -67,6 +80,8 @@ def metric_of_weights(metric: Metric, answers: Answers) -> OfWeights:
             return _mean_of(_brier_scores(answers))
         case "calibration_error":
             return _calibration_error(answers)
+        case "expected_cost":
+            return _mean_of(answers.row_costs)
         case "mae":
             return _mean_of(np.abs(answers.y_true - answers.y_score))
         case "rmse":
@@ -89,6 +104,8 @@ def row_losses(metric: Metric, answers: Answers) -> tuple[Metric, Floats]:
         return metric, (answers.y_pred != y_true).astype(np.float64)
     if metric == "brier":
         return metric, _brier_scores(answers)
+    if metric == "expected_cost":
+        return metric, answers.row_costs
     if y_score.ndim == 2:
         return "log_loss", _log_losses(answers)
     if metric == "mae":

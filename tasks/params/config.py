@@ -22,6 +22,7 @@ MetricOfClasses = Literal[
     "log_loss",
     "brier",
     "calibration_error",
+    "expected_cost",
 ]
 MetricOfNumbers = Literal["rmse", "mae", "rmsle", "r2"]
 Metric = Literal[MetricOfClasses, MetricOfNumbers]
@@ -43,6 +44,11 @@ ClassWeight = Annotated[
     Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None, BeforeValidator(_names_of_classes)
 ]
 
+MistakeCosts = Annotated[
+    dict[str, Annotated[dict[str, Annotated[float, Field(ge=0)]], BeforeValidator(_names_of_classes)]],
+    BeforeValidator(_names_of_classes),
+]
+"""What it costs by the class that is true and the one that is answered."""
 
 Refit = Annotated[
     Literal["none", "all_rows"],

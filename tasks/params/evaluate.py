@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tasks.params.config import Config, Metric
+from tasks.params.config import Config, Metric, MistakeCosts
 
 
 class Costs(Config):
@@ -53,6 +53,11 @@ class Evaluate(Config):
         description="binary: from which probability on the positive class is answered: a number, or what mistakes "
         "cost, and the cheapest is chosen on the validation rows; the likelier class when not given",
     )
+    costs: MistakeCosts | None = Field(
+        None,
+        description="what answers cost, as `{ACTUAL: {ANSWERED: cost}}`, for the metric expected_cost; a right answer "
+        "costs 0 and a mistake that is not named 1; of two classes `threshold` may say it instead",
+    )
     metric: Metric | None = Field(
         None, description="what the importance of columns is measured by; `register.metric` when not given"
     )
@@ -62,3 +67,14 @@ class Evaluate(Config):
         "given",
     )
     robustness: Robustness = Robustness()
+
+    @property
+    def knows_costs(self) -> bool:
+        """Whether it says what mistakes cost."""
+        return self.costs is not None or isinstance(self.threshold, Costs)
+
+    @model_validator(mode="after")
+    def _costs_stand_in_one_place(self) -> Evaluate:
+        if self.costs is not None and isinstance(self.threshold, Costs):
+            raise ValueError("threshold and costs both say what mistakes cost; leave one of the two out")
+        return self

@@ -160,6 +160,8 @@ def _value(setting: Schema) -> str:
         case {"type": "array", "items": item, **rest}:
             what = _PLURALS[item["type"]] if "type" in item else "mappings, each by its `kind`"
             return f"list of {what}{', one at least' if rest.get('minItems') else ''}"
+        case {"type": "object", "additionalProperties": {"type": "object"} as inner}:
+            return f"a mapping of texts, each to {_value(inner)}"
         case {"type": "object", "additionalProperties": {"type": kind}}:
             return f"a mapping of texts to {_PLURALS[kind]}"
         case {"type": "object"}:

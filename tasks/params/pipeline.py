@@ -93,6 +93,21 @@ class Pipeline(Config):
         return self
 
     @model_validator(mode="after")
+    def _an_expected_cost_needs_costs(self) -> Pipeline:
+        asked = {
+            "register.metric": self.register_.metric == "expected_cost",
+            "register.gate": "expected_cost" in self.register_.gate,
+            "evaluate.metric": self.evaluate.metric == "expected_cost",
+        }
+        places = [place for place, is_asked in asked.items() if is_asked]
+        if places and not self.evaluate.knows_costs:
+            raise ValueError(
+                f"{places[0]} expected_cost needs what mistakes cost; write `evaluate: {{costs: {{ACTUAL: {{ANSWERED: "
+                "COST}}}`, or of two classes `evaluate: {threshold: {false_positive: COST, false_negative: COST}}`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _ranges_are_of_settings(self) -> Pipeline:
         search_space(self, self.tune.ranges)
         return self

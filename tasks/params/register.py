@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
+
+GroupMeasureName = Literal[
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equalized_odds_difference",
+    "equal_opportunity_difference",
+    "metric_difference",
+]
+GROUP_MEASURES: tuple[GroupMeasureName, ...] = get_args(GroupMeasureName)
+"""How far the groups of a sensitive column are apart."""
 
 MeasureName = Literal[
     "size_mib",
@@ -18,12 +28,15 @@ MeasureName = Literal[
     "pinball",
     "robustness_loss",
     "drifted_columns",
+    GroupMeasureName,
 ]
 """What is measured of a version beside its metrics, by the names that the gate knows them by."""
 
 Bounded = Literal[Metric, MeasureName]
 
-LOWER_IS_BETTER: frozenset[str] = frozenset({"log_loss", "brier", "calibration_error", "rmse", "mae", "rmsle"})
+LOWER_IS_BETTER: frozenset[str] = frozenset(
+    {"log_loss", "brier", "calibration_error", "expected_cost", "rmse", "mae", "rmsle"}
+)
 
 
 class Bound(Config):

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 from tasks.errors import UserError, did_you_mean
 from tasks.measures import Measure
 from tasks.params.config import Config
-from tasks.params.register import Bound, Bounded
+from tasks.params.register import GROUP_MEASURES, Bound, Bounded
 from tasks.promotion.contest import Promotion
 from tasks.promotion.latency import Latency
 from tasks.promotion.power import visible_gain
@@ -125,6 +125,11 @@ def judge(
 
 def value_of(known: Mapping[str, _Value], name: str, key: str) -> _Value:
     """What there is of that name. Raises UserError that names those that there are."""
+    if name in GROUP_MEASURES and name not in known:
+        raise UserError(
+            f"params.yaml: register.{key}: {name} was not computed: it needs a column with the role sensitive and two "
+            "groups of 20 test rows or more, and of rates two classes; see fairness.json, or take the rule out"
+        )
     if name not in known:
         raise UserError(
             f"params.yaml: register.{key}: {name} was not computed for this task{did_you_mean(name, known)}"

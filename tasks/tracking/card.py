@@ -7,9 +7,12 @@ setting that fills it: a card that says nothing would look as if all had been th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tasks.energy import Energy
+from tasks.measures import Measure
+from tasks.params.register import GROUP_MEASURES
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking.markdown import as_code, as_text, listed
@@ -27,12 +30,13 @@ def intended_use(passport: Mapping[str, Any]) -> str:
     )
 
 
-def limits(passport: Mapping[str, Any]) -> str:
-    """Whom it was not looked at for, what was set aside, and what people say of it."""
+def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = MappingProxyType({})) -> str:
+    """Whom it was not looked at for, how far groups of people are apart by the `measures` of the version, what was set
+    aside, and what people say of it."""
     card, rows = _written(passport), passport["rows"]
     sensitive = [as_code(column["name"]) for column in passport["columns"] if column["role"] == "sensitive"]
     people = (
-        f"groups of people: by {', '.join(sensitive)}, from which it does not learn"
+        f"groups of people: by {', '.join(sensitive)}, from which it does not learn{_apart(measures)}"
         if sensitive
         else "groups of people: no column has the role `sensitive`, so whether it treats them alike was not looked at"
     )
@@ -64,6 +68,20 @@ def _timing(timing: Timing) -> str:
 
 def _energy(energy: Energy) -> str:
     return f"{number(energy.watt_hours)} Wh ({energy.source})"
+
+
+def _apart(measures: Mapping[str, Measure]) -> str:
+    """How far the groups are apart, in a list within the line; that nobody knows, where no two could be compared."""
+    lines = [_measure(name, measures[name]) for name in GROUP_MEASURES if name in measures]
+    if not lines:
+        return "; no two groups have test rows enough to be compared"
+    return "; furthest apart on the test rows:" + "".join(f"\n    - {line}" for line in lines)
+
+
+def _measure(name: str, measure: Measure) -> str:
+    low, high = measure.low, measure.high
+    interval = "" if low is None or high is None else f" ({number(low)} to {number(high)})"
+    return f"{name}: **{number(measure.value)}**{interval}, {as_text(measure.of or '')}"
 
 
 def _set_aside(rows: Mapping[str, Any]) -> list[tuple[str, int, int]]:

@@ -5,12 +5,13 @@ Lists and no tables: the pages draw a table's cells without any space between th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from tasks.columns import column_type
+from tasks.measures import Measure
 from tasks.promotion.gate import GateRule, Verdict
 from tasks.reports import number
 from tasks.tables.dataset import Column
@@ -64,13 +65,13 @@ def version(
     passport: Mapping[str, Any],
     verdict: Verdict,
     run: LoggedRun,
-    intervals: Mapping[str, Sequence[float] | None] = MappingProxyType({}),
+    measures: Mapping[str, Measure] = MappingProxyType({}),
 ) -> str:
     """A version as a model card: how good it is, what it is for, its limits, what it came from, what there is to see.
 
-    `intervals` hold the metrics with 95 % confidence on other rows.
+    `measures` is what the gate can bound, the metrics among it with their intervals.
     """
-    metrics = [_metric(name, value, intervals.get(name)) for name, value in passport["metrics"].items()]
+    metrics = [_metric(name, value, measures.get(name)) for name, value in passport["metrics"].items()]
     return f"""Predicts {_TASKS[passport["task"]]}; trained with {passport["parameters"]["train"]["kind"]}.
 
 ### What it is for
@@ -83,7 +84,7 @@ def version(
 
 ### Limits
 
-{card.limits(passport)}
+{card.limits(passport, measures)}
 
 ### What it costs
 
@@ -109,9 +110,12 @@ def version(
 """
 
 
-def _metric(name: str, value: float, interval: Sequence[float] | None) -> str:
-    ends = "" if interval is None else f" ({number(interval[0])} to {number(interval[1])})"
-    return f"{name}: **{number(value)}**{ends}"
+def _metric(name: str, value: float, measure: Measure | None) -> str:
+    return f"{name}: **{number(value)}**{_interval(measure.low, measure.high) if measure else ''}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f" ({number(low)} to {number(high)})"
 
 
 def _links(run: LoggedRun) -> list[str]:
@@ -149,7 +153,7 @@ def _rule(rule: GateRule) -> str:
     ]
     kept = "kept" if rule.passed else "**not kept**"
     asked = f"{'surely ' if rule.surely else ''}{' and '.join(bound for bound in bounds if bound)}"
-    interval = "" if rule.low is None or rule.high is None else f" ({number(rule.low)} to {number(rule.high)})"
+    interval = _interval(rule.low, rule.high)
     of = "" if rule.of is None else f" ({as_text(rule.of)})"
     return f"{rule.metric}{of} {asked}: {kept}, it is {number(rule.value)}{interval}"
 

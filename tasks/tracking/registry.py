@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ import polars as pl
 from tasks import files
 from tasks.digests import answering_digest
 from tasks.errors import UserError
+from tasks.measures import Measure
 from tasks.params.config import Config
 from tasks.paths import Paths, Project
 from tasks.promotion.contest import Promotion
@@ -65,8 +66,8 @@ class VersionCandidate:
     """A version that passed the gate: what is to be registered, and how it is told apart."""
 
     metrics: Mapping[str, float]
-    intervals: Mapping[str, Sequence[float] | None]
-    """Where each metric lies with 95 % confidence on other rows."""
+    measures: Mapping[str, Measure]
+    """All that the gate can bound: the metrics with their intervals, and what was measured beside them."""
     verdict: Verdict
     promotion: Promotion
     passport: Mapping[str, Any]
@@ -256,7 +257,7 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
     for name, value in tags.items():
         if version.tags.get(name) != value:
             client.set_model_version_tag(version.name, version.version, name, value)
-    description = describe.version(candidate.passport, candidate.verdict, run, candidate.intervals)
+    description = describe.version(candidate.passport, candidate.verdict, run, candidate.measures)
     if version.description != description:
         client.update_model_version(version.name, version.version, description)
         # For who keeps cards elsewhere.

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from tasks.evaluation.comparison import compare
+from tasks.evaluation.cost_matrix import cost_matrix
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.paired_bootstrap import Interval, group_numbers, paired_interval
@@ -103,6 +104,7 @@ def score(metric: Metric, answers: pl.DataFrame, config: Evaluate) -> Score:
         average=config.average,
         positive=positive,
         answered=predictions.answered,
+        costs=cost_matrix(config, rows.classes),
     )
     value = metric_of_weights(metric, answers_of_it)
     interval = paired_interval(value, _nothing, rows.weights, rows.groups)

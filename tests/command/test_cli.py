@@ -107,7 +107,8 @@ def test_json_is_one_object_and_nothing_else(finished: Project) -> None:
     assert {frozenset(stage) for stage in content["stages"]} == {
         frozenset({"stage", "outcome", "seconds", "why", "report"})
     }
-    assert set(get_args(MetricOfClasses)) == set(content["metrics"])
+    # Nobody says what mistakes cost.
+    assert set(get_args(MetricOfClasses)) - {"expected_cost"} == set(content["metrics"])
     assert content["model"] == {"name": "masses", "version": 1, "aliases": ["champion"]}
 
 

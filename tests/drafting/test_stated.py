@@ -182,6 +182,8 @@ def test_a_text_that_states_nothing_is_refused(text: str, message: str) -> None:
 def test_a_metric_that_nobody_knows_is_refused() -> None:
     with pytest.raises(UserError, match=r"--metric: there is no metric rmslee; did you mean rmsle\?"):
         stated(None, (), (), "rmslee")
+    with pytest.raises(UserError, match=r"--metric expected_cost: .* then write evaluate.costs and register.metric"):
+        stated(None, (), (), "expected_cost")
     assert stated(None, (), (), "f1").metric == "f1"
     for shouted, metric in (("F1", "f1"), ("RMSLE", "rmsle")):
         with pytest.raises(UserError, match=rf"there is no metric {shouted}; did you mean {metric}\?$"):

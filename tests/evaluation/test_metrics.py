@@ -35,7 +35,7 @@ def test_several_classes_agree_with_scikit_learn() -> None:
     actual, probabilities = answers(0, 60, 3)
     found = classification_metrics(ABC, actual, probabilities, "macro")
     predicted = probabilities.argmax(axis=1)
-    assert list(found) == list(get_args(MetricOfClasses))
+    assert list(found) == [name for name in get_args(MetricOfClasses) if name != "expected_cost"]
     assert found["accuracy"] == pytest.approx(np.mean(predicted == actual))
     assert found["f1"] == pytest.approx(f1_score(actual, predicted, average="macro"))
     assert found["roc_auc"] == pytest.approx(roc_auc_score(actual, probabilities, multi_class="ovr"))

@@ -17,6 +17,7 @@ from tasks.evaluation.confidence import AnswerStretch, ConfidenceTable, SureRows
 from tasks.evaluation.coverage import CoverageReport, KindCoverage
 from tasks.evaluation.drift_of_test import DriftedColumn, DriftOfTest
 from tasks.evaluation.effect_charts import chart
+from tasks.evaluation.fairness_report import FairnessReport, GroupComparison, GroupDifference, GroupScore
 from tasks.evaluation.importance import ColumnImportance, Importance
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.plots import confusion_matrix
@@ -26,6 +27,7 @@ from tasks.evaluation.report_page import (
     Page,
     ShownAlike,
     Station,
+    figure_title,
     metric_rows,
     plain,
     render,
@@ -163,6 +165,37 @@ def robustness() -> RobustnessReport:
     return RobustnessReport(metric="roc_auc", num_rows=1000, value=0.9, scores=(*noise, refused, refused, refused))
 
 
+def fairness() -> FairnessReport:
+    figures = {"selection_rate": 0.25, "true_positive_rate": None, "roc_auc": 0.875}
+    groups = (
+        GroupScore(name=HOSTILE, num_rows=1300, compared=True, figures=figures),
+        GroupScore(name="Male", num_rows=1700, compared=True, figures={**figures, "selection_rate": 0.5}),
+        GroupScore(name="missing", num_rows=7, compared=False, figures=figures),
+    )
+    pair = {"lowest": HOSTILE, "lowest_value": 0.25, "highest": "Male", "highest_value": 0.5, "num_rows": 3000}
+    parity = GroupDifference(
+        name="demographic_parity_difference",
+        figure="selection_rate",
+        value=0.25,
+        low=0.21,
+        high=0.29,
+        p_value=0.00012,
+        **pair,
+    )
+    metric = parity.model_copy(update={"name": "metric_difference", "figure": "roc_auc", "low": None, "high": None})
+    sex = GroupComparison(columns=("sex",), groups=groups, num_rows_left_out=0, differences=(parity, metric))
+    crossed = sex.model_copy(update={"columns": ("sex", HOSTILE), "differences": (), "num_rows_left_out": 12})
+    return FairnessReport(
+        metric="roc_auc",
+        positive=HOSTILE,
+        num_rows=3007,
+        fewest_rows=20,
+        comparisons=(sex, crossed),
+        num_pairs_left_out=2,
+        measured={"metric_difference": metric.as_measure(("sex",))},
+    )
+
+
 @pytest.fixture
 def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
@@ -210,6 +243,7 @@ def page() -> Page:
         slices=slices(),
         robustness=robustness(),
         drift=DriftOfTest(num_columns=20, num_rows=(300, 100)),
+        fairness=fairness(),
     )
     return Page(
         pipeline="demo",
@@ -324,6 +358,38 @@ def test_the_page_names_columns_of_which_the_test_rows_are_others(page: Page) ->
     assert HOSTILE not in html
     assert "7 of 20 feature columns are surely distributed otherwise" in html
     assert html.count("<li>c") == 5
+
+
+def test_groups_of_people_stand_with_their_figures_and_how_far_they_are_apart(page: Page) -> None:
+    html = render(page)
+    section = html[html.index("Between groups of people") : html.index('id="thresholds"')]
+    for text in (
+        "By sex</h3>",
+        "3,007 test rows",
+        "1,300",
+        "Selection rate",
+        "True positive rate",
+        "missing <small>(not compared)</small>",
+        "Demographic parity difference (selection rate)",
+        "0.2100 to 0.2900",
+        "0.00012",
+        "Male 0.5000",
+        "ROC-AUC: difference",
+        "12 rows of rarer values are in none",
+        "No two groups have 20 test rows or more",
+        "2 more pairs of columns",
+    ):
+        assert text in section, text
+    none = page.assessment.fairness.model_copy(update={"comparisons": ()})
+    without = render(replace(page, assessment=replace(page.assessment, fairness=none)))
+    assert "Not looked at: no column has the role sensitive" in without
+    assert "ingest: {columns: {COLUMN: {role: sensitive}}}" in without
+    assert "By sex" not in without
+
+
+def test_a_class_that_is_answered_keeps_its_name() -> None:
+    assert figure_title("selection_rate of North_Side") == "Selection rate of North_Side"
+    assert (figure_title("mean_error"), figure_title("rmse")) == ("Mean error", "RMSE")
 
 
 def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> None:

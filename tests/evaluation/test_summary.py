@@ -88,10 +88,11 @@ def test_errors_are_better_when_they_are_small() -> None:
 def test_every_metric_has_the_interval_that_it_has_alone() -> None:
     judged = rows(150, 2.0, 7)
     metrics = get_args(MetricOfClasses)
-    together = summary(Judge(metric="accuracy", positive=1), judged, ALWAYS, metrics).intervals
+    costs = np.array([[0.0, 1.0], [4.0, 0.0]])
+    together = summary(Judge(metric="accuracy", positive=1, costs=costs), judged, ALWAYS, metrics).intervals
     assert list(together) == list(metrics)
-    for metric in ("f1", "roc_auc", "brier", "balanced_accuracy", "mcc", "pr_auc"):
-        alone = summary(Judge(metric=metric, positive=1), judged, ALWAYS)
+    for metric in ("f1", "roc_auc", "brier", "balanced_accuracy", "mcc", "pr_auc", "expected_cost"):
+        alone = summary(Judge(metric=metric, positive=1, costs=costs), judged, ALWAYS)
         assert together[metric] == (alone.low, alone.high)
     # Rows that are drawn twice would make it larger than it is.
     assert together["calibration_error"] is None

@@ -103,9 +103,10 @@ def test_without_weights_it_is_what_evaluate_writes():
 
 
 def test_a_weight_of_two_is_a_row_that_stands_there_twice():
-    answers, counts = classified(3), np.random.default_rng(5).integers(0, 3, NUM_ROWS)
+    costs = np.array([[0.0, 1.0, 2.0], [3.0, 0.0, 1.0], [9.0, 1.0, 0.5]])
+    answers, counts = classified(3, costs=costs), np.random.default_rng(5).integers(0, 3, NUM_ROWS)
     rows = np.repeat(np.arange(NUM_ROWS), counts)
-    repeated = Answers(y_true=answers.y_true[rows], y_score=answers.y_score[rows])
+    repeated = Answers(y_true=answers.y_true[rows], y_score=answers.y_score[rows], costs=costs)
     for metric in get_args(MetricOfClasses):
         of_counts = metric_of_weights(metric, answers)(counts.astype(float))
         assert of_counts == pytest.approx(metric_of_weights(metric, repeated)(np.ones(len(rows))), rel=1e-12)

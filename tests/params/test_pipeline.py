@@ -125,7 +125,7 @@ def test_a_split_without_kind_is_by_hash() -> None:
         (
             "evaluate",
             {"xyz": 1},
-            "evaluate.xyz is unknown; known are average, conformal, metric, positive, robustness, threshold",
+            "evaluate.xyz is unknown; known are average, conformal, costs, metric, positive, robustness, threshold",
         ),
     ],
 )
@@ -177,6 +177,12 @@ def test_unknown_keys_of_a_source_and_of_a_column() -> None:
             {"metric": "rmse", "slices": {"min": 3}},
             "register: slices.min bounds nothing, as less rmse is better; write max",
         ),
+        ("evaluate", {"costs": {"a": {"b": -1}}}, "evaluate.costs.a.b: input should be greater than or equal to 0"),
+        (
+            "evaluate",
+            {"costs": {"a": {"b": 2}}, "threshold": {"false_negative": 2}},
+            "evaluate: threshold and costs both say what mistakes cost; leave one of the two out",
+        ),
         ("normalize", {"text": {"ngrams": [2, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
         ("normalize", {"text": {"ngrams": [0, 1]}}, "normalize.text: ngrams goes from a shortest to a longest"),
         (
@@ -193,6 +199,22 @@ def test_unknown_keys_of_a_source_and_of_a_column() -> None:
 )
 def test_a_wrong_value_is_named_with_its_place_and_what_would_do(section: str, content: Any, said: str) -> None:
     assert complaint(block(**{section: content})).startswith(f"params.yaml: pipelines.churn.{said}")
+
+
+@pytest.mark.parametrize(
+    ("sections", "place"),
+    [
+        ({"register": {"metric": "expected_cost"}}, "register.metric"),
+        ({"register": {"metric": "f1", "gate": {"expected_cost": {"max": 1}}}}, "register.gate"),
+        ({"evaluate": {"metric": "expected_cost", "threshold": 0.3}}, "evaluate.metric"),
+    ],
+)
+def test_an_expected_cost_needs_costs(sections: dict[str, Any], place: str) -> None:
+    asked = f"params.yaml: pipelines.churn: {place} expected_cost needs what mistakes cost; write `evaluate: {{costs: "
+    assert complaint(block(**sections)).startswith(asked)
+    # By either of what it advises.
+    for settings in ({"costs": {"a": {"b": 3}}}, {"threshold": {"false_positive": 2, "false_negative": 3}}):
+        check_pipeline(FILE, "churn", block(**{**sections, "evaluate": {**sections.get("evaluate", {}), **settings}}))
 
 
 def test_a_missing_section_says_whether_it_may_be_empty() -> None:

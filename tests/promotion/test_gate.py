@@ -127,6 +127,20 @@ def test_what_is_no_metric_is_bounded_likewise_and_says_what_it_is_of():
     assert (rule.low, rule.high, rule.num_rows) == (0.6, 0.8, 90)
 
 
+def test_how_far_groups_are_apart_is_bounded_and_says_which_groups():
+    parity = Measure(value=0.21, low=0.15, high=0.27, num_rows=900, of="sex: Female 0.11, Male 0.32")
+    bounds = {"demographic_parity_difference": Bound(max=0.1)}
+    (rule,) = gate.judge(bounds, {"demographic_parity_difference": parity}).failed
+    assert rule.sentence() == (
+        "demographic_parity_difference (sex: Female 0.11, Male 0.32) 0.21 is above the most that is allowed, 0.1"
+    )
+    surely = {"demographic_parity_difference": Bound(max=0.25, surely=True)}
+    (rule,) = gate.judge(surely, {"demographic_parity_difference": parity}).failed
+    assert "keeps its bounds, but not surely: it may be 0.15 to 0.27" in rule.sentence()
+    with pytest.raises(UserError, match=r"was not computed: it needs a column with the role sensitive and two groups"):
+        gate.judge(bounds, measures_of_metrics({"accuracy": 0.9}, {}, None))
+
+
 def test_a_metric_that_was_not_computed_names_those_that_were():
     with pytest.raises(UserError, match=r"register\.gate: rmse was not computed .*accuracy, f1"):
         judge({"rmse": Bound(max=1.0)}, {"accuracy": 0.9, "f1": 0.8})

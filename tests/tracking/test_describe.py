@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.energy import Energy
+from tasks.measures import Measure
+from tasks.params.register import Bound
 from tasks.promotion.contest import Promotion
-from tasks.promotion.gate import GateRule, Verdict
+from tasks.promotion.gate import GateRule, Verdict, judge
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking import describe
@@ -143,10 +145,29 @@ def test_what_people_say_of_a_model_stands_in_its_card_as_text() -> None:
         },
     }
     run = LoggedRun(experiment_id="7", run_id="abc", files=frozenset())
-    text = describe.version(passport, decided("ok"), run, {"accuracy": (0.86, 0.93)})
+    text = describe.version(passport, decided("ok"), run, {"accuracy": Measure(value=0.9, low=0.86, high=0.93)})
     assert "- for: calls to &lt;customers&gt;\n- not for: **not stated**" in text
     assert "- who to ask: ann@example.org" in text
     assert "### On 300 test rows, with 95 % intervals\n\n- accuracy: **0.9000** (0.8600 to 0.9300)" in text
-    assert "- groups of people: by `sex`, from which it does not learn" in text
+    assert "- groups of people: by `sex`, from which it does not learn; no two groups have test rows enough" in text
     assert "- validate set 8 of 400 rows aside (2.0%)" in text
     assert "clean set" not in text
+
+
+def test_a_card_says_how_far_groups_of_people_are_apart() -> None:
+    passport = {**PASSPORT, "columns": [*PASSPORT["columns"], {"name": "sex", "type": "category", "role": "sensitive"}]}
+    measures = {
+        "size_mib": Measure(value=0.7),
+        "metric_difference": Measure(value=0.02, of="sex: a*b 0.9, Male 0.92"),
+        "demographic_parity_difference": Measure(value=0.21, low=0.15, high=0.27, of="sex: Female 0.11, Male 0.32"),
+    }
+    rule = judge({"demographic_parity_difference": Bound(max=0.3)}, measures).rules[0]
+    verdict = decided("ok").model_copy(update={"rules": (rule,)})
+    run = LoggedRun(experiment_id="7", run_id="abc", files=frozenset())
+    text = describe.version(passport, verdict, run, measures)
+    assert (
+        "- groups of people: by `sex`, from which it does not learn; furthest apart on the test rows:\n"
+        "    - demographic_parity_difference: **0.2100** (0.1500 to 0.2700), sex: Female 0.11, Male 0.32\n"
+        "    - metric_difference: **0.0200**, sex: a\\*b 0.9, Male 0.92"
+    ) in text
+    assert "demographic_parity_difference (sex: Female 0.11, Male 0.32) at most 0.3: kept, it is 0.2100" in text

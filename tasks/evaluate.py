@@ -77,7 +77,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Answered:
+class _TestAnswers:
     """What the model answers to the test rows, and what validation rows have chosen of how it answers."""
 
     predictions: Predictions
@@ -89,7 +89,7 @@ class _Answered:
         return self.choice.decision if self.choice else LIKELIEST
 
 
-def _answered(config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, paths: Paths) -> _Answered:
+def _answered(config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, paths: Paths) -> _TestAnswers:
     classes = recipe.target.classes
     validation = _validation(config, model, recipe, paths)
     choice = _threshold(config, classes, validation)
@@ -100,11 +100,11 @@ def _answered(config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, 
     # The class that a threshold answers; without one the likeliest is.
     if choice and choice.decision.threshold is not None:
         predictions = replace(predictions, answered=choice.decision.of(predictions.y_score))
-    return _Answered(predictions=predictions, choice=choice, rule=rule)
+    return _TestAnswers(predictions=predictions, choice=choice, rule=rule)
 
 
 def _assessed(
-    config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, answered: _Answered, paths: Paths
+    config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, answered: _TestAnswers, paths: Paths
 ) -> Assessment:
     classes, predictions, choice, rule = recipe.target.classes, answered.predictions, answered.choice, answered.rule
     judge, groups = judge_of(config, recipe.target, answered.decision), test_groups(paths, dataset)

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -17,7 +18,7 @@ from PIL import Image
 from tasks import augment, files, normalize, train
 from tasks.evaluate import predict_rows
 from tasks.params.file import load_pipeline
-from tasks.paths import Paths, Project
+from tasks.paths import AssessmentName, Paths, Project
 from tasks.recipe.recipe import read_recipe
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset, SourceRecord, write_dataset
@@ -100,6 +101,8 @@ def evaluated(paths: Paths, metrics: dict[str, float]) -> None:
     intervals = {name: [value - 0.05, value + 0.05] for name, value in metrics.items()}
     files.write_json(paths.evaluation, {"num_rows": 30, "intervals": intervals})
     files.write_json(paths.decision, {"threshold": None})
+    for name in get_args(AssessmentName):
+        files.write_json(paths.assessment(name), {})
     files.write_json(paths.assessment("conformal"), {"coverage": None})
     files.write_json(paths.assessment("measures"), {"size_mib": {"value": 0.01}})
     files.write_bytes(paths.importance_picture, png(np.zeros((2, 2), dtype=np.uint8)))

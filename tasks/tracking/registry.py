@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from tasks.digests import answering_digest
 from tasks.errors import UserError
 from tasks.measures import Measure
 from tasks.params.config import Config
-from tasks.paths import Paths, Project
+from tasks.paths import AssessmentName, Paths, Project
 from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict
 from tasks.tracking import describe, leftovers, store
@@ -118,6 +118,7 @@ def report_files(paths: Paths) -> list[Path]:
     return [
         paths.metrics,
         paths.evaluation,
+        *(paths.assessment(name) for name in get_args(AssessmentName)),
         paths.validation_report,
         paths.cleaning_report,
         paths.split_report,

@@ -24,6 +24,8 @@ from tasks.tables.dataset import Column, Dataset
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST_TEXT = 600
 _MOST_CLASSES = 60
+_MOST_PARAMS = 30
+"""Of more, as an ensemble has, a reader opens the list."""
 
 _EFFECT_COLOURS = ("var(--blue)", "var(--orange)", "#009e73", "#cc79a7")
 
@@ -125,6 +127,7 @@ def render(page: Page) -> str:
         validated=any(row["validation"] is not None for row in rows),
         facts=facts,
         params=params,
+        most_params=_MOST_PARAMS,
         metric_title=_METRICS[assessment.judged.metric][0],
         slices_tested_by=_METRICS[assessment.slices.tested_by][0],
         scores=weakest(assessment.evaluation.scores),

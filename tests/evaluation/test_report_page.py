@@ -525,3 +525,12 @@ def test_numbers_read_well(value: float, text: str) -> None:
 )
 def test_parameters_read_well(value: Any, text: str) -> None:
     assert plain(value) == text
+
+
+def test_the_many_parameters_of_an_ensemble_are_folded(page: Page) -> None:
+    assert ">Parameters</h3>" in render(page)
+    many = {f"members.{number}.seed": "0" for number in range(31)}
+    html = render(replace(page, run={**page.run, "params": many}))
+    assert "<summary>31 parameters</summary>" in html
+    assert ">Parameters</h3>" not in html
+    Collector(html)

@@ -87,13 +87,28 @@ def _of_version(client: MlflowClient, paths: Paths, version: ModelVersion) -> Ch
     tags = version.tags
     return Champion(
         version=int(version.version),
-        source=str(version.source),
+        source=_place(client, str(version.source)),
         run_id=version.run_id,
         model=tags.get(MODEL_TAG),
         metrics={name.removeprefix("test_"): float(tags[name]) for name in tags if name.startswith("test_")},
         passport=_passport(client, version, paths),
         promotion=Promotion.model_validate_json(tags[PROMOTION_TAG]) if PROMOTION_TAG in tags else None,
     )
+
+
+def _place(client: MlflowClient, source: str) -> str:
+    """Where a version's files lie: one that MLflow itself registered names the model that it had logged."""
+    from mlflow.exceptions import MlflowException
+
+    logged = re.fullmatch(r"models:/(m-[0-9a-f]+)", source)
+    if logged is None:
+        return source
+    try:
+        return str(client.get_logged_model(logged[1]).artifact_location)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return source
 
 
 def champion_number(client: MlflowClient, name: str) -> int | None:

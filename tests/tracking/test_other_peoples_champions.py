@@ -6,6 +6,7 @@ Whatever is wrong with it, the champion is neither lost nor moved without a word
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -75,11 +76,11 @@ def aliases(paths: Paths) -> dict[str, int]:
 def left_by_plain_mlflow(paths: Paths) -> int:
     """A version that a notebook registered by MLflow alone, and that somebody made champion: without a passport."""
     client = client_of(paths)
-    mlflow.set_tracking_uri(client.tracking_uri)
-    model = LogisticRegression().fit([[0.0], [1.0]], ["no", "yes"])
-    with mlflow.start_run(experiment_id=client.get_experiment_by_name(NAME).experiment_id):
+    experiment_id = client.get_experiment_by_name(NAME).experiment_id
+    with _asked_by_mlflow_itself(client.tracking_uri), mlflow.start_run(experiment_id=experiment_id):
+        model = LogisticRegression().fit([[0.0], [1.0]], ["no", "yes"])
         info = mlflow.sklearn.log_model(model, name="notebook", pip_requirements=[])
-    version = mlflow.register_model(info.model_uri, NAME, await_registration_for=0)
+        version = mlflow.register_model(info.model_uri, NAME, await_registration_for=0)
     client.set_registered_model_alias(NAME, "champion", version.version)
     return int(version.version)
 
@@ -111,6 +112,21 @@ def _cut_off_after(monkeypatch: pytest.MonkeyPatch, num_calls: int) -> list[str]
 
     monkeypatch.setattr(MlflowClient, "set_model_version_tag", cut)
     return calls
+
+
+@contextmanager
+def _asked_by_mlflow_itself(uri: str) -> Iterator[None]:
+    """The store of whatever MLflow does in this process, and of none that comes after: MLflow keeps it in the
+    environment as well."""
+    before = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)
+        os.environ.pop("MLFLOW_TRACKING_URI", None)
+        if before is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = before
 
 
 def test_a_champion_of_plain_mlflow_stays_and_the_verdict_says_why(project):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import polars as pl
 
 from tasks.energy import EnergyMeter
 from tasks.model_input.decision import read_decision
+from tasks.parallel import num_cores
 from tasks.paths import Paths
 from tasks.promotion.latency import Latency, Timing
 from tasks.recipe.recipe import read_recipe
@@ -61,8 +61,8 @@ def latency_of(answer: Answer, rows: pl.DataFrame, clock: Callable[[], float] = 
 
 def machine() -> str:
     """Such as "x86_64, 2 cores, Linux"."""
-    num_cores = len(os.sched_getaffinity(0))
-    return f"{platform.machine()}, {num_cores} core{'s' if num_cores > 1 else ''}, {platform.system()}"
+    cores = num_cores()
+    return f"{platform.machine()}, {cores} core{'s' if cores > 1 else ''}, {platform.system()}"
 
 
 def _timed(answer: Answer, requests: list[pl.DataFrame], clock: Callable[[], float]) -> Timing:

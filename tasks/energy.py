@@ -38,9 +38,7 @@ class EnergyMeter:
         used = {name: now[name] - joules for name, joules in self._joules.items() if name in now}
         # A counter that has begun anew meanwhile says nothing.
         if used and min(used.values()) >= 0:
-            return Energy(
-                watt_hours=sum(used.values()) / _JOULES_PER_WATT_HOUR, source="RAPL, all that the machine did"
-            )
+            return Energy(watt_hours=sum(used.values()) / _JOULES_PER_WATT_HOUR, source=_COUNTED)
         seconds = self._processor_seconds() - self._seconds
         return Energy(
             watt_hours=seconds * WATTS_PER_CORE / _JOULES_PER_WATT_HOUR,

@@ -92,7 +92,7 @@ def first_version(config: Register, challenger: float, vanished: int | None = No
     if vanished is not None:
         sentence = (
             f"there is no champion to compare with, as version {vanished}, which was it last, was deleted or lost the "
-            f"alias: {sentence}"
+            f"alias: this one passed the gate and is champion, with {config.metric} {number(challenger)}"
         )
     return Promotion(
         promoted=True,

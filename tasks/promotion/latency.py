@@ -17,7 +17,7 @@ class Timing(Config):
 
 
 class Latency(Config):
-    """By the model in a process of its own, without a server around it.
+    """By the model in the process of register, without a server around it.
 
     `machine` is where that was measured; `energy_wh` is that of 1,000 answers in the batch, by `energy_source`.
     """

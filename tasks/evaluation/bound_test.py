@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tasks.evaluation.delong import area_difference
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
-from tasks.evaluation.paired_bootstrap import NUM_RESAMPLES, resampled_differences
+from tasks.evaluation.paired_bootstrap import resampled_error
 from tasks.evaluation.weighted_metrics import Answers
 from tasks.params.register import LOWER_IS_BETTER
 
@@ -70,12 +70,8 @@ def _by_drawing(judge: Judge, rows: JudgedRows, below: float) -> float:
     if num_units < 2:
         return np.nan
     of_weights = judge.of(rows.predictions.y_true, rows.predictions.y_score)
-    drawn = resampled_differences(of_weights, lambda _: 0.0, rows.weights, rows.groups, NUM_RESAMPLES)
-    if len(drawn) < 2:
-        return np.nan
-    # A resample varies as the sample does, by (n - 1) / n too little.
-    error = float(drawn.std(ddof=1) * np.sqrt(num_units / (num_units - 1)))
-    return _of_error(below, error, num_units - 1)
+    error = resampled_error(of_weights, lambda _: 0.0, rows.weights, rows.groups)
+    return np.nan if error is None else _of_error(below, error, num_units - 1)
 
 
 def _of_error(below: float, error: float, degrees_of_freedom: float) -> float:

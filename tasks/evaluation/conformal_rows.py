@@ -10,8 +10,8 @@ from tasks.evaluation.conformal import conformal_rule, kind_column
 from tasks.evaluation.coverage import CoverageReport, coverage_report
 from tasks.evaluation.judged_rows import JudgedRows, row_groups
 from tasks.evaluation.page_content import check_rows
-from tasks.evaluation.partitions import can_be_sliced
 from tasks.evaluation.predictions import Predictions
+from tasks.evaluation.sliceable_columns import sensitive_columns
 from tasks.model_input.conformal import ConformalRule
 from tasks.params.evaluate import Conformal
 from tasks.paths import Part, Paths
@@ -32,12 +32,7 @@ def rule_of_validation_rows(
 
 def coverage_of_test_rows(rule: ConformalRule, rows: JudgedRows, dataset: Dataset, paths: Paths) -> CoverageReport:
     """Of all of them, of the kinds that the rule keeps apart, and of the values of sensitive columns."""
-    there = storage.column_names(paths.clean("test"))
-    sensitive = [
-        column
-        for column in dataset.columns
-        if column.role == "sensitive" and column.name in there and can_be_sliced(column)
-    ]
+    sensitive = sensitive_columns(dataset, paths)
     names = [*([rule.column.name] if rule.column else []), *(column.name for column in sensitive)]
     return coverage_report(rule, rows, _columns(paths, "test", [*dict.fromkeys(names)]), sensitive)
 

@@ -13,11 +13,11 @@ from tasks.evaluation.group_differences import GroupContrast, contrast
 from tasks.evaluation.group_figures import GroupedRows
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
-from tasks.evaluation.partitions import FEWEST_ROWS, Partition, by_column, can_be_sliced
+from tasks.evaluation.partitions import FEWEST_ROWS, Partition, by_column
+from tasks.evaluation.sliceable_columns import sensitive_columns, values_of_test_rows
 from tasks.measures import Measure
 from tasks.params.register import GROUP_MEASURES
 from tasks.paths import Paths
-from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset
 
 MOST_CROSSED = 200
@@ -26,15 +26,8 @@ MOST_CROSSED = 200
 
 def fairness_of_test_rows(judge: Judge, rows: JudgedRows, dataset: Dataset, paths: Paths) -> FairnessReport:
     """By the sensitive columns of the test rows, as clean left them."""
-    there = storage.column_names(paths.clean("test"))
-    columns = [
-        column
-        for column in dataset.columns
-        if column.role == "sensitive" and column.name in there and can_be_sliced(column)
-    ]
-    names = [column.name for column in columns]
-    values = pl.concat(storage.read_parts(paths.clean("test"), names)) if names else pl.DataFrame()
-    return fairness_of(judge, rows, values, columns)
+    columns = sensitive_columns(dataset, paths)
+    return fairness_of(judge, rows, values_of_test_rows(paths, columns), columns)
 
 
 def fairness_of(judge: Judge, rows: JudgedRows, values: pl.DataFrame, columns: Sequence[Column]) -> FairnessReport:

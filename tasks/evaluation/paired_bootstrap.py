@@ -62,6 +62,18 @@ def resampled_differences(
     return defined
 
 
+def resampled_error(
+    first: OfWeights, second: OfWeights, weights: Floats, groups: NDArray[np.int64] | None
+) -> float | None:
+    """The standard error of first - second; None where it is undefined on all resamples but one at most."""
+    num_units = len(weights) if groups is None else int(groups.max()) + 1
+    differences = resampled_differences(first, second, weights, groups, NUM_RESAMPLES)
+    if num_units < 2 or len(differences) < 2:
+        return None
+    # A resample varies as the sample does, by (n - 1) / n too little.
+    return float(differences.std(ddof=1) * np.sqrt(num_units / (num_units - 1)))
+
+
 def intervals(
     metrics: Mapping[Metric, OfWeights], weights: Floats, groups: NDArray[np.int64] | None, num_resamples: int
 ) -> dict[Metric, tuple[float, float] | None]:

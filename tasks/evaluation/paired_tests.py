@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.evaluation.delong import area_difference
-from tasks.evaluation.paired_bootstrap import CONFIDENCE, NUM_RESAMPLES, resampled_differences
+from tasks.evaluation.paired_bootstrap import CONFIDENCE, resampled_error
 from tasks.evaluation.paired_proportions import Discordant, interval, p_value
 from tasks.evaluation.weighted_metrics import Answers, Floats, metric_of_weights
 from tasks.params.config import Metric
@@ -108,11 +108,9 @@ def _by_drawing(
 
     ours, theirs = metric_of_weights(metric, first), metric_of_weights(metric, second)
     better, worse = (theirs, ours) if metric in LOWER_IS_BETTER else (ours, theirs)
-    differences = resampled_differences(better, worse, weights, groups, NUM_RESAMPLES)
-    if len(differences) < 2:
+    error = resampled_error(better, worse, weights, groups)
+    if error is None:
         return None
-    # A resample varies as the sample does, by (n - 1) / n too little.
-    error = float(differences.std(ddof=1) * np.sqrt(num_units / (num_units - 1)))
     return _of_error(BOOTSTRAP, better(weights) - worse(weights), error, num_units, margin, t(num_units - 1))
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
@@ -18,15 +17,15 @@ from tasks.evaluation.bound_test import worse_than_bound
 from tasks.evaluation.holm import holm
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
-from tasks.evaluation.paired_tests import paired_test
-from tasks.evaluation.partitions import Partition, can_be_sliced, partitions
+from tasks.evaluation.paired_tests import PairedTest, paired_test
+from tasks.evaluation.partitions import Partition, partitions
+from tasks.evaluation.sliceable_columns import sliceable_columns, values_of_test_rows
 from tasks.evaluation.weighted_metrics import Answers
 from tasks.params.config import Metric
 from tasks.params.register import LOWER_IS_BETTER, SliceRules
 from tasks.paths import Paths
 from tasks.promotion.contest import SliceLoss
 from tasks.promotion.gate import GateRule
-from tasks.tables import storage
 from tasks.tables.dataset import Dataset
 
 
@@ -50,8 +49,7 @@ def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset) -> list
 
     Raises UserError for a column that cannot be sliced by.
     """
-    there = storage.column_names(paths.clean("test"))
-    columns = [column for column in dataset.columns if column.name in there and can_be_sliced(column)]
+    columns = sliceable_columns(dataset, paths)
     known = [column.name for column in columns]
     for name in config.columns or ():
         if name not in known:
@@ -60,9 +58,7 @@ def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset) -> list
                 f"type category, boolean or number, or one of the role sensitive{did_you_mean(name, known)}"
             )
     chosen = [column for column in columns if config.columns is None or column.name in config.columns]
-    if not chosen:
-        return []
-    return partitions(pl.concat(storage.read_parts(paths.clean("test"), [column.name for column in chosen])), chosen)
+    return partitions(values_of_test_rows(paths, chosen), chosen)
 
 
 def bounds_in_slices(
@@ -102,12 +98,7 @@ def slices_that_lose(
 ) -> tuple[SliceLoss, ...]:
     """The slices in which the first is surely worse than the second by more than is allowed, the surest first."""
     slices = [(name, within & (rows.weights > 0)) for name, within in _slices(compared.partitions)]
-    tests = [
-        paired_test(
-            metric, theirs.where(own), ours.where(own), rows.weights[own], _groups(rows, own), compared.worse_by
-        )
-        for _, own in slices
-    ]
+    tests = [_lost(metric, ours.where(own), theirs.where(own), rows.where(own), compared) for _, own in slices]
     p_values = holm(np.array([np.nan if test is None else test.p_value for test in tests]))
     losses = [
         SliceLoss(name=name, num_rows=int(own.sum()), loss=test.gain, p_value=float(p))
@@ -127,5 +118,8 @@ def _value(judge: Judge, rows: JudgedRows) -> float:
     return judge.of(rows.predictions.y_true, rows.predictions.y_score)(rows.weights)
 
 
-def _groups(rows: JudgedRows, own: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-    return None if rows.groups is None else np.unique(rows.groups[own], return_inverse=True)[1]
+def _lost(
+    metric: Metric, ours: Answers, theirs: Answers, rows: JudgedRows, compared: ComparedSlices
+) -> PairedTest | None:
+    """Whether the second is better by more than is allowed."""
+    return paired_test(metric, theirs, ours, rows.weights, rows.groups, compared.worse_by)

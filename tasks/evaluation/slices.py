@@ -10,13 +10,13 @@ import polars as pl
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.paired_bootstrap import FEWER_RESAMPLES, intervals
-from tasks.evaluation.partitions import Partition, can_be_sliced, partitions
+from tasks.evaluation.partitions import Partition, partitions
 from tasks.evaluation.slice_test import worse_p_values
+from tasks.evaluation.sliceable_columns import sliceable_columns, values_of_test_rows
 from tasks.evaluation.weighted_metrics import Floats, row_losses
 from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER
 from tasks.paths import Paths
-from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset
 
 FALSE_DISCOVERY_RATE = 0.1
@@ -78,11 +78,8 @@ class SliceReport(Config):
 
 def slices_of_test_rows(judge: Judge, rows: JudgedRows, dataset: Dataset, paths: Paths) -> SliceReport:
     """By the test rows as clean left them."""
-    there = storage.column_names(paths.clean("test"))
-    columns = [column for column in dataset.columns if column.name in there and can_be_sliced(column)]
-    names = [column.name for column in columns]
-    values = pl.concat(storage.read_parts(paths.clean("test"), names)) if names else pl.DataFrame()
-    return slices_of(judge, rows, values, columns)
+    columns = sliceable_columns(dataset, paths)
+    return slices_of(judge, rows, values_of_test_rows(paths, columns), columns)
 
 
 def slices_of(judge: Judge, rows: JudgedRows, values: pl.DataFrame, columns: Sequence[Column]) -> SliceReport:

@@ -68,6 +68,18 @@ def mistyped_in_some(column: RawColumn, share: float) -> pl.Series:
     return pl.Series(column.values.name, cells, dtype=pl.String)
 
 
+def in_each(
+    change: Callable[[bytes | None, RawColumn, float], bytes | None],
+) -> Callable[[RawColumn, float], pl.Series]:
+    """The change of one picture or sound as that of a column; draws go on from row to row, whatever the strength is."""
+
+    def changed(column: RawColumn, strength: float) -> pl.Series:
+        contents = [change(content, column, strength) for content in column.values]
+        return pl.Series(column.values.name, contents, dtype=pl.Binary)
+
+    return changed
+
+
 MISSING = Disturbance(
     name="missing",
     title="Missing cells",

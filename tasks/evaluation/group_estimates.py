@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.evaluation.paired_bootstrap import CONFIDENCE
 from tasks.evaluation.weighted_metrics import Floats, OfWeights
+from tasks.evaluation.wilson import wilson
 
 Ints = NDArray[np.int64]
 _FEWEST_DEFINED = 0.9
@@ -43,7 +44,7 @@ class GroupEstimates:
         """Lower and upper ends [G] that hold for the differences of all pairs together; NaN where there are none."""
         reach = _reach(len(self.values), confidence, self.degrees)
         if self.num_effective is not None:
-            return _wilson(self.values, self.num_effective, reach)
+            return wilson(self.values, self.num_effective, reach)
         assert self.errors is not None
         # What does not vary at all from draw to draw, such as of a group without a mistake, says nothing of others.
         errors = np.where(self.errors > 0, self.errors, np.nan)
@@ -206,16 +207,6 @@ def _studentized_range(num_groups: int, confidence: float) -> float:
     from scipy.stats import studentized_range
 
     return float(studentized_range.ppf(confidence, num_groups, np.inf))
-
-
-def _wilson(rates: Floats, num_rows: Floats, reach: Floats) -> tuple[Floats, Floats]:
-    """The score interval (Wilson, Journal of the American Statistical Association 22, 1927)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        more = reach**2 / num_rows
-        middle = (rates + more / 2) / (1 + more)
-        half = np.sqrt(more * (rates * (1 - rates) + more / 4)) / (1 + more)
-    lower, upper = np.where(rates <= 0, 0.0, middle - half), np.where(rates >= 1, 1.0, middle + half)
-    return np.where(np.isnan(half), np.nan, lower), np.where(np.isnan(half), np.nan, upper)
 
 
 def _span(values: Floats, lower: Floats, upper: Floats, correlation: Floats) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tasks.evaluation.paired_bootstrap import CONFIDENCE
 from tasks.evaluation.weighted_metrics import Floats
+from tasks.evaluation.wilson import wilson
 from tasks.measures import Measure
 
 
@@ -34,7 +35,7 @@ def mean_of_rows(
     sums = np.bincount(units, weights * (values - mean))
     variance = float(num_units / (num_units - 1) * np.square(sums).sum() / weights.sum() ** 2)
     if values.dtype == np.bool_:
-        low, high = _wilson(
+        low, high = _of_share(
             mean, _as_many_rows(mean, variance, num_rows, np.bincount(units, weights).astype(np.float64))
         )
     else:
@@ -53,14 +54,12 @@ def _as_many_rows(share: float, variance: float, num_rows: int, of_units: Floats
     return min(float(num_rows), float(num_rows * as_if_drawn / variance * of_few_units))
 
 
-def _wilson(share: float, num_rows: float) -> tuple[float, float]:
+def _of_share(share: float, num_rows: float) -> tuple[float, float]:
     from scipy.stats import norm
 
-    square = float(norm.ppf((1 + CONFIDENCE) / 2)) ** 2 / num_rows
-    middle, reach = share + square / 2, float(np.sqrt(square * (share * (1 - share) + square / 4)))
-    # 0 and 1 are ends of the interval there, and no rounding takes them out of it.
-    low, high = ((middle + sign * reach) / (1 + square) for sign in (-1, 1))
-    return (0.0 if share == 0 else low), (1.0 if share == 1 else high)
+    reach = norm.ppf((1 + CONFIDENCE) / 2)
+    low, high = wilson(np.array([share]), np.array([num_rows]), np.array([reach]))
+    return float(low[0]), float(high[0])
 
 
 def _student(num_units: int) -> float:

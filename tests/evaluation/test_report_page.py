@@ -196,6 +196,33 @@ def fairness() -> FairnessReport:
     )
 
 
+def judged() -> Summary:
+    return Summary(
+        metric="roc_auc",
+        value=0.91,
+        low=0.85,
+        high=0.96,
+        num_rows=10,
+        num_groups=None,
+        baseline=f"always {HOSTILE!r}",
+        baseline_value=0.5,
+        beats=True,
+    )
+
+
+def thresholds() -> ThresholdTable:
+    return ThresholdTable(
+        positive=HOSTILE,
+        note="0.2 is what params.yaml says.",
+        num_rows=10,
+        rows=(
+            ThresholdRow(threshold=0.2, precision=0.4, recall=0.9, false_alarms=0.3, cost=0.5, is_used=True),
+            ThresholdRow(threshold=0.9, precision=None, recall=0.0, false_alarms=0.0, cost=0.7, is_used=False),
+        ),
+        picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
+    )
+
+
 @pytest.fixture
 def page() -> Page:
     source = SourceRecord(kind="table", location="rows.csv", digest="abc")
@@ -212,31 +239,12 @@ def page() -> Page:
     )
     assessment = Assessment(
         evaluation=evaluation,
-        judged=Summary(
-            metric="roc_auc",
-            value=0.91,
-            low=0.85,
-            high=0.96,
-            num_rows=10,
-            num_groups=None,
-            baseline=f"always {HOSTILE!r}",
-            baseline_value=0.5,
-            beats=True,
-        ),
+        judged=judged(),
         learning=[],
         importance=importance(),
         effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
         coverage=coverage(),
-        thresholds=ThresholdTable(
-            positive=HOSTILE,
-            note="0.2 is what params.yaml says.",
-            num_rows=10,
-            rows=(
-                ThresholdRow(threshold=0.2, precision=0.4, recall=0.9, false_alarms=0.3, cost=0.5, is_used=True),
-                ThresholdRow(threshold=0.9, precision=None, recall=0.0, false_alarms=0.0, cost=0.7, is_used=False),
-            ),
-            picture=confusion_matrix(["no", HOSTILE], np.array([[8, 1], [0, 1]])),
-        ),
+        thresholds=thresholds(),
         confidence=ConfidenceTable(
             sure=(SureRows(share=0.25, accuracy=0.987), SureRows(share=1.0, accuracy=0.9)), area=0.02
         ),

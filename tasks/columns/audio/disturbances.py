@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from tasks.columns.audio.sound import as_wav, decode
-from tasks.columns.disturbance import Disturbance, RawColumn
+from tasks.columns.disturbance import Disturbance, RawColumn, in_each
 
 Samples = NDArray[np.float32]
 _Change = Callable[[Samples, float, np.random.Generator], Samples]
@@ -28,18 +28,11 @@ def overdriven(samples: Samples, decibels: float, random: np.random.Generator) -
 
 
 def _each(change: _Change) -> Callable[[RawColumn, float], pl.Series]:
-    """The change of one sound as that of a column."""
+    def changed(content: bytes | None, column: RawColumn, strength: float) -> bytes | None:
+        clip = decode(content)
+        return content if clip is None else as_wav(clip.rate, change(clip.samples, strength, column.random))
 
-    def changed(column: RawColumn, strength: float) -> pl.Series:
-        contents = [_changed(content, change, strength, column.random) for content in column.values]
-        return pl.Series(column.values.name, contents, dtype=pl.Binary)
-
-    return changed
-
-
-def _changed(content: bytes | None, change: _Change, strength: float, random: np.random.Generator) -> bytes | None:
-    clip = decode(content)
-    return content if clip is None else as_wav(clip.rate, change(clip.samples, strength, random))
+    return in_each(changed)
 
 
 DISTURBANCES = (

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.disturbance import Disturbance, RawColumn
+from tasks.columns.disturbance import Disturbance, RawColumn, in_each
 from tasks.columns.image import pixels
 from tasks.columns.image.served import served_image
 
@@ -51,22 +51,14 @@ def relit(picture: Pictures, strength: float, random: np.random.Generator) -> Pi
 
 
 def _each(change: _Change) -> Callable[[RawColumn, float], pl.Series]:
-    """The change of one picture as that of a column; draws go on from row to row, whatever the strength is."""
+    def changed(content: bytes | None, column: RawColumn, strength: float) -> bytes | None:
+        picture = pixels.read(content, column.encoding.frame)
+        if picture is None:
+            return content
+        values = change(picture.astype(np.float64), strength, column.random).round().clip(0, _BRIGHTEST)
+        return served_image(values.astype(np.uint8).transpose(1, 2, 0))
 
-    def changed(column: RawColumn, strength: float) -> pl.Series:
-        contents = [_changed(content, change, column, strength) for content in column.values]
-        return pl.Series(column.values.name, contents, dtype=pl.Binary)
-
-    return changed
-
-
-def _changed(content: bytes | None, change: _Change, column: RawColumn, strength: float) -> bytes | None:
-    picture = pixels.read(content, column.encoding.frame)
-    if picture is None:
-        return content
-    values = change(picture.astype(np.float64), strength, column.random).round().clip(0, _BRIGHTEST)
-    array = values.astype(np.uint8).transpose(1, 2, 0)
-    return served_image(array)
+    return in_each(changed)
 
 
 DISTURBANCES = (

@@ -7,13 +7,19 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: run test check lint format ui schema wheel bench soak clean
+.PHONY: run test test-postgresql check lint format ui schema wheel bench soak clean
 
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
 
 test: .venv/installed ## All tests.
 	@python -m pytest -n 2 --dist loadfile
+
+test-postgresql: .venv/installed ## What tracks and registers, on MLflow servers with PostgreSQL behind them: ten minutes and more.
+	@python -m pytest -n 2 --dist loadfile --registry postgresql tests/test_register.py tests/tracking tests/promotion \
+		tests/command/test_promotion.py tests/command/test_compare.py tests/command/test_explain.py \
+		tests/command/test_predict.py tests/scoring tests/trials tests/tuning \
+		tests/contracts/test_champion_on_todays_rows.py
 
 check: .venv/installed ## The tests that take no whole chain: some three minutes.
 	@python -m pytest -n 2 --dist loadfile -m "not chain"

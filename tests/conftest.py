@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -13,10 +15,65 @@ from hypothesis import settings
 from tasks.paths import Project
 from tests.projects import REPOSITORY, make_own_project, make_project
 
+if TYPE_CHECKING:
+    from tests.registry_servers import RegistryServers
+
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore")
 # The same examples in every run, so that a change is judged by what it changes. New ones: HYPOTHESIS_PROFILE=explore.
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+OF_A_FILE = "needs a tracking store that is a file"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--registry",
+        choices=("sqlite", "postgresql"),
+        default="sqlite",
+        help="what projects track in: a SQLite file, or an MLflow server on PostgreSQL",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what copies a store as files, or looks into one, where there are servers."""
+    if config.getoption("--registry") == "sqlite":
+        return
+    for item in items:
+        if item.get_closest_marker("sqlite") or "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason=OF_A_FILE))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def registry_servers(pytestconfig: pytest.Config) -> Iterator[RegistryServers | None]:
+    """None where projects track in files of their own."""
+    if pytestconfig.getoption("--registry") == "sqlite":
+        yield None
+        return
+    from tests.registry_servers import in_place_of_files
+
+    with in_place_of_files() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module", autouse=True)
+def released_with_the_module(registry_servers: RegistryServers | None) -> Iterator[None]:
+    """Where there are servers, the next module's projects get them."""
+    yield
+    if registry_servers is not None:
+        registry_servers.release()
+
+
+@pytest.fixture(autouse=True)
+def released_with_the_test(request: pytest.FixtureRequest, registry_servers: RegistryServers | None) -> Iterator[None]:
+    """Those of projects in the folder of one test."""
+    if registry_servers is None or "tmp_path" not in request.fixturenames:
+        yield
+        return
+    folder = request.getfixturevalue("tmp_path")
+    yield
+    registry_servers.release(folder)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,13 +83,19 @@ def log_of_dvc() -> None:
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store with its tables and nothing in it: making one takes seconds, copying it does not."""
+def empty_store(tmp_path_factory: pytest.TempPathFactory, registry_servers: RegistryServers | None) -> Path:
+    """An MLflow store with its tables and nothing in it: making one takes seconds, copying it does not.
+
+    Where projects have servers, it is a folder with nothing in it.
+    """
     from tasks.tracking.store import ensure_store
 
-    root = tmp_path_factory.mktemp("store")
-    ensure_store(Project(root=root))
-    return root / "mlflow"
+    folder = tmp_path_factory.mktemp("store") / "mlflow"
+    if registry_servers is None:
+        ensure_store(Project(root=folder.parent))
+    else:
+        folder.mkdir()
+    return folder
 
 
 @pytest.fixture

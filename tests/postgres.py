@@ -40,9 +40,9 @@ class Postgres:
                 cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
-    def connect(self) -> psycopg.Connection[tuple[object, ...]]:
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
-            host="127.0.0.1", port=self.port, user="owner", password=PASSWORD, dbname="postgres", autocommit=True
+            host="127.0.0.1", port=self.port, user="owner", password=PASSWORD, dbname=database, autocommit=True
         )
 
 

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from tasks import files
 from tasks.paths import Project
+from tasks.tracking.uri import VARIABLE
 
 REPOSITORY = Path(__file__).parents[1]
 CODE = ("tasks", "flows")
@@ -186,12 +187,23 @@ def write_notes(path: Path, num_rows: int = 240) -> None:
 
 
 def environment(root: Path, **more: str) -> dict[str, str]:
-    """The environment of a user in `root`: the tests' own interpreter first on the path, nothing of the repository."""
+    """The environment of a user in `root`: the tests' own interpreter first on the path, nothing of the repository.
+
+    It names the server of a project that has one in place of a file.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "PREFECT_", "DVC_"))}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     # Of a project of one's own, the tool is the one that the tests are run with.
     code = Project(root=root).code
-    return {**kept, "PATH": path, "PREFECT_HOME": str(root / ".prefect"), "PYTHONPATH": str(code), **more}
+    registry = _registry(root)
+    return {**kept, "PATH": path, "PREFECT_HOME": str(root / ".prefect"), "PYTHONPATH": str(code), **registry, **more}
+
+
+def _registry(root: Path) -> dict[str, str]:
+    from tests.registry_servers import server_of  # which starts its servers in such an environment
+
+    server = server_of(root) if (root / "params.yaml").exists() else None
+    return {} if server is None else {VARIABLE: server.address}
 
 
 def command(root: Path, *arguments: str, check: bool = True, **more: str) -> subprocess.CompletedProcess[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +20,8 @@ from tasks.tracking import alias_history, store
 from tasks.tracking.alias_history import Grounds, move
 from tasks.tracking.contents import write_listing
 from tasks.tracking.known_aliases import read_aliases
+from tasks.tracking.uri import VARIABLE
+from tests.registry_servers import artifacts_of, database_of
 
 NAME = "churn"
 WRITES = (
@@ -42,16 +46,36 @@ def project_with_versions(root: Path, empty_store: Path | None, num_versions: in
 
 
 def add_version(project: Project, client: MlflowClient, number: int) -> None:
-    folder = files_of(project, number)
+    folder = project.root / "versions" / str(number)
     folder.mkdir(parents=True)
     (folder / "MLmodel").write_text(f"artifact_path: {number}\n")
     write_listing(folder)
     tags = {"modelwright.verdict": f"version {number} is surely better"}
-    client.create_model_version(NAME, source=folder.as_uri(), tags=tags, await_creation_for=0)
+    source, run_id = (folder.as_uri(), None) if store.is_local(project) else _uploaded(client, folder)
+    client.create_model_version(NAME, source=source, run_id=run_id, tags=tags, await_creation_for=0)
+
+
+def _uploaded(client: MlflowClient, folder: Path) -> tuple[str, str]:
+    """Where a server has the folder, and the run that it lies in: a server takes no place that it does not know."""
+    experiment = client.get_experiment_by_name(NAME)
+    run = client.create_run(experiment.experiment_id if experiment else client.create_experiment(NAME))
+    client.log_artifacts(run.info.run_id, str(folder), folder.name)
+    return f"{run.info.artifact_uri}/{folder.name}", run.info.run_id
 
 
 def files_of(project: Project, number: int) -> Path:
-    return project.root / "versions" / str(number)
+    """The files of a version, wherever they are kept."""
+    if store.is_local(project):
+        return project.root / "versions" / str(number)
+    return next(artifacts_of(project).rglob(f"{number}/MLmodel")).parent
+
+
+def write_to_database(project: Project, statement: str) -> None:
+    """What a hand in the database does: an update that MLflow knows nothing of."""
+    served = database_of(project.root)
+    opened = served or sqlite3.connect(project.tracking / "mlflow.db")
+    with closing(opened) as connection, connection:
+        connection.execute(statement)
 
 
 def promote_at_once(project: Project, *, locked: bool = True, rounds: int = 3) -> None:
@@ -62,7 +86,7 @@ def promote_at_once(project: Project, *, locked: bool = True, rounds: int = 3) -
     processes = [context.Process(target=_promote, args=given, daemon=True) for given in arguments]
     # MLflow puts a model's own code on the path of the process that loads it, and children would start with that.
     own = [place for place in sys.path if "/artifacts/" not in place]
-    with patch.object(sys, "path", own):
+    with patch.object(sys, "path", own), patch.dict(os.environ, {VARIABLE: store.tracking_uri(project)}):
         for process in processes:
             process.start()
     for process in processes:

@@ -28,6 +28,7 @@ from tasks.tracking import store
 from tasks.tracking.champion import champion_answers
 from tasks.tracking.promoting import champion_then, history, verified
 from tasks.tracking.registered import registered_model
+from tests.registry_servers import artifacts_of, folder_of
 from tests.trained import METRICS, elsewhere, evaluated, retrained, rows, trained
 
 pytestmark = pytest.mark.chain
@@ -334,7 +335,7 @@ def test_a_champion_under_another_split_is_noted_where_nobody_knows_what_it_has_
     params.write_text(params.read_text().replace("split: {}", "split: {seed: 7}"))
     assert registered(project).numbers["promotion"]["notes"] == []
     run_id = store.connect(project.project).get_model_version("mixed", "5").run_id
-    (kept,) = project.project.tracking.rglob(f"*{run_id}*/artifacts/learnt_rows.parquet")
+    (kept,) = artifacts_of(project.project).rglob(f"*{run_id}*/artifacts/learnt_rows.parquet")
     kept.unlink()
     (note,) = registered(project).numbers["promotion"]["notes"]
     assert "trained under another split (split.seed 0 -> 7): it may have learnt some of today's test rows" in note
@@ -398,7 +399,7 @@ def aliases(paths: Paths) -> dict[str, str]:
 
 def model_folder(paths: Paths) -> Path:
     source = store.connect(paths.project).get_model_version_download_uri("mixed", "1")
-    return Path(source.removeprefix("file://"))
+    return folder_of(paths.project, source)
 
 
 def decoded(content: bytes) -> np.ndarray:

@@ -15,7 +15,7 @@ from tasks.paths import Paths
 from tests.hostile.inputs import INPUTS, NAMES
 from tests.projects import make_project, modelwright
 
-pytestmark = [pytest.mark.chain, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chain, pytest.mark.sqlite, pytest.mark.timeout(300)]
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

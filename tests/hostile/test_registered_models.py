@@ -22,7 +22,7 @@ from tasks.tracking.models import model_folder
 from tasks.trainers.base import read_model, write_model
 from tasks.trainers.torch.fine_tuning import read_weights
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.sqlite]
 
 SETTING = "train.init_from"
 ASKED = "models:/hostile/1"

@@ -21,6 +21,7 @@ from tasks.scoring.job import score
 from tasks.scoring.request import ScoringOutcome
 from tasks.scoring.sql_answers import AnswerTable
 from tests.postgres import PASSWORD, running_postgres
+from tests.registry_servers import folder_of
 from tests.scoring.shop import HEADER, answered_by_one_process, lines, registered_shop, request, write
 from tests.trained import elsewhere
 
@@ -59,7 +60,7 @@ def by_mlflow(shop: Paths, rows: list[str]) -> pl.DataFrame:
     version = store.connect(shop.project).get_model_version("shop", "1")
     cells = list(csv.reader(rows, delimiter=";"))
     frame = pd.DataFrame(cells, columns=HEADER.split(";"), dtype=object).drop(columns="kunde")
-    return pl.from_pandas(load_model(str(version.source)).predict(frame))
+    return pl.from_pandas(load_model(str(folder_of(shop.project, str(version.source)))).predict(frame))
 
 
 def test_answers_are_those_of_the_model_in_mlflow_to_the_last_bit(shop: Paths, tmp_path: Path) -> None:

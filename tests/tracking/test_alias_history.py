@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,7 +19,7 @@ from tasks.promotion.reigns import reigns
 from tasks.tracking import alias_history, store
 from tasks.tracking.alias_history import Grounds, look, move
 from tasks.tracking.known_aliases import KnownAliases, marks, read_aliases
-from tests.registry import NAME, Between, project_with_versions, promote_at_once
+from tests.registry import NAME, Between, project_with_versions, promote_at_once, write_to_database
 
 pytestmark = pytest.mark.chain
 
@@ -267,17 +266,11 @@ def test_a_record_is_kept_though_its_database_held_a_deleted_champion(project: P
     """MLflow takes the aliases of a version with it; another store, or a hand in the database, may not."""
     crown(project, client, 1)
     client.delete_model_version(NAME, "2")
-    _sql(project, "UPDATE registered_model_aliases SET version = 2 WHERE alias = 'champion'")
+    write_to_database(project, "UPDATE registered_model_aliases SET version = 2 WHERE alias = 'champion'")
     known = look(project, client, NAME)
     assert known.champion == 2
     assert crown(project, client, 3).aliases == {"champion": 3, "previous": 1}
     whole(client)
-
-
-def _sql(project: Project, statement: str, *values: str) -> None:
-    with sqlite3.connect(project.tracking / "mlflow.db") as connection:
-        connection.execute(statement, values)
-    connection.close()
 
 
 def tag_of(record: AliasRecord) -> str:
@@ -315,6 +308,7 @@ def test_a_record_that_is_put_in_as_the_last_moves_no_alias(project: Project, cl
     assert forged.hash in in_order(known.records)[-1].annuls
 
 
+@pytest.mark.sqlite
 def test_a_lock_that_another_process_holds_is_said(
     project: Project, client: MlflowClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

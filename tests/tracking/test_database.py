@@ -19,7 +19,7 @@ from tasks.paths import Project
 from tasks.tracking import store
 from tasks.tracking.database import cure
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.sqlite]
 
 
 @pytest.fixture

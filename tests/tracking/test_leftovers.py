@@ -18,6 +18,7 @@ from tasks import register
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths
 from tasks.tracking import leftovers, store
+from tests.registry_servers import artifacts_of
 from tests.trained import elsewhere, trained
 
 pytestmark = pytest.mark.chain
@@ -55,7 +56,7 @@ def models(paths: Paths) -> dict[str, str]:
 
 
 def folders(paths: Paths) -> list[str]:
-    return sorted(folder.name for folder in (paths.project.tracking / "artifacts/mixed/models").glob("*"))
+    return sorted(folder.name for folder in artifacts_of(paths.project).rglob("models/m-*"))
 
 
 def left_in(*places: Path) -> list[Path]:
@@ -63,9 +64,12 @@ def left_in(*places: Path) -> list[Path]:
 
 
 # While the model is packed, and while its files are copied into the store.
-@pytest.mark.parametrize("file", ["packaged/conda.yaml", "artifacts/requirements.txt"])
+@pytest.mark.parametrize(
+    "file", ["packaged/conda.yaml", pytest.param("artifacts/requirements.txt", marks=pytest.mark.sqlite)]
+)
 def test_a_killed_register_leaves_nothing_for_good(project: Paths, tmp_path: Path, file: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(Path(register.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    places = {"PYTHONPATH": str(Path(register.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, **places, "MLFLOW_TRACKING_URI": store.tracking_uri(project.project)}
     command = [sys.executable, "-c", KILLED, str(project.project.root), file]
     killed = subprocess.run(command, env=environment, cwd=project.project.root, capture_output=True, text=True)
     assert killed.returncode == -9, killed.stderr
@@ -83,7 +87,8 @@ def test_a_killed_register_leaves_nothing_for_good(project: Paths, tmp_path: Pat
     store.connect(project.project).delete_registered_model("mixed")
     (ready,) = models(project)
     store.connect(project.project).delete_logged_model(ready)
-    shutil.rmtree(project.project.tracking / "artifacts/mixed/models")
+    for folder in artifacts_of(project.project).rglob("models"):
+        shutil.rmtree(folder)
 
 
 def before(paths: Paths) -> list[str]:

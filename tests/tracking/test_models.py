@@ -57,6 +57,7 @@ def test_a_version_is_fetched_once_whatever_it_is_called_by(registered: Paths) -
     assert [folder.name for folder in found] == fetched(registered.project)
 
 
+@pytest.mark.sqlite
 def test_a_version_of_a_store_that_was_begun_anew_is_not_taken_for_the_old_one(
     registered: Paths, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_what_the_registry_does_not_have_is_said(registered: Paths, source: str)
         model_folder(registered.project, source, SETTING)
 
 
+@pytest.mark.sqlite
 def test_a_model_that_others_registered_is_refused_and_leaves_nothing(registered: Paths, tmp_path: Path) -> None:
     before = fetched(registered.project)
     (tmp_path / "MLmodel").write_text("flavors: {sklearn: {}}\n")
@@ -118,6 +120,7 @@ def test_a_model_that_others_registered_is_refused_and_leaves_nothing(registered
     assert fetched(registered.project) == before
 
 
+@pytest.mark.sqlite
 def test_a_version_whose_files_are_damaged_is_not_begun_from(registered: Paths, tmp_path: Path) -> None:
     client = store.connect(registered.project)
     shutil.copytree(Path(client.get_model_version("mixed", "1").source.removeprefix("file://")), tmp_path / "cut")

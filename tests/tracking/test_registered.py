@@ -15,6 +15,7 @@ from tasks.params.file import load_pipeline
 from tasks.paths import Paths, Project
 from tasks.tracking import store
 from tasks.tracking.registered import registered_model
+from tests.registry_servers import folder_of
 from tests.trained import elsewhere, retrained, trained
 
 pytestmark = pytest.mark.chain
@@ -65,7 +66,7 @@ def test_a_version_is_found_by_name_alias_or_number(
 def test_the_whole_version_is_kept_with_its_code(registered: Paths) -> None:
     model = registered_model(registered.project, "mixed")
     source = store.connect(registered.project).get_model_version("mixed", "1").source
-    assert folder_digest(model.packed) == folder_digest(Path(source.removeprefix("file://")))
+    assert folder_digest(model.packed) == folder_digest(folder_of(registered.project, source))
 
 
 @pytest.mark.parametrize(
@@ -89,6 +90,7 @@ def test_what_the_registry_does_not_have_is_said_with_what_it_has(registered: Pa
         registered_model(registered.project, asked)
 
 
+@pytest.mark.sqlite
 def test_a_project_without_a_store_is_told_how_to_have_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UserError, match=r"no model was registered in .* yet; train one \(`modelwright run shop`\)"):

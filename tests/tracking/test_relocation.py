@@ -19,7 +19,7 @@ from tasks.paths import STAGES, Project
 from tasks.tracking import store
 from tests.projects import environment
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.sqlite]
 
 PREDICT = """
 import sys

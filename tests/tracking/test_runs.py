@@ -126,7 +126,8 @@ def test_epochs_are_steps_and_come_in_few_calls(project):
 
 
 def test_a_training_that_was_killed_does_not_run_for_ever(project):
-    environment = {**os.environ, "PYTHONPATH": str(Path(train.__file__).parents[1])}
+    uri = {"MLFLOW_TRACKING_URI": store.tracking_uri(project.project)}
+    environment = {**os.environ, **uri, "PYTHONPATH": str(Path(train.__file__).parents[1])}
     command = [sys.executable, "-c", KILLED, str(project.project.root)]
     assert subprocess.run(command, env=environment).returncode == -signal.SIGKILL
     assert all_runs(project)[0].info.status == "RUNNING"
@@ -185,6 +186,7 @@ def test_a_store_that_fails_in_mid_training_turns_the_log_off(project, caplog):
     assert len([record for record in caplog.records if record.name.startswith("tasks")]) == 1
 
 
+@pytest.mark.sqlite
 def test_a_place_that_cannot_be_written_costs_a_training_nothing(tmp_path, monkeypatch, caplog):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     paths = prepared(tmp_path)

@@ -13,7 +13,7 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.sqlite]
 
 FIRST_START = """
 import sys

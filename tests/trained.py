@@ -67,13 +67,12 @@ def elsewhere(factory: pytest.TempPathFactory, store: Path | None = None) -> Ite
         assert "MLFLOW_TRACKING_URI" not in os.environ
 
 
-def prepared(root: Path) -> Paths:
-    """A project whose pipeline `mixed` has run up to and without `train`."""
+def prepared(root: Path, sensitive: str | None = None) -> Paths:
+    """A project whose pipeline `mixed` has run up to and without `train`; a `sensitive` column is not learnt from."""
     (root / "params.yaml").write_text(PARAMS)
     paths = Project(root=root).pipeline("mixed")
-    columns = [
-        Column(name=name, type=kind, role="target" if name == "label" else "feature") for name, kind in COLUMNS.items()
-    ]
+    roles = {"label": "target", sensitive: "sensitive"}
+    columns = [Column(name=name, type=kind, role=roles.get(name, "feature")) for name, kind in COLUMNS.items()]
     source = SourceRecord(kind="table", location="data.csv", digest="d" * 64)
     dataset = Dataset(columns=tuple(columns), task="binary", num_rows=120, source=source)
     for path in (paths.dataset, paths.cleaned):
@@ -87,9 +86,9 @@ def prepared(root: Path) -> Paths:
     return paths
 
 
-def trained(root: Path) -> Paths:
+def trained(root: Path, sensitive: str | None = None) -> Paths:
     """A project whose pipeline `mixed` is trained and evaluated, with made-up test metrics."""
-    paths = prepared(root)
+    paths = prepared(root, sensitive)
     train.run(load_pipeline(root / "params.yaml", "mixed").train, paths)
     evaluated(paths, METRICS)
     return paths

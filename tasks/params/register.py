@@ -32,6 +32,9 @@ MeasureName = Literal[
 ]
 """What is measured of a version beside its metrics, by the names that the gate knows them by."""
 
+COUNTS: frozenset[MeasureName] = frozenset({"drifted_columns"})
+"""What is a whole number, and shown as one."""
+
 Bounded = Literal[Metric, MeasureName]
 
 LOWER_IS_BETTER: frozenset[str] = frozenset(

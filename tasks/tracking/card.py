@@ -13,6 +13,7 @@ from typing import Any
 from tasks.energy import Energy
 from tasks.measures import Measure
 from tasks.params.register import GROUP_MEASURES
+from tasks.promotion.gate import GateRule
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking.markdown import as_code, as_text, listed
@@ -31,8 +32,8 @@ def intended_use(passport: Mapping[str, Any]) -> str:
 
 
 def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = MappingProxyType({})) -> str:
-    """Whom it was not looked at for, how far groups of people are apart by the `measures` of the version, what was set
-    aside, and what people say of it."""
+    """Whom it was not looked at for, how far groups of people are apart by the `measures` of the version, what other
+    rows may do to it, what was set aside, and what people say of it."""
     card, rows = _written(passport), passport["rows"]
     sensitive = [as_code(column["name"]) for column in passport["columns"] if column["role"] == "sensitive"]
     people = (
@@ -45,7 +46,8 @@ def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = Mappin
         for stage, num, of in _set_aside(rows)
         if num and of
     ]
-    return listed([_line("known limits", card.get("limitations"), "limitations"), people, *set_aside])
+    known = _line("known limits", card.get("limitations"), "limitations")
+    return listed([known, people, *_other_rows(measures), *set_aside])
 
 
 def cost(latency: Latency | None, energy: Energy | None) -> list[str]:
@@ -79,9 +81,29 @@ def _apart(measures: Mapping[str, Measure]) -> str:
 
 
 def _measure(name: str, measure: Measure) -> str:
-    low, high = measure.low, measure.high
-    interval = "" if low is None or high is None else f" ({number(low)} to {number(high)})"
-    return f"{name}: **{number(measure.value)}**{interval}, {as_text(measure.of or '')}"
+    return f"{name}: **{number(measure.value)}**{interval_text(measure)}, {as_text(measure.of or '')}"
+
+
+def interval_text(figure: Measure | GateRule) -> str:
+    """The interval in brackets; nothing where nobody knows it."""
+    low, high = figure.low, figure.high
+    return "" if low is None or high is None else f" ({number(low)} to {number(high)})"
+
+
+def _other_rows(measures: Mapping[str, Measure]) -> list[str]:
+    """What disturbed rows cost it, whether the test rows are like the training rows, and how much its sets or intervals
+    hold."""
+    lines = ["disturbed rows: **not measured**; `evaluate.robustness.enabled: true` in params.yaml does it"]
+    if loss := measures.get("robustness_loss"):
+        figure = f"**{number(loss.value)}**{interval_text(loss)}"
+        lines = [f"disturbed rows: it gets worse by {figure} where it loses most, with {as_text(loss.of or '')}"]
+    if drift := measures.get("drifted_columns"):
+        which = f"**{drift.value:.0f}**: {as_text(drift.of)}" if drift.of else "none"
+        lines.append(f"columns whose test rows are surely distributed otherwise than the training rows: {which}")
+    if coverage := measures.get("coverage"):
+        figure = f"**{number(coverage.value)}**{interval_text(coverage)}"
+        lines.append(f"its intervals, or sets of classes, hold the truth in {figure} of the test rows")
+    return lines
 
 
 def _set_aside(rows: Mapping[str, Any]) -> list[tuple[str, int, int]]:

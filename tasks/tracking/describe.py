@@ -6,16 +6,17 @@ Lists and no tables: the pages draw a table's cells without any space between th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from tasks.columns import column_type
 from tasks.measures import Measure
+from tasks.params.register import COUNTS
 from tasks.promotion.gate import GateRule, Verdict
 from tasks.reports import number
 from tasks.tables.dataset import Column
 from tasks.tracking import card, pages
+from tasks.tracking.card_pictures import card_picture
 from tasks.tracking.logged_run import LoggedRun
 from tasks.tracking.markdown import as_code, as_text, listed
 
@@ -24,12 +25,7 @@ _FILES = {
     "verdict.json": "the verdict: each rule of the gate, and the comparison with the champion",
     "passport.json": "the passport: all that it came from",
 }
-_PICTURES = (
-    "importance.png",
-    "plots/confusion_matrix.png",
-    "plots/roc_curve.png",
-    "plots/predicted_against_actual.png",
-)
+_PICTURES = ("importance", "confusion_matrix", "roc_curve", "predicted_against_actual")
 """What a version's page shows of the run's pictures, where the run has them."""
 
 
@@ -111,11 +107,7 @@ def version(
 
 
 def _metric(name: str, value: float, measure: Measure | None) -> str:
-    return f"{name}: **{number(value)}**{_interval(measure.low, measure.high) if measure else ''}"
-
-
-def _interval(low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f" ({number(low)} to {number(high)})"
+    return f"{name}: **{number(value)}**{card.interval_text(measure) if measure else ''}"
 
 
 def _links(run: LoggedRun) -> list[str]:
@@ -128,8 +120,8 @@ def _links(run: LoggedRun) -> list[str]:
 
 
 def _pictures(run: LoggedRun) -> str:
-    shown = [file for file in _PICTURES if file in run.files]
-    return "\n\n".join(f"![{Path(file).stem}]({pages.artifact_file(run.run_id, file)})" for file in shown)
+    shown = {name: file for name in _PICTURES if (file := card_picture(name)) in run.files}
+    return "\n\n".join(f"![{name}]({pages.artifact_file(run.run_id, file)})" for name, file in shown.items())
 
 
 def _feature(column: Mapping[str, Any]) -> str:
@@ -153,9 +145,10 @@ def _rule(rule: GateRule) -> str:
     ]
     kept = "kept" if rule.passed else "**not kept**"
     asked = f"{'surely ' if rule.surely else ''}{' and '.join(bound for bound in bounds if bound)}"
-    interval = _interval(rule.low, rule.high)
+    interval = card.interval_text(rule)
     of = "" if rule.of is None else f" ({as_text(rule.of)})"
-    return f"{rule.metric}{of} {asked}: {kept}, it is {number(rule.value)}{interval}"
+    value = f"{rule.value:.0f}" if rule.metric in COUNTS else number(rule.value)
+    return f"{rule.metric}{of} {asked}: {kept}, it is {value}{interval}"
 
 
 def _origin(passport: Mapping[str, Any]) -> list[str]:

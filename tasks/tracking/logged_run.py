@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.energy import Energy
+from tasks.tracking.card_pictures import CARD_FOLDER
 from tasks.tracking.tags import ENERGY_METRIC, ENERGY_TAG
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class LoggedRun:
 
 def logged_run(client: MlflowClient, run_id: str) -> LoggedRun:
     """What the registry has of it."""
-    kept = [entry.path for folder in ("", "plots") for entry in client.list_artifacts(run_id, folder)]
+    kept = [entry.path for folder in ("", CARD_FOLDER) for entry in client.list_artifacts(run_id, folder)]
     run = client.get_run(run_id)
     watt_hours = run.data.metrics.get(ENERGY_METRIC)
     energy = None

@@ -21,6 +21,7 @@ from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict
 from tasks.tracking import describe, leftovers, store
 from tasks.tracking.alias_history import Grounds, move
+from tasks.tracking.card_pictures import log_card_pictures
 from tasks.tracking.champion import promotion_tag
 from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.known_aliases import read_aliases
@@ -141,6 +142,7 @@ def _log_reports(client: MlflowClient, run_id: str, paths: Paths, candidate: Ver
     for file in report_files(paths):
         client.log_artifact(run_id, str(file))
     client.log_artifacts(run_id, str(paths.plots), "plots")
+    log_card_pictures(client, run_id, paths)
 
 
 def log_test_metrics(client: MlflowClient, run_id: str, metrics: Mapping[str, float]) -> None:

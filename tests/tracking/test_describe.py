@@ -52,11 +52,11 @@ def run_with(*files: str, energy: Energy | None = None) -> LoggedRun:
 
 
 def test_a_version_opens_its_run_and_what_the_run_keeps() -> None:
-    text = shown(decided("ok"), "report.html", "importance.png", "plots/confusion_matrix.png")
+    text = shown(decided("ok"), "report.html", "card/importance.png", "card/confusion_matrix.png")
     assert "[the run](#/experiments/7/runs/abc?workflowType=machine_learning)" in text
     assert "(#/experiments/7/runs/abc/artifacts/report.html?workflowType=machine_learning)" in text
-    assert "![importance](get-artifact?path=importance.png&run_uuid=abc)" in text
-    assert "![confusion_matrix](get-artifact?path=plots%2Fconfusion_matrix.png&run_uuid=abc)" in text
+    assert "![importance](get-artifact?path=card%2Fimportance.png&run_uuid=abc)" in text
+    assert "![confusion_matrix](get-artifact?path=card%2Fconfusion_matrix.png&run_uuid=abc)" in text
     # Only what is there.
     assert "verdict.json" not in text
     assert "roc_curve" not in text
@@ -171,3 +171,25 @@ def test_a_card_says_how_far_groups_of_people_are_apart() -> None:
         "    - metric_difference: **0.0200**, sex: a\\*b 0.9, Male 0.92"
     ) in text
     assert "demographic_parity_difference (sex: Female 0.11, Male 0.32) at most 0.3: kept, it is 0.2100" in text
+
+
+def test_a_card_says_what_other_rows_may_do_to_it() -> None:
+    assert "- disturbed rows: **not measured**; `evaluate.robustness.enabled: true` in params" in shown(decided("ok"))
+    measures = {
+        "robustness_loss": Measure(value=0.0175, low=-0.0087, high=0.0454, of="10 % of cells missing"),
+        "drifted_columns": Measure(value=2, of="a*b, age"),
+        "coverage": Measure(value=0.9477, low=0.9, high=0.97),
+    }
+    rule = judge({"drifted_columns": Bound(max=3)}, measures).rules[0]
+    verdict = decided("ok").model_copy(update={"rules": (rule,)})
+    text = describe.version(PASSPORT, verdict, run_with(), measures)
+    assert (
+        "- disturbed rows: it gets worse by **0.0175** (-0.0087 to 0.0454) where it loses most, with 10 % of cells "
+        "missing\n"
+        "- columns whose test rows are surely distributed otherwise than the training rows: **2**: a\\*b, age\n"
+        "- its intervals, or sets of classes, hold the truth in **0.9477** (0.9000 to 0.9700) of the test rows"
+    ) in text
+    # A count has no decimals.
+    assert "at most 3: kept, it is 2\n" in text
+    alike = describe.version(PASSPORT, decided("ok"), run_with(), {"drifted_columns": Measure(value=0)})
+    assert "otherwise than the training rows: none" in alike

@@ -208,7 +208,9 @@ def reason(error: Exception) -> str:
     if any(isinstance(one, requests.ConnectionError) for one in chain):
         return "no connection: nothing listens there, or the name is unknown"
     lines = str(error).splitlines() or [type(error).__name__]
-    return without_secrets(lines[0], os.environ.get(VARIABLE, ""))[:300]
+    # MLflow heads a list of what could not be fetched with a line that does not say why.
+    line = lines[-1].partition(" for url: ")[0] if lines[0].endswith(":") else lines[0]
+    return without_secrets(line, os.environ.get(VARIABLE, ""))[:300]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -26,6 +26,7 @@ from tasks.tracking.champion import promotion_tag
 from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.known_aliases import read_aliases
 from tasks.tracking.logged_run import LoggedRun, logged_run
+from tasks.tracking.markdown import fitted
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import deliver
 from tasks.tracking.tags import (
@@ -168,7 +169,7 @@ def _metrics(values: Mapping[str, float], model_id: str | None = None) -> list[M
 def _ensure_model(client: MlflowClient, name: str, passport: Mapping[str, Any]) -> None:
     from mlflow.exceptions import MlflowException
 
-    description = describe.model(passport)
+    description = fitted(describe.model(passport), "passport.json among the files of the run")
     try:
         client.create_registered_model(name, {PIPELINE_TAG: name}, description)
     except MlflowException as error:
@@ -260,11 +261,12 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
     for name, value in tags.items():
         if version.tags.get(name) != value:
             client.set_model_version_tag(version.name, version.version, name, value)
-    description = describe.version(candidate.passport, candidate.verdict, run, candidate.measures)
+    card = describe.version(candidate.passport, candidate.verdict, run, candidate.measures)
+    description = fitted(card, "card.md among the files of the run")
     if version.description != description:
+        # First, as the description may name it; and for who keeps cards elsewhere.
+        client.log_text(run.run_id, card, "card.md")
         client.update_model_version(version.name, version.version, description)
-        # For who keeps cards elsewhere.
-        client.log_text(run.run_id, description, "card.md")
 
 
 def _assign_aliases(

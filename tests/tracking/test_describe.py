@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tasks.energy import Energy
 from tasks.measures import Measure
 from tasks.params.register import Bound
@@ -13,6 +15,7 @@ from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking import describe
 from tasks.tracking.logged_run import LoggedRun
+from tasks.tracking.markdown import LONGEST, as_text, fitted
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "price", "type": "number", "role": "feature", "dialect": {"decimal": ",", "thousands": "."}},
@@ -193,3 +196,31 @@ def test_a_card_says_what_other_rows_may_do_to_it() -> None:
     assert "at most 3: kept, it is 2\n" in text
     alike = describe.version(PASSPORT, decided("ok"), run_with(), {"drifted_columns": Measure(value=0)})
     assert "otherwise than the training rows: none" in alike
+
+
+@pytest.mark.parametrize("of", ["a town " * 30, "x" * 2_000, "&" * 900, r"\_" * 900])
+def test_a_card_fits_into_every_database_and_keeps_its_sections_and_links(of: str) -> None:
+    numbers = {"min": 0.7, "max": None, "surely": False, "low": None, "high": None, "num_rows": 27, "passed": True}
+    rules = tuple(GateRule(metric="accuracy", of=f"{number}{of}", value=0.9, **numbers) for number in range(12))
+    verdict = decided("surely better", *(f"note {number}: {of}" for number in range(12)))
+    run = run_with("report.html", "verdict.json")
+    card = describe.version(PASSPORT, verdict.model_copy(update={"rules": rules}), run)
+    text = fitted(card, "card.md")
+    assert LONGEST // 2 < len(text) <= LONGEST < len(card)
+    assert "\n\nShortened: all of it is in card.md.\n" in text
+    assert [line for line in card.splitlines() if line.startswith("#") or "](" in line] == [
+        line for line in text.splitlines() if line.startswith("#") or "](" in line
+    ]
+    assert "- accuracy (0" in text
+    assert "- surely better" in text
+    # Each line is a whole one, or says that it goes on; no half of a sign stands before that.
+    whole = set(card.splitlines())
+    for line in text.splitlines():
+        kept = line.removesuffix(" ...")
+        assert line in whole or line.startswith("Shortened") or any(other.startswith(kept) for other in whole)
+        assert not line.endswith((r"\ ...", "&amp ...", "& ...", "&am ..."))
+
+
+def test_a_card_that_fits_is_left_as_it_is() -> None:
+    text = f"{as_text('a *b*')}\n\n- {'x' * (LONGEST - 30)}"
+    assert fitted(text, "card.md") == text

@@ -11,6 +11,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from tasks import register
 from tasks.errors import UserError
 from tasks.params.file import load_pipeline
+from tasks.params.register import Card
 from tasks.paths import Paths
 from tasks.tracking import store
 from tasks.tracking.promoting import history
@@ -97,6 +99,19 @@ def test_a_registry_that_goes_away_in_the_middle_loses_nothing(project):
     assert aliases(project) == {"champion": 1}
     # The version that was begun is the one that is ended.
     assert [int(one.version) for one in client_of(project).search_model_versions(f"name = '{NAME}'")] == [1]
+
+
+def test_a_card_that_is_longer_than_a_database_takes_is_shortened_and_whole_beside_it(project):
+    """SQLite keeps any length; PostgreSQL and MySQL refuse more than the column has."""
+    card = Card(intended_use="to call customers", limitations=f"{'never for new towns, ' * 300}nor for children")
+    assert registered(project, card=card)["decision"] == "promote"
+    client = client_of(project)
+    version = client.get_model_version(NAME, "1")
+    assert len(version.description) <= 5_000
+    assert "Shortened: all of it is in card.md among the files of the run." in version.description
+    assert "- for: to call customers\n" in version.description
+    assert "[the run](" in version.description
+    assert "nor for children" in Path(client.download_artifacts(version.run_id, "card.md")).read_text()
 
 
 def _cut_off_after(monkeypatch: pytest.MonkeyPatch, num_calls: int) -> list[str]:

@@ -17,6 +17,7 @@ from tasks.promotion.chain import verify
 from tasks.promotion.history import state
 from tasks.promotion.reigns import reigns
 from tasks.tracking import store
+from tasks.tracking.alias_history import look
 from tasks.tracking.contents import write_listing
 from tasks.tracking.known_aliases import marks, read_aliases
 from tests.mlflow_server import running_server
@@ -92,3 +93,15 @@ def test_a_version_whose_files_are_gone_or_damaged_on_the_server_is_refused(
     # And not the line that MLflow heads a list of failures with.
     assert "(404 Client Error: Not Found); give a version whose files are there" in capsys.readouterr().err
     assert main(["history", NAME, "--verify"]) == 0
+
+
+def test_a_model_that_is_renamed_keeps_its_history(served: tuple[Project, Path]) -> None:
+    """The database moves the name in versions, aliases and tags; SQLite and PostgreSQL each in their own way."""
+    project, _ = served
+    client = store.connect(project)
+    before = look(project, client, NAME)
+    client.rename_registered_model(NAME, "leavers")
+    known = look(project, client, "leavers")
+    assert (known.records, known.aliases) == (before.records, before.aliases)
+    assert len(known.records) >= 4
+    assert verify(known.kept, marks(client, "leavers")).problems == ()

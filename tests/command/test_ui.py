@@ -74,9 +74,9 @@ def servers(root: Path) -> list[str]:
     return [command for command in commands if str(root) in command and "mlflow" in command and "server" in command]
 
 
-def test_it_opens_on_the_training_runs_where_the_port_is_taken_too_and_ends_with_one_line(
-    tracked: Project, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def served(tracked: Project) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The pages of that project, where somebody else has the usual port; the tests of them run in order."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Whoever has it: the usual port is taken from here on.
@@ -85,27 +85,35 @@ def test_it_opens_on_the_training_runs_where_the_port_is_taken_too_and_ends_with
             taken.listen()
         except OSError:
             assert taken
-        with serving(tracked, "masses") as (address, process):
-            found = re.fullmatch(
-                r"(http://127\.0\.0\.1:(\d+)/)#/experiments/\d+/runs\?workflowType=machine_learning", address
-            )
-            assert found, address
-            assert found[2] != "5000"
-            assert urllib.request.urlopen(f"{found[1]}health").status == 200
-            assert servers(tracked.root)
-            process.send_signal(signal.SIGINT)
-            assert process.communicate(timeout=60)[0] == "stopped\n"
-            assert process.returncode == 0
-    assert not servers(tracked.root)
+        with serving(tracked, "masses") as server:
+            yield server
 
 
-def test_the_page_shows_the_training_runs(tracked: Project, tmp_path: Path) -> None:
+def test_it_opens_on_the_training_runs_where_the_port_is_taken_too(
+    tracked: Project, served: tuple[str, subprocess.Popen[str]]
+) -> None:
+    address, _ = served
+    opened = re.fullmatch(r"(http://127\.0\.0\.1:(\d+)/)#/experiments/\d+/runs\?workflowType=machine_learning", address)
+    assert opened, address
+    assert opened[2] != "5000"
+    assert urllib.request.urlopen(f"{opened[1]}health").status == 200
+    assert servers(tracked.root)
+
+
+def test_the_page_shows_the_training_runs(served: tuple[str, subprocess.Popen[str]], tmp_path: Path) -> None:
     browser()
-    with serving(tracked, "masses", "--port", str(_free())) as (address, _):
-        page = shown(address, tmp_path / "profile")
+    page = shown(served[0], tmp_path / "profile")
     assert "matching run" in page
     assert "learning_rate 0.1 -&gt; 0.2" in page
     assert "Training runs" not in page  # as MLflow's pages for prompts and traces call them
+
+
+def test_it_ends_with_one_line(tracked: Project, served: tuple[str, subprocess.Popen[str]]) -> None:
+    _, process = served
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60)[0] == "stopped\n"
+    assert process.returncode == 0
+    assert not servers(tracked.root)
 
 
 def test_a_pipeline_that_is_unknown_or_never_trained(
@@ -135,9 +143,3 @@ def test_nothing_is_tracked_yet(
     assert main(["ui", "masses"]) == 2
     assert "nothing is tracked yet; `modelwright run masses` comes first" in capsys.readouterr().err
     assert not (tmp_path / "mlflow").exists()
-
-
-def _free() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

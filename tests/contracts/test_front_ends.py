@@ -58,6 +58,12 @@ def last(shape: tuple[Callable[..., Project], str]) -> str:
     return shape[1]
 
 
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One for all flows: Prefect's first start in a home makes its database, which takes longer than all else of it."""
+    return str(tmp_path_factory.mktemp("prefect"))
+
+
 @pytest.fixture(scope="module")
 def by_dvc(make: Make, last: str) -> Project:
     """A project in which `dvc repro` ran the pipeline `notes`."""
@@ -67,10 +73,10 @@ def by_dvc(make: Make, last: str) -> Project:
 
 
 @pytest.fixture(scope="module")
-def by_flow(make: Make, last: str) -> Project:
+def by_flow(make: Make, last: str, prefect_home: str) -> Project:
     """A project in which the flow ran the pipeline `notes`."""
     project = make("by_flow")
-    modelwright(project.root, "run", "notes", "--to", last, "--json")
+    modelwright(project.root, "run", "notes", "--to", last, "--json", PREFECT_HOME=prefect_home)
     return project
 
 
@@ -104,8 +110,8 @@ def test_dvc_repro_has_nothing_to_do_after_the_flow(by_flow: Project, last: str)
     assert (by_flow.root / "dvc.lock").read_bytes() == before
 
 
-def test_the_flow_has_nothing_to_do_after_dvc_repro(by_dvc: Project, last: str) -> None:
-    printed = modelwright(by_dvc.root, "run", "notes", "--to", last, "--json").stdout
+def test_the_flow_has_nothing_to_do_after_dvc_repro(by_dvc: Project, last: str, prefect_home: str) -> None:
+    printed = modelwright(by_dvc.root, "run", "notes", "--to", last, "--json", PREFECT_HOME=prefect_home).stdout
     assert outcomes(printed) == ["unchanged"] * num_stages(last)
 
 

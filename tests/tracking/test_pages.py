@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import urllib.request
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -56,7 +57,11 @@ def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> I
 @pytest.fixture(scope="module")
 def address(registered: Paths) -> Iterator[str]:
     browser()
-    with serving(registered.project, None) as (address, _):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with serving(registered.project, port) as (address, _):
+        assert address == f"http://127.0.0.1:{port}/"
         yield address
 
 

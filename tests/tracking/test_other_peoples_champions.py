@@ -39,7 +39,7 @@ pytestmark = pytest.mark.chain
 NAME = "mixed"
 
 
-@pytest.fixture(scope="module", params=["a file", "a server on PostgreSQL"])
+@pytest.fixture(scope="module", params=[pytest.param("a file", marks=pytest.mark.sqlite), "a server on PostgreSQL"])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paths]:
     """A trained pipeline with an empty registry; the tests of this module run in order."""
     root = tmp_path_factory.mktemp("project")

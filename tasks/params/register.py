@@ -52,6 +52,8 @@ class Bound(Config):
     def _bounds_something(self) -> Bound:
         if self.min is None and self.max is None:
             raise ValueError("give min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}: no value keeps both")
         return self
 
 

@@ -174,6 +174,11 @@ def test_unknown_keys_of_a_source_and_of_a_column() -> None:
         ("register", {"metric": "f1", "gate": {"f1": {}}}, "register.gate.f1: give min, max or both"),
         (
             "register",
+            {"metric": "f1", "gate": {"f1": {"min": 0.9, "max": 0.5}}},
+            "register.gate.f1: min 0.9 is above max 0.5: no value keeps both",
+        ),
+        (
+            "register",
             {"metric": "rmse", "slices": {"min": 3}},
             "register: slices.min bounds nothing, as less rmse is better; write max",
         ),

@@ -17,15 +17,15 @@ GroupMeasureName = Literal[
 ]
 GROUP_MEASURES: tuple[GroupMeasureName, ...] = get_args(GroupMeasureName)
 """How far the groups of a sensitive column are apart."""
+ConformalMeasureName = Literal["coverage", "interval_width", "set_size", "pinball"]
+CONFORMAL_MEASURES: tuple[ConformalMeasureName, ...] = get_args(ConformalMeasureName)
+"""What intervals and sets of classes keep on the test rows."""
 
 MeasureName = Literal[
     "size_mib",
     "latency_p50_ms",
     "latency_p95_ms",
-    "coverage",
-    "interval_width",
-    "set_size",
-    "pinball",
+    ConformalMeasureName,
     "robustness_loss",
     "drifted_columns",
     GroupMeasureName,
@@ -125,6 +125,14 @@ class Register(Config):
     @property
     def measures_latency(self) -> bool:
         return self.latency or any(name.startswith("latency_") for name in self.gate)
+
+    @model_validator(mode="after")
+    def _what_must_be_sure_has_an_interval(self) -> Register:
+        for name in ("size_mib", "drifted_columns"):
+            bound = self.gate.get(name)
+            if bound is not None and bound.surely:
+                raise ValueError(f"gate.{name}: it has no interval, so nothing of it is surer; leave surely out")
+        return self
 
     @model_validator(mode="after")
     def _slices_are_bounded_on_the_worse_side(self) -> Register:

@@ -179,6 +179,11 @@ def test_unknown_keys_of_a_source_and_of_a_column() -> None:
         ),
         (
             "register",
+            {"metric": "calibration_error", "slices": {"max": 0.1}},
+            "register: slices.max: of the few rows of a slice calibration_error is large by chance alone; bound it for",
+        ),
+        (
+            "register",
             {"metric": "f1", "gate": {"f1": {"min": 0.9, "max": 0.5}}},
             "register.gate.f1: min 0.9 is above max 0.5: no value keeps both",
         ),

@@ -42,10 +42,12 @@ def _check_names(names: Sequence[str], recipe: Recipe) -> None:
     asked = [feature.name for feature in recipe.raw_features]
     if missing := [name for name in asked if name not in names]:
         others = [name for name in names if name not in asked]
-        hint = did_you_mean(missing[0], others) if others else ""
+        hint = did_you_mean(missing[0], others)
+        # Columns that are not near are those that the model does not read.
+        near = hint if "did you mean" in hint else ";"
         raise UserError(
-            f"--row: lacks {', '.join(missing)}, which the model was trained with{hint or ';'} give each, null where "
-            "nothing is known"
+            f"--row: lacks {', '.join(missing)}, which the model was trained with{near} give each, null where nothing "
+            "is known"
         )
 
 

@@ -183,6 +183,8 @@ def test_a_row_that_cannot_be_read_is_left_out_and_said(project: Paths, tmp_path
             ["mixed", "--row", '{"age": 41}'],
             "--row: lacks weight, town, note, scan, which the model was trained",
         ),
+        (["mixed", "--row", '{"age": 41, "region": "x"}'], "which the model was trained with; give each, null where"),
+        (["mixed", "--row", '{"age": 41, "weigt": 1}'], "trained with; did you mean weigt? give each, null where"),
         (["mixed", "--row", "[1]"], "one JSON object is one row"),
         (["mixed", "--row", '{"age": '], "no JSON"),
         (["mixd", "--row", "{}"], "did you mean mixed?"),

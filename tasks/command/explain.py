@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tasks.explanation.reasons import Explanation
+    from tasks.model_input.conformal import ConformalRule
     from tasks.recipe.recipe import Recipe
     from tasks.tracking.registered import RegisteredModel
 
@@ -34,6 +35,7 @@ def explain(options: argparse.Namespace) -> int:
     """`modelwright explain`."""
     _check(options)
     from tasks.memo.chain import announced
+    from tasks.model_input.conformal import read_conformal
     from tasks.recipe.recipe import read_recipe
     from tasks.tracking.registered import registered_model
 
@@ -41,9 +43,11 @@ def explain(options: argparse.Namespace) -> int:
     with announced(f"looking up {options.model}"):
         registered = registered_model(project, options.model, offline=options.offline)
     recipe = read_recipe(registered.model / "recipe.json")
+    conformal = registered.conformal
+    rule = read_conformal(conformal, recipe.target.classes) if conformal else None
     notes = [registered.remark] if registered.remark else []
-    numbers, rows, num_rows = _read(options, project, registered, recipe, notes)
-    explanations = _explained(registered, recipe, numbers, rows, options.class_name)
+    numbers, rows, num_rows = _read(options, project, registered, recipe, rule, notes)
+    explanations = _explained(registered, recipe, rule, numbers, rows, options.class_name)
     if options.out:
         _write(Path(options.out), registered.shown, explanations, notes)
     _tell(options, registered, explanations, notes, num_rows)
@@ -60,7 +64,12 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _read(
-    options: argparse.Namespace, project: Project, registered: RegisteredModel, recipe: Recipe, notes: list[str]
+    options: argparse.Namespace,
+    project: Project,
+    registered: RegisteredModel,
+    recipe: Recipe,
+    rule: ConformalRule | None,
+    notes: list[str],
 ) -> tuple[list[int], pl.DataFrame, int]:
     """The numbers of the rows, they as they are at rest, and how many the source has, of many as far as they were
     counted; what cannot be read of a source is a note."""
@@ -70,16 +79,20 @@ def _read(
     from tasks.scoring.arguments import words_of_the_command
     from tasks.scoring.one_row import json_row
 
+    column = rule.column_beside([feature.name for feature in recipe.raw_features]) if rule else None
     if options.row is not None:
-        return [1], single_row(json_row(sys.stdin.read() if options.row == "-" else options.row), recipe), 1
+        cells = json_row(sys.stdin.read() if options.row == "-" else options.row)
+        return [1], single_row(cells, recipe, column if column in cells else None), 1
     numbers: list[int] = []
     tables: list[pl.DataFrame] = []
     refused: list[str] = []
     num_rows, most = 0, _most(options)
     with words_of_the_command():
-        for part in _parts(options, project, registered, most):
+        for part in _parts(options, project, registered, most, [column] if column else []):
             rows = part if most is None else part.head(max(0, most - num_rows))
-            own, table, reasons = readable_rows(rows.to_dicts(), num_rows + 1, recipe)
+            own, table, reasons = readable_rows(
+                rows.to_dicts(), num_rows + 1, recipe, column if column in rows.columns else None
+            )
             num_rows += part.height
             numbers, tables, refused = [*numbers, *own], [*tables, table], [*refused, *reasons]
     notes += refused
@@ -103,7 +116,11 @@ def _is_page(options: argparse.Namespace) -> bool:
 
 
 def _parts(
-    options: argparse.Namespace, project: Project, registered: RegisteredModel, most: int | None
+    options: argparse.Namespace,
+    project: Project,
+    registered: RegisteredModel,
+    most: int | None,
+    optional: Sequence[str],
 ) -> Iterator[pl.DataFrame]:
     """The rows of a source as it writes them, some at a time: all of them, or, beyond the first, as many as are
     counted."""
@@ -115,7 +132,7 @@ def _parts(
     block = rows_to_answer(options.source, registered, project.root, options.query, options.set)
     trained = (registered.passport or {}).get("parameters", {}).get("ingest", {}).get("source")
     place = Place(root=project.root, downloads=project.downloads)
-    new = open_rows(block, trained, asked_columns(registered.packed, registered.shown), place)
+    new = open_rows(block, trained, asked_columns(registered.packed, registered.shown), place, optional)
     num_rows = 0
     for part, _ in new.parts(_ROWS_AT_ONCE):
         yield part
@@ -125,7 +142,12 @@ def _parts(
 
 
 def _explained(
-    registered: RegisteredModel, recipe: Recipe, numbers: Sequence[int], rows: pl.DataFrame, class_name: str | None
+    registered: RegisteredModel,
+    recipe: Recipe,
+    rule: ConformalRule | None,
+    numbers: Sequence[int],
+    rows: pl.DataFrame,
+    class_name: str | None,
 ) -> list[tuple[int, Explanation]]:
     from tasks.explanation.reasons import explained
     from tasks.model_input.decision import LIKELIEST, read_decision
@@ -133,7 +155,7 @@ def _explained(
 
     model, file = load(registered.model, recipe.spec()), registered.decision
     decision = LIKELIEST if file is None else read_decision(file, recipe.target.classes)
-    return list(zip(numbers, explained(model, recipe, rows, class_name, decision), strict=True))
+    return list(zip(numbers, explained(model, recipe, rows, class_name, decision, rule), strict=True))
 
 
 def _write(path: Path, shown: str, explanations: Sequence[tuple[int, Explanation]], notes: Sequence[str]) -> None:
@@ -186,9 +208,11 @@ def _show(console: Any, title: str, one: Explanation) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tasks.explanation.page import head, shown, signed, sum_line
+    from tasks.explanation.page import head, region_line, shown, signed, sum_line
 
     console.print(Text.assemble((title, "bold"), f": {head(one)}"))
+    if one.region:
+        console.print(Text(region_line(one.region)))
     console.print(Text(f"{sum_line(one)}; by {one.method}", style="dim"))
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     for reason in one.reasons:

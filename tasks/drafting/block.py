@@ -61,6 +61,9 @@ class Draft:
     """Type and format of the columns by name."""
     clean: Mapping[str, Any] = field(default_factory=dict)
     clean_reason: str = ""
+    conformal: Mapping[str, Any] = field(default_factory=dict)
+    """What `evaluate.conformal` may be; nothing where it is not offered."""
+    conformal_reason: str = ""
 
     @property
     def settings(self) -> dict[str, dict[str, Any]]:
@@ -101,6 +104,7 @@ def block_text(draft: Draft) -> str:
         *beside("  train:", choice.reason),
         *(line for key, value in choice.train.items() for line in _setting(key, value)),
         *beside(f"  evaluate: {flow(choice.evaluate)}", "the rarer class is looked for" if choice.evaluate else ""),
+        *_conformal(draft),
         "  register:",
         f"    metric: {choice.metric}",
         *beside(f"    gate: {flow(choice.gate)}", f"{choice.gate_reason}: raise it to what you need"),
@@ -113,6 +117,14 @@ def _setting(key: str, value: Any) -> list[str]:
     if isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
         return [f"    {scalar(key)}:", *(f"      - {flow(one)}" for one in value)]
     return beside(f"    {scalar(key)}: {flow(value)}", _WHY_TRAIN.get(key, ""))
+
+
+def _conformal(draft: Draft) -> list[str]:
+    """The line to be switched on, or why there is none."""
+    if not draft.conformal:
+        return comment(draft.conformal_reason, 2)
+    offered = {**draft.choice.evaluate, "conformal": draft.conformal}
+    return beside(f"  # evaluate: {flow(offered)}", draft.conformal_reason)
 
 
 def _split(choice: SplitChoice) -> list[str]:

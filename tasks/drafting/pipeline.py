@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import files
 from tasks.drafting.block import Draft, block_text, indented
+from tasks.drafting.conformal import CONFORMAL, offer
 from tasks.drafting.decide import Decisions, decide
 from tasks.drafting.findings import Finding, share
 from tasks.drafting.given_settings import advised, parted, with_given
@@ -173,6 +174,7 @@ def _check_name(project: Project, name: str) -> None:
 
 def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decisions) -> Draft:
     clean, reason = _clean(decisions)
+    is_offered, conformal_reason = offer(decisions, inspection.facts)
     return Draft(
         name=name,
         summary=_summary(inspection.location, inspection.facts),
@@ -184,6 +186,8 @@ def _draft(name: str, pointed: Pointed, inspection: Inspection, decisions: Decis
         choice=decisions.choice,
         clean={**clean, **decisions.clean},
         clean_reason=reason,
+        conformal=CONFORMAL if is_offered else {},
+        conformal_reason=conformal_reason,
         split=decisions.split,
     )
 

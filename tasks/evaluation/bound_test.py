@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 from tasks.evaluation.delong import area_difference
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
-from tasks.evaluation.paired_bootstrap import resampled_error
+from tasks.evaluation.paired_bootstrap import num_units_of_rarest_class, resampled_error
 from tasks.evaluation.weighted_metrics import Answers
 from tasks.params.register import LOWER_IS_BETTER
+
+_OF_CLASSES = frozenset({"balanced_accuracy", "precision", "recall", "f1", "mcc", "roc_auc", "pr_auc"})
+"""Metrics that are no mean over rows: of a rare class, a few rows count as much as all others."""
 
 
 def worse_than_bound(judge: Judge, rows: JudgedRows, bound: float) -> float:
@@ -18,7 +21,9 @@ def worse_than_bound(judge: Judge, rows: JudgedRows, bound: float) -> float:
 
     Shares of rows (accuracy; of two classes precision and recall) are tested exactly, areas of two classes by DeLong's
     error, where rows are on their own and weigh the same; all else by the error of rows or groups that are drawn anew,
-    and Student's distribution. 1 where the metric is not worse than the bound, NaN where the rows do not tell.
+    and Student's distribution: of a metric that classes are behind one by one, as of F1, with the degrees of freedom of
+    the rarest of them, as one row of a class hardly varies however often it is drawn. 1 where the metric is not worse
+    than the bound, NaN where the rows do not tell.
     """
     answers = judge.answers(rows.predictions.y_true, rows.predictions.y_score)
     value = judge.of(rows.predictions.y_true, rows.predictions.y_score)(rows.weights)
@@ -67,6 +72,8 @@ def _of_area(answers: Answers, below: float) -> float:
 
 def _by_drawing(judge: Judge, rows: JudgedRows, below: float) -> float:
     num_units = len(rows.weights) if rows.groups is None else int(rows.groups.max()) + 1
+    if judge.metric in _OF_CLASSES:
+        num_units = num_units_of_rarest_class(rows.predictions.y_true, rows.weights, rows.groups)
     if num_units < 2:
         return np.nan
     of_weights = judge.of(rows.predictions.y_true, rows.predictions.y_score)

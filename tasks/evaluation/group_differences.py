@@ -92,7 +92,8 @@ def _asked(grouped: GroupedRows) -> dict[str, list[str]]:
     classes, metric = grouped.rows.classes, grouped.judge.metric
     own: dict[str, list[str]] = {"metric_difference": [metric]}
     if not classes:
-        names = ("mean_answer", "mean_error", "rmse", "mae")
+        # That of the metric is a difference of its own, and stands once.
+        names = [name for name in ("mean_answer", "mean_error", "rmse", "mae") if name != metric]
         return {**{f"{name}_difference": [name] for name in names}, **own}
     if grouped.judge.positive is None:
         return {"selection_rate_difference": [selection_of(name) for name in classes], **own}

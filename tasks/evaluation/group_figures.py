@@ -144,7 +144,8 @@ def _by_fairlearn(grouped: GroupedRows, base: Bools, hits: Bools) -> Floats:
             metrics=selection_rate,
             y_true=hits[kept].astype(np.int64),
             y_pred=hits[kept].astype(np.int64),
-            sensitive_features=grouped.codes[kept],
+            # A column of its own: of one row alone, Fairlearn takes an array for a number.
+            sensitive_features={"group": grouped.codes[kept]},
             sample_params={"sample_weight": grouped.rows.weights[kept]},
         )
         values[frame.by_group.index.to_numpy().astype(np.int64)] = frame.by_group.to_numpy(dtype=np.float64)

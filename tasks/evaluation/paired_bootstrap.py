@@ -108,6 +108,15 @@ def resamples(weights: Floats, groups: NDArray[np.int64] | None, num_resamples: 
         yield weights * (counts if groups is None else counts[groups])
 
 
+def num_units_of_rarest_class(y_true: NDArray[np.int64], weights: Floats, groups: NDArray[np.int64] | None) -> int:
+    """How many rows, or groups, with a weight are of the class [N] that has fewest: of figures that classes are behind
+    one by one, resamples hardly vary where a class has one row."""
+    counted = weights > 0
+    units = np.arange(len(y_true)) if groups is None else groups
+    pairs = np.unique(np.column_stack([y_true, units])[counted], axis=0)
+    return int(np.unique(pairs[:, 0], return_counts=True)[1].min()) if len(pairs) else 0
+
+
 def group_numbers(values: pl.Series) -> NDArray[np.int64]:
     """The number of each row's group, from 0 on; a row without one is one of its own."""
     known = values.rank("dense").cast(pl.Int64) - 1

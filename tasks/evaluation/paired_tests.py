@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.evaluation.delong import area_difference
-from tasks.evaluation.paired_bootstrap import CONFIDENCE, resampled_error
+from tasks.evaluation.paired_bootstrap import CONFIDENCE, num_units_of_rarest_class, resampled_error
 from tasks.evaluation.paired_proportions import Discordant, interval, p_value
 from tasks.evaluation.weighted_metrics import Answers, Floats, metric_of_weights
 from tasks.params.config import Metric
@@ -106,12 +106,18 @@ def _by_drawing(
 ) -> PairedTest | None:
     from scipy.stats import t
 
+    degrees_of_freedom = num_units - 1
+    if metric in ("roc_auc", "pr_auc") and first.positive is not None:
+        # Where one row alone is of a class, how it is ranked hardly varies among resamples; DeLong's test asks for two.
+        degrees_of_freedom = num_units_of_rarest_class(first.y_true, weights, groups) - 1
+    if degrees_of_freedom < 1:
+        return None
     ours, theirs = metric_of_weights(metric, first), metric_of_weights(metric, second)
     better, worse = (theirs, ours) if metric in LOWER_IS_BETTER else (ours, theirs)
     error = resampled_error(better, worse, weights, groups)
     if error is None:
         return None
-    return _of_error(BOOTSTRAP, better(weights) - worse(weights), error, num_units, margin, t(num_units - 1))
+    return _of_error(BOOTSTRAP, better(weights) - worse(weights), error, num_units, margin, t(degrees_of_freedom))
 
 
 def _of_error(name: str, gain: float, error: float, num_units: int, margin: float, distribution: Any) -> PairedTest:

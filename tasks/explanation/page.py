@@ -9,6 +9,7 @@ from typing import Any
 
 from tasks.explanation.heatmap import heat_map
 from tasks.explanation.reasons import Explanation, Reason
+from tasks.model_input.conformal import PredictionRegion
 from tasks.reports import as_page, number, page_templates
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -19,7 +20,9 @@ def page(model: str, explanations: Sequence[tuple[int, Explanation]], notes: Seq
     """HTML with styles and pictures inside, values escaped, no script."""
     environment = page_templates(_TEMPLATES)
     environment.filters.update(signed=signed, number=number, shown=shown)
-    environment.globals.update(heat=_heat, pieces=_pieces, head=head, sum_line=sum_line, width=_width)
+    environment.globals.update(
+        heat=_heat, pieces=_pieces, head=head, sum_line=sum_line, region_line=region_line, width=_width
+    )
     return as_page(environment.get_template("reasons.html").render(model=model, rows=explanations, notes=notes))
 
 
@@ -41,6 +44,17 @@ def head(one: Explanation) -> str:
     if one.output is None or isinstance(one.prediction, float):
         return number(float(one.prediction))
     return f"{one.prediction} (probability of {one.output}: {number(one.probability or 0.0)})"
+
+
+def region_line(region: PredictionRegion) -> str:
+    """How sure the answer is; classes stand in quotes, as one may hold a comma."""
+    share = f"{100 * region.coverage:g} % of rows"
+    cells = [*region.columns.values()]
+    if cells == ["[]"]:
+        return f"How sure: no class is as likely as the true one is in {share}"
+    ends = [number(end) for end in cells if isinstance(end, float)]
+    where = f"between {' and '.join(ends)}" if ends else f"among {cells[0]}"
+    return f"How sure: {where}, as the truth is in {share}"
 
 
 def sum_line(one: Explanation) -> str:

@@ -18,9 +18,11 @@ from tasks.columns.spans import Span
 from tasks.errors import UserError, did_you_mean
 from tasks.explanation.empty_row import empty_row
 from tasks.explanation.shapley import shapley_terms
+from tasks.model_input.conformal import ConformalRule, PredictionRegion, regions
 from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.recipe.embedding import column_encoding
+from tasks.recipe.kind_values import kind_values
 from tasks.recipe.recipe import Feature, Recipe
 from tasks.trainers.base import Model
 from tasks.trainers.introspection import Floats, GivesTerms, Terms, Unit
@@ -58,7 +60,8 @@ class Explanation:
     """One row's reasons, the weightiest first: `base`, all amounts and `missing` together are `answer`, in `unit`.
 
     `prediction` is the model's own answer, a class or a value, and `probability` that of `output`, the class that the
-    reasons are about; both None for a number. `missing` is what the steps of an integral leave.
+    reasons are about; both None for a number. `region` is where the truth lies, of a version that says so. `missing` is
+    what the steps of an integral leave.
     """
 
     prediction: str | float
@@ -70,6 +73,7 @@ class Explanation:
     base: float
     answer: float
     reasons: tuple[Reason, ...]
+    region: PredictionRegion | None = None
 
     @property
     def missing(self) -> float:
@@ -79,6 +83,7 @@ class Explanation:
         """Plain values, ready for JSON: without pictures."""
         return {
             "prediction": self.prediction,
+            **({"coverage": self.region.coverage, **self.region.columns} if self.region else {}),
             "class": self.output,
             "probability": self.probability,
             "unit": self.unit,
@@ -97,10 +102,12 @@ def explained(
     rows: pl.DataFrame,
     class_name: str | None = None,
     decision: Decision = LIKELIEST,
+    rule: ConformalRule | None = None,
 ) -> Iterator[Explanation]:
     """The reasons for each raw row, about that class: by default the last of two, and of more the one that is answered.
 
-    `decision` is how the model's probabilities become its answer. Raises UserError for a class that the model does not
+    `decision` is how the model's probabilities become its answer, `rule` how far the truth lies from it; a column that
+    the rule alone goes by may stand among those of `rows`. Raises UserError for a class that the model does not
     know, and for what the model cannot be asked with.
     """
     spec = recipe.spec()
@@ -109,11 +116,17 @@ def explained(
     at_once = max(1, _MOST_TERMS // max(1, sum(one.num_inputs for one in spec.fields)))
     for start in range(0, rows.height, at_once):
         some = rows[start : start + at_once]
-        yield from _of_rows(model, recipe, some, empty, wanted, decision)
+        yield from _of_rows(model, recipe, some, empty, wanted, decision, rule)
 
 
 def _of_rows(
-    model: Model, recipe: Recipe, rows: pl.DataFrame, empty: ModelInput, wanted: int | None, decision: Decision
+    model: Model,
+    recipe: Recipe,
+    rows: pl.DataFrame,
+    empty: ModelInput,
+    wanted: int | None,
+    decision: Decision,
+    rule: ConformalRule | None,
 ) -> Iterator[Explanation]:
     spec, columns = recipe.spec(), recipe.columns(rows)
     inputs = recipe.blocks(columns)
@@ -122,6 +135,7 @@ def _of_rows(
     terms = _terms(model, spec, inputs, empty, outputs)
     values = {one.name: columns[one.name].to_list() for one in recipe.features}
     answered = decision.of(answers) if spec.classes else answers
+    sure = regions(rule, answers, spec.classes, _kinds(rule, rows)) if rule else [None] * rows.height
     for number in range(rows.height):
         reasons = [
             _reason(one, values[one.name][number], terms.by_column[one.name][number], inputs.blocks[one.name], number)
@@ -138,7 +152,14 @@ def _of_rows(
             base=float(terms.base[number]),
             answer=float(terms.answer[number]),
             reasons=tuple(sorted(reasons, key=lambda reason: -abs(reason.amount))),
+            region=sure[number],
         )
+
+
+def _kinds(rule: ConformalRule, rows: pl.DataFrame) -> pl.Series | None:
+    """The values that say which kind a row is of; None where no column says so, or the rows do not have it."""
+    column = rule.column
+    return kind_values(rows[column.name], column) if column and column.name in rows.columns else None
 
 
 def _terms(model: Model, spec: Spec, inputs: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms:

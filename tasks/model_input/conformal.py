@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,26 @@ def sure(
     answers = answers.astype(np.float64)
     columns = (set_texts(rule.sets(answers, values), classes),) if classes else rule.interval(answers.ravel(), values)
     return dict(zip(sure_names(classes), columns, strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionRegion:
+    """Where the truth of one row lies, in the stated share of rows: `columns` as `sure` has them."""
+
+    coverage: float
+    columns: Mapping[str, float | str]
+
+
+def regions(
+    rule: ConformalRule, answers: Floats, classes: Sequence[str], values: pl.Series | None = None
+) -> list[PredictionRegion]:
+    """Row by row what `sure` says."""
+    columns = sure(rule, answers, classes, values)
+    cells = [column if isinstance(column, list) else column.tolist() for column in columns.values()]
+    return [
+        PredictionRegion(coverage=rule.coverage, columns=dict(zip(columns, row, strict=True)))
+        for row in zip(*cells, strict=True)
+    ]
 
 
 def read_conformal(path: Path, classes: Sequence[str]) -> ConformalRule | None:

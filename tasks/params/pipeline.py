@@ -18,7 +18,7 @@ from tasks.params.evaluate import Evaluate
 from tasks.params.ingest import Ingest
 from tasks.params.normalize import Normalize
 from tasks.params.predict import Predict
-from tasks.params.register import Register
+from tasks.params.register import CONFORMAL_MEASURES, Register
 from tasks.params.search_space import search_space
 from tasks.params.sources import has_test_files
 from tasks.params.split import GivenSplit, Split
@@ -104,6 +104,22 @@ class Pipeline(Config):
             raise ValueError(
                 f"{places[0]} expected_cost needs what mistakes cost; write `evaluate: {{costs: {{ACTUAL: {{ANSWERED: "
                 "COST}}}`, or of two classes `evaluate: {threshold: {false_positive: COST, false_negative: COST}}`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_bounded_is_measured(self) -> Pipeline:
+        """Said before a model is trained, and not by the gate behind it."""
+        asked = [name for name in self.register_.gate if name in CONFORMAL_MEASURES]
+        if asked and self.evaluate.conformal is None:
+            raise ValueError(
+                f"register.gate bounds {asked[0]}, which is of intervals or sets of classes; write `evaluate: "
+                "{conformal: {coverage: 0.9}}`, or take the rule out"
+            )
+        if "robustness_loss" in self.register_.gate and not self.evaluate.robustness.enabled:
+            raise ValueError(
+                "register.gate bounds robustness_loss, which evaluate.robustness.enabled: false leaves out; switch it "
+                "on, or take the rule out"
             )
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,12 @@ def kind_values(cells: pl.Series, column: KindColumn) -> pl.Series:
 
 
 def as_text(cells: Sequence[Any]) -> pl.Series:
-    """Values of any type as a source would write them, [N]: whole numbers without `.0`, None as missing."""
-    return pl.Series([None if cell is None else _text(cell) for cell in cells], dtype=pl.String)
+    """Values of any type as a source would write them, [N]: whole numbers without `.0`, None and NaN as missing."""
+    return pl.Series([None if _is_missing(cell) else _text(cell) for cell in cells], dtype=pl.String)
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or (isinstance(cell, float) and isnan(cell))
 
 
 def _text(cell: Any) -> str:

@@ -50,6 +50,36 @@ def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = Mappin
     return listed([known, people, *_other_rows(measures), *set_aside])
 
 
+def how_sure(passport: Mapping[str, Any], measures: Mapping[str, Measure]) -> str:
+    """What intervals or sets of classes promise and what they kept on the test rows, in one sentence."""
+    conformal = passport["parameters"].get("evaluate", {}).get("conformal")
+    kept = measures.get("coverage")
+    if conformal is None or kept is None:
+        return "how far off an answer may be: **it does not say**; `evaluate.conformal` in params.yaml makes it say so"
+    value, low, high = (None if end is None else f"{100 * end:.1f}" for end in (kept.value, kept.low, kept.high))
+    ends = "" if low is None or high is None else f" ({low} to {high} %)"
+    size, width = measures.get("set_size"), measures.get("interval_width")
+    what = f"an interval, {number(width.value)} wide on average" if width else "a set of classes"
+    what = f"{what}, {number(size.value)} on average" if size else what
+    return (
+        f"how far off an answer may be: each comes with {what}, which held the truth of **{value} %**{ends} of the "
+        f"test rows; promised are {100 * conformal['coverage']:g} % of rows like those of validation"
+        f"{_kinds(conformal['by'])}"
+    )
+
+
+def _kinds(by: str | None) -> str:
+    match by:
+        case None:
+            return ""
+        case "class":
+            return ", of each class"
+        case "answer":
+            return ", in each fifth of the answers"
+        case _:
+            return f", for each value of {as_code(by)} that has enough of them"
+
+
 def cost(latency: Latency | None, energy: Energy | None) -> list[str]:
     """How fast it answers, and what energy its training and its answers took."""
     lines = ["training: " + (_energy(energy) if energy else "**not counted**: the run has no such figure")]

@@ -80,6 +80,7 @@ def version(
 
 ### Limits
 
+{listed([card.how_sure(passport, measures)])}
 {card.limits(passport, measures)}
 
 ### What it costs

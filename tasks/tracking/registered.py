@@ -52,7 +52,15 @@ class RegisteredModel:
     @property
     def decision(self) -> Path | None:
         """The file of its threshold, for `read_decision`; None for a model that answers the likeliest class."""
-        file = self.model.parent / "decision.json"
+        return self._file("decision.json")
+
+    @property
+    def conformal(self) -> Path | None:
+        """The file of its intervals or sets, for `read_conformal`; None for a model that answers without."""
+        return self._file("conformal.json")
+
+    def _file(self, name: str) -> Path | None:
+        file = self.model.parent / name
         # A link leads to any file of this machine.
         return file if file.is_file() and not file.is_symlink() else None
 

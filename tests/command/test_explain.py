@@ -12,8 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tasks import register
+from tasks import files, register
 from tasks.command.cli import main
+from tasks.model_input.conformal import ConformalRule, KindColumn, set_texts
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths
 from tasks.recipe.recipe import read_recipe
@@ -22,11 +23,23 @@ from tests.trained import elsewhere, rows, trained
 
 pytestmark = pytest.mark.chain
 
+RULE = ConformalRule(
+    coverage=0.9,
+    by="region",
+    column=KindColumn(name="region", type="category"),
+    num_rows=90,
+    common=0.7,
+    kinds=("7", "north", None),
+    distances=(0.001, 1.0, 0.4),
+)
+"""Sets of classes, by a column that the model does not read."""
+
 
 @pytest.fixture(scope="module")
 def registered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
     with elsewhere(tmp_path_factory, empty_store) as root:
         paths = trained(root)
+        files.write_json(paths.assessment("conformal"), RULE.model_dump(mode="json"))
         register.run(load_pipeline(paths.project.params, "mixed"), paths)
         yield paths
 
@@ -96,6 +109,29 @@ def test_a_person_sees_the_answer_and_its_reasons(project: Paths, capsys) -> Non
     assert "scan" in out
 
 
+def test_how_sure_an_answer_is_stands_beside_it(project: Paths, tmp_path: Path, capsys) -> None:
+    """By kinds of a column that the model does not read, and as the rule itself has it for the model's own answers."""
+    table = rows(10, 7)[:4].with_columns(region=pl.Series(["north", "7", None, "new"]))
+    table.write_parquet(tmp_path / "new.parquet")
+    recipe = read_recipe(project.model / "recipe.json")
+    answers = load(project.model, recipe.spec()).predict(recipe.encode(table)).astype(np.float64)
+    expected = set_texts(1 - answers <= np.array([[1.0], [0.001], [0.4], [0.7]]), ("no", "yes"))
+    assert expected[0] == '["no", "yes"]'
+    content = as_json(capsys, "mixed", str(tmp_path / "new.parquet"))
+    assert [(row["coverage"], row["prediction_set"]) for row in content["rows"]] == [(0.9, one) for one in expected]
+    assert main(["explain", "mixed", str(tmp_path / "new.parquet"), "--out", str(tmp_path / "sets.csv")]) == 0
+    assert 'How sure: among ["no", "yes"], as the truth is in 90 % of rows\n' in capsys.readouterr().out
+    assert pl.read_csv(tmp_path / "sets.csv").unique("row", maintain_order=True)["prediction_set"].to_list() == expected
+    # Rows without the column have the sets of all rows.
+    table.drop("region").write_parquet(tmp_path / "new.parquet")
+    common = set_texts(1 - answers <= 0.7, ("no", "yes"))
+    sets = [row["prediction_set"] for row in as_json(capsys, "mixed", str(tmp_path / "new.parquet"))["rows"]]
+    assert sets == common
+    for cells, own in (({}, common[3]), ({"region": 7.0}, set_texts(1 - answers[3:] <= 0.001, ("no", "yes"))[0])):
+        given = json.dumps(row_of(3, **cells))
+        assert as_json(capsys, "mixed", "--row", given)["rows"][0]["prediction_set"] == own
+
+
 def test_a_source_becomes_a_page_a_table_or_json(project: Paths, tmp_path: Path, capsys) -> None:
     source = tmp_path / "new.parquet"
     rows(10, 7).write_parquet(source)
@@ -147,6 +183,8 @@ def test_a_row_that_cannot_be_read_is_left_out_and_said(project: Paths, tmp_path
             ["mixed", "--row", '{"age": 41}'],
             "--row: lacks weight, town, note, scan, which the model was trained",
         ),
+        (["mixed", "--row", '{"age": 41, "region": "x"}'], "which the model was trained with; give each, null where"),
+        (["mixed", "--row", '{"age": 41, "weigt": 1}'], "trained with; did you mean weigt? give each, null where"),
         (["mixed", "--row", "[1]"], "one JSON object is one row"),
         (["mixed", "--row", '{"age": '], "no JSON"),
         (["mixd", "--row", "{}"], "did you mean mixed?"),

@@ -296,3 +296,17 @@ def test_p_values_are_those_of_scipy() -> None:
     groups = answered(np.full(600, 0.5), 19, groups=np.arange(600) // 2)
     of_groups = of(fairness_of(ACCURACY, groups, rows, [SEX]), "sex")
     assert {one.p_value for one in of_groups.differences} == {None}
+
+
+def test_a_rate_of_one_row_is_that_rows() -> None:
+    """One positive test row, and one of all that have a group: shown, and compared with nothing."""
+    truth, rate = np.array([1, 0, 0]), np.array([0.9, 0.8, 0.3])
+    rows = JudgedRows(classes=("no", "yes"), predictions=Predictions(y_true=truth, y_score=np.c_[1 - rate, rate]))
+    column = Column(name="sex", type="category", role="sensitive")
+    report = fairness_of(Judge(metric="accuracy", positive=1), rows, pl.DataFrame({"sex": ["f", "m", "m"]}), [column])
+    (comparison,) = report.comparisons
+    figures = {group.name: group.figures for group in comparison.groups}
+    assert figures["f"]["true_positive_rate"] == figures["f"]["selection_rate"] == 1
+    assert figures["m"]["false_positive_rate"] == figures["m"]["selection_rate"] == 0.5
+    assert figures["m"].get("true_positive_rate") is None
+    assert not any(group.compared for group in comparison.groups)

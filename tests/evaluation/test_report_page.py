@@ -305,7 +305,7 @@ def _with_slices(page: Page, of_report: tuple[SliceScore, ...]) -> Page:
 def test_what_sets_of_classes_keep_stands_on_the_page(page: Page) -> None:
     content = render(page)
     section = content[content.index('id="coverage"') : content.index('id="thresholds"')]
-    assert "a set of classes that holds the true one in 90 % of rows, for each value of" in section
+    assert "a set of classes that holds the true one in 90\u00a0% of rows, for each value of" in section
     assert "In every set is &lt;script&gt;" in section
     for figure in ("88.0 %", "86.0 to 90.0 %", number(1.5), "60.0 %", "2.0 %", "80.0 %, too few", "83.0 to 92.0 %"):
         assert figure in section

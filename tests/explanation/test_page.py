@@ -6,13 +6,16 @@ import io
 
 import numpy as np
 import polars as pl
+import pytest
+from markupsafe import escape
 from PIL import Image
 
 from tasks.columns.spans import Span
 from tasks.explanation.heatmap import heat_map
-from tasks.explanation.page import head, page, shown, sum_line
+from tasks.explanation.page import head, page, region_line, shown, sum_line
 from tasks.explanation.reasons import Explanation, Reason
 from tasks.explanation.table import reasons_table
+from tasks.model_input.conformal import PredictionRegion
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -53,6 +56,25 @@ def test_it_says_what_adds_up_to_what() -> None:
     number = explanation(prediction=12.5, output=None, probability=None, unit="target")
     assert head(number) == "12.5"
     assert sum_line(number).startswith("the answer, in the target's unit: 1.25")
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        ({"prediction_low": -1.5, "prediction_high": 12_345.6}, "between -1.5 and 12,346, as the truth is"),
+        ({"prediction_set": '["spam, eggs", "<b>"]'}, 'among ["spam, eggs", "<b>"], as the truth is'),
+        ({"prediction_set": "[]"}, "no class is as likely as the true one is"),
+    ],
+)
+def test_how_sure_an_answer_is_stands_on_the_page_and_in_the_table(columns, line: str) -> None:
+    region = PredictionRegion(coverage=0.95, columns=columns)
+    assert region_line(region) == f"How sure: {line} in 95 % of rows"
+    one = explanation(region=region)
+    assert f"<p>How sure: {escape(line)} in 95 % of rows.</p>" in page("churn version 3", [(1, one)])
+    assert reasons_table([(4, one)]).columns[: 2 + len(columns)] == ["row", "prediction", *columns]
+    assert reasons_table([(4, one)]).select(*columns).row(0) == tuple(columns.values())
+    assert {"coverage": 0.95, **columns}.items() <= one.as_dict().items()
+    assert "How sure" not in page("churn version 3", [(1, explanation())])
 
 
 def test_the_table_adds_up() -> None:

@@ -85,4 +85,5 @@ def test_values_that_tell_kinds_apart_are_put_right_as_clean_does() -> None:
     for given in (["yes", "0", "-", "perhaps"], [True, False, None, None], [1.0, 0, None, None]):
         assert kind_values(as_text(given), member).to_list() == ["true", "false", None, None]
     assert kind_values(pl.Series([True, None]), member).to_list() == ["true", None]
-    assert as_text([7, 7.0, np.float64(7), np.bool_(True), 0.5]).to_list() == ["7", "7", "7", "true", "0.5"]
+    cells = [7, 7.0, np.float64(7), np.bool_(True), 0.5, np.nan, np.float64("nan"), None]
+    assert as_text(cells).to_list() == ["7", "7", "7", "true", "0.5", None, None, None]

@@ -174,6 +174,21 @@ def test_unknown_keys_of_a_source_and_of_a_column() -> None:
         ("register", {"metric": "f1", "gate": {"f1": {}}}, "register.gate.f1: give min, max or both"),
         (
             "register",
+            {"metric": "f1", "gate": {"size_mib": {"max": 9, "surely": True}}},
+            "register: gate.size_mib: it has no interval, so nothing of it is surer; leave surely out",
+        ),
+        (
+            "register",
+            {"metric": "calibration_error", "slices": {"max": 0.1}},
+            "register: slices.max: of the few rows of a slice calibration_error is large by chance alone; bound it for",
+        ),
+        (
+            "register",
+            {"metric": "f1", "gate": {"f1": {"min": 0.9, "max": 0.5}}},
+            "register.gate.f1: min 0.9 is above max 0.5: no value keeps both",
+        ),
+        (
+            "register",
             {"metric": "rmse", "slices": {"min": 3}},
             "register: slices.min bounds nothing, as less rmse is better; write max",
         ),
@@ -215,6 +230,22 @@ def test_an_expected_cost_needs_costs(sections: dict[str, Any], place: str) -> N
     # By either of what it advises.
     for settings in ({"costs": {"a": {"b": 3}}}, {"threshold": {"false_positive": 2, "false_negative": 3}}):
         check_pipeline(FILE, "churn", block(**{**sections, "evaluate": {**sections.get("evaluate", {}), **settings}}))
+
+
+@pytest.mark.parametrize(
+    ("bounded", "off", "cure"),
+    [
+        ("coverage", {}, {"conformal": {"coverage": 0.9}}),
+        ("set_size", {"robustness": {"rows": 50}}, {"conformal": {"by": "class"}}),
+        ("robustness_loss", {"robustness": {"enabled": False}}, {"robustness": {"enabled": True}}),
+    ],
+)
+def test_what_the_gate_bounds_is_measured(bounded: str, off: dict[str, Any], cure: dict[str, Any]) -> None:
+    register = {"metric": "f1", "gate": {bounded: {"max": 1}}}
+    said = complaint(block(register=register, evaluate=off))
+    assert said.startswith(f"params.yaml: pipelines.churn: register.gate bounds {bounded}, which ")
+    assert said.endswith("or take the rule out")
+    check_pipeline(FILE, "churn", block(register=register, evaluate=cure))
 
 
 def test_a_missing_section_says_whether_it_may_be_empty() -> None:

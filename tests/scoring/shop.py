@@ -32,7 +32,7 @@ pipelines:
     normalize: {}
     augment: {}
     train: {kind: sklearn, estimator: {kind: logistic_regression}}
-    evaluate: {}
+    evaluate: {conformal: {coverage: 0.9, by: ort}}
     register: {metric: accuracy, gate: {accuracy: {min: 0.5}}}
 """
 HEADER = "kunde;alter;ort;umsatz;seit"

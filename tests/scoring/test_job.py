@@ -68,9 +68,10 @@ def test_answers_are_those_of_the_model_in_mlflow_to_the_last_bit(shop: Paths, t
     outcome, answers = answered(shop, rows, tmp_path, predict=SMALL)
     assert (outcome.num_rows, outcome.num_answered, outcome.num_quarantined) == (100, 100, 0)
     assert answers.columns == [
-        "row", "kunde", "prediction", "probability_ja", "probability_nein", "model_version", "recipe",
+        "row", "kunde", "prediction", "prediction_set", "probability_ja", "probability_nein", "model_version", "recipe",
     ]  # fmt: skip
-    assert answers.select("prediction", "probability_ja", "probability_nein").equals(by_mlflow(shop, rows))
+    assert answers[:, 2:6].equals(by_mlflow(shop, rows))
+    assert {class_name for sets in answers["prediction_set"] for class_name in json.loads(sets)} == {"ja", "nein"}
     assert answers["row"].to_list() == list(range(1, 101))
     assert answers["kunde"].to_list() == [row.split(";")[0] for row in rows]
     assert answers["model_version"].unique().to_list() == [1]
@@ -254,6 +255,8 @@ def test_a_table_has_each_answer_once_however_often_it_is_asked(
         f"{place}, table predictions had the answers of 3 parts already; they were not written again",
     )
     assert len(rows_of(tmp_path / "a.db")) == 90
+    # A set is the same text in a table as in a file.
+    assert rows_of(tmp_path / "a.db") == answered(shop, lines(90, seed=1), tmp_path, predict=SMALL)[1].rows()
     # Other rows are other answers.
     score(request(shop, write(source, lines(10, seed=2)), place))
     assert len(rows_of(tmp_path / "a.db")) == 100
@@ -292,9 +295,11 @@ def test_postgresql_has_each_answer_once_also_when_the_server_goes_in_between(
         for _ in range(2):
             assert ask().num_answered == 90
             assert server.run("SELECT count(*), count(DISTINCT kunde) FROM predictions") == [(90, 90)]
-        told = server.run("SELECT row, prediction, probability_ja FROM predictions ORDER BY row")
+        told = server.run("SELECT row, prediction, prediction_set, probability_ja FROM predictions ORDER BY row")
+        sizes = server.run("SELECT json_array_length(prediction_set::json) FROM predictions ORDER BY row")
     _, answers = answered(shop, lines(90, seed=1), tmp_path)
-    assert told == answers.select("row", "prediction", "probability_ja").rows()
+    assert told == answers.select("row", "prediction", "prediction_set", "probability_ja").rows()
+    assert sizes == [(len(json.loads(one)),) for one in answers["prediction_set"]]
 
 
 def test_a_line_that_is_no_row_goes_to_quarantine_too(shop: Paths, tmp_path: Path) -> None:

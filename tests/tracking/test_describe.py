@@ -157,6 +157,35 @@ def test_what_people_say_of_a_model_stands_in_its_card_as_text() -> None:
     assert "clean set" not in text
 
 
+@pytest.mark.parametrize(
+    ("by", "size", "expected"),
+    [
+        (
+            "town <1>",
+            {"interval_width": Measure(value=185.31)},
+            "an interval, 185.3 wide on average, which held the truth of **94.0 %** (90.8 to 96.2 %) of the test rows; "
+            "promised are 90 % of rows like those of validation, for each value of `town <1>` that has enough of them",
+        ),
+        (
+            "class",
+            {"set_size": Measure(value=2.1)},
+            "a set of classes, 2.1 on average, which held the truth of **94.0 %** (90.8 to 96.2 %) of the test rows; "
+            "promised are 90 % of rows like those of validation, of each class\n",
+        ),
+    ],
+)
+def test_a_card_says_in_a_sentence_how_far_off_an_answer_may_be(
+    by: str, size: dict[str, Measure], expected: str
+) -> None:
+    parameters = {**PASSPORT["parameters"], "evaluate": {"conformal": {"coverage": 0.9, "by": by}}}
+    run = LoggedRun(experiment_id="7", run_id="abc", files=frozenset())
+    measures = {"coverage": Measure(value=0.9404, low=0.9076, high=0.962), **size}
+    text = describe.version({**PASSPORT, "parameters": parameters}, decided("ok"), run, measures)
+    assert f"- how far off an answer may be: each comes with {expected}" in text
+    gap = describe.version(PASSPORT, decided("ok"), run, {})
+    assert "- how far off an answer may be: **it does not say**; `evaluate.conformal` in params.yaml" in gap
+
+
 def test_a_card_says_how_far_groups_of_people_are_apart() -> None:
     passport = {**PASSPORT, "columns": [*PASSPORT["columns"], {"name": "sex", "type": "category", "role": "sensitive"}]}
     measures = {

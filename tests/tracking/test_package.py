@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -169,6 +170,32 @@ def test_a_set_goes_by_the_kind_of_its_row_where_the_row_says_so(unsure, frame):
     likely = (gaps[0][["probability_no", "probability_yes"]].to_numpy() >= 0.8).any(axis=1)
     for answers in gaps:
         assert [text != nothing for text in answers["prediction_set"]] == likely.tolist()
+
+
+def test_the_scoring_server_answers_sets_by_kinds(unsure, frame):
+    """By MLflow's own endpoint: the column of kinds may be there, be null, or be missing in all rows."""
+    from mlflow.pyfunc import scoring_server
+
+    rows = [
+        {**row, "scan": base64.b64encode(row["scan"]).decode(), "age": None if np.isnan(row["age"]) else row["age"]}
+        for row in frame.to_dict("records")
+    ]
+
+    def sets(form: str, content: Any, content_type: str = "application/json") -> list[str]:
+        text = json.dumps({form: content}) if content_type == "application/json" else content
+        reply = scoring_server.invocations(text, content_type, unsure, unsure.metadata.get_input_schema())
+        assert reply.status == 200, reply.response
+        return [one["prediction_set"] for one in json.loads(reply.response)["predictions"]]
+
+    by_common = unsure.predict(frame)["prediction_set"].tolist()
+    gap_and_new = unsure.predict(frame.assign(region=[None, None, None, "new"]))["prediction_set"][2:]
+    by_kind = ['["no", "yes"]', "[]", *gap_and_new]
+    kinds = [{**row, "region": region} for row, region in zip(rows, ["north", 7, None, "new"], strict=True)]
+    split = {"columns": list(kinds[0]), "data": [list(row.values()) for row in kinds]}
+    assert sets("dataframe_records", rows) == by_common
+    assert sets("dataframe_records", kinds) == sets("dataframe_split", split) == by_kind
+    assert sets("inputs", {name: [row[name] for row in kinds] for name in kinds[0]}) == by_kind
+    assert sets("csv", pd.DataFrame(kinds).to_csv(index=False), "text/csv") == by_kind
 
 
 def test_a_column_that_the_model_reads_tells_kinds_apart_too(project, frame, tmp_path):

@@ -39,13 +39,22 @@ LOWER_IS_BETTER: frozenset[str] = frozenset(
 )
 
 
+Sureness = bool | Literal["broken"]
+"""How sure a rule must be: of nothing, that its bound is kept, or that it is broken."""
+
+WITHOUT_INTERVAL: frozenset[str] = frozenset({"size_mib", "latency_p50_ms", "latency_p95_ms", "calibration_error"})
+"""What is measured, and not how it would be on other rows."""
+
+
 class Bound(Config):
     """The least or the most that a metric may be."""
 
     min: float | None = Field(None, description="the least that is allowed")
     max: float | None = Field(None, description="the most that is allowed")
-    surely: bool = Field(
-        False, description="true: all of the 95 % interval must keep the bound; false: the value on the test rows"
+    surely: Sureness = Field(
+        False,
+        description="true: all of the 95 % interval must keep the bound; false: the value on the test rows; broken: it "
+        "is refused only where the bound is surely broken, after all such rules and slices",
     )
 
     @model_validator(mode="after")
@@ -68,9 +77,6 @@ class SliceRules(Config):
         None,
         ge=0,
         description="a challenger that is surely worse than the champion in a slice, by more than this, stays one",
-    )
-    alpha: float = Field(
-        0.05, gt=0, le=0.5, description="the chance that a rule is called broken in any slice though it holds in all"
     )
 
 
@@ -109,6 +115,13 @@ class Register(Config):
         "been seen",
     )
     slices: SliceRules = Field(default_factory=SliceRules, description="what must hold in each kind of test rows")
+    refusal_alpha: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="the chance that a version that breaks no bound is refused by any of the rules that refuse what is "
+        "surely broken, those of all slices among them; and that one that is worse in no slice is called so",
+    )
     latency: bool = Field(
         False,
         description="measure on this machine how long answers take and what energy they cost, for the card; where the "
@@ -123,6 +136,13 @@ class Register(Config):
     @property
     def measures_latency(self) -> bool:
         return self.latency or any(name.startswith("latency_") for name in self.gate)
+
+    @model_validator(mode="after")
+    def _what_is_surely_broken_has_an_interval(self) -> Register:
+        for name, bound in self.gate.items():
+            if bound.surely == "broken" and name in WITHOUT_INTERVAL:
+                raise ValueError(f"gate.{name}: nobody knows how sure it is; take `surely: broken` out")
+        return self
 
     @model_validator(mode="after")
     def _slices_are_bounded_on_the_worse_side(self) -> Register:

@@ -12,7 +12,8 @@ from typing import Any
 
 from tasks.columns import column_type
 from tasks.measures import Measure
-from tasks.promotion.gate import GateRule, Verdict
+from tasks.promotion.gate import Verdict
+from tasks.promotion.gate_rule import GateRule
 from tasks.reports import number
 from tasks.tables.dataset import Column
 from tasks.tracking import card, pages
@@ -152,7 +153,7 @@ def _rule(rule: GateRule) -> str:
         f"at most {rule.max:g}" if rule.max is not None else "",
     ]
     kept = "kept" if rule.passed else "**not kept**"
-    asked = f"{'surely ' if rule.surely else ''}{' and '.join(bound for bound in bounds if bound)}"
+    asked = f"{'surely ' if rule.surely is True else ''}{' and '.join(bound for bound in bounds if bound)}"
     interval = _interval(rule.low, rule.high)
     of = "" if rule.of is None else f" ({as_text(rule.of)})"
     return f"{rule.metric}{of} {asked}: {kept}, it is {number(rule.value)}{interval}"

@@ -8,7 +8,8 @@ from tasks.energy import Energy
 from tasks.measures import Measure
 from tasks.params.register import Bound
 from tasks.promotion.contest import Promotion
-from tasks.promotion.gate import GateRule, Verdict, judge
+from tasks.promotion.gate import Verdict, judge
+from tasks.promotion.gate_rule import GateRule
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking import describe
@@ -86,7 +87,9 @@ def test_what_it_costs_stands_with_what_it_is_by_and_what_nobody_measured_is_nam
 
 def test_a_rule_of_a_part_of_the_test_says_of_which() -> None:
     numbers = {"min": 0.7, "max": None, "surely": False, "low": None, "high": None, "num_rows": 27, "passed": True}
-    slices = GateRule(metric="roc_auc", of="town is <b>", value=0.58, p_value=1.0, num_tests=249, **numbers)
+    slices = GateRule(
+        metric="roc_auc", of="town is <b>", value=0.58, p_value=1.0, adjusted_p_value=1.0, num_tests=249, **numbers
+    )
     size = GateRule(metric="roc_auc", of="a <i>", value=0.9, **numbers)
     text = describe.version(PASSPORT, decided("ok").model_copy(update={"rules": (slices, size)}), run_with())
     assert r"- kept: roc\_auc (town is &lt;b&gt;) 0.58 is below the least that is allowed, 0.7, but not surely" in text

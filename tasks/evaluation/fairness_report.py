@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tasks.evaluation.paired_bootstrap import CONFIDENCE
 from tasks.measures import Measure
 from tasks.params.config import Config, Metric
 
@@ -54,6 +55,8 @@ class GroupDifference(Config):
             high=self.high,
             num_rows=self.num_rows,
             of=f"{' and '.join(columns)}: {of}",
+            # The intervals of all pairs of groups hold together, and what is left may be on one side.
+            tail=1 - CONFIDENCE,
         )
 
 
@@ -65,6 +68,11 @@ class GroupComparison(Config):
     groups: tuple[GroupScore, ...]
     num_rows_left_out: int
     differences: tuple[GroupDifference, ...]
+
+    @property
+    def too_small(self) -> tuple[GroupScore, ...]:
+        """Those that have too few rows to be compared."""
+        return tuple(group for group in self.groups if not group.compared)
 
     @property
     def shown(self) -> tuple[GroupScore, ...]:
@@ -85,7 +93,7 @@ class FairnessReport(Config):
     """fairness.json: the columns with the role sensitive, each alone, then two at once.
 
     `positive` is the class of two whose answers are rates; `measured` are the differences for the gate, each the worst
-    of all columns alone, with an interval that holds for all of them together.
+    of all columns alone and of all pairs that were crossed, with an interval that holds for all of them together.
     """
 
     metric: Metric

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
 from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.conformal_rows import coverage_of_test_rows, rule_of_validation_rows
-from tasks.evaluation.cost import size_of_model
+from tasks.evaluation.cost import costs_of_keeping
 from tasks.evaluation.cost_matrix import check_costs
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.drift_of_test import drift_of_test_rows
@@ -32,6 +32,7 @@ from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
 from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
 from tasks.evaluation.use_of_columns import use_of_columns
+from tasks.measures import Measure
 from tasks.model_input.block_columns import read_examples
 from tasks.model_input.conformal import ConformalRule
 from tasks.model_input.decision import LIKELIEST, Decision
@@ -71,7 +72,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     storage.write_parts(paths.predicted, answered.predictions.as_table().iter_slices(_ROWS_A_PART))
     files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
     files.write_json(paths.assessment("conformal"), rule.model_dump(mode="json") if rule else {"coverage": None})
-    _write(assessment, paths)
+    _write(assessment, {**costs_of_keeping(model, paths), **assessment.measures}, paths)
     files.write_text(paths.report_page, render(page))
     return reports.evaluate(paths)
 
@@ -130,9 +131,8 @@ def _assessed(
     )
 
 
-def _write(assessment: Assessment, paths: Paths) -> None:
+def _write(assessment: Assessment, measures: Mapping[str, Measure], paths: Paths) -> None:
     """What was found out as files, for programs and for the stages to come."""
-    measures = {"size_mib": size_of_model(paths), **assessment.measures}
     files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
     write_plots(paths, assessment.pictures)
     files.write_text(paths.importance, assessment.importance.as_table().write_csv())

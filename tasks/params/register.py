@@ -20,6 +20,7 @@ GROUP_MEASURES: tuple[GroupMeasureName, ...] = get_args(GroupMeasureName)
 
 MeasureName = Literal[
     "size_mib",
+    "num_parameters",
     "latency_p50_ms",
     "latency_p95_ms",
     "coverage",
@@ -42,7 +43,9 @@ LOWER_IS_BETTER: frozenset[str] = frozenset(
 Sureness = bool | Literal["broken"]
 """How sure a rule must be: of nothing, that its bound is kept, or that it is broken."""
 
-WITHOUT_INTERVAL: frozenset[str] = frozenset({"size_mib", "latency_p50_ms", "latency_p95_ms", "calibration_error"})
+WITHOUT_INTERVAL: frozenset[str] = frozenset(
+    {"size_mib", "num_parameters", "latency_p50_ms", "latency_p95_ms", "calibration_error"}
+)
 """What is measured, and not how it would be on other rows."""
 
 

@@ -17,6 +17,8 @@ from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking.markdown import as_code, as_text, listed
 
+NO_MEASURES: Mapping[str, Measure] = MappingProxyType({})
+
 
 def intended_use(passport: Mapping[str, Any]) -> str:
     """For what it is, for what it is not, and whom to ask."""
@@ -30,7 +32,7 @@ def intended_use(passport: Mapping[str, Any]) -> str:
     )
 
 
-def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = MappingProxyType({})) -> str:
+def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = NO_MEASURES) -> str:
     """Whom it was not looked at for, how far groups of people are apart by the `measures` of the version, what was set
     aside, and what people say of it."""
     card, rows = _written(passport), passport["rows"]
@@ -48,9 +50,11 @@ def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = Mappin
     return listed([_line("known limits", card.get("limitations"), "limitations"), people, *set_aside])
 
 
-def cost(latency: Latency | None, energy: Energy | None) -> list[str]:
-    """How fast it answers, and what energy its training and its answers took."""
+def cost(latency: Latency | None, energy: Energy | None, measures: Mapping[str, Measure] = NO_MEASURES) -> list[str]:
+    """How large it is by the `measures` of the version, how fast it answers, and what energy its training and its
+    answers took."""
     lines = ["training: " + (_energy(energy) if energy else "**not counted**: the run has no such figure")]
+    lines = [*_sizes(measures), *lines]
     if latency is None:
         return [*lines, "answers: **not measured**; `register.latency: true` in params.yaml does it"]
     taken = Energy(watt_hours=latency.energy_wh, source=latency.energy_source)
@@ -60,6 +64,12 @@ def cost(latency: Latency | None, energy: Energy | None) -> list[str]:
         f"{latency.batch.num_rows:,} rows: {_timing(latency.batch)}",
         f"1,000 answers: {_energy(taken)}",
     ]
+
+
+def _sizes(measures: Mapping[str, Measure]) -> list[str]:
+    size, files = measures.get("num_parameters"), measures.get("size_mib")
+    lines = [] if size is None else [f"size: {size.value:,.0f} {as_text(size.of or '')}"]
+    return [*lines, *([] if files is None else [f"files: {number(files.value)} MiB"])]
 
 
 def _timing(timing: Timing) -> str:

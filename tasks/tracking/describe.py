@@ -89,7 +89,7 @@ def version(
 
 ### What it costs
 
-{listed(card.cost(verdict.latency, run.energy))}
+{listed(card.cost(verdict.latency, run.energy, measures))}
 
 ### The gate
 

@@ -161,6 +161,7 @@ def test_a_card_says_how_far_groups_of_people_are_apart() -> None:
     passport = {**PASSPORT, "columns": [*PASSPORT["columns"], {"name": "sex", "type": "category", "role": "sensitive"}]}
     measures = {
         "size_mib": Measure(value=0.7),
+        "num_parameters": Measure(value=3100, of="leaves of 100 trees"),
         "metric_difference": Measure(value=0.02, of="sex: a*b 0.9, Male 0.92"),
         "demographic_parity_difference": Measure(value=0.21, low=0.15, high=0.27, of="sex: Female 0.11, Male 0.32"),
     }
@@ -173,4 +174,5 @@ def test_a_card_says_how_far_groups_of_people_are_apart() -> None:
         "    - demographic_parity_difference: **0.2100** (0.1500 to 0.2700), sex: Female 0.11, Male 0.32\n"
         "    - metric_difference: **0.0200**, sex: a\\*b 0.9, Male 0.92"
     ) in text
+    assert "### What it costs\n\n- size: 3,100 leaves of 100 trees\n- files: 0.7000 MiB\n- training:" in text
     assert "demographic_parity_difference (sex: Female 0.11, Male 0.32) at most 0.3: kept, it is 0.2100" in text

@@ -123,7 +123,7 @@ def _assessed(
         importance=importance,
         effects=effects,
         thresholds=threshold_table(choice, predictions) if choice and choice.curve else None,
-        slices=slices_of_test_rows(judge, rows, dataset, paths),
+        slices=slices_of_test_rows(judge, rows, dataset, recipe, paths),
         coverage=coverage_of_test_rows(rule, rows, dataset, paths) if rule else None,
         robustness=robustness_of_test_rows(config.robustness, judge, model, recipe, rows, paths),
         drift=drift_of_test_rows(dataset, paths),

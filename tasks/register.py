@@ -105,12 +105,12 @@ def _judged(config: Pipeline, paths: Paths, measures: Mapping[str, Measure]) -> 
     has_slices = slices.min is not None or slices.max is not None
     if not has_slices and all(bound.surely != "broken" for bound in register.gate.values()):
         return judge(register.gate, measures, alpha=register.refusal_alpha)
-    dataset, target = read_dataset(paths.cleaned), read_recipe(paths.model / paths.recipe.name).target
-    of_rows = replace(
-        judge_of(config.evaluate, target, read_decision(paths.decision, target.classes)), metric=register.metric
-    )
-    rows = judged_rows(paths, dataset, target.classes)
-    in_slices = bounds_in_slices(of_rows, rows, ruled_partitions(slices, paths, dataset), slices) if has_slices else ()
+    dataset, recipe = read_dataset(paths.cleaned), read_recipe(paths.model / paths.recipe.name)
+    decision = read_decision(paths.decision, recipe.target.classes)
+    of_rows = replace(judge_of(config.evaluate, recipe.target, decision), metric=register.metric)
+    rows = judged_rows(paths, dataset, recipe.target.classes)
+    partitions = ruled_partitions(slices, paths, dataset, recipe) if has_slices else []
+    in_slices = bounds_in_slices(of_rows, rows, partitions, slices) if has_slices else ()
     p_values = p_values_of_metrics(of_rows, rows, register.gate)
     return judge(register.gate, measures, in_slices, alpha=register.refusal_alpha, p_values=p_values)
 
@@ -181,8 +181,9 @@ def _compared(config: Register, paths: Paths, dataset: Dataset) -> ComparedSlice
     rules = config.slices
     if rules.worse_by is None:
         return None
+    recipe = read_recipe(paths.model / paths.recipe.name)
     return ComparedSlices(
-        partitions=ruled_partitions(rules, paths, dataset), worse_by=rules.worse_by, alpha=config.refusal_alpha
+        partitions=ruled_partitions(rules, paths, dataset, recipe), worse_by=rules.worse_by, alpha=config.refusal_alpha
     )
 
 

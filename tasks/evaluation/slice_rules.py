@@ -27,6 +27,7 @@ from tasks.params.register import LOWER_IS_BETTER, Bound, Bounded, SliceRules
 from tasks.paths import Paths
 from tasks.promotion.contest import SliceLoss
 from tasks.promotion.gate_rule import GateRule
+from tasks.recipe.recipe import Recipe
 from tasks.tables.dataset import Dataset
 
 
@@ -45,12 +46,13 @@ class ComparedSlices:
         )
 
 
-def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset) -> list[Partition]:
-    """The slices of the test rows that the rules are asked of, by columns as clean left them.
+def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset, recipe: Recipe) -> list[Partition]:
+    """The slices of the test rows that the rules are asked of, by columns as clean left them or as the recipe computes
+    them.
 
     Raises UserError for a column that cannot be sliced by.
     """
-    columns = sliceable_columns(dataset, paths)
+    columns = sliceable_columns(dataset, paths, recipe)
     known = [column.name for column in columns]
     for name in config.columns or ():
         if name not in known:
@@ -59,7 +61,7 @@ def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset) -> list
                 f"type category, boolean or number, or one of the role sensitive{did_you_mean(name, known)}"
             )
     chosen = [column for column in columns if config.columns is None or column.name in config.columns]
-    return partitions(values_of_test_rows(paths, chosen), chosen)
+    return partitions(values_of_test_rows(paths, chosen, recipe), chosen)
 
 
 def bounds_in_slices(

@@ -10,6 +10,9 @@ from typing import Any
 USUAL_TAIL = 0.025
 """Beyond each end of a 95 % interval."""
 
+TAIL_OF_WORST = 0.05
+"""Of the worst of several, whose 95 % intervals hold together: all that is left may be beyond one end."""
+
 Interval = tuple[float, float] | None
 """Where a figure lies with 95 % confidence on other rows; None where nobody knows."""
 
@@ -39,8 +42,10 @@ class Measure:
         return self.p_values[place] if place < len(self.p_values) else 1.0
 
     def as_dict(self) -> dict[str, Any]:
-        """As it lies in measures.json."""
-        return asdict(self)
+        """As it lies in measures.json: without what only some measures have."""
+        content = asdict(self)
+        usual = {"tail": USUAL_TAIL, "p_values": None}
+        return {name: value for name, value in content.items() if name not in usual or value != usual[name]}
 
 
 def measures_of_metrics(

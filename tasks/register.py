@@ -22,7 +22,7 @@ from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.raw_test_rows import raw_test_rows
 from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices, p_values_of_metrics, ruled_partitions
 from tasks.measures import Measure, measures_of_metrics
-from tasks.model_input.decision import read_decision
+from tasks.model_input.decision import is_chosen, read_decision
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
 from tasks.params.train import Train
@@ -116,10 +116,11 @@ def _judged(config: Pipeline, paths: Paths, measures: Mapping[str, Measure]) -> 
 
 
 def _beside(paths: Paths) -> dict[str, Path]:
-    """What travels with the model, by its name: the file of a threshold, and of intervals or sets of classes, where it
-    answers by these."""
-    files_of = {"decision": (paths.decision, "threshold"), "conformal": (paths.assessment("conformal"), "coverage")}
-    return {name: path for name, (path, key) in files_of.items() if files.read_json(path)[key] is not None}
+    """What travels with the model, by its name: the file of a threshold or of costs, and of intervals or sets of
+    classes, where it answers by these."""
+    conformal = paths.assessment("conformal")
+    decision = {"decision": paths.decision} if is_chosen(files.read_json(paths.decision)) else {}
+    return {**decision, **({"conformal": conformal} if files.read_json(conformal)["coverage"] is not None else {})}
 
 
 def _check_trained_with(config: Train, record: Mapping[str, Any], paths: Paths) -> None:

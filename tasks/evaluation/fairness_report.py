@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.evaluation.paired_bootstrap import CONFIDENCE
-from tasks.measures import Measure
+from tasks.measures import TAIL_OF_WORST, Measure
 from tasks.params.config import Config, Metric
 
 SELECTION = "selection_rate of "
@@ -55,8 +54,7 @@ class GroupDifference(Config):
             high=self.high,
             num_rows=self.num_rows,
             of=f"{' and '.join(columns)}: {of}",
-            # The intervals of all pairs of groups hold together, and what is left may be on one side.
-            tail=1 - CONFIDENCE,
+            tail=TAIL_OF_WORST,
         )
 
 

@@ -23,7 +23,6 @@ from tasks.errors import UserError
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.paired_bootstrap import (
-    CONFIDENCE,
     NUM_RESAMPLES,
     interval_of,
     interval_of_largest,
@@ -32,7 +31,7 @@ from tasks.evaluation.paired_bootstrap import (
 )
 from tasks.evaluation.rows_at_rest import drawn_rows, rows_at
 from tasks.evaluation.weighted_metrics import Floats, OfWeights
-from tasks.measures import Measure
+from tasks.measures import TAIL_OF_WORST, Measure
 from tasks.model_input.inputs import ModelInput
 from tasks.params.config import Config, Metric
 from tasks.params.evaluate import Robustness
@@ -108,8 +107,7 @@ class RobustnessReport(Config):
             high=self.largest.high,
             num_rows=self.num_rows,
             of=self.largest.sentence,
-            # The intervals of all kinds hold together, and what is left may be on one side.
-            tail=1 - CONFIDENCE,
+            tail=TAIL_OF_WORST,
         )
 
 

@@ -207,7 +207,7 @@ def _checkpoints() -> None:
                 write_checkpoint(Path(folder, "checkpoints"), training)
                 times.append(time.perf_counter() - since)
             size = sum(file.stat().st_size for file in Path(folder, "checkpoints").iterdir())
-        weights, seconds = training.facts()["num_weights"], statistics.median(times)
+        weights, seconds = sum(weight.numel() for weight in training.network.parameters()), statistics.median(times)
         print(f"| {weights:,} | {size / 2**20:,.1f} MiB | {seconds:.3f} | {seconds / 120:.2%} |", flush=True)
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from tasks import files, reports
 from tasks.errors import UserError
+from tasks.evaluation.answer_costs import answer_costs
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
 from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.conformal_rows import coverage_of_test_rows, rule_of_validation_rows
-from tasks.evaluation.cost import size_of_model
-from tasks.evaluation.cost_matrix import check_costs
+from tasks.evaluation.cost import costs_of_keeping
+from tasks.evaluation.cost_matrix import check_costs, decision_by_cost
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.drift_of_test import drift_of_test_rows
 from tasks.evaluation.fairness import fairness_of_test_rows
@@ -32,9 +34,10 @@ from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
 from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
 from tasks.evaluation.use_of_columns import use_of_columns
+from tasks.measures import Measure
 from tasks.model_input.block_columns import read_examples
 from tasks.model_input.conformal import ConformalRule
-from tasks.model_input.decision import LIKELIEST, Decision
+from tasks.model_input.decision import ANSWER_COSTS, Decision
 from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
 from tasks.paths import Part, Paths
@@ -67,11 +70,11 @@ def run(config: Evaluate, paths: Paths) -> Report:
     answered = _answered(config, model, recipe, dataset, paths)
     assessment = _assessed(config, model, recipe, dataset, answered, paths)
     page = page_of(paths, dataset, recipe, assessment)
-    choice, rule = answered.choice, answered.rule
+    rule = answered.rule
     storage.write_parts(paths.predicted, answered.predictions.as_table().iter_slices(_ROWS_A_PART))
-    files.write_json(paths.decision, choice.as_dict() if choice else {"threshold": None})
+    files.write_json(paths.decision, answered.decision_as_dict(classes))
     files.write_json(paths.assessment("conformal"), rule.model_dump(mode="json") if rule else {"coverage": None})
-    _write(assessment, paths)
+    _write(assessment, {**costs_of_keeping(model, paths), **assessment.measures}, paths)
     files.write_text(paths.report_page, render(page))
     return reports.evaluate(paths)
 
@@ -83,10 +86,14 @@ class _TestAnswers:
     predictions: Predictions
     choice: ThresholdChoice | None
     rule: ConformalRule | None
+    decision: Decision
 
-    @property
-    def decision(self) -> Decision:
-        return self.choice.decision if self.choice else LIKELIEST
+    def decision_as_dict(self, classes: tuple[str, ...]) -> dict[str, Any]:
+        """decision.json: what travels with the model."""
+        if self.decision.costs is not None:
+            by_cost = {"classes": list(classes), "costs": [list(row) for row in self.decision.costs]}
+            return {"threshold": None, ANSWER_COSTS: by_cost}
+        return self.choice.as_dict() if self.choice else {"threshold": None}
 
 
 def _answered(config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, paths: Paths) -> _TestAnswers:
@@ -97,10 +104,11 @@ def _answered(config: Evaluate, model: Model, recipe: Recipe, dataset: Dataset, 
     if config.conformal is not None and validation is not None:
         rule = rule_of_validation_rows(config.conformal, classes, validation, dataset, paths)
     predictions = predict_rows(recipe, paths, "test", model)
-    # The class that a threshold answers; without one the likeliest is.
-    if choice and choice.decision.threshold is not None:
-        predictions = replace(predictions, answered=choice.decision.of(predictions.y_score))
-    return _TestAnswers(predictions=predictions, choice=choice, rule=rule)
+    decision = choice.decision if choice else decision_by_cost(config, classes)
+    # The class that a threshold or costs answer; without these the likeliest is.
+    if decision.threshold is not None or decision.costs is not None:
+        predictions = replace(predictions, answered=decision.of(predictions.y_score))
+    return _TestAnswers(predictions=predictions, choice=choice, rule=rule, decision=decision)
 
 
 def _assessed(
@@ -122,7 +130,8 @@ def _assessed(
         importance=importance,
         effects=effects,
         thresholds=threshold_table(choice, predictions) if choice and choice.curve else None,
-        slices=slices_of_test_rows(judge, rows, dataset, paths),
+        answer_costs=answer_costs(config, judge, rows),
+        slices=slices_of_test_rows(judge, rows, dataset, recipe, paths),
         coverage=coverage_of_test_rows(rule, rows, dataset, paths) if rule else None,
         robustness=robustness_of_test_rows(config.robustness, judge, model, recipe, rows, paths),
         drift=drift_of_test_rows(dataset, paths),
@@ -130,9 +139,8 @@ def _assessed(
     )
 
 
-def _write(assessment: Assessment, paths: Paths) -> None:
+def _write(assessment: Assessment, measures: Mapping[str, Measure], paths: Paths) -> None:
     """What was found out as files, for programs and for the stages to come."""
-    measures = {"size_mib": size_of_model(paths), **assessment.measures}
     files.write_text(paths.predictions, assessment.evaluation.predictions.write_csv())
     write_plots(paths, assessment.pictures)
     files.write_text(paths.importance, assessment.importance.as_table().write_csv())

@@ -9,7 +9,7 @@ from typing import Literal
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")
 FoldStage = Literal["split", "clean", "normalize", "augment"]
-AssessmentName = Literal["conformal", "coverage", "drift", "fairness", "measures", "robustness", "slices"]
+AssessmentName = Literal["conformal", "costs", "coverage", "drift", "fairness", "measures", "robustness", "slices"]
 STAGES = ("ingest", "validate", "split", "clean", "normalize", "augment", "train", "evaluate", "register")
 CODE_DIGESTS = ".modelwright/code"  # what code means: a file of the same path below it for each dependency on code
 OWN_CODE = ".modelwright/own_code"  # and what the user's own code means: a file for each pipeline

@@ -20,9 +20,9 @@ from tasks.evaluation.judged_rows import judged_rows
 from tasks.evaluation.latency import latency_of_model
 from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.raw_test_rows import raw_test_rows
-from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices, ruled_partitions
+from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices, p_values_of_metrics, ruled_partitions
 from tasks.measures import Measure, measures_of_metrics
-from tasks.model_input.decision import read_decision
+from tasks.model_input.decision import is_chosen, read_decision
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
 from tasks.params.train import Train
@@ -35,7 +35,7 @@ from tasks.promotion.contest import (
     first_version,
     without_comparison,
 )
-from tasks.promotion.gate import GateRule, Verdict, judge, value_of
+from tasks.promotion.gate import Verdict, judge, value_of
 from tasks.promotion.passport import left_out, other_split, passport
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
@@ -60,9 +60,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
     evaluation = files.read_json(paths.evaluation)
     latency = latency_of_model(paths) if config.register_.measures_latency else None
     measures = _measures(paths, metrics, evaluation) | (latency.measures() if latency else {})
-    verdict = judge(config.register_.gate, measures, _slice_rules(config, paths)).model_copy(
-        update={"latency": latency}
-    )
+    verdict = _judged(config, paths, measures).timed(latency)
     # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.
@@ -101,24 +99,28 @@ def _measures(paths: Paths, metrics: Mapping[str, float], evaluation: Mapping[st
     }
 
 
-def _slice_rules(config: Pipeline, paths: Paths) -> tuple[GateRule, ...]:
-    """How the metric keeps its bound in each kind of test rows; none where nothing is asked of them."""
-    rules = config.register_.slices
-    if rules.min is None and rules.max is None:
-        return ()
-    dataset, target = read_dataset(paths.cleaned), read_recipe(paths.model / paths.recipe.name).target
-    judge_of_slices = replace(
-        judge_of(config.evaluate, target, read_decision(paths.decision, target.classes)), metric=config.register_.metric
-    )
-    rows = judged_rows(paths, dataset, target.classes)
-    return bounds_in_slices(judge_of_slices, rows, ruled_partitions(rules, paths, dataset), rules)
+def _judged(config: Pipeline, paths: Paths, measures: Mapping[str, Measure]) -> Verdict:
+    """By the rules of the gate, and by how the metric keeps its bound in each kind of test rows, where it has one."""
+    register, slices = config.register_, config.register_.slices
+    has_slices = slices.min is not None or slices.max is not None
+    if not has_slices and all(bound.surely != "broken" for bound in register.gate.values()):
+        return judge(register.gate, measures, alpha=register.refusal_alpha)
+    dataset, recipe = read_dataset(paths.cleaned), read_recipe(paths.model / paths.recipe.name)
+    decision = read_decision(paths.decision, recipe.target.classes)
+    of_rows = replace(judge_of(config.evaluate, recipe.target, decision), metric=register.metric)
+    rows = judged_rows(paths, dataset, recipe.target.classes)
+    partitions = ruled_partitions(slices, paths, dataset, recipe) if has_slices else []
+    in_slices = bounds_in_slices(of_rows, rows, partitions, slices) if has_slices else ()
+    p_values = p_values_of_metrics(of_rows, rows, register.gate)
+    return judge(register.gate, measures, in_slices, alpha=register.refusal_alpha, p_values=p_values)
 
 
 def _beside(paths: Paths) -> dict[str, Path]:
-    """What travels with the model, by its name: the file of a threshold, and of intervals or sets of classes, where it
-    answers by these."""
-    files_of = {"decision": (paths.decision, "threshold"), "conformal": (paths.assessment("conformal"), "coverage")}
-    return {name: path for name, (path, key) in files_of.items() if files.read_json(path)[key] is not None}
+    """What travels with the model, by its name: the file of a threshold or of costs, and of intervals or sets of
+    classes, where it answers by these."""
+    conformal = paths.assessment("conformal")
+    decision = {"decision": paths.decision} if is_chosen(files.read_json(paths.decision)) else {}
+    return {**decision, **({"conformal": conformal} if files.read_json(conformal)["coverage"] is not None else {})}
 
 
 def _check_trained_with(config: Train, record: Mapping[str, Any], paths: Paths) -> None:
@@ -180,8 +182,9 @@ def _compared(config: Register, paths: Paths, dataset: Dataset) -> ComparedSlice
     rules = config.slices
     if rules.worse_by is None:
         return None
+    recipe = read_recipe(paths.model / paths.recipe.name)
     return ComparedSlices(
-        partitions=ruled_partitions(rules, paths, dataset), worse_by=rules.worse_by, alpha=rules.alpha
+        partitions=ruled_partitions(rules, paths, dataset, recipe), worse_by=rules.worse_by, alpha=config.refusal_alpha
     )
 
 

@@ -148,9 +148,12 @@ def train(paths: Paths) -> Report:
 def evaluate(paths: Paths) -> Report:
     """The test metric that the pipeline is judged by, and whether the model is better than none."""
     metrics, judged = files.read_json(paths.metrics), files.read_json(paths.evaluation)
-    threshold = files.read_json(paths.decision)["threshold"]
+    decision = files.read_json(paths.decision)
+    threshold = decision["threshold"]
     hints = [] if judged["beats"] is not False else [_no_better(judged)]
     figure = headline(metrics) + (f", threshold {number(threshold)}" if threshold is not None else "")
+    if "answer_costs" in decision:
+        figure += ", answered by the least expected cost"
     return Report(stage="evaluate", figure=figure, numbers=metrics, diagnostics=tuple(hints))
 
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tasks.energy import EnergyMeter
+from tasks.energy import EnergyMeter, joules_by_nvml
 
 
 def counted(root: Path, **microjoules: int) -> None:
@@ -43,3 +44,63 @@ def test_work_takes_energy() -> None:
     meter = EnergyMeter(Path("/nowhere"))
     assert sum(number * number for number in range(2_000_000)) > 0
     assert meter.read().watt_hours > 0
+
+
+class NvmlError(Exception):
+    pass
+
+
+def made_up_nvml(millijoules: list[int | None], *, has_driver: bool = True) -> SimpleNamespace:
+    """NVIDIA's library as far as it is asked, of cards that have used so much; None is one without a counter.
+
+    `is_open` has an entry for each time that it was begun and not ended.
+    """
+    is_open: list[bool] = []
+
+    def begin() -> None:
+        if not has_driver:
+            raise NvmlError("Driver Not Loaded")
+        is_open.append(True)
+
+    def used(card: int) -> int:
+        joules = millijoules[card]
+        if joules is None:
+            raise NvmlError("Not Supported")
+        return joules
+
+    return SimpleNamespace(
+        NVMLError=NvmlError,
+        nvmlInit=begin,
+        nvmlShutdown=is_open.pop,
+        nvmlDeviceGetCount=lambda: len(millijoules),
+        nvmlDeviceGetHandleByIndex=lambda number: number,
+        nvmlDeviceGetUUID=lambda card: f"GPU-{card}",
+        nvmlDeviceGetTotalEnergyConsumption=used,
+        is_open=is_open,
+    )
+
+
+def test_graphics_cards_are_counted_beside_the_processors(tmp_path: Path) -> None:
+    """3,600 joules of a card are a watt-hour, and NVML counts thousandths of a joule."""
+    millijoules: list[int | None] = [500, 7_000]
+    nvml = made_up_nvml(millijoules)
+    clock = iter([0.0, 300.0])
+    meter = EnergyMeter(tmp_path, lambda: next(clock), lambda: joules_by_nvml(nvml))
+    millijoules[:] = [500 + 3_600_000, 7_000 + 1_800_000]
+    energy = meter.read()
+    assert energy.watt_hours == pytest.approx(1.0 + 1.5)
+    assert energy.source == "an estimate: 300 processor seconds at 12 W; NVML, all that 2 graphics cards did"
+    assert nvml.is_open == []
+
+
+def test_cards_that_do_not_count_are_said_to_be_missing(tmp_path: Path) -> None:
+    assert joules_by_nvml(made_up_nvml([5], has_driver=False)) == joules_by_nvml(made_up_nvml([5, None])) == {}
+    driver = tmp_path / "version"
+    driver.write_text("NVRM version")
+    energy = EnergyMeter(tmp_path, lambda: 0.0, dict, driver).read()
+    assert energy.source.endswith(
+        "; without graphics cards, which the extra `nvml` counts: pip install 'modelwright[nvml]'"
+    )
+    # A driver that was loaded anew counts from 0.
+    counts = iter([{"GPU-0": 9.0}, {"GPU-0": 1.0}])
+    assert "NVML" not in EnergyMeter(tmp_path, lambda: 0.0, lambda: next(counts), tmp_path / "none").read().source

@@ -17,8 +17,10 @@ from tasks import augment, evaluate, files, normalize, reports
 from tasks.errors import UserError
 from tasks.evaluation.page_content import raw_rows
 from tasks.evaluation.predictions import Predictions, evaluate_classification, evaluate_regression
+from tasks.measures import Measure
+from tasks.model_input.decision import read_decision
 from tasks.params.augment import Augment
-from tasks.params.config import MetricOfClasses
+from tasks.params.config import MetricOfClasses, Task
 from tasks.params.evaluate import Conformal, Costs, Evaluate
 from tasks.params.normalize import Normalize
 from tasks.params.sklearn import LogisticRegression, Ridge, SklearnTrain
@@ -46,7 +48,11 @@ def rows(num_rows: int, seed: int, *, regression: bool) -> pl.DataFrame:
 
 
 def prepared(
-    root: Path, *, regression: bool, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame
+    root: Path,
+    *,
+    regression: bool,
+    change: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
+    task: Task | None = None,
 ) -> Paths:
     """A project that has run up to and with evaluate, in parts of 15 rows."""
     paths = Project(root=root).pipeline("demo")
@@ -56,7 +62,7 @@ def prepared(
         Column(name="target", type="number" if regression else "category", role="target"),
     )
     source = SourceRecord(kind="table", location="data.csv", digest="d" * 64)
-    task = "regression" if regression else "binary"
+    task = task or ("regression" if regression else "binary")
     write_dataset(paths.cleaned, Dataset(columns=columns, task=task, num_rows=203, source=source))
     num_rows = {"train": 120, "validation": 40, "test": NUM_TEST}
     for seed, part in enumerate(PARTS):
@@ -212,11 +218,16 @@ def test_what_disturbed_rows_cost_is_left_as_a_file_a_measure_and_a_section(regr
     assert noise[1]["value"] == pytest.approx(np.sqrt(1 + (20 * 0.25 * std) ** 2), rel=0.35)
     measure = files.read_json(regressed.assessment("measures"))["robustness_loss"]
     worst = max((missing[1], noise[1]), key=lambda one: one["loss"])
-    assert measure == {key: worst[key] for key in ("low", "high")} | {
+    # The interval is of the largest loss, whichever of the two it is of: it leaves out what noise surely costs more.
+    assert measure == {
         "value": worst["loss"],
+        "low": report["largest"]["low"],
+        "high": report["largest"]["high"],
         "num_rows": NUM_TEST,
         "of": worst["sentence"],
+        "tail": 0.05,
     }
+    assert max(missing[1]["low"], 0) < measure["low"] < worst["loss"] < measure["high"]
     assert "When rows are disturbed" in regressed.report_page.read_text()
     fewer = Evaluate.model_validate({"robustness": {"rows": 25}})
     evaluate.run(fewer, damaged)
@@ -226,7 +237,12 @@ def test_what_disturbed_rows_cost_is_left_as_a_file_a_measure_and_a_section(regr
 def test_columns_of_which_the_test_rows_are_others_are_left_as_a_file_and_a_measure(
     classified: Paths, damaged: Paths
 ) -> None:
-    assert files.read_json(classified.assessment("drift")) == {"num_columns": 1, "num_rows": [120, 40], "columns": []}
+    assert files.read_json(classified.assessment("drift")) == {
+        "num_columns": 1,
+        "num_rows": [120, 40],
+        "columns": [],
+        "p_values": [1.0],
+    }
     assert files.read_json(classified.assessment("measures"))["drifted_columns"]["value"] == 0
     moved = pl.concat(storage.read_parts(damaged.clean("test"))).with_columns(pl.col("weight") + 2)
     storage.write_parts(damaged.clean("test"), moved.iter_slices(15))
@@ -448,6 +464,36 @@ def test_what_mistakes_cost_judges_the_model_and_what_it_has_to_beat(damaged: Pa
         evaluate.run(Evaluate(costs={"ham &": {CLASSES[1]: 20}}), damaged)
 
 
+def test_of_three_classes_the_least_expected_cost_answers_where_params_yaml_says_so(tmp_path: Path) -> None:
+    def with_beans(frame: pl.DataFrame) -> pl.DataFrame:
+        is_bean = pl.int_range(pl.len()) % 5 == 4
+        return frame.with_columns(target=pl.when(is_bean).then(pl.lit("beans")).otherwise("target"))
+
+    paths = prepared(tmp_path, regression=False, change=with_beans, task="multiclass")
+    assert files.read_json(paths.assessment("costs")) == {"costs": None}
+    costs = {"beans": dict.fromkeys(CLASSES, 20)}
+    usual = evaluate.run(Evaluate(costs=costs), paths)
+    both_ways = files.read_json(paths.assessment("costs"))
+    assert usual.numbers["expected_cost"] == pytest.approx(both_ways["likeliest"])
+    assert files.read_json(paths.decision) == {"threshold": None}
+    assert "<code>evaluate: {answer: least_cost}</code>" in paths.report_page.read_text()
+    report = evaluate.run(Evaluate(costs=costs, answer="least_cost"), paths)
+    assert report.figure.endswith(", answered by the least expected cost")
+    by_hand = [
+        0 if line["actual"] == line["predicted"] else 20 if line["actual"] == "beans" else 1
+        for line in predictions(paths)
+    ]
+    assert report.numbers["expected_cost"] == pytest.approx(np.mean(by_hand))
+    assert report.numbers["expected_cost"] == pytest.approx(both_ways["least_expected"])
+    assert both_ways["least_expected"] < both_ways["likeliest"]
+    classes = read_recipe(paths.recipe).target.classes
+    decided_by = read_decision(paths.decision, classes).costs
+    assert sorted(decided_by[classes.index("beans")]) == [0, 20, 20]
+    page = paths.report_page.read_text()
+    assert "What answers cost" in page
+    assert "It is what this model answers." in page
+
+
 def test_the_page_tells_what_thresholds_do(damaged: Paths) -> None:
     evaluate.run(Evaluate(threshold=0.3), damaged)
     page = damaged.report_page.read_text()
@@ -481,7 +527,7 @@ def test_intervals_are_learnt_from_validation_rows_and_judged_on_test_rows(regre
     assert report["size"]["value"] == pytest.approx(2 * rule["common"])
     measures = files.read_json(paths.assessment("measures"))
     assert set(measures) > {"size_mib", "coverage", "interval_width", "pinball"}
-    assert measures["coverage"] == report["coverage"]
+    assert Measure(**measures["coverage"]) == Measure(**report["coverage"])
     page = paths.report_page.read_text()
     section = page[page.index("How far off an answer may be") : page.index("What it goes by")]
     assert "an interval that holds the true number in 80 % of rows" in section

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tasks.evaluation.answer_costs import AnswerCosts
 from tasks.evaluation.confidence import ConfidenceTable
 from tasks.evaluation.coverage import CoverageReport
 from tasks.evaluation.drawing import Plot
@@ -33,6 +34,7 @@ class Assessment:
     importance: Importance
     effects: Sequence[Chart]
     thresholds: ThresholdTable | None
+    answer_costs: AnswerCosts | None
     slices: SliceReport
     coverage: CoverageReport | None
     robustness: RobustnessReport
@@ -43,6 +45,7 @@ class Assessment:
     def reports(self) -> dict[AssessmentName, Config | None]:
         """Those that are kept as JSON, by the names of their files."""
         return {
+            "costs": self.answer_costs,
             "coverage": self.coverage,
             "drift": self.drift,
             "fairness": self.fairness,

@@ -121,11 +121,14 @@ def _on_classes(rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> t
 def _answered(
     champion: pl.DataFrame, names: Sequence[str], classes: Sequence[str], rows: JudgedRows
 ) -> NDArray[np.int64] | None:
-    """Of two classes the one that it answers, by a threshold of its own; of more, the likeliest is as good."""
-    if len(names) != 2:
-        return None
+    """The class that it answers, by a threshold or by costs of its own; None where it is the likeliest of several."""
     # Today's name for a class of which it knows another spelling.
     answers = repaired(champion["prediction"].cast(pl.String), rows.repair).fill_null("")
+    if len(names) != 2:
+        scores = champion.select(name for name in champion.columns if name.startswith(_PROBABILITY)).to_numpy()
+        # Of the likeliest class two spellings that are one today are added up, which its own answer does not know.
+        if [names[place] for place in scores.argmax(axis=1)] == answers.to_list():
+            return None
     return np.array([classes.index(name) for name in answers], dtype=np.int64)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
 from tasks.evaluation.metrics import positive_number
+from tasks.model_input.decision import LIKELIEST, Decision
 from tasks.params.evaluate import Costs, Evaluate
 
 
@@ -36,10 +37,28 @@ def cost_matrix(config: Evaluate, classes: Sequence[str]) -> NDArray[np.float64]
     return None
 
 
+def least_cost(config: Evaluate, classes: Sequence[str]) -> Decision | None:
+    """The answer of least expected cost of three classes or more; None where nobody says what answers cost."""
+    costs = cost_matrix(config, classes) if config.costs is not None and len(classes) > 2 else None
+    return None if costs is None else Decision(costs=tuple(map(tuple, costs.tolist())))
+
+
+def decision_by_cost(config: Evaluate, classes: Sequence[str]) -> Decision:
+    """How a model of other than two classes decides: by costs where params.yaml says so."""
+    decision = least_cost(config, classes) if config.answer == "least_cost" else None
+    return decision or LIKELIEST
+
+
 def check_costs(config: Evaluate, classes: Sequence[str]) -> None:
-    """Raises UserError where evaluate.costs names what is no class, or where the target is a number."""
+    """Raises UserError where evaluate.costs names what is no class, where the target is a number, or where they are to
+    decide between two classes."""
     if config.costs is None:
         return
+    if config.answer == "least_cost" and len(classes) == 2:
+        raise UserError(
+            "evaluate.answer: least_cost is of three classes or more, and here are two; write instead "
+            "`threshold: {false_positive: COST, false_negative: COST}`, which chooses the cheapest on validation rows"
+        )
     if not classes:
         raise UserError("evaluate.costs is of classes, and the target is a number; remove it from params.yaml")
     for actual, answers in config.costs.items():

@@ -53,12 +53,14 @@ def fairness_of(judge: Judge, rows: JudgedRows, values: pl.DataFrame, columns: S
         fewest_rows=FEWEST_ROWS,
         comparisons=tuple(_comparison(names, one) for names, one in contrasts.items()),
         num_pairs_left_out=len(pairs) - len(shown),
-        measured=_measured({names: one for names, one in contrasts.items() if len(names) == 1}),
+        measured=_measured(contrasts),
     )
 
 
 def _measured(contrasts: Mapping[tuple[str, ...], GroupContrast]) -> dict[str, Measure]:
-    """Each difference that the gate knows, the worst of all columns."""
+    """Each difference that the gate knows, the worst of all columns and pairs: groups that are answered alike by each
+    of two columns may be far apart where both are looked at (Kearns and others, Preventing Fairness Gerrymandering,
+    2018)."""
     of_column = {names: one.differences(num_families=len(contrasts)) for names, one in contrasts.items()}
     of_columns = {
         name: {names: there[name] for names, there in of_column.items() if name in there} for name in GROUP_MEASURES

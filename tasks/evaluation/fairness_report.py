@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks.measures import Measure
+from tasks.measures import TAIL_OF_WORST, Measure
 from tasks.params.config import Config, Metric
 
 SELECTION = "selection_rate of "
@@ -54,6 +54,7 @@ class GroupDifference(Config):
             high=self.high,
             num_rows=self.num_rows,
             of=f"{' and '.join(columns)}: {of}",
+            tail=TAIL_OF_WORST,
         )
 
 
@@ -65,6 +66,11 @@ class GroupComparison(Config):
     groups: tuple[GroupScore, ...]
     num_rows_left_out: int
     differences: tuple[GroupDifference, ...]
+
+    @property
+    def too_small(self) -> tuple[GroupScore, ...]:
+        """Those that have too few rows to be compared."""
+        return tuple(group for group in self.groups if not group.compared)
 
     @property
     def shown(self) -> tuple[GroupScore, ...]:
@@ -85,7 +91,7 @@ class FairnessReport(Config):
     """fairness.json: the columns with the role sensitive, each alone, then two at once.
 
     `positive` is the class of two whose answers are rates; `measured` are the differences for the gate, each the worst
-    of all columns alone, with an interval that holds for all of them together.
+    of all columns alone and of all pairs that were crossed, with an interval that holds for all of them together.
     """
 
     metric: Metric

@@ -22,10 +22,16 @@ from tasks.columns.moments import Moments, moments
 from tasks.errors import UserError
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
-from tasks.evaluation.paired_bootstrap import paired_interval
+from tasks.evaluation.paired_bootstrap import (
+    NUM_RESAMPLES,
+    interval_of,
+    interval_of_largest,
+    num_units,
+    resampled_differences,
+)
 from tasks.evaluation.rows_at_rest import drawn_rows, rows_at
-from tasks.evaluation.weighted_metrics import OfWeights
-from tasks.measures import Measure
+from tasks.evaluation.weighted_metrics import Floats, OfWeights
+from tasks.measures import TAIL_OF_WORST, Measure
 from tasks.model_input.inputs import ModelInput
 from tasks.params.config import Config, Metric
 from tasks.params.evaluate import Robustness
@@ -61,6 +67,16 @@ class DisturbedScore(Config):
     refusal: str | None = None
 
 
+class LargestLoss(Config):
+    """The largest loss at the middle strength: `low` and `high` hold the largest true one with 95 % confidence,
+    whichever kind of disturbance it is of; `sentence` is of the kind that looks worst."""
+
+    value: float
+    low: float | None
+    high: float | None
+    sentence: str
+
+
 class RobustnessReport(Config):
     """robustness.json: each kind in three strengths, weak, middle and strong, on the same `num_rows` test rows.
 
@@ -72,6 +88,7 @@ class RobustnessReport(Config):
     num_rows: int
     value: float | None = None
     scores: tuple[DisturbedScore, ...] = ()
+    largest: LargestLoss | None = None
 
     @property
     def kinds(self) -> tuple[tuple[DisturbedScore, ...], ...]:
@@ -82,12 +99,16 @@ class RobustnessReport(Config):
     @property
     def measure(self) -> Measure | None:
         """The largest loss at the middle strength; None where there is none."""
-        middle = [kind[_MIDDLE] for kind in self.kinds]
-        # The first of equal ones, which is the same every time.
-        worst = max((one for one in middle if one.loss is not None), key=lambda one: one.loss or 0.0, default=None)
-        if worst is None or worst.loss is None:
+        if self.largest is None:
             return None
-        return Measure(value=worst.loss, low=worst.low, high=worst.high, num_rows=self.num_rows, of=worst.sentence)
+        return Measure(
+            value=self.largest.value,
+            low=self.largest.low,
+            high=self.largest.high,
+            num_rows=self.num_rows,
+            of=self.largest.sentence,
+            tail=TAIL_OF_WORST,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,9 +161,10 @@ def robustness_of(
     inputs = recipe.blocks(columns)
     before = model.predict(inputs)
     usual = judge.of(rows.predictions.y_true, before)
-    scores = []
+    scores: list[DisturbedScore] = []
+    middle: list[tuple[DisturbedScore, Floats | None]] = []
     for kind in kinds:
-        for strength in kind.strengths:
+        for place, strength in enumerate(kind.strengths):
             score = DisturbedScore(
                 kind=kind.name, title=kind.title, sentence=kind.sentence(strength), strength=strength
             )
@@ -153,14 +175,18 @@ def robustness_of(
                 scores.append(score.model_copy(update={"refusal": str(error)}))
                 continue
             after = model.predict(anew)
-            loss = _loss(judge, usual, judge.of(rows.predictions.y_true, after), rows, np.array_equal(before, after))
-            scores.append(score.model_copy(update=loss))
+            of_disturbed = judge.of(rows.predictions.y_true, after)
+            drawn = _drawn_losses(judge, usual, of_disturbed, rows, is_equal=np.array_equal(before, after))
+            score = score.model_copy(update=_loss(judge, usual, of_disturbed, rows, drawn))
+            scores.append(score)
+            middle += [(score, drawn)] if place == _MIDDLE else []
     value = usual(rows.weights)
     return RobustnessReport(
         metric=judge.metric,
         num_rows=len(rows.weights),
         value=value if np.isfinite(value) else None,
         scores=tuple(scores),
+        largest=_largest(middle, rows),
     )
 
 
@@ -188,23 +214,56 @@ def _encoded(recipe: Recipe, columns: pl.DataFrame, before: pl.DataFrame, inputs
     return ModelInput(blocks={**inputs.blocks, **anew.blocks}, num_rows=inputs.num_rows)
 
 
+def _drawn_losses(
+    judge: Judge, usual: OfWeights, of_disturbed: OfWeights, rows: JudgedRows, *, is_equal: bool
+) -> Floats | None:
+    """By how much the metric is worse on each resample of the rows [B]; None where that says nothing of others.
+
+    Undefined are figures beyond all numbers, too, as of answers whose logarithm was learnt.
+    """
+    if is_equal:
+        return np.zeros(NUM_RESAMPLES)  # the columns are of no use to the model
+    is_finite = np.isfinite(of_disturbed(rows.weights)) and np.isfinite(usual(rows.weights))
+    if not is_finite or judge.metric == "calibration_error" or num_units(rows.weights, rows.groups) < 2:
+        return None
+    first, second = (of_disturbed, usual) if judge.metric in LOWER_IS_BETTER else (usual, of_disturbed)
+    return resampled_differences(first, second, rows.weights, rows.groups, NUM_RESAMPLES)
+
+
 def _loss(
-    judge: Judge, usual: OfWeights, of_disturbed: OfWeights, rows: JudgedRows, is_equal: bool
+    judge: Judge, usual: OfWeights, of_disturbed: OfWeights, rows: JudgedRows, drawn: Floats | None
 ) -> dict[str, float]:
-    """The score's figures, those that there are."""
+    """The score's figures, those that there are; `drawn` [B] are losses on resamples."""
     value, before = of_disturbed(rows.weights), usual(rows.weights)
-    # Undefined, or beyond all numbers, as answers are whose logarithm was learnt.
     if not (np.isfinite(value) and np.isfinite(before)):
         return {}
-    is_lower_better = judge.metric in LOWER_IS_BETTER
-    first, second = (of_disturbed, usual) if is_lower_better else (usual, of_disturbed)
-    loss = {"value": value, "loss": value - before if is_lower_better else before - value}
-    if is_equal:
-        return {**loss, "low": 0.0, "high": 0.0}  # the columns are of no use to the model
-    if judge.metric == "calibration_error":
+    loss = {"value": value, "loss": value - before if judge.metric in LOWER_IS_BETTER else before - value}
+    if drawn is None:
         return loss
-    interval = paired_interval(first, second, rows.weights, rows.groups)
+    if not drawn.any():
+        return {**loss, "low": 0.0, "high": 0.0}
+    interval = interval_of(drawn, num_units(rows.weights, rows.groups))
     return loss if interval is None else {**loss, "low": interval.low, "high": interval.high}
+
+
+def _largest(middle: Sequence[tuple[DisturbedScore, Floats | None]], rows: JudgedRows) -> LargestLoss | None:
+    """Over all kinds at the middle strength whose loss is known."""
+    known = [(one, one.loss, drawn) for one, drawn in middle if one.loss is not None]
+    if not known:
+        return None
+    losses = np.array([loss for _, loss, _ in known])
+    # The first of equal ones, which is the same every time.
+    worst = known[int(losses.argmax())][0]
+    drawn_losses = [drawn for _, _, drawn in known if drawn is not None]
+    interval = None
+    if len(drawn_losses) == len(known):
+        interval = interval_of_largest(losses, np.column_stack(drawn_losses), num_units(rows.weights, rows.groups))
+    return LargestLoss(
+        value=float(losses.max()),
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        sentence=worst.sentence,
+    )
 
 
 def _most_rows(recipe: Recipe, num_kinds: int) -> int:

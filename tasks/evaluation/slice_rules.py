@@ -1,31 +1,33 @@
 """What must hold in each kind of test rows: a bound of the metric, and that the champion is not better there.
 
 Many slices are looked at, and the worst of them looks bad by chance. So a slice breaks a rule only where it surely
-does, after all slices that the rule was asked of (Holm).
+does, after all that were asked (Holm): of a bound the rules of the gate that refuse what is surely broken are among
+them, as they refuse the same version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
 from tasks.evaluation.bound_test import worse_than_bound
-from tasks.evaluation.holm import holm
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.paired_tests import PairedTest, paired_test
 from tasks.evaluation.partitions import Partition, partitions
 from tasks.evaluation.sliceable_columns import sliceable_columns, values_of_test_rows
 from tasks.evaluation.weighted_metrics import Answers
-from tasks.params.config import Metric
-from tasks.params.register import LOWER_IS_BETTER, SliceRules
+from tasks.holm import holm
+from tasks.params.config import Metric, metrics_of
+from tasks.params.register import LOWER_IS_BETTER, Bound, Bounded, SliceRules
 from tasks.paths import Paths
 from tasks.promotion.contest import SliceLoss
-from tasks.promotion.gate import GateRule
+from tasks.promotion.gate_rule import GateRule
+from tasks.recipe.recipe import Recipe
 from tasks.tables.dataset import Dataset
 
 
@@ -44,12 +46,13 @@ class ComparedSlices:
         )
 
 
-def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset) -> list[Partition]:
-    """The slices of the test rows that the rules are asked of, by columns as clean left them.
+def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset, recipe: Recipe) -> list[Partition]:
+    """The slices of the test rows that the rules are asked of, by columns as clean left them or as the recipe computes
+    them.
 
     Raises UserError for a column that cannot be sliced by.
     """
-    columns = sliceable_columns(dataset, paths)
+    columns = sliceable_columns(dataset, paths, recipe)
     known = [column.name for column in columns]
     for name in config.columns or ():
         if name not in known:
@@ -58,39 +61,54 @@ def ruled_partitions(config: SliceRules, paths: Paths, dataset: Dataset) -> list
                 f"type category, boolean or number, or one of the role sensitive{did_you_mean(name, known)}"
             )
     chosen = [column for column in columns if config.columns is None or column.name in config.columns]
-    return partitions(values_of_test_rows(paths, chosen), chosen)
+    return partitions(values_of_test_rows(paths, chosen, recipe), chosen)
 
 
 def bounds_in_slices(
     judge: Judge, rows: JudgedRows, tested: Sequence[Partition], config: SliceRules
 ) -> tuple[GateRule, ...]:
-    """A rule for each slice that surely breaks the bound; where none does, one for the slice that is nearest to it."""
-    slices = [(name, rows.where(within & (rows.weights > 0))) for name, within in _slices(tested)]
+    """A rule for each slice whose rows tell something, with how likely it would be that bad by chance if it kept the
+    bound; the gate asks which are broken after all."""
     bound = config.max if judge.metric in LOWER_IS_BETTER else config.min
     assert bound is not None, "asked only where there is a bound"
-    p_values = holm(np.array([worse_than_bound(judge, own, bound) for _, own in slices]))
-    values = np.array([_value(judge, own) for _, own in slices])
-    away = values - bound if judge.metric in LOWER_IS_BETTER else bound - values
-    order = np.lexsort((-away, p_values))
-    order = order[~np.isnan(p_values[order])]
-    broken = [place for place in order if p_values[place] <= config.alpha]
-    return tuple(
-        GateRule(
-            metric=judge.metric,
-            of=slices[place][0],
-            min=config.min,
-            max=config.max,
-            surely=False,
-            value=float(values[place]),
-            low=None,
-            high=None,
-            num_rows=len(slices[place][1].weights),
-            p_value=float(p_values[place]),
-            num_tests=int((~np.isnan(p_values)).sum()),
-            passed=place not in broken,
-        )
-        for place in broken or order[:1]
-    )
+    rules = []
+    for name, within in _slices(tested):
+        own = rows.where(within & (rows.weights > 0))
+        p_value = worse_than_bound(judge, own, bound)
+        if not np.isnan(p_value):
+            rules.append(
+                GateRule(
+                    metric=judge.metric,
+                    of=name,
+                    min=config.min,
+                    max=config.max,
+                    surely="broken",
+                    value=judge.of(own.predictions.y_true, own.predictions.y_score)(own.weights),
+                    low=None,
+                    high=None,
+                    num_rows=len(own.weights),
+                    p_value=p_value,
+                    passed=True,
+                )
+            )
+    return tuple(rules)
+
+
+def p_values_of_metrics(judge: Judge, rows: JudgedRows, bounds: Mapping[Bounded, Bound]) -> dict[str, float | None]:
+    """How likely each metric would be that bad by chance if it kept its bound, of those that the gate refuses where the
+    bound is surely broken: by the test of the metric, which is as sure far out as its interval. None where the rows do
+    not tell; a metric that is bounded from the side on which it is better is not here."""
+    counted, known = rows.where(rows.weights > 0), metrics_of("multiclass" if rows.classes else "regression")
+    p_values: dict[str, float | None] = {}
+    for metric in known:
+        asked = bounds.get(metric)
+        if asked is None or asked.surely != "broken":
+            continue
+        worse, better = (asked.max, asked.min) if metric in LOWER_IS_BETTER else (asked.min, asked.max)
+        if worse is not None and better is None:
+            p = worse_than_bound(replace(judge, metric=metric), counted, worse)
+            p_values[metric] = None if np.isnan(p) else p
+    return p_values
 
 
 def slices_that_lose(
@@ -99,23 +117,25 @@ def slices_that_lose(
     """The slices in which the first is surely worse than the second by more than is allowed, the surest first."""
     slices = [(name, within & (rows.weights > 0)) for name, within in _slices(compared.partitions)]
     tests = [_lost(metric, ours.where(own), theirs.where(own), rows.where(own), compared) for _, own in slices]
-    p_values = holm(np.array([np.nan if test is None else test.p_value for test in tests]))
+    adjusted = holm([np.nan if test is None else test.p_value for test in tests])
     losses = [
-        SliceLoss(name=name, num_rows=int(own.sum()), loss=test.gain, p_value=float(p))
-        for (name, own), test, p in zip(slices, tests, p_values, strict=True)
+        SliceLoss(
+            name=name,
+            num_rows=int(own.sum()),
+            loss=test.gain,
+            p_value=test.p_value,
+            adjusted_p_value=float(p),
+        )
+        for (name, own), test, p in zip(slices, tests, adjusted, strict=True)
         if test is not None and p <= compared.alpha
     ]
-    return tuple(sorted(losses, key=lambda one: (one.p_value, -one.loss)))
+    return tuple(sorted(losses, key=lambda one: (one.adjusted_p_value, one.p_value, -one.loss)))
 
 
 def _slices(tested: Sequence[Partition]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     for partition in tested:
         for code, name in enumerate(partition.names):
             yield name, partition.codes == code
-
-
-def _value(judge: Judge, rows: JudgedRows) -> float:
-    return judge.of(rows.predictions.y_true, rows.predictions.y_score)(rows.weights)
 
 
 def _lost(

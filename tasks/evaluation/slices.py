@@ -17,6 +17,7 @@ from tasks.evaluation.weighted_metrics import Floats, row_losses
 from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER
 from tasks.paths import Paths
+from tasks.recipe.recipe import Recipe
 from tasks.tables.dataset import Column, Dataset
 
 FALSE_DISCOVERY_RATE = 0.1
@@ -76,10 +77,10 @@ class SliceReport(Config):
         return tuple(surest[:MOST_SHOWN])
 
 
-def slices_of_test_rows(judge: Judge, rows: JudgedRows, dataset: Dataset, paths: Paths) -> SliceReport:
-    """By the test rows as clean left them."""
-    columns = sliceable_columns(dataset, paths)
-    return slices_of(judge, rows, values_of_test_rows(paths, columns), columns)
+def slices_of_test_rows(judge: Judge, rows: JudgedRows, dataset: Dataset, recipe: Recipe, paths: Paths) -> SliceReport:
+    """By the test rows as clean left them, and by the features of one's own that the recipe computes of them."""
+    columns = sliceable_columns(dataset, paths, recipe)
+    return slices_of(judge, rows, values_of_test_rows(paths, columns, recipe), columns)
 
 
 def slices_of(judge: Judge, rows: JudgedRows, values: pl.DataFrame, columns: Sequence[Column]) -> SliceReport:

@@ -58,6 +58,11 @@ class Evaluate(Config):
         description="what answers cost, as `{ACTUAL: {ANSWERED: cost}}`, for the metric expected_cost; a right answer "
         "costs 0 and a mistake that is not named 1; of two classes `threshold` may say it instead",
     )
+    answer: Literal["likeliest", "least_cost"] = Field(
+        "likeliest",
+        description="three classes or more, with `costs`: the likeliest class, or the one whose expected cost by the "
+        "probabilities is least; of two classes `threshold` with costs does it",
+    )
     metric: Metric | None = Field(
         None, description="what the importance of columns is measured by; `register.metric` when not given"
     )
@@ -77,4 +82,10 @@ class Evaluate(Config):
     def _costs_stand_in_one_place(self) -> Evaluate:
         if self.costs is not None and isinstance(self.threshold, Costs):
             raise ValueError("threshold and costs both say what mistakes cost; leave one of the two out")
+        return self
+
+    @model_validator(mode="after")
+    def _the_least_cost_is_known(self) -> Evaluate:
+        if self.answer == "least_cost" and self.costs is None:
+            raise ValueError("answer: least_cost needs to know what answers cost; write costs, or take it out")
         return self

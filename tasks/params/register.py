@@ -23,6 +23,7 @@ CONFORMAL_MEASURES: tuple[ConformalMeasureName, ...] = get_args(ConformalMeasure
 
 MeasureName = Literal[
     "size_mib",
+    "num_parameters",
     "latency_p50_ms",
     "latency_p95_ms",
     ConformalMeasureName,
@@ -32,7 +33,7 @@ MeasureName = Literal[
 ]
 """What is measured of a version beside its metrics, by the names that the gate knows them by."""
 
-COUNTS: frozenset[MeasureName] = frozenset({"drifted_columns"})
+COUNTS: frozenset[MeasureName] = frozenset({"drifted_columns", "num_parameters"})
 """What is a whole number, and shown as one."""
 
 Bounded = Literal[Metric, MeasureName]
@@ -42,13 +43,24 @@ LOWER_IS_BETTER: frozenset[str] = frozenset(
 )
 
 
+Sureness = bool | Literal["broken"]
+"""How sure a rule must be: of nothing, that its bound is kept, or that it is broken."""
+
+WITHOUT_INTERVAL: frozenset[str] = frozenset(
+    {"size_mib", "num_parameters", "latency_p50_ms", "latency_p95_ms", "calibration_error", "drifted_columns"}
+)
+"""What is measured, and not how it would be on other rows; columns that drifted are counted where it is sure."""
+
+
 class Bound(Config):
     """The least or the most that a metric may be."""
 
     min: float | None = Field(None, description="the least that is allowed")
     max: float | None = Field(None, description="the most that is allowed")
-    surely: bool = Field(
-        False, description="true: all of the 95 % interval must keep the bound; false: the value on the test rows"
+    surely: Sureness = Field(
+        False,
+        description="true: all of the 95 % interval must keep the bound; false: the value on the test rows; broken: it "
+        "is refused only where the bound is surely broken, after all such rules and slices",
     )
 
     @model_validator(mode="after")
@@ -73,9 +85,6 @@ class SliceRules(Config):
         None,
         ge=0,
         description="a challenger that is surely worse than the champion in a slice, by more than this, stays one",
-    )
-    alpha: float = Field(
-        0.05, gt=0, le=0.5, description="the chance that a rule is called broken in any slice though it holds in all"
     )
 
 
@@ -114,6 +123,13 @@ class Register(Config):
         "been seen",
     )
     slices: SliceRules = Field(default_factory=SliceRules, description="what must hold in each kind of test rows")
+    refusal_alpha: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="the chance that a version that breaks no bound is refused by any of the rules that refuse what is "
+        "surely broken, those of all slices among them; and that one that is worse in no slice is called so",
+    )
     latency: bool = Field(
         False,
         description="measure on this machine how long answers take and what energy they cost, for the card; where the "
@@ -131,9 +147,8 @@ class Register(Config):
 
     @model_validator(mode="after")
     def _what_must_be_sure_has_an_interval(self) -> Register:
-        for name in ("size_mib", "drifted_columns"):
-            bound = self.gate.get(name)
-            if bound is not None and bound.surely:
+        for name, bound in self.gate.items():
+            if bound.surely and name in WITHOUT_INTERVAL:
                 raise ValueError(f"gate.{name}: it has no interval, so nothing of it is surer; leave surely out")
         return self
 

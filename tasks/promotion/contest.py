@@ -16,14 +16,15 @@ class NotComparableError(Exception):
 class SliceLoss(Config):
     """A kind of test rows in which a challenger is surely worse than the champion, by more than is allowed.
 
-    `loss` is by how much, in the metric's unit; `p_value` is how likely as much would be seen in one of the slices if
-    it were worse by no more in any.
+    `loss` is by how much, in the metric's unit; `p_value` is how likely as much would be seen there if it were worse by
+    no more, and `adjusted_p_value` how likely in one of the slices if it were in none.
     """
 
     name: str
     num_rows: int
     loss: float
     p_value: float
+    adjusted_p_value: float
 
 
 class Comparison(Config):
@@ -222,7 +223,7 @@ def _losses(config: Register, comparison: Comparison) -> str:
     allowed = f" by more than the {config.slices.worse_by:,.15g} that is allowed" if config.slices.worse_by else ""
     return (
         f"where {worst.name} ({worst.num_rows:,} rows) it is surely worse{allowed}: by {number(worst.loss)} (p "
-        f"{_chance(worst.p_value)} after all slices){more}"
+        f"{_chance(worst.adjusted_p_value)} after all slices){more}"
     )
 
 

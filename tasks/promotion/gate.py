@@ -2,83 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, TypeVar
 
 from tasks.errors import UserError, did_you_mean
-from tasks.measures import Measure
+from tasks.measures import USUAL_TAIL, Measure
 from tasks.params.config import Config
 from tasks.params.register import GROUP_MEASURES, Bound, Bounded
 from tasks.promotion.contest import Promotion
+from tasks.promotion.gate_rule import GateRule
 from tasks.promotion.latency import Latency
 from tasks.promotion.power import visible_gain
+from tasks.promotion.refusals import broken_by_chance, jointly, named
 
 _Value = TypeVar("_Value")
 
 BY_RULES = "the gate, by the rules of params.yaml"
 """Who signs what no person decided."""
 
-_TAIL = 0.025
-"""Beyond each end of a 95 % interval."""
-
-
-class GateRule(Config):
-    """One bound of the gate, and how the version did on `num_rows` test rows.
-
-    `metric` is what is bounded, a metric or another measure, and `of` the part of the test that it is of.
-    `low` and `high` hold it with 95 % confidence on other rows; of a rule that asks for it `surely`, both have to keep
-    the bound: `p_value` is how likely as good a value would be seen if the true one stood on the bound, and a true one
-    that is `visible_gain` away from it would have kept it four times in five. A rule for slices fails where the bound
-    is surely broken: its `p_value` is how likely as bad a value would be seen in one of the `num_tests` slices if the
-    bound held in all.
-    """
-
-    metric: Bounded
-    of: str | None = None
-    min: float | None
-    max: float | None
-    surely: bool
-    value: float
-    low: float | None
-    high: float | None
-    num_rows: int | None
-    p_value: float | None = None
-    visible_gain: float | None = None
-    num_tests: int | None = None
-    passed: bool
-
-    def sentence(self) -> str:
-        """Such as `accuracy 0.9 is below the least that is allowed, 0.95`."""
-        return self._beside_the_bound() + self._sureness()
-
-    def _sureness(self) -> str:
-        if self.p_value is None or self.num_tests is None or self.num_rows is None:
-            return ""
-        kept = (self.min is None or self.value >= self.min) and (self.max is None or self.value <= self.max)
-        if kept:
-            return f" in all {self.num_tests:,} slices"
-        sure = "but not surely" if self.passed else "and surely so"
-        return f", {sure}: {self.num_rows:,} rows, p {self.p_value:.2g} after all {self.num_tests:,} slices"
-
-    def _beside_the_bound(self) -> str:
-        if self.min is not None and self.value < self.min:
-            return f"{self._figure(self.min)} is below the least that is allowed, {self.min:g}"
-        if self.max is not None and self.value > self.max:
-            return f"{self._figure(self.max)} is above the most that is allowed, {self.max:g}"
-        if self.passed:
-            return f"{self._name} {self.value:g} keeps its bounds"
-        if self.low is None or self.high is None:
-            return f"{self._name} {self.value:g} has no interval on these rows, and the rule asks for a sure one"
-        return f"{self._name} {self.value:g} keeps its bounds, but not surely: it may be {self.low:g} to {self.high:g}"
-
-    @property
-    def _name(self) -> str:
-        return self.metric if self.of is None else f"{self.metric} ({self.of})"
-
-    def _figure(self, bound: float) -> str:
-        """The metric's value in so many digits that it does not look like the bound."""
-        value = f"{self.value:g}" if f"{self.value:g}" != f"{bound:g}" else repr(self.value)
-        return f"{self._name} {value}"
+NOTHING_TESTED: Mapping[str, float | None] = MappingProxyType({})
+"""No metric was tested on its rows."""
 
 
 class Verdict(Config):
@@ -111,14 +55,22 @@ class Verdict(Config):
 
 
 def judge(
-    bounds: Mapping[Bounded, Bound], measures: Mapping[str, Measure], in_slices: tuple[GateRule, ...] = ()
+    bounds: Mapping[Bounded, Bound],
+    measures: Mapping[str, Measure],
+    in_slices: Sequence[GateRule] = (),
+    *,
+    alpha: float = 0.05,
+    p_values: Mapping[str, float | None] = NOTHING_TESTED,
 ) -> Verdict:
-    """The verdict on a version with these measures, its metrics among them, and by the rules of its slices.
+    """The verdict on a version with these measures, its metrics among them, and by the rules of all its slices.
 
-    Raises UserError for one that evaluate did not compute.
+    Where a rule refuses what is surely broken, it and the slices are refused at `alpha` together; `p_values` are those
+    of metrics that were tested on the rows themselves. Raises UserError for a measure that evaluate did not compute.
     """
     # All rules are judged, also after one has failed: the verdict shows every number.
-    rules = (*(_rule(name, bound, value_of(measures, name, "gate")) for name, bound in bounds.items()), *in_slices)
+    of_gate = [_rule(name, bound, value_of(measures, name, "gate"), p_values) for name, bound in bounds.items()]
+    judged = jointly([*of_gate, *in_slices], alpha)
+    rules = (*judged[: len(of_gate)], *named(judged[len(of_gate) :]))
     passed = all(rule.passed for rule in rules)
     return Verdict(decision="hold" if passed else "reject", passed=passed, rules=rules)
 
@@ -137,12 +89,19 @@ def value_of(known: Mapping[str, _Value], name: str, key: str) -> _Value:
     return known[name]
 
 
-def _rule(name: Bounded, bound: Bound, measure: Measure) -> GateRule:
-    interval = () if measure.low is None or measure.high is None else (measure.low, measure.high)
-    ends = interval if bound.surely else (measure.value,)
-    kept = [(bound.min is None or end >= bound.min) and (bound.max is None or end <= bound.max) for end in ends]
-    tests = [_sureness(*side) for side in _sides(bound, measure)] if bound.surely else []
-    return GateRule(
+def _rule(name: Bounded, bound: Bound, measure: Measure, p_values: Mapping[str, float | None]) -> GateRule:
+    # A count of what is sure can be refused by chance, and by nothing else.
+    if bound.surely == "broken" or (measure.p_values is not None and bound.max is not None and not bound.surely):
+        by_interval = broken_by_chance(bound, measure, is_ratio=name == "demographic_parity_ratio")
+        p = p_values.get(name, by_interval)
+        rule = _by_value(name, bound, measure).model_copy(update={"surely": "broken", "p_value": p})
+        # What tells nothing breaks nothing.
+        return rule if p is not None else rule.model_copy(update={"passed": True})
+    return _surely(name, bound, measure) if bound.surely else _by_value(name, bound, measure)
+
+
+def _by_value(name: Bounded, bound: Bound, measure: Measure) -> GateRule:
+    rule = GateRule(
         metric=name,
         of=measure.of,
         min=bound.min,
@@ -152,11 +111,22 @@ def _rule(name: Bounded, bound: Bound, measure: Measure) -> GateRule:
         low=measure.low,
         high=measure.high,
         num_rows=measure.num_rows,
-        p_value=max((p for p, _ in tests), default=None),
-        visible_gain=max((gain for _, gain in tests), default=None),
-        # Of what has no interval nothing is sure.
-        passed=bool(kept) and all(kept),
+        passed=True,
     )
+    return rule.model_copy(update={"passed": rule.is_kept})
+
+
+def _surely(name: Bounded, bound: Bound, measure: Measure) -> GateRule:
+    """A rule that all of the interval has to keep; of what has none nothing is sure."""
+    ends = () if measure.low is None or measure.high is None else (measure.low, measure.high)
+    kept = [(bound.min is None or end >= bound.min) and (bound.max is None or end <= bound.max) for end in ends]
+    tests = [_sureness(*side) for side in _sides(bound, measure)]
+    update = {
+        "p_value": max((p for p, _ in tests), default=None),
+        "visible_gain": max((gain for _, gain in tests), default=None),
+        "passed": bool(kept) and all(kept),
+    }
+    return _by_value(name, bound, measure).model_copy(update=update)
 
 
 def _sides(bound: Bound, measure: Measure) -> list[tuple[float, float]]:
@@ -174,6 +144,6 @@ def _sureness(distance: float, reach: float) -> tuple[float, float]:
     five."""
     from scipy.stats import norm
 
-    error = reach / float(norm.isf(_TAIL))
+    error = reach / float(norm.isf(USUAL_TAIL))
     p = float(norm.sf(distance / error)) if error > 0 else float(distance < 0)
-    return p, visible_gain(error, _TAIL)
+    return p, visible_gain(error, USUAL_TAIL)

@@ -13,10 +13,12 @@ from typing import Any
 from tasks.energy import Energy
 from tasks.measures import Measure
 from tasks.params.register import GROUP_MEASURES
-from tasks.promotion.gate import GateRule
+from tasks.promotion.gate_rule import GateRule
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking.markdown import as_code, as_text, listed
+
+NO_MEASURES: Mapping[str, Measure] = MappingProxyType({})
 
 
 def intended_use(passport: Mapping[str, Any]) -> str:
@@ -31,7 +33,7 @@ def intended_use(passport: Mapping[str, Any]) -> str:
     )
 
 
-def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = MappingProxyType({})) -> str:
+def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = NO_MEASURES) -> str:
     """Whom it was not looked at for, how far groups of people are apart by the `measures` of the version, what other
     rows may do to it, what was set aside, and what people say of it."""
     card, rows = _written(passport), passport["rows"]
@@ -80,9 +82,11 @@ def _kinds(by: str | None) -> str:
             return f", for each value of {as_code(by)} that has enough of them"
 
 
-def cost(latency: Latency | None, energy: Energy | None) -> list[str]:
-    """How fast it answers, and what energy its training and its answers took."""
+def cost(latency: Latency | None, energy: Energy | None, measures: Mapping[str, Measure] = NO_MEASURES) -> list[str]:
+    """How large it is by the `measures` of the version, how fast it answers, and what energy its training and its
+    answers took."""
     lines = ["training: " + (_energy(energy) if energy else "**not counted**: the run has no such figure")]
+    lines = [*_sizes(measures), *lines]
     if latency is None:
         return [*lines, "answers: **not measured**; `register.latency: true` in params.yaml does it"]
     taken = Energy(watt_hours=latency.energy_wh, source=latency.energy_source)
@@ -92,6 +96,12 @@ def cost(latency: Latency | None, energy: Energy | None) -> list[str]:
         f"{latency.batch.num_rows:,} rows: {_timing(latency.batch)}",
         f"1,000 answers: {_energy(taken)}",
     ]
+
+
+def _sizes(measures: Mapping[str, Measure]) -> list[str]:
+    size, files = measures.get("num_parameters"), measures.get("size_mib")
+    lines = [] if size is None else [f"size: {size.value:,.0f} {as_text(size.of or '')}"]
+    return [*lines, *([] if files is None else [f"files: {number(files.value)} MiB"])]
 
 
 def _timing(timing: Timing) -> str:

@@ -6,13 +6,13 @@ Lists and no tables: the pages draw a table's cells without any space between th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from tasks.columns import column_type
 from tasks.measures import Measure
 from tasks.params.register import COUNTS
-from tasks.promotion.gate import GateRule, Verdict
+from tasks.promotion.gate import Verdict
+from tasks.promotion.gate_rule import GateRule
 from tasks.reports import number
 from tasks.tables.dataset import Column
 from tasks.tracking import card, pages
@@ -61,7 +61,7 @@ def version(
     passport: Mapping[str, Any],
     verdict: Verdict,
     run: LoggedRun,
-    measures: Mapping[str, Measure] = MappingProxyType({}),
+    measures: Mapping[str, Measure] = card.NO_MEASURES,
 ) -> str:
     """A version as a model card: how good it is, what it is for, its limits, what it came from, what there is to see.
 
@@ -85,7 +85,7 @@ def version(
 
 ### What it costs
 
-{listed(card.cost(verdict.latency, run.energy))}
+{listed(card.cost(verdict.latency, run.energy, measures))}
 
 ### The gate
 
@@ -145,7 +145,7 @@ def _rule(rule: GateRule) -> str:
         f"at most {rule.max:g}" if rule.max is not None else "",
     ]
     kept = "kept" if rule.passed else "**not kept**"
-    asked = f"{'surely ' if rule.surely else ''}{' and '.join(bound for bound in bounds if bound)}"
+    asked = f"{'surely ' if rule.surely is True else ''}{' and '.join(bound for bound in bounds if bound)}"
     interval = card.interval_text(rule)
     of = "" if rule.of is None else f" ({as_text(rule.of)})"
     value = f"{rule.value:.0f}" if rule.metric in COUNTS else number(rule.value)

@@ -51,6 +51,22 @@ class GivesTerms(Protocol):
         nothing is known. None where this model cannot tell."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelSize:
+    """How many numbers a model answers by that it learnt, and what they are: `weights`, `leaves of 120 trees`."""
+
+    num_parameters: int
+    parameters: str
+
+
+@runtime_checkable
+class CountsParameters(Protocol):
+    """A model that knows of how many learnt numbers it is made."""
+
+    def size(self) -> ModelSize | None:
+        """None where this model has no such count, as nearest neighbours have none."""
+
+
 EMPTY_ROW = "a row of which nothing is known"
 
 
@@ -69,6 +85,28 @@ def terms_by_field(fields: Sequence[Field], terms: Floats) -> dict[str, Floats]:
 def rates(model: object) -> Mapping[str, float]:
     """The model's own importance of columns; empty where it has none."""
     return (model.own_importance() or {}) if isinstance(model, RatesColumns) else {}
+
+
+def size_of(model: object) -> ModelSize | None:
+    """How large the model is by its own count; None where it has none."""
+    return model.size() if isinstance(model, CountsParameters) else None
+
+
+def size_in_all(models: Sequence[object]) -> ModelSize | None:
+    """That of several models together; None where one of them has no count."""
+    sizes = [size_of(model) for model in models]
+    known = [size for size in sizes if size is not None]
+    if not known or len(known) < len(sizes):
+        return None
+    kinds = dict.fromkeys(size.parameters.split(" of ")[0] for size in known)
+    what = f"{' and '.join(kinds)} of {len(known):,} models" if len(known) > 1 else known[0].parameters
+    return ModelSize(num_parameters=sum(size.num_parameters for size in known), parameters=what)
+
+
+def trees_size(num_leaves: Sequence[int]) -> ModelSize:
+    """Of trees with so many leaves, each of which has a learnt answer."""
+    what = f"leaves of {len(num_leaves):,} trees" if len(num_leaves) != 1 else "leaves of one tree"
+    return ModelSize(num_parameters=sum(num_leaves), parameters=what)
 
 
 def _parts(fields: Sequence[Field], values: Floats) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples, ModelInput
 from tasks.params.config import Config
 from tasks.trainers.base import Job, Model
-from tasks.trainers.introspection import rates
+from tasks.trainers.introspection import ModelSize, rates, size_of
 
 KEY = "target_transform"
 """Of model.json, where there is one."""
@@ -66,6 +66,10 @@ class TransformedModel:
     def own_importance(self) -> dict[str, float] | None:
         """That of the model within."""
         return dict(rates(self.inner)) or None
+
+    def size(self) -> ModelSize | None:
+        """That of the model within."""
+        return size_of(self.inner)
 
     def save(self, folder: Path) -> None:
         self.inner.save(folder)

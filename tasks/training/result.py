@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tasks.recipe.recipe import copy_recipe
 from tasks.tables import storage
 from tasks.tracking.runs import flat_params
 from tasks.trainers.base import Fitted, score
+from tasks.trainers.introspection import size_of
 from tasks.training.cross_validation import in_words
 
 
@@ -74,11 +76,12 @@ def run_record(
 ) -> dict[str, Any]:
     """run.json; `cross_validation` is only there when split made folds."""
     figure = how_it_went(fitted.facts, metrics)
+    size = size_of(fitted.model)
     return {
         "figure": figure if folds is None else f"{figure}, {in_words(folds)}",
         "model": digest,
         "trainer": config.kind,
-        "facts": fitted.facts,
+        "facts": {**fitted.facts, **(asdict(size) if size else {})},
         "diagnostics": list(fitted.diagnostics),
         "metrics": metrics,
         "params": flat_params(config),

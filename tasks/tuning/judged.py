@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.errors import UserError, did_you_mean
+from tasks.evaluation.cost_matrix import decision_by_cost
 from tasks.evaluation.judge import Judge, judge_of
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.thresholds import choose_threshold, refuse_threshold
-from tasks.model_input.decision import LIKELIEST, Decision
+from tasks.model_input.decision import Decision
 from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import Examples
 from tasks.params.config import Task, metrics_of
@@ -69,7 +70,7 @@ def _predictions(rows: Examples | StoredExamples, answers: NDArray[np.float64]) 
 def _decision(config: Pipeline, target: Target, validation: Predictions) -> Decision:
     if len(target.classes) != 2:
         refuse_threshold(config.evaluate, len(target.classes))
-        return LIKELIEST
+        return decision_by_cost(config.evaluate, target.classes)
     return choose_threshold(target.classes, config.evaluate, validation).decision
 
 

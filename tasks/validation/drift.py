@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 
 from tasks.columns.quantiles import Histogram
 from tasks.errors import UserError, did_you_mean
+from tasks.holm import holm
 from tasks.params.validate import Drift
 from tasks.validation.accepted import Accepted
 from tasks.validation.column_drift import Difference, TwoProfiles, Warned, differences, warned
 from tasks.validation.data_profile import DataProfile
-from tasks.validation.two_samples import holm
 
 FALSE_ALARMS = 0.01
 """Share of runs that may warn of values though nothing changed: one in a hundred days."""
@@ -66,5 +66,5 @@ def _rows(config: Drift, num_rows: int, history: tuple[int, ...]) -> Iterator[Wa
 
 def _beyond_chance(compared: list[Difference]) -> list[Warned]:
     # Small differences are tests of this run as well: leaving them out would let chance choose what is counted.
-    is_beyond = holm([difference.p_value for difference in compared], FALSE_ALARMS)
+    is_beyond = holm([difference.p_value for difference in compared]) <= FALSE_ALARMS
     return [one.told() for one, sure in zip(compared, is_beyond, strict=True) if sure and one.warning is not None]

@@ -6,8 +6,6 @@ as drawn independently: where the new rows contain the old ones, differences are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -109,17 +107,3 @@ def _only_in_new(sizes: NDArray[np.int64], num_old: int, num_new: int) -> NDArra
     own = np.where(fits, sizes, 0)
     logs = gammaln(num_new + 1) - gammaln(num_new - own + 1) - gammaln(num_rows + 1) + gammaln(num_rows - own + 1)
     return np.where(fits, np.exp(np.minimum(logs, 0)), 0.0)
-
-
-def holm(p_values: Sequence[float], level: float) -> NDArray[np.bool_]:
-    """Which of the differences [N] are beyond chance, so that with this probability at most any of them is not.
-
-    S. Holm, A Simple Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of Statistics 6 (1979): holds
-    whatever the tests have to do with one another.
-    """
-    order = np.argsort(p_values, kind="stable")
-    passes = np.asarray(p_values)[order] <= level / np.arange(len(order), 0, -1)
-    kept = np.zeros(len(order), dtype=np.bool_)
-    # From the first that does not pass on, none does.
-    kept[order] = np.logical_and.accumulate(passes)
-    return kept

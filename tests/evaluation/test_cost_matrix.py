@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 
+from tasks import files
 from tasks.errors import UserError
+from tasks.evaluation.answer_costs import answer_costs
 from tasks.evaluation.comparison import compare
-from tasks.evaluation.cost_matrix import check_costs, cost_matrix, with_unknown_classes
+from tasks.evaluation.cost_matrix import check_costs, cost_matrix, decision_by_cost, with_unknown_classes
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.paired_tests import BOOTSTRAP
@@ -16,6 +21,7 @@ from tasks.evaluation.predictions import Predictions, evaluate_classification
 from tasks.evaluation.slices import slices_of
 from tasks.evaluation.thresholds import choose_threshold
 from tasks.evaluation.weighted_metrics import Answers, metric_of_weights
+from tasks.model_input.decision import LIKELIEST, is_chosen, read_decision
 from tasks.params.evaluate import Costs, Evaluate
 from tasks.tables.dataset import Column
 
@@ -127,3 +133,74 @@ def test_slices_are_tested_by_what_their_rows_cost() -> None:
     assert (report.tested_by, report.shown[0].name) == ("expected_cost", "town is Ulm")
     by_hand = judge.costs[y_true, answered][is_ulm].mean()
     assert report.shown[0].value == pytest.approx(by_hand)
+
+
+DEAR = Evaluate(costs={"c": {"a": 10, "b": 4}, "a": {"c": 2}})
+BY_COST = DEAR.model_copy(update={"answer": "least_cost"})
+
+
+def test_the_answer_of_least_expected_cost_by_hand() -> None:
+    """Costs of answering a, b and c: of a 0, 1, 2; of b 1, 0, 1; of c 10, 4, 0."""
+    decision = decision_by_cost(BY_COST, ABC)
+    assert decision.costs == ((0, 1, 2), (1, 0, 1), (10, 4, 0))
+    scores = np.array([[0.7, 0.2, 0.1], [0.6, 0.4, 0.0], [0.4, 0.4, 0.2], [0.5, 0.1, 0.4]])
+    # 0.2 + 1.0, 0.7 + 0.4 and 1.4 + 0.2: b, by a little. 0.4, 0.6, 1.6: a. 0.4 + 2, 0.4 + 0.8, 0.8 + 0.4: both 1.2, so
+    # b, the first of them. 0.1 + 4, 0.5 + 1.6, 1.0 + 0.1: c.
+    assert decision.of(scores).tolist() == [1, 0, 1, 2]
+    assert decision_by_cost(DEAR, ABC) == decision_by_cost(Evaluate(), ABC) == LIKELIEST
+    assert LIKELIEST.of(scores).tolist() == [0, 0, 0, 0]
+
+
+def test_both_ways_to_answer_by_hand_and_what_is_saved() -> None:
+    scores = np.array([[0.7, 0.2, 0.1], [0.6, 0.4, 0.0], [0.4, 0.4, 0.2], [0.5, 0.1, 0.4]])
+    rows = JudgedRows(classes=ABC, predictions=Predictions(y_true=np.array([0, 1, 2, 2]), y_score=scores))
+    judge = Judge(metric="accuracy", costs=cost_matrix(DEAR, ABC))
+    # The likeliest is a each time: 0 + 1 + 10 + 10. By cost b, a, b, c: 1 + 1 + 4 + 0.
+    costs = answer_costs(DEAR, judge, rows)
+    assert (costs.likeliest, costs.least_expected, costs.saving) == (21 / 4, 6 / 4, 15 / 4)
+    assert (costs.num_changed, costs.num_rows, costs.is_used) == (3, 4, False)
+    weighed = replace(rows, predictions=replace(rows.predictions, weight=np.array([1.0, 1.0, 2.0, 0.0])))
+    assert answer_costs(BY_COST, judge, weighed).least_expected == pytest.approx((1 + 1 + 8) / 4)
+    assert answer_costs(BY_COST, judge, weighed).is_used
+    assert answer_costs(Evaluate(), judge, rows) is None
+
+
+def test_by_true_probabilities_no_answer_costs_less() -> None:
+    """What a row costs then is the least of what its answers would cost on average."""
+    random = np.random.default_rng(5)
+    scores = random.dirichlet([1, 1, 1], 40_000)
+    y_true = (random.uniform(size=(40_000, 1)) > scores.cumsum(axis=1)).sum(axis=1)
+    matrix = cost_matrix(DEAR, ABC)
+    rows = JudgedRows(classes=ABC, predictions=Predictions(y_true=y_true, y_score=scores))
+    judge = Judge(metric="expected_cost", costs=matrix, decision=decision_by_cost(BY_COST, ABC))
+    expected = (scores @ matrix).min(axis=1).mean()
+    assert judge.of(y_true, scores)(rows.weights) == pytest.approx(expected, abs=0.02)
+    likeliest = matrix[y_true, scores.argmax(axis=1)].mean()
+    assert likeliest > expected + 0.3
+
+
+def test_what_decides_by_cost_is_written_and_read_for_the_same_classes_alone(tmp_path: Path) -> None:
+    path = tmp_path / "decision.json"
+    content = {"threshold": None, "answer_costs": {"classes": list(ABC), "costs": [[0, 1, 2], [1, 0, 1], [10, 4, 0]]}}
+    files.write_json(path, content)
+    assert read_decision(path, ABC) == decision_by_cost(BY_COST, ABC)
+    assert is_chosen(content)
+    assert not is_chosen({"threshold": None})
+    with pytest.raises(UserError, match="its costs are of a, b, c, other classes; run evaluate again"):
+        read_decision(path, ("a", "b", "d"))
+
+
+def test_the_least_cost_is_refused_where_it_has_no_say() -> None:
+    with pytest.raises(ValueError, match="answer: least_cost needs to know what answers cost"):
+        Evaluate(answer="least_cost")
+    with pytest.raises(UserError, match=r"least_cost is of three classes or more, and here are two; write instead"):
+        check_costs(Evaluate(answer="least_cost", costs={"no": {"yes": 2}}), ("no", "yes"))
+
+
+def test_a_champion_of_three_classes_is_judged_by_what_it_answers() -> None:
+    """It answers by costs of its own, and not its likeliest class."""
+    y_true = np.tile([0, 1, 2], 60)
+    rows = JudgedRows(classes=ABC, predictions=Predictions(y_true=y_true, y_score=scored(y_true)))
+    champion = pl.DataFrame({f"probability_{name}": scored(y_true)[:, place] for place, name in enumerate(ABC)})
+    answered = champion.with_columns(prediction=pl.Series(["b" if place == 0 else ABC[place] for place in y_true]))
+    assert compare("accuracy", rows, answered, Evaluate()).champion == pytest.approx(2 / 3)

@@ -75,6 +75,8 @@ def test_a_shift_of_half_a_deviation_in_one_of_twenty_columns_is_named(paths: Pa
     assert report.columns[0].p_value < 1e-3
     assert (report.measure.value, report.measure.of, report.measure.num_rows) == (1, "n7", 400)
     assert report.measure.low is None
+    # How many are sure at a level is what the measure's p-values say.
+    assert [p <= FALSE_ALARMS for p in report.measure.p_values[:2]] == [True, False]
 
 
 def test_the_surest_come_first_and_each_column_once(paths: Paths) -> None:

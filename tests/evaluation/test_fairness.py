@@ -153,11 +153,12 @@ def test_the_gate_gets_the_worst_of_all_columns_with_the_two_groups() -> None:
     judged = answered(by_sex(rows, Female=0.3, Male=0.6, missing=0.5), 4)
     report = fairness_of(ACCURACY, judged, rows, [SEX, AGE])
     parity = report.measured["demographic_parity_difference"]
+    both = named(of(report, "sex", "age"), "demographic_parity_difference")
+    assert parity.of == f"sex and age: {both.lowest} {both.lowest_value:.3g}, {both.highest} {both.highest_value:.3g}"
+    assert (parity.value, parity.num_rows) == (both.value, both.num_rows)
+    # It holds for both columns and their pair together, so it is wider.
     sex = named(of(report, "sex"), "demographic_parity_difference")
-    assert parity.of == f"sex: Female {sex.lowest_value:.3g}, Male {sex.highest_value:.3g}"
-    assert (parity.value, parity.num_rows) == (sex.value, 900)
-    # It holds for both columns together, so it is wider.
-    assert parity.low < sex.low < sex.high < parity.high
+    assert parity.low < max(sex.low, both.low) < both.high < parity.high
     assert set(report.measured) == {
         "demographic_parity_difference",
         "demographic_parity_ratio",
@@ -166,7 +167,8 @@ def test_the_gate_gets_the_worst_of_all_columns_with_the_two_groups() -> None:
         "metric_difference",
     }
     ratio = report.measured["demographic_parity_ratio"]
-    assert ratio.value == min(named(of(report, name), "demographic_parity_ratio").value for name in ("sex", "age"))
+    columns = (("sex",), ("age",), ("sex", "age"))
+    assert ratio.value == min(named(of(report, *names), "demographic_parity_ratio").value for names in columns)
     assert ratio.low < ratio.value < ratio.high
 
 
@@ -184,12 +186,30 @@ def test_numbers_are_cut_and_missing_is_a_group_and_two_columns_are_crossed() ->
     assert sum(group.num_rows for group in crossed.groups) == 900
 
 
+def test_parity_by_each_column_alone_may_be_none_by_both() -> None:
+    """Of women of Bonn and men of Ulm 100 of 500 are answered yes, of the others 400: by sex and by town half."""
+    rows = pl.DataFrame({"sex": ["Female"] * 1000 + ["Male"] * 1000, "town": (["Bonn"] * 500 + ["Ulm"] * 500) * 2})
+    is_yes = np.concatenate([np.arange(500) < num_yes for num_yes in (100, 400, 400, 100)])
+    truth = np.tile([0, 1], 1000)
+    predictions = Predictions(y_true=truth, y_score=np.eye(2)[is_yes.astype(int)])
+    report = fairness_of(ACCURACY, JudgedRows(classes=("no", "yes"), predictions=predictions), rows, [SEX, TOWN])
+    name = "demographic_parity_difference"
+    assert [named(one, name).value for one in report.comparisons] == pytest.approx([0, 0, 0.6])
+    parity = report.measured[name]
+    assert parity.value == pytest.approx(0.6)
+    assert parity.low < 0.6 < parity.high
+    assert parity.low > 0.45
+    assert parity.of == "sex and town: Female, Bonn 0.2, Female, Ulm 0.8"
+    assert report.measured["demographic_parity_ratio"].value == pytest.approx(0.25)
+
+
 def test_groups_of_few_rows_are_shown_and_not_compared() -> None:
     rows = pl.DataFrame({"town": ["Bonn"] * 300 + ["Jena"] * 300 + ["Ulm"] * 19})
     judged = answered(np.where(np.arange(619) < 600, 0.5, 1.0), 7)
     town = of(fairness_of(ACCURACY, judged, rows, [TOWN]), "town")
     assert [(group.name, group.compared) for group in town.groups] == [("Bonn", True), ("Jena", True), ("Ulm", False)]
     assert town.groups[2].figures["selection_rate"] == 1
+    assert [group.name for group in town.too_small] == ["Ulm"]
     parity = named(town, "demographic_parity_difference")
     assert {parity.lowest, parity.highest} == {"Bonn", "Jena"}
     assert parity.num_rows == 600

@@ -10,6 +10,7 @@ from scipy.stats import bootstrap
 from tasks.evaluation.paired_bootstrap import (
     NUM_RESAMPLES,
     group_numbers,
+    interval_of_largest,
     paired_interval,
     resampled_differences,
 )
@@ -103,7 +104,8 @@ def test_resamples_without_a_class_are_left_out():
     scores = np.random.default_rng(7).random(30)
     answers = Answers(y_true=y_true, y_score=np.column_stack([1 - scores, scores]), positive=1)
     area = metric_of_weights("roc_auc", answers)
-    left = resampled_differences(area, lambda _: 0.5, np.ones(30), None, NUM_RESAMPLES)
+    resampled = resampled_differences(area, lambda _: 0.5, np.ones(30), None, NUM_RESAMPLES)
+    left = resampled[~np.isnan(resampled)]
     assert len(left) == pytest.approx(NUM_RESAMPLES * (1 - (29 / 30) ** 30), rel=0.05)
     assert np.isfinite(left).all()
 
@@ -113,3 +115,28 @@ def test_groups_are_numbered_and_rows_without_one_are_their_own():
     # As in the split, a row without a group is one of its own.
     assert group_numbers(pl.Series(["b", None, "a", "b", None])).tolist() == [1, 2, 0, 1, 3]
     assert group_numbers(pl.Series([None, None], dtype=pl.String)).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("truth", [[0.1] * 6, [0.02, 0.05, 0.1, 0.02, 0.0, 0.1]])
+def test_the_largest_of_several_lies_within_its_interval_as_often_as_said(truth: list[float]) -> None:
+    """Losses of 200 rows by six disturbances, some of which go together; the interval of the worst alone is too low."""
+    random, num_draws, num_rows = np.random.default_rng(3), 400, 200
+    counts = random.multinomial(num_rows, np.full(num_rows, 1 / num_rows), size=400) / num_rows
+    within, above_alone = [], []
+    for _ in range(num_draws):
+        shared = random.normal(size=(num_rows, 1))
+        losses = np.array(truth) + 0.5 * (shared * [1, 1, 0, 0, 0, 1] + random.normal(size=(num_rows, 6)))
+        values, resampled = losses.mean(axis=0), counts @ losses
+        interval = interval_of_largest(values, resampled, num_rows)
+        within.append(interval.low <= max(truth) <= interval.high)
+        above_alone.append(np.quantile(resampled[:, values.argmax()], 0.025) > max(truth))
+    assert np.mean(within) >= 0.95 - 2.5 * np.sqrt(0.05 * 0.95 / num_draws)
+    if truth[0] == max(truth):
+        assert np.mean(above_alone) > 0.05
+
+
+def test_of_what_no_draw_moves_nothing_is_in_doubt() -> None:
+    interval = interval_of_largest(np.array([0.1, 0.0]), np.tile([0.1, 0.0], (50, 1)), 20)
+    assert (interval.low, interval.high) == (0.1, 0.1)
+    assert interval_of_largest(np.array([0.1]), np.full((50, 1), 0.1), 1) is None
+    assert interval_of_largest(np.array([0.1]), np.full((50, 1), np.nan), 20) is None

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from tasks.evaluation.answer_costs import AnswerCosts
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.confidence import AnswerStretch, ConfidenceTable, SureRows
 from tasks.evaluation.coverage import CoverageReport, KindCoverage
@@ -245,6 +246,16 @@ def page() -> Page:
         effects=[chart(of_number(), ["yes"], HOSTILE), chart(of_category(), ["yes"], HOSTILE)],
         coverage=coverage(),
         thresholds=thresholds(),
+        answer_costs=AnswerCosts(
+            likeliest=1.25,
+            least_expected=0.75,
+            saving=0.5,
+            low=0.3,
+            high=0.7,
+            num_changed=1200,
+            num_rows=5000,
+            is_used=False,
+        ),
         confidence=ConfidenceTable(
             sure=(SureRows(share=0.25, accuracy=0.987), SureRows(share=1.0, accuracy=0.9)), area=0.02
         ),
@@ -533,6 +544,16 @@ def test_numbers_read_well(value: float, text: str) -> None:
 )
 def test_parameters_read_well(value: Any, text: str) -> None:
     assert plain(value) == text
+
+
+def test_what_answers_cost_stands_both_ways(page: Page) -> None:
+    html = render(page)
+    section = html[html.index("What answers cost") : html.index("</section>", html.index("What answers cost"))]
+    assert "on average over 5,000 test rows" in section
+    assert "The second saves 0.5000 a row, with 95 % confidence 0.3000 to 0.7000 on other rows" in section
+    assert "and answers 1,200 rows otherwise" in section
+    without = replace(page.assessment, answer_costs=None)
+    assert "What answers cost" not in render(replace(page, assessment=without))
 
 
 def test_the_many_parameters_of_an_ensemble_are_folded(page: Page) -> None:

@@ -152,6 +152,21 @@ def test_a_typo_makes_a_category_unknown() -> None:
     assert report.measure.high - report.measure.low == pytest.approx(2 * 1.96 * np.sqrt(0.1 * 0.9 / 400), rel=0.15)
 
 
+def test_the_worst_of_several_kinds_has_an_interval_over_all_of_them() -> None:
+    raw = table(400)
+    model = Answers(lambda inputs: of_x(inputs) + (inputs.blocks["town"] == len(TOWNS)))
+    rows = judged(raw["x"].to_numpy() + np.random.default_rng(5).normal(0, 1, 400))
+    report = report_of(model, raw, rows, "mae", [MISSING, NOISE, TYPOS])
+    middle = [kind[1] for kind in report.kinds]
+    worst = max(middle, key=lambda one: one.loss)
+    assert (report.measure.value, report.measure.of) == (worst.loss, worst.sentence)
+    assert report.largest.low < worst.low < worst.high < report.largest.high
+    # One kind alone is no choice, and its interval is as wide as it was, by another way.
+    alone = report_of(model, raw, rows, "mae", [NOISE])
+    one = alone.scores[1]
+    assert alone.largest.high - alone.largest.low == pytest.approx(one.high - one.low, rel=0.05)
+
+
 def test_rows_count_by_their_weight_and_groups_are_drawn_as_a_whole() -> None:
     raw = table(400)
     random = np.random.default_rng(3)

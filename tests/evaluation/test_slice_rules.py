@@ -9,15 +9,17 @@ from scipy.stats import binom, binomtest
 
 from tasks.evaluation.bound_test import worse_than_bound
 from tasks.evaluation.comparison import compare
-from tasks.evaluation.holm import holm
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.paired_bootstrap import num_units_of_rarest_class
 from tasks.evaluation.partitions import Partition
 from tasks.evaluation.predictions import Predictions
-from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices
+from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices, p_values_of_metrics
+from tasks.measures import Measure, measures_of_metrics
 from tasks.params.evaluate import Evaluate
-from tasks.params.register import SliceRules
+from tasks.params.register import Bound, SliceRules
+from tasks.promotion.gate import judge
+from tasks.promotion.gate_rule import GateRule
 
 
 def right_with(chance: np.ndarray, random: np.random.Generator, **more: np.ndarray) -> JudgedRows:
@@ -33,15 +35,6 @@ def by_towns(num_towns: int, num_rows: int) -> Partition:
     """So many slices of as many rows."""
     names = tuple(f"town is {number}" for number in range(num_towns))
     return Partition(columns=("town",), names=names, codes=np.repeat(np.arange(num_towns), num_rows))
-
-
-def test_holm_is_rs_p_adjust():
-    """p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm"), as R 4.2 prints it; what was not tested counts for none."""
-    assert holm(np.array([0.01, 0.04, np.nan, 0.03, 0.005])) == pytest.approx(
-        [0.03, 0.06, np.nan, 0.06, 0.02], nan_ok=True
-    )
-    assert holm(np.array([0.6, 0.7])) == pytest.approx([1.0, 1.0])
-    assert len(holm(np.array([]))) == 0
 
 
 def test_a_share_of_rows_is_tested_as_binomtest_has_it():
@@ -109,39 +102,84 @@ def test_rows_of_the_rarest_class_are_counted_by_group_and_only_where_they_count
     assert num_units_of_rarest_class(truth, np.zeros(7), groups) == 0
 
 
+def in_slices(metric: str, rows: JudgedRows, tested: Partition, rules: SliceRules) -> tuple[GateRule, ...]:
+    """What the verdict says of the slices, where the gate asks nothing else."""
+    return judge({}, {}, bounds_in_slices(Judge(metric=metric), rows, [tested], rules)).rules
+
+
 def test_equal_slices_break_a_bound_that_they_are_at_no_more_often_than_said():
     """Twenty slices at the bound: by the worst value nearly all would be refused."""
-    random, rules, tested = np.random.default_rng(4), SliceRules(min=0.8), [by_towns(20, 50)]
+    random, rules, tested = np.random.default_rng(4), SliceRules(min=0.8), by_towns(20, 50)
     refused, below = [], []
     for _ in range(200):
-        (first, *_) = bounds_in_slices(Judge(metric="accuracy"), right_with(np.full(1000, 0.8), random), tested, rules)
+        (first, *_) = in_slices("accuracy", right_with(np.full(1000, 0.8), random), tested, rules)
         refused.append(not first.passed)
         below.append(first.value < 0.8)
     assert np.mean(refused) <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / 200)
     assert np.mean(below) > 0.99
 
 
+def test_a_model_that_is_at_every_bound_is_refused_by_rules_and_slices_together_no_more_often_than_said():
+    """Three rules of the gate and twenty slices, all true values at their bounds: each at 5 % by itself, nearly every
+    second version would be refused."""
+    random, num_draws = np.random.default_rng(11), 300
+    judged_by, tested = Judge(metric="accuracy", positive=1), [by_towns(20, 50)]
+    bounds = {
+        "accuracy": Bound(min=0.8, surely="broken"),
+        "recall": Bound(min=0.8, surely="broken"),
+        "robustness_loss": Bound(max=0.1, surely="broken"),
+    }
+    refused, by_each = [], []
+    for _ in range(num_draws):
+        rows = right_with(np.full(1000, 0.8), random)
+        slices = bounds_in_slices(judged_by, rows, tested, SliceRules(min=0.8))
+        p_values = p_values_of_metrics(judged_by, rows, bounds)
+        loss = random.normal(0.1, 0.02)
+        measures = {
+            **measures_of_metrics({"accuracy": 0.79, "recall": 0.79}, {}, 1000),
+            "robustness_loss": Measure(value=loss, low=loss - 1.96 * 0.02, high=loss + 1.96 * 0.02),
+        }
+        verdict = judge(bounds, measures, slices, alpha=0.05, p_values=p_values)
+        assert verdict.rules[0].num_tests == 23
+        refused.append(not verdict.passed)
+        by_each.append(min(rule.p_value for rule in (*verdict.rules, *slices)) <= 0.05)
+    assert np.mean(refused) <= 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / num_draws)
+    assert np.mean(by_each) > 0.4
+
+
+def test_a_metric_that_surely_breaks_its_bound_is_refused_by_its_own_test():
+    rows = right_with(np.full(400, 0.6), np.random.default_rng(12))
+    judged_by = Judge(metric="accuracy", positive=1)
+    bounds = {"accuracy": Bound(min=0.8, surely="broken"), "f1": Bound(max=0.9, surely="broken"), "brier": Bound(max=1)}
+    p_values = p_values_of_metrics(judged_by, rows, bounds)
+    # A most of what is better when more is judged by its interval, and a rule by its value by nothing.
+    assert list(p_values) == ["accuracy"]
+    assert p_values["accuracy"] == worse_than_bound(judged_by, rows, 0.8) < 1e-9
+
+
 def test_the_slices_that_surely_break_the_bound_are_named_with_their_numbers():
     chance = np.full(1000, 0.92)
     chance[100:150], chance[300:350] = 0.4, 0.5
     rows = right_with(chance, np.random.default_rng(5))
-    rules = bounds_in_slices(Judge(metric="accuracy"), rows, [by_towns(20, 50)], SliceRules(min=0.8))
+    rules = in_slices("accuracy", rows, by_towns(20, 50), SliceRules(min=0.8))
     assert {rule.of for rule in rules} == {"town is 2", "town is 6"}
     assert all(not rule.passed and rule.num_rows == 50 and rule.num_tests == 20 for rule in rules)
     assert rules[0].p_value <= rules[1].p_value < 0.001
+    assert rules[0].adjusted_p_value == pytest.approx(20 * rules[0].p_value)
+    assert rules[1].adjusted_p_value == pytest.approx(19 * rules[1].p_value)
     value = rules[0].value
     assert rules[0].sentence() == (
         f"accuracy ({rules[0].of}) {value:g} is below the least that is allowed, 0.8, and surely so: 50 rows, p "
-        f"{rules[0].p_value:.2g} after all 20 slices"
+        f"{rules[0].adjusted_p_value:.2g} after all 20 rules and slices"
     )
 
 
 def test_a_bound_that_holds_has_the_slice_that_is_nearest_to_it():
     rows = right_with(np.repeat([0.99, 0.84, 0.99], 400), np.random.default_rng(6))
-    (rule,) = bounds_in_slices(Judge(metric="accuracy"), rows, [by_towns(3, 400)], SliceRules(min=0.7))
+    (rule,) = in_slices("accuracy", rows, by_towns(3, 400), SliceRules(min=0.7))
     assert (rule.of, rule.passed) == ("town is 1", True)
-    assert rule.sentence() == f"accuracy (town is 1) {rule.value:g} keeps its bounds in all 3 slices"
-    (rule,) = bounds_in_slices(Judge(metric="accuracy"), rows, [by_towns(3, 400)], SliceRules(min=rule.value + 0.005))
+    assert rule.sentence() == f"accuracy (town is 1) {rule.value:g} keeps its bounds"
+    (rule,) = in_slices("accuracy", rows, by_towns(3, 400), SliceRules(min=rule.value + 0.005))
     assert rule.passed
     assert "but not surely: 400 rows, p " in rule.sentence()
 
@@ -150,7 +188,7 @@ def test_of_an_error_the_most_is_bounded():
     truth = np.random.default_rng(7).normal(size=300)
     answer = truth + np.repeat([0.1, 2.0, 0.1], 100) * np.random.default_rng(8).normal(size=300)
     rows = JudgedRows(classes=(), predictions=Predictions(y_true=truth, y_score=answer))
-    (rule,) = bounds_in_slices(Judge(metric="rmse"), rows, [by_towns(3, 100)], SliceRules(max=1.0))
+    (rule,) = in_slices("rmse", rows, by_towns(3, 100), SliceRules(max=1.0))
     assert (rule.of, rule.passed) == ("town is 1", False)
 
 
@@ -182,6 +220,7 @@ def test_where_the_champion_is_surely_better_is_named_though_the_challenger_is_b
     assert (loss.name, loss.num_rows) == ("town is 0", 100)
     assert loss.loss > 0.2
     assert loss.p_value < 0.001
+    assert loss.adjusted_p_value == pytest.approx(min(1, 20 * loss.p_value))
     # Rows that the champion has learnt from tell nothing here either.
     learnt = np.arange(2000) < 100
     assert compare("accuracy", rows, champion, Evaluate(), learnt=learnt, slices=asked).slices == ()

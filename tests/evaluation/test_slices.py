@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 from scipy.stats import false_discovery_control, t, ttest_ind
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from tasks.columns.category.column import CategoryEncoding
+from tasks.columns.number.column import NumberEncoding
+from tasks.errors import UserError
 from tasks.evaluation.judge import Judge
 from tasks.evaluation.judged_rows import JudgedRows
 from tasks.evaluation.partitions import MOST_PAIRS, Partition, partitions
 from tasks.evaluation.predictions import Predictions
+from tasks.evaluation.slice_rules import ruled_partitions
 from tasks.evaluation.slice_test import worse_p_values
-from tasks.evaluation.slices import SliceReport, SliceScore, slices_of
+from tasks.evaluation.slices import SliceReport, SliceScore, slices_of, slices_of_test_rows
+from tasks.params.register import SliceRules
+from tasks.paths import Project
+from tasks.recipe.recipe import Feature, Recipe, Target
+from tasks.tables import storage
 from tasks.tables.dataset import Column
+from tests.small_tables import described
 
 pytestmark = pytest.mark.chain
 
@@ -269,3 +280,44 @@ def test_pairs_are_bounded_and_say_nothing_twice() -> None:
     assert MOST_PAIRS - 9 < sum(len(pair.names) for pair in pairs) <= MOST_PAIRS
     same = pl.DataFrame({"c0": rows["c0"], "c1": rows["c0"]})
     assert [partition.columns for partition in partitions(same, columns[:2])] == [("c0",), ("c1",)]
+
+
+NUMBER = NumberEncoding(impute=0.0, factor=1.0, offset=0.0, indicator=False)
+MADE = Recipe(
+    features=(
+        Feature(name="torque", encoding=NUMBER),
+        Feature(name="speed", encoding=NUMBER),
+        Feature(name="power", encoding=NUMBER, sql="torque * speed"),
+        Feature(
+            name="gear",
+            encoding=CategoryEncoding(encode="one_hot", categories=("high", "low"), missing=False),
+            sql="CASE WHEN speed > 50 THEN 'high' ELSE 'low' END",
+        ),
+    ),
+    target=Target(name="label", task="binary", classes=("a", "b")),
+    num_inputs=6,
+)
+
+
+def test_a_feature_of_ones_own_is_a_slice_where_what_it_is_computed_of_is_none(tmp_path: Path) -> None:
+    """Wrong where torque times speed is large: a fifth of the rows, of which neither column alone tells as much."""
+    random, paths = np.random.default_rng(7), Project(root=tmp_path).pipeline("p")
+    drawn = {"torque": random.uniform(-9, 9, 2000), "speed": random.uniform(0, 90, 2000)}
+    rows = pl.DataFrame({**drawn, "label": random.choice(["a", "b"], 2000)})
+    storage.write_parts(paths.clean("test"), rows.iter_slices(700))
+    kinds = {"torque": ("number", "feature"), "speed": ("number", "feature"), "label": ("category", "target")}
+    power = (rows["torque"] * rows["speed"]).to_numpy()
+    is_large = power > np.quantile(power, 0.8, method="inverted_cdf")
+    judged = of_classes(np.where(is_large, 0.5, 0.95), random)
+    report = slices_of_test_rows(Judge(metric="accuracy"), judged, described(kinds), MADE, paths)
+    worst = report.slices[0]
+    assert (worst.columns, worst.worse, worst.num_rows) == (("power",), True, is_large.sum())
+    assert worst.name.startswith("power over ")
+    # A computed category is cut by its values.
+    is_high = drawn["speed"] > 50
+    assert named(report, "gear is high").num_rows == is_high.sum()
+    # And so are the slices that the gate bounds: by their names, in the order of the rows.
+    (gear,) = ruled_partitions(SliceRules(columns=["gear"]), paths, described(kinds), MADE)
+    assert (gear.codes == gear.names.index("gear is high")).tolist() == is_high.tolist()
+    with pytest.raises(UserError, match=r"register\.slices\.columns: powr is no column .*did you mean power\?"):
+        ruled_partitions(SliceRules(columns=["powr"]), paths, described(kinds), MADE)

@@ -125,7 +125,8 @@ def test_a_split_without_kind_is_by_hash() -> None:
         (
             "evaluate",
             {"xyz": 1},
-            "evaluate.xyz is unknown; known are average, conformal, costs, metric, positive, robustness, threshold",
+            "evaluate.xyz is unknown; known are answer, average, conformal, costs, metric, positive, robustness, "
+            "threshold",
         ),
     ],
 )

@@ -88,7 +88,7 @@ def test_what_is_sure_enough_at_a_first_look_is_not_at_a_later_one():
 
 
 def test_who_is_better_as_a_whole_and_worse_in_a_slice_stays_challenger():
-    loss = SliceLoss(name="town is Ulm", num_rows=90, loss=0.12, p_value=0.002)
+    loss = SliceLoss(name="town is Ulm", num_rows=90, loss=0.12, p_value=0.0001, adjusted_p_value=0.002)
     rules = settings(slices={"worse_by": 0.05})
     decision = contest(rules, between(0.012, 0.148, slices=(loss, loss)), 3, 0.996)
     assert not decision.promoted

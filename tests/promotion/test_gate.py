@@ -13,6 +13,7 @@ from tasks.measures import Measure, measures_of_metrics
 from tasks.params.register import Bound
 from tasks.promotion import gate
 from tasks.promotion.gate import Verdict, value_of
+from tasks.promotion.gate_rule import GateRule
 
 share = st.floats(0.0, 1.0)
 
@@ -41,6 +42,7 @@ def test_each_rule_is_judged_with_its_numbers():
         "high": None,
         "num_rows": None,
         "p_value": None,
+        "adjusted_p_value": None,
         "visible_gain": None,
         "num_tests": None,
         "passed": True,
@@ -64,13 +66,93 @@ def test_who_keeps_a_bound_surely_keeps_it_and_a_better_one_is_never_refused(val
         assert judge(rules, better, moved, 100).passed or not judge(rules, metrics, intervals, 100).passed
 
 
-@given(order=st.permutations(["accuracy", "f1", "log_loss"]), value=share)
-def test_the_order_of_rules_does_not_matter(order, value):
-    bounds = {"accuracy": Bound(min=0.5), "f1": Bound(min=0.3, max=0.9), "log_loss": Bound(max=0.6)}
-    metrics = dict.fromkeys(bounds, value)
-    there, back = (judge({name: bounds[name] for name in names}, metrics) for names in (order, order[::-1]))
-    assert there.decision == back.decision
-    assert {rule.metric for rule in there.failed} == {rule.metric for rule in back.failed}
+ASKED = {
+    "accuracy": Bound(min=0.5),
+    "f1": Bound(min=0.3, max=0.9),
+    "log_loss": Bound(max=0.6),
+    "brier": Bound(max=0.4, surely="broken"),
+    "recall": Bound(min=0.6, max=0.9, surely="broken"),
+    "mcc": Bound(min=0.6, surely=True),
+}
+
+
+@given(
+    order=st.permutations(list(ASKED)),
+    value=share,
+    reach=st.floats(0.01, 0.3),
+    slices=st.lists(st.tuples(share, st.floats(0.0, 1.0)), max_size=6),
+    random=st.randoms(use_true_random=False),
+)
+def test_the_order_of_rules_and_slices_does_not_matter(order, value, reach, slices, random):
+    measures = measures_of_metrics(
+        dict.fromkeys(ASKED, value), dict.fromkeys(ASKED, (value - reach, value + reach)), 90
+    )
+    of_slices = [_slice(f"town is {number}", *one) for number, one in enumerate(slices)]
+    shuffled = random.sample(of_slices, len(of_slices))
+    one = gate.judge({name: ASKED[name] for name in ASKED}, measures, of_slices)
+    other = gate.judge({name: ASKED[name] for name in order}, measures, shuffled)
+    assert one.decision == other.decision
+    # Each with the same numbers, whatever its place.
+    assert sorted(map(repr, one.rules)) == sorted(map(repr, other.rules))
+
+
+def _slice(name: str, value: float, p_value: float) -> GateRule:
+    measure = {"value": value, "low": None, "high": None, "num_rows": 40, "p_value": 1.0 if value >= 0.7 else p_value}
+    return GateRule(metric="accuracy", of=name, min=0.7, max=None, surely="broken", passed=True, **measure)
+
+
+def test_a_rule_that_refuses_what_is_surely_broken_lets_pass_what_may_be_chance():
+    bounds = {"accuracy": Bound(min=0.85, surely="broken")}
+    (rule,) = judge(bounds, {"accuracy": 0.82}, {"accuracy": (0.76, 0.88)}, 150).rules
+    assert rule.passed
+    assert rule.p_value == rule.adjusted_p_value == pytest.approx(norm.sf(0.03 / (0.06 / norm.isf(0.025))))
+    assert rule.sentence() == (
+        "accuracy 0.82 is below the least that is allowed, 0.85, but not surely: 150 rows, p 0.16"
+    )
+    (rule,) = judge(bounds, {"accuracy": 0.7}, {"accuracy": (0.64, 0.76)}, 150).failed
+    assert rule.sentence().startswith("accuracy 0.7 is below the least that is allowed, 0.85, and surely so: 150 rows,")
+    (rule,) = judge(bounds, {"accuracy": 0.82}, {"accuracy": None}, 1).rules
+    assert (rule.passed, rule.p_value) == (True, None)
+    both = {"accuracy": Bound(min=0.85, max=0.95, surely="broken")}
+    (rule,) = judge(both, {"accuracy": 0.82}, {"accuracy": (0.76, 0.88)}, 150).rules
+    assert rule.p_value == pytest.approx(2 * norm.sf(0.03 / (0.06 / norm.isf(0.025))))
+
+
+@given(value=share, reach=st.floats(0.001, 0.3), bound=share, tail=st.sampled_from([0.025, 0.05]))
+def test_what_is_surely_broken_has_its_interval_beyond_the_bound(value, reach, bound, tail):
+    measure = Measure(value=value, low=value - reach, high=value + 2 * reach, tail=tail)
+    (rule,) = gate.judge({"coverage": Bound(max=bound, surely="broken")}, {"coverage": measure}, alpha=tail).rules
+    assert (not rule.passed) == (value - reach >= bound) or value - reach == pytest.approx(bound)
+    (rule,) = gate.judge({"coverage": Bound(min=bound, surely="broken")}, {"coverage": measure}, alpha=tail).rules
+    assert (not rule.passed) == (value + 2 * reach <= bound) or value + 2 * reach == pytest.approx(bound)
+
+
+def test_a_ratio_is_as_sure_as_its_logarithm_is():
+    bounds = {"demographic_parity_ratio": Bound(min=0.8, surely="broken")}
+    ratio = Measure(value=0.5, low=0.4, high=0.625, num_rows=90, tail=0.05)
+    (rule,) = gate.judge(bounds, {"demographic_parity_ratio": ratio}).rules
+    reach = np.log(0.625) - np.log(0.5)
+    assert rule.p_value == pytest.approx(norm.sf(norm.isf(0.05) * (np.log(0.8) - np.log(0.5)) / reach))
+    # Of nobody selected there is no logarithm, and the interval alone tells.
+    none = Measure(value=0.0, low=0.0, high=0.6, num_rows=90, tail=0.05)
+    (rule,) = gate.judge(bounds, {"demographic_parity_ratio": none}).rules
+    assert rule.p_value == 0.05
+
+
+def test_columns_that_drifted_are_counted_as_surely_as_all_tests_of_the_verdict_ask():
+    """Each count has its p-value: that of the column that would have to be wrongly among them."""
+    drifted = Measure(value=2, num_rows=90, of="age, town", p_values=(0.001, 0.03, 0.4))
+    for most, p_value, passed in ((0, 0.001, False), (1, 0.03, False), (2, 0.4, True), (3, 1.0, True)):
+        (rule,) = gate.judge({"drifted_columns": Bound(max=most)}, {"drifted_columns": drifted}).rules
+        assert (rule.p_value, rule.passed) == (p_value, passed)
+    verdict = gate.judge({"drifted_columns": Bound(max=1)}, {"drifted_columns": drifted}, [_slice("town is 1", 0.8, 1)])
+    rule, _ = verdict.rules
+    assert rule.adjusted_p_value == pytest.approx(0.06)
+    assert verdict.passed
+    assert rule.sentence() == (
+        "drifted_columns (age, town) 2 is above the most that is allowed, 1, but not surely: 90 rows, p 0.06 after all "
+        "2 rules and slices"
+    )
 
 
 def test_what_is_asked_for_surely_needs_the_whole_interval():

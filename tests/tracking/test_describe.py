@@ -10,7 +10,8 @@ from tasks.energy import Energy
 from tasks.measures import Measure
 from tasks.params.register import Bound
 from tasks.promotion.contest import Promotion
-from tasks.promotion.gate import GateRule, Verdict, judge
+from tasks.promotion.gate import Verdict, judge
+from tasks.promotion.gate_rule import GateRule
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking import describe
@@ -89,7 +90,9 @@ def test_what_it_costs_stands_with_what_it_is_by_and_what_nobody_measured_is_nam
 
 def test_a_rule_of_a_part_of_the_test_says_of_which() -> None:
     numbers = {"min": 0.7, "max": None, "surely": False, "low": None, "high": None, "num_rows": 27, "passed": True}
-    slices = GateRule(metric="roc_auc", of="town is <b>", value=0.58, p_value=1.0, num_tests=249, **numbers)
+    slices = GateRule(
+        metric="roc_auc", of="town is <b>", value=0.58, p_value=1.0, adjusted_p_value=1.0, num_tests=249, **numbers
+    )
     size = GateRule(metric="roc_auc", of="a <i>", value=0.9, **numbers)
     text = describe.version(PASSPORT, decided("ok").model_copy(update={"rules": (slices, size)}), run_with())
     assert r"- kept: roc\_auc (town is &lt;b&gt;) 0.58 is below the least that is allowed, 0.7, but not surely" in text
@@ -190,6 +193,7 @@ def test_a_card_says_how_far_groups_of_people_are_apart() -> None:
     passport = {**PASSPORT, "columns": [*PASSPORT["columns"], {"name": "sex", "type": "category", "role": "sensitive"}]}
     measures = {
         "size_mib": Measure(value=0.7),
+        "num_parameters": Measure(value=3100, of="leaves of 100 trees"),
         "metric_difference": Measure(value=0.02, of="sex: a*b 0.9, Male 0.92"),
         "demographic_parity_difference": Measure(value=0.21, low=0.15, high=0.27, of="sex: Female 0.11, Male 0.32"),
     }
@@ -202,6 +206,7 @@ def test_a_card_says_how_far_groups_of_people_are_apart() -> None:
         "    - demographic_parity_difference: **0.2100** (0.1500 to 0.2700), sex: Female 0.11, Male 0.32\n"
         "    - metric_difference: **0.0200**, sex: a\\*b 0.9, Male 0.92"
     ) in text
+    assert "### What it costs\n\n- size: 3,100 leaves of 100 trees\n- files: 0.7000 MiB\n- training:" in text
     assert "demographic_parity_difference (sex: Female 0.11, Male 0.32) at most 0.3: kept, it is 0.2100" in text
 
 

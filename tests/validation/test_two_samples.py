@@ -10,7 +10,6 @@ from tasks.validation.two_samples import (
     beyond_all,
     distance,
     equal_shares,
-    holm,
     homogeneity,
     pooled,
     unknown_values,
@@ -88,10 +87,3 @@ def test_more_unknown_values_than_chance_leaves_are_seen() -> None:
     usual = np.array([[0] * 5, [1] * 5])
     assert unknown_values(np.hstack([known, usual])) > 0.3
     assert unknown_values(np.hstack([known, *[usual] * 10])) < 1e-5
-
-
-def test_holm_is_the_published_procedure() -> None:
-    # The level is shared by all, and by those that are left once the least has passed.
-    assert holm([0.01, 0.04, 0.03, 0.005], 0.05).tolist() == [True, False, False, True]
-    assert holm([0.02, 0.03], 0.05).tolist() == [True, True]
-    assert holm([], 0.05).tolist() == []

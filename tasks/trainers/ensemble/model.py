@@ -18,7 +18,7 @@ from tasks.files import again
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.trainers.base import Model, read_model, write_model
 from tasks.trainers.ensemble.weights import tempered
-from tasks.trainers.introspection import rates
+from tasks.trainers.introspection import ModelSize, rates, size_in_all
 
 _WEIGHTS = "ensemble.json"
 
@@ -55,6 +55,10 @@ class EnsembleModel:
                     shares[column] = shares.get(column, 0.0) + share * member.weight / len(member.models)
         total = sum(shares.values())
         return {column: share / total for column, share in shares.items()} if total else None
+
+    def size(self) -> ModelSize | None:
+        """Of all models of all members together, as all of them answer."""
+        return size_in_all([model for member in self.members for model in member.models])
 
     def save(self, folder: Path) -> None:
         content: dict[str, Any] = {"temperature": self.temperature, "members": []}

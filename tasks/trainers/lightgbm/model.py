@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -14,10 +15,11 @@ from tasks.errors import UserError
 from tasks.files import again
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.trainers.base import center_and_scale, read_model, write_model
-from tasks.trainers.introspection import Terms, shares_by_field, terms_by_field
+from tasks.trainers.introspection import ModelSize, Terms, shares_by_field, terms_by_field, trees_size
 from tasks.trainers.lightgbm.matrix import Categories, Layout
 
 _WEIGHTS = "model.txt"
+_NUM_LEAVES = re.compile(r"^num_leaves=(\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,10 @@ class LightgbmModel:
         """What the splits on each column took off the training loss."""
         gains = np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)
         return shares_by_field(self.layout.fields, gains)
+
+    def size(self) -> ModelSize:
+        """Its leaves, as the text of the model counts them."""
+        return trees_size([int(num) for num in _NUM_LEAVES.findall(self.text)])
 
     def terms(self, rows: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms:
         """Exact Shapley values of the trees (Lundberg et al., "Consistent Individualized Feature Attribution for Tree

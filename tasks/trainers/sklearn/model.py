@@ -17,10 +17,11 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import ModelInput, Spec
 from tasks.params.config import Config
 from tasks.trainers.base import read_model, write_model
-from tasks.trainers.introspection import Terms, shares_by_field
+from tasks.trainers.introspection import ModelSize, Terms, shares_by_field
 from tasks.trainers.sklearn.files import from_bytes, to_bytes
 from tasks.trainers.sklearn.linear import is_linear, linear_terms
 from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks, read_matrix
+from tasks.trainers.sklearn.size import estimator_size
 
 _WEIGHTS = "model.skops"
 _WORTH_SHARING = 10_000
@@ -70,6 +71,10 @@ class SklearnModel:
         values = getattr(self.estimator, "feature_importances_", None)
         # Estimators that keep it read categories one-hot, so their columns are those of the spec.
         return None if values is None else shares_by_field(self.spec.fields, np.asarray(values, dtype=np.float64))
+
+    def size(self) -> ModelSize | None:
+        """Of trees, linear estimators and scikit-learn's networks; None of any other."""
+        return estimator_size(self.estimator)
 
     def terms(self, rows: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms | None:
         """Those of a linear estimator; None of any other."""

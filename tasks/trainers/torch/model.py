@@ -23,7 +23,7 @@ from tasks.networks.base import InputNetwork, check_shapes
 from tasks.params.renamed import with_new_names
 from tasks.params.torch import TorchTrain
 from tasks.trainers.base import read_model, write_model
-from tasks.trainers.introspection import Terms
+from tasks.trainers.introspection import ModelSize, Terms
 from tasks.trainers.torch.batches import TargetScale, as_tensor
 from tasks.trainers.torch.devices import choose_device, deterministic, is_there, threads_for
 from tasks.trainers.torch.integrated import ExplainedNetwork
@@ -53,6 +53,11 @@ class TorchModel:
     def terms(self, rows: ModelInput, empty: ModelInput, outputs: NDArray[np.int64]) -> Terms | None:
         explained = ExplainedNetwork(self.spec, self.network, self.loss, self.scale, self.config.test_time_augmentation)
         return explained.terms(rows, empty, outputs)
+
+    def size(self) -> ModelSize:
+        """The weights of the network."""
+        num = sum(weight.numel() for weight in self.network.parameters())
+        return ModelSize(num_parameters=num, parameters="weights")
 
     def save(self, folder: Path) -> None:
         weights = {name: tensor.cpu().contiguous() for name, tensor in sorted(self.network.state_dict().items())}

@@ -170,7 +170,6 @@ class Training:
             "epochs": self.progress.epoch,
             "best_epoch": self.progress.best_epoch,
             "steps": self.progress.step,
-            "num_weights": sum(weights.numel() for weights in self.network.parameters()),
         }
         if self.workers.size > 1:
             facts["workers"] = self.workers.size

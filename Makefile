@@ -35,7 +35,7 @@ format: .venv/installed
 	@ruff check --fix-only .
 	@ruff format .
 
-ui: .venv/installed ## MLflow's pages: experiments, curves, models. On loopback only.
+ui: .venv/installed ## The project's own page, and MLflow's: experiments, curves, models. On loopback only.
 	@modelwright ui
 
 schema: .venv/installed ## The editor's schema and the page of params.yaml, after a change of tasks/params/ or dvc.yaml.

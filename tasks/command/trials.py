@@ -81,12 +81,18 @@ COMMANDS = {
     ),
     "ui": Subcommand(
         run=ui,
-        help="open MLflow's pages on the training runs: a server on loopback until Ctrl-C, or the address of yours",
+        asks_stages=True,
+        help="serve a page of the project (what is out of date, champions, runs, drift) and MLflow's, until Ctrl-C",
         arguments=(
-            argument("pipeline", nargs="?", help="whose runs to open on; all experiments, where there are several"),
-            argument("--port", type=int, metavar="N", help="the port; 5000, or a free one, if left out"),
+            argument("pipeline", nargs="?", help="open MLflow's pages on its training runs, and serve these alone"),
+            argument(
+                "--port",
+                type=int,
+                metavar="N",
+                help="the port; 4747 (of MLflow's pages 5000), or a free one, if left out",
+            ),
             argument("--open", action="store_true", help="open the browser, too"),
         ),
-        examples=("modelwright ui churn",),
+        examples=("modelwright ui", "modelwright ui churn"),
     ),
 }

@@ -1,4 +1,4 @@
-"""`modelwright ui`: MLflow's pages, opened on training runs."""
+"""`modelwright ui`: the project's own page with MLflow's beside it, or MLflow's alone, opened on a pipeline's runs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,72 @@ import argparse
 import time
 import webbrowser
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from tasks.errors import UserError, printable
 from tasks.paths import Project
 from tasks.root import find_root
 
+if TYPE_CHECKING:
+    from tasks.dashboard.gathering import MlflowPages
+
 
 def ui(options: argparse.Namespace) -> int:
-    """Serves the pages of a local store until Ctrl-C; of a tracking server it says the address."""
+    """Serves the project's page, or MLflow's of a pipeline that is named, until Ctrl-C."""
+    project = Project(root=find_root())
+    if options.pipeline is None:
+        return _serve_project(project, options)
+    return _serve_mlflow(project, options)
+
+
+def _serve_project(project: Project, options: argparse.Namespace) -> int:
+    """The project's own page at once; MLflow's pages of a local store are started beside it, once there is a store."""
+    from tasks.dashboard.gathering import MlflowPages
+    from tasks.dashboard.server import serving_page
+    from tasks.tracking import pages, store
+
+    try:
+        with serving_page(project, options.port) as server, ExitStack() as served:
+            _show(server.address, open_it=options.open)
+            if not store.is_local(project):
+                server.mlflow = MlflowPages(address=pages.server(project))
+            while True:
+                if server.mlflow == MlflowPages():
+                    server.mlflow = _mlflow_pages(project, served)
+                    # Whoever reads the line finds the links on the page.
+                    if server.mlflow.address:
+                        print(f"MLflow: {server.mlflow.address}", flush=True)  # noqa: T201
+                time.sleep(0.2)
+    except KeyboardInterrupt:
+        # That is how it ends.
+        print("stopped")  # noqa: T201
+        return 0
+
+
+def _mlflow_pages(project: Project, served: ExitStack) -> MlflowPages:
+    """Neither address nor problem where there is no store yet. The page of one's own is there without MLflow's."""
+    from tasks.dashboard.gathering import MlflowPages
+    from tasks.memo.chain import announced
+    from tasks.tracking import store
+    from tasks.tracking.page_server import serving
+
+    try:
+        if store.local_database(project) is None:
+            return MlflowPages()
+        with announced("starting MLflow"):
+            address, _ = served.enter_context(serving(project, None))
+    except UserError as error:
+        return MlflowPages(problem=str(error))
+    return MlflowPages(address=address)
+
+
+def _serve_mlflow(project: Project, options: argparse.Namespace) -> int:
+    """The pages of a local store until Ctrl-C; of a tracking server it says the address."""
     from tasks.memo.chain import announced
     from tasks.tracking import pages, store
     from tasks.tracking.page_server import opening_page, serving
 
-    project = Project(root=find_root())
-    pipeline = _pipeline(project, options.pipeline)
+    pipeline = options.pipeline
     if not store.is_local(project):
         _show(f"{pages.server(project)}{opening_page(project, pipeline)}", open_it=options.open)
         return 0
@@ -37,16 +89,6 @@ def ui(options: argparse.Namespace) -> int:
         # That is how it ends.
         print("stopped")  # noqa: T201
         return 0
-
-
-def _pipeline(project: Project, name: str | None) -> str | None:
-    """The pipeline that was named; the only one, when none was; none where there are several."""
-    from tasks.params.file import pipeline_names
-
-    if name is not None:
-        return name
-    names = pipeline_names(project.params)
-    return names[0] if len(names) == 1 else None
 
 
 def _show(address: str, *, open_it: bool) -> None:

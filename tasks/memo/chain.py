@@ -87,9 +87,12 @@ class StageRunner:
         report = registered.told(report) if registered else report
         return StageResult(stage=stage, outcome=outcome, seconds=seconds, why=why, report=report)
 
-    def out_of_date(self) -> dict[str, Reasons]:
-        """For every stage why it is out of date; empty reasons for one that is not. Nothing is run."""
-        reasons = self._stages.out_of_date() if self._stages else dict.fromkeys(STAGES, ())
+    def out_of_date(self, *, asks_elsewhere: bool = True) -> dict[str, Reasons]:
+        """For every stage why it is out of date; empty reasons for one that is not. Nothing is run.
+
+        Without `asks_elsewhere` a source that is not on this machine counts as unchanged: to ask it may take a query.
+        """
+        reasons = self._stages.out_of_date(asks_elsewhere) if self._stages else dict.fromkeys(STAGES, ())
         return {**reasons, "register": reasons["register"] or standing(self.paths).news}
 
 
@@ -162,9 +165,9 @@ class _MemoizedStages:
         self._note(stage)
         return outcome, why
 
-    def out_of_date(self) -> dict[str, Reasons]:
+    def out_of_date(self, asks_elsewhere: bool) -> dict[str, Reasons]:
         reasons = {stage: self._memo.reasons(stage) for stage in STAGES}
-        if not reasons["ingest"]:
+        if not reasons["ingest"] and (asks_elsewhere or self._source_is_local):
             reasons["ingest"], _ = self._source_news()
         return reasons
 

@@ -8,6 +8,7 @@ import pytest
 
 from tasks import files
 from tasks.command.overview import PipelineState, overview
+from tasks.dashboard.lookout import freshness_of
 from tasks.paths import Project
 from tasks.tracking.store import connect
 from tests.projects import modelwright
@@ -42,6 +43,12 @@ def test_each_state_is_told_and_a_broken_block_hides_no_other(finished: Project,
     assert state(project, "masses").state == "out of date: train, train.num_leaves 7 -> 8"
     assert (state(project, "letters").state, state(project, "letters").champion) == ("never ran", "-")
     assert "pipelines.broken.train.estimator is missing" in state(project, "broken").state
+    # The page of `modelwright ui` says the same, stage by stage.
+    edited = freshness_of(project, "masses")
+    assert (edited.kind, edited.reasons[0]) == ("outdated", ("train", ("train.num_leaves 7 -> 8",)))
+    assert [stage for stage, _ in edited.reasons] == ["train", "register"]
+    assert (freshness_of(project, "letters").kind, freshness_of(project, "scans").kind) == ("never ran", "current")
+    assert "pipelines.broken.train.estimator is missing" in freshness_of(project, "broken").problem
     # The registry is asked, as somebody may have moved the alias.
     connect(project).delete_registered_model_alias("masses", "champion")
     assert state(project, "masses").champion == "-"

@@ -143,3 +143,33 @@ def test_nothing_is_tracked_yet(
     assert main(["ui", "masses"]) == 2
     assert "nothing is tracked yet; `modelwright run masses` comes first" in capsys.readouterr().err
     assert not (tmp_path / "mlflow").exists()
+
+
+def test_the_projects_own_page_leads_to_mlflows(tracked: Project) -> None:
+    with serving(tracked) as (address, process):
+        found = re.fullmatch(r"http://127\.0\.0\.1:\d+/", address)
+        assert found, address
+        page = urllib.request.urlopen(address).read().decode()
+        # At once, while MLflow's pages are starting.
+        assert "learning_rate 0.1 -&gt; 0.2" in page
+        assert "MLflow&#39;s pages are starting" in page
+        assert process.stdout is not None
+        mlflow = process.stdout.readline().strip().removeprefix("MLflow: ")
+        page = urllib.request.urlopen(address).read().decode()
+        assert f'<a href="{mlflow}#/experiments?workflowType=machine_learning">MLflow: runs and models</a>' in page
+        assert re.search(rf'<a href="{re.escape(mlflow)}#/experiments/\d+/runs/\w+\?', page)
+        assert urllib.request.urlopen(f"{mlflow}health").status == 200
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == "stopped\n"
+        assert process.returncode == 0
+    assert not servers(tracked.root)
+
+
+def test_the_projects_own_page_needs_no_store_and_no_pipeline(tmp_path: Path) -> None:
+    project = Project(root=tmp_path)
+    project.params.write_text("pipelines: {}\n")
+    with serving(project) as (address, process):
+        assert "modelwright init NAME SOURCE" in urllib.request.urlopen(address).read().decode()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=60)[0] == "stopped\n"
+    assert not (tmp_path / "mlflow").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,13 @@ from tasks import files, reports
 from tasks.digests import answering_digest, file_digest, folder_digest
 from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare
-from tasks.evaluation.judge import judge_of
+from tasks.evaluation.gate_figures import gate_verdict, measures_of_version
 from tasks.evaluation.judged_rows import judged_rows
 from tasks.evaluation.latency import latency_of_model
 from tasks.evaluation.learnt_rows import are_learnt, learnt_rows, row_key
 from tasks.evaluation.raw_test_rows import raw_test_rows
-from tasks.evaluation.slice_rules import ComparedSlices, bounds_in_slices, p_values_of_metrics, ruled_partitions
-from tasks.measures import Measure, measures_of_metrics
-from tasks.model_input.decision import is_chosen, read_decision
+from tasks.evaluation.slice_rules import ComparedSlices, ruled_partitions
+from tasks.model_input.decision import is_chosen
 from tasks.params.pipeline import Pipeline
 from tasks.params.register import Register
 from tasks.params.train import Train
@@ -35,7 +33,7 @@ from tasks.promotion.contest import (
     first_version,
     without_comparison,
 )
-from tasks.promotion.gate import Verdict, judge, value_of
+from tasks.promotion.gate import Verdict, value_of
 from tasks.promotion.passport import left_out, other_split, passport
 from tasks.recipe.recipe import read_recipe
 from tasks.reports import Report
@@ -57,10 +55,9 @@ def run(config: Pipeline, paths: Paths) -> Report:
     record = files.read_json(paths.run)
     _check_trained_with(config.train, record, paths)
     metrics = files.read_json(paths.metrics)
-    evaluation = files.read_json(paths.evaluation)
     latency = latency_of_model(paths) if config.register_.measures_latency else None
-    measures = _measures(paths, metrics, evaluation) | (latency.measures() if latency else {})
-    verdict = _judged(config, paths, measures).timed(latency)
+    measures = measures_of_version(paths) | (latency.measures() if latency else {})
+    verdict = gate_verdict(config, paths, measures).timed(latency)
     # Refused before anything is written: the registry compares versions by this metric.
     value_of(metrics, config.register_.metric, "metric")
     # Written either way: who is refused wants the numbers, too.
@@ -88,31 +85,6 @@ def run(config: Pipeline, paths: Paths) -> Report:
     registration = register_version(paths, candidate)
     files.write_json(paths.registration, registration.model_dump(mode="json"))
     return reports.register(paths)
-
-
-def _measures(paths: Paths, metrics: Mapping[str, float], evaluation: Mapping[str, Any]) -> dict[str, Measure]:
-    """All that the gate can bound."""
-    beside = files.read_json(paths.assessment("measures"))
-    return {
-        **measures_of_metrics(metrics, evaluation["intervals"], evaluation["num_rows"]),
-        **{name: Measure(**content) for name, content in beside.items()},
-    }
-
-
-def _judged(config: Pipeline, paths: Paths, measures: Mapping[str, Measure]) -> Verdict:
-    """By the rules of the gate, and by how the metric keeps its bound in each kind of test rows, where it has one."""
-    register, slices = config.register_, config.register_.slices
-    has_slices = slices.min is not None or slices.max is not None
-    if not has_slices and all(bound.surely != "broken" for bound in register.gate.values()):
-        return judge(register.gate, measures, alpha=register.refusal_alpha)
-    dataset, recipe = read_dataset(paths.cleaned), read_recipe(paths.model / paths.recipe.name)
-    decision = read_decision(paths.decision, recipe.target.classes)
-    of_rows = replace(judge_of(config.evaluate, recipe.target, decision), metric=register.metric)
-    rows = judged_rows(paths, dataset, recipe.target.classes)
-    partitions = ruled_partitions(slices, paths, dataset, recipe) if has_slices else []
-    in_slices = bounds_in_slices(of_rows, rows, partitions, slices) if has_slices else ()
-    p_values = p_values_of_metrics(of_rows, rows, register.gate)
-    return judge(register.gate, measures, in_slices, alpha=register.refusal_alpha, p_values=p_values)
 
 
 def _beside(paths: Paths) -> dict[str, Path]:

@@ -1,5 +1,5 @@
-"""The subcommands that try, or look at what was tried: tune, compare, leaderboard, ui. What they need is imported when
-used."""
+"""The subcommands that try, or look at what was tried: tune, compare, leaderboard, review, ui. What they need is
+imported when used."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def leaderboard(options: argparse.Namespace) -> int:
     from tasks.command.leaderboard import leaderboard
 
     return leaderboard(options)
+
+
+def review(options: argparse.Namespace) -> int:
+    """`modelwright review`."""
+    from tasks.command.review import review
+
+    return review(options)
 
 
 def ui(options: argparse.Namespace) -> int:
@@ -78,6 +85,19 @@ COMMANDS = {
         help="list all that was tried, the best first, with intervals and versions",
         arguments=(_PIPELINE, argument("--last", type=int, metavar="N", help="the last N runs alone"), JSON),
         examples=("modelwright leaderboard churn --last 20",),
+    ),
+    "review": Subcommand(
+        run=review,
+        asks_stages=True,
+        help="say what a change does, as Markdown for a pull request: plan, metrics against a commit, the gate's rules",
+        arguments=(
+            argument("pipelines", nargs="*", metavar="PIPELINE", help="pipelines of params.yaml; all, if left out"),
+            argument("--against", required=True, metavar="REF", help="a branch, a tag or a commit of git"),
+            argument("--pictures", metavar="ADDRESS", help="where reports/ can be had, for the link to the pictures"),
+            argument("--output", metavar="FILE", help="write it to a file, and print nothing"),
+            JSON,
+        ),
+        examples=("modelwright review --against origin/main",),
     ),
     "ui": Subcommand(
         run=ui,

@@ -25,6 +25,7 @@ _FILES = {
     ".dvc/.gitignore": "dvc_gitignore",
     ".dvc/config": "dvc_config",
     ".dvcignore": "dvcignore",
+    ".github/workflows/pipelines.yml": "pipelines.yml",
     ".gitignore": "gitignore",
     "README.md": "README.md",
     "dvc.yaml": "dvc.yaml",

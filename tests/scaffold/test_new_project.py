@@ -26,6 +26,7 @@ FILES = [
     ".dvc/.gitignore",
     ".dvc/config",
     ".dvcignore",
+    ".github/workflows/pipelines.yml",
     ".gitignore",
     "README.md",
     "code.json",
@@ -76,7 +77,7 @@ def test_a_project_has_all_that_the_commands_need(tmp_path: Path, is_there: bool
 
 def test_what_is_the_same_in_the_repository_stays_the_same(tmp_path: Path) -> None:
     project = new_project(tmp_path / "shop").project
-    for name in (".dvc/config", ".dvc/.gitignore", "prefect.toml"):
+    for name in (".dvc/config", ".dvc/.gitignore", ".github/workflows/pipelines.yml", "prefect.toml"):
         assert (project.root / name).read_text() == (REPOSITORY / name).read_text(), name
 
 

@@ -39,8 +39,9 @@ def _serve_project(project: Project, options: argparse.Namespace) -> int:
                 if server.mlflow == MlflowPages():
                     server.mlflow = _mlflow_pages(project, served)
                     # Whoever reads the line finds the links on the page.
-                    if server.mlflow.address:
-                        print(f"MLflow: {server.mlflow.address}", flush=True)  # noqa: T201
+                    if server.mlflow != MlflowPages():
+                        line = f"MLflow: {server.mlflow.address or server.mlflow.problem}"
+                        print(printable(line), flush=True)  # noqa: T201
                 time.sleep(0.2)
     except KeyboardInterrupt:
         # That is how it ends.

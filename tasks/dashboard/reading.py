@@ -19,6 +19,7 @@ from tasks.dashboard.content import (
     ShownReign,
     ShownRun,
 )
+from tasks.dashboard.monitored import monitoring_page, newest_windows
 from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.promotion.history import AliasRecord
@@ -67,7 +68,7 @@ def panel(
         moved=champion != (shown[-1].version if shown else None),
         reigns=shown,
         runs=tuple(_run(name, run, settings.get("metric", ""), mlflow) for run in model.runs),
-        drift=_drift(paths),
+        drift=_drift(paths, champion),
         links=tuple(_links(paths, champion, mlflow)),
     )
 
@@ -177,7 +178,7 @@ def _few(sentences: Iterable[str]) -> tuple[str, ...]:
     return (*every[:_MOST_SENTENCES], *more)
 
 
-def _drift(paths: Paths) -> tuple[DriftNote, ...]:
+def _drift(paths: Paths, champion: int | None) -> tuple[DriftNote, ...]:
     notes: list[DriftNote] = []
     validation, of_test = _content(paths.validation_report), _content(paths.assessment("drift"))
     if "drift" in validation:
@@ -186,6 +187,9 @@ def _drift(paths: Paths) -> tuple[DriftNote, ...]:
     if of_test.get("num_columns"):
         sentences = _sentences(of_test.get("columns", ()))
         notes.append(DriftNote(against="test rows against training rows", sentences=sentences))
+    for window in newest_windows(paths, champion) if champion is not None else ():
+        against = f"rows {window.kind} from {window.begin} up to {window.end} against training rows"
+        notes.append(DriftNote(against=against, sentences=_few(window.sentences)))
     return tuple(notes)
 
 
@@ -212,6 +216,8 @@ def _links(paths: Paths, champion: int | None, mlflow: str | None) -> Iterable[P
         yield PageLink(title="report", address=f"/reports/{name}/report.html")
     if (paths.data_docs / "index.html").is_file():
         yield PageLink(title="data docs", address=f"/reports/{name}/data_docs/index.html")
+    if monitoring_page(paths).is_file():
+        yield PageLink(title="monitoring", address=f"/reports/{name}/monitoring.html")
     if mlflow and champion is not None:
         # Its page is the model card.
         yield PageLink(title="champion's card", address=f"{mlflow}{pages.version(name, champion)}")

@@ -103,6 +103,31 @@ def test_drift_is_told_in_the_sentences_of_the_stages(paths: Paths) -> None:
     assert shown(paths).has_drifted
 
 
+def test_looks_at_the_champion_are_told_by_their_newest_windows(paths: Paths) -> None:
+    folder = paths.data / "monitoring" / "version=3"
+    fired = [{"rule": "drifted_columns", "sentence": "1 column has surely drifted: age"}]
+    window = {"begin": "2026-09-29", "end": "2026-09-30", "changes": [], "fired": []}
+    files.write_json(folder / "rows-000009.json", {**window, "fired": fired})
+    files.write_json(folder / "rows-000010.json", window)
+    files.write_json(
+        folder / "labels-000001.json", {**window, "fired": fired, "changes": [{"sentence": "age is higher"}]}
+    )
+    files.write_text(paths.reports / "monitoring.html", "")
+    one = shown(paths, ViewedModel(aliases={"champion": 3}))
+    assert [(note.against, note.sentences) for note in one.drift] == [
+        ("rows answered from 2026-09-29 up to 2026-09-30 against training rows", ()),
+        (
+            "rows labelled from 2026-09-29 up to 2026-09-30 against training rows",
+            ("1 column has surely drifted: age", "age is higher"),
+        ),
+    ]
+    assert "/reports/churn/monitoring.html" in [link.address for link in one.links]
+    # Of another version than the champion nothing is told, nor of a file that is damaged.
+    assert shown(paths, ViewedModel(aliases={"champion": 2})).drift == ()
+    files.write_text(folder / "rows-000011.json", "{")
+    assert len(shown(paths, ViewedModel(aliases={"champion": 3})).drift) == 1
+
+
 def test_a_block_that_cannot_be_read_says_why_and_shows_what_was_made_before(paths: Paths) -> None:
     files.write_json(paths.evaluation, {"metric": "roc_auc", "value": 0.93})
     one = panel(paths.project, NAME, {**BLOCK, "trian": {}}, ViewedModel(), now=NOW)

@@ -69,6 +69,15 @@ def test_no_script_holds_an_expression_that_others_may_fill() -> None:
     assert expressions == {"steps.run.outcome"}
 
 
+def test_a_script_ends_where_a_command_of_it_fails() -> None:
+    # GitHub runs `bash -eo pipefail` where the shell is named, and else without pipefail.
+    assert CONTENT["defaults"] == {"run": {"shell": "bash"}}
+    (names,) = {line for script in scripts() for line in script.splitlines() if line.startswith("names=")}
+    script = f"modelwright() {{ return 2; }}\n{names}\necho reached"
+    done = subprocess.run(["bash", "-eo", "pipefail", "-c", script], capture_output=True, text=True)
+    assert (done.returncode != 0, done.stdout) == (True, "")
+
+
 def test_every_script_is_one_that_the_shell_can_read() -> None:
     for script in scripts():
         done = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
@@ -93,7 +102,7 @@ def test_every_call_of_dvc_has_options_that_it_knows() -> None:
 
 
 def test_the_names_that_the_loop_runs_over_are_those_of_the_pipelines() -> None:
-    (line,) = set(re.findall(r"for name in \$\(modelwright list --json \| (.*)\); do", TEXT))
+    (line,) = set(re.findall(r"names=\$\(modelwright list --json \| (.*)\)\n", TEXT))
     python, *arguments = shlex.split(line)
     rows = '[{"name": "churn", "state": "new"}, {"name": "digits", "state": "new"}]'
     interpreter = shutil.which(python)

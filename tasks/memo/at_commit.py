@@ -33,6 +33,7 @@ def fetch_outputs(root: Path, commit: str, paths: Sequence[str], target: Path) -
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
 
     missing = []
     with dvc_errors(root):
@@ -43,7 +44,7 @@ def fetch_outputs(root: Path, commit: str, paths: Sequence[str], target: Path) -
             try:
                 system.get(path, str(place), recursive=system.isdir(path))
             # Never there, or neither in the cache nor in a remote; and a remote that does not answer.
-            except (OSError, DvcException):
+            except (OSError, DvcException, DataIndexDirError):
                 missing.append(path)
     return missing
 

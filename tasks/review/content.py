@@ -30,7 +30,7 @@ class MetricChange:
 class PipelineReview:
     """One pipeline. `plan` has each stage that did other work than at the base, with why; `waiting` each that is out of
     date still, unless `problem` says why that cannot be told. `reason` says why there is no paired comparison, and
-    `refusal` what validate said no to.
+    `refusal` what validate said no to. `edited` are settings that params.yaml had otherwise at the base.
 
     `rules` are the gate's, as they are judged now; None where there is nothing to judge. `notes` are what is left open.
     """
@@ -38,6 +38,7 @@ class PipelineReview:
     name: str
     plan: Mapping[str, tuple[str, ...]]
     waiting: Mapping[str, tuple[str, ...]]
+    edited: tuple[str, ...] = ()
     problem: str = ""
     metrics: tuple[MetricChange, ...] = ()
     reason: str = ""
@@ -55,8 +56,12 @@ class PipelineReview:
 
     @property
     def is_changed(self) -> bool:
-        """Whether anything of it is another than at the base."""
-        return bool(self.plan or self.waiting or self.problem or self.refusal)
+        """Whether anything of it is another than at the base.
+
+        Not by what register waits for: where a review runs, there may be no registry.
+        """
+        waits = {*self.waiting} - {"register"}
+        return bool(self.plan or waits or self.edited or self.problem or self.refusal)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -70,14 +75,14 @@ class PipelineReview:
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """All pipelines against a base: `against` as it was named, `commit` its whole name; `gone` are no more."""
+    """All pipelines against a base: `against` as it was named, `commit` its whole name; `removed` are no more."""
 
     against: str
     commit: str
     pipelines: tuple[PipelineReview, ...]
-    gone: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         pipelines = [pipeline.as_dict() for pipeline in self.pipelines]
-        return {"against": self.against, "commit": self.commit, "gone": list(self.gone), "pipelines": pipelines}
+        return {"against": self.against, "commit": self.commit, "removed": list(self.removed), "pipelines": pipelines}

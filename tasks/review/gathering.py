@@ -12,6 +12,7 @@ from tasks.errors import UserError
 from tasks.evaluation.gate_figures import gate_verdict, measures_of_version
 from tasks.memo.at_commit import commit_of, fetch_outputs, text_at
 from tasks.memo.chain import StageRunner
+from tasks.memo.reasons import differences
 from tasks.params.config import Metric
 from tasks.params.file import load_pipeline, pipelines_in, read_yaml
 from tasks.params.pipeline import Pipeline
@@ -40,8 +41,8 @@ def review(project: Project, against: str, pipelines: Sequence[str] = ()) -> Rev
         before = _base_files(project, commit, base)
         locks = _lock(base), _lock(project)
         reviews = tuple(_reviewed(project, base, commit, name, locks) for name in pipelines or names)
-    gone = () if pipelines else tuple(name for name in before if name not in names)
-    return Review(against=against, commit=commit, pipelines=reviews, gone=gone)
+    removed = () if pipelines else tuple(name for name in before if name not in names)
+    return Review(against=against, commit=commit, pipelines=reviews, removed=removed)
 
 
 def _base_files(project: Project, commit: str, base: Project) -> list[str]:
@@ -71,7 +72,14 @@ def _reviewed(project: Project, base: Project, commit: str, name: str, locks: tu
     except UserError as error:
         return PipelineReview(name=name, plan=plan, waiting={}, problem=str(error))
     waiting, problem = _waiting(project, name)
-    reviewed = PipelineReview(name=name, plan=plan, waiting=waiting, problem=problem, pictures=_pictures(paths))
+    reviewed = PipelineReview(
+        name=name,
+        plan=plan,
+        waiting=waiting,
+        edited=_edited(base, project, name),
+        problem=problem,
+        pictures=_pictures(paths),
+    )
     if refusals := _refusals(paths):
         return replace(reviewed, refusal=refusals)
     late = [stage for stage in waiting if stage in _UP_TO_METRICS]
@@ -80,6 +88,14 @@ def _reviewed(project: Project, base: Project, commit: str, name: str, locks: tu
         return replace(reviewed, notes=(f"{what}: `modelwright run {name} --to evaluate` makes the figures",))
     reviewed = _judged(reviewed, config, paths)
     return _compared(reviewed, config, paths, base, commit) if reviewed.is_changed else reviewed
+
+
+def _edited(base: Project, now: Project, name: str) -> tuple[str, ...]:
+    try:
+        before = pipelines_in(base.params).get(name)
+    except UserError:
+        before = None
+    return () if before is None else tuple(differences("", before, pipelines_in(now.params)[name]))
 
 
 def _waiting(project: Project, name: str) -> tuple[dict[str, tuple[str, ...]], str]:

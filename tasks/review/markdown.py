@@ -26,11 +26,13 @@ def as_markdown(review: Review, pictures: str | None = None) -> str:
     changed = [pipeline for pipeline in review.pipelines if pipeline.is_changed]
     same = [as_code(pipeline.name) for pipeline in review.pipelines if not pipeline.is_changed]
     lines = [MARK, "## Modelwright", ""]
-    lines += [f"Against {as_code(review.against)} ({review.commit[:10]}): {_summary(changed)}", ""]
+    short = review.commit[:10]
+    base = short if review.commit.startswith(review.against) else f"{as_code(review.against)} ({short})"
+    lines += [f"Against {base}: {_summary(changed)}", ""]
     for pipeline in changed:
         lines += [*_pipeline(pipeline, pictures), ""]
     lines += [f"Nothing changes for {', '.join(same)}.", ""] if same else []
-    lines += [f"No more in params.yaml: {', '.join(map(as_code, review.gone))}.", ""] if review.gone else []
+    lines += [f"No more in params.yaml: {', '.join(map(as_code, review.removed))}.", ""] if review.removed else []
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -55,6 +57,9 @@ def _pipeline(pipeline: PipelineReview, pictures: str | None) -> Iterator[str]:
     yield from _metrics(pipeline)
     yield from _rules(pipeline)
     yield from (f"> {as_text(note)}" for note in pipeline.notes)
+    if pipeline.edited:
+        yield ""
+        yield f"Settings: {_cut(pipeline.edited)}"
     yield from _plan("What is done otherwise, and why", pipeline.plan)
     yield from _plan("Still out of date", pipeline.waiting)
     if pipeline.pictures:
@@ -135,10 +140,14 @@ def _plan(title: str, stages: Mapping[str, Sequence[str]]) -> Iterator[str]:
     yield f"<details><summary>{title}: {', '.join(stages)}</summary>"
     yield ""
     for stage, reasons in stages.items():
-        more = f"; and {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
-        yield f"- **{stage}**: {'; '.join(map(as_text, reasons[:_MOST_REASONS]))}{more}"
+        yield f"- **{stage}**: {_cut(reasons)}"
     yield ""
     yield "</details>"
+
+
+def _cut(reasons: Sequence[str]) -> str:
+    more = f"; and {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
+    return f"{'; '.join(map(as_text, reasons[:_MOST_REASONS]))}{more}"
 
 
 def _pictures(names: Sequence[str], address: str | None) -> str:

@@ -29,8 +29,10 @@ def reviewed(**more: object) -> PipelineReview:
     return PipelineReview(name="churn", plan=plan, waiting={}, **more)  # type: ignore[arg-type]
 
 
-def comment(*pipelines: PipelineReview, pictures: str | None = None, gone: tuple[str, ...] = ()) -> str:
-    return as_markdown(Review(against="main", commit="0123456789abcdef", pipelines=pipelines, gone=gone), pictures)
+def comment(*pipelines: PipelineReview, pictures: str | None = None, removed: tuple[str, ...] = ()) -> str:
+    return as_markdown(
+        Review(against="main", commit="0123456789abcdef", pipelines=pipelines, removed=removed), pictures
+    )
 
 
 def test_a_gain_has_its_interval_and_says_what_is_sure() -> None:
@@ -77,18 +79,24 @@ def test_every_rule_of_the_gate_stands_there_and_a_no_stands_above() -> None:
 
 
 def test_the_plan_says_why() -> None:
-    text = comment(reviewed(), gone=("old",))
+    text = comment(reviewed(), removed=("old",))
     assert "<summary>What is done otherwise, and why: train, evaluate</summary>" in text
     assert "- **train**: train.num\\_leaves 7 -&gt; 31" in text
     assert "No more in params.yaml: `old`." in text
 
 
 def test_nothing_changes() -> None:
-    text = comment(PipelineReview(name="churn", plan={}, waiting={}))
+    # Where a review runs, there may be no registry, and register waits.
+    text = comment(PipelineReview(name="churn", plan={}, waiting={"register": ("the registry has no champion",)}))
     assert text == (
         f"{MARK}\n## Modelwright\n\nAgainst `main` (0123456789): no pipeline does other work.\n\n"
         "Nothing changes for `churn`.\n"
     )
+
+
+def test_a_setting_that_no_stage_has_run_with_is_told() -> None:
+    one = PipelineReview(name="churn", plan={}, waiting={}, edited=("register.gate.accuracy.min 0.9 -> 0.8",))
+    assert "Settings: register.gate.accuracy.min 0.9 -&gt; 0.8" in comment(one)
 
 
 def test_pictures_are_a_link_where_they_can_be_had() -> None:

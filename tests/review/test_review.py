@@ -60,6 +60,11 @@ def test_the_change_is_told_with_figures_of_both_sides(branches: Project, tmp_pa
     assert notes.plan["evaluate"] == ("follows from train",)
     assert set(notes.plan) == {"train", "evaluate"}
     assert [*notes.waiting] == ["register"]
+    assert notes.edited == (
+        "train.estimator.C (not set) -> 1e-05",
+        "register.gate.accuracy.min 0.5 -> 0.99",
+        "register.gate.latency_p95_ms (not set) -> {'max': 9}",
+    )
     changes = {change.name: change for change in notes.metrics}
     # Both sides as they are told apart by hand.
     paths = branches.pipeline("notes")
@@ -106,7 +111,7 @@ def test_the_command_writes_the_comment_and_programs_get_json(
     assert main(["review", "notes", "--against", "change", "--json"]) == 0
     [notes] = json.loads(capsys.readouterr().out)["pipelines"]
     # Against itself nothing is done otherwise.
-    assert notes["plan"] == {}
+    assert (notes["plan"], notes["edited"], notes["metrics"]) == ({}, [], [])
     assert main(["review", "--against", "nowhere"]) == 2
     assert "nowhere: git knows no such commit here" in capsys.readouterr().err
     assert main(["review", "ntes", "--against", "main"]) == 2
@@ -126,7 +131,9 @@ def test_what_the_base_had_is_taken_from_a_remote_where_the_cache_has_it_not(bra
         assert fetch_outputs(branches.root, "main", [metrics, "data/nothing"], tmp_path / "base") == ["data/nothing"]
         assert "accuracy" in files.read_json(tmp_path / "base" / metrics)
         (tmp_path / "remote").rename(tmp_path / "gone")
-        assert fetch_outputs(branches.root, "main", [metrics], tmp_path / "again") == [metrics]
+        # A folder as well as a file.
+        lost = [metrics, branches.pipeline("notes").relative(branches.pipeline("notes").predicted)]
+        assert fetch_outputs(branches.root, "main", lost, tmp_path / "again") == lost
     finally:
         if cache.exists():
             files.remove(cache)

@@ -163,7 +163,7 @@ def _refusal(paths: Paths) -> Refusal | None:
 def _rules(rules: Iterable[Any]) -> tuple[str, ...]:
     from pydantic import ValidationError
 
-    from tasks.promotion.gate import GateRule
+    from tasks.promotion.gate_rule import GateRule
 
     try:
         return _few(rule.sentence() for rule in map(GateRule.model_validate, rules) if not rule.passed)

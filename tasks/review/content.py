@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tasks.promotion.contest import Comparison
-from tasks.promotion.gate import GateRule
+from tasks.promotion.gate_rule import GateRule
 
 
 @dataclass(frozen=True, kw_only=True)

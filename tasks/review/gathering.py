@@ -18,7 +18,7 @@ from tasks.params.file import load_pipeline, pipelines_in, read_yaml
 from tasks.params.pipeline import Pipeline
 from tasks.paths import STAGES, Paths, Project
 from tasks.promotion.contest import Comparison, NotComparableError
-from tasks.promotion.gate import GateRule
+from tasks.promotion.gate_rule import GateRule
 from tasks.review.content import MetricChange, PipelineReview, Review
 from tasks.review.plan import Lock, stages_that_differ
 from tasks.trials.answers import kept_answers

@@ -112,13 +112,15 @@ _OF_INIT = (
 COMMANDS = {
     "init": Subcommand(
         run=init,
-        help="look at your data, and write a pipeline for them: a block of params.yaml and a drafted suite",
+        help="look at your data, and write a pipeline for them",
+        detail=": a block of params.yaml and a drafted suite",
         arguments=_OF_INIT,
         examples=("modelwright init churn churn.csv --target churned --ignore exit_fee --retype postcode=category",),
     ),
     "add": Subcommand(
         run=add,
-        help="add a ready-made block to params.yaml, and draft its expectations",
+        help="add a ready-made block to params.yaml",
+        detail=", and draft its expectations",
         arguments=(
             argument("file", type=Path, help="a YAML file with one pipeline, such as examples/sms-spam.yaml"),
             argument("--source", metavar="PATH", help="the data: a file, a glob or a folder"),
@@ -128,7 +130,8 @@ COMMANDS = {
     ),
     "expect": Subcommand(
         run=expect,
-        help="draft the expectations anew, and show how they differ from those that are kept",
+        help="draft the expectations anew, and show how they differ",
+        detail=" from those that are kept",
         arguments=(
             ONE_PIPELINE,
             argument("--write", action="store_true", help="take over what is new, and what nobody has edited"),

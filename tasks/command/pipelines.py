@@ -52,13 +52,15 @@ COMMANDS = {
     "list": Subcommand(
         run=list_all,
         asks_stages=True,
-        help="say of each pipeline what it learns from, its state, its champion and its last metric",
+        help="say of each pipeline its state, champion and last metric",
+        detail=", and what it learns from",
         arguments=(argument("--json", action="store_true", help="print one JSON list, and nothing else"),),
         examples=("modelwright list",),
     ),
     "rename": Subcommand(
         run=rename_one,
-        help="give a pipeline another name everywhere: block, suite, results, experiment and registered model",
+        help="give a pipeline another name everywhere",
+        detail=": block, suite, results, experiment and registered model",
         arguments=(
             argument("old", help="the name that it has"),
             argument("new", help="the name that it is to have: lower-case letters, digits, - and _"),
@@ -67,7 +69,8 @@ COMMANDS = {
     ),
     "remove": Subcommand(
         run=remove_one,
-        help="take a pipeline out: block, suite and results; the registry keeps its versions",
+        help="take a pipeline out; the registry keeps its versions",
+        detail=", and block, suite and results go",
         arguments=(
             argument("pipeline", help="a pipeline of params.yaml, or what is left of one that was taken out by hand"),
             argument("--yes", action="store_true", help="do not ask"),

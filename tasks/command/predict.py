@@ -181,7 +181,8 @@ _ARGUMENTS = (
 COMMANDS = {
     "predict": Subcommand(
         run=predict,
-        help="answer new rows by a registered model, each once; those that cannot be read go to quarantine",
+        help="answer new rows by a registered model, each once",
+        detail="; those that cannot be read go to quarantine",
         arguments=_ARGUMENTS,
         examples=(
             "modelwright predict churn new.csv",

@@ -51,13 +51,15 @@ def upgrade_one(options: argparse.Namespace) -> int:
 COMMANDS = {
     "new": Subcommand(
         run=new_one,
-        help="make a project of your own in a new folder, without the tool's code in it",
+        help="make a project of your own in a new folder",
+        detail=", without the tool's code in it",
         arguments=(argument("folder", type=Path, help="a folder that is not there yet, or is empty"),),
         examples=("modelwright new shop && cd shop",),
     ),
     "upgrade": Subcommand(
         run=upgrade_one,
-        help="take a project of your own to the installed version of the tool, and say what runs again and why",
+        help="take a project to the installed version of the tool",
+        detail=", and say what runs again and why",
         arguments=(argument("--dry-run", action="store_true", help="say it, and write nothing"), JSON),
         examples=("modelwright upgrade --dry-run",),
     ),

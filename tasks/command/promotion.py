@@ -213,7 +213,8 @@ COMMANDS = {
     ),
     "rollback": Subcommand(
         run=rollback,
-        help="make the champion before this one champion again, or that of a time",
+        help="make the champion before this one champion again",
+        detail=", or that of a time",
         arguments=(
             _NAME,
             argument("--to", metavar="VERSION|TIME", help="a version, or a time: who was champion then (UTC)"),

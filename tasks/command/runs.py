@@ -118,7 +118,8 @@ COMMANDS = {
     "schedule": Subcommand(
         run=schedule,
         asks_stages=True,
-        help="register prefect.yaml's schedules with a server, and run them here",
+        help="register prefect.yaml's schedules with a server, and run them",
+        detail=" here",
         examples=("PREFECT_API_URL=http://127.0.0.1:4200/api modelwright schedule",),
     ),
 }

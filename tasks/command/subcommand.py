@@ -19,6 +19,9 @@ class Subcommand:
 
     run: Callable[[argparse.Namespace], int]
     help: str
+    detail: str = ""
+    """How `help` goes on where there is room, with the sign that parts the two."""
+
     arguments: tuple[Argument, ...] = ()
     examples: tuple[str, ...]
     asks_stages: bool = False
@@ -27,7 +30,7 @@ class Subcommand:
     @property
     def description(self) -> str:
         """The first line of its own help."""
-        return f"{self.help[0].upper()}{self.help[1:]}."
+        return f"{self.help[0].upper()}{self.help[1:]}{self.detail}."
 
     @property
     def epilog(self) -> str:

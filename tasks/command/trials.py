@@ -42,7 +42,8 @@ COMMANDS = {
     "tune": Subcommand(
         run=tune,
         asks_stages=True,
-        help="try other values of a pipeline's settings, judged on folds of its training rows, and say what is better",
+        help="try other values of a pipeline's settings",
+        detail=", judged on folds of its training rows, and say what is better",
         arguments=(
             ONE_PIPELINE,
             argument("--trials", type=int, metavar="N", help="trials in all, with those of before (tune.trials: 40)"),
@@ -57,8 +58,8 @@ COMMANDS = {
     ),
     "compare": Subcommand(
         run=compare,
-        help="set runs and versions side by side: metric, difference and interval on the same test rows, and what "
-        "differs",
+        help="set runs and versions side by side on the same test rows",
+        detail=": metric, difference and interval, and what differs",
         arguments=(
             _PIPELINE,
             argument(
@@ -75,13 +76,15 @@ COMMANDS = {
     ),
     "leaderboard": Subcommand(
         run=leaderboard,
-        help="list all that was tried, the best first, with intervals and versions",
+        help="list all that was tried, the best first",
+        detail=", with intervals and versions",
         arguments=(_PIPELINE, argument("--last", type=int, metavar="N", help="the last N runs alone"), JSON),
         examples=("modelwright leaderboard churn --last 20",),
     ),
     "ui": Subcommand(
         run=ui,
-        help="open MLflow's pages on the training runs: a server on loopback until Ctrl-C, or the address of yours",
+        help="open MLflow's pages on the training runs",
+        detail=": a server on loopback until Ctrl-C, or the address of yours",
         arguments=(
             argument("pipeline", nargs="?", help="whose runs to open on; all experiments, where there are several"),
             argument("--port", type=int, metavar="N", help="the port; 5000, or a free one, if left out"),

@@ -9,7 +9,18 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
-from tasks.command import blocks, explain, installation, pipelines, predict, projects, promotion, runs, trials
+from tasks.command import (
+    blocks,
+    completion,
+    explain,
+    installation,
+    pipelines,
+    predict,
+    projects,
+    promotion,
+    runs,
+    trials,
+)
 from tasks.command.exits import end_on_signals, exit_code, flush_output, own_output
 from tasks.command.help_page import CommandLine
 from tasks.command.mixed_arguments import MixedArguments
@@ -28,6 +39,7 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **trials.COMMANDS,
     **promotion.COMMANDS,
     **installation.COMMANDS,
+    **completion.COMMANDS,
 }
 """All of them; help_page.GROUPS says in which order they are listed."""
 
@@ -77,7 +89,7 @@ def _parser() -> CommandLine:
         )
         for names, settings in command.arguments:
             subparser.add_argument(*names, **settings)
-        subparser.set_defaults(command=command.run, asks_stages=command.asks_stages)
+        subparser.set_defaults(command=command.run, asks_stages=command.asks_stages, root_parser=parser)
     return parser
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +56,11 @@ SOURCE_SETTINGS = argument(
 )
 ROW = argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input")
 JSON = argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else")
+
+
+def show_json(content: Mapping[str, Any]) -> None:
+    """What `--json` prints: one object on one line, in ASCII, as a terminal may obey what a name holds."""
+    print(json.dumps(content))  # noqa: T201
 
 
 def chosen_pipeline(project: Project, name: str | None) -> str:

@@ -14,6 +14,7 @@ from tasks.command import (
     completion,
     explain,
     installation,
+    look,
     pipelines,
     predict,
     projects,
@@ -38,6 +39,7 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **explain.COMMANDS,
     **trials.COMMANDS,
     **promotion.COMMANDS,
+    **look.COMMANDS,
     **installation.COMMANDS,
     **completion.COMMANDS,
 }

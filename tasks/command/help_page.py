@@ -46,7 +46,7 @@ GROUPS = (
     CommandGroup(title="Run", commands=("run", "tune"), example="modelwright run churn"),
     CommandGroup(
         title="Look",
-        commands=("status", "list", "leaderboard", "compare", "ui"),
+        commands=("status", "list", "runs", "logs", "leaderboard", "compare", "open", "ui"),
         example="modelwright compare churn @champion @challenger",
     ),
     CommandGroup(
@@ -56,7 +56,7 @@ GROUPS = (
     ),
     CommandGroup(
         title="Decide",
-        commands=("champion", "history", "promote", "rollback"),
+        commands=("models", "champion", "history", "promote", "rollback"),
         example='modelwright rollback churn --because "too many false alarms"',
     ),
     CommandGroup(

@@ -48,6 +48,9 @@ LOOKS = {
     "history masses --verify": ["name", "whole", "problems", "num_records", "heads"],
     "expect notes": ["suite", "written", "changes", "retyped", "new_classes"],
     "tune masses --show": ["pipeline", "ranges"],
+    "models": ["models"],
+    "runs notes": ["runs"],
+    "open masses": ["what", "address", "comes_first"],
 }
 """Commands that only look, with the first keys of what they print."""
 

@@ -13,6 +13,7 @@ from tasks.command import (
     blocks,
     completion,
     explain,
+    gc,
     installation,
     look,
     pipelines,
@@ -40,6 +41,7 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **trials.COMMANDS,
     **promotion.COMMANDS,
     **look.COMMANDS,
+    **gc.COMMANDS,
     **installation.COMMANDS,
     **completion.COMMANDS,
 }

@@ -61,7 +61,7 @@ GROUPS = (
     ),
     CommandGroup(
         title="Operate",
-        commands=("schedule", "doctor", "upgrade", "schema", "completion"),
+        commands=("schedule", "gc", "doctor", "upgrade", "schema", "completion"),
         example="modelwright doctor",
     ),
 )

@@ -76,8 +76,7 @@ def unneeded_cache(root: Path, before: float, commits: Iterable[str], models: Co
         for path, oid in step.outputs.items()
         if models and path.startswith(_MODELS) and _digest(cache, oid) in models
     }
-    judged = {oid for step in steps if step.inputs & made for oid in step.outputs.values()}
-    needed = _with_members(cache, used | recent | lineage(made | judged, steps))
+    needed = _with_members(cache, used | recent | lineage(made, steps))
     objects = {_oid(path): path for path in _objects(cache)}
     going = {oid: path for oid, path in objects.items() if oid not in needed and path.stat().st_mtime < before}
     damaged = [path for path in _children(cache.parent / "damaged") if path.lstat().st_mtime < before]
@@ -106,19 +105,24 @@ def remove_unneeded(root: Path, before: float, commits: Iterable[str], models: C
     return unneeded
 
 
-def lineage(made: Collection[str], steps: Sequence[CachedStep]) -> set[str]:
-    """These objects and all that they came from: inputs of the steps that left them, and of those before, and so on."""
-    needed, waiting = set(made), list(made)
+def lineage(models: Collection[str], steps: Sequence[CachedStep]) -> set[str]:
+    """These objects, all that they came from, step by step, and what the steps that read them made of them.
+
+    Only what a step read leads to a step before it: reports of two models often have a file in common, and that makes
+    neither a part of the other's way.
+    """
     makers: dict[str, list[CachedStep]] = {}
     for step in steps:
         for oid in step.outputs.values():
             makers.setdefault(oid, []).append(step)
+    waiting = [step for step in steps if step.inputs & set(models) or set(step.outputs.values()) & set(models)]
+    needed, on_the_way = set(models), {step.file for step in waiting}
     while waiting:
-        for step in makers.get(waiting.pop(), []):
-            # What else it left belongs to it: without that the step could not be restored.
-            new = (step.inputs | set(step.outputs.values())) - needed
-            needed |= new
-            waiting += new
+        step = waiting.pop()
+        needed |= step.inputs | set(step.outputs.values())
+        before = [maker for oid in step.inputs for maker in makers.get(oid, []) if maker.file not in on_the_way]
+        on_the_way |= {maker.file for maker in before}
+        waiting += before
     return needed
 
 

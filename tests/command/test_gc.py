@@ -153,10 +153,13 @@ def test_what_is_young_or_among_the_last_runs_stays(here: Project, capsys: pytes
 
 @pytest.mark.chain
 def test_while_a_run_is_at_work_nothing_goes(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    from tasks.memo.pipeline_lock import locked_files
+    from dvc.rwlock import rwlock
 
-    before = objects(here)
-    with locked_files(here.root, [here.pipeline("masses").model]):
+    from tasks.memo.repository import repository
+
+    before, repo = objects(here), repository(here.root)
+    # As a stage reserves what it is about to write.
+    with rwlock(repo.tmp_dir, repo.fs, "train@masses", [], [str(here.pipeline("masses").model)], False):
         assert main([*ALL, "--yes"]) == 2
     assert "a run is at work" in capsys.readouterr().err
     assert objects(here) == before

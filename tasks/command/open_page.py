@@ -25,7 +25,7 @@ _PATIENCE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
+class OpenablePage:
     """An address, or a file as one; `comes_first` is what must be given for it to be served, if it is not."""
 
     address: str
@@ -55,7 +55,7 @@ def has_display(environment: Mapping[str, str], platform: str) -> bool:
     return bool(environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"))
 
 
-def _page(project: Project, what: str, name: str | None) -> Page:
+def _page(project: Project, what: str, name: str | None) -> OpenablePage:
     if what == "prefect":
         return _prefect()
     paths = project.pipeline(chosen_pipeline(project, name))
@@ -68,17 +68,17 @@ def _page(project: Project, what: str, name: str | None) -> Page:
             return _tracked(paths, what)
 
 
-def _file(paths: Paths, file: Path, stage: str) -> Page:
+def _file(paths: Paths, file: Path, stage: str) -> OpenablePage:
     from tasks.params.file import load_pipeline
 
     if not file.is_file():
         # For its complaint about a pipeline that is none.
         load_pipeline(paths.project.params, paths.pipeline)
         raise UserError(f"{file}: is not there yet; `modelwright run {paths.pipeline} --to {stage}` makes it")
-    return Page(address=file.resolve().as_uri())
+    return OpenablePage(address=file.resolve().as_uri())
 
 
-def _tracked(paths: Paths, what: str) -> Page:
+def _tracked(paths: Paths, what: str) -> OpenablePage:
     """MLflow's page of the champion, or of the newest version where there is none, or of the last run."""
     from tasks.params.file import load_pipeline
     from tasks.tracking import pages, store
@@ -98,14 +98,14 @@ def _tracked(paths: Paths, what: str) -> Page:
         raise UserError(f"{name}: MLflow has no {what} of it yet; `modelwright run {name}` makes one")
     server = pages.server(project)
     is_served = not store.is_local(project) or _listens(server)
-    return Page(address=f"{server}{page}", comes_first=None if is_served else f"modelwright ui {name}")
+    return OpenablePage(address=f"{server}{page}", comes_first=None if is_served else f"modelwright ui {name}")
 
 
-def _prefect() -> Page:
+def _prefect() -> OpenablePage:
     """The page beside the API that is configured in the environment, else where a server usually is."""
     api = os.environ.get("PREFECT_API_URL", "").rstrip("/")
     address = api.removesuffix("/api") if api else _PREFECT
-    return Page(address=address, comes_first=None if api or _listens(address) else "prefect server start")
+    return OpenablePage(address=address, comes_first=None if api or _listens(address) else "prefect server start")
 
 
 def _listens(address: str) -> bool:

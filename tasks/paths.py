@@ -76,10 +76,6 @@ class Project:
         return self.home / ".modelwright" / "downloads"  # what `url` sources have fetched
 
     @property
-    def servers_log(self) -> Path:
-        return self.home / ".modelwright" / "up" / "log"  # what servers in the background said
-
-    @property
     def fetched_models(self) -> Path:
         return self.home / ".modelwright" / "models"  # registered versions that a training began from
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.command.subcommand import JSON, Subcommand, argument, show_json
@@ -135,10 +136,11 @@ def logs(options: argparse.Namespace) -> int:
         raise UserError(f"logs: --lines {options.lines}: give 1 or more")
     project = Project(root=find_root())
     if options.servers:
-        if not project.servers_log.is_file():
-            raise UserError(f"{project.servers_log}: no servers ran in the background here, so there is no such file")
-        text = project.servers_log.read_text(encoding="utf-8", errors="replace")
-        _show_lines(options, {"file": str(project.servers_log)}, text.splitlines())
+        log = servers_log(project)
+        if not log.is_file():
+            raise UserError(f"{log}: no servers ran in the background here, so there is no such file")
+        text = log.read_text(encoding="utf-8", errors="replace")
+        _show_lines(options, {"file": str(log)}, text.splitlines())
         return 0
     from flows.run_logs import run_logs
 
@@ -146,6 +148,11 @@ def logs(options: argparse.Namespace) -> int:
     lines = [f"{moment.astimezone():%Y-%m-%d %H:%M:%S}  {message}" for moment, message in run.lines]
     _show_lines(options, {"run": run.run_id, "name": run.name, "state": run.state}, lines)
     return 0
+
+
+def servers_log(project: Project) -> Path:
+    """What servers in the background said."""
+    return project.home / ".modelwright" / "up" / "log"
 
 
 def _show_lines(options: argparse.Namespace, about: dict[str, str], lines: list[str]) -> None:

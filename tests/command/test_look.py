@@ -169,8 +169,8 @@ def test_a_display_is_known_by_the_environment(environment: dict[str, str], plat
 def test_logs_of_servers_in_the_background(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "--servers"]) == 2
     assert "no servers ran in the background here" in capsys.readouterr().err
-    here.servers_log.parent.mkdir(parents=True)
-    here.servers_log.write_text("one\ntwo \x1b[31m\nthree\n")
+    look.servers_log(here).parent.mkdir(parents=True)
+    look.servers_log(here).write_text("one\ntwo \x1b[31m\nthree\n")
     assert printed(capsys, "logs", "--servers", "--lines", "2") == "two \\x1b[31m\nthree\n"
     assert content(capsys, "logs", "--servers")["num_lines"] == 3
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tasks.command.subcommand import ONE_PIPELINE, QUERY, Subcommand, argument, chosen_pipeline
+from tasks.command.subcommand import JSON, ONE_PIPELINE, QUERY, Subcommand, argument, chosen_pipeline, show_json
 from tasks.errors import printable
 from tasks.paths import Project
 from tasks.root import find_root
@@ -23,7 +23,10 @@ def init(options: argparse.Namespace) -> int:
     with watched("comparing models") as tell:
         given |= {"minutes": options.minutes, "deep": options.deep, "tell": tell}
         draft = init_pipeline(project, options.name, options.source, options.target, **given)
-    show_draft(draft, project)
+    if options.json:
+        show_json(draft.as_dict(project))
+    else:
+        show_draft(draft, project)
     return 0
 
 
@@ -32,8 +35,15 @@ def add(options: argparse.Namespace) -> int:
     from tasks.drafting.add import add_block
 
     project = Project(root=find_root())
-    for path in add_block(project, options.file, source=options.source, name=options.name):
-        print(f"wrote {path.relative_to(project.root)}")  # noqa: T201
+    written = [
+        str(path.relative_to(project.root))
+        for path in add_block(project, options.file, source=options.source, name=options.name)
+    ]
+    if options.json:
+        show_json({"written": written})
+        return 0
+    for path in written:
+        print(f"wrote {path}")  # noqa: T201
     return 0
 
 
@@ -44,7 +54,10 @@ def expect(options: argparse.Namespace) -> int:
     project = Project(root=find_root())
     pipeline = chosen_pipeline(project, options.pipeline)
     redrafted = redraft(project, pipeline, write=options.write, retype=options.retype)
-    print(printable("\n".join(redrafted.lines())))  # noqa: T201
+    if options.json:
+        show_json(redrafted.as_dict())
+    else:
+        print(printable("\n".join(redrafted.lines())))  # noqa: T201
     return 0
 
 
@@ -107,32 +120,38 @@ _OF_INIT = (
         help="for as many minutes more: whole numbers that may be codes, and categories, read in other ways",
     ),
     argument("--dry-run", action="store_true", help="print the block, and write nothing"),
+    JSON,
 )
 
 COMMANDS = {
     "init": Subcommand(
         run=init,
-        help="look at your data, and write a pipeline for them: a block of params.yaml and a drafted suite",
+        help="look at your data, and write a pipeline for them",
+        detail=": a block of params.yaml and a drafted suite",
         arguments=_OF_INIT,
         examples=("modelwright init churn churn.csv --target churned --ignore exit_fee --retype postcode=category",),
     ),
     "add": Subcommand(
         run=add,
-        help="add a ready-made block to params.yaml, and draft its expectations",
+        help="add a ready-made block to params.yaml",
+        detail=", and draft its expectations",
         arguments=(
             argument("file", type=Path, help="a YAML file with one pipeline, such as examples/sms-spam.yaml"),
             argument("--source", metavar="PATH", help="the data: a file, a glob or a folder"),
             argument("--name", help="the pipeline's name, if not the one in the file"),
+            JSON,
         ),
         examples=("modelwright add examples/sms-spam.yaml --source spam.csv",),
     ),
     "expect": Subcommand(
         run=expect,
-        help="draft the expectations anew, and show how they differ from those that are kept",
+        help="draft the expectations anew, and show how they differ",
+        detail=" from those that are kept",
         arguments=(
             ONE_PIPELINE,
             argument("--write", action="store_true", help="take over what is new, and what nobody has edited"),
             argument("--retype", action="store_true", help="take over new types of columns too, which else stay"),
+            JSON,
         ),
         examples=("modelwright expect churn --write",),
     ),

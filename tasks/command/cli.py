@@ -9,8 +9,22 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NoReturn
 
-from tasks.command import blocks, explain, installation, pipelines, predict, projects, promotion, runs, trials
+from tasks.command import (
+    blocks,
+    completion,
+    explain,
+    gc,
+    installation,
+    look,
+    pipelines,
+    predict,
+    projects,
+    promotion,
+    runs,
+    trials,
+)
 from tasks.command.exits import end_on_signals, exit_code, flush_output, own_output
+from tasks.command.help_page import CommandLine
 from tasks.command.mixed_arguments import MixedArguments
 from tasks.command.subcommand import Subcommand
 from tasks.environment import collect_old_objects_rarely, installed_version
@@ -26,9 +40,12 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **explain.COMMANDS,
     **trials.COMMANDS,
     **promotion.COMMANDS,
+    **look.COMMANDS,
+    **gc.COMMANDS,
     **installation.COMMANDS,
+    **completion.COMMANDS,
 }
-"""As `modelwright --help` lists them."""
+"""All of them; help_page.GROUPS says in which order they are listed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,8 +73,9 @@ def _command_line() -> int:
     return int(options.command(options))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandLine:
+    parser = CommandLine(
+        _COMMANDS,
         prog="modelwright",
         description="Raw data in; a registered, gated model out, and proof of how it came to be.",
         epilog=f"The stages, in order: {', '.join(STAGES)}.",
@@ -65,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="print the versions of this and of Python, and exit"
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands", parser_class=MixedArguments)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=MixedArguments)
     for name, command in _COMMANDS.items():
         subparser = commands.add_parser(
             name,
@@ -75,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         )
         for names, settings in command.arguments:
             subparser.add_argument(*names, **settings)
-        subparser.set_defaults(command=command.run, asks_stages=command.asks_stages)
+        subparser.set_defaults(command=command.run, asks_stages=command.asks_stages, root_parser=parser)
     return parser
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 from tasks.command.console import Terminal
+from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.reports import number
@@ -34,7 +34,7 @@ def compare(options: argparse.Namespace) -> int:
         contrasts = Contrasting(project.pipeline(options.pipeline), pipeline, baseline).with_each(others)
     metric = pipeline.register_.metric
     if options.json:
-        print(json.dumps(_as_dict(metric, baseline, contrasts)))  # noqa: T201
+        show_json(_as_dict(metric, baseline, contrasts))
     else:
         show(metric, baseline, contrasts)
     return 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
@@ -75,20 +76,40 @@ def _stage_line(result: StageResult, width: int) -> Text:
     )
 
 
+@dataclass(frozen=True)
+class StageState:
+    """Whether a stage has something to do. `why` is empty for one that only waits for an earlier one, `after`."""
+
+    stage: str
+    state: Literal["up to date", "out of date", "may follow"]
+    why: tuple[str, ...] = ()
+    after: str | None = None
+
+
+def stage_states(reasons: Mapping[str, Sequence[str]]) -> list[StageState]:
+    """Of each stage, by the reasons why it is out of date itself."""
+    states: list[StageState] = []
+    first: str | None = None
+    for stage, why in reasons.items():
+        if why:
+            states.append(StageState(stage, "out of date", tuple(why)))
+        elif first:
+            states.append(StageState(stage, "may follow", after=first))
+        else:
+            states.append(StageState(stage, "up to date"))
+        # The first stage that is out of date: all behind it may change or may come out the same.
+        first = first or (stage if why else None)
+    return states
+
+
 def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
     """For each stage whether it is up to date, and why not."""
     console = Terminal()
     console.print(f"[bold]{pipeline}[/]")
-    waiting_for: str | None = None
-    for stage, why in reasons.items():
-        if why:
-            console.print(f"  {stage:10} [yellow]out of date[/]  {escape('; '.join(why))}")
-        elif waiting_for:
-            console.print(f"  {stage:10} [yellow]may follow[/]   from {waiting_for}")
-        else:
-            console.print(f"  {stage:10} [green]up to date[/]")
-        # The first stage that is out of date: all behind it may change or may come out the same.
-        waiting_for = waiting_for or (stage if why else None)
+    for one in stage_states(reasons):
+        style = "green" if one.state == "up to date" else "yellow"
+        detail = f"from {one.after}" if one.after else escape("; ".join(one.why))
+        console.print(f"  {one.stage:10} [{style}]{one.state:11}[/]  {detail}".rstrip())
 
 
 def show_checks(checks: Sequence[tuple[str, str, str | None]]) -> None:

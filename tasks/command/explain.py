@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.command.subcommand import JSON, MODEL, QUERY, ROW, SOURCE_SETTINGS, Subcommand, argument
+from tasks.command.subcommand import JSON, MODEL, QUERY, ROW, SOURCE_SETTINGS, Subcommand, argument, show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
@@ -185,7 +184,7 @@ def _tell(
     if options.json:
         rows = [{"row": number, **one.as_dict()} for number, one in explanations]
         content = {"model": registered.name, "version": registered.version, "rows": rows, "notes": list(notes)}
-        print(json.dumps(content))  # noqa: T201
+        show_json(content)
         return
     from tasks.command.console import Terminal
 

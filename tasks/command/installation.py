@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 
-from tasks.command.subcommand import Subcommand
+from tasks.command.subcommand import JSON, Subcommand, show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
 
 
-def doctor(_: argparse.Namespace) -> int:
+def doctor(options: argparse.Namespace) -> int:
     """`modelwright doctor`."""
     from flows.settings import check_settings
     from tasks.command.console import show_checks
@@ -26,7 +26,10 @@ def doctor(_: argparse.Namespace) -> int:
         from flows.connection import look_at_server
 
         checks.append(("prefect", *look_at_server()))
-    show_checks(checks)
+    if options.json:
+        show_json({"checks": [{"name": name, "finding": finding, "cure": cure} for name, finding, cure in checks]})
+    else:
+        show_checks(checks)
     # As for any mistake that the user can mend, so that scripts may ask.
     return 2 if any(cure for _, _, cure in checks) else 0
 
@@ -41,7 +44,10 @@ def schema(_: argparse.Namespace) -> int:
 
 COMMANDS = {
     "doctor": Subcommand(
-        run=doctor, help="check the installation, and say how to mend it", examples=("modelwright doctor",)
+        run=doctor,
+        help="check the installation, and say how to mend it",
+        arguments=(JSON,),
+        examples=("modelwright doctor",),
     ),
     "schema": Subcommand(
         run=schema,

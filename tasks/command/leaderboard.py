@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from tasks.command.console import Terminal
+from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.reports import number
@@ -57,7 +57,7 @@ def leaderboard(options: argparse.Namespace) -> int:
         places = board(trials, pipeline, lambda trial: answers_of(project, trial.training))
     if options.json:
         rows = {"trials": [place.as_dict() for place in places], "tuned": [trial.as_dict() for trial in tuned]}
-        print(json.dumps({"metric": metric, **rows}))  # noqa: T201
+        show_json({"metric": metric, **rows})
         return 0
     if places:
         show(metric, places)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
-from tasks.command.subcommand import Subcommand, argument
+from tasks.command.subcommand import JSON, Subcommand, argument, show_json
 from tasks.errors import UserError, printable
 from tasks.paths import Project
 from tasks.root import find_root
@@ -18,7 +17,7 @@ def list_all(options: argparse.Namespace) -> int:
 
     rows = overview(Project(root=find_root()))
     if options.json:
-        print(json.dumps([row.as_dict() for row in rows], ensure_ascii=False))  # noqa: T201
+        show_json({"pipelines": [row.as_dict() for row in rows]})
     else:
         show_overview(rows)
     return 0
@@ -28,7 +27,11 @@ def rename_one(options: argparse.Namespace) -> int:
     """`modelwright rename`."""
     from tasks.drafting.rename import rename_pipeline
 
-    print(printable("\n".join(rename_pipeline(Project(root=find_root()), options.old, options.new))))  # noqa: T201
+    notes = rename_pipeline(Project(root=find_root()), options.old, options.new)
+    if options.json:
+        show_json({"old": options.old, "new": options.new, "notes": notes})
+    else:
+        print(printable("\n".join(notes)))  # noqa: T201
     return 0
 
 
@@ -37,7 +40,13 @@ def remove_one(options: argparse.Namespace) -> int:
     from tasks.drafting.remove import remove_pipeline, what_goes
 
     project = Project(root=find_root())
-    print(printable("\n".join(what_goes(project, options.pipeline))))  # noqa: T201
+    goes = what_goes(project, options.pipeline)
+    if options.json:
+        if not options.yes:
+            raise UserError("nothing was removed; give --yes with --json, as nobody is asked then")
+        show_json({"pipeline": options.pipeline, "removed": goes, "notes": remove_pipeline(project, options.pipeline)})
+        return 0
+    print(printable("\n".join(goes)))  # noqa: T201
     if not options.yes:
         if not sys.stdin.isatty():
             raise UserError("nothing was removed; give --yes where nobody can be asked")
@@ -52,25 +61,30 @@ COMMANDS = {
     "list": Subcommand(
         run=list_all,
         asks_stages=True,
-        help="say of each pipeline what it learns from, its state, its champion and its last metric",
-        arguments=(argument("--json", action="store_true", help="print one JSON list, and nothing else"),),
+        help="say of each pipeline its state, champion and last metric",
+        detail=", and what it learns from",
+        arguments=(JSON,),
         examples=("modelwright list",),
     ),
     "rename": Subcommand(
         run=rename_one,
-        help="give a pipeline another name everywhere: block, suite, results, experiment and registered model",
+        help="give a pipeline another name everywhere",
+        detail=": block, suite, results, experiment and registered model",
         arguments=(
             argument("old", help="the name that it has"),
             argument("new", help="the name that it is to have: lower-case letters, digits, - and _"),
+            JSON,
         ),
         examples=("modelwright rename churn leavers",),
     ),
     "remove": Subcommand(
         run=remove_one,
-        help="take a pipeline out: block, suite and results; the registry keeps its versions",
+        help="take a pipeline out; the registry keeps its versions",
+        detail=", and block, suite and results go",
         arguments=(
             argument("pipeline", help="a pipeline of params.yaml, or what is left of one that was taken out by hand"),
             argument("--yes", action="store_true", help="do not ask"),
+            JSON,
         ),
         examples=("modelwright remove churn",),
     ),

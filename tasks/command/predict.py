@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tasks.command.subcommand import JSON, MODEL, QUERY, ROW, SOURCE_SETTINGS, Subcommand, argument
+from tasks.command.subcommand import JSON, MODEL, QUERY, ROW, SOURCE_SETTINGS, Subcommand, argument, show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
@@ -41,7 +40,7 @@ def _many_rows(options: argparse.Namespace, project: Project, model: RegisteredM
     with _progress(options.json) as progress:
         outcome = score(_request(options, project, model), progress)
     if options.json:
-        print(json.dumps(outcome.as_dict()))  # noqa: T201
+        show_json(outcome.as_dict())
     else:
         _show(outcome)
     return 0
@@ -78,7 +77,7 @@ def _one_row(options: argparse.Namespace, project: Project, model: RegisteredMod
     with announced(f"loading {model.shown}"):
         answer = answer_row(project, model, text)
     if options.json:
-        print(json.dumps(answer))  # noqa: T201
+        show_json(answer)
     else:
         _show_answer(answer, model)
     return 0
@@ -181,7 +180,8 @@ _ARGUMENTS = (
 COMMANDS = {
     "predict": Subcommand(
         run=predict,
-        help="answer new rows by a registered model, each once; those that cannot be read go to quarantine",
+        help="answer new rows by a registered model, each once",
+        detail="; those that cannot be read go to quarantine",
         arguments=_ARGUMENTS,
         examples=(
             "modelwright predict churn new.csv",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
-from tasks.command.subcommand import JSON, Subcommand, argument
+from tasks.command.subcommand import JSON, Subcommand, argument, show_json
 from tasks.errors import printable
 
 
@@ -15,6 +14,9 @@ def new_one(options: argparse.Namespace) -> int:
     from tasks.scaffold.new_project import new_project
 
     made = new_project(options.folder)
+    if options.json:
+        show_json({"project": str(made.project.root), "repository": made.repository and str(made.repository)})
+        return 0
     lines = [f"made the project {options.folder}"]
     if made.repository:
         lines.append(f"it is part of the git repository {made.repository}, so no other was made")
@@ -36,7 +38,7 @@ def upgrade_one(options: argparse.Namespace) -> int:
         upgrade.write()
     if options.json:
         versions = {"before": upgrade.before, "after": upgrade.after}
-        print(json.dumps({**versions, "runs_again": upgrade.reasons, "files": names}))  # noqa: T201
+        show_json({**versions, "runs_again": upgrade.reasons, "files": names})
         return 0
     stages = "these stages run again, and what follows from them:" if upgrade.reasons else "no stage runs again"
     print(printable(f"{upgrade.heading}; {stages}"))  # noqa: T201
@@ -51,13 +53,15 @@ def upgrade_one(options: argparse.Namespace) -> int:
 COMMANDS = {
     "new": Subcommand(
         run=new_one,
-        help="make a project of your own in a new folder, without the tool's code in it",
-        arguments=(argument("folder", type=Path, help="a folder that is not there yet, or is empty"),),
+        help="make a project of your own in a new folder",
+        detail=", without the tool's code in it",
+        arguments=(argument("folder", type=Path, help="a folder that is not there yet, or is empty"), JSON),
         examples=("modelwright new shop && cd shop",),
     ),
     "upgrade": Subcommand(
         run=upgrade_one,
-        help="take a project of your own to the installed version of the tool, and say what runs again and why",
+        help="take a project to the installed version of the tool",
+        detail=", and say what runs again and why",
         arguments=(argument("--dry-run", action="store_true", help="say it, and write nothing"), JSON),
         examples=("modelwright upgrade --dry-run",),
     ),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING, Any
 
-from tasks.command.subcommand import JSON, Subcommand, argument
+from tasks.command.subcommand import JSON, Subcommand, argument, show_json
 from tasks.errors import GateError
 from tasks.paths import Project
 from tasks.root import find_root
@@ -42,7 +41,7 @@ def _say(options: argparse.Namespace, outcome: PromotedVersion) -> int:
     record = outcome.record
     if options.json:
         content = {"name": outcome.name, "champion": outcome.version, "previous": outcome.before}
-        _print({**content, "moved": record is not None, "record": record and record.content()})
+        show_json({**content, "moved": record is not None, "record": record and record.content()})
         return 0
     from tasks.command.console import Terminal
 
@@ -56,18 +55,13 @@ def _say(options: argparse.Namespace, outcome: PromotedVersion) -> int:
     return 0
 
 
-def _print(content: dict[str, Any]) -> None:
-    # In ASCII, as a terminal may obey what a reason holds.
-    print(json.dumps(content))  # noqa: T201
-
-
 def champion(options: argparse.Namespace) -> int:
     """`modelwright champion`."""
     from tasks.tracking.promoting import champion_then
 
     then = champion_then(_project(), options.name, options.at)
     if options.json:
-        _print(_as_dict(then))
+        show_json(_as_dict(then))
         return 0
     from tasks.command.console import Terminal
 
@@ -126,7 +120,7 @@ def history(options: argparse.Namespace) -> int:
     records, carried_out = records_of(project, options.name)
     if options.json:
         rows = [{**record.content(), "carried_out": record.hash in carried_out} for record in records]
-        _print({"name": options.name, "records": rows})
+        show_json({"name": options.name, "records": rows})
     else:
         _show(options.name, records, carried_out)
     return 0
@@ -180,7 +174,7 @@ def _move(alias: str, before: int | None, after: int | None) -> str:
 def _judged(options: argparse.Namespace, report: ChainReport) -> int:
     if options.json:
         content = {"name": options.name, "whole": not report.problems, "problems": list(report.problems)}
-        _print({**content, "num_records": report.num_records, "heads": list(report.heads)})
+        show_json({**content, "num_records": report.num_records, "heads": list(report.heads)})
         return GateError.exit_code if report.problems else 0
     if report.problems:
         lines = "\n".join(f"  {problem}" for problem in report.problems)
@@ -213,7 +207,8 @@ COMMANDS = {
     ),
     "rollback": Subcommand(
         run=rollback,
-        help="make the champion before this one champion again, or that of a time",
+        help="make the champion before this one champion again",
+        detail=", or that of a time",
         arguments=(
             _NAME,
             argument("--to", metavar="VERSION|TIME", help="a version, or a time: who was champion then (UTC)"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from tasks.command.subcommand import JSON, ONE_PIPELINE, Subcommand, argument, chosen_pipeline
+from tasks.command.subcommand import JSON, ONE_PIPELINE, Subcommand, argument, chosen_pipeline, show_json
 from tasks.paths import Paths, Project
 from tasks.root import find_root
 
@@ -37,9 +37,7 @@ def run(options: argparse.Namespace) -> int:
     _deliver(paths)
     outcome = _outcome(pipeline, results)
     if options.json:
-        # One line on standard output: programs read it, people read the other.
-        # In ASCII, as a terminal may obey what a name holds.
-        print(json.dumps(outcome))  # noqa: T201
+        show_json(outcome)
     else:
         from tasks.command.console import show_run
 
@@ -71,12 +69,17 @@ def _deliver(paths: Paths) -> None:
 
 def status(options: argparse.Namespace) -> int:
     """`modelwright status`."""
-    from tasks.command.console import show_status
+    from tasks.command.console import show_status, stage_states
     from tasks.memo.chain import StageRunner
     from tasks.params.file import pipeline_names
 
     project = Project(root=find_root())
-    for pipeline in [options.pipeline] if options.pipeline else pipeline_names(project.params):
+    pipelines = [options.pipeline] if options.pipeline else pipeline_names(project.params)
+    if options.json:
+        reasons = {pipeline: StageRunner(project, pipeline).out_of_date() for pipeline in pipelines}
+        show_json({"pipelines": {name: [*map(asdict, stage_states(why))] for name, why in reasons.items()}})
+        return 0
+    for pipeline in pipelines:
         show_status(pipeline, StageRunner(project, pipeline).out_of_date())
     return 0
 
@@ -112,13 +115,14 @@ COMMANDS = {
         run=status,
         asks_stages=True,
         help="say what is out of date, and why, without running anything",
-        arguments=(argument("pipeline", nargs="?", help="a pipeline of params.yaml; all of them when left out"),),
+        arguments=(argument("pipeline", nargs="?", help="a pipeline of params.yaml; all of them when left out"), JSON),
         examples=("modelwright status churn",),
     ),
     "schedule": Subcommand(
         run=schedule,
         asks_stages=True,
-        help="register prefect.yaml's schedules with a server, and run them here",
+        help="register prefect.yaml's schedules with a server, and run them",
+        detail=" here",
         examples=("PREFECT_API_URL=http://127.0.0.1:4200/api modelwright schedule",),
     ),
 }

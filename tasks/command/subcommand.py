@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ class Subcommand:
 
     run: Callable[[argparse.Namespace], int]
     help: str
+    detail: str = ""
+    """How `help` goes on where there is room, with the sign that parts the two."""
+
     arguments: tuple[Argument, ...] = ()
     examples: tuple[str, ...]
     asks_stages: bool = False
@@ -27,7 +31,7 @@ class Subcommand:
     @property
     def description(self) -> str:
         """The first line of its own help."""
-        return f"{self.help[0].upper()}{self.help[1:]}."
+        return f"{self.help[0].upper()}{self.help[1:]}{self.detail}."
 
     @property
     def epilog(self) -> str:
@@ -52,6 +56,11 @@ SOURCE_SETTINGS = argument(
 )
 ROW = argument("--row", metavar="JSON", help="one row, such as '{\"age\": 41}'; - reads it from standard input")
 JSON = argument("--json", action="store_true", help="print one JSON object on standard output, and nothing else")
+
+
+def show_json(content: Mapping[str, Any]) -> None:
+    """What `--json` prints: one object on one line, in ASCII, as a terminal may obey what a name holds."""
+    print(json.dumps(content))  # noqa: T201
 
 
 def chosen_pipeline(project: Project, name: str | None) -> str:

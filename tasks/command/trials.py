@@ -49,7 +49,8 @@ COMMANDS = {
     "tune": Subcommand(
         run=tune,
         asks_stages=True,
-        help="try other values of a pipeline's settings, judged on folds of its training rows, and say what is better",
+        help="try other values of a pipeline's settings",
+        detail=", judged on folds of its training rows, and say what is better",
         arguments=(
             ONE_PIPELINE,
             argument("--trials", type=int, metavar="N", help="trials in all, with those of before (tune.trials: 40)"),
@@ -64,8 +65,8 @@ COMMANDS = {
     ),
     "compare": Subcommand(
         run=compare,
-        help="set runs and versions side by side: metric, difference and interval on the same test rows, and what "
-        "differs",
+        help="set runs and versions side by side on the same test rows",
+        detail=": metric, difference and interval, and what differs",
         arguments=(
             _PIPELINE,
             argument(
@@ -82,7 +83,8 @@ COMMANDS = {
     ),
     "leaderboard": Subcommand(
         run=leaderboard,
-        help="list all that was tried, the best first, with intervals and versions",
+        help="list all that was tried, the best first",
+        detail=", with intervals and versions",
         arguments=(_PIPELINE, argument("--last", type=int, metavar="N", help="the last N runs alone"), JSON),
         examples=("modelwright leaderboard churn --last 20",),
     ),
@@ -102,7 +104,8 @@ COMMANDS = {
     "ui": Subcommand(
         run=ui,
         asks_stages=True,
-        help="serve a page of the project (what is out of date, champions, runs, drift) and MLflow's, until Ctrl-C",
+        help="serve a page of the project, and MLflow's, until Ctrl-C",
+        detail=": what is out of date, champions with their history, runs, drift",
         arguments=(
             argument("pipeline", nargs="?", help="open MLflow's pages on its training runs, and serve these alone"),
             argument(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from tasks.command.console import Terminal
 from tasks.command.drafts import watched
+from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.reports import number
@@ -32,7 +32,7 @@ def tune(options: argparse.Namespace) -> int:
     pipeline = chosen_pipeline(project, options.pipeline)
     _check(options)
     if options.show:
-        print(_space_text(project, pipeline))  # noqa: T201
+        _show_space(project, pipeline, as_json=options.json)
         return 0
     from tasks.tuning.apply import apply
     from tasks.tuning.tune import TuningRequest, tune
@@ -42,7 +42,7 @@ def tune(options: argparse.Namespace) -> int:
         outcome = tune(project, pipeline, request, tell)
     diff = apply(project.params, pipeline, outcome.changes) if options.apply and outcome.is_better else []
     if options.json:
-        print(json.dumps({**outcome.as_dict(), "applied": diff}))  # noqa: T201
+        show_json({**outcome.as_dict(), "applied": diff})
         return 0
     show(project, outcome)
     if options.apply:
@@ -61,7 +61,7 @@ def _check(options: argparse.Namespace) -> None:
             )
 
 
-def _space_text(project: Project, pipeline: str) -> str:
+def _show_space(project: Project, pipeline: str, *, as_json: bool) -> None:
     """What is tried, as it may stand in params.yaml."""
     from tasks.drafting.block import flow
     from tasks.params.file import load_pipeline
@@ -70,9 +70,12 @@ def _space_text(project: Project, pipeline: str) -> str:
     config = load_pipeline(project.params, pipeline)
     # For its complaint, where there is nothing to try.
     space_of(config, pipeline)
+    if as_json:
+        show_json({"pipeline": pipeline, "ranges": ranges_of(config)})
+        return
     where = "what params.yaml says" if config.tune.ranges else f"what {config.train.kind} has of its own"
     lines = [f"    tune: # {where}; in the block {pipeline} of params.yaml"]
-    return "\n".join([*lines, *(f"      {name}: {flow(written)}" for name, written in ranges_of(config).items())])
+    print("\n".join([*lines, *(f"      {name}: {flow(written)}" for name, written in ranges_of(config).items())]))  # noqa: T201
 
 
 def show(project: Project, outcome: TuningOutcome) -> None:

@@ -61,6 +61,19 @@ class Redraft:
     new_classes: tuple[str, ...] = ()
     """Of a binary target, that would make it one of more classes: those that are expected stay."""
 
+    def as_dict(self) -> dict[str, Any]:
+        """For programs: plain values, ready for JSON."""
+        return {
+            "suite": self.suite,
+            "written": self.written,
+            "changes": [
+                {"kind": change.kind, "expectation": change.key, "sentence": change.sentence()}
+                for change in self.changes
+            ],
+            "retyped": {column: {"before": before, "now": now} for column, (before, now) in self.retyped.items()},
+            "new_classes": list(self.new_classes),
+        }
+
     def lines(self) -> list[str]:
         """For people: a line per difference, and what may be done."""
         if not (self.changes or self.retyped or self.new_classes):

@@ -66,6 +66,23 @@ class DraftedPipeline:
     def summary(self) -> str:
         return _summary(self.location, self.facts)
 
+    def as_dict(self, project: Project) -> dict[str, Any]:
+        """Plain values, ready for JSON; files as a person in the project's folder would write them."""
+        target, choice, facts = self.decisions.target, self.decisions.choice, self.facts
+        return {
+            "pipeline": self.name,
+            "summary": self.summary,
+            "target": {"name": target.name, "task": target.task, "why": target.why},
+            "model": {"train": choice.train, "why": choice.reason, "tried": list(choice.tried)},
+            "columns": {name: {"type": facts.types[name], "role": self.decisions.role(name)} for name in facts.names},
+            "findings": [
+                {"kind": one.kind, "columns": one.columns, "message": one.message, "is_warning": one.is_warning}
+                for one in self.findings
+            ],
+            "block": self.block,
+            "written": [str(path.relative_to(project.root)) for path in self.written],
+        }
+
 
 def init_pipeline(
     project: Project,

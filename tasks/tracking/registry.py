@@ -32,6 +32,7 @@ from tasks.tracking.runs import deliver
 from tasks.tracking.tags import (
     CHALLENGER,
     CHAMPION,
+    COMMIT_TAG,
     DATA_TAG,
     LEARNT_ROWS,
     MODEL_TAG,
@@ -47,8 +48,6 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Metric
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import Model
-
-_COMMIT_TAG = "modelwright.commit"
 
 _GROUNDS = {True: "passed the gate, and becomes champion", False: "passed the gate, and asks to replace the champion"}
 
@@ -253,7 +252,7 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
         PIPELINE_TAG: version.name,
         DATA_TAG: candidate.passport["source"]["digest"],
         VERDICT_TAG: candidate.promotion.sentence,
-        _COMMIT_TAG: candidate.passport["git"]["commit"] or "none",
+        COMMIT_TAG: candidate.passport["git"]["commit"] or "none",
         # What a person has signed stays signed by them.
         SIGNED_TAG: version.tags.get(SIGNED_TAG, candidate.verdict.signed_off_by),
         **{f"test_{name}": str(value) for name, value in candidate.metrics.items()},

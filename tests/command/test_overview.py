@@ -61,6 +61,6 @@ def test_a_registry_that_does_not_answer_is_told_once_a_pipeline(
     assert {row.champion for row in overview(finished)} == {"the registry does not answer"}
 
 
-def test_programs_get_one_list(finished: Project) -> None:
-    rows = json.loads(modelwright(finished.root, "list", "--json").stdout)
+def test_programs_get_one_object(finished: Project) -> None:
+    rows = json.loads(modelwright(finished.root, "list", "--json").stdout)["pipelines"]
     assert [row["name"] for row in rows] == ["scans", "masses", "notes"]

@@ -155,6 +155,18 @@ def test_a_run_that_fails_is_named_so_and_its_page_says_what_to_do(server: dict[
     assert states == {"ingest": "Cached", "train": "Failed"}
     assert "did you mean learning_rate?" in artifacts["what-to-do-churn"]
 
+    from prefect.logging.handlers import APILogWorker
+
+    from flows.run_logs import run_logs
+
+    APILogWorker.drain_all(timeout=10)
+    for called in ("churn: 1 unchanged", str(run.id)[:8]):
+        logs = run_logs(called)
+        assert (logs.name, logs.run_id, logs.state) == (run.name, str(run.id), "Failed")
+        assert any("train.lerning_rate is unknown" in line for _, line in logs.lines)
+    with pytest.raises(UserError, match="no run whose name or id begins with letters; the last ones are churn"):
+        run_logs("letters")
+
 
 def words(page: str) -> str:
     """What stands on it."""

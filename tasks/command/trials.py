@@ -91,7 +91,8 @@ COMMANDS = {
     "review": Subcommand(
         run=review,
         asks_stages=True,
-        help="say what a change does, as Markdown for a pull request: plan, metrics against a commit, the gate's rules",
+        help="say what a change does, as Markdown for a pull request",
+        detail=": what runs again, metrics against a commit, the gate's rules",
         arguments=(
             argument("pipelines", nargs="*", metavar="PIPELINE", help="pipelines of params.yaml; all, if left out"),
             argument("--against", required=True, metavar="REF", help="a branch, a tag or a commit of git"),

@@ -19,6 +19,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.settings import OWN_SERVER
 from tasks.addresses import shown_address, without_secrets
 from tasks.errors import UserError
 
@@ -114,6 +115,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _origin() -> tuple[str, str]:
     """Where the address comes from, and how to take it out there."""
     name = PREFECT_API_URL.name
+    if os.environ.get(OWN_SERVER) == PREFECT_API_URL.value():
+        return "of `modelwright up`", "`modelwright down`"
     if os.environ.get(name):
         return f"{name} in the environment", f"`unset {name}`"
     profile = get_settings_context().profile

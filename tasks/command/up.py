@@ -150,7 +150,7 @@ def _alone(project: Project) -> Iterator[bool]:
 
 def _settled(project: Project) -> Operation | None:
     """What is up, or was left: where a supervisor lives and its file is damaged, it is soon written again."""
-    for _ in range(30):
+    for _ in range(100):
         operation = read(project)
         if operation is not None:
             return operation

@@ -19,9 +19,9 @@ from tasks.command.services import services
 from tasks.errors import UserError
 from tasks.operating import credentials, places
 from tasks.operating.operation import Operation, OperationFile, ServiceStatus, read, running
-from tasks.operating.output import OWN_NAME, last_lines, to_file, to_screen
+from tasks.operating.output import OWN_NAME, Say, last_lines, to_file, to_screen
 from tasks.operating.ports import is_loopback
-from tasks.operating.sessions import KnownProcess, known_process, stop
+from tasks.operating.sessions import known_process, stop
 from tasks.operating.supervisor import START_SECONDS, Supervisor, Watched
 from tasks.paths import Project
 from tasks.root import find_root
@@ -88,7 +88,7 @@ def _watch(project: Project, host: str, *, in_background: bool) -> int:
     say = to_file(places.log(project)) if in_background else to_screen()
     log = str(places.log(project)) if in_background else None
     file = OperationFile(project)
-    note = _noting(file, known_process(os.getpid()), secured=reachable, log=log)
+    note = _noting(file, say, secured=reachable, log=log)
     say(OWN_NAME, f"starting {', '.join(service.name for service in wanted)}")
 
     def ready(seconds: float) -> None:
@@ -104,11 +104,11 @@ def _watch(project: Project, host: str, *, in_background: bool) -> int:
     return 0
 
 
-def _noting(
-    file: OperationFile, this: KnownProcess, *, secured: bool, log: str | None
-) -> Callable[[Sequence[Watched]], None]:
+def _noting(file: OperationFile, say: Say, *, secured: bool, log: str | None) -> Callable[[Sequence[Watched]], None]:
+    """Writes down how services stand. A disk that is full is no reason to stop them: it is said, once."""
     # The services' clock runs on while the time of day is put right: one difference for all.
     apart = time.time() - time.monotonic()
+    this, complaints = known_process(os.getpid()), set[str]()
 
     def note(watched: Sequence[Watched]) -> None:
         stands = tuple(
@@ -123,7 +123,12 @@ def _noting(
             )
             for one in watched
         )
-        file.keep(Operation(supervisor=this, secured=secured, log=log, services=stands))
+        try:
+            file.keep(Operation(supervisor=this, secured=secured, log=log, services=stands))
+        except UserError as error:
+            if str(error) not in complaints:
+                complaints.add(str(error))
+                say(OWN_NAME, str(error))
 
     return note
 
@@ -199,7 +204,8 @@ def _wait_until_ready(project: Project, process: subprocess.Popen[bytes], errors
         operation = running(project)
         if operation and operation.is_ready:
             return operation
-        if process.poll() is not None:
+        # 0 where somebody else's was faster: then that one is waited for.
+        if process.poll():
             message = last_lines(errors, 12).removeprefix("error: ")
             raise UserError(message or f"it ended with exit code {process.returncode}; {places.log(project)} says more")
         time.sleep(0.1)

@@ -23,9 +23,15 @@ import httpx
 import psutil
 import pytest
 
+from tasks import files
 from tasks.command.services import scheduled, services
+from tasks.command.up import _noting
+from tasks.errors import UserError
 from tasks.operating import credentials, places
-from tasks.operating.operation import read, running
+from tasks.operating.life import Life
+from tasks.operating.operation import OperationFile, read, running
+from tasks.operating.service import Service
+from tasks.operating.supervisor import Watched
 from tasks.paths import Project
 from tests.projects import command, environment, make_own_project, modelwright
 
@@ -228,6 +234,24 @@ def test_nothing_is_left_to_start(project: Project) -> None:
     refused = modelwright(project.root, "up", check=False, **named)
     assert refused.returncode == 2
     assert "there is nothing to start" in refused.stderr
+
+
+def test_a_full_disk_is_said_once_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise UserError("the disk is full")
+
+    lines: list[str] = []
+    note = _noting(OperationFile(Project(root=tmp_path)), lambda _, line: lines.append(line), secured=False, log=None)
+    watched = [Watched(service=Service(name="toy", command=("toy",)), life=Life(since=0.0))]
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "write_json", full)
+        note(watched)
+        note(watched)
+    assert lines == ["the disk is full"]
+    note(watched)
+    operation = running(Project(root=tmp_path))
+    assert operation is not None
+    assert operation.services[0].state == "waiting"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def ps(options: argparse.Namespace) -> int:
     project = Project(root=find_root())
     operation = _settled(project)
     if options.json:
-        print(json.dumps(dataclasses.asdict(operation) if operation else None))  # noqa: T201
+        print(json.dumps(dataclasses.asdict(operation) if operation else {"services": []}))  # noqa: T201
     elif operation is None:
         print("nothing is up; `modelwright up` starts the servers")  # noqa: T201
     else:

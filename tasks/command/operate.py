@@ -40,8 +40,6 @@ COMMANDS = {
                 metavar="ADDRESS",
                 help="let others than this machine in, with a password that is made at first use (127.0.0.1: nobody)",
             ),
-            # How --detach gives itself on to the process that it leaves behind.
-            argument("--in-background", action="store_true", help=argparse.SUPPRESS),
         ),
         examples=("modelwright up", "modelwright up --detach --host 0.0.0.0"),
     ),

@@ -29,6 +29,9 @@ from tasks.root import find_root
 _ENDING = 90.0
 """Seconds that a supervisor has to stop what it watches: a scheduler alone may take fifty."""
 
+_IN_BACKGROUND = "MODELWRIGHT_IN_BACKGROUND"
+"""In the environment of the process that --detach leaves behind."""
+
 _LEFTOVERS = 10.0
 """Seconds in which what a dead supervisor has left may end."""
 
@@ -36,11 +39,13 @@ _LEFTOVERS = 10.0
 def up(options: argparse.Namespace) -> int:
     """Runs the servers until a signal comes, or leaves them behind with `--detach`."""
     project = Project(root=find_root())
+    # Taken out, as all that is started gets what is left.
+    in_background = bool(os.environ.pop(_IN_BACKGROUND, None))
     with _alone(project) as is_alone:
         if not is_alone:
             return _say_that_it_is_up(project)
         if not options.detach:
-            return _watch(project, options.host, in_background=options.in_background)
+            return _watch(project, options.host, in_background=in_background)
     # The lock is the background process's own.
     return _detach(project, options.host)
 
@@ -184,10 +189,16 @@ def _say_that_it_is_up(project: Project) -> int:
 def _detach(project: Project, host: str) -> int:
     """Starts the supervisor in a session of its own, and returns once all services are ready."""
     errors = places.errors(project)
-    command = [sys.executable, "-P", "-m", "tasks.command.cli", "up", "--host", host, "--in-background"]
+    command = [sys.executable, "-P", "-m", "tasks.command.cli", "up", "--host", host]
     with files.storage_errors(errors), errors.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=project.root, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd=project.root,
+            env={**os.environ, _IN_BACKGROUND: "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     try:
         operation = _wait_until_ready(project, process, errors)

@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: run test test-postgresql check lint format ui schema wheel bench soak clean
+.PHONY: run test test-postgresql check lint format up ui schema wheel bench soak clean
 
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
@@ -35,6 +35,9 @@ format: .venv/installed
 	@ruff check --fix-only .
 	@ruff format .
 
+up: .venv/installed ## Prefect's and MLflow's servers and the schedules, on loopback, until Ctrl-C.
+	@modelwright up
+
 ui: .venv/installed ## The project's own page, and MLflow's: experiments, curves, models. On loopback only.
 	@modelwright ui
 
@@ -61,6 +64,7 @@ bench: .venv/installed ## The measurements behind docs/benchmarks.md.
 	@python benchmarks/augment.py
 	@python benchmarks/training.py
 	@python benchmarks/streaming.py
+	@python benchmarks/operate.py
 
 ROUNDS ?= 4
 SEED ?= 0

@@ -19,14 +19,18 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.settings import OWN_SERVER
 from tasks.addresses import shown_address, without_secrets
 from tasks.errors import UserError
 
 PATIENCE = 10.0
 """Seconds that a server may take to answer a question that costs it nothing."""
 
+_OWN = "of `modelwright up`"
+
 _HOW_TO_CONNECT = (
-    "start one with `prefect server start`, and set PREFECT_API_URL=http://127.0.0.1:4200/api in the environment"
+    "`modelwright up` starts one; or start one with `prefect server start`, and set "
+    "PREFECT_API_URL=http://127.0.0.1:4200/api in the environment"
 )
 
 
@@ -40,6 +44,8 @@ def check_server(*, needed: bool = False) -> None:
         raise UserError(f"schedules need a Prefect server, and none is configured; {_HOW_TO_CONNECT}")
     if url and (problem := _problem(url)):
         origin, removal = _origin()
+        if origin == _OWN:
+            problem += "; `modelwright ps` shows how it stands, and `modelwright up` starts again what dies"
         without = "" if needed else f", or go without: {removal}, or `modelwright run` with `--plain`"
         raise UserError(f"the Prefect server at {shown_address(url)} ({origin}) cannot be used: {problem}{without}")
 
@@ -114,6 +120,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _origin() -> tuple[str, str]:
     """Where the address comes from, and how to take it out there."""
     name = PREFECT_API_URL.name
+    if os.environ.get(OWN_SERVER) == PREFECT_API_URL.value():
+        return _OWN, "`modelwright down`"
     if os.environ.get(name):
         return f"{name} in the environment", f"`unset {name}`"
     profile = get_settings_context().profile

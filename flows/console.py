@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flows.server import Server, temporary_server, wait_until_ready
-from flows.settings import check_settings
+from flows.settings import check_settings, use_running_server
 from tasks.memo.chain import StageResult, announced, stages_between
 from tasks.params.file import load_pipeline
 from tasks.paths import Project
@@ -70,11 +70,13 @@ def run_training(
 
 @contextmanager
 def prefect_server() -> Iterator[Server | None]:
-    """A Prefect server for what runs inside: the one of the environment or of the profile, else a temporary one.
+    """A Prefect server for what runs inside: that of the environment, of `modelwright up` or of the profile, in this
+    order, else a temporary one.
 
     Yields the temporary one. It is started before Prefect is imported here, so that both import at the same time.
     Raises UserError when the configured one does not answer.
     """
+    use_running_server(Project(root=find_root()))
     if os.environ.get("PREFECT_API_URL"):
         check_settings()
         from flows.connection import check_server

@@ -17,6 +17,7 @@ from tasks.errors import GateError, UserError, printable
 from tasks.memo.chain import StageResult
 from tasks.paths import Paths
 from tasks.tracking import pages
+from tasks.tracking.page_server import page_address
 
 _OUTCOMES = ("ran", "restored", "unchanged")
 
@@ -77,7 +78,7 @@ def verdict(paths: Paths, results: Sequence[StageResult]) -> str:
     registered = _registered(results)
     if registered:
         aliases = ", ".join(registered["aliases"]) or "no alias"
-        address = f"{pages.server(paths.project)}{pages.version(registered['name'], registered['version'])}"
+        address = f"{page_address(paths.project)}{pages.version(registered['name'], registered['version'])}"
         lines += [f"**[Version {registered['version']}]({address})** ({aliases})", ""]
     lines += [f"- {_as_text(hint)}" for result in results for hint in result.report.diagnostics]
     lines += ["", f"Report: `{paths.report_page}`"] if paths.report_page.exists() else []

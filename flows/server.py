@@ -18,11 +18,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
+from tasks.environment import python_path
 from tasks.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import uvicorn
 
 START_SECONDS = 120
 """A fresh home migrates its database first: 10 s on two cores, and much longer on a busy machine."""
@@ -79,16 +84,10 @@ def _start(log: IO[bytes]) -> Server:
             stderr=log,
             pass_fds=[listener.fileno()],
             # Not the working directory: a user's random.py there is not Python's.
-            env={**os.environ, "PYTHONPATH": _python_path(), "PYTHONSAFEPATH": "1"},
+            env={**os.environ, "PYTHONPATH": python_path(), "PYTHONSAFEPATH": "1"},
             start_new_session=True,  # an interrupt at the terminal is ours to report to it, not its own
         )
         return Server(process=process, log=log, port=listener.getsockname()[1])
-
-
-def _python_path() -> str:
-    """Where this package lies, before what was there: the server's process must find it too."""
-    home = str(Path(__file__).resolve().parent.parent)
-    return os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -118,7 +117,6 @@ def serve(descriptor: int) -> None:
     if PREFECT_API_URL.value():
         return
     import uvicorn
-    from filelock import FileLock
     from prefect.server.api.server import create_app
 
     app = create_app(ephemeral=True, final=True)
@@ -128,20 +126,28 @@ def serve(descriptor: int) -> None:
         sys.stdin.read()
         server.should_exit = True
 
+    threading.Thread(target=stop_at_end_of_input, daemon=True).start()
+    run_one_by_one(server, PREFECT_HOME.value(), [socket.socket(fileno=descriptor)])
+
+
+def run_one_by_one(server: uvicorn.Server, home: Path, sockets: list[socket.socket] | None = None) -> None:
+    """Runs a server until it is told to stop; until it has started, no other one of this Prefect home starts.
+
+    A server migrates the database when it starts, and several at once fail at that.
+    """
+    from filelock import FileLock
+
     def let_others_start() -> None:
         while not server.started:
             time.sleep(0.05)
         lock.release()
 
-    home = PREFECT_HOME.value()
     home.mkdir(parents=True, exist_ok=True)
-    # A server migrates the database when it starts, and several at once fail at that. A lock of this file's own is let
-    # go of when the process ends, however it does.
+    # A lock of this file's own is let go of when the process ends, however it does.
     lock = FileLock(home / "modelwright.lock", thread_local=False)
     lock.acquire()
-    for watch in (stop_at_end_of_input, let_others_start):
-        threading.Thread(target=watch, daemon=True).start()
-    server.run(sockets=[socket.socket(fileno=descriptor)])
+    threading.Thread(target=let_others_start, daemon=True).start()
+    server.run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,30 @@ from urllib.parse import urlsplit
 
 from tasks.addresses import shown_address, without_secrets
 from tasks.errors import UserError
+from tasks.operating import credentials, places
+from tasks.operating.operation import running
+from tasks.operating.service import PREFECT
+from tasks.paths import Project
 
 _PLACES = "in the environment, in prefect.toml, in .env, or in profiles.toml of Prefect's home (~/.prefect)"
+
+
+OWN_SERVER = "MODELWRIGHT_PREFECT_URL"
+"""In the environment of this process while its Prefect server is that of `modelwright up`."""
+
+
+def use_running_server(project: Project) -> None:
+    """Has this process's runs go to the server of `modelwright up`, unless the environment names another one.
+
+    To be called before Prefect is imported. Prefect's profile, which is for all projects, comes after it.
+    """
+    operation = running(project)
+    server = operation.service(PREFECT) if operation else None
+    if os.environ.get("PREFECT_API_URL") or operation is None or server is None or server.state != "ready":
+        return
+    os.environ["PREFECT_API_URL"] = os.environ[OWN_SERVER] = f"{server.page}/api"
+    if operation.secured:
+        os.environ.setdefault("PREFECT_API_AUTH_STRING", credentials.read(places.credentials(project)).prefect)
 
 
 def check_settings() -> None:

@@ -83,6 +83,13 @@ def is_alive(process: int, noted: float) -> bool:
         return False
 
 
+def python_path() -> str:
+    """PYTHONPATH for a process of this tool's that keeps the working directory off its path: where the tool lies comes
+    first."""
+    home = str(Path(__file__).resolve().parent.parent)
+    return os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+
+
 def collect_old_objects_rarely() -> None:
     """Has Python search its oldest objects for garbage a tenth as often, for processes that end soon.
 

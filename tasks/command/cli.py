@@ -16,6 +16,7 @@ from tasks.command import (
     gc,
     installation,
     look,
+    operate,
     pipelines,
     predict,
     projects,
@@ -42,6 +43,7 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **promotion.COMMANDS,
     **look.COMMANDS,
     **gc.COMMANDS,
+    **operate.COMMANDS,
     **installation.COMMANDS,
     **completion.COMMANDS,
 }

@@ -12,8 +12,11 @@ from rich.segment import Segment
 from rich.text import Text
 
 from tasks.errors import printable
+from tasks.operating.operation import page_of
+from tasks.operating.service import PREFECT
 from tasks.paths import Paths
 from tasks.tracking import pages, store
+from tasks.tracking.page_server import page_address
 
 if TYPE_CHECKING:
     from tasks.memo.chain import StageResult
@@ -56,12 +59,13 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
         return
     aliases = ", ".join(model["aliases"]) or "no alias"
     console.print(f"\n[bold]{model['name']}[/] version {model['version']} ({aliases})")
-    page = f"{pages.server(paths.project)}{pages.version(model['name'], model['version'])}"
+    page = f"{page_address(paths.project)}{pages.version(model['name'], model['version'])}"
     served = f"{f'modelwright ui {paths.pipeline}':25}" if store.is_local(paths.project) else ""
+    runs = page_of(paths.project, PREFECT) or "prefect server start     http://127.0.0.1:4200"
     for label, command in (
         ("report", paths.relative(paths.report_page)),
         ("models", f"{served}{page}"),
-        ("runs", "prefect server start     http://127.0.0.1:4200"),
+        ("runs", runs),
     ):
         console.print(f"  [dim]{label:8}[/]{escape(command)}")
 

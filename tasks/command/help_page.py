@@ -61,7 +61,7 @@ GROUPS = (
     ),
     CommandGroup(
         title="Operate",
-        commands=("schedule", "gc", "doctor", "upgrade", "schema", "completion"),
+        commands=("up", "ps", "down", "schedule", "gc", "doctor", "upgrade", "schema", "completion"),
         example="modelwright doctor",
     ),
 )

@@ -13,12 +13,14 @@ from tasks.root import find_root
 
 def doctor(options: argparse.Namespace) -> int:
     """`modelwright doctor`."""
-    from flows.settings import check_settings
+    from flows.settings import check_settings, use_running_server
     from tasks.command.console import show_checks
     from tasks.command.doctor import examine
 
-    checks = [(check.name, check.finding, check.cure) for check in examine(Project(root=find_root()))]
+    project = Project(root=find_root())
+    checks = [(check.name, check.finding, check.cure) for check in examine(project)]
     try:
+        use_running_server(project)
         check_settings()
     except UserError as error:
         checks.append(("prefect", "cannot read its settings", str(error)))

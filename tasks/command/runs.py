@@ -86,13 +86,15 @@ def status(options: argparse.Namespace) -> int:
 
 def schedule(options: argparse.Namespace) -> int:
     """`modelwright schedule`."""
-    from flows.settings import check_settings
+    from flows.settings import check_settings, use_running_server
     from tasks.memo.chain import announced
 
+    project = Project(root=find_root())
     with announced("starting Prefect"):
+        use_running_server(project)
         check_settings()
         from flows.deployments import serve_schedules
-    serve_schedules(Project(root=find_root()))
+    serve_schedules(project)
     return 0
 
 

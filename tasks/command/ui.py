@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from tasks.errors import UserError, printable
+from tasks.operating.operation import page_of
+from tasks.operating.service import MLFLOW
 from tasks.paths import Project
 from tasks.root import find_root
 
@@ -56,6 +58,9 @@ def _mlflow_pages(project: Project, served: ExitStack) -> MlflowPages:
     from tasks.tracking import store
     from tasks.tracking.page_server import serving
 
+    # Those of `modelwright up` are there already.
+    if up := page_of(project, MLFLOW):
+        return MlflowPages(address=f"{up}/")
     try:
         if store.local_database(project) is None:
             return MlflowPages()
@@ -67,14 +72,16 @@ def _mlflow_pages(project: Project, served: ExitStack) -> MlflowPages:
 
 
 def _serve_mlflow(project: Project, options: argparse.Namespace) -> int:
-    """The pages of a local store until Ctrl-C; of a tracking server it says the address."""
+    """The pages of a local store until Ctrl-C; of a server that is there already it says the address."""
     from tasks.memo.chain import announced
-    from tasks.tracking import pages, store
-    from tasks.tracking.page_server import opening_page, serving
+    from tasks.tracking import store
+    from tasks.tracking.page_server import opening_page, page_address, serving
 
     pipeline = options.pipeline
-    if not store.is_local(project):
-        _show(f"{pages.server(project)}{opening_page(project, pipeline)}", open_it=options.open)
+    # Those of `modelwright up` are there already.
+    up = page_of(project, MLFLOW) and options.port is None
+    if up or not store.is_local(project):
+        _show(f"{page_address(project)}{opening_page(project, pipeline)}", open_it=options.open)
         return 0
     try:
         with ExitStack() as served:

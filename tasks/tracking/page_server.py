@@ -10,11 +10,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPConnection, HTTPException
+from importlib.util import find_spec
 from tempfile import TemporaryFile
 from typing import IO
 
+from tasks import files
+from tasks.environment import python_path
 from tasks.errors import UserError, did_you_mean, printable
+from tasks.operating import places
+from tasks.operating.operation import page_of
+from tasks.operating.ports import answers
+from tasks.operating.service import MLFLOW
 from tasks.params.file import pipelines_in
 from tasks.paths import Project
 from tasks.tracking import pages, store
@@ -30,6 +36,17 @@ _SETTINGS = {
     # Else MLflow starts seven processes more, of 260 MB each, for jobs that nobody gives it here.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
+
+QUIET = ("--uvicorn-opts", "--log-level warning --timeout-graceful-shutdown 3")
+"""Options that have it tell no request, and not wait for open pages at its end."""
+
+_USERS = """\
+[mlflow]
+default_permission = READ
+database_uri = sqlite:///{database}
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+"""MLflow's settings of who is let in; no secret stands in them."""
 
 
 def opening_page(project: Project, pipeline: str | None) -> str:
@@ -49,6 +66,53 @@ def opening_page(project: Project, pipeline: str | None) -> str:
         return pages.training_runs(experiment.experiment_id)
 
 
+def server_command(host: str, port: int, *options: str) -> tuple[str, ...]:
+    """MLflow's server in one process; its store is that of `server_environment`."""
+    return (
+        *(sys.executable, "-m", "tasks.tracking.server_process"),
+        *("server", "--workers", "1", "--host", host, "--port", str(port), *options),
+    )
+
+
+def server_environment(project: Project) -> dict[str, str]:
+    """Which store the server serves, in the environment: a database's address may hold a password."""
+    return {
+        **_SETTINGS,
+        "MLFLOW_BACKEND_STORE_URI": store.tracking_uri(project),
+        "MLFLOW_ARTIFACTS_DESTINATION": str(project.tracking / "artifacts"),
+        "PYTHONWARNINGS": "ignore",
+        # The project's folder has one called mlflow, and a user's random.py there is not Python's.
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": python_path(),
+    }
+
+
+def secured_environment(project: Project, user: str, password: str, signing_key: str) -> dict[str, str]:
+    """What has the server ask for a user and a password; it goes with `--app-name basic-auth`.
+
+    The user may let in others. Raises UserError where the package for it is not installed.
+    """
+    if find_spec("flask_wtf") is None:
+        raise UserError(
+            "MLflow's pages can ask for a password only with the package flask-wtf, which is not installed; "
+            "pip install 'modelwright[server]', or leave --host out"
+        )
+    settings = places.users(project).with_name("mlflow.ini")
+    files.write_text(settings, _USERS.format(database=places.users(project)))
+    return {
+        "MLFLOW_AUTH_CONFIG_PATH": str(settings),
+        "MLFLOW_AUTH_ADMIN_USERNAME": user,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": signing_key,
+    }
+
+
+def page_address(project: Project) -> str:
+    """The address of the server of MLflow's pages; of a local store, that of `modelwright up` or of `ui`."""
+    up = page_of(project, MLFLOW)
+    return f"{up}/" if up else pages.server(project)
+
+
 @contextmanager
 def serving(project: Project, port: int | None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The address of a server that answers, and its process; it ends with the context.
@@ -56,18 +120,16 @@ def serving(project: Project, port: int | None) -> Iterator[tuple[str, subproces
     Without a `port` the usual one is taken, or another one where that is taken. Raises UserError when the port that was
     given is taken, or when MLflow does not start.
     """
-    uri = store.ensure_store(project)
+    store.ensure_store(project)
     chosen = _free_port(port)
     with TemporaryFile() as log:
-        # -P keeps the project's folder, which has one called mlflow, off the path.
-        command = [sys.executable, "-P", "-W", "ignore", "-m", "mlflow", "server", "--workers", "1"]
         process = subprocess.Popen(
-            [*command, "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(chosen)],
+            server_command("127.0.0.1", chosen),
             cwd=project.root,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**os.environ, **_SETTINGS},
+            env={**os.environ, **server_environment(project)},
             start_new_session=True,  # an interrupt at the terminal is ours to report to it, not its own
         )
         try:
@@ -91,23 +153,12 @@ def _free_port(port: int | None) -> int:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _answers(port):
+    while not answers(f"http://127.0.0.1:{port}/health"):
         if process.poll() is not None or time.monotonic() > deadline:
             log.seek(0)
             end = "\n".join(log.read().decode(errors="replace").splitlines()[-5:])
             raise UserError(f"MLflow's pages did not start; it said last:\n{printable(end)}")
         time.sleep(0.1)
-
-
-def _answers(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("GET", "/health")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -17,7 +17,7 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking.database import check, cure
 from tasks.tracking.relocation import put_right
-from tasks.tracking.uri import VARIABLE, check_uri
+from tasks.tracking.uri import DATABASES, VARIABLE, check_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,6 +58,11 @@ def check_address(project: Project) -> None:
 def is_local(project: Project) -> bool:
     """Whether the store is a SQLite file, and no server."""
     return tracking_uri(project).startswith(_SQLITE)
+
+
+def is_database(project: Project) -> bool:
+    """Whether the store is a database, a SQLite file or another one, in front of which a server may stand."""
+    return tracking_uri(project).partition(":")[0].partition("+")[0] in DATABASES
 
 
 def local_database(project: Project) -> Path | None:

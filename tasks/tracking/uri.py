@@ -12,7 +12,7 @@ from tasks.errors import UserError
 VARIABLE = "MLFLOW_TRACKING_URI"
 
 _SERVERS = ("http", "https")
-_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _OTHERS = ("databricks", "databricks-uc", "uc")
 _PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 """Drivers whose packages have other names."""
@@ -34,7 +34,7 @@ def check_uri(uri: str) -> None:
         )
     scheme = urlsplit(uri).scheme or uri
     kind = scheme.partition("+")[0]
-    if kind in _DATABASES:
+    if kind in DATABASES:
         _check_driver(uri, named)
     elif scheme not in (*_SERVERS, *_OTHERS, *entry_points(group="mlflow.tracking_store").names):
         raise UserError(f"{named} is no store that MLflow knows; {_CURE}")

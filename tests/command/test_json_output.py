@@ -15,6 +15,8 @@ from tests.projects import TINY
 WITHOUT = {
     "schedule": "runs until Ctrl-C",
     "ui": "runs until Ctrl-C",
+    "up": "runs until Ctrl-C; `ps --json` has what it started",
+    "down": "has nothing to say but that it is over",
     "schema": "prints JSON without being asked",
     "completion": "prints a script",
 }

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tasks.command.cli import main
@@ -63,15 +64,15 @@ def serving(project: Project, *arguments: str) -> Iterator[tuple[str, subprocess
 
 
 def servers(root: Path) -> list[str]:
-    """The processes that serve a store below the folder."""
-    processes = (path / "cmdline" for path in Path("/proc").iterdir() if path.name.isdigit())
+    """The processes that serve a store in the folder."""
     commands = []
-    for file in processes:
+    for process in psutil.process_iter():
         try:
-            commands.append(file.read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
+            if process.cwd() == str(root):
+                commands.append(" ".join(process.cmdline()))
+        except psutil.Error:
             continue
-    return [command for command in commands if str(root) in command and "mlflow" in command and "server" in command]
+    return [command for command in commands if "mlflow.server" in command]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tasks import files, register
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths
 from tasks.tracking import pages, store
-from tasks.tracking.page_server import serving
+from tasks.tracking.page_server import page_address, serving
 from tasks.tracking.promoting import promote, rollback
 from tests.trained import elsewhere, png, trained
 from tests.web_pages import browser, shown
@@ -118,6 +118,6 @@ def test_a_run_keeps_the_report_the_card_and_the_figures(registered: Paths, open
 
 
 def test_the_server_of_a_tracking_server_is_itself(registered: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pages.server(registered.project) == "http://127.0.0.1:5000/"
+    assert page_address(registered.project) == "http://127.0.0.1:5000/"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@models.example.org/mlflow/")
-    assert pages.server(registered.project) == "https://models.example.org/mlflow/"
+    assert page_address(registered.project) == "https://models.example.org/mlflow/"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.command.subcommand import JSON, Subcommand, argument, show_json
 from tasks.errors import UserError, printable
+from tasks.operating import places
 from tasks.paths import Project
 from tasks.root import find_root
 
@@ -136,7 +136,7 @@ def logs(options: argparse.Namespace) -> int:
         raise UserError(f"logs: --lines {options.lines}: give 1 or more")
     project = Project(root=find_root())
     if options.servers:
-        log = servers_log(project)
+        log = places.log(project)
         if not log.is_file():
             raise UserError(f"{log}: no servers ran in the background here, so there is no such file")
         text = log.read_text(encoding="utf-8", errors="replace")
@@ -148,11 +148,6 @@ def logs(options: argparse.Namespace) -> int:
     lines = [f"{moment.astimezone():%Y-%m-%d %H:%M:%S}  {message}" for moment, message in run.lines]
     _show_lines(options, {"run": run.run_id, "name": run.name, "state": run.state}, lines)
     return 0
-
-
-def servers_log(project: Project) -> Path:
-    """What servers in the background said."""
-    return project.home / ".modelwright" / "up" / "log"
 
 
 def _show_lines(options: argparse.Namespace, about: dict[str, str], lines: list[str]) -> None:

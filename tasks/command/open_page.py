@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from tasks.command.subcommand import chosen_pipeline, show_json
 from tasks.errors import UserError, printable
+from tasks.operating.operation import page_of
+from tasks.operating.service import PREFECT
 from tasks.paths import Paths, Project
 from tasks.root import find_root
 
@@ -57,7 +59,7 @@ def has_display(environment: Mapping[str, str], platform: str) -> bool:
 
 def _page(project: Project, what: str, name: str | None) -> OpenablePage:
     if what == "prefect":
-        return _prefect()
+        return _prefect(project)
     paths = project.pipeline(chosen_pipeline(project, name))
     match what:
         case "report":
@@ -82,6 +84,7 @@ def _tracked(paths: Paths, what: str) -> OpenablePage:
     """MLflow's page of the champion, or of the newest version where there is none, or of the last run."""
     from tasks.params.file import load_pipeline
     from tasks.tracking import pages, store
+    from tasks.tracking.page_server import page_address
     from tasks.tracking.recent_runs import recent_runs
     from tasks.tracking.registry_overview import registered_models
 
@@ -96,15 +99,16 @@ def _tracked(paths: Paths, what: str) -> OpenablePage:
         page = pages.version(name, number) if number else None
     if page is None:
         raise UserError(f"{name}: MLflow has no {what} of it yet; `modelwright run {name}` makes one")
-    server = pages.server(project)
+    server = page_address(project)
     is_served = not store.is_local(project) or _listens(server)
     return OpenablePage(address=f"{server}{page}", comes_first=None if is_served else f"modelwright ui {name}")
 
 
-def _prefect() -> OpenablePage:
-    """The page beside the API that is configured in the environment, else where a server usually is."""
+def _prefect(project: Project) -> OpenablePage:
+    """The page beside the API that is configured in the environment, else that of `modelwright up`, else where a
+    server usually is."""
     api = os.environ.get("PREFECT_API_URL", "").rstrip("/")
-    address = api.removesuffix("/api") if api else _PREFECT
+    address = api.removesuffix("/api") if api else page_of(project, PREFECT) or _PREFECT
     return OpenablePage(address=address, comes_first=None if api or _listens(address) else "prefect server start")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tasks.command import look, open_page
 from tasks.command.cli import main
+from tasks.operating import places
 from tasks.paths import Project
 from tasks.tracking import store
 from tasks.tracking.tags import MODEL_TAG, TRIAL_TAG, VERDICT_TAG
@@ -169,8 +170,8 @@ def test_a_display_is_known_by_the_environment(environment: dict[str, str], plat
 def test_logs_of_servers_in_the_background(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["logs", "--servers"]) == 2
     assert "no servers ran in the background here" in capsys.readouterr().err
-    look.servers_log(here).parent.mkdir(parents=True)
-    look.servers_log(here).write_text("one\ntwo \x1b[31m\nthree\n")
+    places.log(here).parent.mkdir(parents=True)
+    places.log(here).write_text("one\ntwo \x1b[31m\nthree\n")
     assert printed(capsys, "logs", "--servers", "--lines", "2") == "two \\x1b[31m\nthree\n"
     assert content(capsys, "logs", "--servers")["num_lines"] == 3
 

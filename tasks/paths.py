@@ -81,8 +81,11 @@ class Project:
 
     @property
     def registered_models(self) -> Path:
-        """Registered versions that rows were answered by: whole, with their code, for when the registry is down."""
-        return self.home / ".modelwright" / "registered"
+        return self.home / ".modelwright" / "registered"  # whole versions that answered, for when it is down
+
+    @property
+    def serve_key(self) -> Path:
+        return self.home / ".modelwright" / "serve.key"  # what callers from other machines must have
 
     def pipeline(self, name: str) -> Paths:
         return Paths(project=self, pipeline=name)
@@ -125,8 +128,7 @@ class Paths:
 
     @property
     def appended(self) -> Path:
-        """What ingest keeps of files that it has read, when the source only ever gets more of them."""
-        return self.project.home / ".modelwright" / "appended" / self.pipeline
+        return self.project.home / ".modelwright" / "appended" / self.pipeline  # files that ingest has read
 
     @property
     def known_files(self) -> Path:
@@ -234,8 +236,7 @@ class Paths:
 
     @property
     def decision(self) -> Path:
-        """How the model's probabilities become a class: what travels with it."""
-        return self.reports / "decision.json"
+        return self.reports / "decision.json"  # how probabilities become a class: what travels with the model
 
     @property
     def importance(self) -> Path:
@@ -283,8 +284,7 @@ class Paths:
 
     @property
     def undelivered(self) -> Path:
-        """There while the tracking server still lacks this pipeline's last training."""
-        return self.project.tracking / "undelivered" / f"{self.pipeline}.json"
+        return self.project.tracking / "undelivered" / f"{self.pipeline}.json"  # while the server lacks the run
 
     @property
     def snapshot(self) -> Path:

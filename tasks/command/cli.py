@@ -22,6 +22,7 @@ from tasks.command import (
     projects,
     promotion,
     runs,
+    serve,
     trials,
 )
 from tasks.command.exits import end_on_signals, exit_code, flush_output, own_output
@@ -39,6 +40,7 @@ _COMMANDS: Mapping[str, Subcommand] = {
     **pipelines.COMMANDS,
     **predict.COMMANDS,
     **explain.COMMANDS,
+    **serve.COMMANDS,
     **trials.COMMANDS,
     **promotion.COMMANDS,
     **look.COMMANDS,

@@ -51,7 +51,7 @@ GROUPS = (
     ),
     CommandGroup(
         title="Answer",
-        commands=("predict", "explain"),
+        commands=("predict", "serve", "explain"),
         example="modelwright predict churn new.csv",
     ),
     CommandGroup(

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _PROCESS = Path(__file__).with_name("answering_process.py")
+REQUEST_PROCESS = Path(__file__).with_name("request_process.py")
+"""The same for requests as `modelwright serve` has them: many small ones at a time, as JSON."""
 _PATIENCE = 10.0
 """Seconds in which the process may end by itself."""
 

@@ -112,9 +112,14 @@ def _place(client: MlflowClient, source: str) -> str:
 
 
 def champion_number(client: MlflowClient, name: str) -> int | None:
+    """The number of the version that is live now; None when none is, or there is no such model."""
+    return alias_number(client, name, CHAMPION)
+
+
+def alias_number(client: MlflowClient, name: str, alias: str) -> int | None:
     """The number of the version that bears the alias now; None when none does, or there is no such model."""
     model = _registered_model(client, name)
-    number = None if model is None else model.aliases.get(CHAMPION)
+    number = None if model is None else model.aliases.get(alias)
     return None if number is None else int(number)
 
 

@@ -67,6 +67,21 @@ class CountsParameters(Protocol):
         """None where this model has no such count, as nearest neighbours have none."""
 
 
+@runtime_checkable
+class AnswersApart(Protocol):
+    """A model that knows whether rows that are asked together have the same answers, to the last bit, as each alone."""
+
+    @property
+    def answers_apart(self) -> bool:
+        """True of trees, which add up numbers row by row. A product of matrices differs in its last bits with its
+        size."""
+
+
+def answers_apart(model: object) -> bool:
+    """Whether the model says so of itself."""
+    return isinstance(model, AnswersApart) and model.answers_apart
+
+
 EMPTY_ROW = "a row of which nothing is known"
 
 

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tasks import files, train
+from tasks.errors import UserError
 from tasks.model_input.conformal import ConformalRule, KindColumn
 from tasks.params.file import load_pipeline
 from tasks.paths import Paths, Project
@@ -283,6 +284,45 @@ def test_a_missing_column_is_named(model, frame, column):
 
     with pytest.raises(MlflowException, match=column):
         model.predict(frame.drop(columns=column))
+
+
+def by_column(frame: pd.DataFrame) -> dict[str, list]:
+    """The rows as JSON has them: files as base64."""
+    cells = {name: frame[name].tolist() for name in frame.columns}
+    texts = {name: [base64.b64encode(one).decode() for one in cells[name]] for name in ("scan",)}
+    return json.loads(json.dumps({**cells, **texts}).replace("NaN", "null"))
+
+
+def test_requests_have_the_answers_of_predict_to_the_last_bit_whatever_waits_beside_them(model):
+    own = model.unwrap_python_model()
+    frames = [rows(size, seed=size).drop("label").to_pandas() for size in (1, 7, 1, 30)]
+    for frame, answers in zip(frames, own.answer_requests([by_column(frame) for frame in frames]), strict=True):
+        expected = own.predict(None, frame)
+        assert list(answers) == list(expected.columns)
+        assert answers == expected.to_dict("list")
+        assert json.loads(json.dumps(answers)) == answers
+
+
+@pytest.mark.parametrize("beside", [{}, {"region": ["north", "?", None, "7", "south"]}])
+def test_requests_have_the_sets_of_the_rows_kinds(unsure, beside):
+    own = unsure.unwrap_python_model()
+    frames = [rows(5, seed=seed).drop("label").to_pandas().assign(**beside) for seed in (1, 2)]
+    for frame, answers in zip(frames, own.answer_requests([by_column(frame) for frame in frames]), strict=True):
+        assert answers == own.predict(None, frame).to_dict("list")
+        assert "prediction_set" in answers
+
+
+def test_requests_name_the_column_that_cannot_be_read(model, frame):
+    request = {**by_column(frame), "age": [1, 2, "old", 4]}
+    with pytest.raises(UserError, match="column age: 'old' is no number"):
+        model.unwrap_python_model().answer_requests([request])
+
+
+def test_the_model_says_what_each_column_takes(model):
+    columns = {column["name"]: column for column in model.unwrap_python_model().describe_columns()}
+    assert list(columns) == ["weight", "age", "town", "note", "scan"]
+    assert columns["scan"]["type"] == "image"
+    assert "base64" in columns["scan"]["accepts"]
 
 
 def test_no_rows_no_answers(model, frame):

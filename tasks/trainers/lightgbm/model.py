@@ -59,6 +59,10 @@ class LightgbmModel:
         # Of two classes LightGBM gives the second one's probability alone.
         return np.column_stack([1 - answers, answers]) if spec.task == "binary" else answers
 
+    @property
+    def answers_apart(self) -> bool:
+        return True
+
     def own_importance(self) -> dict[str, float] | None:
         """What the splits on each column took off the training loss."""
         gains = np.asarray(self.booster.feature_importance("gain"), dtype=np.float64)

@@ -10,7 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from threadpoolctl import ThreadpoolController
 
 from tasks.errors import UserError
@@ -24,6 +31,14 @@ from tasks.trainers.sklearn.matrix import MatrixLayout, in_chunks, read_matrix
 from tasks.trainers.sklearn.size import estimator_size
 
 _WEIGHTS = "model.skops"
+_TREES = (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 _WORTH_SHARING = 10_000
 """Rows from which several threads are faster than one to ask a tree."""
 
@@ -65,6 +80,10 @@ class SklearnModel:
         # A class without a training row is unknown to the estimator; its probability stays zero.
         answers[:, np.asarray(self.estimator.classes_, dtype=np.int64)] = self.estimator.predict_proba(matrix)
         return answers
+
+    @property
+    def answers_apart(self) -> bool:
+        return isinstance(self.estimator, _TREES)
 
     def own_importance(self) -> dict[str, float] | None:
         """What the splits of trees on each column took off their impurity, where the estimator keeps that."""

@@ -1,0 +1,1 @@
+"""Answers over HTTP by a registered model, which follow its alias."""

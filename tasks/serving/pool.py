@@ -1,0 +1,190 @@
+"""The processes of one version, and the requests that wait for them: put together while they wait, and never longer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tasks.serving.process import ProcessEndedError, ServingProcess
+from tasks.serving.request_error import RequestError, too_busy
+
+_MOST_TRIES = 2
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before an ended process is started again: twice as many each time, until one has answered."""
+_LOG = logging.getLogger(__name__)
+
+Starter = Callable[[], Awaitable[ServingProcess]]
+
+
+class PoolListener(Protocol):
+    """Who counts what goes on in a pool."""
+
+    def batch(self, num_requests: int, num_rows: int) -> None:
+        """These were answered together."""
+
+    def restart(self) -> None:
+        """A process ended, and is started again."""
+
+
+@dataclass(kw_only=True, eq=False)
+class _Waiting:
+    """A request that has no reply yet, and how often a process was asked for it."""
+
+    content: Any
+    num_rows: int
+    reply: asyncio.Future[Any]
+    num_tries: int = 0
+
+
+@dataclass(kw_only=True)
+class Pool:
+    """Processes that are started by `starter`; a request waits in one queue for whichever is free first."""
+
+    name: str
+    starter: Starter
+    num_workers: int
+    batch_rows: int
+    num_waiting: int
+    listener: PoolListener
+    ready: Mapping[str, Any] = field(default_factory=dict)
+    _workers: dict[int, ServingProcess] = field(default_factory=dict)
+    _queue: deque[_Waiting] = field(default_factory=deque)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _wake: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _num_in_work: int = 0
+
+    async def open(self) -> None:
+        """Starts all processes. Raises ProcessEndedError when one cannot start."""
+        workers = await asyncio.gather(*(self.starter() for _ in range(self.num_workers)), return_exceptions=True)
+        ended = [worker for worker in workers if isinstance(worker, BaseException)]
+        self._workers = {number: one for number, one in enumerate(workers) if not isinstance(one, BaseException)}
+        if ended:
+            await self._end_workers()
+            raise ended[0]
+        self.ready = self._workers[0].ready
+        self._tasks = [asyncio.create_task(self._work(number)) for number in self._workers]
+
+    @property
+    def num_running(self) -> int:
+        """Processes that can be asked now."""
+        return len(self._workers)
+
+    @property
+    def num_queued(self) -> int:
+        """Requests that no process has taken yet."""
+        return len(self._queue)
+
+    @property
+    def pids(self) -> list[int]:
+        """The numbers of its processes."""
+        return [worker.pid for worker in self._workers.values()]
+
+    async def ask(self, content: Any, num_rows: int) -> Any:
+        """The reply to one request. Raises RequestError (503) when too many wait, and when no process can be asked."""
+        if len(self._queue) >= self.num_waiting:
+            raise too_busy(f"{self.num_waiting} requests wait already; send it again in a second")
+        waiting = _Waiting(content=content, num_rows=num_rows, reply=asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        async with self._wake:
+            self._wake.notify()
+        return await waiting.reply
+
+    async def close(self) -> None:
+        """Answers what waits, then ends the processes."""
+        while (self._queue or self._num_in_work) and self._workers:
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for waiting in self._queue:
+            _refuse(waiting, too_busy(f"{self.name} is being ended; send it again"))
+        self._queue.clear()
+        await self._end_workers()
+
+    async def _end_workers(self) -> None:
+        workers, self._workers = list(self._workers.values()), {}
+        await asyncio.gather(*(worker.close() for worker in workers))
+
+    async def _work(self, number: int) -> None:
+        """What one process does, and its successors."""
+        pause = _FIRST_PAUSE
+        while True:
+            worker = self._workers.get(number)
+            if worker is None:
+                pause = await self._restart(number, pause)
+                continue
+            batch = await self._batch()
+            try:
+                await self._answer(worker, batch)
+                pause = _FIRST_PAUSE
+            except ProcessEndedError as error:
+                _LOG.error("%s: a process ended (%s); it is started again", self.name, error)
+                del self._workers[number]
+                self._take_back(batch)
+                await worker.close()
+
+    async def _restart(self, number: int, pause: float) -> float:
+        """Starts a process in the place of one that ended. Returns how long to wait before the next try."""
+        self.listener.restart()
+        try:
+            self._workers[number] = await self.starter()
+        except ProcessEndedError as error:
+            _LOG.error("%s: no process can be started (%s); next try in %.1f s", self.name, error, pause)
+            await asyncio.sleep(pause)
+        return min(2 * pause, _LONGEST_PAUSE)
+
+    async def _batch(self) -> list[_Waiting]:
+        """The next request, and those that wait behind it as far as they have room."""
+        batch: list[_Waiting] = []
+        while not batch:
+            async with self._wake:
+                while not self._queue:
+                    await self._wake.wait()
+            batch = self._taken()
+        return batch
+
+    def _taken(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        num_rows = 0
+        while self._queue and (not batch or num_rows + self._queue[0].num_rows <= self.batch_rows):
+            # The process may have ended because of it: then it ends alone.
+            if self._queue[0].num_tries and batch:
+                break
+            waiting = self._queue.popleft()
+            # Whoever sent it waits no more.
+            if waiting.reply.done():
+                continue
+            batch.append(waiting)
+            num_rows += waiting.num_rows
+            if waiting.num_tries:
+                break
+        return batch
+
+    async def _answer(self, worker: ServingProcess, batch: list[_Waiting]) -> None:
+        self._num_in_work += len(batch)
+        try:
+            replies = await worker.ask([waiting.content for waiting in batch])
+        finally:
+            self._num_in_work -= len(batch)
+        self.listener.batch(len(batch), sum(waiting.num_rows for waiting in batch))
+        for waiting, reply in zip(batch, replies, strict=True):
+            if not waiting.reply.done():
+                waiting.reply.set_result(reply)
+
+    def _take_back(self, batch: list[_Waiting]) -> None:
+        """Requests of a process that ended are asked once more, in their places at the head of the queue."""
+        for waiting in reversed(batch):
+            waiting.num_tries += 1
+            if waiting.num_tries < _MOST_TRIES:
+                self._queue.appendleft(waiting)
+            else:
+                _refuse(waiting, too_busy("the process that was to answer ended twice; send other rows, or try again"))
+
+
+def _refuse(waiting: _Waiting, error: RequestError) -> None:
+    if not waiting.reply.done():
+        waiting.reply.set_exception(error)

@@ -1,0 +1,131 @@
+"""The rows of a request, checked against the columns that the model asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tasks.errors import did_you_mean
+from tasks.serving.request_error import Problem, RequestError
+
+MEDIA = ("image", "audio")
+"""Column types whose values may be lists: a picture is an array of numbers, too."""
+_MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedColumn:
+    """A column of a raw row. `type` and `accepts`, what may be given in words, are empty where the version does not
+    say."""
+
+    name: str
+    is_required: bool = True
+    type: str = ""
+    accepts: str = ""
+
+    @property
+    def may_be_a_list(self) -> bool:
+        """Whether its value may be an array."""
+        return self.type in (*MEDIA, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawRows:
+    """Values by column, as JSON has them: the columns that the model asks for, and those of the optional ones that all
+    rows have. `ignored` are other columns that rows had."""
+
+    columns: dict[str, list[Any]]
+    num_rows: int
+    ignored: tuple[str, ...] = ()
+
+
+def parsed(body: bytes) -> Any:
+    """The JSON of a body. Raises RequestError (400) for what is none, with the place where it breaks off."""
+    try:
+        return json.loads(body, parse_constant=_no_number)
+    except RecursionError:
+        raise RequestError(400, "the body's JSON has too many lists within lists") from None
+    except ValueError as error:
+        raise RequestError(400, f'the body is no JSON ({error}); send it such as {{"rows": [{{"age": 41}}]}}') from None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON; send null where nothing is known")
+
+
+def rows_of(content: Any) -> list[Any]:
+    """The rows of `{"rows": [...]}`, of a list, or of one row alone. Raises RequestError (422) where there is none."""
+    rows = content.get("rows", [content]) if isinstance(content, dict) else content
+    # A column may be called `rows`, too: then a row holds no list of rows there.
+    if isinstance(content, dict) and not _is_a_list_of_rows(rows):
+        rows = [content]
+    if not isinstance(rows, list) or not rows:
+        raise RequestError(422, 'the body has no rows; send {"rows": [{"age": 41, "town": "Ulm"}]}, or one such row')
+    return rows
+
+
+def _is_a_list_of_rows(rows: Any) -> bool:
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+
+
+def checked(rows: Sequence[Any], known: Sequence[ServedColumn]) -> RawRows:
+    """The rows as columns. Raises RequestError (422), which names each row's columns that are missing or hold what no
+    column can."""
+    problems: list[Problem] = []
+    for number, row in enumerate(rows, start=1):
+        problems += _problems(row, number, known)
+        if len(problems) >= _MOST_PROBLEMS:
+            break
+    if problems:
+        raise RequestError(422, _summary(problems), problems)
+    asked = [column.name for column in known if column.is_required or all(column.name in row for row in rows)]
+    names = {column.name for column in known}
+    ignored = dict.fromkeys(name for row in rows for name in row if name not in names)
+    columns = {name: [row[name] for row in rows] for name in asked}
+    return RawRows(columns=columns, num_rows=len(rows), ignored=tuple(ignored))
+
+
+def _problems(row: Any, number: int, known: Sequence[ServedColumn]) -> list[Problem]:
+    if not isinstance(row, Mapping):
+        return [Problem(row=number, message='is no JSON object; a row is such as {"age": 41}')]
+    problems = []
+    for column in known:
+        if column.name not in row:
+            if column.is_required:
+                problems.append(Problem(row=number, column=column.name, message=_missing(column.name, row, known)))
+        elif (message := _fault(row[column.name], column)) is not None:
+            problems.append(Problem(row=number, column=column.name, message=message))
+    return problems
+
+
+def _missing(name: str, row: Mapping[str, Any], known: Sequence[ServedColumn]) -> str:
+    names = {column.name for column in known}
+    near = next((other for other in row if other not in names and "did you mean" in did_you_mean(other, [name])), None)
+    hint = f"; {near!r:.80} is no column: was it meant?" if near is not None else ""
+    return f"is missing{hint}; give it, null where nothing is known"
+
+
+def _fault(value: Any, column: ServedColumn) -> str | None:
+    if isinstance(value, str):
+        # Half of a pair that JSON can write and no text holds.
+        return None if value.isascii() or _is_text(value) else "holds a character that is none (a lone surrogate)"
+    if isinstance(value, dict) or (isinstance(value, list) and not column.may_be_a_list):
+        return f"holds a JSON {'object' if isinstance(value, dict) else 'list'}; give {column.accepts or 'one value'}"
+    return None
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    first = problems[0]
+    where = f"row {first.row}" + (f": column {first.column}" if first.column is not None else "")
+    more = f" (and {len(problems) - 1} more problems)" if problems[1:] else ""
+    return f"{where} {first.message}{more}"

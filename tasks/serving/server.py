@@ -1,0 +1,158 @@
+"""The server itself: it listens, follows the registry, and ends when it is told to, after it has answered."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import uvicorn
+
+from tasks import files
+from tasks.errors import UserError
+from tasks.paths import Project
+from tasks.serving.access import server_key
+from tasks.serving.app import Service, make_app
+from tasks.serving.following import Following, first_version
+from tasks.serving.metrics import ServingMetrics
+from tasks.serving.rate_limit import RateLimit
+from tasks.serving.settings import ServeSettings, check_settings
+from tasks.serving.traffic import Shadow
+from tasks.serving.version import Served
+
+DEFAULT_PORT = 8000
+_DRAIN_SECONDS = 30
+"""In which requests that were begun are answered after a signal to end."""
+_BACKLOG = 2_048
+
+Announce = Callable[[str, Following, str | None], None]
+"""Called with the address, the versions and the key when requests are answered."""
+
+
+class _SignalledServer(uvicorn.Server):
+    """Which leaves signals to `serve`: uvicorn raises them again at its end, and that end is none by mistake."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(project: Project, settings: ServeSettings, announce: Announce) -> None:
+    """Answers until SIGTERM or SIGINT. Raises UserError when it cannot begin: no such version, no such port, a key that
+    others can read."""
+    check_settings(settings)
+    key = server_key(settings.host, project.serve_key)
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listener(settings))
+        scratch = stack.enter_context(files.scratch(project.registered_models / "serving"))
+        metrics = ServingMetrics()
+        served = Served(project=project, settings=settings, listener=metrics, scratch=scratch)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(served, metrics, listener, key, announce))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+async def _serve(
+    served: Served, metrics: ServingMetrics, listener: socket.socket, key: str | None, announce: Announce
+) -> None:
+    ended = asyncio.Event()
+    with _on_signals(ended.set):
+        opening = asyncio.create_task(first_version(served, metrics))
+        await asyncio.wait([opening, waiting := asyncio.create_task(ended.wait())], return_when="FIRST_COMPLETED")
+        if ended.is_set():
+            opening.cancel()
+            with suppress(asyncio.CancelledError, UserError):
+                await (await opening).close()
+            return
+        following = await opening
+        follower = asyncio.create_task(following.follow())
+        try:
+            await _listen(served.settings, following, listener, key, metrics, waiting, announce)
+        finally:
+            follower.cancel()
+            with suppress(asyncio.CancelledError):
+                await follower
+            await following.close()
+
+
+async def _listen(
+    settings: ServeSettings,
+    following: Following,
+    listener: socket.socket,
+    key: str | None,
+    metrics: ServingMetrics,
+    ended: asyncio.Task[object],
+    announce: Announce,
+) -> None:
+    service = Service(
+        following=following,
+        settings=settings,
+        metrics=metrics,
+        shadow=Shadow(following=following, settings=settings, metrics=metrics),
+        key=key,
+        rate=None if settings.rate is None else RateLimit(settings.rate),
+    )
+    config = uvicorn.Config(
+        make_app(service),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        # Headers are refused when they are larger than any of ours; a body is bounded where it is read.
+        h11_max_incomplete_event_size=65_536,
+    )
+    server = _SignalledServer(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    announce(_address(listener), following, key)
+    await asyncio.wait([serving, ended], return_when="FIRST_COMPLETED")
+    server.should_exit = True
+    await serving
+
+
+@contextmanager
+def _listener(settings: ServeSettings) -> Iterator[socket.socket]:
+    """A socket that listens: on the port that was asked for, or the usual one, or where that is taken another one."""
+    wishes = [DEFAULT_PORT, 0] if settings.port is None else [settings.port]
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    for wish in wishes:
+        try:
+            listener = socket.create_server((settings.host, wish), family=family, backlog=_BACKLOG)
+        except (OSError, OverflowError) as error:
+            reason = error
+            continue
+        with listener:
+            yield listener
+            return
+    shown = f"--host {settings.host}" + ("" if settings.port is None else f" --port {settings.port}")
+    raise UserError(f"{shown}: cannot be listened on ({reason}); give another port, or leave it out")
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@contextmanager
+def _on_signals(end: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT call `end`, for as long as the block lasts; a second one changes nothing."""
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    former = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        loop.add_signal_handler(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)

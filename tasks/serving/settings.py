@@ -1,0 +1,77 @@
+"""What `modelwright serve` is told: where to listen, which versions to ask, and how much is too much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasks.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """`share`, between 0 and 1, of the requests go to the version with this alias."""
+
+    alias: str
+    share: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeSettings:
+    """`asked` is NAME, NAME@ALIAS or NAME:VERSION; `port` 0 or None takes a free one, where the usual one is taken."""
+
+    asked: str
+    host: str = "127.0.0.1"
+    port: int | None = None
+    num_workers: int = 1
+    batch_rows: int = 256
+    """Rows of requests that wait which are answered together at most; a larger request is answered by itself."""
+    num_waiting: int = 1_000
+    """Requests that may wait for a version; one more is refused."""
+    max_mib: float = 8.0
+    rate: float | None = None
+    """Requests a second from one caller; None of any number."""
+    time_limit: float = 10.0
+    """Seconds from the whole request to its answer."""
+    poll_seconds: float = 5.0
+    shadow: str | None = None
+    split: Split | None = None
+    offline: bool = False
+
+    @property
+    def challenger(self) -> str | None:
+        """The alias of the version that stands beside the live one, if any does."""
+        return self.split.alias if self.split else self.shadow
+
+
+def read_split(text: str) -> Split:
+    """`challenger=5`: five of a hundred. Raises UserError for anything else."""
+    alias, _, percent = text.partition("=")
+    try:
+        share = float(percent.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not alias.strip() or not 0 <= share <= 1:
+        raise UserError(f"--split {text}: write ALIAS=PERCENT with a number from 0 to 100, such as challenger=5")
+    return Split(alias=alias.strip(), share=share)
+
+
+def check_settings(settings: ServeSettings) -> None:
+    """Raises UserError for settings that contradict each other or leave nothing to serve with."""
+    if settings.split and settings.shadow:
+        raise UserError(
+            "--split and --shadow: a version gets requests of its own or copies of them, not both; leave out one"
+        )
+    if settings.offline and settings.challenger:
+        raise UserError("--offline: a copy has no second alias beside it; leave out --split and --shadow, or --offline")
+    positive = {
+        "--workers": settings.num_workers,
+        "--batch-rows": settings.batch_rows,
+        "--queue": settings.num_waiting,
+        "--max-mib": settings.max_mib,
+        "--timeout": settings.time_limit,
+        "--poll": settings.poll_seconds,
+        "--rate": 1 if settings.rate is None else settings.rate,
+    }
+    for name, value in positive.items():
+        if not 0 < value < float("inf"):
+            raise UserError(f"{name} {value}: must be above 0")

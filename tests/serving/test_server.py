@@ -1,0 +1,278 @@
+"""`modelwright serve` as a process: answers, refusals, moves of the champion, ended processes, and its own end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import polars as pl
+import pytest
+
+from tasks.paths import Paths
+from tasks.scoring.job import score
+from tests.projects import REPOSITORY
+from tests.scoring.shop import HEADER, lines, request, write
+from tests.serving.shop_server import KEY, ROW, Running, is_alive, move, registered_versions, running
+from tests.trained import elsewhere
+from tests.web_pages import shown
+
+pytestmark = pytest.mark.chain
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Paths]:
+    with elsewhere(tmp_path_factory, empty_store) as root:
+        yield registered_versions(root)
+
+
+@pytest.fixture(scope="module")
+def server(shop: Paths) -> Iterator[Running]:
+    """Version 1 is live; whatever a test moves it moves back."""
+    with running(
+        shop, "--shadow", "challenger", "--max-mib", "0.1", "--timeout", "60", MODELWRIGHT_SERVE_KEY=KEY
+    ) as server:
+        yield server
+        children = server.children()
+    assert server.process.returncode == 0, server.log.read_text()
+    assert not [pid for pid in children if is_alive(pid)]
+
+
+def cells(rows: list[str]) -> list[dict[str, Any]]:
+    return [dict(zip(HEADER.split(";")[1:], row.split(";")[1:], strict=True)) for row in rows]
+
+
+def by_predict(shop: Paths, rows: list[str], tmp_path: Path, asked: str = "shop:1") -> pl.DataFrame:
+    out = tmp_path / "out.parquet"
+    score(request(shop, write(tmp_path / "new.csv", rows), out, asked=asked))
+    return pl.read_parquet(out)
+
+
+def test_answers_are_those_of_predict_to_the_last_bit(shop: Paths, server: Running, tmp_path: Path) -> None:
+    rows = lines(90, seed=3)
+    answer = server.predict({"rows": cells(rows)}, **{"with": "probabilities"}).json()
+    expected = by_predict(shop, rows, tmp_path)
+    assert [one["prediction"] for one in answer["answers"]] == expected["prediction"].to_list()
+    for name in ("ja", "nein"):
+        assert [one["probabilities"][name] for one in answer["answers"]] == expected[f"probability_{name}"].to_list()
+    assert (answer["model"], answer["model_version"], answer["recipe"]) == ("shop", 1, expected["recipe"][0])
+    assert "ignored" not in answer
+
+
+def test_requests_that_are_answered_together_have_the_bits_that_each_has_alone(server: Running) -> None:
+    rows = cells(lines(40, seed=4))
+    alone = [server.predict([row], **{"with": "probabilities"}).json() for row in rows]
+    together: dict[int, Any] = {}
+
+    def ask(number: int) -> None:
+        together[number] = server.predict([rows[number]], **{"with": "probabilities"}).json()
+
+    before = server.metric("modelwright_batch_requests_count")
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[number] for number in range(40)] == alone
+    assert server.metric("modelwright_batch_requests_count") - before < 40, "some waited together"
+
+
+def test_a_row_that_cannot_be_read_is_named_and_costs_no_other_request(server: Running) -> None:
+    refused = server.predict([ROW, {**ROW, "alter": "alt"}, {**ROW, "seit": "99.99.2024"}])
+    assert refused.status_code == 422
+    assert refused.json()["error"] == "row 2: column alter: 'alt' is no number; give a number, or text such as 1.234,5"
+    problems = refused.json()["problems"]
+    assert [(one["row"], one["column"]) for one in problems] == [(2, "alter"), (3, "seit")]
+    missing = server.predict({"alter": 41, "Ort": "Ulm", "umsatz": 1})
+    assert missing.status_code == 422
+    assert [(one["row"], one["column"]) for one in missing.json()["problems"]] == [(1, "ort"), (1, "seit")]
+    answered = server.predict({**ROW, "kunde": "K1"})
+    assert (answered.status_code, answered.json()["ignored"]) == (200, ["kunde"])
+
+
+def test_reasons_are_those_of_explain(server: Running) -> None:
+    [one] = server.client.post("/explain", json=ROW).json()["explanations"]
+    assert one["base"] + sum(reason["amount"] for reason in one["reasons"]) == pytest.approx(one["answer"])
+    assert {reason["column"] for reason in one["reasons"]} == set(ROW)
+    [answer] = server.predict(ROW, **{"with": "reasons,probabilities", "class": "ja"}).json()["answers"]
+    assert {reason["column"] for reason in answer["reasons"]} == set(ROW)
+    wrong = server.client.post("/explain", json=ROW, params={"class": "jein"})
+    assert (wrong.status_code, wrong.json()["problems"][0]["row"]) == (422, None)
+    refused = server.client.post("/explain", json=[ROW, {**ROW, "alter": "alt"}])
+    assert [(one["row"], one["column"]) for one in refused.json()["problems"]] == [(2, "alter")]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/predict", b"{", 400),
+        ("POST", "/predict", b"x" * 200_000, 413),
+        ("POST", "/predict", b"[]", 422),
+        ("POST", "/predict?with=all", b"[{}]", 422),
+        ("GET", "/predict", b"", 405),
+        ("GET", "/nothing", b"", 404),
+    ],
+)
+def test_what_cannot_be_answered_says_why(server: Running, method: str, path: str, body: bytes, status: int) -> None:
+    answer = server.client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+def test_only_who_has_the_key_is_answered_and_health_is_open(server: Running) -> None:
+    with httpx.Client(base_url=server.address, trust_env=False) as stranger:
+        refused = stranger.post("/predict", json=ROW)
+        assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert stranger.get("/metrics").status_code == 401
+        assert stranger.post("/predict", json=ROW, headers={"X-API-Key": KEY}).status_code == 200
+        assert stranger.get("/health").json() == {"status": "ok"}
+        assert stranger.get("/ready").json()["ready"]
+
+
+def test_each_answer_is_wholly_one_versions_while_the_champion_moves(
+    shop: Paths, server: Running, tmp_path: Path
+) -> None:
+    rows = lines(5, seed=5)
+    expected = {}
+    for version in (1, 2):
+        table = by_predict(shop, rows, tmp_path, f"shop:{version}")
+        expected[version] = (table["recipe"][0], table["probability_ja"].to_list())
+    assert expected[1][1] != expected[2][1]
+    answers: list[tuple[int, Any]] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.is_set():
+            answer = server.predict(cells(rows), **{"with": "probabilities"})
+            answers.append((answer.status_code, answer.json()))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for version in (2, 1):
+        move(shop, version)
+        server.wait_for(live=version)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert {status for status, _ in answers} == {200}
+    for _, answer in answers:
+        own = (answer["recipe"], [one["probabilities"]["ja"] for one in answer["answers"]])
+        assert own == expected[answer["model_version"]]
+    assert {answer["model_version"] for _, answer in answers} == {1, 2}
+    assert server.metric("modelwright_moves_total") >= 2
+
+
+def test_a_version_that_fails_its_warm_up_does_not_go_live(shop: Paths, server: Running) -> None:
+    move(shop, 3)
+    for _ in range(1_000):
+        if server.ready()["failed"]:
+            break
+        time.sleep(0.05)
+    state = server.ready()
+    assert (state["ready"], state["live"]) == (True, 1)
+    assert state["failed"]["live"]["version"] == 3
+    assert "model.skops" in state["failed"]["live"]["why"]
+    assert server.predict(ROW).json()["model_version"] == 1
+    assert server.metric("modelwright_failed_warm_ups_total") == 1
+    move(shop, 1)
+    server.wait_for(failed={})
+
+
+def test_a_process_that_is_killed_is_started_again_and_its_requests_are_answered(server: Running) -> None:
+    [pid] = [pid for pid in server.children() if "request_process" in server.command_of(pid)]
+    os.kill(pid, signal.SIGKILL)
+    # Until its place is taken, requests wait.
+    assert server.predict(ROW).status_code == 200
+    assert server.metric("modelwright_restarts_total") == 1
+    assert not is_alive(pid)
+
+
+def test_copies_of_requests_are_compared_and_the_champion_answers(shop: Paths, server: Running) -> None:
+    move(shop, 2, "challenger")
+    server.wait_for(challenger=2)
+    # Version 2 says the same of all rows, and version 1 does not.
+    for row in cells(lines(20, seed=6)):
+        assert server.predict(row).json()["model_version"] == 1
+    for _ in range(1_000):
+        outcomes = {
+            name: server.metric("modelwright_shadow_requests_total", outcome=name) for name in ("same", "other")
+        }
+        if sum(outcomes.values()) == 20:
+            break
+        time.sleep(0.02)
+    assert sum(outcomes.values()) == 20
+    assert all(outcomes.values())
+    # Where both aliases are one version's, it runs once.
+    move(shop, 1, "challenger")
+    server.wait_for(challenger=None)
+
+
+def test_metrics_are_what_prometheus_reads(server: Running) -> None:
+    before = server.metric("modelwright_requests_total", route="/predict", status="200")
+    rows = server.metric("modelwright_rows_total", version="1")
+    server.predict([ROW, ROW])
+    assert server.metric("modelwright_requests_total", route="/predict", status="200") == before + 1
+    assert server.metric("modelwright_rows_total", version="1") == rows + 2
+    assert server.metric("modelwright_version", role="live") == 1
+    assert server.metric("modelwright_request_seconds_count", route="/predict") > before
+
+
+def test_the_document_names_the_columns_and_what_they_take(server: Running) -> None:
+    document = server.client.get("/openapi.json").json()
+    row = document["components"]["schemas"]["Row"]
+    assert row["required"] == list(ROW)
+    assert row["properties"]["alter"]["description"] == "number: a number, or text such as 1.234,5"
+    assert document["info"] == {**document["info"], "title": "shop", "version": "1"}
+    assert {"bearer": []} in document["security"]
+
+
+def test_the_page_opens_in_a_browser_and_asks_nobody_else(server: Running, tmp_path: Path) -> None:
+    page = server.client.get("/").text
+    assert not re.findall(r"(?:src|href)=[\"'](?!/openapi.json)", page)
+    assert "<script" not in page
+    file = tmp_path / "page.html"
+    file.write_text(page)
+    dom = shown(file.as_uri(), tmp_path / "profile", seconds=1)
+    assert "shop version 1" in dom
+    assert "text such as 1.234,5" in dom
+
+
+def test_the_commands_of_the_page_answer_as_it_shows(server: Running) -> None:
+    text = (REPOSITORY / "docs" / "serve.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```console\n(\$ curl.*?)```", text, re.DOTALL)
+    commands = [one.replace("\n>", "") for block in blocks for one in re.findall(r"\$ (curl(?:.*\\\n>)*.*)", block)]
+    assert len(commands) == 5
+    for command in commands:
+        own = command.replace("http://127.0.0.1:8000", server.address).replace("\\ ", " ")
+        called = ["bash", "-c", own.replace("curl ", f"curl -s -H 'X-API-Key: {KEY}' ", 1)]
+        answer = json.loads(subprocess.run(called, capture_output=True, text=True, check=True).stdout)
+        assert answer["problems"][0]["column"] == "alter" if '"alt"' in own else answer["answers"][0]["prediction"]
+
+
+def test_a_share_goes_to_the_challenger_by_the_requests_id_and_a_kill_leaves_no_process(shop: Paths) -> None:
+    move(shop, 2, "challenger")
+    with running(shop, "--split", "challenger=50", "--rate", "1000") as server:
+        server.wait_for(challenger=2)
+        ids = [str(number) for number in range(30)]
+        versions = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]
+        again = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]
+        assert versions == again
+        assert {one["model_version"] for one in versions} == {1, 2}
+        children = server.children()
+        assert len(children) == 3
+        server.process.kill()
+        server.process.wait()
+    for _ in range(600):
+        if not any(map(is_alive, children)):
+            break
+        time.sleep(0.05)
+    assert not any(map(is_alive, children))

@@ -12,6 +12,7 @@ ARCHIVE = "tasks.zip"
 
 PACKED = (
     "__init__",
+    "addresses",
     "columns",
     "environment",
     "errors",

@@ -46,7 +46,7 @@ def answers_table(rows: pl.DataFrame) -> str:
     """Rows a second, and their ratio; `rows` are some with a target, of which as many are made as are needed."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ.pop("MLFLOW_TRACKING_URI", None)
-        project = _registered(Path(folder), rows)
+        project = registered_bench(Path(folder), rows)
         source = Path(folder) / "new.csv"
         _repeated(rows.drop("target"), NUM_ANSWERED).write_csv(source)
         predict = _by_predict(project, source)
@@ -59,7 +59,8 @@ def answers_table(rows: pl.DataFrame) -> str:
     )
 
 
-def _registered(folder: Path, rows: pl.DataFrame) -> Project:
+def registered_bench(folder: Path, rows: pl.DataFrame) -> Project:
+    """A project in which `bench` is registered, learnt from as many rows like these as it takes."""
     (folder / "params.yaml").write_text(PARAMS)
     _repeated(rows, NUM_TRAINED).write_csv(folder / "rows.csv")
     project = Project(root=folder)

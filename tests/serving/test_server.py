@@ -16,6 +16,15 @@ from typing import Any
 import httpx
 import polars as pl
 import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from tasks.paths import Paths
 from tasks.scoring.job import score
@@ -26,6 +35,19 @@ from tests.trained import elsewhere
 from tests.web_pages import shown
 
 pytestmark = pytest.mark.chain
+
+FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**30, -(10**400), 1e308, 5e-324, "1e999", "NaN", "\ud800", "\0", "31.12.9999", "0001-01-01"])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.lists(st.integers(), max_size=2)
+)
+"""What JSON can hold in the place of a cell, and some of the values that libraries stumble over."""
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +255,32 @@ def test_the_document_names_the_columns_and_what_they_take(server: Running) -> N
     assert row["properties"]["alter"]["description"] == "number: a number, or text such as 1.234,5"
     assert document["info"] == {**document["info"], "title": "shop", "version": "1"}
     assert {"bearer": []} in document["security"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/explain"])
+def test_requests_that_are_made_up_by_the_document_are_answered_as_it_says(server: Running, path: str) -> None:
+    headers = {"X-API-Key": KEY}
+    # Whoever asks for reasons first waits for the process that gives them.
+    assert server.client.post("/explain", json=ROW).status_code == 200
+    schema = schemathesis.openapi.from_url(f"{server.address}/openapi.json", headers=headers)
+
+    @FEW
+    @given(case=schema[path]["POST"].as_strategy())
+    def check(case: schemathesis.Case) -> None:
+        case.call_and_validate(headers=headers, checks=CHECKS, timeout=60)
+
+    check()
+
+
+@FEW
+@given(rows=st.lists(st.fixed_dictionaries(dict.fromkeys(ROW, VALUES)), min_size=1, max_size=3))
+def test_no_value_is_a_failure_of_the_server(server: Running, rows: list[dict[str, Any]]) -> None:
+    answer = server.client.post("/predict", content=json.dumps(rows), headers={"Content-Type": "application/json"})
+    assert answer.status_code in (200, 422), answer.text
+    if answer.status_code == 200:
+        assert len(answer.json()["answers"]) == len(rows)
+    else:
+        assert {problem["column"] for problem in answer.json()["problems"]} <= set(ROW)
 
 
 def test_the_page_opens_in_a_browser_and_asks_nobody_else(server: Running, tmp_path: Path) -> None:

@@ -52,11 +52,6 @@ class Following:
                 self.metrics.registry_up.set(0)
                 await asyncio.sleep(self.served.settings.poll_seconds)
 
-    async def look(self) -> None:
-        """Has the registry asked at once. What comes of it is taken by `follow`."""
-        if self._watcher is not None:
-            await self._watcher.tell("now")
-
     async def close(self) -> None:
         """Ends all processes, after they have answered what they were asked."""
         if self._watcher is not None:

@@ -78,11 +78,6 @@ class Pool:
         """Requests that no process has taken yet."""
         return len(self._queue)
 
-    @property
-    def pids(self) -> list[int]:
-        """The numbers of its processes."""
-        return [worker.pid for worker in self._workers.values()]
-
     async def ask(self, content: Any, num_rows: int) -> Any:
         """The reply to one request. Raises RequestError (503) when too many wait, and when no process can be asked."""
         if len(self._queue) >= self.num_waiting:

@@ -45,22 +45,14 @@ class ServingProcess:
         self.ready: Mapping[str, Any] = {}
         """What it said of itself when it was ready."""
 
-    @property
-    def pid(self) -> int:
-        """The number of its process."""
-        return self._process.pid
-
     async def ask(self, content: Any) -> Any:
         """Its reply. Raises ProcessEndedError when there is none any more."""
-        await self.tell(content)
-        return await self.reply()
-
-    async def tell(self, content: Any) -> None:
-        """Writes a line to it; that it has ended shows when it is to reply."""
         assert self._process.stdin is not None
+        # That it has ended shows when it is to reply, with its last words.
         with suppress(ConnectionError):
             self._process.stdin.write(json.dumps(content).encode() + b"\n")
             await self._process.stdin.drain()
+        return await self.reply()
 
     async def reply(self) -> Any:
         """The next line that it writes. Raises ProcessEndedError when there is none any more."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from tasks.serving.version import Served, ServedVersion, WarmUpError, open_versi
 from tasks.tracking.registered import RegisteredModel
 
 _WATCHING = Path(__file__).with_name("registry_watch.py")
+_SHADOW_NICENESS = 10
 _LOG = logging.getLogger(__name__)
 
 
@@ -79,7 +80,9 @@ class Following:
             self.failed.pop("live", None)
             return
         former = self.live
-        if self.challenger is not None and self.challenger.model.packed == model.packed:
+        shadow = self.served.settings.shadow
+        # A shadow's processes are nice, and only root can make them less so.
+        if shadow is None and self.challenger is not None and self.challenger.model.packed == model.packed:
             # It has been warm for long.
             self.live, self.challenger = self.challenger, None
         else:
@@ -106,7 +109,9 @@ class Following:
 
     async def _open(self, role: Role, model: RegisteredModel) -> ServedVersion | None:
         try:
-            version = await open_version(model, self.served)
+            is_shadow = role == "challenger" and self.served.settings.shadow is not None
+            served = replace(self.served, niceness=_SHADOW_NICENESS) if is_shadow else self.served
+            version = await open_version(model, served)
         except WarmUpError as error:
             self.failed[role] = {"version": model.version, "why": str(error)}
             self.metrics.failed_warm_ups.inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from tasks.serving.request_error import RequestError, too_busy
 _MOST_TRIES = 2
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds before an ended process is started again: twice as many each time, until one has answered."""
+_LONGEST_GATHERING, _GATHERING_SHARE = 0.02, 0.25
+"""Seconds, and of those that the last batch took, in which a busy process lets as many requests come as it had."""
+_GATHERING_STEP = 0.0005
 _LOG = logging.getLogger(__name__)
 
 Starter = Callable[[], Awaitable[ServingProcess]]
@@ -56,6 +60,8 @@ class Pool:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _wake: asyncio.Condition = field(default_factory=asyncio.Condition)
     _num_in_work: int = 0
+    _last_num_requests: int = 1
+    _last_seconds: float = 0.0
 
     async def open(self) -> None:
         """Starts all processes. Raises ProcessEndedError when one cannot start."""
@@ -139,8 +145,18 @@ class Pool:
             async with self._wake:
                 while not self._queue:
                     await self._wake.wait()
+            await self._gather()
             batch = self._taken()
         return batch
+
+    async def _gather(self) -> None:
+        """Waits a moment for callers that were answered together, and ask again: else the first of them would be
+        answered alone while all others wait. Where the last request came alone, nothing is waited for."""
+        if self._last_num_requests < 2:
+            return
+        until = time.perf_counter() + min(_LONGEST_GATHERING, _GATHERING_SHARE * self._last_seconds)
+        while len(self._queue) < self._last_num_requests and time.perf_counter() < until:
+            await asyncio.sleep(_GATHERING_STEP)
 
     def _taken(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -161,10 +177,12 @@ class Pool:
 
     async def _answer(self, worker: ServingProcess, batch: list[_Waiting]) -> None:
         self._num_in_work += len(batch)
+        began = time.perf_counter()
         try:
             replies = await worker.ask([waiting.content for waiting in batch])
         finally:
             self._num_in_work -= len(batch)
+        self._last_num_requests, self._last_seconds = len(batch), time.perf_counter() - began
         self.listener.batch(len(batch), sum(waiting.num_rows for waiting in batch))
         for waiting, reply in zip(batch, replies, strict=True):
             if not waiting.reply.done():

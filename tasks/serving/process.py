@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ class ProcessPlan:
     environment: Mapping[str, str]
     folder: Path
     scratch: Path
+    niceness: int = 0
+    """Above 0, it works when others let it."""
 
 
 class ServingProcess:
@@ -100,6 +103,8 @@ async def start_process(plan: ProcessPlan) -> ServingProcess:
         start_new_session=True,  # Ctrl-C is ours to tell it, by the end of its input
         limit=_LONGEST_LINE,
     )
+    if plan.niceness:
+        os.setpriority(os.PRIO_PROCESS, process.pid, plan.niceness)
     worker = ServingProcess(process, log)
     try:
         worker.ready = await asyncio.wait_for(worker.reply(), _START_SECONDS)

@@ -43,13 +43,19 @@ class Served:
     settings: ServeSettings
     listener: PoolListener
     scratch: Path
+    niceness: int = 0
 
     def plan(self, script: Path, *arguments: str) -> ProcessPlan:
         """A process that answers by a version's files alone."""
         environment = {**model_environment(self.scratch), **_ONE_THREAD}
         folder = self.project.root
         return ProcessPlan(
-            script=script, arguments=arguments, environment=environment, folder=folder, scratch=self.scratch
+            script=script,
+            arguments=arguments,
+            environment=environment,
+            folder=folder,
+            scratch=self.scratch,
+            niceness=self.niceness,
         )
 
     def pool(self, name: str, plan: ProcessPlan, num_workers: int) -> Pool:

@@ -103,6 +103,26 @@ def test_requests_that_wait_are_put_together_up_to_the_rows_of_a_batch() -> None
     run(scenario)
 
 
+def test_callers_that_were_answered_together_and_ask_again_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_GATHERING", 10.0)
+    monkeypatch.setattr(module, "_GATHERING_SHARE", 1e9)
+
+    async def scenario() -> None:
+        bench = Bench(is_open=False)
+        await bench.pool.open()
+        asked = await bench.asked(1, 1, 1)
+        bench.gate.set()
+        await asyncio.gather(*asked)
+        assert bench.workers[0].batches == [[0], [1, 2]]
+        first = asyncio.create_task(bench.ask(3))
+        await asyncio.sleep(0.02)
+        assert await asyncio.gather(first, bench.ask(4)) == [6, 8]
+        assert bench.workers[0].batches[2:] == [[3, 4]]
+        await bench.pool.close()
+
+    run(scenario)
+
+
 def test_a_full_queue_refuses_at_once() -> None:
     async def scenario() -> None:
         bench = Bench(is_open=False, num_waiting=2)

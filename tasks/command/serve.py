@@ -70,7 +70,7 @@ _ARGUMENTS = (
 COMMANDS = {
     "serve": Subcommand(
         run=serve,
-        help="answer requests over HTTP by a registered model, and follow its alias",
+        help="answer requests over HTTP, and follow the model's alias",
         arguments=_ARGUMENTS,
         examples=(
             "modelwright serve churn",

@@ -38,7 +38,7 @@ Handler = Callable[[HttpRequest], Awaitable[Response]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Service:
+class AnswerService:
     """All that a request needs. `rate` is None where callers may send as many as they like."""
 
     following: Following
@@ -145,7 +145,7 @@ class Service:
                 )
 
 
-def make_app(service: Service) -> Starlette:
+def make_app(service: AnswerService) -> Starlette:
     """The routes. Whoever asks after health and readiness needs no key, as what starts containers has none."""
 
     def route(path: str, handler: Handler, method: str, *, is_open: bool = False) -> Route:
@@ -165,7 +165,7 @@ def make_app(service: Service) -> Starlette:
     )
 
 
-def _counted(service: Service, path: str, handler: Handler, *, is_open: bool) -> Handler:
+def _counted(service: AnswerService, path: str, handler: Handler, *, is_open: bool) -> Handler:
     """The handler with its errors answered, and each answer counted."""
     metrics = service.metrics
 

@@ -14,7 +14,7 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.serving.access import server_key
-from tasks.serving.app import Service, make_app
+from tasks.serving.app import AnswerService, make_app
 from tasks.serving.following import Following, first_version
 from tasks.serving.metrics import ServingMetrics
 from tasks.serving.rate_limit import RateLimit
@@ -91,7 +91,7 @@ async def _listen(
     ended: asyncio.Task[object],
     announce: Announce,
 ) -> None:
-    service = Service(
+    service = AnswerService(
         following=following,
         settings=settings,
         metrics=metrics,

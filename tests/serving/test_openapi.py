@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasks.serving.api_page import api_page
-from tasks.serving.app import Service, make_app
+from tasks.serving.app import AnswerService, make_app
 from tasks.serving.openapi import openapi
 from tasks.serving.rows import ServedColumn
 from tasks.serving.settings import ServeSettings
@@ -40,7 +40,9 @@ def test_what_it_refers_to_is_there() -> None:
 def test_it_has_every_route_and_no_other() -> None:
     settings = ServeSettings(asked="shop")
     nothing: Any = SimpleNamespace()
-    app = make_app(Service(following=nothing, settings=settings, metrics=nothing, shadow=nothing, key=None, rate=None))
+    app = make_app(
+        AnswerService(following=nothing, settings=settings, metrics=nothing, shadow=nothing, key=None, rate=None)
+    )
     assert {route.path for route in app.routes} == set(document(has_key=False)["paths"])
 
 

@@ -37,8 +37,9 @@ def passport(
         "source": dataset.source.model_dump(mode="json"),
         "task": dataset.task,
         "columns": [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns],
-        # No stage reads these: a model comes neither from how its answers are asked for, nor from what else was tried.
-        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict", "tune"}),
+        # No stage reads these: a model comes neither from how its answers are asked for and watched, nor from what else
+        # was tried.
+        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict", "tune", "monitor"}),
         "rows": rows,
         "row_key": row_key,
         "digests": digests,

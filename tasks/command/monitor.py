@@ -1,0 +1,43 @@
+"""`modelwright feedback` and `watch`: labels that come later, and a look at what was answered."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from tasks.command.subcommand import JSON, MODEL, QUERY, SOURCE_SETTINGS, Subcommand, argument
+from tasks.paths import Project
+from tasks.root import find_root
+
+
+def feedback(options: argparse.Namespace) -> int:
+    """`modelwright feedback`."""
+    from tasks.drafting.rows_to_answer import rows_to_answer
+    from tasks.monitoring.feedback import lines_of, take_labels
+    from tasks.tracking.registered import registered_model
+
+    project = Project(root=find_root())
+    model = registered_model(project, options.model, offline=options.offline)
+    block = rows_to_answer(options.source, model, project.root, options.query, options.set)
+    outcome = take_labels(project, model, block)
+    print(json.dumps(outcome.as_dict()) if options.json else "\n".join(lines_of(outcome)))  # noqa: T201
+    return 0
+
+
+_OFFLINE = argument("--offline", action="store_true", help="ask no registry: take the copy of the model that lies here")
+
+COMMANDS = {
+    "feedback": Subcommand(
+        run=feedback,
+        help="take labels that came later, for the rows that were answered and logged",
+        arguments=(
+            MODEL,
+            argument("source", help="the labels: ids, or all that the model asks, and the target, as rows to answer"),
+            QUERY,
+            SOURCE_SETTINGS,
+            _OFFLINE,
+            JSON,
+        ),
+        examples=("modelwright feedback churn labels.csv",),
+    ),
+}

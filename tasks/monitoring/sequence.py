@@ -33,12 +33,13 @@ class KnownColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class SureChange:
-    """What has surely changed of a column: `test` is one of `tests_of`, `windows` how many of the newest say so.
+    """What has surely changed of the column at a `place`: `test` is one of `tests_of`, `windows` how many of the newest
+    say so.
 
     `p_value` is the bound of this test alone; that it is sure after all of them is why it stands here.
     """
 
-    column: str
+    place: int
     test: str
     windows: int
     p_value: float
@@ -56,18 +57,18 @@ def sure_changes(
 
     `windows` have the counts of each column, the newest window last; 28 of them are enough. The surest change first.
     """
-    asked: list[tuple[str, str, int]] = []
+    asked: list[tuple[int, str, int]] = []
     logs: list[float] = []
     for span in spans(len(windows)):
         for place, column in enumerate(columns):
             rows = np.sum([window[place] for window in windows[-span:]], axis=0)
             logs += log_p_values(column.cuts.kind, rows, column.counts).tolist()
-            asked += [(column.cuts.name, test, span) for test in tests_of(column.cuts)]
+            asked += [(place, test, span) for test in tests_of(column.cuts)]
     p_values = np.exp(logs).tolist()
     is_sure = holm(p_values, alpha_of(look, total))
     changes = [
-        SureChange(column=column, test=test, windows=span, p_value=p_value)
-        for (column, test, span), p_value, sure in zip(asked, p_values, is_sure, strict=True)
+        SureChange(place=place, test=test, windows=span, p_value=p_value)
+        for (place, test, span), p_value, sure in zip(asked, p_values, is_sure, strict=True)
         if sure
     ]
     return sorted(changes, key=lambda change: change.p_value)

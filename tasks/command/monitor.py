@@ -6,6 +6,7 @@ import argparse
 import json
 
 from tasks.command.subcommand import JSON, MODEL, QUERY, SOURCE_SETTINGS, Subcommand, argument
+from tasks.errors import GateError
 from tasks.paths import Project
 from tasks.root import find_root
 
@@ -24,6 +25,22 @@ def feedback(options: argparse.Namespace) -> int:
     return 0
 
 
+def watch(options: argparse.Namespace) -> int:
+    """`modelwright watch`; 3 while the newest windows break a rule."""
+    from tasks import files
+    from tasks.monitoring.look import look_at
+    from tasks.monitoring.page import lines_of, page_of
+    from tasks.prediction_log.places import monitoring_page
+    from tasks.tracking.registered import registered_model
+
+    project = Project(root=find_root())
+    look = look_at(project, registered_model(project, options.model, offline=options.offline))
+    page = monitoring_page(project.pipeline(look.model.name))
+    files.write_text(page, page_of(look))
+    print(json.dumps(look.as_dict()) if options.json else "\n".join([*lines_of(look), f"wrote {page}"]))  # noqa: T201
+    return GateError.exit_code if look.fired else 0
+
+
 _OFFLINE = argument("--offline", action="store_true", help="ask no registry: take the copy of the model that lies here")
 
 COMMANDS = {
@@ -39,5 +56,11 @@ COMMANDS = {
             JSON,
         ),
         examples=("modelwright feedback churn labels.csv",),
+    ),
+    "watch": Subcommand(
+        run=watch,
+        help="look at what a version answered: drift, expected and known quality; exit code 3 when a rule fires",
+        arguments=(MODEL, _OFFLINE, JSON),
+        examples=("modelwright watch churn", "modelwright watch churn:3 --json"),
     ),
 }

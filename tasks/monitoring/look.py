@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from tasks.monitoring.estimated_performance import JudgedAnswers
 from tasks.monitoring.look_at_labels import label_window
 from tasks.monitoring.look_at_rows import row_window
 from tasks.monitoring.records import (
+    FiredRule,
     LabelWindow,
     RowWindow,
     State,
@@ -50,6 +52,23 @@ class Look:
     def state(self) -> State:
         """By the newest windows."""
         return state_of([*self.rows], [*self.labels])
+
+    @property
+    def fired(self) -> list[FiredRule]:
+        """The rules that the newest windows do not keep."""
+        return [rule for windows in (self.rows, self.labels) if windows for rule in windows[-1].fired]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; of each window all but its counts."""
+        return {
+            "model": {"name": self.model.name, "version": self.model.version, "alias": self.model.alias},
+            "state": self.state,
+            "fired": [rule.model_dump(mode="json") for rule in self.fired],
+            "rows": [window.model_dump(mode="json", exclude={"counts"}) for window in self.rows],
+            "labels": [window.model_dump(mode="json", exclude={"counts"}) for window in self.labels],
+            "num_new": len(self.new),
+            "num_waiting": self.num_waiting,
+        }
 
     @property
     def new(self) -> list[RowWindow | LabelWindow]:

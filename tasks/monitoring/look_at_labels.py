@@ -1,4 +1,4 @@
-"""One window of labelled rows: how good their answers were, and whether they are surely worse than of test rows. Pure."""
+"""One window of labelled rows: how good the answers were, and whether surely worse than those of test rows. Pure."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def row_window(
     )
 
 
-def _counts(answered: pl.DataFrame, told: Sequence[pl.Series], reference: Reference) -> list[Floats]:
+def _counts(answered: pl.DataFrame, of_answers: Sequence[pl.Series], reference: Reference) -> list[Floats]:
     """Of columns, then answers: rows that were answered and are draws of their own."""
     is_draw = draws(answered)
     drawn = answered.filter(is_draw)
@@ -75,7 +75,10 @@ def _counts(answered: pl.DataFrame, told: Sequence[pl.Series], reference: Refere
     features = drawn["row"].struct.unnest() if reference.columns else pl.DataFrame()
     return [
         *(counts_of(column, features[column.cuts.name], strata) for column in reference.columns),
-        *(counts_of(column, values.filter(is_draw)) for column, values in zip(reference.answers, told, strict=True)),
+        *(
+            counts_of(column, values.filter(is_draw))
+            for column, values in zip(reference.answers, of_answers, strict=True)
+        ),
     ]
 
 

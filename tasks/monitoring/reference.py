@@ -145,12 +145,12 @@ def answer_columns(rows: AnsweredRows, classes: Sequence[str]) -> list[pl.Series
     if rows.probabilities is None:
         return [pl.Series("prediction", rows.answered)]
     names = np.array(classes, dtype=object)[rows.answered.astype(np.int64)]
-    told = [pl.Series("prediction", names.tolist(), dtype=pl.String)]
+    columns = [pl.Series("prediction", names.tolist(), dtype=pl.String)]
     if len(classes) <= MOST_CLASSES:
         # They add up to one: of two classes the second says it all.
         watched = range(1, 2) if len(classes) == 2 else range(len(classes))
-        told += [pl.Series(f"probability_{classes[number]}", rows.probabilities[:, number]) for number in watched]
-    return told
+        columns += [pl.Series(f"probability_{classes[number]}", rows.probabilities[:, number]) for number in watched]
+    return columns
 
 
 def kind_of_answer(values: pl.Series) -> Kind:

@@ -25,7 +25,7 @@ def counts_of(column: CountedColumn, values: pl.Series, strata: NDArray[np.int64
 
 
 def changes_of(columns: Sequence[CountedColumn], windows: Sequence[Kept], total: float) -> tuple[ColumnChange, ...]:
-    """What is beyond chance at the look at the last of all windows, of which all may be wrong with the chance `total`."""
+    """What is beyond chance at the look at the last window; all looks together may be wrong with the chance `total`."""
     newest = [_unpacked(columns, window) for window in windows[-SPANS[-1] :]]
     changes = []
     for change in sure_changes([column.known for column in columns], newest, len(windows), total):

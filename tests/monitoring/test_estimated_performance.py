@@ -1,4 +1,4 @@
-"""What is told of answers before their labels come is true as often as it says, where it can know, and says where not."""
+"""What is said of answers before labels come is true as often as it says, where it can know, and says where not."""
 
 from __future__ import annotations
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from tasks.command import cli
 from tasks.errors import UserError
 from tasks.monitoring.feedback import FeedbackOutcome, take_labels
 from tasks.monitoring.look import Look, look_at
@@ -117,10 +120,26 @@ def test_labels_find_their_rows_and_tell_that_the_answers_have_become_worse(shop
     assert worse.labels[-1].metrics[0].value < 0.2
 
 
+def test_the_commands_take_labels_write_the_page_and_end_with_3_while_a_rule_fires(
+    shop: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(shop.project.root)
+    rows = truth(lines(120, seed=12))
+    write(shop.project.root / "more.csv", rows, "kunde;kauft")
+    assert cli.main(["feedback", "shop", "more.csv"]) == 0
+    assert f"{len(rows)} labels: {len(rows)} new, 0 corrected" in capsys.readouterr().out
+    assert cli.main(["watch", "shop", "--json"]) == 3
+    content = json.loads(capsys.readouterr().out)
+    assert (content["state"], content["model"]["version"], len(content["rows"])) == ("degraded", 1, 4)
+    assert {rule["rule"] for rule in content["fired"]} == {"drifted_columns", "drifted_answers", "larger_loss"}
+    assert cli.main(["watch", "shop"]) == 3
+    assert "larger_loss: answers are surely worse than of test rows" in capsys.readouterr().out
+    assert "shop version 1" in (shop.reports / "monitoring.html").read_text()
+    monkeypatch.chdir(shop.project.root / "elsewhere")
+
+
 def test_without_a_log_there_is_nothing_to_look_at_and_what_to_do_is_told(shop: Paths, tmp_path: Path) -> None:
     model = registered_model(shop.project, "shop")
-    from dataclasses import replace
-
     with pytest.raises(UserError, match="none of its answers were logged"):
         look_at(shop.project, replace(model, version=9))
     assert Monitor().log is False

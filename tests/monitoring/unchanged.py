@@ -35,7 +35,7 @@ class DrawnColumn:
 def table(
     seed: int, num_days: int, num_rows: int, num_training: int, shift: float = 0.0, since: int = 0
 ) -> list[DrawnColumn]:
-    """A table's columns; the last of the correlated ones is moved by `shift` standard deviations from day `since` on."""
+    """A table's columns; the last correlated one is moved by `shift` standard deviations from day `since` on."""
     random = np.random.default_rng(seed)
     common = np.sqrt(0.7) * random.normal(size=num_training + num_days * num_rows)
     days = np.repeat(np.arange(num_days), num_rows)

@@ -27,18 +27,15 @@ def feedback(options: argparse.Namespace) -> int:
 
 def watch(options: argparse.Namespace) -> int:
     """`modelwright watch`; 3 while the newest windows break a rule."""
-    from tasks import files
-    from tasks.monitoring.look import look_at
-    from tasks.monitoring.page import lines_of, page_of
-    from tasks.prediction_log.places import monitoring_page
+    from tasks.monitoring.page import lines_of
+    from tasks.monitoring.watch import watch as watch_version
     from tasks.tracking.registered import registered_model
 
     project = Project(root=find_root())
-    look = look_at(project, registered_model(project, options.model, offline=options.offline))
-    page = monitoring_page(project.pipeline(look.model.name))
-    files.write_text(page, page_of(look))
-    print(json.dumps(look.as_dict()) if options.json else "\n".join([*lines_of(look), f"wrote {page}"]))  # noqa: T201
-    return GateError.exit_code if look.fired else 0
+    outcome = watch_version(project, registered_model(project, options.model, offline=options.offline))
+    text = "\n".join([*lines_of(outcome.look), f"wrote {outcome.page}"])
+    print(json.dumps(outcome.look.as_dict()) if options.json else text)  # noqa: T201
+    return GateError.exit_code if outcome.look.fired else 0
 
 
 _OFFLINE = argument("--offline", action="store_true", help="ask no registry: take the copy of the model that lies here")

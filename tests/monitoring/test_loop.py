@@ -25,8 +25,7 @@ def test_answers_that_become_worse_start_a_training_and_the_better_version_goes_
     rows = rentals(shared("bike-sharing") / "hour.csv")
     with prefect_test_harness(server_startup_timeout=120):
         monkeypatch.chdir(tmp_path)
-        project = service(tmp_path / "project", empty_store, rows, rounds=40)
-        monkeypatch.chdir(project.root)
+        project = service(tmp_path, empty_store, rows, rounds=40)
         january = live(project, rows, 1)
         assert (january.version, january.state) == (1, "degraded")
         assert "larger_loss" in january.fired

@@ -105,6 +105,6 @@ def kind_of(values: pl.Series, type_name: str) -> Kind:
 
 def _numbers(values: pl.Series, kind: Kind) -> NDArray[np.float64]:
     lengths = values.cast(pl.String).str.len_chars() if kind == "length" else values
-    numbers = lengths.cast(pl.Float64).fill_null(0.0).to_numpy()
-    # What is no number at all is beyond all that are.
+    # What is no number at all is beyond all that are, such as what was masked since the cells were cut.
+    numbers = lengths.cast(pl.Float64, strict=False).fill_null(np.inf).to_numpy()
     return np.where(np.isnan(numbers), np.inf, numbers)

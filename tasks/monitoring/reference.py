@@ -76,11 +76,12 @@ class Reference(Config):
 def reference_of(paths: Paths, model: RegisteredModel, config: Monitor) -> tuple[Reference, JudgedAnswers]:
     """What was kept of the version; taken now where it is the one that lies in the project's folders.
 
-    Raises UserError where it is not.
+    `season` and `mask` are those of the first look for as long as the version is looked at: windows that were counted
+    in other cells say nothing of each other. Raises UserError where the version is not the one that lies here.
     """
     folder = monitoring_folder(paths, model.version)
     place, table = folder / "reference.json", folder / "test_rows.parquet"
-    if not place.is_file() or files.read_json(place)["season"] != config.season:
+    if not place.is_file():
         _check_here(paths, model)
         reference, judged = take_reference(paths, model, config)
         with files.aside(table) as draft:

@@ -120,9 +120,11 @@ def prediction_log(project: Project, model: RegisteredModel, settings: Pipeline 
 
 
 def logged_columns(model: RegisteredModel) -> Dataset:
-    """The feature columns of the model, typed as it reads them; images and sounds are too large to be kept."""
-    everything = _all_columns(model)
-    small = tuple(column for column in everything.features if not column_type(column.type).is_media)
+    """The columns that the model asks for, typed as it reads them; images and sounds are too large to be kept."""
+    everything, asked = _all_columns(model), asked_columns(model.packed, model.shown)
+    small = tuple(
+        column for column in everything.features if column.name in asked and not column_type(column.type).is_media
+    )
     return everything.model_copy(update={"columns": small})
 
 

@@ -77,6 +77,8 @@ def test_a_category_is_in_its_cell_and_a_number_between_its_edges() -> None:
     places = cuts.places(pl.Series("x", [-1.0, 0.0, 0.5, 1.0, 2.0, 9.0, None, float("nan")]))
     assert places.tolist() == [0, 1, 1, 2, 3, 3, 4, 3]
     assert (cuts.num_cells, len(cuts.titles)) == (5, 5)
+    # Masked since the cells were cut.
+    assert cuts.places(pl.Series("x", ["xx", "0.5", None])).tolist() == [3, 1, 4]
     towns = CellCuts(name="x", kind="category", categories=("Ulm", "Bonn"))
     assert towns.places(pl.Series("x", ["Bonn", None, "Ulm", "Kiel"])).tolist() == [1, 3, 0, 2]
 

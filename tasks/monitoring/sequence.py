@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tasks.holm import holm
 from tasks.monitoring.cells import CellCuts, Counts
 from tasks.monitoring.column_tests import log_p_values, tests_of
 from tasks.promotion.looks import alpha_of
-from tasks.validation.two_samples import holm
 
 SPANS = (1, 7, 28)
 """Windows that are looked at together."""
@@ -65,7 +65,7 @@ def sure_changes(
             logs += log_p_values(column.cuts.kind, rows, column.counts).tolist()
             asked += [(place, test, span) for test in tests_of(column.cuts)]
     p_values = np.exp(logs).tolist()
-    is_sure = holm(p_values, alpha_of(look, total))
+    is_sure = holm(p_values) <= alpha_of(look, total)
     changes = [
         SureChange(place=place, test=test, windows=span, p_value=p_value)
         for (place, test, span), p_value, sure in zip(asked, p_values, is_sure, strict=True)

@@ -27,7 +27,7 @@ class MonitorRules(Config):
     )
     quality: dict[LossName, Bound] = Field(
         default_factory=dict,
-        description="bounds of a metric of labelled rows, such as `{mae: {max: 40, surely: true}}`",
+        description="bounds of a metric of labelled rows, such as `{mae: {max: 40, surely: broken}}`",
     )
     latency_p95_ms: float | None = Field(
         None, gt=0, description="fires when one request in twenty takes longer; where requests are served"

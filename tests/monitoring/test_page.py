@@ -177,5 +177,9 @@ def test_rules_of_service_and_quality_fire_beyond_their_bounds_alone() -> None:
     assert [*rules_of_labels(bounds, mae, [])] == []
     sure = MonitorRules(quality={"mae": Bound(max=16.0, surely=True)})
     assert [rule.rule for rule in rules_of_labels(sure, mae, [])] == ["quality"]
+    # Of 15, 12 to 18, nobody knows whether it is above 14, and it surely is above 10.
+    for most, fires in ((14.0, []), (10.0, ["quality"])):
+        broken = MonitorRules(quality={"mae": Bound(max=most, surely="broken")})
+        assert [rule.rule for rule in rules_of_labels(broken, mae, [])] == fires
     assert [rule.rule for rule in rules_of_labels(rules, mae, [change("loss")])] == ["larger_loss"]
     assert replace(look([], []), num_waiting=0).new == []

@@ -43,7 +43,8 @@ _OFFLINE = argument("--offline", action="store_true", help="ask no registry: tak
 COMMANDS = {
     "feedback": Subcommand(
         run=feedback,
-        help="take labels that came later, for the rows that were answered and logged",
+        help="take labels that came later",
+        detail=", for the rows that were answered and logged",
         arguments=(
             MODEL,
             argument("source", help="the labels: ids, or all that the model asks, and the target, as rows to answer"),
@@ -56,7 +57,8 @@ COMMANDS = {
     ),
     "watch": Subcommand(
         run=watch,
-        help="look at what a version answered: drift, expected and known quality; exit code 3 when a rule fires",
+        help="look at what a version answered",
+        detail=": drift, expected and known quality; exit code 3 while a rule fires",
         arguments=(MODEL, _OFFLINE, JSON),
         examples=("modelwright watch churn", "modelwright watch churn:3 --json"),
     ),

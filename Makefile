@@ -72,8 +72,9 @@ SEED ?= 0
 soak: .venv/installed ## Projects killed, damaged, starved, moved, crowded: `make soak ROUNDS=40 SEED=1`; hours for all of it.
 	@python -m tests.soak --rounds $(ROUNDS) --seed $(SEED)
 
-clean: ## What the stages left in this folder; DVC's cache and the tracking store stay.
-	rm -rf data models reports
+clean: ## What the stages left in this folder; DVC's cache, the tracking store, and what was logged of answers stay.
+	test ! -d data || find data -mindepth 2 -maxdepth 2 ! -name predictions ! -name labels ! -name monitoring -exec rm -rf {} +
+	rm -rf models reports
 
 # torch comes first and by its exact version: another one may bring gigabytes.
 .venv/installed: pyproject.toml constraints.txt

@@ -80,7 +80,7 @@ def verdict(paths: Paths, results: Sequence[StageResult]) -> str:
         aliases = ", ".join(registered["aliases"]) or "no alias"
         address = f"{page_address(paths.project)}{pages.version(registered['name'], registered['version'])}"
         lines += [f"**[Version {registered['version']}]({address})** ({aliases})", ""]
-    lines += [f"- {_as_text(hint)}" for result in results for hint in result.report.diagnostics]
+    lines += [f"- {as_text(hint)}" for result in results for hint in result.report.diagnostics]
     lines += ["", f"Report: `{paths.report_page}`"] if paths.report_page.exists() else []
     lines += ["", f"MLflow's pages are opened by `modelwright ui {paths.pipeline}`."]
     return "\n".join(lines)
@@ -122,6 +122,6 @@ def _registered(results: Sequence[StageResult]) -> dict[str, Any] | None:
     return next((result.report.numbers for result in results if result.stage == "register"), None)
 
 
-def _as_text(text: str) -> str:
+def as_text(text: str) -> str:
     """Names and cells are text, whatever they hold."""
     return printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;").replace("`", "'")

@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 
 from flows.processes import record_process
 from flows.run_page import name_run, run_name, show_failure, show_results, state_of
+from tasks.environment import REASON
 from tasks.errors import UserError
 from tasks.memo.chain import StageResult, StageRunner, stages_between
 from tasks.paths import Paths, Project
@@ -31,9 +32,15 @@ if TYPE_CHECKING:
     flow_run_name="{pipeline}",  # until it is known what became of it
 )
 def training(
-    pipeline: str, first: str | None = None, last: str | None = None, force: bool = False
+    pipeline: str,
+    first: str | None = None,
+    last: str | None = None,
+    force: bool = False,
+    reason: str | None = None,
 ) -> list[StageResult]:
     """Runs the stages from `first` to `last` (all, when not given) of the project that holds the working directory.
+
+    `reason` says why, in the run in MLflow and in the passport: the flow `monitoring` gives one.
 
     Whatever a stage raises fails its task and the flow run, and reaches the caller as it is.
     """
@@ -44,7 +51,7 @@ def training(
     with _outcome_shown(paths, stages, results):
         runner = StageRunner(paths.project, pipeline, force=force)
         needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
-        with secret_in_environment(needed):
+        with secret_in_environment(needed), reason_in_environment(reason):
             run_stages(stages, runner.run, results)
     return results
 
@@ -73,6 +80,19 @@ def run_stages(stages: Sequence[str], run: Callable[[str], StageResult], results
     for stage in stages:
         # Made here, not by a decorator: a decorated function that is called outside a flow starts a server.
         task(name=stage, cache_policy=NO_CACHE)(performed)(stage)
+
+
+@contextmanager
+def reason_in_environment(reason: str | None) -> Iterator[None]:
+    """Says why, for what runs inside: in this process, as the next run may have none."""
+    if reason is None:
+        yield
+        return
+    os.environ[REASON] = reason
+    try:
+        yield
+    finally:
+        os.environ.pop(REASON, None)
 
 
 def hash_variable(clean: Clean) -> str | None:

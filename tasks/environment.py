@@ -11,6 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+REASON = "MODELWRIGHT_REASON"
+"""The environment variable by which whoever starts a training says why."""
+
 _OUTPUTS = ("dvc.lock", "data", "models", "reports")
 """What a run itself writes."""
 
@@ -30,6 +33,11 @@ def git_state(root: Path) -> dict[str, Any]:
     excluded = [f":(exclude,top){name}" for name in _OUTPUTS]
     changes = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ":(top)", *excluded)
     return {"commit": commit, "modified": None if changes is None else bool(changes)}
+
+
+def reason_of_training() -> str | None:
+    """Why this training was started; None where nobody says, as when a person or a schedule does."""
+    return os.environ.get(REASON) or None
 
 
 def person(root: Path) -> str:

@@ -1,4 +1,4 @@
-"""Where everything of one pipeline lies; no other file but those of folds and of trials spells a path."""
+"""Where everything of one pipeline lies; no other file but those of folds, trials and watching spells a path."""
 
 from __future__ import annotations
 

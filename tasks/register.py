@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks import files, reports
 from tasks.digests import answering_digest, file_digest, folder_digest
+from tasks.environment import reason_of_training
 from tasks.errors import GateError, UserError
 from tasks.evaluation.comparison import compare
 from tasks.evaluation.gate_figures import gate_verdict, measures_of_version
@@ -199,6 +200,7 @@ def _passport(paths: Paths, pipeline: Pipeline, record: dict[str, Any], metrics:
         metrics=metrics,
         requirements=(*requirements(paths.model), *libraries),
         root=paths.project.root,
+        reason=reason_of_training(),
     )
 
 

@@ -61,7 +61,19 @@ GROUPS = (
     ),
     CommandGroup(
         title="Operate",
-        commands=("up", "ps", "down", "schedule", "gc", "doctor", "upgrade", "schema", "completion"),
+        commands=(
+            "up",
+            "ps",
+            "down",
+            "watch",
+            "feedback",
+            "schedule",
+            "gc",
+            "doctor",
+            "upgrade",
+            "schema",
+            "completion",
+        ),
         example="modelwright doctor",
     ),
 )

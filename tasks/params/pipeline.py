@@ -16,6 +16,7 @@ from tasks.params.clean import Clean
 from tasks.params.config import Config, Metric
 from tasks.params.evaluate import Evaluate
 from tasks.params.ingest import Ingest
+from tasks.params.monitor import Monitor
 from tasks.params.normalize import Normalize
 from tasks.params.predict import Predict
 from tasks.params.register import CONFORMAL_MEASURES, Register
@@ -42,6 +43,7 @@ class Pipeline(Config):
     register_: Register = Field(alias="register")
     predict: Predict = Predict()
     tune: Tune = Tune()
+    monitor: Monitor = Monitor()
 
     @model_validator(mode="before")
     @classmethod

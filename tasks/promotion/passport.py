@@ -1,6 +1,7 @@
 """The passport of a model version: everything that it came from.
 
-It holds no times and no run ids: the same inputs give the same bytes.
+It holds no times and no run ids: the same inputs give the same bytes. Of a training that watching has started, the
+reason is such an input.
 """
 
 from __future__ import annotations
@@ -29,16 +30,20 @@ def passport(
     metrics: dict[str, float],
     requirements: Iterable[str],
     root: Path,
+    reason: str | None = None,
 ) -> dict[str, Any]:
     """Everything that a version came from. `rows` has a stage's rows by stage, `digests` those of files and folders;
-    `row_key` names the columns that tell rows apart, where any do."""
+    `row_key` names the columns that tell rows apart, where any do; `reason` is why the training was started, where
+    watching has started it."""
     return {
         "pipeline": name,
+        **({"reason": reason} if reason else {}),
         "source": dataset.source.model_dump(mode="json"),
         "task": dataset.task,
         "columns": [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns],
-        # No stage reads these: a model comes neither from how its answers are asked for, nor from what else was tried.
-        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict", "tune"}),
+        # No stage reads these: a model comes neither from how its answers are asked for and watched, nor from what else
+        # was tried.
+        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict", "tune", "monitor"}),
         "rows": rows,
         "row_key": row_key,
         "digests": digests,

@@ -13,11 +13,12 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.parallel import parallel_map
 from tasks.params.validate import Drift
+from tasks.prediction_log.as_trained import known_columns
 from tasks.scoring.answer_files import assemble
 from tasks.scoring.arguments import words_of_the_command
-from tasks.scoring.as_trained import known_columns
 from tasks.scoring.destinations import Destination, destination
 from tasks.scoring.journal import Journal, journal_of
+from tasks.scoring.logged_parts import PartLog, part_log
 from tasks.scoring.new_rows import NewRows, check_chosen, open_rows
 from tasks.scoring.parts import NUM_EXAMPLES, Known, NewPart, PartWork, asked_suite, keep_broken
 from tasks.scoring.refused import OWN_COLUMNS
@@ -79,7 +80,8 @@ def score(request: Request, progress: Progress = lambda _: None) -> ScoringOutco
         to.check()
         totals, trained = _Totals(), _trained(request)
         with journal_of(to.journal, job, request.out) as journal:
-            drift = _answer(request, rows, trained, journal, to, totals, progress)
+            log = part_log(request, job)
+            drift = _answer(request, rows, trained, journal, to, log, totals, progress)
             quarantine = _finish(journal, to, totals)
     return ScoringOutcome(
         model=request.model,
@@ -122,6 +124,7 @@ def _answer(
     trained: _Trained,
     journal: Journal,
     to: Destination,
+    log: PartLog,
     totals: _Totals,
     progress: Progress,
 ) -> list[Mapping[str, Any]]:
@@ -136,7 +139,7 @@ def _answer(
         answerer = open_until_done.enter_context(answering(request.model, request.project))
         rules = open_until_done.enter_context(asked_suite(request, trained.suite, dataset, scratch))
         known = Known(dataset=dataset, profile=profile, rules=rules)
-        work = PartWork(request, rows.asked, known, answerer, journal, to)
+        work = PartWork(request, rows.asked, known, answerer, journal, to, log)
         # A worker each: a part is answered while the next one is sorted, and the one after that is read.
         sorted_parts = parallel_map(work.sorted_out, _numbered(rows, request.config.rows_per_part), workers=1)
         for record in parallel_map(work.answered, sorted_parts, workers=1):

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from tasks.prediction_log.as_trained import empty_table, typed
 from tasks.recipe.recipe import Recipe, read_recipe
 from tasks.scoring.answers import answer_table, check_names, ids_among
-from tasks.scoring.as_trained import empty_table, typed
 from tasks.scoring.asked_of_rows import rules_for
 from tasks.scoring.destinations import Destination
 from tasks.scoring.journal import Journal
+from tasks.scoring.logged_parts import PartLog
 from tasks.scoring.refused import BROKEN, REASON, RULE, Refused, broken_lines
 from tasks.scoring.request import Request
 from tasks.sources.base import BrokenLine
@@ -75,11 +76,14 @@ class PartWork:
         answerer: Answerer,
         journal: Journal,
         to: Destination,
+        log: PartLog,
     ) -> None:
+        self._log = log
         self._request, self._asked, self._known = request, asked, known
         self._answerer, self._journal, self._to = answerer, journal, to
         self._recipe: Recipe = read_recipe(request.model.model / "recipe.json")
         columns = (request.model.passport or {}).get("columns", ())
+        self._logged = {*asked, *(column["name"] for column in columns if column["role"] in ("id", "group"))}
         self._ids = [column["name"] for column in columns if column["role"] == "id"]
 
     def sorted_out(self, part: NewPart) -> ReadyPart:
@@ -114,11 +118,15 @@ class PartWork:
 
     def _answers(self, part: NewPart, refused: Refused) -> pl.DataFrame | None:
         rows = refused.kept()
+        logged = part.rows.select([name for name in part.rows.columns if name in self._logged])
         if not rows:
+            self._log.add(part.number, logged, refused, None)
             return None
         asked = part.rows.select(self._asked)
         answered = self._answerer.answer(asked if len(rows) == part.rows.height else asked[rows])
         refused.add_by_model(answered.refused, rows)
+        # Before the part's record: a run that is killed in between logs it again, by the same name.
+        self._log.add(part.number, logged, refused, answered.answers)
         if answered.answers is None:
             return None
         names, chosen = answered.answers.columns, self._request.columns

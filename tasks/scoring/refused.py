@@ -59,6 +59,11 @@ class Refused:
         """Their numbers in the part, in order."""
         return sorted(self._why)
 
+    @property
+    def rules(self) -> dict[int, str]:
+        """The rule by which each of them is not answered, by its number."""
+        return {row: rule for row, (_, rule, _) in self._why.items()}
+
     def kept(self) -> list[int]:
         """The numbers of all others."""
         return [row for row in range(self._rows.height) if row not in self._why]

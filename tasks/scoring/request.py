@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from json import dumps
 from pathlib import Path
@@ -31,6 +32,8 @@ class Request:
     password_env: str | None = None
     settings: Pipeline | None = None
     """The block of the pipeline that the model comes from, where this project has it."""
+    time: datetime | None = None
+    """When the rows are answered, for the log (UTC, without a zone); now where it is None."""
 
     @property
     def config(self) -> Predict:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 from tasks import files
 from tasks.addresses import shown_address
 from tasks.energy import EnergyMeter
-from tasks.environment import git_state
+from tasks.environment import git_state, reason_of_training
 from tasks.errors import UserError, printable
 from tasks.params.config import Config
 from tasks.params.train import Train
 from tasks.paths import Paths
 from tasks.tracking import leftovers, store
-from tasks.tracking.tags import ENERGY_METRIC, ENERGY_TAG, MODEL_TAG, PIPELINE_TAG
+from tasks.tracking.tags import ENERGY_METRIC, ENERGY_TAG, MODEL_TAG, PIPELINE_TAG, REASON_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -203,6 +203,7 @@ def _start(client: MlflowClient, experiment_id: str, paths: Paths, kind: str, pa
         "mlflow.source.type": "JOB",
         "mlflow.user": _user(),
         **({"mlflow.source.git.commit": commit} if commit else {}),
+        **({REASON_TAG: reason[:_PARAM_LENGTH]} if (reason := reason_of_training()) else {}),
     }
     run_id = str(client.create_run(experiment_id, tags=tags, run_name=f"{paths.pipeline}-{kind}").info.run_id)
     everything = {**params, "pipeline": paths.pipeline, "trainer": kind}

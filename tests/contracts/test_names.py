@@ -26,7 +26,8 @@ def yaml(name: str) -> dict:
 
 
 def test_params_have_a_section_for_every_stage_and_nothing_else() -> None:
-    assert tuple(field.alias or name for name, field in Pipeline.model_fields.items()) == (*STAGES, "predict", "tune")
+    sections = (*STAGES, "predict", "tune", "monitor")
+    assert tuple(field.alias or name for name, field in Pipeline.model_fields.items()) == sections
 
 
 def test_dvc_has_the_same_stages_in_the_same_order() -> None:

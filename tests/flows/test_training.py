@@ -12,7 +12,7 @@ def test_what_a_schedule_can_set_is_what_the_command_can() -> None:
     from flows.training import training
 
     assert training.name == "training"
-    assert set(training.parameters.properties) == {"pipeline", "first", "last", "force"}
+    assert set(training.parameters.properties) == {"pipeline", "first", "last", "force", "reason"}
     assert training.parameters.required == ["pipeline"]
 
 

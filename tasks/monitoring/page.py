@@ -1,0 +1,92 @@
+"""monitoring.html: how a version has been doing since it answers, on one page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
+from tasks.monitoring.look import Look
+from tasks.monitoring.row_losses import OF_CLASSES, OF_NUMBERS
+from tasks.reports import as_page, number, page_templates
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_WINDOWS = 60
+"""Lines of the history that are shown; all windows lie beside the page."""
+
+STATES = {
+    "healthy": "Rows, answers and their errors are as they were.",
+    "drifted": "Rows or answers are surely others than those that the version was made for.",
+    "degraded": "Answers have become worse, or break a bound.",
+    "unknown": "No window has rows enough yet.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftedNow:
+    """A column that the newest window calls changed: since which day windows have done so without a break, and how."""
+
+    column: str
+    since: str
+    sentences: tuple[str, ...]
+    p_value: float
+
+
+def drifted_now(look: Look) -> Iterator[DriftedNow]:
+    """The surest first."""
+    if not look.rows:
+        return
+    for name in dict.fromkeys(change.column for change in look.rows[-1].changes):
+        own = [change for change in look.rows[-1].changes if change.column == name]
+        since = look.rows[-1]
+        for window in reversed(look.rows):
+            if name not in {change.column for change in window.changes}:
+                break
+            since = window
+        sentences = tuple(dict.fromkeys(change.sentence for change in own))
+        yield DriftedNow(column=name, since=f"{since.begin}", sentences=sentences, p_value=own[0].p_value)
+
+
+def page_of(look: Look) -> str:
+    """The page as HTML: styles and charts inside, values escaped, no script; the same look, the same text."""
+    environment = page_templates(_TEMPLATES)
+    environment.filters.update(number=number)
+    reference = look.reference
+    charts = [
+        metric_chart(name, reference.metrics[name], look.rows, look.labels)
+        for name in (OF_CLASSES if reference.classes else OF_NUMBERS)
+    ]
+    content = environment.get_template("monitoring.html").render(
+        look=look,
+        state=look.state,
+        meaning=STATES[look.state],
+        charts=[chart for chart in charts if chart is not None],
+        width=WIDTH,
+        height=HEIGHT,
+        drifted=list(drifted_now(look)),
+        rows=list(reversed(look.rows))[:_MOST_WINDOWS],
+        labels=list(reversed(look.labels))[:_MOST_WINDOWS],
+        fired=look.fired,
+    )
+    return as_page(content)
+
+
+def lines_of(look: Look) -> Iterator[str]:
+    """What a person sees in a terminal."""
+    yield f"{look.model.shown}: {look.state}"
+    new = look.new
+    windows = f"{len(new)} new window{'' if len(new) == 1 else 's'}" if new else "no new window"
+    waiting = f"; {look.num_waiting:,} rows wait for more" if look.num_waiting else ""
+    yield f"  {windows} of {len(look.rows)} of rows and {len(look.labels)} of labels{waiting}"
+    if look.rows:
+        last = look.rows[-1]
+        until = f"{last.begin} to {last.end}"
+        figures = ", ".join(f"{one.metric} {number(one.value)}" for one in last.estimates)
+        yield f"  {until}: {last.num_rows:,} rows" + (f"; estimated {figures}" if figures else "")
+    if look.labels:
+        known = look.labels[-1]
+        figures = ", ".join(f"{one.metric} {number(one.value)}" for one in known.metrics)
+        yield f"  labels of {known.begin} to {known.end}: {known.num_rows:,}; {figures}"
+    for rule in look.fired:
+        yield f"  {rule.rule}: {rule.sentence}"

@@ -1,0 +1,74 @@
+"""The section `monitor`: which answers are logged, and what a look at them asks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.params.config import Config
+from tasks.params.register import Bound
+
+LossName = Literal["accuracy", "log_loss", "brier", "rmse", "mae"]
+"""What the rows of a window add up to, so that it has an interval, and an estimate before labels come."""
+
+RuleName = Literal["drifted_columns", "drifted_answers", "larger_loss", "quality", "latency", "errors", "volume"]
+
+
+class MonitorRules(Config):
+    """What must hold in each window; a rule that does not hold fires."""
+
+    drifted_columns: int | None = Field(
+        1, ge=1, description="fires when so many columns have surely drifted; never when null"
+    )
+    drifted_answers: bool = Field(True, description="fires when the answers are surely others than to the test rows")
+    larger_loss: bool = Field(
+        True, description="fires when labelled rows are surely answered worse than the test rows were"
+    )
+    quality: dict[LossName, Bound] = Field(
+        default_factory=dict,
+        description="bounds of a metric of labelled rows, such as `{mae: {max: 40, surely: broken}}`",
+    )
+    latency_p95_ms: float | None = Field(
+        None, gt=0, description="fires when one request in twenty takes longer; where requests are served"
+    )
+    error_share: float | None = Field(
+        None, ge=0, lt=1, description="fires when a larger share of the rows could not be answered"
+    )
+    least_rows: int | None = Field(None, ge=1, description="fires when a whole day had fewer rows")
+
+
+class Monitor(Config):
+    """Which answers are logged, and what `modelwright watch` asks of them; no stage reads it. See
+    [monitoring.md](monitoring.md)."""
+
+    log: bool = Field(False, description="keep what is answered, in data/PIPELINE/predictions")
+    sample: float = Field(
+        1.0, gt=0, le=1, description="the share of rows that is kept, chosen by their keys: a row always or never"
+    )
+    mask: tuple[str, ...] = Field(
+        (),
+        description="columns whose values are kept as x and 0 only; personal ones that clean has found are so anyway",
+    )
+    retention_days: int | None = Field(
+        365, ge=1, description="after so many days logged rows and labels are removed; never when null"
+    )
+    min_rows: int = Field(
+        100, ge=20, description="rows of a window: a day, or as many days as it takes to have so many"
+    )
+    season: Literal["none", "week"] = Field(
+        "none",
+        description="week: a row is compared with training rows of the same day of the week; needs a column with the "
+        "role time",
+    )
+    false_alarms: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,
+        description="the chance that drift or a larger loss is ever called sure in the life of a version though "
+        "nothing changed, over all columns and windows",
+    )
+    rules: MonitorRules = MonitorRules()
+    retrain: tuple[RuleName, ...] = Field(
+        (), description="rules that start the flow `training` when they fire, once a window"
+    )

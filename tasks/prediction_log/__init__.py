@@ -1,0 +1,1 @@
+"""Keeps what was answered: the rows, their answers, and the labels that come later."""

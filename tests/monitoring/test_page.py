@@ -1,0 +1,185 @@
+"""The page shows what was found, needs nothing else, and obeys nothing that names hold."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tasks.monitoring.cells import CellCuts
+from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
+from tasks.monitoring.estimated_performance import EstimatedMetric
+from tasks.monitoring.look import Look
+from tasks.monitoring.page import drifted_now, lines_of, page_of
+from tasks.monitoring.records import (
+    ColumnChange,
+    FiredRule,
+    LabelWindow,
+    MetricOfWindow,
+    RowWindow,
+    as_counts,
+    as_kept,
+    label_windows,
+    row_windows,
+    state_of,
+    write_window,
+)
+from tasks.monitoring.reference import CountedColumn, Reference
+from tasks.monitoring.rules import rules_of_labels, rules_of_service
+from tasks.monitoring.windows import windows_between
+from tasks.params.monitor import MonitorRules
+from tasks.params.register import Bound
+
+BEGIN, DAY = date(2026, 3, 1), timedelta(days=1)
+NAME = "<b>age</b>\x1b[31m"
+
+
+def change(column: str = NAME) -> ColumnChange:
+    sentence = f"{column}: half of the values lie below 75, and did below 50"
+    return ColumnChange(place=0, column=column, test="level", windows=1, p_value=1e-9, sentence=sentence)
+
+
+def of_rows(number: int, **more: Any) -> RowWindow:
+    settings: dict[str, Any] = {
+        "num_rows": 200,
+        "num_errors": 3,
+        "num_asked": 2_000.0,
+        "least_a_day": 2_000.0,
+        "latency_p95_ms": None,
+        "counts": ({0: (1.0, 2.0)},),
+        "estimates": (EstimatedMetric(metric="mae", value=10.0, low=9.0, high=11.0, num_rows=197, beyond=0.0),),
+        "changes": (),
+        "fired": (),
+    }
+    begin = BEGIN + (number - 1) * DAY
+    return RowWindow(number=number, begin=begin, end=begin + DAY, **{**settings, **more})
+
+
+def of_labels(number: int, **more: Any) -> LabelWindow:
+    begin = BEGIN + (number - 1) * DAY
+    mae = MetricOfWindow(metric="mae", value=15.0, low=12.0, high=18.0, num_rows=90)
+    settings: dict[str, Any] = {"num_rows": 90, "counts": ({},), "metrics": (mae,), "changes": (), "fired": ()}
+    return LabelWindow(number=number, begin=begin, end=begin + DAY, **{**settings, **more})
+
+
+def look(rows: list[RowWindow], labels: list[LabelWindow]) -> Look:
+    cuts = CellCuts(name=NAME, kind="number", edges=(0.0, 1.0))
+    column = CountedColumn(cuts=cuts, counts=((1.0, 1.0, 1.0, 0.0),))
+    reference = Reference(
+        version=3, season="none", classes=(), num_rows=3, columns=(column,), answers=(column,), losses=(column,),
+        metrics={"mae": 10.0, "rmse": 14.0},
+    )  # fmt: skip
+    model: Any = SimpleNamespace(shown="bikes version 3 (champion)", name="bikes", version=3, alias="champion")
+    return Look(
+        model=model, reference=reference, rows=rows, labels=labels, num_new_rows=1, num_new_labels=0, num_waiting=7
+    )
+
+
+def test_the_page_shows_what_fired_since_when_and_the_numbers_and_needs_nothing_else() -> None:
+    fired = (FiredRule(rule="drifted_columns", sentence="one column has surely drifted"),)
+    rows = [of_rows(1), of_rows(2, changes=(change(),)), of_rows(3, changes=(change(),), fired=fired)]
+    text = page_of(look(rows, [of_labels(2)]))
+    assert text == page_of(look(rows, [of_labels(2)]))
+    for shown in (
+        "drifted",
+        "one column has surely drifted",
+        "2026-03-02",
+        "half of the values lie below 75",
+        "15 (12 to 18)",
+    ):
+        assert shown in text
+    assert re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?!data:)", text) == []
+    assert "<script" not in text
+    assert "prefers-color-scheme: dark" in text
+    assert "<b>age" not in text
+    assert "\x1b" not in text
+    assert "&lt;b&gt;age&lt;/b&gt;\\x1b[31m" in text
+
+
+def test_a_version_without_windows_has_a_page_too() -> None:
+    empty = look([], [])
+    assert (empty.state, empty.fired) == ("unknown", [])
+    assert "No window has rows enough yet." in page_of(empty)
+    assert next(lines_of(empty)) == "bikes version 3 (champion): unknown"
+
+
+def test_a_column_has_drifted_since_the_first_of_the_windows_that_say_so_without_a_break() -> None:
+    rows = [
+        of_rows(1, changes=(change(),)),
+        of_rows(2),
+        of_rows(3, changes=(change(),)),
+        of_rows(4, changes=(change(),)),
+    ]
+    assert [(one.column, one.since) for one in drifted_now(look(rows, []))] == [(NAME, "2026-03-03")]
+
+
+def test_a_chart_has_its_extremes_at_its_ends() -> None:
+    chart = metric_chart("mae", 10.0, [of_rows(1), of_rows(3)], [of_labels(2)])
+    assert chart is not None
+    assert chart.ends == ("9", "18")
+    assert chart.spans == ((WIDTH / 2, round(HEIGHT - HEIGHT * 3 / 9, 1), 0.0),)
+    assert chart.line.split()[0].split(",")[0] == "0.0"
+    assert chart.line.split()[-1].split(",")[0] == f"{WIDTH}"
+    assert chart.days == ("2026-03-02", "2026-03-04")
+    assert metric_chart("accuracy", 0.9, [of_rows(1)], []) is None
+
+
+def test_windows_are_kept_as_they_are(tmp_path: Path) -> None:
+    rows = [of_rows(number, changes=(change(),)) for number in range(1, 12)]
+    for window in (*rows, of_labels(1)):
+        write_window(tmp_path, window)
+    assert row_windows(tmp_path) == rows
+    assert label_windows(tmp_path) == [of_labels(1)]
+    counts = np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]])
+    assert as_counts(as_kept(counts), 3, 2).tolist() == counts.tolist()
+
+
+def test_a_larger_loss_weighs_more_than_drift_and_drift_more_than_nothing() -> None:
+    worse = of_labels(1, fired=(FiredRule(rule="larger_loss", sentence="worse"),))
+    drifted = of_rows(1, changes=(change(),))
+    assert state_of([drifted], [worse]) == "degraded"
+    assert state_of([drifted], [of_labels(1)]) == "drifted"
+    assert state_of([of_rows(1)], [of_labels(1)]) == "healthy"
+    # The newest windows alone: what was put right is healthy again.
+    assert state_of([drifted, of_rows(2)], [worse, of_labels(2)]) == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("of_day", "windows"),
+    [
+        ({0: 100, 1: 100}, [(0, 1), (1, 2)]),
+        ({0: 40, 1: 40, 2: 40, 3: 200}, [(0, 3), (3, 4)]),
+        ({0: 10, 4: 100}, [(0, 5)]),
+        ({0: 100, 1: 10}, [(0, 1)]),
+        ({}, []),
+    ],
+)
+def test_a_window_is_a_day_or_as_many_as_it_takes(of_day: dict[int, int], windows: list[tuple[int, int]]) -> None:
+    days = {BEGIN + day * DAY: count for day, count in of_day.items()}
+    spans = windows_between(days, BEGIN, BEGIN + 5 * DAY, 100)
+    assert [((begin - BEGIN).days, (end - BEGIN).days) for begin, end in spans] == windows
+
+
+def test_rules_of_service_and_quality_fire_beyond_their_bounds_alone() -> None:
+    rules = MonitorRules(latency_p95_ms=50.0, error_share=0.02, least_rows=1_000)
+    assert [*rules_of_service(rules, 100, 2, 50.0, 1_000.0)] == []
+    fired = [rule.rule for rule in rules_of_service(rules, 100, 3, 51.0, 999.0)]
+    assert fired == ["latency", "errors", "volume"]
+    assert [*rules_of_service(rules, 100, 0, None, 1_000.0)] == []
+    mae = of_labels(1).metrics
+    bounds = MonitorRules(quality={"mae": Bound(max=16.0), "accuracy": Bound(min=0.9)})
+    assert [*rules_of_labels(bounds, mae, [])] == []
+    sure = MonitorRules(quality={"mae": Bound(max=16.0, surely=True)})
+    assert [rule.rule for rule in rules_of_labels(sure, mae, [])] == ["quality"]
+    # Of 15, 12 to 18, nobody knows whether it is above 14, and it surely is above 10.
+    for most, fires in ((14.0, []), (10.0, ["quality"])):
+        broken = MonitorRules(quality={"mae": Bound(max=most, surely="broken")})
+        assert [rule.rule for rule in rules_of_labels(broken, mae, [])] == fires
+    assert [rule.rule for rule in rules_of_labels(rules, mae, [change("loss")])] == ["larger_loss"]
+    assert replace(look([], []), num_waiting=0).new == []

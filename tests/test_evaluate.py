@@ -530,7 +530,7 @@ def test_intervals_are_learnt_from_validation_rows_and_judged_on_test_rows(regre
     assert Measure(**measures["coverage"]) == Measure(**report["coverage"])
     page = paths.report_page.read_text()
     section = page[page.index("How far off an answer may be") : page.index("What it goes by")]
-    assert "an interval that holds the true number in 80 % of rows" in section
+    assert "an interval that holds the true number in 80\u00a0% of rows" in section
     assert f"{100 * report['coverage']['value']:.1f} %" in section
     assert f"{reports.number(report['pinball']['low'])} to {reports.number(report['pinball']['high'])}" in section
     # Where the model learnt the validation rows as well, what was said of them before counts.

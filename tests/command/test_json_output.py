@@ -17,6 +17,7 @@ WITHOUT = {
     "ui": "runs until Ctrl-C",
     "up": "runs until Ctrl-C; `ps --json` has what it started",
     "down": "has nothing to say but that it is over",
+    "serve": "runs until Ctrl-C; its `/ready` and `/metrics` say how it is",
     "schema": "prints JSON without being asked",
     "completion": "prints a script",
 }

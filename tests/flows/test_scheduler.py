@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,12 +20,14 @@ from typing import Any
 import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 
 from flows import scheduler
 from flows.connection import check_server
+from flows.missed_runs import MISSED
 from flows.processes import BORN, HOST, PROCESS
 from tasks.errors import Terminated, UserError
 
@@ -224,6 +227,38 @@ def test_a_signal_ends_scheduler_and_runs_with_one_line(
         assert not in_session(scheduling_process.pid)
         assert (state_of(client, run), taken(client)) == ("Crashed", 0)
         assert client.read_deployment_by_name("tiny/often").paused
+
+
+@pytest.mark.chain
+def test_what_was_missed_runs_once_and_never_two_at_a_time(project: Path, server: dict[str, str]) -> None:
+    """Of a schedule of each second, whose scheduler is killed while a run is at work, and started again."""
+    cron = re.compile(r"\{cron: [^}]*}")
+    often = cron.sub("{interval: 1, slug: often}", (project / "prefect.yaml").read_text())
+    limit = "concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}"
+    (project / "prefect.yaml").write_text(often.replace("concurrency_limit: 1", limit))
+    with get_client(sync_client=True) as client:
+        with scheduling(project, server) as first:
+            until((project / "begun").exists)
+            for each in in_session(first.pid):
+                each.kill()
+        (project / "begun").unlink()
+        with scheduling(project, server):
+            assert "often: a run fell due while nobody ran it; it runs now, once\n" in output_of(project).read_text()
+            until((project / "begun").exists)
+            [missed] = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[MISSED])))
+            until(lambda: "Cancelled" in states(client, missed.deployment_id))
+            counts = states(client, missed.deployment_id)
+            assert counts["Missed"] > 0
+            # The one that stands for them, or one that fell due in the same second.
+            assert counts["Running"] == 1
+            (project / "go").touch()
+            until(lambda: "Completed" in states(client, missed.deployment_id))
+
+
+def states(client: SyncPrefectClient, deployment: Any) -> Counter[str]:
+    """How many of its runs are in which state."""
+    of_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
+    return Counter(str(run.state_name) for run in client.read_flow_runs(deployment_filter=of_deployment))
 
 
 def test_a_server_that_is_gone_for_longer_than_a_restart_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

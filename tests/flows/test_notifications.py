@@ -15,7 +15,6 @@ from tasks.errors import GateError, UserError
 from tasks.memo.chain import StageResult
 from tasks.paths import Paths, Project
 from tasks.reports import Report
-from tests.flows.test_scheduler import server as server
 
 pytestmark = pytest.mark.chain
 

@@ -32,27 +32,23 @@ def pipeline_deployments(project: Project) -> list[Block]:
 
     Two runs of one deployment never overlap: one that falls due while another is at work is cancelled.
     """
-    content = read_yaml(project.params) or {}
-    blocks = content.get("pipelines") if isinstance(content, Mapping) else None
-    scheduled = {str(name): block for name, block in (blocks or {}).items() if _has_schedule(block)}
+    scheduled = _scheduled_pipelines(project)
     pipelines = {name: check_pipeline(project.params, name, block) for name, block in scheduled.items()}
     return [_deployment(name, schedule) for name, pipeline in pipelines.items() for schedule in pipeline.schedule]
 
 
 def deployments_in(project: Project) -> list[Block]:
-    """The deployments that prefect.yaml has of its own; empty where there is no such file, or nothing in it.
-
-    Raises UserError for one without a name or an entrypoint, and for one that params.yaml asks for as well.
-    """
+    """The deployments that prefect.yaml has of its own; empty where there is no such file, or nothing in it."""
     content = read_yaml(project.deployments) if project.deployments.exists() else {}
     blocks = content.get("deployments") if isinstance(content, Mapping) else None
-    return [block for block in blocks or () if OF_PARAMS not in (block.get("tags") or ())]
+    known = [block for block in blocks or () if isinstance(block, Mapping)]
+    return [dict(block) for block in known if OF_PARAMS not in (block.get("tags") or ())]
 
 
 def all_deployments(project: Project) -> list[Block]:
     """What params.yaml asks for, and behind it what prefect.yaml has of its own.
 
-    Raises UserError where there is nothing, or both say when the same thing runs.
+    Raises UserError where there is nothing, or both say when the same thing runs, or one has no name or entrypoint.
     """
     asked, own = pipeline_deployments(project), deployments_in(project)
     if not asked and not own:
@@ -74,8 +70,19 @@ def all_deployments(project: Project) -> list[Block]:
     return [*asked, *own]
 
 
-def _has_schedule(block: Any) -> bool:
-    return isinstance(block, Mapping) and bool(block.get("schedule"))
+def deployment_names(project: Project) -> list[str]:
+    """The same by name, for who asks whether there are any: nothing of it is checked."""
+    own = [block.get("name", "?") for block in deployments_in(project)]
+    return [str(name) for name in (*_scheduled_pipelines(project), *own)]
+
+
+def _scheduled_pipelines(project: Project) -> dict[str, Any]:
+    """The blocks of params.yaml that have a schedule, by name, as they stand there."""
+    content = read_yaml(project.params) if project.params.exists() else {}
+    blocks = content.get("pipelines") if isinstance(content, Mapping) else None
+    if not isinstance(blocks, Mapping):
+        return {}
+    return {str(name): block for name, block in blocks.items() if isinstance(block, Mapping) and block.get("schedule")}
 
 
 def _identity(block: Mapping[str, Any]) -> tuple[str, str]:

@@ -127,7 +127,7 @@ def verdict(paths: Paths, results: Sequence[StageResult]) -> str:
 
 def _where_to_look(paths: Paths) -> str:
     """Markdown: the pipeline's model in MLflow, and its report, which is a file."""
-    address = f"{pages.server(paths.project)}{pages.model(paths.pipeline)}"
+    address = f"{page_address(paths.project)}{pages.model(paths.pipeline)}"
     lines = [f"Report: `{paths.report_page}`"] if paths.report_page.exists() else []
     lines += [f"[All versions]({address}) stand in MLflow, whose pages `modelwright ui {paths.pipeline}` opens."]
     return "\n\n".join(lines)

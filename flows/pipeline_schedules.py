@@ -22,6 +22,7 @@ _FIRST_DAY = datetime(2024, 1, 1)
 _DESCRIPTIONS = {
     "training": "Looks for new data, and makes a new model where there are some.",
     "scoring": "Answers the rows that are there by then.",
+    "monitoring": "Looks at what the champion answered; trains where a rule says so.",
 }
 
 Block = dict[str, Any]

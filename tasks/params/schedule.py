@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from tasks.errors import did_you_mean
 from tasks.params.config import Config
 
-FlowName = Literal["training", "scoring"]
+FlowName = Literal["training", "scoring", "monitoring"]
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -29,7 +29,9 @@ class RunSchedule(Config):
         description="how far apart, such as 90m, 6h or 1d, counted from midnight of 1 January 2024",
     )
     timezone: str = Field("Etc/UTC", description="of cron and of midnight, such as Europe/Berlin, with its summer time")
-    flow: FlowName = Field("training", description="what runs: all stages, or rows answered by the pipeline's model")
+    flow: FlowName = Field(
+        "training", description="what runs: all stages, rows answered by the model, or a look at its answers"
+    )
     source: str | None = Field(None, min_length=1, description="scoring: the rows, as `modelwright predict` takes them")
     out: str | None = Field(None, min_length=1, description="scoring: where answers go, as `predict --out` takes it")
 

@@ -62,6 +62,15 @@ def test_each_schedule_is_a_deployment_named_after_its_pipeline(project: Project
     assert options.collision_strategy == ConcurrencyLimitStrategy.CANCEL_NEW
 
 
+def test_a_pipeline_is_watched_on_a_schedule_of_its_own(project: Project) -> None:
+    from flows.deployments import deployments
+
+    both = NIGHTLY.replace("schedule: {", "schedule: [{").replace("}", "}, {interval: 1h, flow: monitoring}]")
+    project.params.write_text(project.params.read_text().replace(NIGHTLY, both))
+    _, watching, *_ = deployments(project)
+    assert (watching.flow_name, watching.name, watching.parameters) == ("monitoring", "churn", {"pipeline": "churn"})
+
+
 def test_an_interval_is_counted_from_midnight_and_not_from_the_start(project: Project) -> None:
     from flows.deployments import deployments
 

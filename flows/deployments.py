@@ -1,29 +1,32 @@
-"""The schedules of prefect.yaml, registered with a Prefect server and run from this process: `modelwright schedule`."""
+"""The schedules of params.yaml and prefect.yaml, run from this process by a Prefect server: `modelwright schedule`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.deployments.runner import RunnerDeployment
 from prefect.exceptions import MissingFlowError
 from prefect.schedules import Schedule
 
 from flows.connection import check_server
 from flows.console import quiet_console
+from flows.pipeline_schedules import all_deployments, first_midnight
 from flows.scheduler import serve
 from tasks.errors import UserError
-from tasks.params.file import read_yaml
 from tasks.paths import Project
 
 
 def serve_schedules(project: Project) -> None:
-    """Registers the deployments of prefect.yaml and runs what falls due, until a signal comes; then pauses them.
+    """Registers the deployments of params.yaml and prefect.yaml and runs what falls due, until a signal comes.
+
+    Then it pauses them.
 
     Each run is a process of its own, in the project's folder. Raises UserError when no server is configured or none
-    answers, or when prefect.yaml does not say what to run.
+    answers, or when neither file says what to run.
     """
     check_server(needed=True)
     # Prefect looks for an entrypoint's file from the working directory.
@@ -32,19 +35,11 @@ def serve_schedules(project: Project) -> None:
 
 
 def deployments(project: Project) -> list[RunnerDeployment]:
-    """What prefect.yaml deploys, without its work pools. The working directory must be the project's."""
-    content = read_yaml(project.deployments)
-    blocks = content.get("deployments") if isinstance(content, Mapping) else None
-    if not blocks:
-        raise UserError(f"{project.deployments}: has no deployments; add one with name, entrypoint and schedules")
-    return [_deployment(project, block) for block in blocks]
+    """What params.yaml and prefect.yaml deploy, without work pools. The working directory must be the project's."""
+    return [_deployment(project, block) for block in all_deployments(project)]
 
 
 def _deployment(project: Project, block: Mapping[str, Any]) -> RunnerDeployment:
-    # Else a KeyError would come of it, which tells no user what to do.
-    for key in ("name", "entrypoint"):
-        if not block.get(key):
-            raise UserError(f"{project.deployments}: a deployment has no {key}; give it one")
     try:
         return RunnerDeployment.from_entrypoint(
             block["entrypoint"],
@@ -53,7 +48,7 @@ def _deployment(project: Project, block: Mapping[str, Any]) -> RunnerDeployment:
             tags=list(block.get("tags") or ()),
             parameters=dict(block.get("parameters") or {}),
             schedules=list(_schedules(project, block)),
-            concurrency_limit=block.get("concurrency_limit"),
+            concurrency_limit=_concurrency_limit(project, block),
         )
     except (FileNotFoundError, ModuleNotFoundError, MissingFlowError) as error:
         raise UserError(
@@ -61,12 +56,28 @@ def _deployment(project: Project, block: Mapping[str, Any]) -> RunnerDeployment:
         ) from error
 
 
+def _concurrency_limit(project: Project, block: Mapping[str, Any]) -> int | ConcurrencyLimitConfig | None:
+    """A number, or a mapping that also says what becomes of a run that falls due meanwhile."""
+    limit = block.get("concurrency_limit")
+    try:
+        return ConcurrencyLimitConfig(**limit) if isinstance(limit, Mapping) else limit
+    except ValueError as error:
+        raise UserError(f"{project.deployments}: concurrency_limit of {block['name']}: {error}; mend it") from None
+
+
 def _schedules(project: Project, block: Mapping[str, Any]) -> Iterator[Schedule]:
     """Prefect takes `schedule` with one and `schedules` with many; an interval is in seconds."""
     entries = block.get("schedules") or filter(None, [block.get("schedule")])
     for entry in entries:
-        seconds = entry.get("interval")
         try:
-            yield Schedule(**{**entry, **({"interval": timedelta(seconds=seconds)} if seconds else {})})
+            yield Schedule(**{**entry, **(_interval(entry) if entry.get("interval") else {})})
         except (TypeError, ValueError) as error:
             raise UserError(f"{project.deployments}: schedule of {block['name']}: {error}; mend it") from None
+
+
+def _interval(entry: Mapping[str, Any]) -> dict[str, Any]:
+    anchor = entry.get("anchor_date") or first_midnight(entry.get("timezone") or "Etc/UTC")
+    return {
+        "interval": timedelta(seconds=entry["interval"]),
+        "anchor_date": datetime.fromisoformat(anchor) if isinstance(anchor, str) else anchor,
+    }

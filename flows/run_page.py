@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 from uuid import UUID
 
 from prefect import get_client
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from tasks import files
 from tasks.errors import GateError, UserError, printable
 from tasks.memo.chain import StageResult
 from tasks.paths import Paths
@@ -23,6 +25,9 @@ _OUTCOMES = ("ran", "restored", "unchanged")
 
 _STATES = {"unchanged": "Cached", "restored": "Cached"}
 """Prefect's word for what was not done again; `ran` is completed, as any task."""
+
+_PICTURES = ("confusion_matrix", "predicted_against_actual")
+"""Which of the report's plots is shown, by the kind of task."""
 
 _NAME_LENGTH = 200
 
@@ -61,6 +66,8 @@ def show_results(paths: Paths, results: Sequence[StageResult]) -> None:
     create_table_artifact(key=f"training-{key}", table=stage_table(results), description=f"Pipeline {pipeline}")
     text = verdict(paths, results)
     create_markdown_artifact(key=f"verdict-{key}", markdown=text, description=f"Verdict on {pipeline}")
+    if any(result.stage == "register" for result in results):
+        _show_gate(paths)
 
 
 def show_failure(paths: Paths, results: Sequence[StageResult], stage: str, error: UserError) -> None:
@@ -68,8 +75,42 @@ def show_failure(paths: Paths, results: Sequence[StageResult], stage: str, error
     key = artifact_key(paths.pipeline)
     create_table_artifact(key=f"training-{key}", table=stage_table(results), description=f"Pipeline {paths.pipeline}")
     create_markdown_artifact(
-        key=f"what-to-do-{key}", markdown=what_to_do(paths.pipeline, stage, error), description=f"{stage} failed"
+        key=f"what-to-do-{key}",
+        markdown=f"{what_to_do(paths.pipeline, stage, error)}\n\n{_where_to_look(paths)}",
+        description=f"{stage} failed",
     )
+    if stage == "register" and isinstance(error, GateError):
+        _show_gate(paths)
+
+
+def _show_gate(paths: Paths) -> None:
+    """What the gate asked and what the version has, and a picture of how its answers are."""
+    key, pipeline = artifact_key(paths.pipeline), paths.pipeline
+    if paths.verdict.exists():
+        table = gate_table(files.read_json(paths.verdict))
+        if table:
+            create_table_artifact(key=f"gate-{key}", table=table, description=f"What the gate asks of {pipeline}")
+    picture = next((path for name in _PICTURES if (path := paths.plots / f"{name}.png").exists()), None)
+    if picture:
+        # Within the address itself: no server has the file, and the page asks no other.
+        address = f"data:image/png;base64,{b64encode(picture.read_bytes()).decode()}"
+        create_image_artifact(image_url=address, key=f"picture-{key}", description=picture.stem.replace("_", " "))
+
+
+def gate_table(content: Mapping[str, Any]) -> list[dict[str, str | float]]:
+    """A row a rule of verdict.json, the broken ones first."""
+    return [
+        {
+            "rule": rule["metric"] if rule["of"] is None else printable(f"{rule['metric']} ({rule['of']})"),
+            "kept": "yes" if rule["passed"] else "NO",
+            "value": rule["value"],
+            "95 % interval": "" if rule["low"] is None else f"{rule['low']:.4g} to {rule['high']:.4g}",
+            "least": "" if rule["min"] is None else rule["min"],
+            "most": "" if rule["max"] is None else rule["max"],
+            "rows": "" if rule["num_rows"] is None else rule["num_rows"],
+        }
+        for rule in sorted(content["rules"], key=lambda rule: bool(rule["passed"]))
+    ]
 
 
 def verdict(paths: Paths, results: Sequence[StageResult]) -> str:
@@ -81,9 +122,15 @@ def verdict(paths: Paths, results: Sequence[StageResult]) -> str:
         address = f"{page_address(paths.project)}{pages.version(registered['name'], registered['version'])}"
         lines += [f"**[Version {registered['version']}]({address})** ({aliases})", ""]
     lines += [f"- {as_text(hint)}" for result in results for hint in result.report.diagnostics]
-    lines += ["", f"Report: `{paths.report_page}`"] if paths.report_page.exists() else []
-    lines += ["", f"MLflow's pages are opened by `modelwright ui {paths.pipeline}`."]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", _where_to_look(paths)])
+
+
+def _where_to_look(paths: Paths) -> str:
+    """Markdown: the pipeline's model in MLflow, and its report, which is a file."""
+    address = f"{page_address(paths.project)}{pages.model(paths.pipeline)}"
+    lines = [f"Report: `{paths.report_page}`"] if paths.report_page.exists() else []
+    lines += [f"[All versions]({address}) stand in MLflow, whose pages `modelwright ui {paths.pipeline}` opens."]
+    return "\n\n".join(lines)
 
 
 def what_to_do(pipeline: str, stage: str, error: UserError) -> str:

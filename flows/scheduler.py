@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from uuid import UUID
@@ -25,6 +26,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
 
 from flows.connection import check_server
+from flows.missed_runs import catch_up
 from flows.processes import end_dead_runs
 from tasks.errors import Terminated, UserError
 
@@ -66,9 +68,13 @@ def serve(deployments: Sequence[RunnerDeployment]) -> None:
     """
     runner = _Runner()
     runner.signals = SimpleQueue()
+    # Before they are registered: what is new has missed nothing.
+    now = datetime.now(UTC)
     ids = {_register(runner, deployment) for deployment in deployments}
     for name in end_dead_runs(ids):
         print(f"run {name}: its process is dead; ended as crashed")  # noqa: T201
+    for name in catch_up(ids, now):
+        print(f"{name}: a run fell due while nobody ran it; it runs now, once")  # noqa: T201
     names = ", ".join(f"{deployment.flow_name}/{deployment.name}" for deployment in deployments)
     print(f"serving {names}; Ctrl-C stops it", flush=True)  # noqa: T201
     signal.signal(signal.SIGINT, lambda *_: runner.signals.put(KeyboardInterrupt()))

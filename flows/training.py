@@ -12,6 +12,7 @@ from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.notifications import notify
 from flows.processes import record_process
 from flows.run_page import name_run, run_name, show_failure, show_results, state_of
 from tasks.environment import REASON
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     name="training",
     description="Raw data to a gated, registered model: nine stages, of which only what changed is run.",
     flow_run_name="{pipeline}",  # until it is known what became of it
+    on_completion=[notify],
+    on_failure=[notify],
+    on_crashed=[notify],
 )
 def training(
     pipeline: str,

@@ -86,6 +86,8 @@ def status(options: argparse.Namespace) -> int:
 
 def schedule(options: argparse.Namespace) -> int:
     """`modelwright schedule`."""
+    if options.show or options.write:
+        return _write_deployments(Project(root=find_root()), keep=options.write)
     from flows.settings import check_settings, use_running_server
     from tasks.memo.chain import announced
 
@@ -95,6 +97,19 @@ def schedule(options: argparse.Namespace) -> int:
         check_settings()
         from flows.deployments import serve_schedules
     serve_schedules(project)
+    return 0
+
+
+def _write_deployments(project: Project, *, keep: bool) -> int:
+    """Shows what params.yaml changes in prefect.yaml, and writes it there when it is to be kept."""
+    from flows import prefect_file
+    from tasks.files import write_text
+
+    before, after = prefect_file.step_of(project)
+    name = project.deployments.name
+    print(prefect_file.difference(before, after, name) or f"{name} is in step with params.yaml\n", end="")  # noqa: T201
+    if keep and after != before:
+        write_text(project.deployments, after)
     return 0
 
 
@@ -123,8 +138,12 @@ COMMANDS = {
     "schedule": Subcommand(
         run=schedule,
         asks_stages=True,
-        help="register prefect.yaml's schedules with a server, and run them",
-        detail=" here",
+        help="register the schedules with a server, and run them",
+        detail=" here: those of params.yaml and of prefect.yaml",
+        arguments=(
+            argument("--show", action="store_true", help="say what params.yaml changes in prefect.yaml; run nothing"),
+            argument("--write", action="store_true", help="write that into prefect.yaml, for work pools; run nothing"),
+        ),
         examples=("PREFECT_API_URL=http://127.0.0.1:4200/api modelwright schedule",),
     ),
 }

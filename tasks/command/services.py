@@ -80,11 +80,7 @@ def _mlflow(project: Project, host: str, credentials: Credentials | None) -> Ite
 
 
 def scheduled(project: Project) -> list[str]:
-    """The names of what prefect.yaml has run; empty where nothing of it is filled in."""
-    from tasks.params.file import read_yaml
+    """The names of what params.yaml and prefect.yaml have run; empty where nothing of them is filled in."""
+    from flows.pipeline_schedules import deployment_names
 
-    if not project.deployments.exists():
-        return []
-    content = read_yaml(project.deployments)
-    blocks = content.get("deployments") if isinstance(content, Mapping) else None
-    return [str(block.get("name", "?")) for block in blocks or () if isinstance(block, Mapping)]
+    return deployment_names(project)

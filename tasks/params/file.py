@@ -13,6 +13,7 @@ from tasks.errors import UserError, did_you_mean
 from tasks.params.renamed import outdated_in, warn_once, with_new_names
 
 if TYPE_CHECKING:
+    from tasks.params.notify import Notify
     from tasks.params.pipeline import Params, Pipeline
 
 
@@ -30,6 +31,23 @@ def load_params(path: Path) -> Params:
 def load_pipeline(path: Path, name: str) -> Pipeline:
     """One pipeline's block, checked; what else stands in the file is not looked at."""
     return check_pipeline(path, name, block_in(path, pipelines_in(path), name))
+
+
+def load_notify(path: Path, name: str) -> Notify | None:
+    """Who is told of this pipeline's runs; None where nobody is, or where the section itself is wrong.
+
+    Of the rest nothing is checked: that it is wrong is what somebody may be told.
+    """
+    from pydantic import ValidationError
+
+    from tasks.params.notify import Notify
+
+    try:
+        block = pipelines_in(path).get(name)
+        section = block.get("notify") if isinstance(block, Mapping) else None
+        return None if section is None else Notify.model_validate(section)
+    except (UserError, ValidationError):
+        return None
 
 
 def block_in(path: Path, blocks: Mapping[str, Any], name: str) -> Any:

@@ -29,8 +29,8 @@ know YAML schemas read the same from `params.schema.json`, and complete and chec
 The file holds one mapping, `pipelines`, with a block for each pipeline. A pipeline's name has lower-case letters,
 digits, `-` and `_`, 64 at most; it is also the suffix of its DVC stages, its folder below data/, models/ and reports/,
 its MLflow experiment and its registered model. A block has a section for each of the nine stages. A section may be
-empty (`clean: {}`) unless one of its settings is required. Sections `predict`, `tune` and `monitor` may
-stand beside them.
+empty (`clean: {}`) unless one of its settings is required. Sections `predict`, `tune`, `monitor`, `schedule` and
+`notify` may stand beside them.
 
 An unknown key, a wrong type or a value out of range is refused before anything runs; the message names the key and what
 it may be. The file is YAML 1.2: `1e-3` is a number, and `no` is text.
@@ -50,7 +50,7 @@ def page() -> str:
     definitions: Schema = schema["$defs"]
     stages = definitions["Pipeline"]["properties"]
     shown: dict[str, str] = {}
-    sections = (*STAGES, "predict", "tune", "monitor")
+    sections = (*STAGES, "predict", "tune", "monitor", "schedule", "notify")
     lines = [INTRODUCTION, " · ".join(f"[{section}](#{section})" for section in sections), ""]
     for stage in sections:
         lines += _section(stage, stages[stage], definitions, shown, level=2)
@@ -102,7 +102,7 @@ def _section(path: str, schema: Schema, definitions: Schema, shown: dict[str, st
         for kind, model in new.items():
             yield from _model(path, f"{path}, kind: {kind}", model, definitions, shown, level + 1)
     else:
-        model = _resolved(schema, definitions)
+        model = _resolved(_without_null(schema), definitions)
         if model["title"] in shown:
             yield from (f"{'#' * level} {path}", "", f"As {_link(shown[model['title']], shown[model['title']])}.", "")
             return

@@ -18,8 +18,10 @@ from tasks.params.evaluate import Evaluate
 from tasks.params.ingest import Ingest
 from tasks.params.monitor import Monitor
 from tasks.params.normalize import Normalize
+from tasks.params.notify import Notify
 from tasks.params.predict import Predict
 from tasks.params.register import CONFORMAL_MEASURES, Register
+from tasks.params.schedule import RunSchedules
 from tasks.params.search_space import search_space
 from tasks.params.sources import has_test_files
 from tasks.params.split import GivenSplit, Split
@@ -44,6 +46,8 @@ class Pipeline(Config):
     predict: Predict = Predict()
     tune: Tune = Tune()
     monitor: Monitor = Monitor()
+    schedule: RunSchedules = ()
+    notify: Notify | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -128,6 +132,17 @@ class Pipeline(Config):
     @model_validator(mode="after")
     def _ranges_are_of_settings(self) -> Pipeline:
         search_space(self, self.tune.ranges)
+        return self
+
+    @model_validator(mode="after")
+    def _a_flow_has_one_schedule(self) -> Pipeline:
+        flows = [schedule.flow for schedule in self.schedule]
+        twice = next((flow for flow in flows if flows.count(flow) > 1), None)
+        if twice:
+            raise ValueError(
+                f"schedule says twice when {twice} runs; keep one of them (cron takes lists: `0 3,15 * * *`), or "
+                "write the other into prefect.yaml"
+            )
         return self
 
     def stage(self, name: str) -> Config:

@@ -18,6 +18,8 @@ from tasks.tables.dataset import Dataset
 PACKAGES = ("great-expectations", "mlflow", "modelwright", "numpy", "pillow", "polars", "pyarrow", "scipy")
 """What touches the data of every pipeline; the trainer's own requirements come on top."""
 
+_BESIDE_STAGES = {"predict", "tune", "monitor", "schedule", "notify"}
+
 
 def passport(
     name: str,
@@ -42,8 +44,8 @@ def passport(
         "task": dataset.task,
         "columns": [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns],
         # No stage reads these: a model comes neither from how its answers are asked for and watched, nor from what else
-        # was tried.
-        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude={"predict", "tune", "monitor"}),
+        # was tried, nor from when it is made and who is told.
+        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude=_BESIDE_STAGES),
         "rows": rows,
         "row_key": row_key,
         "digests": digests,

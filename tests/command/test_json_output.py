@@ -13,7 +13,7 @@ from tasks.paths import STAGES, Project
 from tests.projects import TINY
 
 WITHOUT = {
-    "schedule": "runs until Ctrl-C",
+    "schedule": "runs until Ctrl-C; --show and --write print a diff",
     "ui": "runs until Ctrl-C",
     "up": "runs until Ctrl-C; `ps --json` has what it started",
     "down": "has nothing to say but that it is over",

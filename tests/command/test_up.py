@@ -266,5 +266,8 @@ def test_schedules_run_where_some_are_filled_in(
     project = Project(root=tmp_path)
     project.deployments.write_text(content)
     assert scheduled(project) == names
+    project.params.write_text("pipelines: {churn: {schedule: {interval: 6h}}, sales: {}}\n")
+    assert scheduled(project) == ["churn", *names]
+    project.params.unlink()
     expected = ["prefect", *(["schedule"] if names else []), "mlflow"]
     assert [service.name for service in services(project, "127.0.0.1", None)] == expected

@@ -31,7 +31,7 @@ def test_the_project_deploys_the_flow_every_night(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("deployments: []", "has no deployments"),
+        ("deployments: []", "no pipeline has a schedule; add one"),
         ('deployments: [{entrypoint: "tiny.py:tiny"}]', "has no name"),
         ("deployments: [{name: often}]", "has no entrypoint"),
         ('deployments: [{name: a, entrypoint: "no_file.py:tiny"}]', "of a is no flow"),

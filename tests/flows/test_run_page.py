@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from tasks import files
 from tasks.errors import GateError, UserError
+from tasks.measures import Measure
 from tasks.memo.chain import StageResult
-from tasks.paths import Project
+from tasks.params.register import Bound
+from tasks.paths import Paths, Project
+from tasks.promotion.gate import judge
 from tasks.reports import Report
-from tests.flows.test_scheduler import server as server
 from tests.web_pages import shown
 
 NUMBERS = {"name": "churn", "version": 4, "aliases": ["challenger"]}
@@ -194,6 +197,42 @@ def test_the_pages_in_a_browser_have_outcome_verdict_and_table(server: dict[str,
     page = words(shown(f"{pages}/artifacts/artifact/{ids['training-churn']}", profile))
     for result_of_stage in RESULTS:
         assert f"{result_of_stage.stage} {result_of_stage.outcome}" in page
+
+
+@pytest.mark.chain
+def test_the_page_of_a_refused_run_has_rule_numbers_picture_and_what_to_do(
+    server: dict[str, str], tmp_path: Path
+) -> None:
+    paths = refused(tmp_path)
+    error = GateError("register: the gate says no to this version of churn, and nothing was registered")
+    run, _, _ = run_through({"evaluate": RESULTS[3], "register": error}, paths)
+    pages, profile = server["PREFECT_API_URL"].removesuffix("/api"), tmp_path / "browser"
+    ids = {one.key: one.id for one in artifacts_of(run.id)}
+
+    table = words(shown(f"{pages}/artifacts/artifact/{ids['gate-churn']}", profile))
+    assert re.search(r"accuracy NO 0\.8 0\.7 to 0\.9 0\.95 100 .*recall \(spam\) yes 0\.99", table)
+    page = shown(f"{pages}/artifacts/artifact/{ids['what-to-do-churn']}", profile)
+    assert "The gate said no" in words(page)
+    assert "nothing was registered" in words(page)
+    assert str(paths.report_page) in words(page)
+    assert 'href="http://127.0.0.1:5000/#/models/churn?workflowType=machine_learning"' in page
+    picture = shown(f"{pages}/artifacts/artifact/{ids['picture-churn']}", profile)
+    assert re.search(r'<img[^>]* src="data:image/png;base64,iVBOR', picture)
+
+
+def refused(root: Path) -> Paths:
+    """What a version leaves that the gate refused, by one of two rules."""
+    from PIL import Image
+
+    paths = Project(root=root).pipeline("churn")
+    paths.plots.mkdir(parents=True)
+    paths.report_page.write_text("")
+    Image.new("RGB", (40, 30), "orange").save(paths.plots / "confusion_matrix.png")
+    accuracy = Measure(value=0.8, low=0.7, high=0.9, num_rows=100)
+    recall = Measure(value=0.99, low=None, high=None, num_rows=None, of="spam")
+    bounds: dict[Any, Bound] = {"recall": Bound(min=0.5), "accuracy": Bound(min=0.95)}
+    files.write_json(paths.verdict, judge(bounds, {"accuracy": accuracy, "recall": recall}).model_dump(mode="json"))
+    return paths
 
 
 def artifacts_of(run_id: Any) -> Any:

@@ -5,30 +5,28 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Running
 
 from flows import scheduler
-from flows.connection import check_server
+from flows.missed_runs import MISSED
 from flows.processes import BORN, HOST, PROCESS
 from tasks.errors import Terminated, UserError
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.flows.commands import in_session, output_of, process, until
 
 FLOW = """
 import time
@@ -59,35 +57,6 @@ deployments:
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of a user with a server, which was started as the message says that there is none."""
-    home = tmp_path_factory.mktemp("server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}/api"
-    environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": str(ROOT)}
-    with temporary_settings({PREFECT_API_URL: url}):
-        with pytest.raises(UserError) as refused:
-            check_server()
-        [advice] = re.findall(r"start it with `([^`]+)`", str(refused.value))
-        with (
-            process([sys.executable, "-m", *advice.split()], home, environment),
-            get_client(sync_client=True) as client,
-        ):
-            until(lambda: client.api_healthcheck() is None)
-            check_server()
-            yield environment
-
-
-def answers() -> bool:
-    try:
-        check_server()
-    except UserError:
-        return False
-    return True
-
-
 @pytest.fixture
 def project(server: dict[str, str], tmp_path: Path) -> Iterator[Path]:
     """A project whose one deployment begins, and ends when there is a file `go`; by itself in half a day."""
@@ -100,49 +69,11 @@ def project(server: dict[str, str], tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def process(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A command, in a group of its own as at a terminal; what is left of it in the end is killed."""
-    with output_of(folder).open("a") as output:
-        started = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=output, stderr=output, text=True, start_new_session=True
-        )
-        try:
-            yield started
-        finally:
-            for left in in_session(started.pid):
-                left.kill()
-            started.wait()
-
-
-def output_of(folder: Path) -> Path:
-    return folder / "output"
-
-
-@contextmanager
 def scheduling(project: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     output_of(project).unlink(missing_ok=True)
     with process([sys.executable, "-m", "tasks.command.cli", "schedule"], project, environment) as started:
         until(lambda: "serving tiny/often" in output_of(project).read_text() or started.poll() is not None)
         yield started
-
-
-def in_session(leader: int) -> list[psutil.Process]:
-    def belongs(each: psutil.Process) -> bool:
-        try:
-            return os.getsid(each.pid) == leader and each.status() != psutil.STATUS_ZOMBIE
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            return False
-
-    return [each for each in psutil.process_iter() if belongs(each)]
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """What the condition gives as soon as it is true; the limit is for a busy machine."""
-    deadline = time.monotonic() + 120
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.2)
-    return value
 
 
 def begin(client: SyncPrefectClient, project: Path) -> FlowRun:
@@ -224,6 +155,38 @@ def test_a_signal_ends_scheduler_and_runs_with_one_line(
         assert not in_session(scheduling_process.pid)
         assert (state_of(client, run), taken(client)) == ("Crashed", 0)
         assert client.read_deployment_by_name("tiny/often").paused
+
+
+@pytest.mark.chain
+def test_what_was_missed_runs_once_and_never_two_at_a_time(project: Path, server: dict[str, str]) -> None:
+    """Of a schedule of each second, whose scheduler is killed while a run is at work, and started again."""
+    cron = re.compile(r"\{cron: [^}]*}")
+    often = cron.sub("{interval: 1, slug: often}", (project / "prefect.yaml").read_text())
+    limit = "concurrency_limit: {limit: 1, collision_strategy: CANCEL_NEW}"
+    (project / "prefect.yaml").write_text(often.replace("concurrency_limit: 1", limit))
+    with get_client(sync_client=True) as client:
+        with scheduling(project, server) as first:
+            until((project / "begun").exists)
+            for each in in_session(first.pid):
+                each.kill()
+        (project / "begun").unlink()
+        with scheduling(project, server):
+            assert "often: a run fell due while nobody ran it; it runs now, once\n" in output_of(project).read_text()
+            until((project / "begun").exists)
+            [missed] = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[MISSED])))
+            until(lambda: "Cancelled" in states(client, missed.deployment_id))
+            counts = states(client, missed.deployment_id)
+            assert counts["Missed"] > 0
+            # The one that stands for them, or one that fell due in the same second.
+            assert counts["Running"] == 1
+            (project / "go").touch()
+            until(lambda: "Completed" in states(client, missed.deployment_id))
+
+
+def states(client: SyncPrefectClient, deployment: Any) -> Counter[str]:
+    """How many of its runs are in which state."""
+    of_deployment = DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
+    return Counter(str(run.state_name) for run in client.read_flow_runs(deployment_filter=of_deployment))
 
 
 def test_a_server_that_is_gone_for_longer_than_a_restart_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,12 +30,8 @@ def test_every_setting_of_every_model_has_a_row():
 
 
 def test_every_stage_has_its_section_in_order():
-    assert [line[3:] for line in page().splitlines() if line.startswith("## ")] == [
-        *STAGES,
-        "predict",
-        "tune",
-        "monitor",
-    ]
+    sections = [*STAGES, "predict", "tune", "monitor", "schedule", "notify"]
+    assert [line[3:] for line in page().splitlines() if line.startswith("## ")] == sections
 
 
 def test_every_link_within_the_page_leads_to_a_heading():

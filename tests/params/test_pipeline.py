@@ -344,7 +344,14 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
 def test_the_schema_at_the_root_is_that_of_the_models() -> None:
     kept = (ROOT / "params.schema.json").read_text(encoding="utf-8")
     assert json.loads(kept) == json_schema(), "run `make schema`"
-    assert set(json_schema()["$defs"]["Pipeline"]["properties"]) == {*STAGES, "predict", "tune", "monitor"}
+    assert set(json_schema()["$defs"]["Pipeline"]["properties"]) == {
+        *STAGES,
+        "predict",
+        "tune",
+        "monitor",
+        "schedule",
+        "notify",
+    }
 
 
 def test_an_editor_refuses_unknown_keys_as_well() -> None:

@@ -1,0 +1,167 @@
+"""Who is told how a run ended: a receiver on this machine gets it, and a block that fails is a line in the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from tasks.errors import GateError, UserError
+from tasks.memo.chain import StageResult
+from tasks.paths import Paths, Project
+from tasks.reports import Report
+
+pytestmark = pytest.mark.chain
+
+REFUSAL = GateError("register: the gate says no to this version of churn:\n  accuracy 0.8 is below the least, 0.9")
+MISTAKE = UserError("params.yaml: train.lerning_rate is unknown; did you mean learning_rate?")
+
+
+class Receiver(HTTPServer):
+    """Keeps what it is sent, and answers with `status`."""
+
+    status = 200
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.received: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.received.append(json.loads(content))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        thread = Thread(target=receiver.serve_forever)
+        thread.start()
+        yield receiver
+        receiver.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def paths(server: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Paths:
+    monkeypatch.chdir(tmp_path)
+    paths = Project(root=tmp_path).pipeline("churn")
+    paths.reports.mkdir(parents=True)
+    paths.report_page.write_text("")
+    return paths
+
+
+def asks(paths: Paths, block: str, *outcomes: str) -> None:
+    on = f", on: [{', '.join(outcomes)}]" if outcomes else ""
+    # That the rest of the block is wrong is what somebody is to be told.
+    paths.project.params.write_text(f"pipelines:\n  churn: {{notify: {{block: {block}{on}}}}}\n")
+
+
+def registered(outcome: Any, *aliases: str) -> list[StageResult]:
+    numbers = {"name": "churn", "version": 4, "aliases": list(aliases)}
+    report = Report(stage="register", figure="", numbers=numbers, diagnostics=("surely better by 0.02",))
+    return [StageResult(stage="register", outcome=outcome, seconds=0.1, why=(), report=report)]
+
+
+def end_with(outcome: UserError | ZeroDivisionError | list[StageResult]) -> Any:
+    """A run with the hooks of training, which ends so."""
+    from prefect import flow
+
+    from flows.training import training
+
+    @flow(
+        on_completion=training.on_completion_hooks,
+        on_failure=training.on_failure_hooks,
+        on_crashed=training.on_crashed_hooks,
+    )
+    def ending(pipeline: str) -> list[StageResult]:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return ending("churn", return_state=True)
+
+
+def test_a_webhook_is_told_what_to_do_and_where_to_look(paths: Paths, receiver: Receiver) -> None:
+    from prefect.blocks.webhook import Webhook
+
+    Webhook(url=receiver.url).save("told", overwrite=True)
+    asks(paths, "webhook/told")
+    run = end_with(REFUSAL).state_details.flow_run_id
+    end_with(MISTAKE)
+    end_with(ZeroDivisionError("of a bug"))
+    end_with(registered("ran", "champion"))
+    refused, failed, bug, promoted = receiver.received
+    assert (refused["outcome"], refused["subject"]) == ("refused", "churn: a gate said no")
+    text, _, places = refused["body"].partition("\n\n")
+    assert text == str(REFUSAL)
+    assert places.splitlines()[0].startswith("Run: http://127.0.0.1:")
+    assert places.splitlines()[0].endswith(f"/runs/flow-run/{run}")
+    assert places.splitlines()[1] == f"Report: {paths.report_page}"
+    assert failed["outcome"] == bug["outcome"] == "failed"
+    assert str(MISTAKE) in failed["body"]
+    assert bug["body"].startswith("ZeroDivisionError; the run's log has the traceback")
+    assert (promoted["outcome"], promoted["subject"]) == ("promoted", "churn: version 4 is champion")
+    assert promoted["body"].startswith("surely better by 0.02")
+
+
+def test_nobody_is_told_what_was_not_asked_for(paths: Paths, receiver: Receiver) -> None:
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+
+    json_data = {"text": "{{subject}}"}
+    block = CustomWebhookNotificationBlock(name="asked", url=receiver.url, json_data=json_data)
+    block.save("asked", overwrite=True)
+    asks(paths, "custom-webhook/asked", "refused", "promoted")
+    end_with(MISTAKE)
+    end_with(registered("ran", "challenger"))
+    # It was champion before this run.
+    end_with(registered("unchanged", "champion"))
+    assert receiver.received == []
+    end_with(REFUSAL)
+    assert receiver.received == [{"text": "churn: a gate said no"}]
+    paths.project.params.write_text("pipelines:\n  churn: {}\n")
+    end_with(REFUSAL)
+    assert len(receiver.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("custom-webhook/missing", "there is none of this type and name"),
+        ("custom-webhook/refusing", "HTTPStatusError"),
+        ("secret/refusing", "TypeError"),
+    ],
+)
+def test_a_block_that_cannot_be_used_is_a_line_and_no_failure(
+    paths: Paths, receiver: Receiver, name: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    from prefect.blocks.notifications import CustomWebhookNotificationBlock
+    from prefect.blocks.system import Secret
+
+    receiver.status = 500
+    secret = f"{receiver.url}?token=secret"
+    CustomWebhookNotificationBlock(name="x", url=secret, json_data={}).save("refusing", overwrite=True)
+    Secret(value="of something else").save("refusing", overwrite=True)
+    asks(paths, name)
+    state = end_with(registered("ran", "champion"))
+    assert state.is_completed()
+    [line] = [record.getMessage() for record in caplog.records if "nobody was told" in record.getMessage()]
+    assert f"block {name} cannot be used ({why})" in line
+    assert "token=secret" not in caplog.text

@@ -87,9 +87,10 @@ def look_at(project: Project, model: RegisteredModel, now: datetime | None = Non
     today = (now or datetime.now(UTC).replace(tzinfo=None)).date()
     begin = first_day(paths, model.version)
     if begin is None:
+        setting = f"write `monitor: {{log: true}}` in the block {model.name} of {project.params}, and "
         raise UserError(
-            f"{model.shown}: none of its answers were logged; write `monitor: {{log: true}}` in the block {model.name} "
-            f"of {project.params}, and answer rows"
+            f"{model.shown}: none of its answers were logged; {'' if config.log else setting}answer rows, "
+            f"such as by `modelwright predict {model.name} SOURCE`"
         )
     known = reference_of(paths, model, config)
     num_rows, num_waiting = _look_at_rows(paths, known, config, (begin, today))

@@ -140,6 +140,9 @@ def test_the_commands_take_labels_write_the_page_and_end_with_3_while_a_rule_fir
 
 def test_without_a_log_there_is_nothing_to_look_at_and_what_to_do_is_told(shop: Paths, tmp_path: Path) -> None:
     model = registered_model(shop.project, "shop")
-    with pytest.raises(UserError, match="none of its answers were logged"):
+    with pytest.raises(UserError, match="none of its answers were logged") as refused:
         look_at(shop.project, replace(model, version=9))
+    assert "modelwright predict shop SOURCE" in str(refused.value)
+    # The pipeline logs already, so that it is not told to.
+    assert "log: true" not in str(refused.value)
     assert Monitor().log is False

@@ -31,7 +31,8 @@ def ps(options: argparse.Namespace) -> int:
 COMMANDS = {
     "up": Subcommand(
         run=up,
-        help="run Prefect's and MLflow's servers and the schedules of prefect.yaml, and start again what dies",
+        help="run Prefect's and MLflow's servers and what is scheduled",
+        detail=", and start again what dies",
         arguments=(
             argument("--detach", action="store_true", help="leave them behind, once all are ready"),
             argument(

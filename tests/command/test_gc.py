@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-import time
 from argparse import ArgumentTypeError
 from contextlib import chdir
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def objects(project: Project) -> set[Path]:
 
 @pytest.mark.chain
 def test_after_it_all_that_a_version_needs_is_there(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    all_objects, moment = objects(here), time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+    all_objects, moment = objects(here), datetime.now(UTC).isoformat()
     planned = collected(capsys, *ALL)
     assert objects(here) == all_objects
     assert [run["name"] for run in planned["runs"]] == ["num_leaves 7 -> 3"]

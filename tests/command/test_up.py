@@ -156,7 +156,7 @@ def test_a_run_in_another_shell_goes_to_its_server_and_links_to_its_pages(starte
         auth=(own.user, own.password),
     )
     assert [run["parameters"]["pipeline"] for run in asked.json()] == ["masses"]
-    assert modelwright(project.root, "ui", "masses").stdout.startswith(f"{pages(started)['models']}/#/experiments")
+    assert modelwright(project.root, "open", "--what", "prefect").stdout.strip() == pages(started)["runs"]
 
 
 def test_a_damaged_record_is_written_again_while_it_is_up(started: str, project: Project) -> None:

@@ -13,11 +13,15 @@ import uvicorn
 from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
+from tasks.prediction_log.log import prediction_log
+from tasks.scoring.request import settings_of
 from tasks.serving.access import server_key
+from tasks.serving.answer_log import AnswerLog
 from tasks.serving.app import AnswerService, make_app
 from tasks.serving.following import Following, first_version
 from tasks.serving.metrics import ServingMetrics
 from tasks.serving.rate_limit import RateLimit
+from tasks.serving.registry_watch import with_passport
 from tasks.serving.settings import ServeSettings, check_settings
 from tasks.serving.traffic import Shadow
 from tasks.serving.version import Served
@@ -74,7 +78,7 @@ async def _serve(
         following = await opening
         follower = asyncio.create_task(following.follow())
         try:
-            await _listen(served.settings, following, listener, key, metrics, waiting, announce)
+            await _answer(served, following, listener, key, waiting, announce)
         finally:
             follower.cancel()
             with suppress(asyncio.CancelledError):
@@ -82,20 +86,44 @@ async def _serve(
             await following.close()
 
 
+async def _answer(
+    served: Served,
+    following: Following,
+    listener: socket.socket,
+    key: str | None,
+    ended: asyncio.Task[object],
+    announce: Announce,
+) -> None:
+    log = _answer_log(served, following)
+    log.open()
+    try:
+        await _listen(served.settings, following, listener, key, log, ended, announce)
+    finally:
+        await log.close()
+
+
+def _answer_log(served: Served, following: Following) -> AnswerLog:
+    """As the block `monitor` of the model's pipeline asks. Raises UserError for a block that does not fit the model."""
+    model = with_passport(following.live.model)
+    is_asked = prediction_log(served.project, model, settings_of(served.project, model.name)) is not None
+    return AnswerLog(project=served.project if is_asked else None, metrics=following.metrics, scratch=served.scratch)
+
+
 async def _listen(
     settings: ServeSettings,
     following: Following,
     listener: socket.socket,
     key: str | None,
-    metrics: ServingMetrics,
+    log: AnswerLog,
     ended: asyncio.Task[object],
     announce: Announce,
 ) -> None:
     service = AnswerService(
         following=following,
         settings=settings,
-        metrics=metrics,
-        shadow=Shadow(following=following, settings=settings, metrics=metrics),
+        metrics=following.metrics,
+        shadow=Shadow(following=following, settings=settings, metrics=following.metrics, log=log),
+        log=log,
         key=key,
         rate=None if settings.rate is None else RateLimit(settings.rate),
     )

@@ -43,6 +43,7 @@ def registered_versions(root: Path) -> Paths:
         (folder / "files.json").unlink()
         write_listing(folder)
         client.create_model_version("shop", source=folder.as_uri(), await_creation_for=0)
+    paths.project.params.write_text(f"{PARAMS}    monitor: {{log: true, min_rows: 20}}\n")
     return paths
 
 

@@ -25,14 +25,16 @@ from tasks.serving.registry_watch import with_passport
 from tasks.serving.settings import ServeSettings, check_settings
 from tasks.serving.traffic import Shadow
 from tasks.serving.version import Served
+from tasks.serving.waiting import Entrance
 
 DEFAULT_PORT = 8000
 _DRAIN_SECONDS = 30
 """In which requests that were begun are answered after a signal to end."""
 _BACKLOG = 2_048
 
-Announce = Callable[[str, Following, str | None], None]
-"""Called with the address, the versions and the key when requests are answered."""
+Announce = Callable[[str, Following | str, str | None], None]
+"""Called with the address, the versions and the key when requests are answered; with the reason in their place while
+there is none."""
 
 
 class _SignalledServer(uvicorn.Server):
@@ -68,17 +70,27 @@ async def _serve(
 ) -> None:
     ended = asyncio.Event()
     with _on_signals(ended.set):
-        opening = asyncio.create_task(first_version(served, metrics))
+        entrance, settings = Entrance(), served.settings
+        http = _Http(entrance, listener)
+
+        def wait(why: str) -> None:
+            entrance.why = why
+            announce(http.address, why, key)
+
+        if settings.waits:
+            http.start()
+        opening = asyncio.create_task(first_version(served, metrics, wait if settings.waits else None))
         await asyncio.wait([opening, waiting := asyncio.create_task(ended.wait())], return_when="FIRST_COMPLETED")
         if ended.is_set():
             opening.cancel()
             with suppress(asyncio.CancelledError, UserError):
                 await (await opening).close()
+            await http.close()
             return
         following = await opening
         follower = asyncio.create_task(following.follow())
         try:
-            await _answer(served, following, listener, key, waiting, announce)
+            await _answer(served, following, http, key, waiting, announce)
         finally:
             follower.cancel()
             with suppress(asyncio.CancelledError):
@@ -89,7 +101,7 @@ async def _serve(
 async def _answer(
     served: Served,
     following: Following,
-    listener: socket.socket,
+    http: _Http,
     key: str | None,
     ended: asyncio.Task[object],
     announce: Announce,
@@ -97,7 +109,7 @@ async def _answer(
     log = _answer_log(served, following)
     log.open()
     try:
-        await _listen(served.settings, following, listener, key, log, ended, announce)
+        await _listen(served.settings, following, http, key, log, ended, announce)
     finally:
         await log.close()
 
@@ -109,10 +121,43 @@ def _answer_log(served: Served, following: Following) -> AnswerLog:
     return AnswerLog(project=served.project if is_asked else None, metrics=following.metrics, scratch=served.scratch)
 
 
+class _Http:
+    """uvicorn on a socket that listens, once it is started."""
+
+    def __init__(self, entrance: Entrance, listener: socket.socket) -> None:
+        config = uvicorn.Config(
+            entrance,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=_DRAIN_SECONDS,
+            # Headers are refused when they are larger than any of ours; a body is bounded where it is read.
+            h11_max_incomplete_event_size=65_536,
+        )
+        self.entrance, self.address = entrance, _address(listener)
+        self._listener, self._server = listener, _SignalledServer(config)
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self) -> asyncio.Task[None]:
+        """Requests are answered from now on."""
+        if self._serving is None:
+            self._serving = asyncio.create_task(self._server.serve(sockets=[self._listener]))
+        return self._serving
+
+    async def close(self) -> None:
+        """Answers what was begun."""
+        self._server.should_exit = True
+        if self._serving is not None:
+            await self._serving
+
+
 async def _listen(
     settings: ServeSettings,
     following: Following,
-    listener: socket.socket,
+    http: _Http,
     key: str | None,
     log: AnswerLog,
     ended: asyncio.Task[object],
@@ -127,24 +172,11 @@ async def _listen(
         key=key,
         rate=None if settings.rate is None else RateLimit(settings.rate),
     )
-    config = uvicorn.Config(
-        make_app(service),
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-        # Headers are refused when they are larger than any of ours; a body is bounded where it is read.
-        h11_max_incomplete_event_size=65_536,
-    )
-    server = _SignalledServer(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    announce(_address(listener), following, key)
+    http.entrance.app = make_app(service)
+    serving = http.start()
+    announce(http.address, following, key)
     await asyncio.wait([serving, ended], return_when="FIRST_COMPLETED")
-    server.should_exit = True
-    await serving
+    await http.close()
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from ruamel.yaml import YAML
 
 from tasks import files
 from tasks.command.cli import main
@@ -35,7 +36,7 @@ from tasks.operating.operation import OperationFile, read, running
 from tasks.operating.service import Service
 from tasks.operating.supervisor import Watched
 from tasks.paths import Project
-from tests.projects import command, environment, make_own_project, modelwright
+from tests.projects import TINY, command, environment, make_own_project, modelwright
 
 pytestmark = pytest.mark.chain
 
@@ -289,3 +290,26 @@ def test_schedules_run_where_some_are_filled_in(
     project.params.unlink()
     expected = ["prefect", *(["schedule"] if names else []), "mlflow"]
     assert [service.name for service in services(project, "127.0.0.1", None)] == expected
+
+
+def test_a_pipeline_that_asks_for_it_is_served_on_a_port_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    project = Project(root=tmp_path)
+    blocks = YAML(typ="safe").load(TINY)
+    # 8000 is named by one of them, whether or not somebody listens there.
+    for name, serve in (("scans", {"up": True}), ("masses", {"up": True, "port": 8000}), ("notes", {"port": 8001})):
+        blocks["pipelines"][name]["serve"] = serve
+    project.params.write_text(json.dumps(blocks))
+    own = credentials.Credentials()
+    scans, masses = services(project, "0.0.0.0", own)
+    assert (scans.name, masses.name, masses.page) == ("serve@scans", "serve@masses", "http://127.0.0.1:8000")
+    assert scans.page not in (None, masses.page)
+    for service in (scans, masses):
+        assert service.health == f"{service.page}/health"
+        assert service.environment == {"MODELWRIGHT_SERVE_KEY": own.api_key}
+        assert own.api_key not in service.command
+        assert service.command[-5:] == ("--host", "0.0.0.0", "--port", service.page.rpartition(":")[2], "--wait")
+    assert [service.environment for service in services(project, "127.0.0.1", None)] == [{}, {}]

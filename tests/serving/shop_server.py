@@ -70,7 +70,7 @@ class Running:
         """What `/ready` says when it says this."""
         for _ in range(2_000):
             state = self.ready()
-            if all(state[name] == value for name, value in wanted.items()):
+            if all(state.get(name) == value for name, value in wanted.items()):
                 return state
             time.sleep(0.05)
         raise AssertionError(f"{state}\n{self.log.read_text()}")

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,13 @@ from schemathesis.specs.openapi.checks import (
 
 from tasks.monitoring.feedback import take_labels
 from tasks.monitoring.watch import watch
+from tasks.params.file import load_pipeline
+from tasks.params.monitor import Monitor
 from tasks.paths import Paths
 from tasks.prediction_log.log import logged_keys, logged_rows, row_key_of
 from tasks.prediction_log.places import predictions_folder
 from tasks.scoring.job import score
+from tasks.tracking import store
 from tasks.tracking.registered import registered_model
 from tests.projects import REPOSITORY
 from tests.scoring.shop import HEADER, lines, request, write
@@ -93,7 +97,13 @@ def cells(rows: list[str]) -> list[dict[str, Any]]:
 
 def by_predict(shop: Paths, rows: list[str], tmp_path: Path, asked: str = "shop:1") -> pl.DataFrame:
     out = tmp_path / "out.parquet"
-    score(request(shop, write(tmp_path / "new.csv", rows), out, asked=asked))
+    asked_for = request(shop, write(tmp_path / "new.csv", rows), out, asked=asked)
+    # Version 2 has no passport, and so no log.
+    score(
+        replace(
+            asked_for, settings=load_pipeline(shop.project.params, "shop").model_copy(update={"monitor": Monitor()})
+        )
+    )
     return pl.read_parquet(out)
 
 
@@ -283,7 +293,7 @@ def test_answers_are_found_by_watch_and_their_labels_join(shop: Paths, server: R
     assert own["row"].struct.field("umsatz")[0] == float(rows[0]["umsatz"].replace(".", "").replace(",", "."))
     assert own["row"].struct.field("alter")[0] == 33
     assert own["latency_ms"].min() > 0
-    assert server.metric("modelwright_logged_rows_total", outcome="failed") == 0
+    assert server.metric("modelwright_logged_rows_total", outcome="dropped") == 0
     assert take_labels(shop.project, model, block).num_new == 40
     look = watch(shop.project, model, now + timedelta(days=2)).look
     assert sum(window.num_rows for window in look.rows) >= 41
@@ -358,10 +368,18 @@ def test_the_commands_of_the_page_answer_as_it_shows(server: Running) -> None:
         assert answer["problems"][0]["column"] == "alter" if '"alt"' in own else answer["answers"][0]["prediction"]
 
 
-def test_a_share_goes_to_the_challenger_by_the_requests_id_and_a_kill_leaves_no_process(shop: Paths) -> None:
+def test_a_server_waits_for_a_champion_splits_by_the_requests_id_and_leaves_no_process_when_killed(shop: Paths) -> None:
     move(shop, 2, "challenger")
-    with running(shop, "--split", "challenger=50", "--rate", "1000") as server:
-        server.wait_for(challenger=2)
+    store.connect(shop.project).delete_registered_model_alias("shop", "champion")
+    with running(shop, "--split", "challenger=50", "--rate", "1000", "--wait") as server:
+        # Until there is a champion, whoever asks is told so; it is no reason to end.
+        waits = server.client.post("/predict", json=ROW)
+        assert (waits.status_code, waits.headers["Retry-After"]) == (503, "5")
+        assert "champion" in waits.json()["error"]
+        assert server.client.get("/health").status_code == 200
+        assert server.client.get("/ready").status_code == 503
+        move(shop, 1)
+        server.wait_for(live=1, challenger=2)
         ids = [str(number) for number in range(30)]
         versions = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]
         again = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]

@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: run test test-postgresql check lint format up ui schema wheel bench soak clean
+.PHONY: run test test-postgresql fuzz check lint format up ui schema wheel bench soak clean
 
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
@@ -20,6 +20,9 @@ test-postgresql: .venv/installed ## What tracks and registers, on MLflow servers
 		tests/command/test_promotion.py tests/command/test_compare.py tests/command/test_explain.py \
 		tests/command/test_predict.py tests/scoring tests/trials tests/tuning \
 		tests/contracts/test_champion_on_todays_rows.py
+
+fuzz: .venv/installed ## Requests that are made up, many of them, and other ones each time: some minutes.
+	@HYPOTHESIS_PROFILE=explore python -m pytest tests/serving/test_server.py -k "made_up or no_value"
 
 check: .venv/installed ## The tests that take no whole chain: some three minutes.
 	@python -m pytest -n 2 --dist loadfile -m "not chain"

@@ -12,7 +12,7 @@ from tasks.command.services import scheduled
 from tasks.operating import places
 from tasks.operating.operation import Operation, ServiceStatus
 from tasks.operating.ports import answers
-from tasks.operating.service import MLFLOW, PREFECT, SCHEDULE
+from tasks.operating.service import MLFLOW, PREFECT, SCHEDULE, SERVE
 from tasks.operating.sessions import members, memory
 from tasks.paths import Project
 
@@ -32,8 +32,9 @@ def show_addresses(project: Project, operation: Operation) -> None:
         lines.append(("log", operation.log))
     lines.append(("stop", "modelwright down" if operation.log else "Ctrl-C, or modelwright down"))
     console = Terminal()
+    width = max(11, *(len(label) + 1 for label, _ in lines))
     for label, text in lines:
-        console.print(Text.assemble("  ", (f"{label:11}", "dim"), text))
+        console.print(Text.assemble("  ", (f"{label:{width}}", "dim"), text))
 
 
 def show_operation(operation: Operation) -> None:
@@ -42,27 +43,30 @@ def show_operation(operation: Operation) -> None:
     if not operation.supervisor.is_alive:
         warning = "nobody watches over these: `modelwright down` stops them, `modelwright up` begins anew"
         console.print(Text(warning, style="yellow"))
-    head = f"{'service':11}{'state':18}{'since':>8}{'restarts':>10}{'process':>9}{'MiB':>6}  where"
+    width = max(11, *(len(service.name) + 1 for service in operation.services))
+    head = f"{'service':{width}}{'state':18}{'since':>8}{'restarts':>10}{'process':>9}{'MiB':>6}  where"
     console.print(Text(head, style="bold"))
     for service in operation.services:
-        console.print(Text(_line(service)))
+        console.print(Text(_line(service, width)))
     place = operation.log or "at a terminal"
     everything = _mib(_processes(operation))
-    console.print(Text(f"{'all':11}{'':36}{operation.supervisor.pid:9}{everything:6}  {place}"))
+    console.print(Text(f"{'all':{width}}{'':36}{operation.supervisor.pid:9}{everything:6}  {place}"))
 
 
-def _line(service: ServiceStatus) -> str:
+def _line(service: ServiceStatus, width: int) -> str:
     alive = service.process is not None and service.process.is_alive
     state: str = service.state
     if service.process is not None and not alive:
         state = "dead"
     elif service.state == "ready" and service.health and not answers(service.health):
         state = "does not answer"
+    elif service.state == "ready" and service.name.startswith(SERVE) and not answers(f"{service.page}/ready"):
+        state = "waits for a model"
     number = str(service.process.pid) if service.process else ""
     taken = _mib(members(service.process)) if service.process else ""
     page = service.page or ""
     since = _duration(time.time() - service.since)
-    return f"{service.name:11}{state:18}{since:>8}{service.restarts:10}{number:>9}{taken:>6}  {page}"
+    return f"{service.name:{width}}{state:18}{since:>8}{service.restarts:10}{number:>9}{taken:>6}  {page}"
 
 
 def _processes(operation: Operation) -> list[psutil.Process]:

@@ -1,21 +1,26 @@
-"""What `modelwright up` runs: Prefect's server, MLflow's, and the schedules, each where the project needs it."""
+"""What `modelwright up` runs: Prefect's server, MLflow's, schedules and the models' own, each where it is needed."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from tasks.operating.credentials import Credentials
 from tasks.operating.ports import free_port, own_address
-from tasks.operating.service import MLFLOW, PREFECT, SCHEDULE, Service
+from tasks.operating.service import MLFLOW, PREFECT, SCHEDULE, SERVE, Service
 from tasks.paths import Project
+from tasks.serving.access import KEY_VARIABLE
 
 _PREFECT_PORT = 4200
 _MLFLOW_PORT = 5000
+_SERVE_PORT = 8000
 
 _SCHEDULER_ENDS = 50.0
 """Seconds in which `modelwright schedule` ends the runs at work, tells the server, and pauses the schedules."""
+
+_SERVER_ENDS = 45.0
+"""Seconds in which `modelwright serve` answers what was begun, and writes its log."""
 
 
 def services(project: Project, host: str, credentials: Credentials | None) -> list[Service]:
@@ -23,7 +28,11 @@ def services(project: Project, host: str, credentials: Credentials | None) -> li
 
     A server that the environment names is taken, and none started beside it.
     """
-    return [*_prefect(project, host, credentials), *_mlflow(project, host, credentials)]
+    return [
+        *_prefect(project, host, credentials),
+        *_mlflow(project, host, credentials),
+        *_serving(project, host, credentials),
+    ]
 
 
 def _prefect(project: Project, host: str, credentials: Credentials | None) -> Iterator[Service]:
@@ -77,6 +86,53 @@ def _mlflow(project: Project, host: str, credentials: Credentials | None) -> Ite
         health=f"{page}/health",
         noise=("[MLflow] Security middleware", "Registry store URI", "This feature is still experimental"),
     )
+
+
+def _serving(project: Project, host: str, credentials: Credentials | None) -> Iterator[Service]:
+    """A server for each pipeline that asks for one; one without a champion yet waits for it, and is ready."""
+    from tasks.params.file import load_pipeline
+
+    blocks = {name: load_pipeline(project.params, name).serve for name in _served(project)}
+    chosen = {block.port for block in blocks.values()}
+    first = _SERVE_PORT
+    for name, block in blocks.items():
+        port = block.port or _unclaimed_port(host, first, chosen)
+        # The next one's, as nobody listens here yet.
+        first = first if block.port else port + 1
+        page = own_address(host, port)
+        yield Service(
+            name=f"{SERVE}{name}",
+            command=(
+                *(sys.executable, "-P", "-m", "tasks.command.cli", "serve", name),
+                *("--host", host, "--port", str(port), "--wait"),
+            ),
+            environment={KEY_VARIABLE: credentials.api_key} if credentials else {},
+            page=page,
+            health=f"{page}/health",
+            stop_seconds=_SERVER_ENDS,
+        )
+
+
+def _unclaimed_port(host: str, first: int, claimed: Set[int | None]) -> int:
+    """A free port, and none that a pipeline names."""
+    port = free_port(host, first)
+    return port if port not in claimed else _unclaimed_port(host, port + 1, claimed)
+
+
+def _served(project: Project) -> list[str]:
+    """The pipelines whose block says `serve: {up: true}`; mistakes elsewhere in the file are not ours to find."""
+    from tasks.params.file import read_yaml
+
+    content = read_yaml(project.params) if project.params.is_file() else None
+    pipelines = content.get("pipelines") if isinstance(content, Mapping) else None
+    if not isinstance(pipelines, Mapping):
+        return []
+    return [name for name, block in pipelines.items() if _asks_for_a_server(block)]
+
+
+def _asks_for_a_server(block: object) -> bool:
+    serve = block.get("serve") if isinstance(block, Mapping) else None
+    return isinstance(serve, Mapping) and bool(serve.get("up"))
 
 
 def scheduled(project: Project) -> list[str]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 PREFECT, MLFLOW, SCHEDULE = "prefect", "mlflow", "schedule"
 """Names of services that other commands ask for."""
 
+SERVE = "serve@"
+"""How the names of servers of models begin; that of the pipeline follows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Service:

@@ -23,6 +23,7 @@ from tasks.params.predict import Predict
 from tasks.params.register import CONFORMAL_MEASURES, Register
 from tasks.params.schedule import RunSchedules
 from tasks.params.search_space import search_space
+from tasks.params.serve import Serve
 from tasks.params.sources import has_test_files
 from tasks.params.split import GivenSplit, Split
 from tasks.params.train import Train
@@ -48,6 +49,7 @@ class Pipeline(Config):
     monitor: Monitor = Monitor()
     schedule: RunSchedules = ()
     notify: Notify | None = None
+    serve: Serve = Serve()
 
     @model_validator(mode="before")
     @classmethod

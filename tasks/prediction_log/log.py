@@ -39,16 +39,24 @@ class AnsweredBatch:
     """Rows that were asked together, `rows` [N] as the source writes them, or typed.
 
     `answers` has a row for each of `answered`, which are row numbers; `refused` has the rule of the others.
-    `latency_ms` is how long the request took, where somebody waited for it.
+    `latency_ms` is how long the request took, where somebody waited for it. Of rows of several requests, `time`,
+    `request_id` and `latency_ms` have a value for each row, [N], all of one day. `values` [N] are the columns as they
+    were read, typed, where that was done otherwise than ingest reads `rows`.
     """
 
     rows: pl.DataFrame
     answers: pl.DataFrame | None
     answered: Sequence[int]
     refused: Mapping[int, str]
-    time: datetime
-    request_id: str
-    latency_ms: float | None = None
+    time: datetime | Sequence[datetime]
+    request_id: str | Sequence[str]
+    latency_ms: float | Sequence[float | None] | None = None
+    values: pl.DataFrame | None = None
+
+    @property
+    def day(self) -> date:
+        """That of its rows, in UTC."""
+        return (self.time if isinstance(self.time, datetime) else self.time[0]).date()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,23 +80,24 @@ class PredictionLog:
         rows = self._rows(batch)
         kept = rows.filter(pl.Series(sampled(rows["row_key"], self.sample)))
         if kept.height:
-            with files.aside(self.folder / f"{batch.time:%Y-%m-%d}_{name}.parquet") as draft:
+            with files.aside(self.folder / f"{batch.day}_{name}.parquet") as draft:
                 kept.write_parquet(draft, compression="zstd")
         return kept.height
 
     def _rows(self, batch: AnsweredBatch) -> pl.DataFrame:
-        rows, there = batch.rows, {*batch.rows.columns}
-        columns = tuple(column for column in self.columns.columns if column.name in there)
-        values = typed(rows, self.columns.model_copy(update={"columns": columns}))
+        rows = batch.rows
+        read = rows if batch.values is None else batch.values
+        columns = tuple(column for column in self.columns.columns if column.name in read.columns)
+        values = typed(read, self.columns.model_copy(update={"columns": columns}))
         values = values.with_columns(masked(values[name]) for name in values.columns if name in self.masked)
         errors = [batch.refused.get(number) for number in range(rows.height)]
         return pl.DataFrame(
             [
-                pl.repeat(batch.time, rows.height, dtype=pl.Datetime("us"), eager=True).alias("time"),
+                _by_row("time", batch.time, rows.height, pl.Datetime("us")),
                 self.key.of(rows),
                 self.key.of_groups(rows),
-                pl.repeat(batch.request_id, rows.height, dtype=pl.String, eager=True).alias("request_id"),
-                pl.repeat(batch.latency_ms, rows.height, dtype=pl.Float64, eager=True).alias("latency_ms"),
+                _by_row("request_id", batch.request_id, rows.height, pl.String()),
+                _by_row("latency_ms", batch.latency_ms, rows.height, pl.Float64()),
                 pl.Series("error", errors, dtype=pl.String),
                 pl.repeat(self.sample, rows.height, dtype=pl.Float64, eager=True).alias("sample"),
                 # Of pictures alone nothing is kept, and polars makes no struct of nothing.
@@ -201,6 +210,13 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _day(file: Path) -> str:
     return file.name.partition("_")[0]
+
+
+def _by_row(name: str, value: Any, num_rows: int, dtype: pl.DataType) -> pl.Series:
+    """A value of the whole batch for each row, or each row's own, [N]."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return pl.Series(name, value, dtype=dtype)
+    return pl.repeat(value, num_rows, dtype=dtype, eager=True).alias(name)
 
 
 def _answers(batch: AnsweredBatch) -> Iterator[pl.Series]:

@@ -18,7 +18,7 @@ from tasks.tables.dataset import Dataset
 PACKAGES = ("great-expectations", "mlflow", "modelwright", "numpy", "pillow", "polars", "pyarrow", "scipy")
 """What touches the data of every pipeline; the trainer's own requirements come on top."""
 
-_BESIDE_STAGES = {"predict", "tune", "monitor", "schedule", "notify"}
+_BESIDE_STAGES = {"predict", "tune", "monitor", "schedule", "notify", "serve"}
 
 
 def passport(

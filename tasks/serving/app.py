@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tasks.serving.access import is_allowed
+from tasks.serving.answer_log import AnswerLog
 from tasks.serving.api_page import api_page
 from tasks.serving.bodies import request_rows
 from tasks.serving.following import Following
@@ -45,11 +46,13 @@ class AnswerService:
     settings: ServeSettings
     metrics: ServingMetrics
     shadow: Shadow
+    log: AnswerLog
     key: str | None
     rate: RateLimit | None
 
     async def predict(self, request: HttpRequest) -> Response:
         """`POST /predict`."""
+        began = time.perf_counter()
         given = _given(request)
         class_name = request.query_params.get("class")
         version = self._version(request)
@@ -58,14 +61,27 @@ class AnswerService:
             if "reasons" in given:
                 await version.open_explaining()
             async with _time_limit(self._seconds("reasons" in given)):
-                answers = await version.answers(rows)
+                answers = await self._answers(version, rows, request, began)
                 reasons = await version.reasons(rows, class_name) if "reasons" in given else None
         self.metrics.rows.labels(version.model.version).inc(rows.num_rows)
-        self.shadow.copy(rows, answers)
+        self.shadow.copy(rows, answers, request.headers.get("x-request-id"))
         content = as_answers(answers, given)
         if reasons is not None:
             content = [{**answer, "reasons": one["reasons"]} for answer, one in zip(content, reasons, strict=True)]
         return _json({**_head(version, rows), "answers": content})
+
+    async def _answers(
+        self, version: ServedVersion, rows: RawRows, request: HttpRequest, began: float
+    ) -> Mapping[str, list[Any]]:
+        """Answers, which go to the log as well, with the rows that could not be read."""
+        request_id = request.headers.get("x-request-id")
+        try:
+            answers = await version.answers(rows)
+        except RequestError as error:
+            self.log.refused(version, rows, error, request_id, 1_000 * (time.perf_counter() - began))
+            raise
+        self.log.answered(version, rows, answers, request_id, 1_000 * (time.perf_counter() - began))
+        return answers
 
     async def explain(self, request: HttpRequest) -> Response:
         """`POST /explain`."""
@@ -120,7 +136,7 @@ class AnswerService:
                 content = await request_rows(request, int(self.settings.max_mib * 2**20))
         except TimeoutError:
             raise RequestError(408, "the body did not arrive in time", headers={"Connection": "close"}) from None
-        return checked(content, version.columns)
+        return checked(content, version.columns, version.known_by)
 
     def _seconds(self, gives_reasons: bool) -> float:
         return max(self.settings.time_limit, _REASONS_SECONDS) if gives_reasons else self.settings.time_limit

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -126,34 +127,66 @@ class Following:
         task.add_done_callback(self._tasks.discard)
 
 
-async def first_version(served: Served, metrics: ServingMetrics) -> Following:
-    """The version that is live now, warm. Raises UserError when there is none, or it does not answer."""
+async def first_version(
+    served: Served, metrics: ServingMetrics, wait: Callable[[str], None] | None = None
+) -> Following:
+    """The version that is live now, warm.
+
+    Raises UserError when there is none, or it does not answer; with `wait`, that is called with the reason, and the
+    next version is waited for.
+    """
     try:
         watcher = await start_process(_plan(served))
     except ProcessEndedError as error:
         raise UserError(f"{served.settings.asked}: the registry cannot be asked ({error})") from None
     try:
-        return await _following(served, metrics, watcher)
+        return await _following(served, metrics, watcher, wait)
     except BaseException:
         await watcher.close()
         raise
 
 
-async def _following(served: Served, metrics: ServingMetrics, watcher: ServingProcess) -> Following:
-    notice = as_notice(dict(watcher.ready))
-    if notice.model is None:
-        raise UserError(str(notice.why))
-    try:
-        live = await open_version(notice.model, served)
-    except WarmUpError as error:
-        raise UserError(f"{error}; install what {notice.model.packed}/requirements.txt says, or take another") from None
-    metrics.version.labels("live").set(notice.model.version)
+async def _following(
+    served: Served, metrics: ServingMetrics, watcher: ServingProcess, wait: Callable[[str], None] | None
+) -> Following:
+    notices: dict[Role, Notice] = {"live": as_notice(dict(watcher.ready))}
+    while True:
+        try:
+            live = await _opened(notices["live"], served)
+            break
+        except UserError as error:
+            if wait is None:
+                raise
+            wait(str(error))
+        await _next_live(watcher, notices)
+    metrics.version.labels("live").set(live.model.version)
     metrics.registry_up.set(1)
     following = Following(served=served, metrics=metrics, live=live, _watcher=watcher)
     if served.settings.challenger:
         # The second notice of the watcher's first round: whoever asks for two versions waits for both.
-        await following._take(as_notice(await watcher.reply()))
+        await following._take(notices.get("challenger") or as_notice(await watcher.reply()))
     return following
+
+
+async def _opened(notice: Notice, served: Served) -> ServedVersion:
+    if notice.model is None:
+        raise UserError(str(notice.why))
+    try:
+        return await open_version(notice.model, served)
+    except WarmUpError as error:
+        raise UserError(f"{error}; install what {notice.model.packed}/requirements.txt says, or take another") from None
+
+
+async def _next_live(watcher: ServingProcess, notices: dict[Role, Notice]) -> None:
+    """Takes notices until one is of the live version."""
+    while True:
+        try:
+            notice = as_notice(await watcher.reply())
+        except ProcessEndedError as error:
+            raise UserError(f"the registry cannot be asked any more ({error})") from None
+        notices[notice.role] = notice
+        if notice.role == "live":
+            return
 
 
 def _plan(served: Served) -> ProcessPlan:

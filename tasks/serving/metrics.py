@@ -58,6 +58,13 @@ class ServingMetrics:
             registry=registry,
         )
 
+        self.logged = Counter(
+            "modelwright_logged_rows",
+            "Rows of the log of answers: written, dropped as too many waited, or failed.",
+            ["outcome"],
+            registry=registry,
+        )
+
     def batch(self, num_requests: int, num_rows: int) -> None:
         """These were answered together."""
         self.batch_requests.observe(num_requests)

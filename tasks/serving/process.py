@@ -78,7 +78,9 @@ class ServingProcess:
             await asyncio.wait_for(self._process.wait(), _PATIENCE)
         except TimeoutError:
             self.kill()
-            await self._process.wait()
+            # Nobody outlives the kill: what is not told by then is lost, and no reason to wait for ever.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), _PATIENCE)
         self._log.close()
 
     def kill(self) -> None:

@@ -11,10 +11,11 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tracking import store
@@ -66,6 +67,12 @@ def as_notice(content: dict[str, Any]) -> Notice:
         folders = {name: Path(model[name]) for name in ("packed", "model")}
         model = RegisteredModel(**{**model, **folders})
     return Notice(role=content["role"], model=model, why=content["why"])
+
+
+def with_passport(model: RegisteredModel) -> RegisteredModel:
+    """The version with what it came from, which no notice brings."""
+    file = model.packed.with_name("passport.json")
+    return replace(model, passport=files.read_json(file) if file.is_file() else None)
 
 
 class _News:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.errors import did_you_mean
@@ -34,11 +34,13 @@ class ServedColumn:
 @dataclass(frozen=True, kw_only=True)
 class RawRows:
     """Values by column, as JSON has them: the columns that the model asks for, and those of the optional ones that all
-    rows have. `ignored` are other columns that rows had."""
+    rows have. `ignored` are other columns that rows had; `others` are the values of those of them that were asked to be
+    kept, and that all rows have."""
 
     columns: dict[str, list[Any]]
     num_rows: int
     ignored: tuple[str, ...] = ()
+    others: dict[str, list[Any]] = field(default_factory=dict)
 
 
 def parsed(body: bytes) -> Any:
@@ -70,9 +72,9 @@ def _is_a_list_of_rows(rows: Any) -> bool:
     return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
-def checked(rows: Sequence[Any], known: Sequence[ServedColumn]) -> RawRows:
+def checked(rows: Sequence[Any], known: Sequence[ServedColumn], kept: Sequence[str] = ()) -> RawRows:
     """The rows as columns. Raises RequestError (422), which names each row's columns that are missing or hold what no
-    column can."""
+    column can. Columns of `kept` are no model's, and come along."""
     problems: list[Problem] = []
     for number, row in enumerate(rows, start=1):
         problems += _problems(row, number, known)
@@ -84,7 +86,8 @@ def checked(rows: Sequence[Any], known: Sequence[ServedColumn]) -> RawRows:
     names = {column.name for column in known}
     ignored = dict.fromkeys(name for row in rows for name in row if name not in names)
     columns = {name: [row[name] for row in rows] for name in asked}
-    return RawRows(columns=columns, num_rows=len(rows), ignored=tuple(ignored))
+    others = {name: [row[name] for row in rows] for name in kept if all(name in row for row in rows)}
+    return RawRows(columns=columns, num_rows=len(rows), ignored=tuple(ignored), others=others)
 
 
 def _problems(row: Any, number: int, known: Sequence[ServedColumn]) -> list[Problem]:

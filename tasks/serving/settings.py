@@ -36,6 +36,8 @@ class ServeSettings:
     shadow: str | None = None
     split: Split | None = None
     offline: bool = False
+    waits: bool = False
+    """Whether it answers 503 until there is a first version, where it would else end."""
 
     @property
     def challenger(self) -> str | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from tasks.serving.answer_log import AnswerLog
 from tasks.serving.following import Following
 from tasks.serving.metrics import ServingMetrics, ShadowOutcome
 from tasks.serving.request_error import RequestError
@@ -43,27 +44,31 @@ class Shadow:
     following: Following
     settings: ServeSettings
     metrics: ServingMetrics
+    log: AnswerLog
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def copy(self, rows: RawRows, answers: Mapping[str, list[Any]]) -> None:
-        """Returns at once; nobody waits for what comes of it."""
+    def copy(self, rows: RawRows, answers: Mapping[str, list[Any]], request_id: str | None) -> None:
+        """Returns at once; nobody waits for what comes of it, though it goes to the log of its version."""
         version = self.following.challenger
         if self.settings.shadow is None or version is None:
             return
         if len(self._tasks) >= _MOST_SHADOWS:
             self._count("dropped")
             return
-        task = asyncio.create_task(self._compare(version, rows, answers))
+        task = asyncio.create_task(self._compare(version, rows, answers, request_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _compare(self, version: ServedVersion, rows: RawRows, answers: Mapping[str, list[Any]]) -> None:
+    async def _compare(
+        self, version: ServedVersion, rows: RawRows, answers: Mapping[str, list[Any]], request_id: str | None
+    ) -> None:
         with version.in_use():
             try:
                 own = await version.answers(rows)
             except RequestError as error:
                 self._count("dropped" if error.status == 503 else "failed")
                 return
+        self.log.answered(version, rows, own, request_id, None)
         self._count("same" if own["prediction"] == answers["prediction"] else "other")
 
     def _count(self, outcome: ShadowOutcome) -> None:

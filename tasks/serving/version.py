@@ -16,7 +16,7 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.serving.pool import Pool, PoolListener
 from tasks.serving.process import ProcessEndedError, ProcessPlan, ServingProcess, start_process
-from tasks.serving.registry_watch import Notice, as_line
+from tasks.serving.registry_watch import Notice, as_line, with_passport
 from tasks.serving.request_error import Problem, RequestError
 from tasks.serving.rows import RawRows, ServedColumn
 from tasks.serving.settings import ServeSettings
@@ -76,12 +76,14 @@ class Served:
 
 @dataclass(kw_only=True, eq=False)
 class ServedVersion:
-    """`columns` are those of a raw row. Reasons come from a process of their own, which the first one starts."""
+    """`columns` are those of a raw row, `known_by` others, by which its label finds it. Reasons come from a process of
+    their own, which the first one starts."""
 
     model: RegisteredModel
     columns: tuple[ServedColumn, ...]
     answering: Pool
     explaining: Pool
+    known_by: tuple[str, ...] = ()
     _num_users: int = 0
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _explains: bool = False
@@ -156,6 +158,7 @@ async def open_version(model: RegisteredModel, served: Served) -> ServedVersion:
         columns=_columns(answering.ready, *names),
         answering=answering,
         explaining=served.pool(f"reasons of {model.shown}", served.plan(_EXPLAINING, notice), 1),
+        known_by=_known_by(model),
     )
     try:
         await _warm_up(version, _example(model))
@@ -169,6 +172,12 @@ def _columns(ready: Mapping[str, Any], asked: list[str], optional: list[str]) ->
     about = {one["name"]: one for one in ready["columns"]}
     required = [ServedColumn(**about.get(name, {"name": name})) for name in asked]
     return (*required, *(ServedColumn(name=name, is_required=False) for name in optional))
+
+
+def _known_by(model: RegisteredModel) -> tuple[str, ...]:
+    """Ids and groups among the columns of the source; none of a version that somebody else registered."""
+    columns = (with_passport(model).passport or {}).get("columns", ())
+    return tuple(column["name"] for column in columns if column["role"] in ("id", "group"))
 
 
 def _example(model: RegisteredModel) -> RawRows | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -22,8 +23,10 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from ruamel.yaml import YAML
 
 from tasks import files
+from tasks.command.cli import main
 from tasks.command.services import scheduled, services
 from tasks.command.up import _noting
 from tasks.errors import UserError
@@ -33,7 +36,7 @@ from tasks.operating.operation import OperationFile, read, running
 from tasks.operating.service import Service
 from tasks.operating.supervisor import Watched
 from tasks.paths import Project
-from tests.projects import command, environment, make_own_project, modelwright
+from tests.projects import TINY, command, environment, make_own_project, modelwright
 
 pytestmark = pytest.mark.chain
 
@@ -64,6 +67,13 @@ def started(project: Project) -> str:
                 listener.bind(("0.0.0.0", port))
                 listener.listen()
         return modelwright(project.root, "up", "--detach", "--host", "0.0.0.0").stdout
+
+
+def shown_by(capsys: pytest.CaptureFixture[str], project: Project, *arguments: str) -> str:
+    """What the command prints, in this process: a start of Python costs more than the command."""
+    with contextlib.chdir(project.root):
+        assert main([*arguments]) == 0
+    return capsys.readouterr().out
 
 
 def status(address: str, authorization: str | None = None) -> int:
@@ -126,10 +136,12 @@ def test_secrets_are_the_owners_alone_and_stand_in_no_log_or_command_line(starte
     assert command(project.root, "git", "status", "--porcelain", "--", ".modelwright").stdout == ""
 
 
-def test_ps_shows_each_service_with_its_process_and_memory(started: str, project: Project) -> None:
+def test_ps_shows_each_service_with_its_process_and_memory(
+    started: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     operation = running(project)
     assert operation is not None
-    lines = modelwright(project.root, "ps").stdout.splitlines()
+    lines = shown_by(capsys, project, "ps").splitlines()
     assert lines[0].split() == ["service", "state", "since", "restarts", "process", "MiB", "where"]
     rows = {line.split()[0]: line for line in lines[1:]}
     assert list(rows) == ["prefect", "schedule", "mlflow", "all"]
@@ -137,17 +149,21 @@ def test_ps_shows_each_service_with_its_process_and_memory(started: str, project
         assert " ready " in rows[service.name]
         assert service.process is not None
         assert f" {service.process.pid} " in rows[service.name]
-    shown = json.loads(modelwright(project.root, "ps", "--json").stdout)
+    shown = json.loads(shown_by(capsys, project, "ps", "--json"))
     assert [service["state"] for service in shown["services"]] == ["ready"] * 3
 
 
-def test_a_second_one_says_that_it_is_up_and_where(started: str, project: Project) -> None:
-    again = modelwright(project.root, "up").stdout
+def test_a_second_one_says_that_it_is_up_and_where(
+    started: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = shown_by(capsys, project, "up")
     assert again.startswith("it is up already")
     assert pages(again)["runs"] == pages(started)["runs"]
 
 
-def test_a_run_in_another_shell_goes_to_its_server_and_links_to_its_pages(started: str, project: Project) -> None:
+def test_a_run_in_another_shell_goes_to_its_server_and_links_to_its_pages(
+    started: str, project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     modelwright(project.root, "run", "masses", "--to", "ingest")
     own = credentials.read(places.credentials(project))
     asked = httpx.post(
@@ -156,16 +172,19 @@ def test_a_run_in_another_shell_goes_to_its_server_and_links_to_its_pages(starte
         auth=(own.user, own.password),
     )
     assert [run["parameters"]["pipeline"] for run in asked.json()] == ["masses"]
-    assert modelwright(project.root, "open", "--what", "prefect").stdout.strip() == pages(started)["runs"]
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    assert shown_by(capsys, project, "open", "--what", "prefect").strip() == pages(started)["runs"]
 
 
-def test_a_damaged_record_is_written_again_while_it_is_up(started: str, project: Project) -> None:
+def test_a_damaged_record_is_written_again_while_it_is_up(
+    started: str, project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
     places.record(project).write_text("{")
-    assert " ready " in modelwright(project.root, "ps").stdout
+    assert " ready " in shown_by(capsys, project, "ps")
 
 
 def test_down_ends_what_a_killed_supervisor_has_left_and_a_stranger_under_an_old_number_lives(
-    started: str, project: Project
+    started: str, project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     operation = running(project)
     assert operation is not None
@@ -187,8 +206,8 @@ def test_down_ends_what_a_killed_supervisor_has_left_and_a_stranger_under_an_old
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert read(project) is None
-    assert modelwright(project.root, "down").stdout == "nothing is up\n"
-    assert modelwright(project.root, "ps").stdout.startswith("nothing is up")
+    assert shown_by(capsys, project, "down") == "nothing is up\n"
+    assert shown_by(capsys, project, "ps").startswith("nothing is up")
 
 
 def test_credentials_that_others_can_read_keep_it_from_starting(started: str, project: Project) -> None:
@@ -271,3 +290,26 @@ def test_schedules_run_where_some_are_filled_in(
     project.params.unlink()
     expected = ["prefect", *(["schedule"] if names else []), "mlflow"]
     assert [service.name for service in services(project, "127.0.0.1", None)] == expected
+
+
+def test_a_pipeline_that_asks_for_it_is_served_on_a_port_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    project = Project(root=tmp_path)
+    blocks = YAML(typ="safe").load(TINY)
+    # 8000 is named by one of them, whether or not somebody listens there.
+    for name, serve in (("scans", {"up": True}), ("masses", {"up": True, "port": 8000}), ("notes", {"port": 8001})):
+        blocks["pipelines"][name]["serve"] = serve
+    project.params.write_text(json.dumps(blocks))
+    own = credentials.Credentials()
+    scans, masses = services(project, "0.0.0.0", own)
+    assert (scans.name, masses.name, masses.page) == ("serve@scans", "serve@masses", "http://127.0.0.1:8000")
+    assert scans.page not in (None, masses.page)
+    for service in (scans, masses):
+        assert service.health == f"{service.page}/health"
+        assert service.environment == {"MODELWRIGHT_SERVE_KEY": own.api_key}
+        assert own.api_key not in service.command
+        assert service.command[-5:] == ("--host", "0.0.0.0", "--port", service.page.rpartition(":")[2], "--wait")
+    assert [service.environment for service in services(project, "127.0.0.1", None)] == [{}, {}]

@@ -351,6 +351,7 @@ def test_the_schema_at_the_root_is_that_of_the_models() -> None:
         "monitor",
         "schedule",
         "notify",
+        "serve",
     }
 
 

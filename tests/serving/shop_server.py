@@ -43,6 +43,7 @@ def registered_versions(root: Path) -> Paths:
         (folder / "files.json").unlink()
         write_listing(folder)
         client.create_model_version("shop", source=folder.as_uri(), await_creation_for=0)
+    paths.project.params.write_text(f"{PARAMS}    monitor: {{log: true, min_rows: 20}}\n")
     return paths
 
 
@@ -69,7 +70,7 @@ class Running:
         """What `/ready` says when it says this."""
         for _ in range(2_000):
             state = self.ready()
-            if all(state[name] == value for name, value in wanted.items()):
+            if all(state.get(name) == value for name, value in wanted.items()):
                 return state
             time.sleep(0.05)
         raise AssertionError(f"{state}\n{self.log.read_text()}")

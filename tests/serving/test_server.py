@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,16 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tasks.monitoring.feedback import take_labels
+from tasks.monitoring.watch import watch
+from tasks.params.file import load_pipeline
+from tasks.params.monitor import Monitor
 from tasks.paths import Paths
+from tasks.prediction_log.log import logged_keys, logged_rows, row_key_of
+from tasks.prediction_log.places import predictions_folder
 from tasks.scoring.job import score
+from tasks.tracking import store
+from tasks.tracking.registered import registered_model
 from tests.projects import REPOSITORY
 from tests.scoring.shop import HEADER, lines, request, write
 from tests.serving.shop_server import KEY, ROW, Running, is_alive, move, registered_versions, running
@@ -36,7 +46,12 @@ from tests.web_pages import shown
 
 pytestmark = pytest.mark.chain
 
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(
+    max_examples=50 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 6,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+"""Of requests that are made up: a few in every run, and many with `make fuzz`."""
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 VALUES = (
     st.none()
@@ -63,9 +78,17 @@ def server(shop: Paths) -> Iterator[Running]:
         shop, "--shadow", "challenger", "--max-mib", "0.1", "--timeout", "60", MODELWRIGHT_SERVE_KEY=KEY
     ) as server:
         yield server
-        children = server.children()
+        children, before = server.children(), num_logged(shop)
+        assert server.predict([{**ROW, "kunde": f"last {number}"} for number in range(3)]).status_code == 200
     assert server.process.returncode == 0, server.log.read_text()
     assert not [pid for pid in children if is_alive(pid)]
+    # What was answered just before the end is written before it.
+    assert num_logged(shop) >= before + 3
+
+
+def num_logged(shop: Paths) -> int:
+    files = predictions_folder(shop).rglob("*.parquet")
+    return sum(pl.scan_parquet(file).select(pl.len()).collect().item() for file in files)
 
 
 def cells(rows: list[str]) -> list[dict[str, Any]]:
@@ -74,7 +97,13 @@ def cells(rows: list[str]) -> list[dict[str, Any]]:
 
 def by_predict(shop: Paths, rows: list[str], tmp_path: Path, asked: str = "shop:1") -> pl.DataFrame:
     out = tmp_path / "out.parquet"
-    score(request(shop, write(tmp_path / "new.csv", rows), out, asked=asked))
+    asked_for = request(shop, write(tmp_path / "new.csv", rows), out, asked=asked)
+    # Version 2 has no passport, and so no log.
+    score(
+        replace(
+            asked_for, settings=load_pipeline(shop.project.params, "shop").model_copy(update={"monitor": Monitor()})
+        )
+    )
     return pl.read_parquet(out)
 
 
@@ -238,6 +267,39 @@ def test_copies_of_requests_are_compared_and_the_champion_answers(shop: Paths, s
     server.wait_for(challenger=None)
 
 
+def test_answers_are_found_by_watch_and_their_labels_join(shop: Paths, server: Running, tmp_path: Path) -> None:
+    rows = [dict(zip(HEADER.split(";"), row.split(";"), strict=True)) for row in lines(40, seed=9)]
+    # As programs write it, the id of one row and the age of another.
+    rows[0] |= {"kunde": 17, "alter": 33.0}
+    for first in range(0, 40, 8):
+        assert server.predict(rows[first : first + 8]).status_code == 200
+    # Of a request that is refused, the row that cannot be read alone is one that was not answered.
+    assert server.predict([rows[1], {**rows[2], "kunde": "K", "alter": "alt"}]).status_code == 422
+    labels = write(tmp_path / "labels.csv", [f"{row['kunde']};ja" for row in rows], "kunde;kauft")
+    model, block = registered_model(shop.project, "shop:1"), {"kind": "table", "path": str(labels), "separator": ";"}
+    keys = row_key_of(shop.project, model).of(pl.DataFrame({"kunde": [*(str(row["kunde"]) for row in rows), "K"]}))
+    for _ in range(1_000):
+        if {*keys} <= {*logged_keys(shop)}:
+            break
+        time.sleep(0.05)
+    now = datetime.now(UTC).replace(tzinfo=None)
+    logged = logged_rows(shop, 1, now.date() - timedelta(days=1), now.date() + timedelta(days=1))
+    assert logged is not None
+    own = pl.DataFrame([keys]).join(logged, on="row_key", how="left", maintain_order="left")
+    assert own.height == 41
+    by_file = by_predict(shop, lines(40, seed=9), tmp_path)
+    assert own["answer"].struct.field("probability_ja").to_list()[1:40] == by_file["probability_ja"].to_list()[1:]
+    assert own["error"].to_list() == [None] * 40 + ["unreadable"]
+    assert own["row"].struct.field("umsatz")[0] == float(rows[0]["umsatz"].replace(".", "").replace(",", "."))
+    assert own["row"].struct.field("alter")[0] == 33
+    assert own["latency_ms"].min() > 0
+    assert server.metric("modelwright_logged_rows_total", outcome="dropped") == 0
+    assert take_labels(shop.project, model, block).num_new == 40
+    look = watch(shop.project, model, now + timedelta(days=2)).look
+    assert sum(window.num_rows for window in look.rows) >= 41
+    assert sum(window.num_rows for window in look.labels) == 40
+
+
 def test_metrics_are_what_prometheus_reads(server: Running) -> None:
     before = server.metric("modelwright_requests_total", route="/predict", status="200")
     rows = server.metric("modelwright_rows_total", version="1")
@@ -306,10 +368,18 @@ def test_the_commands_of_the_page_answer_as_it_shows(server: Running) -> None:
         assert answer["problems"][0]["column"] == "alter" if '"alt"' in own else answer["answers"][0]["prediction"]
 
 
-def test_a_share_goes_to_the_challenger_by_the_requests_id_and_a_kill_leaves_no_process(shop: Paths) -> None:
+def test_a_server_waits_for_a_champion_splits_by_the_requests_id_and_leaves_no_process_when_killed(shop: Paths) -> None:
     move(shop, 2, "challenger")
-    with running(shop, "--split", "challenger=50", "--rate", "1000") as server:
-        server.wait_for(challenger=2)
+    store.connect(shop.project).delete_registered_model_alias("shop", "champion")
+    with running(shop, "--split", "challenger=50", "--rate", "1000", "--wait") as server:
+        # Until there is a champion, whoever asks is told so; it is no reason to end.
+        waits = server.client.post("/predict", json=ROW)
+        assert (waits.status_code, waits.headers["Retry-After"]) == (503, "5")
+        assert "champion" in waits.json()["error"]
+        assert server.client.get("/health").status_code == 200
+        assert server.client.get("/ready").status_code == 503
+        move(shop, 1)
+        server.wait_for(live=1, challenger=2)
         ids = [str(number) for number in range(30)]
         versions = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]
         again = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]

@@ -1,0 +1,34 @@
+"""The section `serve`: how a pipeline's model answers over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tasks.params.config import Config
+
+Above = Annotated[float, Field(gt=0)]
+
+
+class Serve(Config):
+    """What `modelwright serve` is told where its options say nothing else; no stage reads it. See
+    [serve.md](serve.md)."""
+
+    up: bool = Field(False, description="`modelwright up` starts this server, and keeps it running")
+    alias: str = Field(
+        "champion", pattern=r"^[^/:@\s]+$", description="the version that answers is the one with this alias"
+    )
+    port: int | None = Field(
+        None, ge=1, le=65535, description="where it listens; null: 8000, or the next one that is free"
+    )
+    workers: int = Field(1, ge=1, description="processes of each version")
+    shadow: str | None = Field(
+        None, pattern=r"^[^/:@\s]+$", description="copies of requests go to the version with this alias, too"
+    )
+    timeout: Above = Field(10.0, description="seconds from a request to its answer")
+    rate: Above | None = Field(None, description="requests a second from one address; null: any number")
+    max_mib: Above = Field(8.0, description="MiB that a request's body may have")
+    queue: int = Field(1_000, ge=1, description="requests that may wait for a version")
+    batch_rows: int = Field(256, ge=1, description="rows that are answered together at most")
+    poll: Above = Field(5.0, description="seconds between looks at the registry")

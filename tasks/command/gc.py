@@ -96,12 +96,12 @@ def _show(cache: UnneededCache, runs: list[UnneededRun], origins: VersionOrigins
     if len(runs) > _SHOWN:
         console.print(Text(f"  and {len(runs) - _SHOWN:,} more; --json has all", style="dim"))
     console.print(Text(f"kept         all {origins.num_versions:,} registered versions, and what they came from"))
-    if removed:
-        console.print(Text("removed"))
-    elif runs or cache.objects or cache.damaged:
-        console.print(Text("nothing was removed; `modelwright gc --yes`, with the same options, does it"))
-    else:
+    if not (runs or cache.objects or cache.damaged):
         console.print(Text("there is nothing to remove"))
+    elif removed:
+        console.print(Text("removed"))
+    else:
+        console.print(Text("nothing was removed; `modelwright gc --yes`, with the same options, does it"))
 
 
 def _size(num_bytes: int) -> str:

@@ -173,15 +173,25 @@ def _decided(
     metric = decisions.choice.metric
     too_long = [one for one in measurements if one.candidate.is_costly and _training_minutes(one, rows) > minutes]
     notes = [*notes, *(_too_long(one, rows) for one in too_long)]
-    best = _best([one for one in measurements if one not in too_long], -1 if metric in LOWER_IS_BETTER else 1)
+    compared = [one for one in measurements if one not in too_long]
+    best = _best(compared, -1 if metric in LOWER_IS_BETTER else 1)
     if not _is_better_than_no_model(best, metric):
         notes = [*notes, _NO_BETTER]
         decisions = replace(decisions, findings=tuple(by_weight([*decisions.findings, _no_better(best, metric)])))
-    reason = f"{best.candidate.name}: the best {metric} of what was measured"
+    reason = f"{best.candidate.name}: {_why(best, compared, metric)}"
     names_last_value = bool(rows.forward) and decisions.target.task == "regression"
     baseline = f"{_NAME_OF_BASELINE} ({LAST_VALUE})" if names_last_value else _NAME_OF_BASELINE
     tried = _table(metric, measurements, best, notes, rows, baseline)
     return _with(decisions, best.candidate, reason=reason, tried=tuple(tried))
+
+
+def _why(taken: _Measurement, compared: Sequence[_Measurement], metric: Metric) -> str:
+    """As a person may read it beside the table: what is taken need not be what came out best."""
+    sign = -1 if metric in LOWER_IS_BETTER else 1
+    first = max(compared, key=lambda one: sign * _difference(one, taken)[0])
+    if sign * _difference(first, taken)[0] <= 0:
+        return f"the best {metric} of what was measured"
+    return f"simpler than {first.candidate.name}, whose {metric} is not surely better"
 
 
 def _is_better_than_no_model(best: _Measurement, metric: Metric) -> bool:

@@ -15,11 +15,15 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_WINDOWS = 60
 """Lines of the history that are shown; all windows lie beside the page."""
 
+NO_WINDOW = (
+    "no window yet: one is a day (UTC) that is over and has monitor.min_rows rows, or several that have them together"
+)
+
 STATES = {
     "healthy": "Rows, answers and their errors are as they were.",
     "drifted": "Rows or answers are surely others than those that the version was made for.",
     "degraded": "Answers have become worse, or break a bound.",
-    "unknown": "No window has rows enough yet.",
+    "unknown": f"There is {NO_WINDOW}.",
 }
 
 
@@ -78,7 +82,10 @@ def lines_of(look: Look) -> Iterator[str]:
     new = look.new
     windows = f"{len(new)} new window{'' if len(new) == 1 else 's'}" if new else "no new window"
     waiting = f"; {look.num_waiting:,} rows wait for more" if look.num_waiting else ""
-    yield f"  {windows} of {len(look.rows)} of rows and {len(look.labels)} of labels{waiting}"
+    if look.rows or look.labels:
+        yield f"  {windows} of {len(look.rows)} of rows and {len(look.labels)} of labels{waiting}"
+    else:
+        yield f"  {NO_WINDOW}{waiting}"
     if look.rows:
         last = look.rows[-1]
         until = f"{last.begin} to {last.end}"

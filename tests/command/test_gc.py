@@ -84,6 +84,8 @@ def test_after_it_all_that_a_version_needs_is_there(here: Project, capsys: pytes
     assert len(gone) == planned["cache"]["objects"] + planned["cache"]["steps"]
     assert {training.name for training in trainings(here, "masses")} == {"first: lightgbm", "num_leaves 3 -> 15"}
     assert collected(capsys, *ALL)["cache"]["objects"] == 0
+    assert main([*ALL, "--yes"]) == 0
+    assert capsys.readouterr().out.endswith("there is nothing to remove\n")
 
     # Nothing runs again, and what lies here can be made whole from the cache.
     assert {one.outcome for one in run_plain(here, "masses")} == {"unchanged"}

@@ -194,6 +194,9 @@ def measurement(name: str, scores: Sequence[float], times: float = 0.0) -> Any:
 def test_what_costs_more_must_be_better_by_more_than_chance(scores: Sequence[float], sign: int, best: str) -> None:
     simple, costly = measurement("simple", [0.8] * len(scores)), measurement("costly", scores, times=9)
     assert module._best([simple, costly], sign).candidate.name == best
+    why = module._why(simple, [simple, costly], "roc_auc" if sign > 0 else "log_loss")
+    gain = sign * float(np.mean(scores) - 0.8)
+    assert why.startswith("the best" if gain <= 0 else "simpler than costly, whose")
     # What costs as much needs to be better, no more.
     assert module._best([simple, measurement("other", scores)], sign).candidate.name == "other"
 

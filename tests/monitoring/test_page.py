@@ -16,7 +16,7 @@ from tasks.monitoring.cells import CellCuts
 from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
 from tasks.monitoring.estimated_performance import EstimatedMetric
 from tasks.monitoring.look import Look
-from tasks.monitoring.page import drifted_now, lines_of, page_of
+from tasks.monitoring.page import NO_WINDOW, drifted_now, lines_of, page_of
 from tasks.monitoring.records import (
     ColumnChange,
     FiredRule,
@@ -105,8 +105,8 @@ def test_the_page_shows_what_fired_since_when_and_the_numbers_and_needs_nothing_
 def test_a_version_without_windows_has_a_page_too() -> None:
     empty = look([], [])
     assert (empty.state, empty.fired) == ("unknown", [])
-    assert "No window has rows enough yet." in page_of(empty)
-    assert next(lines_of(empty)) == "bikes version 3 (champion): unknown"
+    assert f"There is {NO_WINDOW}." in page_of(empty)
+    assert list(lines_of(empty))[:2] == ["bikes version 3 (champion): unknown", f"  {NO_WINDOW}; 7 rows wait for more"]
 
 
 def test_a_column_has_drifted_since_the_first_of_the_windows_that_say_so_without_a_break() -> None:

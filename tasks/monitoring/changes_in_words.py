@@ -11,7 +11,8 @@ from tasks.reports import number
 
 
 def in_words(change: SureChange, column: KnownColumn, window: Floats) -> str:
-    """Such as `age: half of the values lie below 41.2, and did below 38`; `window` [S, K] are the rows that say so."""
+    """Such as `age: half of the values lie below some 41.2, and did below some 38`: values are known by their cells, so
+    that a quantile may be off by the width of one. `window` [S, K] are the rows that say so."""
     # Of training rows those of the same days of the week.
     known = column.counts * (window.sum(axis=-1, keepdims=True) > 0)
     name = f"the length of {column.cuts.name}" if column.cuts.kind == "length" else column.cuts.name
@@ -19,11 +20,11 @@ def in_words(change: SureChange, column: KnownColumn, window: Floats) -> str:
     match change.test:
         case "level":
             values = [quantiles(column.cuts, counts, [0.5])[0] for counts in (window, known)]
-            text = f"half of the values lie below {number(values[0])}, and did below {number(values[1])}"
+            text = f"half of the values lie below some {number(values[0])}, and did below some {number(values[1])}"
         case "spread":
             ends = [quantiles(column.cuts, counts, [0.25, 0.75]) for counts in (window, known)]
             spans = [f"{number(low)} to {number(high)}" for low, high in ends]
-            text = f"the middle half of the values goes from {spans[0]}, and went from {spans[1]}"
+            text = f"the middle half of the values goes from some {spans[0]}, and went from some {spans[1]}"
         case "missing":
             text = f"missing in {now[-1]:.1%} of the rows, and was in {before[-1]:.1%}"
         case "below" | "above":

@@ -41,7 +41,7 @@ NAME = "<b>age</b>\x1b[31m"
 
 
 def change(column: str = NAME) -> ColumnChange:
-    sentence = f"{column}: half of the values lie below 75, and did below 50"
+    sentence = f"{column}: half of the values lie below some 75, and did below some 50"
     return ColumnChange(place=0, column=column, test="level", windows=1, p_value=1e-9, sentence=sentence)
 
 
@@ -90,7 +90,7 @@ def test_the_page_shows_what_fired_since_when_and_the_numbers_and_needs_nothing_
         "drifted",
         "one column has surely drifted",
         "2026-03-02",
-        "half of the values lie below 75",
+        "half of the values lie below some 75",
         "15 (12 to 18)",
     ):
         assert shown in text

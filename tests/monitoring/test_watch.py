@@ -94,7 +94,7 @@ def test_from_the_first_answer_to_an_alarm(shop: Paths, tmp_path: Path) -> None:
     assert "alter" in changes
     assert not changes & {"ort", "umsatz", "seit"}
     assert {rule.rule for rule in alarm.rows[-1].fired} == {"drifted_columns", "drifted_answers"}
-    assert "alter: half of the values lie below 7" in alarm.rows[-1].fired[0].sentence
+    assert "alter: half of the values lie below some 7" in alarm.rows[-1].fired[0].sentence
 
 
 def test_labels_find_their_rows_and_tell_that_the_answers_have_become_worse(shop: Paths, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_the_schedule_that_is_there_to_fill_in_runs_the_installed_flow(
 
     project = new_project(tmp_path / "shop").project
     monkeypatch.chdir(project.root)
-    with pytest.raises(UserError, match="has no deployments"):
+    with pytest.raises(UserError, match="no pipeline has a schedule"):
         deployments(project)
     # As the file's head says.
     head, _, rest = project.deployments.read_text().partition("deployments: []\n")

@@ -386,7 +386,8 @@ def test_a_server_waits_for_a_champion_splits_by_the_requests_id_and_leaves_no_p
         assert versions == again
         assert {one["model_version"] for one in versions} == {1, 2}
         children = server.children()
-        assert len(children) == 3
+        # The watch of the registry, the log of answers, and a process of each version.
+        assert len(children) == 4
         server.process.kill()
         server.process.wait()
     for _ in range(600):

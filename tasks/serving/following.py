@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -139,11 +140,11 @@ async def first_version(
         watcher = await start_process(_plan(served))
     except ProcessEndedError as error:
         raise UserError(f"{served.settings.asked}: the registry cannot be asked ({error})") from None
-    try:
-        return await _following(served, metrics, watcher, wait)
-    except BaseException:
-        await watcher.close()
-        raise
+    async with AsyncExitStack() as unless_live:
+        unless_live.push_async_callback(watcher.close)
+        following = await _following(served, metrics, watcher, wait)
+        unless_live.pop_all()
+        return following
 
 
 async def _following(

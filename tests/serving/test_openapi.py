@@ -41,7 +41,9 @@ def test_it_has_every_route_and_no_other() -> None:
     settings = ServeSettings(asked="shop")
     nothing: Any = SimpleNamespace()
     app = make_app(
-        AnswerService(following=nothing, settings=settings, metrics=nothing, shadow=nothing, key=None, rate=None)
+        AnswerService(
+            following=nothing, settings=settings, metrics=nothing, shadow=nothing, log=nothing, key=None, rate=None
+        )
     )
     assert {route.path for route in app.routes} == set(document(has_key=False)["paths"])
 

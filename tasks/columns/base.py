@@ -14,7 +14,7 @@ from tasks.columns.spans import Span
 from tasks.model_input.inputs import Block, Field
 from tasks.model_input.step_rows import StepRows
 from tasks.params.config import ColumnTypeName, Config
-from tasks.repair.repair import Repair
+from tasks.repair.repair import FEW, Repair
 from tasks.tables.dialect import ColumnDialect
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 State = TypeVar("State")
 Settings = TypeVar("Settings", bound=Config)
-FEW = 8
-"""Up to so many values Python's own loop is faster than one call of polars: a server encodes a row at a time."""
-
 Expectation = dict[str, Any]
 """One entry of a suite: `type`, `kwargs` and `severity`, as Great Expectations stores it."""
 
@@ -206,7 +203,7 @@ class ColumnType(Generic[State, Settings, Encoded]):
 
     def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         """Why a row must go, as text; missing where the value is fine. `settings`: the type's section of `clean`."""
-        return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
+        return _no_texts(values)
 
     def is_present(self, values: pl.Series) -> pl.Series:
         """Whether there is anything to learn from, [N]: a row in which no feature has that is of no use."""
@@ -214,7 +211,7 @@ class ColumnType(Generic[State, Settings, Encoded]):
 
     def flags(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
         """Why a row that stays should be looked at, as text; missing where there is no reason."""
-        return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
+        return _no_texts(values)
 
     def repair(self, own: CleanColumn, settings: Config | None) -> Repair:
         """What `clean` does to each value. `own`: the column's settings; `settings`: the type's section of `clean`."""
@@ -282,6 +279,12 @@ class ColumnType(Generic[State, Settings, Encoded]):
     def augment_raw(self, value: Any, settings: Config, random: np.random.Generator) -> Any:
         """A raw value changed at random, as the first of `augment_parts` says."""
         return value
+
+
+def _no_texts(values: pl.Series) -> pl.Series:
+    if len(values) <= FEW:
+        return pl.Series(values.name, [None] * len(values), dtype=pl.String)
+    return pl.repeat(None, len(values), dtype=pl.String, eager=True).alias(values.name)
 
 
 def round_significant(value: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -184,7 +185,9 @@ def as_matrix(spec: Spec, inputs: ModelInput) -> Any:
     if sparse:
         from scipy.sparse import hstack
 
-        return hstack(blocks, format="csr")
+        # scipy takes its time for each block, of which most are of one column.
+        neighbours = (list(group) for _, group in groupby(blocks, key=lambda block: isinstance(block, np.ndarray)))
+        return hstack([one for group in neighbours for one in _joined(group)], format="csr")
     return np.hstack(blocks) if blocks else np.zeros((inputs.num_rows, 0), dtype=np.float32)
 
 
@@ -208,6 +211,10 @@ def _block_bytes(block: Block) -> int:
 
 def _is_wide(field: Field) -> bool:
     return field.kind == "sparse" or (field.kind == "category_index" and field.num_inputs > _MANY_CATEGORIES)
+
+
+def _joined(blocks: list[Any]) -> list[Any]:
+    return [np.hstack(blocks)] if isinstance(blocks[0], np.ndarray) else blocks
 
 
 def _flat(field: Field, block: Block, sparse: bool) -> Any:

@@ -11,6 +11,7 @@ from tasks.columns import column_type
 from tasks.columns.base import ColumnType
 from tasks.errors import UserError
 from tasks.recipe.recipe import Feature
+from tasks.repair.repair import FEW, WHITE_SPACE
 
 
 def at_rest(values: Sequence[Any], feature: Feature) -> pl.Series:
@@ -40,9 +41,9 @@ def check_fit(column: pl.Series, feature: Feature) -> None:
         if column.null_count():
             raise UserError(f"column {feature.name}: a row has none; give {give}")
         return
-    reasons = of_type.faults(column).drop_nulls()
-    if len(reasons):
-        raise UserError(f"column {reasons[0]}; give {give}")
+    reasons = of_type.faults(column)
+    if reasons.null_count() < len(reasons):
+        raise UserError(f"column {reasons.drop_nulls()[0]}; give {give}")
 
 
 def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> Any:
@@ -71,6 +72,8 @@ def refusals(texts: pl.Series, feature: Feature) -> pl.Series:
 
 def _read(texts: pl.Series, of_type: ColumnType[Any, Any, Any], feature: Feature) -> pl.Series:
     cells, read = _cells_and_values(texts, of_type, feature)
+    if read.null_count() == 0:
+        return read
     unread = cells.filter(read.is_null() & cells.is_not_null())
     if len(unread):
         raise _refusal(unread[0], of_type, feature)
@@ -83,9 +86,18 @@ def _cells_and_values(
     """The cells, missing ones as such, and what they say; missing as well where a cell is not of its type."""
     cells = feature.dialect.without_missing(texts)
     if missing := of_type.missing_texts(feature.encoding, feature.repair, feature.dialect):
-        words = cells.str.strip_chars().str.to_lowercase()
-        cells = cells.set(words.is_in(list(missing)), None)
+        cells = _without_words(cells, missing)
     return cells, of_type.read_served(cells, feature.dialect)
+
+
+def _without_words(cells: pl.Series, words: frozenset[str]) -> pl.Series:
+    """The cells, missing where they are one of these words, in whatever case and with blanks around it."""
+    few = cells.to_list() if len(cells) <= FEW else None
+    # Beyond ASCII Python may follow another version of Unicode than polars.
+    if few is not None and all(cell is None or cell.isascii() for cell in few):
+        present = [None if cell is None or cell.strip(WHITE_SPACE).lower() in words else cell for cell in few]
+        return pl.Series(cells.name, present, dtype=pl.String)
+    return cells.set(cells.str.strip_chars().str.to_lowercase().is_in(list(words)), None)
 
 
 def _refusal(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> UserError:

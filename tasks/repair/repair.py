@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Literal
 
 import polars as pl
@@ -12,14 +12,14 @@ from pydantic import Field
 
 from tasks.params.config import Config
 
-FEW = 8
-"""Up to so many texts Python's own loop is faster: a server encodes a row at a time, and each call of polars costs more
-than the whole row may."""
+FEW = 256
+"""Up to so many values Python's own loop is faster: a call of polars costs some 50 us, as much as a hundred cells do
+here, and what a server answers together is a row or some dozens."""
 
-_WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+WHITE_SPACE = "\t\n\x0b\x0c\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """What Unicode calls so, and polars: Python's own `strip` takes four more signs."""
 
-_TO_BLANKS = str.maketrans(_WHITE_SPACE, " " * len(_WHITE_SPACE))
+_TO_BLANKS = str.maketrans(WHITE_SPACE, " " * len(WHITE_SPACE))
 
 _MOST_DISTINCT = 0.25
 """Share of distinct texts up to which it takes less time to repair those and put them in their places."""
@@ -151,22 +151,26 @@ def _few_repaired(values: Sequence[str | None], repair: Repair) -> list[str | No
     """Each text put right, missing ones as they are. Not for repairs that change the case: Python and polars may follow
     different versions of Unicode."""
     assert repair.case == "keep"
-    return [None if value is None else _one_repaired(value, repair) for value in values]
+    allowed = None if repair.allowed is None else frozenset(repair.allowed)
+    common = None if repair.common is None else frozenset(repair.common)
+    forms = (None if value is None else _one_form(value, repair) for value in values)
+    return [None if form is None else _one_of(form, allowed, common, repair.rare_name) for form in forms]
 
 
-def _one_repaired(value: str, repair: Repair) -> str | None:
+def _one_of(value: str, allowed: Container[str] | None, common: Container[str] | None, rare_name: str) -> str | None:
+    if allowed is not None and value not in allowed:
+        return None
+    return value if common is None or value in common else rare_name
+
+
+def _one_form(value: str, repair: Repair) -> str:
     if repair.unicode != "none" and not value.isascii():
         value = unicodedata.normalize(repair.unicode, value)
     if repair.white_space != "keep":
-        value = value.strip(_WHITE_SPACE)
+        value = value.strip(WHITE_SPACE)
     if repair.white_space == "all":
         # Only the characters that Unicode calls white space: Python would split at four more.
         value = " ".join(filter(None, value.translate(_TO_BLANKS).split(" ")))
     if repair.keep is not None:
         value = value[: repair.keep]
-    value = repair.replace.get(value, value)
-    if repair.allowed is not None and value not in repair.allowed:
-        return None
-    if repair.common is not None and value not in repair.common:
-        return repair.rare_name
-    return value
+    return repair.replace.get(value, value)

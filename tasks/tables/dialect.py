@@ -9,6 +9,7 @@ import polars as pl
 
 from tasks.params.config import Config
 from tasks.repair.number_text import plainly
+from tasks.repair.repair import FEW
 from tasks.repair.units import UnitFormat, numbers_with_unit
 
 
@@ -32,7 +33,7 @@ class ColumnDialect(Config):
     def without_missing(self, cells: pl.Series) -> pl.Series:
         """The cells, those that stand for a missing value as missing ones: text as it is written, numbers by value."""
         if cells.dtype == pl.String:
-            present = cells.set(cells.is_in(list(self.missing)), None) if self.missing else cells
+            present = self._without_marks(cells) if self.missing else cells
             # A mark such as -999 may have the unit, too.
             return present.set(self._is_marked(numbers_with_unit(present, self.unit)), None) if self.unit else present
         if not cells.dtype.is_numeric():
@@ -40,6 +41,12 @@ class ColumnDialect(Config):
         # Most columns have no mark but the empty cell, which is no number.
         marks = self._missing_numbers(cells.dtype) if any(self.missing) else pl.Series()
         return cells if marks.is_empty() else cells.set(cells.is_in(marks.implode()), None)
+
+    def _without_marks(self, cells: pl.Series) -> pl.Series:
+        if len(cells) > FEW:
+            return cells.set(cells.is_in(list(self.missing)), None)
+        present = [None if cell in self.missing else cell for cell in cells.to_list()]
+        return pl.Series(cells.name, present, dtype=pl.String)
 
     def _is_marked(self, numbers: pl.Series) -> pl.Series:
         return self.without_missing(numbers).is_null() & numbers.is_not_null()

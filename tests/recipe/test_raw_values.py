@@ -6,6 +6,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tasks.columns.base import Encoding
 from tasks.columns.boolean.column import BooleanEncoding
@@ -15,7 +17,7 @@ from tasks.columns.timestamp.column import TimestampEncoding
 from tasks.errors import UserError
 from tasks.recipe.raw_values import at_rest
 from tasks.recipe.recipe import Feature
-from tasks.repair.repair import Repair
+from tasks.repair.repair import FEW, Repair
 from tasks.repair.units import UnitFormat
 from tasks.tables.dialect import ColumnDialect
 
@@ -51,6 +53,29 @@ def test_an_empty_text_is_missing_where_it_can_mean_nothing_else(encoding: Encod
     dialect = ColumnDialect(missing=("n.d.",))
     assert read(["", " ", "n.d."], encoding, dialect) == [None] * 3
     assert read(["", " ", "n.d."], TOWNS, dialect) == ["", " ", None]
+
+
+ASCII = [chr(sign) for sign in range(128)]
+
+
+@pytest.mark.parametrize("dialect", [ColumnDialect(), ColumnDialect(missing=("n.d.", "-")), GERMAN])
+@pytest.mark.parametrize("encoding", [NUMBER, TIME, BOOLEAN, TOWNS])
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(values=st.lists(st.none() | st.text("nNaAtTİ .-?1\x1c\u00a0\u2003", max_size=5), min_size=1, max_size=6))
+@example(values=[*ASCII, *(f"{sign}nan{sign}" for sign in ASCII)])
+@example(values=["\x1cnat", "İ", "\u2003NaN\u2003", "n.d. "])
+def test_a_few_texts_are_read_as_many_are(encoding: Encoding, dialect: ColumnDialect, values: list[str | None]) -> None:
+    feature = Feature(name="x", encoding=encoding, dialect=dialect)
+    for value in values:
+        if (few := read_or_refused([value], feature)) is not None:
+            assert read_or_refused([value] * (FEW + 1), feature) == few * (FEW + 1)
+
+
+def read_or_refused(values: list[str | None], feature: Feature) -> list[Any] | None:
+    try:
+        return at_rest(values, feature).to_list()
+    except UserError:
+        return None
 
 
 def test_an_empty_cell_is_missing_where_the_source_has_nulls_and_no_such_category() -> None:

@@ -27,7 +27,7 @@ REPAIRS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("repair", REPAIRS.values(), ids=REPAIRS.keys())
 @settings(derandomize=True, max_examples=60, deadline=None)
-@given(values=st.lists(TEXTS, min_size=1, max_size=FEW))
+@given(values=st.lists(TEXTS, min_size=1, max_size=8))
 @example(values=["\x1c a \x1d", "a\u0301  b", "\u2003", ""])
 def test_a_few_texts_are_put_right_as_many_are(repair: dict[str, Any], values: list[str | None]) -> None:
     few = repaired(pl.Series("x", values, dtype=pl.String), Repair(**repair))

@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import FEW, ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
 from tasks.columns.disturbance import MISSING, Disturbance
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.config import ColumnTypeName
 from tasks.params.normalize import NormalizeBoolean
+from tasks.repair.repair import FEW
 from tasks.tables.dialect import ColumnDialect
 
 PAIRS: tuple[tuple[str, str], ...] = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"))

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from pydantic import AliasChoices
 from pydantic import Field as Setting
 
-from tasks.columns.base import FEW, Encoding
+from tasks.columns.base import Encoding
 from tasks.columns.target_statistics import TargetStatistics
 from tasks.model_input.inputs import Field
 from tasks.params.config import Config
+from tasks.repair.repair import FEW
 
 
 class TargetTable(Config):

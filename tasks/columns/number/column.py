@@ -16,7 +16,6 @@ from pydantic import AliasChoices
 from pydantic import Field as Setting
 
 from tasks.columns.base import (
-    FEW,
     ColumnType,
     Encoding,
     Expectation,
@@ -37,7 +36,7 @@ from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeNumber
 from tasks.repair.number_text import as_numbers, plainly
-from tasks.repair.repair import Repair, down_to
+from tasks.repair.repair import FEW, Repair, down_to
 from tasks.repair.units import numbers_with_unit
 from tasks.tables.dialect import ColumnDialect
 
@@ -147,6 +146,9 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return drafted
 
     def faults(self, values: pl.Series, settings: Config | None = None) -> pl.Series:
+        # Of few values numpy is the faster to tell.
+        if len(values) <= FEW and not np.isinf(values.to_numpy()).any():
+            return super().faults(values, settings)
         infinite = values.is_infinite()
         if not infinite.any():
             return super().faults(values, settings)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from tasks.columns.base import FEW
+from tasks.repair.repair import FEW
 
 _DAYS = (
     "%Y-%m-%d",

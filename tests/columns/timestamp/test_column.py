@@ -20,6 +20,7 @@ from tasks.columns.timestamp.column import (
 )
 from tasks.columns.timestamp.formats import best_format, plain_times
 from tasks.params.normalize import NormalizeTimestamp
+from tasks.repair.repair import FEW
 
 TIMESTAMP = TimestampColumn()
 MOMENTS = [datetime(2020, 1, 31, 23, 59), datetime(2021, 6, 1, 0, 0), datetime(2024, 2, 29, 12, 30)]
@@ -181,7 +182,7 @@ def test_a_few_texts_are_read_as_many_are(text: list[str | None]) -> None:
 def test_what_is_written_in_the_commonest_ways_is_read_at_once(text: str) -> None:
     assert plain_times(pl.Series([text, None])) is not None
     assert plain_times(pl.Series([text, "31.1.2024"])) is None
-    assert plain_times(pl.Series([text] * 9)) is None
+    assert plain_times(pl.Series([text] * (FEW + 1))) is None
 
 
 def test_numbers_are_no_times_without_a_format() -> None:

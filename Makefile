@@ -13,10 +13,10 @@ run: .venv/installed ## The pipeline `digits`, from raw data to a registered mod
 	@modelwright run digits
 
 test: .venv/installed ## All tests.
-	@python -m pytest -n 2 --dist loadfile
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-postgresql: .venv/installed ## What tracks and registers, on MLflow servers with PostgreSQL behind them: ten minutes and more.
-	@python -m pytest -n 2 --dist loadfile --registry postgresql tests/test_register.py tests/tracking tests/promotion \
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --registry postgresql tests/test_register.py tests/tracking tests/promotion \
 		tests/command/test_promotion.py tests/command/test_compare.py tests/command/test_explain.py \
 		tests/command/test_predict.py tests/scoring tests/trials tests/tuning \
 		tests/contracts/test_champion_on_todays_rows.py
@@ -25,7 +25,7 @@ fuzz: .venv/installed ## Requests that are made up, many of them, and other ones
 	@HYPOTHESIS_PROFILE=explore python -m pytest tests/serving/test_server.py -k "made_up or no_value"
 
 check: .venv/installed ## The tests that take no whole chain: some three minutes.
-	@python -m pytest -n 2 --dist loadfile -m "not chain"
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chain"
 
 lint: .venv/installed ## Style, types, the import rules, and that a class name stands once.
 	@ruff check .

@@ -18,7 +18,9 @@ from tasks.tables.dataset import Dataset
 PACKAGES = ("great-expectations", "mlflow", "modelwright", "numpy", "pillow", "polars", "pyarrow", "scipy")
 """What touches the data of every pipeline; the trainer's own requirements come on top."""
 
-_BESIDE_STAGES = {"predict", "tune", "monitor", "schedule", "notify", "serve"}
+BESIDE_STAGES = {"predict", "tune", "monitor", "schedule", "notify", "serve"}
+"""Blocks that no stage reads: a model comes neither from how its answers are asked for and watched, nor from what else
+was tried, nor from when it is made and who is told. So `register` does not depend on them in dvc.yaml, either."""
 
 
 def passport(
@@ -43,9 +45,7 @@ def passport(
         "source": dataset.source.model_dump(mode="json"),
         "task": dataset.task,
         "columns": [column.model_dump(mode="json", exclude_defaults=True) for column in dataset.columns],
-        # No stage reads these: a model comes neither from how its answers are asked for and watched, nor from what else
-        # was tried, nor from when it is made and who is told.
-        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude=_BESIDE_STAGES),
+        "parameters": pipeline.model_dump(mode="json", by_alias=True, exclude=BESIDE_STAGES),
         "rows": rows,
         "row_key": row_key,
         "digests": digests,

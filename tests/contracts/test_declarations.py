@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 
 from tasks.memo.code import CODE, source_of
 from tasks.params.file import load_pipeline
+from tasks.params.pipeline import Pipeline
 from tasks.paths import CODE_DIGESTS, STAGES, Project
+from tasks.promotion.passport import BESIDE_STAGES
 from tests.imports import import_graph
 from tests.opened import watched
 from tests.projects import REPOSITORY
@@ -144,3 +146,10 @@ def test_what_a_registry_names_by_text_counts_as_imported(graph: grimp.ImportGra
     assert graph.direct_import_exists(importer="tasks.networks", imported="tasks.networks.audio_cnn")
     # Only through that name does it follow that a stage which asks for any trainer is made of the networks, too.
     assert "tasks.networks.audio_cnn" in graph.find_upstream_modules("tasks.register")
+
+
+def test_register_depends_on_the_parameters_that_its_passport_names_and_on_no_others() -> None:
+    declared_params = YAML(typ="safe").load((REPOSITORY / "dvc.yaml").read_text())["stages"]["register"]["do"]["params"]
+    blocks = {field.alias or name for name, field in Pipeline.model_fields.items()}
+    assert declared_params == [f"pipelines.${{key}}.{stage}" for stage in STAGES]
+    assert blocks - BESIDE_STAGES == set(STAGES)

@@ -83,6 +83,12 @@ def test_status_says_why_and_runs_nothing(copied: Project) -> None:
     assert not any(StageRunner(copied, "masses").out_of_date()[stage] for stage in DATA_STAGES)
 
 
+def test_blocks_that_no_stage_reads_run_nothing(copied: Project) -> None:
+    beside = "    schedule: {interval: 1d}\n    monitor: {log: true}\n    tune: {trials: 9}\n    serve: {port: 8123}\n"
+    change_params(copied, "  masses: # numbers, LightGBM\n", f"  masses:\n{beside}")
+    assert not any(StageRunner(copied, "masses").out_of_date().values())
+
+
 def test_a_source_that_changed_is_taken_in_again(copied: Project) -> None:
     write_notes(copied.root / "notes.csv", num_rows=260)
     assert StageRunner(copied, "notes").out_of_date()["ingest"] == ("the source changed",)

@@ -17,13 +17,13 @@ from tasks.evaluation.baseline import baseline
 from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.conformal_rows import coverage_of_test_rows, rule_of_validation_rows
 from tasks.evaluation.cost import costs_of_keeping
-from tasks.evaluation.cost_matrix import check_costs, decision_by_cost
+from tasks.evaluation.class_settings import check_class_settings
+from tasks.evaluation.cost_matrix import decision_by_cost
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.drift_of_test import drift_of_test_rows
 from tasks.evaluation.fairness import fairness_of_test_rows
 from tasks.evaluation.judge import judge_of
 from tasks.evaluation.judged_rows import JudgedRows, test_groups
-from tasks.evaluation.metrics import positive_number
 from tasks.evaluation.page_content import check_test_rows, page_of
 from tasks.evaluation.plots import learning_curves
 from tasks.evaluation.predictions import Evaluation, Predictions, evaluate_classification, evaluate_regression
@@ -32,7 +32,7 @@ from tasks.evaluation.robustness import robustness_of_test_rows
 from tasks.evaluation.slices import slices_of_test_rows
 from tasks.evaluation.summary import summary
 from tasks.evaluation.threshold_table import threshold_table
-from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold, refuse_threshold
+from tasks.evaluation.thresholds import ThresholdChoice, choose_threshold
 from tasks.evaluation.use_of_columns import use_of_columns
 from tasks.measures import Measure
 from tasks.model_input.block_columns import read_examples
@@ -63,8 +63,7 @@ def run(config: Evaluate, paths: Paths) -> Report:
     recipe, dataset = read_recipe(paths.model / paths.recipe.name), read_dataset(paths.cleaned)
     classes = recipe.target.classes
     # First, so that a class that does not exist is refused before any row is predicted.
-    positive_number(classes, config.positive)
-    check_costs(config, classes)
+    check_class_settings(config, classes)
     check_test_rows(paths)
     model = load(paths.model, recipe.spec())
     answered = _answered(config, model, recipe, dataset, paths)
@@ -185,7 +184,6 @@ def _validation(config: Evaluate, model: Model, recipe: Recipe, paths: Paths) ->
 def _threshold(config: Evaluate, classes: tuple[str, ...], validation: Predictions | None) -> ThresholdChoice | None:
     """How the model decides between two classes, by validation rows."""
     if len(classes) != 2 or validation is None:
-        refuse_threshold(config, len(classes))
         return None
     return choose_threshold(classes, config, validation)
 

@@ -162,6 +162,8 @@ class _MemoizedStages:
             from tasks.tables.dataset import read_dataset
 
             self._check_features(read_dataset(self._paths.dataset))
+        if stage == "normalize":
+            self._check_class_settings()
         self._note(stage)
         return outcome, why
 
@@ -169,6 +171,12 @@ class _MemoizedStages:
         reasons = {stage: self._memo.reasons(stage) for stage in STAGES}
         if not reasons["ingest"] and (asks_elsewhere or self._source_is_local):
             reasons["ingest"], _ = self._source_news()
+        has_classes = not any(reasons[stage] for stage in stages_between(None, "normalize"))
+        if reasons["evaluate"] and has_classes:
+            try:
+                self._check_class_settings()
+            except UserError as error:
+                reasons["evaluate"] += (f"will be refused: {error}",)
         return reasons
 
     def _run(self, stage: str) -> None:
@@ -190,6 +198,13 @@ class _MemoizedStages:
             from tasks.recipe.frame_function import read_function
 
             read_function(self._paths.project.root, config.features_from)
+
+    def _check_class_settings(self) -> None:
+        """Says before a model is trained what evaluate would refuse behind it."""
+        from tasks.evaluation.class_settings import check_class_settings
+        from tasks.recipe.recipe import read_recipe
+
+        check_class_settings(self.parameters.evaluate, read_recipe(self._paths.recipe).target.classes)
 
     def _note(self, stage: str) -> None:
         """Adds what the stage left; after all nine, keeps the snapshot if nobody has touched a file meanwhile."""

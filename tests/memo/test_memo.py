@@ -89,6 +89,18 @@ def test_blocks_that_no_stage_reads_run_nothing(copied: Project) -> None:
     assert not any(StageRunner(copied, "masses").out_of_date().values())
 
 
+def test_what_evaluate_will_refuse_is_said_before_anything_is_trained(copied: Project) -> None:
+    masses = "evaluate: {positive: malignant}"
+    change_params(copied, masses, "evaluate: {answer: least_cost, costs: {benign: {malignant: 2}}}")
+    reasons = StageRunner(copied, "masses").out_of_date()["evaluate"]
+    message = "least_cost is of three classes or more, and here are two"
+    assert [why for why in reasons if why.startswith("will be refused: ") and message in why]
+    with pytest.raises(UserError, match=message):
+        run_plain(copied, "masses", first="normalize", last="augment")
+    change_params(copied, "answer: least_cost, ", "")
+    assert not [why for why in StageRunner(copied, "masses").out_of_date()["evaluate"] if "refused" in why]
+
+
 def test_a_source_that_changed_is_taken_in_again(copied: Project) -> None:
     write_notes(copied.root / "notes.csv", num_rows=260)
     assert StageRunner(copied, "notes").out_of_date()["ingest"] == ("the source changed",)

@@ -30,7 +30,22 @@ def rollback(options: argparse.Namespace) -> int:
     """`modelwright rollback`."""
     from tasks.tracking.promoting import rollback as rolled_back
 
-    return _say(options, rolled_back(_project(), options.name, options.to, options.because))
+    outcome = rolled_back(_project(), options.name, options.to, options.because)
+    code = _say(options, outcome)
+    if not options.json and options.to is None and outcome.record is not None:
+        _say_where_to_next(outcome)
+    return code
+
+
+def _say_where_to_next(outcome: PromotedVersion) -> None:
+    """A second rollback goes forward again, as the champion before is then the one that was left: said to whoever
+    wants to go back further."""
+    from tasks.command.console import Terminal
+
+    name, again = outcome.name, f"the same again goes forward to version {outcome.before}"
+    further = outcome.further_back
+    back = "" if further is None else f"; `modelwright rollback {name} --to {further} --because WHY` goes further back"
+    Terminal().print(f"  {again}{back}", markup=False)
 
 
 def _project() -> Project:
@@ -40,7 +55,7 @@ def _project() -> Project:
 def _say(options: argparse.Namespace, outcome: PromotedVersion) -> int:
     record = outcome.record
     if options.json:
-        content = {"name": outcome.name, "champion": outcome.version, "previous": outcome.before}
+        content = {"name": outcome.name, "champion": outcome.version, "previous": outcome.before, "further_back": outcome.further_back}
         show_json({**content, "moved": record is not None, "record": record and record.content()})
         return 0
     from tasks.command.console import Terminal

@@ -56,6 +56,20 @@ def former_champion(records: Iterable[AliasRecord], champion: int | None) -> int
     return next((version for version in reversed(versions) if version != champion), None)
 
 
+def champion_further_back(records: Iterable[AliasRecord]) -> int | None:
+    """Who was champion before today's champion was so the time before: one step further back than `former_champion`,
+    which after a rollback goes forward again. None where today's champion is so for the first time, or was the first.
+    """
+    versions = [reign.version for reign in reigns(records) if reign.version is not None]
+    if not versions:
+        return None
+    *earlier, champion = versions
+    if champion not in earlier:
+        return None
+    last_time = len(earlier) - 1 - earlier[::-1].index(champion)
+    return next((version for version in reversed(earlier[:last_time]) if version != champion), None)
+
+
 def moment_of(text: str, now: datetime | None = None) -> datetime:
     """A time as a person writes it: 2026-10-01, 2026-10-01T12:00, with or without a zone; without one it is UTC.
 

@@ -15,7 +15,7 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.promotion.chain import ChainReport, verify
 from tasks.promotion.history import OUTSIDE, TOOL, Aliases, AliasRecord, carried_out, has_room, in_order
-from tasks.promotion.reigns import Reign, former_champion, moment_of, reign_after, reign_at, reigns, shown
+from tasks.promotion.reigns import Reign, champion_further_back, former_champion, moment_of, reign_after, reign_at, reigns, shown
 from tasks.tracking import store
 from tasks.tracking.alias_history import Grounds, look, move
 from tasks.tracking.contents import damage, local_folder
@@ -36,12 +36,16 @@ _HEAD = re.compile(r"[0-9a-f]{12,64}")
 
 @dataclass(frozen=True, kw_only=True)
 class PromotedVersion:
-    """The champion after a person's decision, the one before it, and the record; None where nothing was to be done."""
+    """The champion after a person's decision, the one before it, and the record; None where nothing was to be done.
+
+    `further_back` was champion before this version was so the time before, if it was, and another one then.
+    """
 
     name: str
     version: int
     before: int | None
     record: AliasRecord | None
+    further_back: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +140,11 @@ def _promoted(project: Project, client: MlflowClient, known: KnownAliases, numbe
     after = move(project, client, name, targets, grounds)
     client.set_model_version_tag(name, str(number), SIGNED_TAG, f"{grounds.who}: {reason}")
     reign = next(reign for reign in reversed(reigns(after.records)) if reign.version == number)
-    return PromotedVersion(name=name, version=number, before=reign.record.moves[CHAMPION][0], record=reign.record)
+    before = reign.record.moves[CHAMPION][0]
+    further = champion_further_back(after.records)
+    return PromotedVersion(
+        name=name, version=number, before=before, record=reign.record, further_back=None if further == before else further
+    )
 
 
 def _who(project: Project) -> str:

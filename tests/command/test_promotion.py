@@ -135,7 +135,11 @@ def test_a_reason_is_never_left_out(project: Project, command: str, capsys: pyte
 def test_rollback_goes_to_the_champion_before_and_there_again(promoted: Project, printed: Printed) -> None:
     line = printed("rollback", NAME, "--because", "too many false alarms")
     assert line.startswith("churn: version 2 is champion, in the place of version 3; record 000004.")
-    assert printed("rollback", NAME, "--because", "it was not the model").startswith("churn: version 3 is champion")
+    further = "`modelwright rollback churn --to 1 --because WHY` goes further back"
+    assert line.endswith(f"\n  the same again goes forward to version 3; {further}\n")
+    line = printed("rollback", NAME, "--because", "it was not the model")
+    assert line.startswith("churn: version 3 is champion")
+    assert line.endswith("\n  the same again goes forward to version 2\n")
     assert printed("rollback", NAME, "--to", "1", "--because", "as it was").startswith("churn: version 1 is champion")
     assert printed("rollback", NAME, "--to", "1", "--because", "again").endswith("already: nothing to do\n")
 

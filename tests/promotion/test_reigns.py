@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
 from tasks.errors import UserError
 from tasks.promotion.history import OUTSIDE, AliasRecord, new_record
-from tasks.promotion.reigns import former_champion, moment_of, reign_after, reign_at, reigns, shown
+from tasks.promotion.reigns import champion_further_back, former_champion, moment_of, reign_after, reign_at, reigns, shown
 
 BEGIN = datetime(2026, 10, 1, 12, tzinfo=UTC)
 
@@ -30,6 +31,17 @@ def records() -> list[AliasRecord]:
     add(5, who=OUTSIDE, champion=(2, None))
     add(6, champion=(None, 2))
     return chain
+
+
+@pytest.mark.parametrize(
+    ("champions", "further"),
+    [([], None), ([1], None), ([1, 2, 3], None), ([1, 2, 3, 2], 1), ([1, 2, 1], None), ([1, 2, 3, 2, 1, 2], 3)],
+)
+def test_one_step_further_back_than_a_rollback(champions: list[int], further: int | None) -> None:
+    chain: list[AliasRecord] = []
+    for before, after in pairwise([None, *champions]):
+        chain.append(new_record(chain, {"champion": (before, after)}, who="register", reason="because", now=BEGIN))
+    assert champion_further_back(chain) == further
 
 
 def at(minutes: float) -> datetime:

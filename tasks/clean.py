@@ -25,6 +25,7 @@ from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import in_each_fold
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset, read_dataset, write_dataset
+from tasks.wording import percent
 
 
 def run(config: Clean, paths: Paths) -> Report:
@@ -86,8 +87,8 @@ def _check_share(tally: CleaningCounts, config: Clean, paths: Paths) -> None:
         )
     if share > config.max_quarantined or tally.num_quarantined == tally.num_rows_in:
         raise GateError(
-            f"clean: {tally.num_quarantined:,} of {tally.num_rows_in:,} rows would go ({share:.1%}; {tally.by_rule}), "
-            f"more than clean.max_quarantined = {config.max_quarantined:.1%}; look at them in "
+            f"clean: {tally.num_quarantined:,} of {tally.num_rows_in:,} rows would go ({percent(share)}; "
+            f"{tally.by_rule}), more than clean.max_quarantined = {percent(config.max_quarantined)}; look at them in "
             f"{paths.relative(paths.quarantine('clean'))}, then mend the source or raise the limit. "
             f"The first of each rule:\n{tally.first_reasons}"
         )

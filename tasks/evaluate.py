@@ -14,10 +14,10 @@ from tasks.errors import UserError
 from tasks.evaluation.answer_costs import answer_costs
 from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.baseline import baseline
+from tasks.evaluation.class_settings import check_class_settings
 from tasks.evaluation.confidence import confidence_table
 from tasks.evaluation.conformal_rows import coverage_of_test_rows, rule_of_validation_rows
 from tasks.evaluation.cost import costs_of_keeping
-from tasks.evaluation.class_settings import check_class_settings
 from tasks.evaluation.cost_matrix import decision_by_cost
 from tasks.evaluation.drawing import Plot
 from tasks.evaluation.drift_of_test import drift_of_test_rows

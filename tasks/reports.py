@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasks import files
 from tasks.paths import PARTS, Paths
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -47,7 +48,7 @@ def ingest(paths: Paths) -> Report:
     """The table's size, and the source's digest."""
     dataset = files.read_json(paths.dataset)
     num_columns = len(dataset["columns"])
-    figure = f"{dataset['num_rows']:,} rows, {num_columns:,} columns"
+    figure = f"{counted(dataset['num_rows'], 'row')}, {counted(num_columns, 'column')}"
     numbers = {"num_rows": dataset["num_rows"], "num_columns": num_columns, "digest": dataset["source"]["digest"]}
     return Report(stage="ingest", figure=figure, numbers=numbers)
 
@@ -64,7 +65,7 @@ def validate(paths: Paths) -> Report:
         "num_expectations": len(content["expectations"]),
         "num_warnings": num_warnings,
     }
-    warned = f", {num_warnings} warning{'' if num_warnings == 1 else 's'}" if num_warnings else ""
+    warned = f", {counted(num_warnings, 'warning')}" if num_warnings else ""
     figure, hints = f"{_kept(numbers)}{warned}", _kept_in_git(paths)
     return Report(stage="validate", figure=figure, numbers=numbers, diagnostics=hints)
 
@@ -86,7 +87,7 @@ def clean(paths: Paths) -> Report:
     figures += [f"{content['num_flagged']:,} flagged"] if content.get("num_flagged") else []
     leaks = sum(rule["num_quarantined"] for name, rule in content["rules"].items() if name.startswith("leaked_"))
     figures += [f"{leaks:,} leaks into train stopped"] if leaks else []
-    figures += [f"{content['num_alike']:,} rows alike under other ids"] if content.get("num_alike") else []
+    figures += [f"{counted(content['num_alike'], 'row')} alike under other ids"] if content.get("num_alike") else []
     if unprotected:
         figures += [f"personal data in {', '.join(unprotected[:3])}{' ...' if len(unprotected) > 3 else ''}"]
     # As many as there are test rows at worst: a list for register, and not for people.
@@ -99,7 +100,7 @@ def split(paths: Paths) -> Report:
     content = files.read_json(paths.split_report)
     num_rows, folds = content["num_rows"], content.get("folds", [])
     figures = [" / ".join(f"{num_rows[part]:,}" for part in PARTS) + " rows"]
-    figures += [f"{len(folds)} folds"] if folds else []
+    figures += [counted(len(folds), "fold")] if folds else []
     figures += [f"{num:,} {part} rows also in train" for part, num in content.get("num_shared", {}).items() if num]
     hints: tuple[str, ...] = ()
     if group := content.get("ignored_group"):
@@ -112,7 +113,7 @@ def normalize(paths: Paths) -> Report:
     """How many columns became how many inputs."""
     recipe = files.read_json(paths.recipe)
     num_columns, num_inputs = len(recipe["features"]), recipe["num_inputs"]
-    figure = f"{num_columns:,} column{'' if num_columns == 1 else 's'}, {num_inputs:,} inputs"
+    figure = f"{counted(num_columns, 'column')}, {counted(num_inputs, 'input')}"
     return Report(stage="normalize", figure=figure, numbers={"num_columns": num_columns, "num_inputs": num_inputs})
 
 
@@ -130,9 +131,9 @@ def augment(paths: Paths) -> Report:
     names = ", ".join([*dict.fromkeys(changes), *([content["mix"]["kind"]] if content.get("mix") else [])])
     # Where copies were written down, nothing is left to change on the batch.
     figures = [f"{names} on the batch"] if names and not copies else []
-    figures += [f"{copies} {'copy' if copies == 1 else 'copies'} of each row ({names})"] if copies else []
+    figures += [f"{counted(copies, 'copy', 'copies')} of each row ({names})"] if copies else []
     figures += [f"{balance} up to the largest class"] if balance != "none" else []
-    figures += [f"{content['num_rows']:,} rows"] if copies or balance != "none" else []
+    figures += [counted(content["num_rows"], "row")] if copies or balance != "none" else []
     figure = ", ".join(figures) or "nothing to do"
     return Report(stage="augment", figure=figure, numbers=content, diagnostics=tuple(content.get("warnings", ())))
 
@@ -167,7 +168,8 @@ def _no_better(judged: dict[str, Any]) -> str:
     metric, value, baseline = judged["metric"], number(judged["value"]), number(judged["baseline_value"])
     return (
         f"{metric} {value} is not surely better than {baseline}, which {judged['baseline']} has on the same "
-        f"{judged['num_rows']:,} test rows: the columns may say nothing of the target, or the rows are too few."
+        f"{counted(judged['num_rows'], 'test row')}: the columns may say nothing of the target, or the rows are too "
+        "few."
     )
 
 
@@ -193,7 +195,7 @@ def register(paths: Paths) -> Report:
 
 
 def _kept(counts: dict[str, Any]) -> str:
-    return f"{counts['num_rows_out']:,} rows, {counts['num_quarantined']:,} quarantined"
+    return f"{counted(counts['num_rows_out'], 'row')}, {counts['num_quarantined']:,} quarantined"
 
 
 BY_STAGE: dict[str, Callable[[Paths], Report]] = {

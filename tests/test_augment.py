@@ -303,4 +303,4 @@ def test_flips_that_take_pictures_out_of_their_class_are_told(
     rows = pl.DataFrame({"scan": [image(draw(dice, side)) for side in sides], "label": ["ab"[side] for side in sides]})
     report = augment.run(config(image={"flip": flip}), prepared(tmp_path, ("scan", "label"), {}, (70,), rows))
     assert [sentence.split(":")[0] for sentence in report.diagnostics] == ["augment.image.flip"] * is_told
-    assert all("of their horizontal mirror images 0%" in sentence for sentence in report.diagnostics)
+    assert all("of their horizontal mirror images 0 %" in sentence for sentence in report.diagnostics)

@@ -146,8 +146,8 @@ def test_more_bad_rows_than_allowed_stop_the_run_and_can_be_looked_at(tmp_path: 
         clean.run(Clean(max_quarantined=0.3), paths)
     assert caught.value.exit_code == 3
     assert str(caught.value) == (
-        "clean: 2 of 5 rows would go (40.0%; duplicate 1, nothing_present 1), more than clean.max_quarantined = 30.0%; "
-        "look at them in data/p/quarantine/clean, then mend the source or raise the limit. The first of each rule:\n"
+        "clean: 2 of 5 rows would go (40.0 %; duplicate 1, nothing_present 1), more than clean.max_quarantined = 30.0 %"
+        "; look at them in data/p/quarantine/clean, then mend the source or raise the limit. The first of each rule:\n"
         "  duplicate 1: the same values stand in an earlier row\n"
         "  nothing_present 1: no feature has a value"
     )

@@ -169,7 +169,7 @@ def test_a_warning_is_counted_and_its_rows_pass(prepare: Prepare) -> None:
 
 def test_too_many_bad_rows_refuse_the_run_and_everything_is_written(prepare: Prepare) -> None:
     paths = prepare(AGE, PHOTO)
-    with pytest.raises(GateError, match=r"(?s)2 of 10 rows \(20\.0%\).*data/churn/quarantine/validate") as error:
+    with pytest.raises(GateError, match=r"(?s)2 of 10 rows \(20\.0 %\).*data/churn/quarantine/validate") as error:
         validate.run(Validate(max_quarantined=0.1), paths)
     assert error.value.exit_code == 3
     assert taken(paths).height == 2
@@ -196,7 +196,7 @@ def test_mostly_is_a_limit_of_its_own(prepare: Prepare, mostly: float, passes: b
     if passes:
         validate.run(LENIENT, paths)
     else:
-        with pytest.raises(GateError, match=r"plan must be .*, in 0.95 of the rows \(.*\): 1 row does not \(10\.0%\)"):
+        with pytest.raises(GateError, match=r"plan must be .*, in 0.95 of the rows \(.*\): 1 row does not \(10\.0 %\)"):
             validate.run(LENIENT, paths)
     assert taken(paths).height == 1
 

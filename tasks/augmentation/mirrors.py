@@ -17,6 +17,7 @@ from tasks.paths import Paths
 from tasks.recipe.embedding import EmbeddingEncoding
 from tasks.recipe.recipe import Recipe
 from tasks.tables import storage
+from tasks.wording import percent
 
 MOST_PICTURES = 1_000
 """As many say it to two hundredths; all pairs of them are compared."""
@@ -121,9 +122,10 @@ def _some_rows(paths: Paths, columns: list[str]) -> Iterator[pl.DataFrame]:
 
 def _sentence(name: str, direction: Direction, mirrors: Mirrors) -> str:
     return (
-        f"augment.image.flip: of {mirrors.num_pictures:,} training pictures of column {name}, {mirrors.own:.0%} "
-        f"resemble most another one of their class, and of their {direction} mirror images {mirrors.mirrored:.0%}. In "
-        "the mirror they are of another class, or like nothing that is there: take flip out, unless such pictures are "
+        f"augment.image.flip: of {mirrors.num_pictures:,} training pictures of column {name}, "
+        f"{percent(mirrors.own, 0)} resemble most another one of their class, and of their {direction} mirror images "
+        f"{percent(mirrors.mirrored, 0)}. In the mirror they are of another class, or like nothing that is there: "
+        "take flip out, unless such pictures are "
         "to be answered."
     )
 

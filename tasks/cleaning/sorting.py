@@ -21,6 +21,7 @@ from tasks.paths import Paths
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
 from tasks.tables.quarantine import REASON, RULE, SCORE, STAGE, split_rows
+from tasks.wording import quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +131,7 @@ def with_task(dataset: Dataset, classes: Iterable[str]) -> Dataset:
     # Only by now have validate and clean set aside what is no class.
     if dataset.task == "binary" and len(left) > 2:
         raise UserError(
-            f"clean: ingest.task is binary, and {dataset.target.name} has {len(left)} classes: {', '.join(left[:10])}; "
+            f"clean: ingest.task is binary, and {dataset.target.name} has {len(left)} classes: {quoted(left[:10])}; "
             "set ingest.task to multiclass, or let the suite set the others aside: expect_column_values_to_be_in_set"
         )
     # Two classes are binary: trainers and metrics ask the task, and not the classes.

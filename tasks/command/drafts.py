@@ -15,6 +15,7 @@ from tasks.command.console import Terminal
 from tasks.drafting.findings import share
 from tasks.drafting.pipeline import DraftedPipeline
 from tasks.paths import Project
+from tasks.wording import counted
 
 _MOST_COLUMNS = 40
 _MOST_WARNINGS = 20
@@ -100,7 +101,9 @@ def _show_choice(console: Console, draft: DraftedPipeline) -> None:
     runner_up = f" Otherwise perhaps --target {target.runner_up}." if target.runner_up else ""
     console.print(f"\n[bold]target[/]  {escape(target.name)}, {target.task} ({escape(target.why)}).{escape(runner_up)}")
     num_features = len(draft.decisions.features)
-    console.print(f"[bold]model[/]   {_model_name(draft)} on {num_features} columns: {escape(choice.reason)}.")
+    console.print(
+        f"[bold]model[/]   {_model_name(draft)} on {counted(num_features, 'column')}: {escape(choice.reason)}."
+    )
     # Unbroken, as its columns stand under each other.
     tried = ("", *choice.tried, "") if choice.tried else ("",)
     console.print(Text("\n".join(tried)), soft_wrap=True, style="dim")

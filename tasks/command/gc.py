@@ -11,6 +11,7 @@ from tasks.command.subcommand import JSON, Subcommand, argument, show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     from tasks.memo.unneeded import UnneededCache
@@ -90,7 +91,9 @@ def _show(cache: UnneededCache, runs: list[UnneededRun], origins: VersionOrigins
         what = f"{len(cache.objects):,} of {cache.num_objects:,} objects that nothing needs"
         aside = f", {len(cache.damaged)} damaged ones that were put aside" if cache.damaged else ""
         console.print(Text(f"DVC's cache  {what}{aside}: {_size(cache.num_bytes)}"))
-    console.print(Text(f"MLflow       {len(runs):,} runs of no version: {_size(sum(run.num_bytes for run in runs))}"))
+    console.print(
+        Text(f"MLflow       {counted(len(runs), 'run')} of no version: {_size(sum(run.num_bytes for run in runs))}")
+    )
     for run in runs[:_SHOWN]:
         console.print(Text(f"  {run.pipeline}  {run.run_id[:8]}  {run.name}", style="dim"))
     if len(runs) > _SHOWN:

@@ -14,6 +14,7 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.reports import number
 from tasks.root import find_root
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     from tasks.tracking.tunings import TrackedTrial
@@ -78,7 +79,9 @@ def show(metric: str, places: list[RankedTrial]) -> None:
 def show_tuned(metric: str, tuned: list[TrackedTrial]) -> None:
     """The best trials of `modelwright tune`, apart: they were judged on folds of training rows, and on no test row."""
     console = Terminal()
-    console.print(Text(f"\n{len(tuned)} trials of `modelwright tune`, judged on training rows alone; the best first"))
+    console.print(
+        Text(f"\n{counted(len(tuned), 'trial')} of `modelwright tune`, judged on training rows alone; the best first")
+    )
     heads = [metric, "", "", "when", "what was tried"]
     _table(console, heads, [_tuned_cells(trial) for trial in tuned[:_TUNED]])
     if len(tuned) > _TUNED:

@@ -12,6 +12,7 @@ from tasks.command.subcommand import JSON, MODEL, QUERY, ROW, SOURCE_SETTINGS, S
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     from tasks.scoring.job import Progress
@@ -122,9 +123,15 @@ def _show(outcome: ScoringOutcome) -> None:
     for remark in outcome.remarks:
         console.print(Text(remark, style="yellow"))
     if outcome.num_parts_kept:
-        console.print(Text(f"{outcome.num_parts_kept} parts were answered by an earlier run, and kept", style="dim"))
+        console.print(
+            Text(
+                f"{counted(outcome.num_parts_kept, 'part was', 'parts were')} answered by an earlier run, and kept",
+                style="dim",
+            )
+        )
     console.print(
-        f"{outcome.num_rows:,} rows: {outcome.num_answered:,} answered, {outcome.num_quarantined:,} in quarantine"
+        f"{counted(outcome.num_rows, 'row')}: {outcome.num_answered:,} answered, "
+        f"{outcome.num_quarantined:,} in quarantine"
     )
     for rule, num_rows in outcome.rules.items():
         console.print(Text(f"  {rule}: {num_rows:,}"))

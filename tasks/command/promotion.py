@@ -9,6 +9,7 @@ from tasks.command.subcommand import JSON, Subcommand, argument, show_json
 from tasks.errors import GateError
 from tasks.paths import Project
 from tasks.root import find_root
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     from tasks.promotion.chain import ChainReport
@@ -55,7 +56,12 @@ def _project() -> Project:
 def _say(options: argparse.Namespace, outcome: PromotedVersion) -> int:
     record = outcome.record
     if options.json:
-        content = {"name": outcome.name, "champion": outcome.version, "previous": outcome.before, "further_back": outcome.further_back}
+        content = {
+            "name": outcome.name,
+            "champion": outcome.version,
+            "previous": outcome.before,
+            "further_back": outcome.further_back,
+        }
         show_json({**content, "moved": record is not None, "record": record and record.content()})
         return 0
     from tasks.command.console import Terminal
@@ -200,7 +206,7 @@ def _judged(options: argparse.Namespace, report: ChainReport) -> int:
     from tasks.command.console import Terminal
 
     console = Terminal()
-    records = f"{report.num_records} record{'' if report.num_records == 1 else 's'}"
+    records = counted(report.num_records, "record")
     console.print(f"{options.name}: the history is whole, {records}", markup=False)
     for head in report.heads:
         console.print(f"  last hash  {head}", markup=False)

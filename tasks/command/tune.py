@@ -16,6 +16,7 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.reports import number
 from tasks.root import find_root
+from tasks.wording import counted, percent
 
 if TYPE_CHECKING:
     from tasks.tuning.outcome import TuningOutcome
@@ -104,7 +105,7 @@ def lines_of(outcome: TuningOutcome) -> Iterator[str]:
         yield f"{outcome.pipeline}: no trial was done, as the time was over before one began; give more --minutes"
         yield f"  {_as_it_is(outcome)}, by {outcome.metric} on {rows}"
         return
-    yield f"{outcome.pipeline}: {len(outcome.trials)} trials on {rows}, by {outcome.metric}"
+    yield f"{outcome.pipeline}: {counted(len(outcome.trials), 'trial')} on {rows}, by {outcome.metric}"
     counts = [f"{count} {state}" for state, count in outcome.counts.items()]
     taken_up = f" ({outcome.num_taken_up} of a killed process taken up)" if outcome.num_taken_up else ""
     yield f"  {', '.join(counts)}{taken_up}"
@@ -122,7 +123,7 @@ def lines_of(outcome: TuningOutcome) -> Iterator[str]:
     else:
         yield f"  chosen fairly    {number(outcome.nested)}  {_optimism(outcome)}"
     if outcome.importance:
-        shares = [f"{name} {share:.0%}" for name, share in [*outcome.importance.items()][:_SHOWN]]
+        shares = [f"{name} {percent(share, 0)}" for name, share in [*outcome.importance.items()][:_SHOWN]]
         yield f"\n  what mattered: {', '.join(shares)}"
 
 

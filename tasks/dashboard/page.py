@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tasks.dashboard.content import Dashboard
 from tasks.reports import as_page, number, page_templates
+from tasks.wording import counted
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -29,7 +30,7 @@ def ago(time: datetime, now: datetime) -> str:
     for unit, length in (("day", timedelta(days=1)), ("hour", timedelta(hours=1)), ("minute", timedelta(minutes=1))):
         if passed >= length:
             count = passed // length
-            return f"{count:,} {unit}{'' if count == 1 else 's'} ago"
+            return f"{counted(count, unit)} ago"
     return "just now"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tasks.drafting.decide import Decisions
 from tasks.drafting.profile import Facts
+from tasks.wording import counted
 
 CONFORMAL: Mapping[str, Any] = {"coverage": 0.9}
 FEWEST_ROWS = 100
@@ -28,7 +29,7 @@ def offer(decisions: Decisions, facts: Facts) -> tuple[bool, str]:
     num_rows = validation if isinstance(validation, int) else int(validation * usable)
     group = next((name for name in facts.names if decisions.role(name) == "group"), None)
     if num_rows < FEWEST_ROWS:
-        return False, _too_few(f"{num_rows:,} rows", f"{FEWEST_ROWS} or more")
+        return False, _too_few(counted(num_rows, "row"), f"{FEWEST_ROWS} or more")
     if group is not None:
         num_groups = int(facts.state(group).num_distinct * num_rows / usable)
         if num_groups < _FEWEST_GROUPS:

@@ -10,6 +10,7 @@ import polars as pl
 from tasks.drafting.findings import Finding, listed, plain, share
 from tasks.drafting.profile import Facts
 from tasks.drafting.roles import FEWEST_ROWS
+from tasks.wording import counted
 
 _NEARLY_ALL = 0.99
 _MANY = 20
@@ -41,7 +42,7 @@ def find_capped(facts: Facts, skip: Collection[str]) -> list[Finding]:
         num_near = _most_frequent_near(values, extremes.high)
         if facts.estimate(num_near) * 3 < extremes.num_high >= max(10, facts.num_rows * 0.005):
             message = (
-                f"{name} is {plain(extremes.high)}, its greatest value, in {extremes.num_high:,} rows "
+                f"{name} is {plain(extremes.high)}, its greatest value, in {counted(extremes.num_high, 'row')} "
                 f"({share(extremes.num_high, facts.num_rows)}) and hardly near it: cut off there?"
             )
             findings.append(Finding(kind="capped", columns=(name,), message=message))
@@ -69,7 +70,9 @@ def find_gaps(facts: Facts, skip: Collection[str]) -> list[Finding]:
     for name in facts.names:
         state = facts.state(name)
         if name not in skip and state.num_missing > facts.num_rows / 2:
-            message = f"{name} is missing in {state.num_missing:,} rows ({share(state.num_missing, facts.num_rows)})"
+            message = (
+                f"{name} is missing in {counted(state.num_missing, 'row')} ({share(state.num_missing, facts.num_rows)})"
+            )
             findings.append(Finding(kind="mostly_empty", columns=(name,), message=f"{message}: is it worth keeping?"))
     return findings
 

@@ -22,6 +22,7 @@ from tasks.tables.dataset import read_dataset
 from tasks.validation.expectations import columns_of, digest_of, draft_suite, key_of, read_suite
 from tasks.validation.shown import shown
 from tasks.validation.suite_file import read_suite_json
+from tasks.wording import quoted
 
 ChangeKind = Literal["new", "changed", "dropped", "edited", "left out"]
 
@@ -98,7 +99,7 @@ def _of_type(column: str, before: str, now: str) -> str:
 
 def _of_classes(new: tuple[str, ...]) -> str:
     return (
-        f"  the task is binary, and the target has {', '.join(new)} besides in the data: its two classes stay, and "
+        f"  the task is binary, and the target has {quoted(new)} besides in the data: its two classes stay, and "
         "rows of others go to quarantine. Where they are right, write ingest.task: multiclass in params.yaml"
     )
 

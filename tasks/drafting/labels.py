@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tasks.drafting.findings import Finding, listed, share
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
+from tasks.wording import counted
 
 # Of so many rows, 15 % for the test are one or two.
 _FEW_TO_SPLIT = 10
@@ -89,9 +90,8 @@ def find_too_few_rows(facts: Facts) -> list[Finding]:
     """A warning for tables from which nothing can be learnt and tested."""
     if facts.num_rows >= _FEWEST_ROWS:
         return []
-    message = (
-        f"{facts.num_rows:,} rows are too few to learn from and test on: take what comes out as a try of the chain."
-    )
+    rows = counted(facts.num_rows, "row is", "rows are")
+    message = f"{rows} too few to learn from and test on: take what comes out as a try of the chain."
     return [Finding(kind="too_few_rows", columns=(), message=message)]
 
 

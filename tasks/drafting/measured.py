@@ -23,6 +23,7 @@ from tasks.params.config import Metric
 from tasks.params.register import LOWER_IS_BETTER
 from tasks.paths import Paths, Project
 from tasks.reports import number
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline
@@ -145,7 +146,7 @@ def score_of_fold(config: Pipeline, fold: Paths) -> tuple[float, float]:
     weight = np.ones(len(judged.truth)) if judged.weight is None else judged.weight
     value = judge.of(judged.truth, judged.answers)(weight)
     if not math.isfinite(value):
-        raise UserError(f"{judge.metric} is undefined on {len(judged.truth)} rows, such as of one class")
+        raise UserError(f"{judge.metric} is undefined on {counted(len(judged.truth), 'row')}, such as of one class")
     guess = baseline(fold, recipe).answers(len(judged.truth))
     return value, judge.of(judged.truth, guess)(weight)
 
@@ -215,7 +216,7 @@ def _training_minutes(measurement: _Measurement, rows: TrialRows) -> float:
 
 def _too_long(measurement: _Measurement, rows: TrialRows) -> str:
     minutes = math.ceil(_training_minutes(measurement, rows))
-    what = f"would train for some {minutes:,} minutes on all rows; --minutes {minutes} may take it"
+    what = f"would train for some {counted(minutes, 'minute')} on all rows; --minutes {minutes} may take it"
     return f"{measurement.candidate.name}: {what}"
 
 

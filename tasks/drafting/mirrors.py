@@ -20,6 +20,7 @@ from tasks.drafting.trial_rows import trial_rows
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.tables import storage
+from tasks.wording import percent
 
 _SIDE = 32
 _MOST_BYTES = 2**31
@@ -51,7 +52,7 @@ def with_flips(
         training = rows.paths.clean("train")
         parts = storage.read_parts(training, [name, decisions.target.name])
         mirrors = _compared(parts, every(storage.count_rows(training)), name, decisions.target.name)
-    figures = f"{mirrors.own:.0%} of the pictures resemble their class, {mirrors.mirrored:.0%} mirrored"
+    figures = f"{percent(mirrors.own, 0)} of the pictures resemble their class, {percent(mirrors.mirrored, 0)} mirrored"
     section: Section = choice.augment
     if mirrors.keep_classes:
         section = {**section, "image": {**section["image"], "flip": "horizontal"}}

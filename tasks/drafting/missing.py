@@ -14,6 +14,7 @@ from tasks.drafting.findings import Finding, listed, plain, share
 from tasks.drafting.nearly import Strays, describe_strays, first_places, stray_cells
 from tasks.drafting.profile import Facts, SourceProfile, Tokens
 from tasks.sources.base import Source
+from tasks.wording import counted
 
 _NONE = """
     ? na n/a #n/a <na> null nan none nil - -- . .. * x missing unknown unk undefined n.a. nd n.d. #value! #ref! #div/0!
@@ -123,8 +124,8 @@ def _counts(passes: Sequence[SourceProfile], cell: str, names: Sequence[str]) ->
 
 
 def _count(state: ColumnStatistics, cell: str) -> int:
-    counted = (state.counts, state.non_numeric, state.off_format)
-    return max(counts.get(cell, 0) for counts in counted if counts is not None) if any(counted) else 0
+    counters = (state.counts, state.non_numeric, state.off_format)
+    return max(counts.get(cell, 0) for counts in counters if counts is not None) if any(counters) else 0
 
 
 def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> Finding:
@@ -135,20 +136,21 @@ def _finding(cell: str, counts: Mapping[str, int], missing: tuple[str, ...]) -> 
 
 def _sentinel(facts: Facts, name: str, *, is_target: bool) -> Finding | None:
     values = facts.present(name)
-    counted = _numbers_like_signs(facts, name)
+    candidates = _numbers_like_signs(facts, name)
     # All of them aside: of -999 and -888, each would else hide how far the other is from the values.
-    others = values.filter(~values.is_in(list(counted)))
+    others = values.filter(~values.is_in(list(candidates)))
     # A sign comes again; a single -999 is an outlier for `clean` to judge. With next to nothing else in the column
     # there is no distance to judge by.
     signs = {
         value: num_rows
-        for value, num_rows in counted.items()
+        for value, num_rows in candidates.items()
         if num_rows >= max(3, facts.num_rows // 10_000) and others.len() >= num_rows / 50 and _is_far(value, others)
     }
     if not signs:
         return None
     counts = " and ".join(
-        f"{plain(value)} in {num_rows:,} rows ({share(num_rows, facts.num_rows)})" for value, num_rows in signs.items()
+        f"{plain(value)} in {counted(num_rows, 'row')} ({share(num_rows, facts.num_rows)})"
+        for value, num_rows in signs.items()
     )
     what = "a sign for a missing value, or a cap?" if len(signs) == 1 else "signs for missing values, or caps?"
     return Finding(

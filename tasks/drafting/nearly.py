@@ -16,6 +16,7 @@ from tasks.drafting.profile import SourceProfile
 from tasks.params.config import ColumnTypeName
 from tasks.repair.units import NEARLY_ALL
 from tasks.sources.base import NumberFormat, Source
+from tasks.wording import counted
 
 _FEWEST = 10
 """Numbers or dates below which a column is rather one of words."""
@@ -176,8 +177,7 @@ def _of_column(strays: Strays) -> Finding:
     right = "number" if strays.is_number else "timestamp"
     num_right = strays.num_present - sum(strays.cells.values())
     cells = listed(
-        f"`{cell}` ({count:,} row{'' if count == 1 else 's'}, first {strays.places[cell]})"
-        for cell, count in strays.cells.items()
+        f"`{cell}` ({counted(count, 'row')}, first {strays.places[cell]})" for cell, count in strays.cells.items()
     )
     name = strays.column
     message = (

@@ -11,6 +11,7 @@ from tasks.drafting.profile import Facts
 from tasks.drafting.recordings import seconds_of
 from tasks.params.config import ColumnTypeName
 from tasks.params.networks import AudioCnnNetwork, CnnNetwork, NetworkSize
+from tasks.wording import counted
 
 Section = dict[str, Any]
 _Family = Literal["cnn", "audio_cnn"]
@@ -96,7 +97,7 @@ def _for_pictures(num_rows: int, side: tuple[int, int] | None) -> NetworkChoice:
 
 
 def _why(epochs: int) -> str:
-    return f"{epochs} epochs to take minutes rather than hours"
+    return f"{counted(epochs, 'epoch')} to take minutes rather than hours"
 
 
 def _train(network: Section, num_rows: int, epochs: int) -> Section:

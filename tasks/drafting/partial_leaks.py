@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tasks.drafting.findings import Finding, share
 from tasks.drafting.profile import Facts
 from tasks.drafting.target import TargetGuess
+from tasks.wording import counted
 
 _BY_CHANCE = 1e-6
 """How likely what is left out may be by chance: of tables with a thousand columns, one in a thousand loses one."""
@@ -49,14 +50,16 @@ def _of_classes(facts: Facts, target: str, rows: pl.DataFrame, name: str) -> Fin
         num_with, num_class = int(is_present.sum()), int((classes == by_presence).sum())
         exactly = "exactly" if num_with == num_class else "only"
         where = f"{name} has a value {exactly} where {target} is {by_presence}"
-        return _certain(name, f"{where} ({facts.estimate(num_with):,} rows)", target)
+        return _certain(name, f"{where} ({counted(facts.estimate(num_with), 'row')})", target)
     finding = _nearly_one_class(facts, target, classes, is_present, name)
     if not finding and not (facts.is_free_text(name) or facts.is_media(name)):
         finding = _repeated(target, rows.filter(is_present), name)
     by_absence = None if finding else _one_class(classes, ~is_present)
     if by_absence:
         num_without = facts.estimate(int((~is_present).sum()))
-        finding = _suspected(name, f"where {name} is missing ({num_without:,} rows), {target} is always {by_absence}")
+        finding = _suspected(
+            name, f"where {name} is missing ({counted(num_without, 'row')}), {target} is always {by_absence}"
+        )
     return finding
 
 
@@ -100,7 +103,7 @@ def _repeated(target: str, rows: pl.DataFrame, name: str) -> Finding | None:
     if num_classes < 2 or is_chance or num_values * _ROWS_PER_VALUE > len(pairs):
         return None
     num_hits = int(counts.group_by("value").agg(pl.col("rows").max())["rows"].sum())
-    where = f"in the {len(pairs):,} rows where {name} has a value"
+    where = f"in the {counted(len(pairs), 'row')} where {name} has a value"
     if num_hits == len(pairs) and num_values == num_classes:
         return _certain(name, f"{where}, it is {target} again, a value for each class", target)
     is_better = shares.max() < 1 - 5 * (1 - _NEARLY)
@@ -115,17 +118,19 @@ def _of_amounts(facts: Facts, target: str, rows: pl.DataFrame, name: str) -> Fin
     by_presence = _one_class(rows[target].cast(pl.String), rows[name].is_not_null())
     if by_presence:
         where = f"{name} has a value only where {target} is {by_presence}"
-        return _certain(name, f"{where} ({facts.estimate(int(is_present.sum())):,} rows)", target)
+        return _certain(name, f"{where} ({counted(facts.estimate(int(is_present.sum())), 'row')})", target)
     if facts.is_number(name):
         own, there = _floats(rows[name])[is_present], amounts[is_present]
         both = np.isfinite(own) & np.isfinite(there)
         own, there = own[both], there[both]
         is_varied = len(np.unique(there)) >= _FEWEST_AMOUNTS
         if is_varied and len(own) >= _FEWEST_EQUAL and np.isclose(own, there, rtol=1e-9, atol=0).all():
-            return _certain(name, f"in the {len(own):,} rows where {name} has a value, it equals {target}", target)
+            return _certain(
+                name, f"in the {counted(len(own), 'row')} where {name} has a value, it equals {target}", target
+            )
         if is_varied and len(own) >= _ENOUGH_ROWS and _r2(own, there) > _NEARLY:
             return _suspected(
-                name, f"in the {len(own):,} rows where {name} has a value, it tells {target} almost alone"
+                name, f"in the {counted(len(own), 'row')} where {name} has a value, it tells {target} almost alone"
             )
     if min(is_present.sum(), (~is_present).sum()) >= _ENOUGH_ROWS and _r2(is_present.astype(float), amounts) > _NEARLY:
         return _suspected(name, f"whether {name} has a value tells {target} almost alone")
@@ -137,7 +142,7 @@ def _repeated_amounts(target: str, amounts: Floats, values: Floats, name: str) -
     values, amounts = values[both], amounts[both]
     if len(np.unique(amounts)) < _FEWEST_AMOUNTS:
         return None
-    where = f"in the {len(values):,} rows where {name} has a value, it"
+    where = f"in the {counted(len(values), 'row')} where {name} has a value, it"
     if len(values) >= _FEWEST_EQUAL and np.isclose(values, amounts, rtol=1e-9, atol=0).all():
         return _certain(name, f"{where} equals {target}", target)
     if len(values) >= _ENOUGH_ROWS and _r2(values, amounts) > _NEARLY:

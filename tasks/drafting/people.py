@@ -11,6 +11,7 @@ from tasks.columns.words import words
 from tasks.drafting.findings import Finding, listed
 from tasks.drafting.profile import Facts
 from tasks.drafting.roles import ID_WORDS
+from tasks.wording import counted
 
 _SENSITIVE = """
     age birth birthdate birthday caste citizen citizenship disability disabled dob ethnic ethnicity faith foreign
@@ -111,9 +112,10 @@ def group_finding(facts: Facts, name: str, others: Collection[str] = ()) -> Find
 
 def _doubtful_group(facts: Facts, name: str) -> Finding:
     counts = {str(value): count for value, count in sorted((facts.state(name).counts or {}).items(), key=str)}
-    values = listed(f"{value}: {count:,} rows" for value, count in counts.items())
+    values = listed(f"{value}: {counted(count, 'row')}" for value, count in counts.items())
     message = (
-        f"{name} may say whose rows these are, but with {facts.state(name).num_distinct} values ({values}) it is taken "
+        f"{name} may say whose rows these are, but with {counted(facts.state(name).num_distinct, 'value')} "
+        f"({values}) it is taken "
         "for a feature; where rows of one of them belong together, give it the role group."
     )
     return Finding(kind="group", columns=(name,), message=message, proposal="role: group", cells=tuple(counts))

@@ -33,6 +33,7 @@ from tasks.ingestion.description import check_own_names
 from tasks.params.file import check_pipeline
 from tasks.paths import Project
 from tasks.sources.base import Place
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline
@@ -226,7 +227,7 @@ def _clean(decisions: Decisions) -> tuple[dict[str, Any], str]:
 
 
 def _summary(location: str, facts: Facts) -> str:
-    return f"{location}: {facts.num_rows:,} rows, {len(facts.names)} columns"
+    return f"{location}: {counted(facts.num_rows, 'row')}, {counted(len(facts.names), 'column')}"
 
 
 def _write(

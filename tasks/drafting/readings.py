@@ -23,6 +23,7 @@ from tasks.drafting.trial_rows import trial_rows
 from tasks.errors import UserError
 from tasks.params.register import LOWER_IS_BETTER
 from tasks.paths import Project
+from tasks.wording import counted, percent
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline
@@ -122,7 +123,7 @@ def _likely(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
         ("ratios and products of numbers that go together", ratios_and_products(facts, features)),
     ):
         if made:
-            count = "1 feature" if len(made) == 1 else f"{len(made)} features"
+            count = counted(len(made), "feature")
             yield Reading(what=f"{what}, {count}", normalize={"features": made})
 
 
@@ -137,7 +138,9 @@ def _of_types(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]
     if max(of_categories) > _USUAL_CATEGORIES:
         normalize = {"category": {"max_categories": _MANY_CATEGORIES}}
         yield Reading(what=f"up to {_MANY_CATEGORIES:,} categories of a column", normalize=normalize)
-    yield Reading(what=f"categories of fewer than {_RARE:.0%} of the rows as one", clean={"category": {"rare": _RARE}})
+    yield Reading(
+        what=f"categories of fewer than {percent(_RARE, 0)} of the rows as one", clean={"category": {"rare": _RARE}}
+    )
     for smoothing in (10.0, 100.0):
         what = f"categories by their target, smoothing {smoothing:g}"
         yield Reading(what=what, normalize={"category": {"encode": "target", "smoothing": smoothing}})

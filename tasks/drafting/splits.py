@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.drafting.findings import Finding
 from tasks.drafting.profile import Facts
+from tasks.wording import counted
 
 _SIZES = {"validation": 0.15, "test": 0.15}
 _FEW_GROUPS = 40
@@ -120,7 +121,7 @@ def _by_hash(rows: Splittable) -> SplitChoice:
     if not rows.classes or min(rows.classes.values()) >= _FEW_OF_A_CLASS:
         return SplitChoice(settings={**_SIZES, **rows.by_key})
     rarest = min(rows.classes, key=lambda name: rows.classes[name])
-    why = f"of {rarest} there are {rows.classes[rarest]:,} rows: counts give some of each class to each part"
+    why = f"of {rarest} there are {counted(rows.classes[rarest], 'row')}: counts give some of each class to each part"
     return SplitChoice(settings={**_counts(rows.num_rows), **rows.by_key}, reason=why)
 
 
@@ -165,7 +166,8 @@ def _of_time(choice: SplitChoice, group: str | None, when: str | None, facts: Fa
         )
     if choice.kind == "hash" and when:
         return (
-            f"It is missing in {facts.state(when).num_missing:,} rows, so that the split goes by a hash, and tests on "
+            f"It is missing in {counted(facts.state(when).num_missing, 'row')}, so that the split goes by a hash, and "
+            "tests on "
             "rows older than some it learnt from: the scores may be too good for tomorrow's."
         )
     return "The data say which rows are for the test: if they are not the latest, the scores may be too good."

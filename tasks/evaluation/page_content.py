@@ -22,6 +22,7 @@ from tasks.recipe.recipe import Recipe, Target
 from tasks.reports import headline, number
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset
+from tasks.wording import counted, percent
 
 _ALIKE_SIDE = 96
 """Pixels a side of the pictures beside a mistake."""
@@ -50,7 +51,10 @@ def stations(paths: Paths, dataset: Dataset) -> list[Station]:
     """How many rows every stage let through, and what it set aside."""
     validation, cleaning = files.read_json(paths.validation_report), files.read_json(paths.cleaning_report)
     valid = validation["num_rows"] - validation["num_quarantined"]
-    checked = (_quarantined(validation["num_quarantined"]), f"{len(validation['expectations']):,} expectations")
+    checked = (
+        _quarantined(validation["num_quarantined"]),
+        counted(len(validation["expectations"]), "expectation"),
+    )
     rules = [f"{rule['num_quarantined']:,} {name.replace('_', ' ')}" for name, rule in cleaning["rules"].items()]
     return [
         Station(name="ingested", num_rows=dataset.num_rows),
@@ -73,7 +77,7 @@ def check_rows(paths: Paths, part: Part) -> None:
     clean, normalized = paths.clean(part), paths.normalized(part)
     if storage.count_rows(clean) != storage.count_rows(normalized):
         raise UserError(
-            f"{paths.relative(clean)} has {storage.count_rows(clean):,} rows and {paths.relative(normalized)} "
+            f"{paths.relative(clean)} has {counted(storage.count_rows(clean), 'row')} and {paths.relative(normalized)} "
             f"{storage.count_rows(normalized):,}; run `modelwright run {paths.pipeline} --from normalize`"
         )
 
@@ -117,7 +121,7 @@ def _with_alike(
 
 def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:
     if "probability" in answer:
-        certainty = f"{answer['probability']:.1%} sure"
+        certainty = f"{percent(answer['probability'])} sure"
         return Mistake(
             row=row, actual=answer["actual"], predicted=answer["predicted"], certainty=certainty, values=values
         )
@@ -130,10 +134,10 @@ def _mistake(row: int, answer: dict[str, Any], values: Any) -> Mistake:
 def _lead(dataset: Dataset, num_own: int, kind: str, num_classes: int) -> str:
     features = dataset.features
     counts = Counter(column.type for column in features)
-    columns = " and ".join(f"{count:,} {name} column{'s' if count > 1 else ''}" for name, count in counts.items())
+    columns = " and ".join(f"{counted(count, f'{name} column')}" for name, count in counts.items())
     learnt_from = columns if len(features) > 1 else f"the {features[0].type} column {features[0].name}"
     if num_own:
-        learnt_from += f", and {num_own:,} feature{'s' if num_own > 1 else ''} of your own"
+        learnt_from += f", and {counted(num_own, 'feature')} of your own"
     what = f"one of {num_classes:,} classes" if num_classes else "a number"
     return f"Predicts {dataset.target.name}, {what}, from {learnt_from}. Trained with {kind}."
 

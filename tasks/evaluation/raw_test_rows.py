@@ -11,6 +11,7 @@ from tasks import files
 from tasks.errors import UserError
 from tasks.paths import Paths
 from tasks.tables import storage
+from tasks.wording import counted
 
 
 def raw_test_rows(paths: Paths, target: str) -> Iterator[pl.DataFrame]:
@@ -30,6 +31,6 @@ def raw_test_rows(paths: Paths, target: str) -> Iterator[pl.DataFrame]:
     num_rows = storage.count_rows(paths.clean("test"))
     if num_kept != num_rows:
         raise UserError(
-            f"{paths.relative(paths.clean('test'))} has {num_rows:,} rows, and {num_kept:,} of "
+            f"{paths.relative(paths.clean('test'))} has {counted(num_rows, 'row')}, and {num_kept:,} of "
             f"{paths.relative(paths.split('test'))} were kept; run `modelwright run {paths.pipeline} --from clean`"
         )

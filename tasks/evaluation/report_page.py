@@ -20,6 +20,7 @@ from tasks.params.config import Metric
 from tasks.params.register import GROUP_MEASURES
 from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
+from tasks.wording import percent
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST_TEXT = 600
@@ -116,7 +117,7 @@ class Page:
 def render(page: Page) -> str:
     """The page as HTML: styles and pictures inside, values escaped, no script; the same page, the same text."""
     environment = page_templates(_TEMPLATES)
-    environment.filters.update(png=png_uri, plain=plain, number=number)
+    environment.filters.update(png=png_uri, plain=plain, number=number, percent=percent)
     assessment = page.assessment
     rows = list(metric_rows(assessment.evaluation.metrics, page.run["metrics"], assessment.judged.intervals))
     facts, params = ([(name, plain(value)) for name, value in page.run[key].items()] for key in ("facts", "params"))

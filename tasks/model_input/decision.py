@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tasks import files
 from tasks.errors import UserError
+from tasks.wording import quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +52,7 @@ def read_decision(path: Path, classes: Sequence[str]) -> Decision:
     by_cost = content.get(ANSWER_COSTS)
     if by_cost is not None:
         if by_cost["classes"] != list(classes):
-            raise UserError(
-                f"{path}: its costs are of {', '.join(by_cost['classes'])}, other classes; run evaluate again"
-            )
+            raise UserError(f"{path}: its costs are of {quoted(by_cost['classes'])}, other classes; run evaluate again")
         return Decision(costs=tuple(map(tuple, by_cost["costs"])))
     if content["threshold"] is None:
         return LIKELIEST

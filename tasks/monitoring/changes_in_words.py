@@ -8,6 +8,7 @@ from tasks.monitoring.column_tests import quantiles, shares_of_cells
 from tasks.monitoring.sequence import KnownColumn, SureChange
 from tasks.monitoring.tail_bounds import Floats
 from tasks.reports import number
+from tasks.wording import percent
 
 
 def in_words(change: SureChange, column: KnownColumn, window: Floats) -> str:
@@ -26,14 +27,16 @@ def in_words(change: SureChange, column: KnownColumn, window: Floats) -> str:
             spans = [f"{number(low)} to {number(high)}" for low, high in ends]
             text = f"the middle half of the values goes from some {spans[0]}, and went from some {spans[1]}"
         case "missing":
-            text = f"missing in {now[-1]:.1%} of the rows, and was in {before[-1]:.1%}"
+            text = f"missing in {percent(now[-1])} of the rows, and was in {percent(before[-1])}"
         case "below" | "above":
             cell = 0 if change.test == "below" else -2
             edge = column.cuts.edges[0 if change.test == "below" else -1]
-            text = f"{change.test} {number(edge)} in {now[cell]:.1%} of the rows, and was in {before[cell]:.1%}"
+            text = (
+                f"{change.test} {number(edge)} in {percent(now[cell])} of the rows, and was in {percent(before[cell])}"
+            )
         case title:
             cell = column.cuts.titles.index(title)
-            text = f"{title} in {now[cell]:.1%} of the rows, and was in {before[cell]:.1%}"
+            text = f"{title} in {percent(now[cell])} of the rows, and was in {percent(before[cell])}"
     return f"{name}: {text}"
 
 

@@ -23,6 +23,7 @@ from tasks.scoring.request import settings_of
 from tasks.sources.base import Place
 from tasks.tables.dataset import Column
 from tasks.tracking.registered import RegisteredModel
+from tasks.wording import counted
 
 _ROWS_AT_ONCE = 50_000
 
@@ -94,7 +95,7 @@ def take_labels(
 def lines_of(outcome: FeedbackOutcome) -> Iterator[str]:
     """What a person sees."""
     yield (
-        f"{outcome.num_rows:,} labels: {outcome.num_new:,} new, {outcome.num_corrected:,} corrected, "
+        f"{counted(outcome.num_rows, 'label')}: {outcome.num_new:,} new, {outcome.num_corrected:,} corrected, "
         f"{outcome.num_repeated:,} known already, {outcome.num_unsampled:,} of rows outside the sample, "
         f"{outcome.num_quarantined:,} in quarantine"
     )

@@ -9,6 +9,7 @@ from tasks.monitoring.records import ColumnChange, FiredRule, MetricOfWindow
 from tasks.params.monitor import MonitorRules
 from tasks.params.register import Bound, Bounded
 from tasks.promotion.gate import judge
+from tasks.wording import percent
 
 _NUM_NAMED = 3
 
@@ -36,7 +37,9 @@ def rules_of_service(
         yield FiredRule(rule="latency", sentence=sentence)
     share = num_errors / max(num_rows, 1)
     if rules.error_share is not None and share > rules.error_share:
-        sentence = f"{share:.1%} of {num_rows:,} rows could not be answered; {rules.error_share:.1%} is allowed"
+        sentence = (
+            f"{percent(share)} of {num_rows:,} rows could not be answered; {percent(rules.error_share)} is allowed"
+        )
         yield FiredRule(rule="errors", sentence=sentence)
     if rules.least_rows is not None and least_a_day < rules.least_rows:
         sentence = f"a day had {least_a_day:,.0f} rows; {rules.least_rows:,} is the least"

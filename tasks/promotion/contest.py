@@ -7,6 +7,7 @@ from tasks.params.register import LOWER_IS_BETTER, Register
 from tasks.promotion.looks import alpha_of
 from tasks.promotion.power import power_for, visible_gain
 from tasks.reports import number
+from tasks.wording import counted
 
 
 class NotComparableError(Exception):
@@ -222,7 +223,8 @@ def _losses(config: Register, comparison: Comparison) -> str:
     more = f" and {others:,} more slices" if others > 1 else " and one more slice" if others else ""
     allowed = f" by more than the {config.slices.worse_by:,.15g} that is allowed" if config.slices.worse_by else ""
     return (
-        f"where {worst.name} ({worst.num_rows:,} rows) it is surely worse{allowed}: by {number(worst.loss)} (p "
+        f"where {worst.name} ({counted(worst.num_rows, 'row')}) it is surely worse{allowed}: by {number(worst.loss)} "
+        "(p "
         f"{_chance(worst.adjusted_p_value)} after all slices){more}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.params.config import Config
 from tasks.params.register import Bounded, Sureness
+from tasks.wording import counted
 
 
 class GateRule(Config):
@@ -46,7 +47,7 @@ class GateRule(Config):
         if self.adjusted_p_value is None or self.num_tests is None or self.is_kept:
             return ""
         sure = "but not surely" if self.passed else "and surely so"
-        rows = "" if self.num_rows is None else f"{self.num_rows:,} rows, "
+        rows = "" if self.num_rows is None else f"{counted(self.num_rows, 'row')}, "
         tests = f" after all {self.num_tests:,} rules and slices" if self.num_tests > 1 else ""
         return f", {sure}: {rows}p {self.adjusted_p_value:.2g}{tests}"
 

@@ -14,6 +14,7 @@ from typing import Any
 from tasks.environment import git_state, package_versions
 from tasks.params.pipeline import Pipeline
 from tasks.tables.dataset import Dataset
+from tasks.wording import counted
 
 PACKAGES = ("great-expectations", "mlflow", "modelwright", "numpy", "pillow", "polars", "pyarrow", "scipy")
 """What touches the data of every pipeline; the trainer's own requirements come on top."""
@@ -80,5 +81,5 @@ def left_out(num_rows: int | None) -> tuple[str, ...]:
     """A note where test rows count for nobody, since the champion was trained on them; else nothing."""
     if not num_rows:
         return ()
-    rows = "test row is" if num_rows == 1 else "test rows are"
-    return (f"{num_rows:,} {rows} left out: the champion was trained on them",)
+    rows = counted(num_rows, "test row is", "test rows are")
+    return (f"{rows} left out: the champion was trained on them",)

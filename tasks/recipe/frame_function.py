@@ -22,6 +22,7 @@ from polars.exceptions import PolarsError
 
 from tasks.errors import UserError, did_you_mean
 from tasks.params.config import Config
+from tasks.wording import counted
 
 _NUM_ALONE = 16
 """Rows that are looked at one by one: a mean of all rows shows in the first of them."""
@@ -107,7 +108,9 @@ class FrameFunction(Config):
         if not isinstance(answer, pl.DataFrame):
             raise self._error(f"returns {type(answer).__name__}; return a polars DataFrame")
         if answer.height != rows.height:
-            raise self._error(f"makes {answer.height:,} rows of {rows.height:,}; return a row for each, in their order")
+            raise self._error(
+                f"makes {counted(answer.height, 'row')} of {rows.height:,}; return a row for each, in their order"
+            )
         return answer
 
     @contextmanager

@@ -9,6 +9,7 @@ from tasks.reports import number
 from tasks.review.content import MetricChange, PipelineReview, Review
 from tasks.tracking.markdown import as_code
 from tasks.tracking.markdown import as_text as text_of_pages
+from tasks.wording import counted
 
 MARK = "<!-- modelwright review -->"
 """The first line: the comment is found again by it, and written anew."""
@@ -40,7 +41,7 @@ def _summary(changed: Sequence[PipelineReview]) -> str:
     if not changed:
         return "no pipeline does other work."
     refused = [as_code(pipeline.name) for pipeline in changed if pipeline.passed is False]
-    count = f"{len(changed)} pipeline{' does' if len(changed) == 1 else 's do'} other work"
+    count = f"{counted(len(changed), 'pipeline does', 'pipelines do')} other work"
     refusal = f"; **the gate says no to {', '.join(refused)}**" if refused else ""
     return f"{count}{refusal}."
 
@@ -153,7 +154,9 @@ def _cut(reasons: Sequence[str]) -> str:
 def _pictures(names: Sequence[str], address: str | None) -> str:
     listed = ", ".join(as_code(name) for name in names)
     return (
-        f"Pictures, with the report: [{len(names)} files]({address}) ({listed})" if address else f"Pictures: {listed}"
+        f"Pictures, with the report: [{counted(len(names), 'file')}]({address}) ({listed})"
+        if address
+        else f"Pictures: {listed}"
     )
 
 

@@ -13,6 +13,7 @@ from tasks.sources.files import read_errors
 from tasks.sources.formats.encoding import decode
 from tasks.sources.packed import Entry
 from tasks.sources.tree import top_folder
+from tasks.wording import counted
 
 LABEL, FILE = "label", "file"
 
@@ -103,7 +104,9 @@ def _by_file(
     for line, row in rows:
         # A cell too few would shift labels to other columns.
         if len(row) != len(names):
-            raise UserError(f"{table.shown}:{line}: {len(row)} cells, the header has {len(names)}; mend that line")
+            raise UserError(
+                f"{table.shown}:{line}: {counted(len(row), 'cell')}, the header has {len(names)}; mend that line"
+            )
         # Tables that are written on Windows have backslashes.
         name = row[place].strip().replace("\\", "/").removeprefix("./")
         if name in values:

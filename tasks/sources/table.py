@@ -17,6 +17,7 @@ from tasks.sources.formats import FileFormat, common_format, file_format
 from tasks.sources.formats.names import check_names, check_no_split, few
 from tasks.sources.formats.repeated_headers import RepeatedHeaders
 from tasks.sources.packed import Entry, entries
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -279,7 +280,7 @@ def _check_same_columns(first: OpenedTable, table: OpenedTable) -> None:
     # Without a header columns are called by their place: names would be compared that nobody gave.
     if len(first.columns) != len(table.columns) and not table.header:
         raise UserError(
-            f"{table.shown}: its first row has {len(table.columns)} cells, "
+            f"{table.shown}: its first row has {counted(len(table.columns), 'cell')}, "
             f"that of {first.shown} has {len(first.columns)}; "
             "make them alike, or give a glob that takes only files that are"
         )

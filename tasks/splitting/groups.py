@@ -12,6 +12,7 @@ from tasks.splitting.base import Assign, Read, below, has_counts, nearest_cuts, 
 from tasks.splitting.key import Key
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import unit_interval
+from tasks.wording import counted
 
 
 def by_group(config: GroupSplit, dataset: Dataset, key: Key, read: Read) -> Assign:
@@ -56,7 +57,7 @@ def _exact_cuts(config: GroupSplit, name: str, key: Key, read: Read) -> tuple[fl
     # A part without a group would be empty.
     if len(places) < 3:
         raise UserError(
-            f"split.column: column {name} has {len(places)} groups, and three parts need three; "
+            f"split.column: column {name} has {counted(len(places), 'group')}, and three parts need three; "
             "bring rows of more groups, or split another way, such as `split: {kind: hash}`"
         )
     first, second = nearest_cuts(counts, *sizes(config, int(counts.sum())))

@@ -17,6 +17,7 @@ from tasks.promotion.gate_rule import GateRule
 from tasks.promotion.latency import Latency, Timing
 from tasks.reports import number
 from tasks.tracking.markdown import as_code, as_text, listed
+from tasks.wording import counted, percent
 
 NO_MEASURES: Mapping[str, Measure] = MappingProxyType({})
 
@@ -44,7 +45,7 @@ def limits(passport: Mapping[str, Any], measures: Mapping[str, Measure] = NO_MEA
         else "groups of people: no column has the role `sensitive`, so whether it treats them alike was not looked at"
     )
     set_aside = [
-        f"{stage} set {num:,} of {of:,} rows aside ({num / of:.1%})"
+        f"{stage} set {num:,} of {of:,} rows aside ({percent(num / of)})"
         for stage, num, of in _set_aside(rows)
         if num and of
     ]
@@ -93,7 +94,7 @@ def cost(latency: Latency | None, energy: Energy | None, measures: Mapping[str, 
     return [
         *lines,
         f"one row: {_timing(latency.one_row)}, on {latency.machine}",
-        f"{latency.batch.num_rows:,} rows: {_timing(latency.batch)}",
+        f"{counted(latency.batch.num_rows, 'row')}: {_timing(latency.batch)}",
         f"1,000 answers: {_energy(taken)}",
     ]
 

@@ -19,6 +19,7 @@ from tasks.tracking import card, pages
 from tasks.tracking.card_pictures import card_picture
 from tasks.tracking.logged_run import LoggedRun
 from tasks.tracking.markdown import as_code, as_text, listed
+from tasks.wording import counted
 
 _FILES = {
     "report.html": "the report: how good it is, and its worst mistakes",
@@ -74,7 +75,7 @@ def version(
 
 {card.intended_use(passport)}
 
-### On {passport["rows"]["split"]["test"]:,} test rows, with 95 % intervals
+### On {counted(passport["rows"]["split"]["test"], "test row")}, with 95 % intervals
 
 {listed(metrics)}
 

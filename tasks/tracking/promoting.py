@@ -15,7 +15,16 @@ from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.promotion.chain import ChainReport, verify
 from tasks.promotion.history import OUTSIDE, TOOL, Aliases, AliasRecord, carried_out, has_room, in_order
-from tasks.promotion.reigns import Reign, champion_further_back, former_champion, moment_of, reign_after, reign_at, reigns, shown
+from tasks.promotion.reigns import (
+    Reign,
+    champion_further_back,
+    former_champion,
+    moment_of,
+    reign_after,
+    reign_at,
+    reigns,
+    shown,
+)
 from tasks.tracking import store
 from tasks.tracking.alias_history import Grounds, look, move
 from tasks.tracking.contents import damage, local_folder
@@ -143,7 +152,11 @@ def _promoted(project: Project, client: MlflowClient, known: KnownAliases, numbe
     before = reign.record.moves[CHAMPION][0]
     further = champion_further_back(after.records)
     return PromotedVersion(
-        name=name, version=number, before=before, record=reign.record, further_back=None if further == before else further
+        name=name,
+        version=number,
+        before=before,
+        record=reign.record,
+        further_back=None if further == before else further,
     )
 
 

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from tasks.errors import UserError
 from tasks.sources.formats.dialect import is_padded
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def _check_once(header: list[str], names: Sequence[str]) -> None:
 def _check_width(row: list[str], header: list[str], line: int) -> None:
     if len(row) != len(header):
         raise UserError(
-            f"CSV, line {line}: {len(row)} cells, where the first line names {len(header)}; "
+            f"CSV, line {line}: {counted(len(row), 'cell')}, where the first line names {len(header)}; "
             "put cells that hold the separator into double quotes"
         )
 

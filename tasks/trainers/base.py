@@ -17,6 +17,7 @@ from tasks.model_input.example_parts import StoredExamples
 from tasks.model_input.inputs import RENAMED_KINDS, Augmentation, Block, Examples, FieldKind, ModelInput, Spec
 from tasks.params.augment import Mix
 from tasks.trainers.listener import Listener
+from tasks.wording import counted
 
 _FORMAT = 1
 """Of model.json; a later one that older code cannot read has a higher number."""
@@ -269,8 +270,9 @@ def _check_finite(part: str, spec: Spec, examples: Examples) -> None:
     for column in spec.fields:
         wrong = 0 if column.kind in _WHOLE else _count_not_finite(examples.inputs.blocks[column.name])
         if wrong:
+            inputs, are = counted(wrong, "input"), "is" if wrong == 1 else "are"
             raise UserError(
-                f"train: column {column.name}: {wrong:,} inputs of the {part} part are missing or infinite; "
+                f"train: column {column.name}: {inputs} of the {part} part {are} missing or infinite; "
                 "take such rows out (an expectation in validate), or impute them in normalize"
             )
     wrong = _count_not_finite(examples.target)

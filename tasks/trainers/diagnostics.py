@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tasks.wording import percent
+
 _FEWEST = 4
 """Epochs below which a history says little."""
 _RISE = 0.05
@@ -194,8 +196,9 @@ def _slow_data(facts: Mapping[str, Any]) -> str | None:
     if device == "cpu" or not waited > _WAITED:
         return None
     return (
-        f"The {device} device waited for data {waited:.0%} of the time. Try a larger max_memory_mib, so that the rows "
-        "are held on the device, or a larger batch_size; `augment: copies: 1` takes changes of rows out of the loop."
+        f"The {device} device waited for data {percent(waited, 0)} of the time. Try a larger max_memory_mib, so "
+        "that the rows are held on the device, or a larger batch_size; `augment: copies: 1` takes changes of rows out "
+        "of the loop."
     )
 
 

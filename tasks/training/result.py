@@ -21,6 +21,7 @@ from tasks.tracking.runs import flat_params
 from tasks.trainers.base import Fitted, score
 from tasks.trainers.introspection import size_of
 from tasks.training.cross_validation import in_words
+from tasks.wording import counted
 
 
 def write_model(paths: Paths, fitted: Fitted) -> str:
@@ -57,7 +58,7 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
         quality = f"validation accuracy {metrics['validation_accuracy']:.4f}"
     else:
         quality = f"validation RMSE {metrics['validation_rmse']:.4g}"
-    again = f", then {facts['refitted_on']:,} rows" if "refitted_on" in facts else ""
+    again = f", then {counted(facts['refitted_on'], 'row')}" if "refitted_on" in facts else ""
     if "best_epoch" in facts:
         way = f", {facts['way']}" if "way" in facts else ""
         return f"{quality}, epoch {facts['best_epoch']} of {facts['epochs']}{way}{again}"

@@ -17,6 +17,7 @@ from tasks.errors import UserError
 from tasks.tuning import worker
 from tasks.tuning.search import Budget, Tell, TrialSearch
 from tasks.tuning.trials import ended_trials
+from tasks.wording import counted
 
 _LOOK_EVERY = 0.5
 """Seconds between two looks at how many trials have ended."""
@@ -48,7 +49,10 @@ def run_in_processes(
     """
     with _started(search, identity, budget, num_jobs) as workers:
         while any(one.process.poll() is None for one in workers):
-            tell(f"{len(ended_trials(search.study, search.space))} trials ended, {num_jobs} processes")
+            tell(
+                f"{counted(len(ended_trials(search.study, search.space)), 'trial')} ended, "
+                f"{counted(num_jobs, 'process', 'processes')}"
+            )
             ended()
             time.sleep(_LOOK_EVERY)
         for one in workers:

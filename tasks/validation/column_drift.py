@@ -17,6 +17,7 @@ from tasks.validation import two_samples
 from tasks.validation.bins import shared_counts
 from tasks.validation.data_profile import NUM_CATEGORIES, ColumnProfile
 from tasks.validation.two_samples import Counts
+from tasks.wording import counted, percent
 
 NUM_NAMED = 10
 """New categories that a warning names, the most frequent ones."""
@@ -134,7 +135,7 @@ def _missing(config: Drift, both: TwoProfiles) -> Difference:
     change = abs(shares[1] - shares[0])
     is_large = change > config.missing
     is_large |= change > _LEAST_POINT and max(shares) > config.missing_ratio * min(shares) > 0
-    sentence = f"is missing in {shares[1]:.1%} of the rows, and was in {shares[0]:.1%}"
+    sentence = f"is missing in {percent(shares[1])} of the rows, and was in {percent(shares[0])}"
     return Difference(p_value, warned("missing", both.name, sentence, *shares) if is_large else None)
 
 
@@ -176,9 +177,9 @@ def _unknown_categories(config: Drift, both: TwoProfiles) -> Difference | None:
     p_value = two_samples.unknown_values(both.categories[1][:, 1:])
     if count <= config.new_category * num_rows:
         return Difference(p_value, None)
-    named = ", ".join(f"{value} ({rows:,} rows)" for value, rows in list(unknown.items())[:NUM_NAMED])
+    named = ", ".join(f"{value} ({counted(rows, 'row')})" for value, rows in list(unknown.items())[:NUM_NAMED])
     more = f" and {len(unknown) - NUM_NAMED:,} more" if len(unknown) > NUM_NAMED else ""
-    sentence = f"has values that were not there: {named}{more}; {count / num_rows:.1%} of the rows"
+    sentence = f"has values that were not there: {named}{more}; {percent(count / num_rows)} of the rows"
     return Difference(p_value, warned("new_category", both.name, sentence, 0, count))
 
 
@@ -198,8 +199,10 @@ def _shares(config: Drift, both: TwoProfiles, unknown: Difference | None) -> Dif
     # Rounded, as two of two categories change by the same; the one that has grown comes first then.
     most = np.lexsort((-shares[1], -np.abs(shares[1] - shares[0]).round(9)))[:_NUM_SHIFTED]
     old, new = ({values[place]: float(own[place]) for place in most} for own in shares)
-    named = "; ".join(f"{value} is in {new[value]:.1%} of the rows, and was in {old[value]:.1%}" for value in new)
-    sentence = f"is distributed otherwise: {named}; {apart:.0%} of the rows would have to be others"
+    named = "; ".join(
+        f"{value} is in {percent(new[value])} of the rows, and was in {percent(old[value])}" for value in new
+    )
+    sentence = f"is distributed otherwise: {named}; {percent(apart, 0)} of the rows would have to be others"
     return Difference(p_value, warned("distribution", both.name, sentence, old, new))
 
 
@@ -214,7 +217,7 @@ def _numbers(config: Drift, both: TwoProfiles) -> Difference:
         return Difference(p_value, None)
     old, new = ({"mean": one.mean, "std": one.std} for one in (both.old, both.new))
     of_what = "has lengths of" if both.old.longest is not None else "has"
-    sentence = f"{of_what} mean {_moments(new)}, and had {_moments(old)}; {apart:.0%} of the rows lie elsewhere"
+    sentence = f"{of_what} mean {_moments(new)}, and had {_moments(old)}; {percent(apart, 0)} of the rows lie elsewhere"
     return Difference(p_value, warned("distribution", both.name, sentence, old, new))
 
 

@@ -17,6 +17,7 @@ from tasks.params.validate import Drift
 from tasks.validation.accepted import Accepted
 from tasks.validation.column_drift import Difference, TwoProfiles, Warned, differences, warned
 from tasks.validation.data_profile import DataProfile
+from tasks.wording import counted
 
 FALSE_ALARMS = 0.01
 """Share of runs that may warn of values though nothing changed: one in a hundred days."""
@@ -60,7 +61,7 @@ def _rows(config: Drift, num_rows: int, history: tuple[int, ...]) -> Iterator[Wa
     # The median, as one odd delivery must not decide what is usual.
     usual = statistics.median(history) if history else None
     if usual is not None and not usual * config.rows <= num_rows <= usual / config.rows:
-        sentence = f"{num_rows:,} rows came in, where {usual:,.0f} are usual"
+        sentence = f"{counted(num_rows, 'row')} came in, where {usual:,.0f} are usual"
         yield {"kind": "rows", "column": None, "sentence": sentence, "accepted": usual, "now": num_rows}
 
 

@@ -20,6 +20,7 @@ from tasks.tables.quarantine import REASON, add_findings, no_findings
 from tasks.validation.demands import demand, unlike_columns
 from tasks.validation.expectations import Rule
 from tasks.validation.shown import shown
+from tasks.wording import counted, percent
 
 NUM_EXAMPLES = 5
 NUM_SAMPLED = 20
@@ -120,9 +121,10 @@ def summarize(
     """
     refusals = [_why_refused(finding, counts) for finding in findings if _refuses(finding)]
     if counts.num_quarantined > config.max_quarantined * counts.num_rows:
+        share = percent(counts.share(counts.num_quarantined))
         refusals.append(
-            f"{counts.num_quarantined:,} of {counts.num_rows:,} rows ({counts.share(counts.num_quarantined):.1%}) fail "
-            f"critical expectations, more than validate.max_quarantined allows ({config.max_quarantined:.1%})"
+            f"{counts.num_quarantined:,} of {counts.num_rows:,} rows ({share}) fail "
+            f"critical expectations, more than validate.max_quarantined allows ({percent(config.max_quarantined)})"
         )
     return {
         "success": not refusals,
@@ -158,17 +160,15 @@ def _by_rule(
 
 def _rows(num_rows: int, values: Mapping[str, int], places: Sequence[str]) -> str:
     """Such as `50 rows do not: 140 in 17 rows, 141 in 16 rows and 3 more values; first at a.csv:2, a.csv:16`."""
-    named = [
-        f"{value} in {count:,} row{'' if count == 1 else 's'}" for value, count in list(values.items())[:NUM_NAMED]
-    ]
+    named = [f"{value} in {counted(count, 'row')}" for value, count in list(values.items())[:NUM_NAMED]]
     more = len(values) - len(named)
-    others = f" and {more:,} more value{'' if more == 1 else 's'}" if more > 0 else ""
+    others = f" and {counted(more, 'more value')}" if more > 0 else ""
     where = f"; first at {', '.join(places)}" if places else ""
     return f"{_do_not(num_rows)}: {', '.join(named)}{others}{where}"
 
 
 def _do_not(num_rows: int) -> str:
-    return f"{num_rows:,} {'row does' if num_rows == 1 else 'rows do'} not"
+    return f"{counted(num_rows, 'row does', 'rows do')} not"
 
 
 def shown_together(values: tuple[Any, ...]) -> str:
@@ -193,7 +193,7 @@ def _refuses(finding: ExpectationResult) -> bool:
 def _why_refused(finding: ExpectationResult, counts: RowCounts) -> str:
     rule = finding.rule
     if finding.num_failing is not None:
-        return f"{demand(rule)}: {_do_not(finding.num_failing)} ({counts.share(finding.num_failing):.1%})"
+        return f"{demand(rule)}: {_do_not(finding.num_failing)} ({percent(counts.share(finding.num_failing))})"
     expected = rule.kwargs.get("column_set", rule.kwargs.get("column_list"))
     if rule.type.startswith("expect_table_columns") and isinstance(finding.observed, list) and expected:
         return f"{demand(rule)}: {unlike_columns(expected, finding.observed)}"
@@ -222,4 +222,4 @@ def _examples(finding: ExpectationResult) -> list[str]:
 
 
 def _short_limit(limit: Any) -> Any:
-    return f"{len(limit):,} values" if isinstance(limit, list) and len(limit) > NUM_SAMPLED else limit
+    return counted(len(limit), "value") if isinstance(limit, list) and len(limit) > NUM_SAMPLED else limit

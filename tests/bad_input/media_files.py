@@ -177,7 +177,7 @@ LABELS: dict[str, Broken] = {
     "labels without a column file": _labels(
         b"name,label\n1.png,a\n", "set/labels.csv", "its columns are", "should be file"
     ),
-    "labels that are ragged": _labels(b"file,label\n1.png\n", "set/labels.csv:2", "1 cells", "mend that line"),
+    "labels that are ragged": _labels(b"file,label\n1.png\n", "set/labels.csv:2", "1 cell,", "mend that line"),
     "labels with an open quote": _labels(
         b'file,label\n"1.png,a\n2.png,b\n', "set/labels.csv", "cannot be read", "mend its quotes"
     ),

@@ -74,6 +74,6 @@ def test_too_many_broken_pictures_are_a_gate_that_says_no(root: Path) -> None:
     done = modelwright(root, "run", "p", "--plain", "--to", "clean", check=False)
     assert done.returncode == 3, done.stderr
     head, first_reasons = done.stderr.splitlines()[-2:]
-    assert head.startswith("error: clean: 10 of 40 rows would go (25.0%; unusable_image 10)")
+    assert head.startswith("error: clean: 10 of 40 rows would go (25.0 %; unusable_image 10)")
     assert first_reasons.startswith("  unusable_image 10: ")
     assert "Traceback" not in done.stderr

@@ -38,6 +38,7 @@ PLUMBING = {
         "reports",
         "root",
         "tracking",
+        "wording",
     )
 }
 """Modules whose change does not change what a stage makes: they move bytes, and check what is asked."""

@@ -240,7 +240,7 @@ def test_a_third_class_of_a_binary_target_is_told_and_not_taken_over(paths: Path
     params.write_text(PARAMS.replace("target: left", "target: left, task: binary"))
     result = expect(paths, write=True)
     assert (result.changes, result.new_classes) == ((), ("maybe",))
-    assert "the target has maybe besides in the data: its two classes stay" in "\n".join(result.lines())
+    assert "the target has 'maybe' besides in the data: its two classes stay" in "\n".join(result.lines())
     # The advice works.
     params.write_text(PARAMS.replace("target: left", "target: left, task: multiclass"))
     assert kinds(expect(paths, write=True)) == {"expect_column_values_to_be_in_set(left)": "changed"}

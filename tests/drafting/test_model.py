@@ -78,7 +78,10 @@ def test_images_get_a_network_of_a_size_that_takes_minutes(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("draw", "flip", "reason"),
-    [(shape, "horizontal", "flip: "), (arrow, None, "no flip: 100% of the pictures resemble their class, 0% mirrored")],
+    [
+        (shape, "horizontal", "flip: "),
+        (arrow, None, "no flip: 100 % of the pictures resemble their class, 0 % mirrored"),
+    ],
 )
 def test_pictures_are_mirrored_where_they_stay_what_they_are(
     tmp_path: Path, draw: Callable[[np.random.Generator, int], NDArray[np.uint8]], flip: str | None, reason: str

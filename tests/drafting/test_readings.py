@@ -67,7 +67,7 @@ def test_categories_of_few_rows_are_read_by_their_target(tmp_path: Path) -> None
     given = {"settings": ["train.num_leaves=15"], "stated": Stated(types={"shop": "category"}), "dry_run": False}
     draft = drafted(tmp_path, shops(300), **given)
     assert line_of(draft, "categories by their target, smoothing 10:").endswith("  <- taken")
-    assert "taken" not in line_of(draft, "categories of fewer than 1%")
+    assert "taken" not in line_of(draft, "categories of fewer than 1 %")
     config = load_pipeline(tmp_path / "params.yaml", "mine").normalize.category
     assert config.encode == "target"
     assert config.smoothing in (10, 100)

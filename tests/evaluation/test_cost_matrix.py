@@ -186,7 +186,7 @@ def test_what_decides_by_cost_is_written_and_read_for_the_same_classes_alone(tmp
     assert read_decision(path, ABC) == decision_by_cost(BY_COST, ABC)
     assert is_chosen(content)
     assert not is_chosen({"threshold": None})
-    with pytest.raises(UserError, match="its costs are of a, b, c, other classes; run evaluate again"):
+    with pytest.raises(UserError, match="its costs are of 'a', 'b', 'c', other classes; run evaluate again"):
         read_decision(path, ("a", "b", "d"))
 
 

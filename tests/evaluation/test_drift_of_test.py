@@ -94,7 +94,7 @@ def test_the_surest_come_first_and_each_column_once(paths: Paths) -> None:
     assert report.measure.of.endswith(" and 1 more")
     sentences = {one.name: one.sentence for one in report.columns}
     assert "Kiel (60 rows)" in sentences["town"]
-    assert sentences["n3"].startswith("n3 is missing in 15.0% of the rows")
+    assert sentences["n3"].startswith("n3 is missing in 15.0 % of the rows")
 
 
 def test_rows_of_a_group_and_rows_of_weight_0_are_no_evidence(paths: Paths) -> None:

@@ -278,7 +278,7 @@ def page() -> Page:
         },
         stations=[Station(name="ingested", num_rows=1234), Station(name="valid", num_rows=1200, notes=(HOSTILE,))],
         assessment=assessment,
-        mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91% sure", values=show_row(row, COLUMNS))],
+        mistakes=[Mistake(row=3, actual="no", predicted=HOSTILE, certainty="91 % sure", values=show_row(row, COLUMNS))],
         augmentation=png(),
     )
 
@@ -356,7 +356,7 @@ def test_the_page_says_whether_the_model_knows_where_it_errs(page: Page) -> None
     html = render(page)
     errs = html[html.index("Where it errs") : html.index("Where it is worse")]
     assert "the surest 25 %" in errs
-    assert "98.7%" in errs
+    assert "98.7 %" in errs
     assert f"is {number(0.02)}, and would be {number(1 - 0.9)}" in errs
     stretch = AnswerStretch(low=1.5, high=2.5, num_rows=1200, error=0.25, bias=-0.125)
     of_numbers = replace(page.assessment, confidence=ConfidenceTable(stretches=(stretch,)))
@@ -417,7 +417,7 @@ def test_columns_stand_with_their_importance_and_its_interval(page: Page) -> Non
     assert "1,500 test rows" in html
     assert '<th scope="row">age</th>' in html
     assert "0.1000 to 0.3000" in html
-    assert "75.0%" in html
+    assert "75.0 %" in html
     assert "not measured" in html
 
 
@@ -452,7 +452,7 @@ def test_every_picture_has_words_and_every_heading_its_section(page: Page) -> No
 
 def test_numbers_are_where_a_reader_looks(page: Page) -> None:
     html = render(page)
-    for text in ("<title>demo: accuracy 0.9000</title>", "1 of 10 test rows wrong", "1,234", "test row 4", "91% sure"):
+    for text in ("<title>demo: accuracy 0.9000</title>", "1 of 10 test rows wrong", "1,234", "test row 4", "91 % sure"):
         assert text in html
 
 

@@ -9,7 +9,15 @@ import pytest
 
 from tasks.errors import UserError
 from tasks.promotion.history import OUTSIDE, AliasRecord, new_record
-from tasks.promotion.reigns import champion_further_back, former_champion, moment_of, reign_after, reign_at, reigns, shown
+from tasks.promotion.reigns import (
+    champion_further_back,
+    former_champion,
+    moment_of,
+    reign_after,
+    reign_at,
+    reigns,
+    shown,
+)
 
 BEGIN = datetime(2026, 10, 1, 12, tzinfo=UTC)
 

@@ -101,7 +101,7 @@ def test_a_setting_that_no_stage_has_run_with_is_told() -> None:
 
 def test_pictures_are_a_link_where_they_can_be_had() -> None:
     one = reviewed(pictures=("reports/churn/plots/roc_curve.png",))
-    link = "Pictures, with the report: [1 files](https://example.org/1) (`reports/churn/plots/roc_curve.png`)"
+    link = "Pictures, with the report: [1 file](https://example.org/1) (`reports/churn/plots/roc_curve.png`)"
     assert link in comment(one, pictures="https://example.org/1")
     assert "Pictures: `reports/churn/plots/roc_curve.png`" in comment(one)
 

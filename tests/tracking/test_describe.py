@@ -156,7 +156,7 @@ def test_what_people_say_of_a_model_stands_in_its_card_as_text() -> None:
     assert "- who to ask: ann@example.org" in text
     assert "### On 300 test rows, with 95 % intervals\n\n- accuracy: **0.9000** (0.8600 to 0.9300)" in text
     assert "- groups of people: by `sex`, from which it does not learn; no two groups have test rows enough" in text
-    assert "- validate set 8 of 400 rows aside (2.0%)" in text
+    assert "- validate set 8 of 400 rows aside (2.0 %)" in text
     assert "clean set" not in text
 
 

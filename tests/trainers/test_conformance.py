@@ -283,7 +283,7 @@ def test_model_files_are_no_pickles(tmp_path: Path) -> None:
 def test_refuses_inputs_that_are_not_finite(case: Case, value: float) -> None:
     job = make_job(case)
     job.train.inputs.blocks["size of it"][3, 1] = value
-    with pytest.raises(UserError, match=r"column size of it: 1 inputs of the train part .*impute"):
+    with pytest.raises(UserError, match=r"column size of it: 1 input of the train part .*impute"):
         fit(case, job)
 
 

@@ -140,7 +140,7 @@ def test_a_loss_that_jumps_is_told() -> None:
 
 
 def test_an_accelerator_that_waits_is_told() -> None:
-    assert "The cuda device waited for data 35% of the time" in only_hint([], device="cuda", waited=0.35)
+    assert "The cuda device waited for data 35 % of the time" in only_hint([], device="cuda", waited=0.35)
     assert diagnose([], {"device": "cuda", "waited": 0.1}) == []
     assert diagnose([], {"device": "cpu", "waited": 0.9}) == []
 

@@ -315,7 +315,7 @@ def test_balanced_weights_find_more_of_a_rare_class() -> None:
 @pytest.mark.parametrize(
     ("task", "weights", "message"),
     [
-        ("binary", {"maybe": 2.0}, "no class 'maybe'; its classes are no, yes"),
+        ("binary", {"maybe": 2.0}, "no class 'maybe'; its classes are 'no', 'yes'"),
         ("regression", "balanced", "the target is a number and has no classes"),
     ],
 )

@@ -117,7 +117,9 @@ def test_a_category_that_goes_from_98_to_2_percent_is_told(num_old: int, num_new
     assert kinds(old, new) == ["distribution"]
     assert kinds(old == "rare", new == "rare") == ["distribution"]
     (entry,) = warnings(pl.DataFrame({"plan": old}), pl.DataFrame({"plan": new}))
-    assert entry["sentence"].startswith("plan is distributed otherwise: rare is in 98.0% of the rows, and was in 2.0%;")
+    assert entry["sentence"].startswith(
+        "plan is distributed otherwise: rare is in 98.0 % of the rows, and was in 2.0 %;"
+    )
     assert entry["accepted"]["usual"] == pytest.approx(0.98)
     assert entry["now"]["usual"] == pytest.approx(0.02)
 

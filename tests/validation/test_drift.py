@@ -115,25 +115,25 @@ def test_drift_can_be_switched_off() -> None:
         (
             pl.Series("plan", ["a", "b", "c", "a"] * 25),
             "new_category",
-            "plan has values that were not there: c (25 rows); 25.0%",
+            "plan has values that were not there: c (25 rows); 25.0 %",
         ),
         (pl.Series("age", [20.0, 64.1, 30, 40] * 25), "range", "age goes up to 64.1, and went up to 60"),
         (pl.Series("age", [15.9, 60, 30, 40] * 25), "range", "age goes down to 15.9, and went down to 20"),
         (
             pl.Series("age", ([None] * 4 + [20.0, 60, 30, 40] * 4) * 5),
             "missing",
-            "age is missing in 20.0% of the rows, and was in 0.0%",
+            "age is missing in 20.0 % of the rows, and was in 0.0 %",
         ),
         (
             pl.Series("active", [True, True, True, None] * 25),
             "distribution",
-            "active is distributed otherwise: true is in 100.0% of the rows, and was in 66.7%; false is in 0.0% of the "
-            "rows, and was in 33.3%; 33% of the rows would have to be others",
+            "active is distributed otherwise: true is in 100.0 % of the rows, and was in 66.7 %; false is in 0.0 % of "
+            "the rows, and was in 33.3 %; 33 % of the rows would have to be others",
         ),
         (
             pl.Series("age", [20.0, 30, 60, 60] * 25),
             "distribution",
-            "age has mean 42.5 with standard deviation 17.9435, and had 37.5 with standard deviation 14.8647; 25% of "
+            "age has mean 42.5 with standard deviation 17.9435, and had 37.5 with standard deviation 14.8647; 25 % of "
             "the rows lie elsewhere",
         ),
         (

@@ -23,6 +23,7 @@ from tasks.params.config import ColumnTypeName
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import row_hashes, unit_interval
 from tasks.tables.samples import HASH, StableSample
+from tasks.wording import percent
 
 RULE = "suspicious_label"
 
@@ -162,7 +163,7 @@ def _confident(
     likeliest = np.where(claims[suspects], probabilities[suspects], -1).argmax(axis=1)
     reasons = [
         f"{target} says {classes[given[row]]}, models that have not seen the row say {classes[other]} "
-        f"({probabilities[row, other]:.1%})".replace("%", " %")
+        f"({percent(probabilities[row, other])})"
         for row, other in zip(suspects, likeliest, strict=True)
     ]
     return findings_of(pl.Series(rows[suspects]), RULE, reasons, (1 - own[suspects]).round(_DECIMALS).tolist())

@@ -10,6 +10,7 @@ from tasks.errors import UserError
 from tasks.params.sources import TableSource
 from tasks.sources.formats.header import Cells
 from tasks.sources.formats.titles import is_title
+from tasks.wording import counted
 
 _MARKED = re.compile(r"^#\s*(?=\w)(?!of\b)")
 """What programs put before a header that others are to skip: `# id` is called id. `# of rooms` is a number of them."""
@@ -22,7 +23,8 @@ def column_names(first: Cells, header: bool, config: TableSource, shown: str) ->
     if config.names is not None:
         if len(config.names) != len(first):
             raise UserError(
-                f"{shown}: ingest.source.names has {len(config.names)} names, the file has {len(first)} columns; "
+                f"{shown}: ingest.source.names has {counted(len(config.names), 'name')}, "
+                f"the file has {counted(len(first), 'column')}; "
                 "give a name for each column, in order"
             )
         return config.names

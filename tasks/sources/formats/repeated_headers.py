@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from tasks.tables.origins import place_of
+from tasks.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +57,6 @@ class RepeatedHeaders:
         if not self._places:
             return []
         num_lines = len(self._places)
-        lines = "1 line has" if num_lines == 1 else f"{num_lines:,} lines have"
+        lines = counted(num_lines, "line has", "lines have")
         first = self._places[0]
         return [f"{lines} the names of the columns again, first {first}, as in files that were joined: no rows."]

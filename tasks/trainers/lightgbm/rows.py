@@ -15,6 +15,7 @@ from tasks.params.lightgbm import LightgbmTrain
 from tasks.trainers.base import Job
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.model import LabelScale
+from tasks.wording import quoted
 
 
 def read_rows(
@@ -77,7 +78,7 @@ def _check_named(spec: Spec, weights: Mapping[str, float]) -> None:
     for name in weights:
         if name not in spec.classes:
             raise UserError(
-                f"train.class_weight: the target has no class {name!r}; its classes are {', '.join(spec.classes)}"
+                f"train.class_weight: the target has no class {name!r}; its classes are {quoted(spec.classes)}"
             )
 
 

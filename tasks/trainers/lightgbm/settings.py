@@ -16,6 +16,7 @@ from tasks.parallel import num_cores
 from tasks.params.lightgbm import LightgbmTrain
 from tasks.trainers.lightgbm.matrix import Layout
 from tasks.trainers.lightgbm.model import LabelScale
+from tasks.wording import counted
 
 _MOST_THREADS = 16
 """More of them only wait for each other on tables that one machine holds."""
@@ -173,7 +174,7 @@ def _is_one_number(field: Field) -> bool:
 def _what_it_is(field: Field) -> str:
     match field.kind:
         case "dense":
-            return f"made into {field.num_inputs} inputs ({', '.join(field.labels[:3])})"
+            return f"made into {counted(field.num_inputs, 'input')} ({', '.join(field.labels[:3])})"
         case "category_index":
             return "a category"
         case "sparse":

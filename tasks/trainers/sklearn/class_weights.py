@@ -7,6 +7,7 @@ from typing import Literal
 
 from tasks.errors import UserError
 from tasks.model_input.inputs import Spec
+from tasks.wording import quoted
 
 
 def class_weights(
@@ -27,6 +28,6 @@ def class_weights(
     unknown = sorted(str(name) for name in weights if str(name) not in spec.classes)
     if unknown:
         raise UserError(
-            f"{where}.class_weight: {unknown[0]!r} is no class of the target; its classes are {', '.join(spec.classes)}"
+            f"{where}.class_weight: {unknown[0]!r} is no class of the target; its classes are {quoted(spec.classes)}"
         )
     return {spec.classes.index(str(name)): float(weight) for name, weight in weights.items()}

@@ -13,6 +13,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Field as InputField
 from tasks.model_input.inputs import ModelInput, Spec, as_matrix
 from tasks.params.config import Config
+from tasks.wording import counted
 
 _MOST_DENSE_BYTES = 1 << 29
 """A sparse matrix that would be larger than this when written out in full is not: half a gigabyte, and fits copy it."""
@@ -66,7 +67,7 @@ def check_size(spec: Spec, num_rows: int, reading: MatrixLayout, name: str) -> N
     size = num_rows * row_bytes(spec, reading)
     if reading.dense and size > _MOST_DENSE_BYTES:
         raise UserError(
-            f"train.estimator: {name} cannot read sparse columns, and written out {num_rows:,} rows of "
+            f"train.estimator: {name} cannot read sparse columns, and written out {counted(num_rows, 'row')} of "
             f"{num_columns(spec, reading):,} inputs take {size / 1e9:,.1f} GB; use logistic_regression, ridge, "
             "random_forest or naive_bayes with distribution: multinomial, or make fewer inputs "
             "(normalize: text: max_features)"

@@ -14,6 +14,7 @@ from torch.nn import functional
 from tasks.errors import UserError
 from tasks.model_input.inputs import Spec
 from tasks.params.torch import TorchTrain
+from tasks.wording import quoted
 
 LossKind = Literal["cross_entropy", "mse", "mae", "huber"]
 _LISTED = 20
@@ -193,7 +194,7 @@ def _check_named(weights: Mapping[str, float], spec: Spec) -> None:
 
 def _listed(classes: Sequence[str]) -> str:
     more = f" and {len(classes) - _LISTED} more" if len(classes) > _LISTED else ""
-    return ", ".join(classes[:_LISTED]) + more
+    return quoted(classes[:_LISTED]) + more
 
 
 def _over_members(answers: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from tasks.validation.expectations import Rule
 from tasks.validation.findings import NUM_SAMPLED, ExpectationResult
 from tasks.validation.gx.checks import plain
 from tasks.validation.shown import shown
+from tasks.wording import counted
 
 PAGES = [("index.html", "Results"), ("suite.html", "Expectations")]
 """The files of Data Docs with their titles."""
@@ -67,9 +68,8 @@ def _escape_headings(document: Any) -> None:
 
 
 def _page_summary(content: dict[str, Any]) -> dict[str, Any]:
-    sentence = (
-        f"{content['num_rows']:,} rows, {content['num_quarantined']:,} of them quarantined in {content['quarantine']}."
-    )
+    rows = counted(content["num_rows"], "row")
+    sentence = f"{rows}, {content['num_quarantined']:,} of them quarantined in {content['quarantine']}."
     failed = [*content["unread"], *(entry for entry in content["expectations"] if not entry["success"])]
     return {**content, "sentence": sentence, "failed": failed}
 

@@ -70,7 +70,9 @@ def test_the_task_chooses_the_kind() -> None:
 def test_class_weights_are_by_name(kind: str) -> None:
     assert made(BINARY, kind, class_weight={"yes": 3}).class_weight == {1: 3.0}
     assert made(BINARY, kind, class_weight="balanced").class_weight == "balanced"
-    with pytest.raises(UserError, match=r"class_weight: 'maybe' is no class of the target; its classes are no, yes"):
+    with pytest.raises(
+        UserError, match=r"class_weight: 'maybe' is no class of the target; its classes are 'no', 'yes'"
+    ):
         made(BINARY, kind, class_weight={"maybe": 3})
 
 

@@ -181,7 +181,7 @@ def test_rows_that_count_alike_have_the_bits_of_rows_that_all_count_one() -> Non
         (THREE, {"loss": "mae"}, "mae is for a number.*use cross_entropy"),
         (TWO, {"loss": "huber"}, "huber is for a number"),
         (THREE, {"loss": "mse"}, "two classes, and the target has 3"),
-        (THREE, {"class_weight": {"d": 2.0}}, "no class 'd'; its classes are a, b, c"),
+        (THREE, {"class_weight": {"d": 2.0}}, "no class 'd'; its classes are 'a', 'b', 'c'"),
     ],
 )
 def test_refuses_what_does_not_fit_the_task(spec: Spec, changes: dict[str, Any], said: str) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
 from tasks.monitoring.look import Look
 from tasks.monitoring.row_losses import OF_CLASSES, OF_NUMBERS
+from tasks.params.monitor import LossName
+from tasks.params.register import Bound
 from tasks.reports import as_page, number, page_templates
+from tasks.wording import counted
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_WINDOWS = 60
 """Lines of the history that are shown; all windows lie beside the page."""
+
+NO_BOUNDS: Mapping[LossName, Bound] = MappingProxyType({})
 
 NO_WINDOW = (
     "no window yet: one is a day (UTC) that is over and has monitor.min_rows rows, or several that have them together"
@@ -52,13 +58,14 @@ def drifted_now(look: Look) -> Iterator[DriftedNow]:
         yield DriftedNow(column=name, since=f"{since.begin}", sentences=sentences, p_value=own[0].p_value)
 
 
-def page_of(look: Look) -> str:
-    """The page as HTML: styles and charts inside, values escaped, no script; the same look, the same text."""
+def page_of(look: Look, bounds: Mapping[LossName, Bound] = NO_BOUNDS) -> str:
+    """The page as HTML: styles and charts inside, values escaped, no script; the same look, the same text. `bounds` are
+    what rules allow a metric."""
     environment = page_templates(_TEMPLATES)
     environment.filters.update(number=number)
     reference = look.reference
     charts = [
-        metric_chart(name, reference.metrics[name], look.rows, look.labels)
+        metric_chart(name, reference.metrics[name], look.rows, look.labels, bounds.get(name))
         for name in (OF_CLASSES if reference.classes else OF_NUMBERS)
     ]
     content = environment.get_template("monitoring.html").render(
@@ -80,8 +87,8 @@ def lines_of(look: Look) -> Iterator[str]:
     """What a person sees in a terminal."""
     yield f"{look.model.shown}: {look.state}"
     new = look.new
-    windows = f"{len(new)} new window{'' if len(new) == 1 else 's'}" if new else "no new window"
-    waiting = f"; {look.num_waiting:,} rows wait for more" if look.num_waiting else ""
+    windows = counted(len(new), "new window") if new else "no new window"
+    waiting = f"; {counted(look.num_waiting, 'row waits', 'rows wait')} for more" if look.num_waiting else ""
     if look.rows or look.labels:
         yield f"  {windows} of {len(look.rows)} of rows and {len(look.labels)} of labels{waiting}"
     else:
@@ -90,7 +97,7 @@ def lines_of(look: Look) -> Iterator[str]:
         last = look.rows[-1]
         until = f"{last.begin} to {last.end}"
         figures = ", ".join(f"{one.metric} {number(one.value)}" for one in last.estimates)
-        yield f"  {until}: {last.num_rows:,} rows" + (f"; estimated {figures}" if figures else "")
+        yield f"  {until}: {counted(last.num_rows, 'row')}" + (f"; estimated {figures}" if figures else "")
     if look.labels:
         known = look.labels[-1]
         figures = ", ".join(f"{one.metric} {number(one.value)}" for one in known.metrics)

@@ -32,10 +32,10 @@ def watch(project: Project, model: RegisteredModel, now: datetime | None = None)
     look = look_at(project, model, now)
     paths, settings = project.pipeline(model.name), settings_of(project, model.name)
     page = monitoring_page(paths)
-    files.write_text(page, page_of(look))
-    retrain = (settings.monitor if settings else Monitor()).retrain
+    monitor = settings.monitor if settings else Monitor()
+    files.write_text(page, page_of(look, monitor.rules.quality))
     return WatchOutcome(
-        look=look, page=page, reason=reason_to_train(look, retrain, monitoring_folder(paths, model.version))
+        look=look, page=page, reason=reason_to_train(look, monitor.retrain, monitoring_folder(paths, model.version))
     )
 
 

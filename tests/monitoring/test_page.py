@@ -11,7 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tasks.monitoring.axes import DayScale, value_scale
 from tasks.monitoring.cells import CellCuts
 from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
 from tasks.monitoring.estimated_performance import EstimatedMetric
@@ -46,7 +49,7 @@ def change(column: str = NAME) -> ColumnChange:
 
 
 def of_rows(number: int, **more: Any) -> RowWindow:
-    settings: dict[str, Any] = {
+    values: dict[str, Any] = {
         "num_rows": 200,
         "num_errors": 3,
         "num_asked": 2_000.0,
@@ -58,14 +61,14 @@ def of_rows(number: int, **more: Any) -> RowWindow:
         "fired": (),
     }
     begin = BEGIN + (number - 1) * DAY
-    return RowWindow(number=number, begin=begin, end=begin + DAY, **{**settings, **more})
+    return RowWindow(number=number, begin=begin, end=begin + DAY, **{**values, **more})
 
 
 def of_labels(number: int, **more: Any) -> LabelWindow:
     begin = BEGIN + (number - 1) * DAY
     mae = MetricOfWindow(metric="mae", value=15.0, low=12.0, high=18.0, num_rows=90)
-    settings: dict[str, Any] = {"num_rows": 90, "counts": ({},), "metrics": (mae,), "changes": (), "fired": ()}
-    return LabelWindow(number=number, begin=begin, end=begin + DAY, **{**settings, **more})
+    values: dict[str, Any] = {"num_rows": 90, "counts": ({},), "metrics": (mae,), "changes": (), "fired": ()}
+    return LabelWindow(number=number, begin=begin, end=begin + DAY, **{**values, **more})
 
 
 def look(rows: list[RowWindow], labels: list[LabelWindow]) -> Look:
@@ -119,14 +122,20 @@ def test_a_column_has_drifted_since_the_first_of_the_windows_that_say_so_without
     assert [(one.column, one.since) for one in drifted_now(look(rows, []))] == [(NAME, "2026-03-03")]
 
 
-def test_a_chart_has_its_extremes_at_its_ends() -> None:
+def test_a_chart_has_round_values_around_its_extremes_and_days_from_the_first_to_the_last() -> None:
     chart = metric_chart("mae", 10.0, [of_rows(1), of_rows(3)], [of_labels(2)])
     assert chart is not None
-    assert chart.ends == ("9", "18")
-    assert chart.spans == ((WIDTH / 2, round(HEIGHT - HEIGHT * 3 / 9, 1), 0.0),)
+    # From 9, an estimate's lower end, to 18, the upper one of a label's interval: round values hold both.
+    assert [(tick.text, tick.place) for tick in chart.values] == [
+        ("8", HEIGHT), ("10", 160.0), ("12", 120.0), ("14", 80.0), ("16", 40.0), ("18", 0.0),
+    ]  # fmt: skip
+    assert chart.spans == ((WIDTH / 2, 120.0, 0.0),)
+    assert (chart.test.text, chart.test.place) == ("test rows 10", 160.0)
     assert chart.line.split()[0].split(",")[0] == "0.0"
     assert chart.line.split()[-1].split(",")[0] == f"{WIDTH}"
-    assert chart.days == ("2026-03-02", "2026-03-04")
+    assert [(tick.text, tick.place) for tick in chart.days] == [
+        ("2026-03-02", 0.0), ("2026-03-03", WIDTH / 2), ("2026-03-04", WIDTH),
+    ]  # fmt: skip
     assert metric_chart("accuracy", 0.9, [of_rows(1)], []) is None
 
 
@@ -183,3 +192,46 @@ def test_rules_of_service_and_quality_fire_beyond_their_bounds_alone() -> None:
         assert [rule.rule for rule in rules_of_labels(broken, mae, [])] == fires
     assert [rule.rule for rule in rules_of_labels(rules, mae, [change("loss")])] == ["larger_loss"]
     assert replace(look([], []), num_waiting=0).new == []
+
+
+def test_what_a_rule_allows_is_drawn_and_named() -> None:
+    chart = metric_chart("mae", 10.0, [of_rows(1)], [of_labels(2)], Bound(max=20.0, min=4.0))
+    assert chart is not None
+    assert [(tick.text, tick.place) for tick in chart.bounds] == [("at least 4", 160.0), ("at most 20", 0.0)]
+    rows = [of_rows(1)]
+    assert "at most 20" in page_of(look(rows, []), {"mae": Bound(max=20.0)})
+    assert "at most" not in page_of(look(rows, []), {"accuracy": Bound(min=0.5)})
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "texts"),
+    [
+        (0.913, 0.9412, ["0.91", "0.92", "0.93", "0.94", "0.95"]),
+        (54.7, 190.2, ["50", "100", "150", "200"]),
+        (0.0, 1.0, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (1_234.0, 9_876.0, ["0", "2,000", "4,000", "6,000", "8,000", "10,000"]),
+        (-3.0, 3.0, ["-4", "-2", "0", "2", "4"]),
+    ],
+)
+def test_values_of_an_axis_are_round(least: float, most: float, texts: list[str]) -> None:
+    assert [tick.text for tick in value_scale(least, most, HEIGHT).ticks()] == texts
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
+def test_an_axis_holds_its_values_between_a_few_marks(least: float, spread: float) -> None:
+    most = least + spread
+    scale = value_scale(least, most, HEIGHT)
+    places = [tick.place for tick in scale.ticks()]
+    assert 2 <= len(places) <= 7
+    assert (places[0], places[-1]) == (HEIGHT, 0.0)
+    assert -0.1 <= scale.down(most) <= scale.down(least) <= HEIGHT + 0.1
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 3, 7, 11, 30, 365, 1_000])
+def test_days_of_an_axis_are_few_and_rise_to_its_ends(days: int) -> None:
+    ticks = DayScale(BEGIN, BEGIN + days * DAY, WIDTH).ticks()
+    texts = [tick.text for tick in ticks]
+    assert len(texts) <= 6
+    assert texts == sorted(set(texts))
+    assert (texts[0], texts[-1]) == (f"{BEGIN}", f"{BEGIN + days * DAY}")

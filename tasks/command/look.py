@@ -79,7 +79,7 @@ def runs(options: argparse.Namespace) -> int:
         show_json({"runs": [run.as_dict() for run in recent]})
     elif recent:
         _show_table(
-            ("pipeline", "run", "state", "began", "took", "metric", "version", "what differs"),
+            ("pipeline", "run", "state", "began", "training took", "metric", "version", "what differs"),
             [*map(_run_cells, recent)],
         )
     else:

@@ -62,7 +62,8 @@ class ShownReign:
 
 @dataclass(frozen=True, kw_only=True)
 class ShownRun:
-    """One training; `seconds` is None for one that has not ended."""
+    """One training; `seconds` is None for one that has not ended. They are the training's alone, or, of a run that
+    Prefect alone knows, those of all its stages: `is_whole`."""
 
     pipeline: str
     name: str
@@ -71,6 +72,7 @@ class ShownRun:
     seconds: float | None
     metric: str
     address: str | None
+    is_whole: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

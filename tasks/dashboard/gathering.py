@@ -111,6 +111,7 @@ def _shown(run: FlowRun, address: str) -> ShownRun:
         seconds=run.seconds,
         metric="",
         address=f"{address}runs/flow-run/{run.run_id}",
+        is_whole=True,
     )
 
 

@@ -24,7 +24,8 @@ class RecentRun:
     """One run: a training, or a search of settings.
 
     `name` says what differs from the run before, which is why it ran; `started` is in seconds since 1970, `seconds` how
-    long it took, None while it is at work; `value` is the pipeline's metric on test rows, None where none was measured.
+    long the training or the search took, without the stages around it, None while it is at work; `value` is the
+    pipeline's metric on test rows, None where none was measured.
     """
 
     pipeline: str

@@ -95,6 +95,7 @@ def test_runs_are_the_newest_first_without_trials(capsys: pytest.CaptureFixture[
     ]
     lines = printed(capsys, "runs", "masses", "--last", "2").splitlines()
     assert len(lines) == 3
+    assert "training took" in lines[0], "and not the stages around it, of which MLflow knows nothing"
     assert "1 h 1 min" in lines[1]
     assert "roc_auc 0.987" in lines[1]
     assert lines[1].endswith("learning_rate 0.1 -> 0.2")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tasks.dashboard.page import ago, lasted, render_dashboard
-from tests.dashboard.shown_project import HOSTILE, NOW, churn, current, every_kind, page, refused
+from tests.dashboard.shown_project import HOSTILE, NOW, churn, current, every_kind, page, refused, run
 from tests.web_pages import shown
 
 
@@ -29,6 +30,14 @@ def test_a_pipeline_has_its_state_with_why_its_metric_and_its_champion() -> None
     assert "and 2 before: modelwright history churn" in text
     assert "2026-10-01 10:00 churn num_leaves 7 -> 31 finished 3 min roc_auc 0.9312" in text
     assert "age is distributed otherwise: its median is 41, and was 36" in text
+
+
+def test_seconds_are_the_trainings_alone_unless_it_is_said() -> None:
+    runs = (run("churn", "a", "FINISHED", 2.0, 192.0), replace(run("churn", "b", "Failed", 1.0, 41.0), is_whole=True))
+    text = words(render_dashboard(page([replace(churn(), runs=runs)])))
+    assert "Training took" in text
+    assert "churn a finished 3 min" in text
+    assert "churn b failed 41 s in all stages" in text
 
 
 def test_a_gate_that_said_no_is_told_with_its_numbers() -> None:

@@ -27,6 +27,15 @@ from tasks.operating.sessions import stop
 START_SECONDS = 180.0
 """Servers start within twenty seconds, and much later on a machine that has more to do."""
 
+HEALTH_SECONDS = 30.0
+"""Seconds between two questions to a service that is ready: what hangs neither ends nor closes its port."""
+
+MISSED_CHECKS = 3
+"""Questions in a row without an answer after which it is ended: one alone may have met it while it was busy."""
+
+_PATIENCE = 5.0
+"""Seconds for which an answer is waited for; nothing else is looked at meanwhile."""
+
 _TICK = 0.25
 """Seconds between two looks while a service starts or rests."""
 
@@ -47,13 +56,20 @@ class Watched:
     announced: bool = False
     """Whether its line has come that says that it is ready."""
 
+    asked: float = 0.0
+    """When it was last asked whether it is well, by the supervisor's clock."""
+
+    missed: int = 0
+    """Questions since its last answer."""
+
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=8))
 
 
 class Supervisor:
     """Runs services in a folder until a signal comes, and stops them then.
 
-    `note` is called after every look, to write down how they stand, and `ready` once, when all are.
+    `note` is called after every look, to write down how they stand, and `ready` once, when all are. `is_well` asks an
+    address of a service that was ready whether it still answers.
     """
 
     def __init__(
@@ -65,11 +81,12 @@ class Supervisor:
         note: Callable[[Sequence[Watched]], None] = lambda _: None,
         ready: Callable[[float], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
+        is_well: Callable[[str], bool] = lambda address: answers(address, _PATIENCE),
     ) -> None:
         now = clock()
         self.watched = [Watched(service=service, life=Life(since=now)) for service in services]
         self._folder, self._say, self._clock = folder, say, clock
-        self._note, self._ready = note, ready
+        self._note, self._ready, self._is_well = note, ready, is_well
         self._began, self._was_ready = now, False
 
     def run(self) -> None:
@@ -117,6 +134,15 @@ class Supervisor:
                 self._become_ready(one, now)
             elif now - one.life.started > START_SECONDS:
                 self._end(one, process, f"was not ready after {START_SECONDS:.0f} s", now)
+        elif one.life.state == "ready" and one.service.health and now - one.asked >= HEALTH_SECONDS:
+            self._ask(one, one.service.health, process, now)
+
+    def _ask(self, one: Watched, health: str, process: ServiceProcess, now: float) -> None:
+        """Ends the service when it has not answered several times in a row."""
+        one.asked = now
+        one.missed = 0 if self._is_well(health) else one.missed + 1
+        if one.missed >= MISSED_CHECKS:
+            self._end(one, process, f"did not answer {MISSED_CHECKS} times, {HEALTH_SECONDS:.0f} s apart", now)
 
     def _start(self, one: Watched, now: float) -> None:
         one.announced = False
@@ -125,6 +151,7 @@ class Supervisor:
 
     def _become_ready(self, one: Watched, now: float) -> None:
         one.life = become_ready(one.life, now)
+        one.asked, one.missed = now, 0
         again = " again" if one.life.restarts else ""
         self._say(OWN_NAME, f"{one.service.name} is ready{again} ({now - one.life.started:.1f} s)")
 

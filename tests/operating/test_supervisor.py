@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from tasks.errors import UserError
+from tasks.operating.ports import answers
 from tasks.operating.service import Service, in_order_of_stopping
-from tasks.operating.supervisor import START_SECONDS, Supervisor
+from tasks.operating.supervisor import HEALTH_SECONDS, MISSED_CHECKS, START_SECONDS, Supervisor
 from tests.projects import REPOSITORY
 
 PYTHON = (sys.executable, "-I", "-S", "-c")
@@ -73,12 +74,14 @@ class Watch:
 
     def __init__(self, folder: Path, *services: Service) -> None:
         self.clock, self.lines, self.ready = Clock(), list[str](), list[float]()
+        self.patience = 5.0
         self.supervisor = Supervisor(
             services,
             folder,
             lambda name, line: self.lines.append(f"{name}: {line}"),
             ready=self.ready.append,
             clock=self.clock,
+            is_well=lambda address: answers(address, self.patience),
         )
 
     def until(self, condition: Callable[[], bool]) -> None:
@@ -111,6 +114,15 @@ def watch(tmp_path: Path) -> Iterator[Callable[..., Watch]]:
         one.supervisor.stop()
 
 
+def answering(**settings: object) -> Service:
+    """A server, on a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    health = f"http://127.0.0.1:{port}/health"
+    command = (*PYTHON, SERVER, str(port))
+    return Service(**{"name": "server", "command": command, "health": health, "noise": ("noise:",), **settings})
+
+
 def waiting(name: str = "toy", **settings: object) -> Service:
     return Service(**{"name": name, "command": (*PYTHON, WAITING), "ready_line": "serving", **settings})
 
@@ -118,21 +130,55 @@ def waiting(name: str = "toy", **settings: object) -> Service:
 def test_a_server_is_ready_once_it_answers_and_its_lines_are_passed_on_without_noise(
     watch: Callable[..., Watch],
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = Service(
-        name="server",
-        command=(*PYTHON, SERVER, str(port)),
-        health=f"http://127.0.0.1:{port}/health",
-        noise=("noise:",),
-    )
-    one = watch(server, waiting("later", after=("server",)))
+    one = watch(answering(), waiting("later", after=("server",)))
     one.supervisor.step()
     assert one.states() == ["starting", "waiting"]
     one.until(lambda: one.states() == ["ready", "ready"])
     assert one.ready == [0.0]
     begin = [line for line in one.lines if not line.startswith("later")]
     assert begin == ["server: a warning", "up: server is ready (0.0 s)", "up: later is ready (0.0 s)"]
+
+
+def test_a_server_that_hangs_is_started_again_once_it_has_missed_three_checks(watch: Callable[..., Watch]) -> None:
+    one = watch(answering(stop_seconds=0.2))
+    one.until(lambda: one.states() == ["ready"])
+    before, one.patience = one.pid(), 0.2
+    os.kill(before, signal.SIGSTOP)
+    for _ in range(MISSED_CHECKS - 1):
+        one.clock.now += HEALTH_SECONDS
+        # However often it is looked at meanwhile, it is asked once.
+        for _ in range(5):
+            one.supervisor.step()
+        assert one.states() == ["ready"]
+    one.clock.now += HEALTH_SECONDS
+    one.supervisor.step()
+    assert one.states() == ["resting"]
+    assert one.lines[-1] == "up: server did not answer 3 times, 30 s apart; starts again in 1 s"
+    assert not psutil.pid_exists(before)
+    one.clock.now, one.patience = one.clock.now + 1, 5.0
+    one.until(lambda: one.states() == ["ready"])
+    assert one.pid() != before
+
+
+def test_a_server_that_answers_again_has_missed_nothing(watch: Callable[..., Watch]) -> None:
+    one = watch(answering())
+    one.until(lambda: one.states() == ["ready"])
+    pid = one.pid()
+    for _ in range(2):
+        for number, one.patience in ((signal.SIGSTOP, 0.1), (signal.SIGSTOP, 0.1), (signal.SIGCONT, 5.0)):
+            os.kill(pid, number)
+            one.clock.now += HEALTH_SECONDS
+            one.supervisor.step()
+    assert (one.states(), one.pid()) == (["ready"], pid)
+
+
+def test_what_is_starting_is_not_asked_and_what_has_no_address_never(watch: Callable[..., Watch]) -> None:
+    one = watch(waiting(health="http://127.0.0.1:1/health", ready_line="never"), waiting("quiet"))
+    one.until(lambda: one.states() == ["starting", "ready"])
+    for _ in range(MISSED_CHECKS + 1):
+        one.clock.now += HEALTH_SECONDS
+        one.supervisor.step()
+    assert one.states() == ["starting", "ready"]
 
 
 def test_what_dies_is_started_again_after_a_pause_that_doubles_and_is_said(watch: Callable[..., Watch]) -> None:

@@ -219,7 +219,7 @@ def test_spellings_of_two_classes_made_one_leave_a_binary_task(tmp_path: Path) -
 def test_a_third_class_of_a_task_that_is_said_to_be_binary_is_refused(tmp_path: Path) -> None:
     labels = ["yes", "no", "maybe"] * 3
     rows = table([(float(n), "", "red", label) for n, label in enumerate(labels)])
-    message = "binary, and label has 3 classes: maybe, no, yes; set ingest.task to multiclass"
+    message = "binary, and label has 3 classes: 'maybe', 'no', 'yes'; set ingest.task to multiclass"
     with pytest.raises(UserError, match=message):
         clean.run(Clean(), prepared(tmp_path, [rows]))
     assert clean.run(Clean(), prepared(tmp_path, [rows], task="multiclass")).numbers["num_rows_out"] == 9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -103,3 +103,15 @@ def _without_words(cells: pl.Series, words: frozenset[str]) -> pl.Series:
 def _refusal(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> UserError:
     give = of_type.accepts(feature.dialect)
     return UserError(f"column {feature.name}: {value!r:.80} is no {of_type.name}; give {give}")
+
+
+def unreadable_cells(cells: Mapping[str, Sequence[Any]], features: Iterable[Feature]) -> list[str]:
+    """Why columns of these cells cannot be read, a sentence for each of those that cannot; the features' columns are
+    all there."""
+    messages = []
+    for feature in features:
+        try:
+            check_fit(at_rest(cells[feature.name], feature), feature)
+        except UserError as error:
+            messages.append(str(error))
+    return messages

@@ -25,6 +25,7 @@ from tasks.serving.registry_watch import Notice, as_line
 from tasks.serving.request_error import RequestError
 from tasks.serving.rows import MEDIA, RawRows
 from tasks.serving.version import ServedVersion
+from tasks.wording import counted
 
 _LOGGING = Path(__file__).with_name("logging_process.py")
 _MOST_BYTES = 32 * 2**20
@@ -187,7 +188,9 @@ class AnswerLog:
 
     async def _lose(self, error: ProcessEndedError) -> None:
         process, self._process = self._process, None
-        self._complain(f"the process that logs answers ended ({error}); {self._num_unwritten} rows may be lost")
+        self._complain(
+            f"the process that logs answers ended ({error}); {counted(self._num_unwritten, 'row')} may be lost"
+        )
         self._count(0, self._num_unwritten)
         if process is not None:
             await process.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 
 from tasks.serving.request_error import RequestError
@@ -20,21 +21,41 @@ _ROW = "row"
 async def request_rows(request: HttpRequest, max_bytes: int) -> list[Any]:
     """The rows of a request, of JSON or of a form with files, which is one row.
 
-    Raises RequestError: 413 for a body that is too large, 415 for one of another kind, 400 or 422 for one without rows.
+    Raises RequestError: 413 for a body that is too large, 415 for one of another kind, packed, or in another charset
+    than UTF-8, 400 or 422 for one without rows.
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    match kind:
+    written = request.headers.get("content-type", "application/json")
+    kind = Message()
+    kind["Content-Type"] = written
+    _refuse_encodings(request, kind.get_content_charset("utf-8"))
+    match kind.get_content_type():
         case "application/json":
-            return rows_of(parsed(await _body(request, max_bytes)))
+            return rows_of(parsed(await body_of(request, max_bytes)))
         case "multipart/form-data":
-            return [await _form_row(request, await _body(request, max_bytes))]
+            return [await _form_row(request, await body_of(request, max_bytes))]
         case _:
             raise RequestError(
-                415, f"{kind:.80} cannot be read; send JSON (-H 'Content-Type: application/json'), or a form (curl -F)"
+                415,
+                f"{written:.80} cannot be read; send JSON (-H 'Content-Type: application/json'), or a form (curl -F)",
             )
 
 
-async def _body(request: HttpRequest, max_bytes: int) -> bytes:
+def _refuse_encodings(request: HttpRequest, charset: str) -> None:
+    """Raises RequestError (415) for bytes that mean something else than they would be read as."""
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed not in ("", "identity"):
+        raise RequestError(
+            415,
+            f"Content-Encoding: {packed:.80} is not taken; send the body as it is, without that header",
+            headers={"Accept-Encoding": "identity"},
+        )
+    # Texts of ASCII are of UTF-8, too.
+    if charset not in ("utf-8", "utf8", "us-ascii", "ascii"):
+        raise RequestError(415, f"charset={charset:.80} is not taken; encode the body as UTF-8")
+
+
+async def body_of(request: HttpRequest, max_bytes: int) -> bytes:
+    """The whole body. Raises RequestError (413) for one that is larger."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and len(announced) < 20 and int(announced) > max_bytes:
         raise _too_large(max_bytes)
@@ -86,10 +107,14 @@ def _with_json(row: dict[str, Any]) -> dict[str, Any]:
     if _ROW not in row:
         return row
     try:
-        content = json.loads(row[_ROW])
+        is_object = isinstance(json.loads(row[_ROW]), dict)
+    except json.JSONDecodeError:
+        is_object = False
     except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
+        # JSON by its form, with a number or lists that `parsed` refuses.
+        is_object = True
+    if not is_object:
         # A column may be called so, and hold plain text.
         return row
+    content = parsed(row[_ROW])
     return {**content, **{name: value for name, value in row.items() if name != _ROW}}

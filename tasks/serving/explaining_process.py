@@ -16,6 +16,7 @@ from tasks.errors import UserError
 from tasks.explanation.raw_rows import rows_at_rest
 from tasks.explanation.reasons import explained
 from tasks.model_input.decision import LIKELIEST, Decision, read_decision
+from tasks.recipe.raw_values import unreadable_cells
 from tasks.recipe.recipe import Recipe, read_recipe
 from tasks.serving.registry_watch import as_notice
 from tasks.tracking.registered import RegisteredModel
@@ -33,24 +34,20 @@ class Explainer:
         self.decision: Decision = LIKELIEST if file is None else read_decision(file, classes)
 
     def reply(self, columns: Mapping[str, Sequence[Any]], class_name: str | None) -> dict[str, Any]:
-        """`reasons`, one for each row, or `refused`, messages by row; -1 where no row is to blame."""
+        """`reasons`, one for each row, or `refused`, why cells cannot be read, by row; -1 where no row is to blame."""
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         try:
             table = rows_at_rest(rows, self.recipe)
         except UserError:
-            return {"refused": {number: why for number, row in enumerate(rows) if (why := self._refusal(row))}}
+            return {"refused": {number: why for number, row in enumerate(rows) if (why := self._refusals(row))}}
         try:
             reasons = explained(self.model, self.recipe, table, class_name, self.decision)
             return {"reasons": [one.as_dict() for one in reasons]}
         except UserError as error:
-            return {"refused": {-1: str(error).replace("--class", "class")}}
+            return {"refused": {-1: [str(error).replace("--class", "class")]}}
 
-    def _refusal(self, row: Mapping[str, Any]) -> str | None:
-        try:
-            rows_at_rest([row], self.recipe)
-        except UserError as error:
-            return str(error)
-        return None
+    def _refusals(self, row: Mapping[str, Any]) -> list[str]:
+        return unreadable_cells({name: [cell] for name, cell in row.items()}, self.recipe.raw_features)
 
 
 def serve(explainer: Explainer) -> None:

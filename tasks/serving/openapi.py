@@ -19,7 +19,7 @@ _ERRORS = {
     "401": "The key is missing or wrong.",
     "408": "The body did not arrive in time.",
     "413": "The body is too large.",
-    "415": "The body is neither JSON nor a form.",
+    "415": "The body is neither JSON nor a form, is packed, or in another charset than UTF-8.",
     "422": "Rows lack columns or hold values that cannot be read; `problems` names them.",
     "429": "Too many requests; Retry-After says when to come back.",
     "503": "Too many requests wait, or no process can be asked; the same request may be sent again.",

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from tasks.wording import counted
+
+_MOST_SHOWN = 100
+"""Problems that an answer names: a request may have a million bad cells."""
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,7 +43,13 @@ class RequestError(Exception):
     def as_dict(self) -> dict[str, Any]:
         """The body of the answer."""
         shown = {"error": self.message}
-        return {**shown, "problems": [problem.as_dict() for problem in self.problems]} if self.problems else shown
+        problems = [problem.as_dict() for problem in self.problems[:_MOST_SHOWN]]
+        return {**shown, "problems": problems} if problems else shown
+
+
+def more_problems(problems: Sequence[Problem]) -> str:
+    """What stands behind the first problem where there are others, of which an answer has the first hundred."""
+    return f" (and {counted(len(problems) - 1, 'more problem')})" if problems[1:] else ""
 
 
 def too_busy(message: str) -> RequestError:

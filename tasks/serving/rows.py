@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tasks.errors import did_you_mean
-from tasks.serving.request_error import Problem, RequestError
+from tasks.serving.request_error import Problem, RequestError, more_problems
 
 MEDIA = ("image", "audio")
 """Column types whose values may be lists: a picture is an array of numbers, too."""
@@ -43,18 +44,40 @@ class RawRows:
     others: dict[str, list[Any]] = field(default_factory=dict)
 
 
-def parsed(body: bytes) -> Any:
-    """The JSON of a body. Raises RequestError (400) for what is none, with the place where it breaks off."""
+def parsed(body: bytes | str) -> Any:
+    """The JSON of a body. Raises RequestError (400) for what is none, with the place where it breaks off, and for what
+    Python would take on the quiet: two values under one name, of which the last would count."""
     try:
-        return json.loads(body, parse_constant=_no_number)
+        # A mark of the byte order is no part of the text.
+        text = body if isinstance(body, str) else body.decode("utf-8-sig")
+        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_object)
     except RecursionError:
         raise RequestError(400, "the body's JSON has too many lists within lists") from None
-    except ValueError as error:
+    except UnicodeDecodeError as error:
+        raise RequestError(
+            400, f"the body is no text in UTF-8 (byte {error.start + 1:,}); encode it as UTF-8, as JSON is"
+        ) from None
+    except json.JSONDecodeError as error:
         raise RequestError(400, f'the body is no JSON ({error}); send it such as {{"rows": [{{"age": 41}}]}}') from None
+    except ValueError:
+        # All else that it says is Python's own advice about such a number.
+        most = sys.get_int_max_str_digits()
+        raise RequestError(
+            400, f"the body has a number of more than {most:,} digits, which is none; send null where nothing is known"
+        ) from None
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON; send null where nothing is known")
+    raise RequestError(400, f"the body is no JSON: {text} is no number; send null where nothing is known")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RequestError(400, f"an object of the body has {twice!r:.80} twice; send each name once")
+    return content
 
 
 def rows_of(content: Any) -> list[Any]:
@@ -75,6 +98,7 @@ def _is_a_list_of_rows(rows: Any) -> bool:
 def checked(rows: Sequence[Any], known: Sequence[ServedColumn], kept: Sequence[str] = ()) -> RawRows:
     """The rows as columns. Raises RequestError (422), which names each row's columns that are missing or hold what no
     column can. Columns of `kept` are no model's, and come along."""
+    _refuse_no_list(rows, known)
     problems: list[Problem] = []
     for number, row in enumerate(rows, start=1):
         problems += _problems(row, number, known)
@@ -88,6 +112,16 @@ def checked(rows: Sequence[Any], known: Sequence[ServedColumn], kept: Sequence[s
     columns = {name: [row[name] for row in rows] for name in asked}
     others = {name: [row[name] for row in rows] for name in kept if all(name in row for row in rows)}
     return RawRows(columns=columns, num_rows=len(rows), ignored=tuple(ignored), others=others)
+
+
+def _refuse_no_list(rows: Sequence[Any], known: Sequence[ServedColumn]) -> None:
+    """Raises RequestError (422) for one row that has `rows` and no column: its sender meant a list."""
+    match rows:
+        case [{"rows": content} as row] if not any(column.name in row for column in known):
+            what = "a list with what is no object in it" if isinstance(content, list) else "no list"
+            raise RequestError(
+                422, f'`rows` is {what}; it must be a list of rows, each an object: {{"rows": [{{"age": 41}}, ...]}}'
+            )
 
 
 def _problems(row: Any, number: int, known: Sequence[ServedColumn]) -> list[Problem]:
@@ -130,5 +164,4 @@ def _is_text(value: str) -> bool:
 def _summary(problems: Sequence[Problem]) -> str:
     first = problems[0]
     where = f"row {first.row}" + (f": column {first.column}" if first.column is not None else "")
-    more = f" (and {len(problems) - 1} more problems)" if problems[1:] else ""
-    return f"{where} {first.message}{more}"
+    return f"{where} {first.message}{more_problems(problems)}"

@@ -17,7 +17,7 @@ from tasks.paths import Project
 from tasks.serving.pool import Pool, PoolListener
 from tasks.serving.process import ProcessEndedError, ProcessPlan, ServingProcess, start_process
 from tasks.serving.registry_watch import Notice, as_line, with_passport
-from tasks.serving.request_error import Problem, RequestError
+from tasks.serving.request_error import Problem, RequestError, more_problems
 from tasks.serving.rows import RawRows, ServedColumn
 from tasks.serving.settings import ServeSettings
 from tasks.tracking.answering import REQUEST_PROCESS
@@ -122,9 +122,9 @@ class ServedVersion:
 
     def _checked(self, reply: Mapping[str, Any]) -> Mapping[str, Any]:
         if refused := reply.get("refused"):
-            problems = [self._problem(int(row), message) for row, message in refused.items()]
+            problems = [self._problem(int(row), message) for row, messages in refused.items() for message in messages]
             where = f"row {problems[0].row}: " if problems[0].row else ""
-            raise RequestError(422, f"{where}{problems[0].message}", problems)
+            raise RequestError(422, f"{where}{problems[0].message}{more_problems(problems)}", problems)
         if failed := reply.get("failed"):
             raise RequestError(500, f"{self.model.shown} failed ({failed}); its log has more")
         return reply

@@ -43,7 +43,8 @@ def _write(replies: Any, content: Any) -> None:
 
 
 def answered(own: Any, requests: list[Columns]) -> list[dict[str, Any]]:
-    """A reply for each request: `answers`, columns; or `refused`, messages by row; or `failed`, a message."""
+    """A reply for each request: `answers`, columns; or `refused`, by row why its cells cannot be read; or `failed`, a
+    message."""
     replies: list[dict[str, Any]] = [{} for _ in requests]
     for places in _alike(requests):
         together = _reply(own, [requests[place] for place in places])
@@ -73,7 +74,7 @@ def _of_one(own: Any, request: Columns) -> dict[str, Any]:
     try:
         return {"answers": _answers(own, [request])[0]}
     except _refusals():
-        refused: dict[int, str] = {}
+        refused: dict[int, list[str]] = {}
         _refused_rows(own, request, 0, refused)
         return {"refused": refused}
     except _errors() as error:
@@ -81,14 +82,16 @@ def _of_one(own: Any, request: Columns) -> dict[str, Any]:
         return {"failed": f"{type(error).__name__}: {error}"}
 
 
-def _refused_rows(own: Any, request: Columns, first: int, refused: dict[int, str]) -> None:
+def _refused_rows(own: Any, request: Columns, first: int, refused: dict[int, list[str]]) -> None:
     """Why rows are refused: the model names one, and halving finds the others."""
     try:
         _answers(own, [request])
     except _refusals() as error:
         num_rows = len(next(iter(request.values())))
         if num_rows == 1:
-            refused[first] = str(getattr(error, "message", error))
+            # A version that was registered before that was there names one cell.
+            cells = own.unreadable_cells(request) if hasattr(own, "unreadable_cells") else []
+            refused[first] = cells or [str(getattr(error, "message", error))]
             return
         half = num_rows // 2
         _refused_rows(own, {name: values[:half] for name, values in request.items()}, first, refused)

@@ -23,7 +23,7 @@ from tasks.model_input.conformal import read_conformal, sure
 from tasks.model_input.decision import LIKELIEST, Decision, read_decision
 from tasks.model_input.inputs import ModelInput
 from tasks.recipe.kind_values import as_text, kind_values
-from tasks.recipe.raw_values import at_rest, check_fit
+from tasks.recipe.raw_values import at_rest, check_fit, unreadable_cells
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 from tasks.tracking.served_requests import take_over
 from tasks.trainers import load
@@ -80,6 +80,10 @@ class ServedModel(PythonModel):
             self._columns(answers, None if kinds is None else kinds.gather(part))
             for answers, part in zip(self._answers_of_parts(inputs, parts), parts, strict=True)
         ]
+
+    def unreadable_cells(self, request: Mapping[str, Sequence[Any]]) -> list[str]:
+        """Of a request of one row, why each of its cells cannot be read that cannot."""
+        return unreadable_cells(request, self._recipe.raw_features)
 
     def _answers_of_parts(self, inputs: ModelInput, parts: Sequence[np.ndarray[Any, Any]]) -> Iterator[Any]:
         """The model's answers to each part of the rows, as if it had been asked for that part alone."""

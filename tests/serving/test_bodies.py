@@ -68,12 +68,32 @@ def test_a_file_may_be_as_large_as_a_body() -> None:
         (b"{}", {"content_type": "multipart/form-data"}, 400),
         (b"no part", {"content_type": "multipart/form-data; boundary=b"}, 400),
         (b"{", {}, 400),
+        (b"{}", {"content_encoding": "gzip"}, 415),
+        (b"{}", {"content_type": "application/json; charset=utf-16"}, 415),
+        ('{"ort": "Köln"}'.encode("latin-1"), {}, 400),
+        ('{"age": 1}'.encode("utf-16"), {}, 400),
     ],
 )
 def test_other_bodies_are_refused(body: bytes, headers: dict[str, str], status: int) -> None:
     with pytest.raises(RequestError) as refusal:
         rows(body, **headers)
     assert refusal.value.status == status
+
+
+def test_utf_8_may_be_named_and_marked() -> None:
+    for kind in (
+        "application/json; charset=UTF-8",
+        'APPLICATION/JSON ;charset="utf8"',
+        "application/json; charset=ascii",
+    ):
+        assert rows(b'\xef\xbb\xbf{"a": "\xc3\xa4"}', content_type=kind, content_encoding="identity") == [{"a": "ä"}]
+
+
+def test_the_part_row_is_refused_as_a_body_is() -> None:
+    for part, message in (('{"a": 1, "a": 2}', "'a' twice"), ('{"a": ' + "9" * 5_000 + "}", "more than 4,300 digits")):
+        body, kind = form([("row", (None, part))])
+        with pytest.raises(RequestError, match=message):
+            rows(body, content_type=kind)
 
 
 def test_two_parts_of_one_name_are_refused() -> None:

@@ -43,6 +43,42 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(RequestError) as refusal:
         parsed(body)
     assert refusal.value.status == 400
+    assert "sys." not in refusal.value.message, "Python's own advice"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ('[{"age": 1, "scan": "", "age": 2}]', "an object of the body has 'age' twice; send each name once"),
+        ('[{"age": ' + "9" * 5_000 + "}]", "a number of more than 4,300 digits, which is none; send null"),
+        ('[{"age": -' + "1" * 4_301 + "}]", "a number of more than 4,300 digits, which is none; send null"),
+        ('{"age": NaN}', "NaN is no number; send null where nothing is known"),
+    ],
+)
+def test_what_python_would_take_on_the_quiet_or_advise_on_is_told_the_sender(body: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message) as refusal:
+        parsed(body.encode())
+    assert refusal.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ({"rows": "x"}, "`rows` is no list; it must be a list of rows"),
+        ({"rows": {"age": 41}}, "`rows` is no list"),
+        ({"rows": [ROW, 7]}, "`rows` is a list with what is no object in it"),
+    ],
+)
+def test_rows_that_are_no_list_of_rows_are_called_so(content: object, what: str) -> None:
+    with pytest.raises(RequestError, match=what) as refusal:
+        checked(rows_of(content), KNOWN)
+    assert (refusal.value.status, refusal.value.problems) == (422, ())
+
+
+def test_a_column_may_be_called_rows() -> None:
+    known = (ServedColumn(name="rows", type="number"),)
+    assert checked(rows_of({"rows": 7}), known).columns == {"rows": [7]}
+    assert checked(rows_of({**ROW, "rows": 7}), KNOWN).ignored == ("rows",)
 
 
 def test_columns_are_values_in_the_order_of_the_rows_and_others_are_named() -> None:

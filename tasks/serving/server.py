@@ -25,6 +25,7 @@ from tasks.serving.rate_limit import RateLimit
 from tasks.serving.registry_watch import with_passport
 from tasks.serving.settings import ServeSettings, check_settings
 from tasks.serving.traffic import Shadow
+from tasks.serving.slow_clients import bounded_http
 from tasks.serving.version import Served
 from tasks.serving.waiting import Entrance
 
@@ -76,7 +77,7 @@ async def _serve(
     ended = asyncio.Event()
     with _on_signals(ended.set):
         entrance, settings = Entrance(), served.settings
-        http = _Http(entrance, listener)
+        http = _Http(entrance, listener, settings.time_limit)
 
         def wait(why: str) -> None:
             entrance.why = why
@@ -138,10 +139,10 @@ def _answer_log(served: Served, following: Following) -> AnswerLog:
 class _Http:
     """uvicorn on a socket that listens, once it is started."""
 
-    def __init__(self, entrance: Entrance, listener: socket.socket) -> None:
+    def __init__(self, entrance: Entrance, listener: socket.socket, time_limit: float) -> None:
         config = uvicorn.Config(
             entrance,
-            http="httptools",
+            http=bounded_http(time_limit),
             ws="none",
             lifespan="off",
             access_log=False,

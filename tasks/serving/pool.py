@@ -19,6 +19,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _LONGEST_GATHERING, _GATHERING_SHARE = 0.02, 0.25
 """Seconds, and of those that the last batch took, in which a busy process lets as many requests come as it had."""
 _GATHERING_STEP = 0.0005
+_NOTICE_SECONDS = 1.0
+"""After which the end of a process is one that no request has met."""
 _LOG = logging.getLogger(__name__)
 
 Starter = Callable[[], Awaitable[ServingProcess]]
@@ -58,6 +60,7 @@ class Pool:
     _workers: dict[int, ServingProcess] = field(default_factory=dict)
     _queue: deque[_Waiting] = field(default_factory=deque)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _watches: set[asyncio.Task[None]] = field(default_factory=set)
     _wake: asyncio.Condition = field(default_factory=asyncio.Condition)
     _num_in_work: int = 0
     _last_num_requests: int = 1
@@ -73,6 +76,8 @@ class Pool:
             raise ended[0]
         self.ready = self._workers[0].ready
         self._tasks = [asyncio.create_task(self._work(number)) for number in self._workers]
+        for worker in self._workers.values():
+            self._watch(worker)
 
     @property
     def num_running(self) -> int:
@@ -98,7 +103,7 @@ class Pool:
         """Answers what waits, then ends the processes."""
         while (self._queue or self._num_in_work) and self._workers:
             await asyncio.sleep(0.01)
-        for task in self._tasks:
+        for task in (*self._tasks, *self._watches):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for waiting in self._queue:
@@ -133,10 +138,23 @@ class Pool:
         self.listener.restart()
         try:
             self._workers[number] = await self.starter()
+            self._watch(self._workers[number])
         except ProcessEndedError as error:
             _LOG.error("%s: no process can be started (%s); next try in %.1f s", self.name, error, pause)
             await asyncio.sleep(pause)
         return min(2 * pause, _LONGEST_PAUSE)
+
+    def _watch(self, worker: ServingProcess) -> None:
+        task = asyncio.create_task(self._note_end(worker))
+        self._watches.add(task)
+        task.add_done_callback(self._watches.discard)
+
+    async def _note_end(self, worker: ServingProcess) -> None:
+        """Logs the end of a process that nothing is asked of: the next request may come hours later."""
+        await worker.ended()
+        await asyncio.sleep(_NOTICE_SECONDS)
+        if worker in self._workers.values():
+            _LOG.error("%s: a process ended while nothing was asked of it; the next request starts another", self.name)
 
     async def _batch(self) -> list[_Waiting]:
         """The next request, and those that wait behind it as far as they have room."""

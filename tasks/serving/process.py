@@ -69,6 +69,10 @@ class ServingProcess:
         code = await self._process.wait()
         self._log.seek(0)
         return last_words(code, self._log.read().decode(errors="replace"))
+    async def ended(self) -> None:
+        """Waits until the process is dead, whatever the reason."""
+        await self._process.wait()
+
 
     async def close(self) -> None:
         """Ends the process: by the end of its input, else by force."""

@@ -20,6 +20,7 @@ class Doubler(ServingProcess):
 
     def __init__(self, deadly: set[int], gate: asyncio.Event) -> None:
         self.deadly, self.gate, self.batches, self.ready = deadly, gate, [], {}
+        self.end = asyncio.Event()
 
     async def ask(self, content: list[int]) -> list[int]:
         self.batches.append(content)
@@ -27,6 +28,9 @@ class Doubler(ServingProcess):
         if self.deadly & set(content):
             raise ProcessEndedError("killed")
         return [2 * number for number in content]
+
+    async def ended(self) -> None:
+        await self.end.wait()
 
     async def close(self) -> None:
         pass
@@ -168,6 +172,24 @@ def test_what_a_process_had_when_it_ended_is_asked_once_more_and_each_alone(monk
         assert replies[2].status == 503
         assert [worker.batches for worker in bench.workers] == [[[0], [1, 2, 3, 4]], [[1], [2]], [[3], [4]]]
         assert bench.counts.restarts == 2
+        await bench.pool.close()
+
+    run(scenario)
+
+
+def test_a_process_that_ends_while_nothing_is_asked_of_it_is_in_the_log_at_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_NOTICE_SECONDS", 0)
+
+    async def scenario() -> None:
+        bench = Bench()
+        await bench.pool.open()
+        assert await bench.ask(1) == 2
+        bench.workers[0].end.set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert "doubler: a process ended while nothing was asked of it" in caplog.text
         await bench.pool.close()
 
     run(scenario)

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from tasks.serving.access import is_allowed
 from tasks.serving.answer_log import AnswerLog
 from tasks.serving.api_page import api_page
-from tasks.serving.bodies import request_rows
+from tasks.serving.bodies import body_of, request_rows
 from tasks.serving.following import Following
 from tasks.serving.metrics import ServingMetrics
 from tasks.serving.openapi import GIVABLE, openapi
@@ -30,6 +30,7 @@ from tasks.serving.rows import RawRows, checked
 from tasks.serving.settings import ServeSettings
 from tasks.serving.traffic import Shadow, chosen
 from tasks.serving.version import ServedVersion, as_answers
+from tasks.tracking.webhook import MOST_BYTES, SECRET_VARIABLE, is_about, is_signed
 
 _LOG = logging.getLogger(__name__)
 _REASONS_SECONDS = 60.0
@@ -49,6 +50,7 @@ class AnswerService:
     log: AnswerLog
     key: str | None
     rate: RateLimit | None
+    webhook_secret: str | None = None
 
     async def predict(self, request: HttpRequest) -> Response:
         """`POST /predict`."""
@@ -93,6 +95,16 @@ class AnswerService:
                 reasons = await version.reasons(rows, request.query_params.get("class"))
         return _json({**_head(version, rows), "explanations": reasons})
 
+    async def webhook(self, request: HttpRequest) -> Response:
+        """`POST /webhook`: a signed message of MLflow's about an alias has the registry asked at once."""
+        async with self._body_limit():
+            body = await body_of(request, MOST_BYTES)
+        if not is_signed(request.headers, body, self.webhook_secret or "", time.time()):
+            raise RequestError(401, f"the message is not signed by {SECRET_VARIABLE}, or is older than five minutes")
+        if is_about(body, self.following.live.model.name):
+            await self.following.look_now()
+        return Response(status_code=204)
+
     async def health(self, _: HttpRequest) -> Response:
         """`GET /health`: the server runs."""
         return _json({"status": "ok"})
@@ -131,12 +143,17 @@ class AnswerService:
         return chosen(self.following, self.settings.split, request.headers.get("x-request-id"))
 
     async def _rows(self, request: HttpRequest, version: ServedVersion) -> RawRows:
+        async with self._body_limit():
+            content = await request_rows(request, int(self.settings.max_mib * 2**20))
+        return checked(content, version.columns, version.known_by)
+
+    @asynccontextmanager
+    async def _body_limit(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(self.settings.time_limit):
-                content = await request_rows(request, int(self.settings.max_mib * 2**20))
+                yield
         except TimeoutError:
             raise RequestError(408, "the body did not arrive in time", headers={"Connection": "close"}) from None
-        return checked(content, version.columns, version.known_by)
 
     def _seconds(self, gives_reasons: bool) -> float:
         return max(self.settings.time_limit, _REASONS_SECONDS) if gives_reasons else self.settings.time_limit
@@ -176,6 +193,8 @@ def make_app(service: AnswerService) -> Starlette:
             route("/metrics", service.prometheus, "GET"),
             route("/openapi.json", service.document, "GET"),
             route("/", service.page, "GET"),
+            # Whoever has no secret has no such route: a message of anybody's would be believed.
+            *([route("/webhook", service.webhook, "POST", is_open=True)] if service.webhook_secret else []),
         ],
         exception_handlers={404: _not_there, 405: _other_method},
     )

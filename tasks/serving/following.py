@@ -55,6 +55,11 @@ class Following:
                 self.metrics.registry_up.set(0)
                 await asyncio.sleep(self.served.settings.poll_seconds)
 
+    async def look_now(self) -> None:
+        """Has the registry asked at once, and not at the next poll."""
+        if self._watcher is not None:
+            await self._watcher.tell("look")
+
     async def close(self) -> None:
         """Ends all processes, after they have answered what they were asked."""
         if self._watcher is not None:

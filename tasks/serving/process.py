@@ -50,12 +50,16 @@ class ServingProcess:
 
     async def ask(self, content: Any) -> Any:
         """Its reply. Raises ProcessEndedError when there is none any more."""
+        await self.tell(content)
+        return await self.reply()
+
+    async def tell(self, content: Any) -> None:
+        """Writes a line, to which a reply may come or not."""
         assert self._process.stdin is not None
         # That it has ended shows when it is to reply, with its last words.
         with suppress(ConnectionError):
             self._process.stdin.write(json.dumps(content).encode() + b"\n")
             await self._process.stdin.drain()
-        return await self.reply()
 
     async def reply(self) -> Any:
         """The next line that it writes. Raises ProcessEndedError when there is none any more."""
@@ -65,14 +69,14 @@ class ServingProcess:
             raise ProcessEndedError(await self._last_words())
         return json.loads(line)
 
-    async def _last_words(self) -> str:
-        code = await self._process.wait()
-        self._log.seek(0)
-        return last_words(code, self._log.read().decode(errors="replace"))
     async def ended(self) -> None:
         """Waits until the process is dead, whatever the reason."""
         await self._process.wait()
 
+    async def _last_words(self) -> str:
+        code = await self._process.wait()
+        self._log.seek(0)
+        return last_words(code, self._log.read().decode(errors="replace"))
 
     async def close(self) -> None:
         """Ends the process: by the end of its input, else by force."""

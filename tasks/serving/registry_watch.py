@@ -1,7 +1,7 @@
 """Which versions the registry names, by a process of its own: MLflow's imports and waits are not the server's.
 
 `python -P registry_watch.py NAMES`, with what to watch as JSON. It writes a JSON line for each version that an alias
-has moved to, and for each reason why it cannot say. The end of standard input ends the process.
+has moved to, and for each reason why it cannot say. A line on standard input has it ask at once, its end ends it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def run(watch: WatchedNames) -> None:
         for notice in news.notices():
             sys.stdout.write(f"{as_line(notice)}\n")
             sys.stdout.flush()
-        if select.select([sys.stdin], [], [], watch.seconds)[0]:
+        if select.select([sys.stdin], [], [], watch.seconds)[0] and not sys.stdin.readline():
             return
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -24,10 +25,11 @@ from tasks.serving.metrics import ServingMetrics
 from tasks.serving.rate_limit import RateLimit
 from tasks.serving.registry_watch import with_passport
 from tasks.serving.settings import ServeSettings, check_settings
-from tasks.serving.traffic import Shadow
 from tasks.serving.slow_clients import bounded_http
+from tasks.serving.traffic import Shadow
 from tasks.serving.version import Served
 from tasks.serving.waiting import Entrance
+from tasks.tracking.webhook import SECRET_VARIABLE
 
 DEFAULT_PORT = 8000
 _DRAIN_SECONDS = 30
@@ -186,6 +188,7 @@ async def _listen(
         log=log,
         key=key,
         rate=None if settings.rate is None else RateLimit(settings.rate),
+        webhook_secret=os.environ.get(SECRET_VARIABLE),
     )
     http.entrance.app = make_app(service)
     serving = http.start()

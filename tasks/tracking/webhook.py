@@ -12,9 +12,8 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 from tasks.errors import UserError
 from tasks.paths import Project
@@ -24,7 +23,8 @@ SECRET_VARIABLE = "MODELWRIGHT_WEBHOOK_SECRET"  # noqa: S105
 """The environment's variable with what the webhook was created with: who does not know it is not listened to."""
 _SIGNATURE, _MOMENT, _DELIVERY = "X-MLflow-Signature", "X-MLflow-Timestamp", "X-MLflow-Delivery-Id"
 _VERSION = "v1,"
-_MOST_BYTES = 64 << 10
+MOST_BYTES = 64 << 10
+"""Of a message: MLflow's own have a few hundred."""
 _MOST_SECONDS = 300.0
 """How old a message may be: an older one may be a copy that somebody sends again."""
 
@@ -40,10 +40,11 @@ def secret_of_environment() -> str:
     return secret
 
 
-def is_signed(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> bool:
+def is_signed(headers: SupportsGet, body: bytes, secret: str, now: float) -> bool:
     """Whether a message is MLflow's own, and of now.
 
-    By HMAC-SHA256 of delivery, moment and body, as MLflow signs (Standard Webhooks, standardwebhooks.com).
+    By HMAC-SHA256 of delivery, moment and body, as MLflow signs (Standard Webhooks, standardwebhooks.com). Headers are
+    found however a server in between writes their names.
     """
     moment, signature = headers.get(_MOMENT, ""), headers.get(_SIGNATURE, "")
     if not moment.isdecimal() or abs(now - int(moment)) > _MOST_SECONDS:
@@ -52,6 +53,13 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str, now: float) 
     expected = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode()
     # In a time that does not say how much of it was right.
     return hmac.compare_digest(f"{_VERSION}{expected}".encode(), signature.encode("utf-8", "replace"))
+
+
+class SupportsGet(Protocol):
+    """Headers of a message."""
+
+    def get(self, name: str, /, default: str) -> str:
+        """The header of that name."""
 
 
 class AliasReceiver(HTTPServer):
@@ -87,19 +95,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A message of MLflow's; 204 when it was acted on or is of no concern, 503 to have it sent again."""
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > _MOST_BYTES:
+        if not length.isdecimal() or int(length) > MOST_BYTES:
             self._answer(413)
             return
         body = self.rfile.read(int(length))
-        # However a server in between writes their names.
-        signed_by = {name: self.headers.get(name, "") for name in (_SIGNATURE, _MOMENT, _DELIVERY)}
-        if not is_signed(signed_by, body, self.server.secret, time.time()):
+        if not is_signed(self.headers, body, self.server.secret, time.time()):
             self._answer(401)
             return
         self._answer(self._acted_on(body))
 
     def _acted_on(self, body: bytes) -> int:
-        if not _is_about(_content(body), self.server.name):
+        if not is_about(body, self.server.name):
             return 204
         try:
             self.server.look()
@@ -121,14 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
         super().log_message(format, *arguments)
 
 
-def _content(body: bytes) -> Any:
+def is_about(body: bytes, name: str) -> bool:
+    """Whether a message says that an alias of the model was moved or taken away."""
     try:
-        return json.loads(body)
-    except ValueError:
-        return None
-
-
-def _is_about(content: Any, name: str) -> bool:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
     match content:
         case {"entity": "model_version_alias", "data": {"name": str(model)}}:
             return model == name

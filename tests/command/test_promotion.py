@@ -81,7 +81,7 @@ def test_who_is_champion_already_stays_it(promoted: Project, printed: Printed) -
         "churn: version 3 is champion already: nothing to do\n"
     )
     content = as_json(printed("promote", NAME, "3", "--because", "again", "--json"))
-    assert content == {"name": NAME, "champion": 3, "previous": 3, "moved": False, "record": None}
+    assert content == {"name": NAME, "champion": 3, "previous": 3, "further_back": None, "moved": False, "record": None}
     assert len(as_json(printed("history", NAME, "--json"))["records"]) == 3
 
 

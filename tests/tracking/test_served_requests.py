@@ -67,7 +67,7 @@ def test_no_rows_and_nothing_at_all() -> None:
 
 @pytest.mark.parametrize("line", ["1,2,3", "1"])
 def test_a_line_of_another_width_is_named(line: str) -> None:
-    with pytest.raises(UserError, match=r"^CSV, line 3: [13] cells, where the first line names 2; put cells"):
+    with pytest.raises(UserError, match=r"^CSV, line 3: (1 cell|3 cells), where the first line names 2; put cells"):
         read(f"price,town\n1,2\n{line}\n")
 
 

@@ -61,8 +61,11 @@ class ValueScale:
 
 def value_scale(least: float, most: float, height: float) -> ValueScale:
     """The scale between round values that holds both, in at most five steps."""
-    # A single value lies in the middle.
-    spread = (most - least) or abs(most) or 1.0
+    size = max(abs(least), abs(most))
+    # A single value, or what only its last digits tell from one, lies in the middle.
+    spread = most - least if most - least > _ALMOST * size else size
+    # Powers of ten end before the least numbers do.
+    spread = spread if spread > _NOTHING else 1.0
     power = 10.0 ** floor(log10(spread / _MOST_STEPS))
     for times in (*_ROUND, 20.0):
         step = times * power
@@ -74,8 +77,12 @@ def value_scale(least: float, most: float, height: float) -> ValueScale:
     return ValueScale(bottom, top, step, height)
 
 
-_ALMOST = 1e-9
-"""Of a step: so far off may a round value be by its binary digits."""
+_ALMOST = 1e-6
+"""Of a step, or of a value: so far off may a round value be by its binary digits."""
+
+
+_NOTHING = 1e-200
+"""What is smaller is none of a metric's values."""
 
 
 def _is_whole(value: float) -> bool:

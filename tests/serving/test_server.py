@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ from tasks.paths import Paths
 from tasks.prediction_log.log import logged_keys, logged_rows, row_key_of
 from tasks.prediction_log.places import predictions_folder
 from tasks.scoring.job import score
+from tasks.serving import registry_watch
+from tasks.serving.process import ProcessPlan, start_process
+from tasks.serving.registry_watch import WatchedNames, as_notice
 from tasks.tracking import store
 from tasks.tracking.registered import registered_model
 from tests.projects import REPOSITORY
@@ -137,11 +142,12 @@ def test_requests_that_are_answered_together_have_the_bits_that_each_has_alone(s
 
 
 def test_a_row_that_cannot_be_read_is_named_and_costs_no_other_request(server: Running) -> None:
-    refused = server.predict([ROW, {**ROW, "alter": "alt"}, {**ROW, "seit": "99.99.2024"}])
+    refused = server.predict([ROW, {**ROW, "alter": "alt", "umsatz": "viel"}, {**ROW, "seit": "99.99.2024"}])
     assert refused.status_code == 422
-    assert refused.json()["error"] == "row 2: column alter: 'alt' is no number; give a number, or text such as 1.234,5"
+    first = "row 2: column alter: 'alt' is no number; give a number, or text such as 1.234,5"
+    assert refused.json()["error"] == f"{first} (and 2 more problems)"
     problems = refused.json()["problems"]
-    assert [(one["row"], one["column"]) for one in problems] == [(2, "alter"), (3, "seit")]
+    assert [(one["row"], one["column"]) for one in problems] == [(2, "alter"), (2, "umsatz"), (3, "seit")]
     missing = server.predict({"alter": 41, "Ort": "Ulm", "umsatz": 1})
     assert missing.status_code == 422
     assert [(one["row"], one["column"]) for one in missing.json()["problems"]] == [(1, "ort"), (1, "seit")]
@@ -157,8 +163,13 @@ def test_reasons_are_those_of_explain(server: Running) -> None:
     assert {reason["column"] for reason in answer["reasons"]} == set(ROW)
     wrong = server.client.post("/explain", json=ROW, params={"class": "jein"})
     assert (wrong.status_code, wrong.json()["problems"][0]["row"]) == (422, None)
-    refused = server.client.post("/explain", json=[ROW, {**ROW, "alter": "alt"}])
-    assert [(one["row"], one["column"]) for one in refused.json()["problems"]] == [(2, "alter")]
+    refused = server.client.post("/explain", json=[ROW, {**ROW, "alter": "alt", "umsatz": "viel"}])
+    assert [(one["row"], one["column"]) for one in refused.json()["problems"]] == [(2, "alter"), (2, "umsatz")]
+    # The process of reasons ends by itself: the log says so, and the next one who asks is answered.
+    [pid] = [pid for pid in server.children() if "explaining_process" in server.command_of(pid)]
+    os.kill(pid, signal.SIGKILL)
+    assert server.client.post("/explain", json=ROW).json()["explanations"] == [one]
+    assert "reasons of shop version 1 (champion): a process ended (" in server.log.read_text()
 
 
 @pytest.mark.parametrize(
@@ -167,6 +178,9 @@ def test_reasons_are_those_of_explain(server: Running) -> None:
         ("POST", "/predict", b"{", 400),
         ("POST", "/predict", b"x" * 200_000, 413),
         ("POST", "/predict", b"[]", 422),
+        ("POST", "/predict", b'{"rows": "x"}', 422),
+        ("POST", "/predict", b'[{"alter": 1, "alter": 2}]', 400),
+        ("POST", "/predict", b'[{"alter": ' + b"9" * 5_000 + b"}]", 400),
         ("POST", "/predict?with=all", b"[{}]", 422),
         ("GET", "/predict", b"", 405),
         ("GET", "/nothing", b"", 404),
@@ -201,7 +215,8 @@ def test_each_answer_is_wholly_one_versions_while_the_champion_moves(
     ended = threading.Event()
 
     def ask() -> None:
-        while not ended.is_set():
+        # Not as fast as they can: the versions that are to start would wait for a core.
+        while not ended.wait(0.02):
             answer = server.predict(cells(rows), **{"with": "probabilities"})
             answers.append((answer.status_code, answer.json()))
 
@@ -240,10 +255,11 @@ def test_a_version_that_fails_its_warm_up_does_not_go_live(shop: Paths, server: 
 
 def test_a_process_that_is_killed_is_started_again_and_its_requests_are_answered(server: Running) -> None:
     [pid] = [pid for pid in server.children() if "request_process" in server.command_of(pid)]
+    before = server.metric("modelwright_restarts_total")
     os.kill(pid, signal.SIGKILL)
     # Until its place is taken, requests wait.
     assert server.predict(ROW).status_code == 200
-    assert server.metric("modelwright_restarts_total") == 1
+    assert server.metric("modelwright_restarts_total") == before + 1
     assert not is_alive(pid)
 
 
@@ -368,10 +384,26 @@ def test_the_commands_of_the_page_answer_as_it_shows(server: Running) -> None:
         assert answer["problems"][0]["column"] == "alter" if '"alt"' in own else answer["answers"][0]["prediction"]
 
 
-def test_a_server_waits_for_a_champion_splits_by_the_requests_id_and_leaves_no_process_when_killed(shop: Paths) -> None:
+def at_once(server: Running, request: bytes, count: int) -> list[tuple[int, bytes]]:
+    """Status and headers of the answers to requests that come together on one connection, faster than a client asks."""
+    host, port = server.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(request * count)
+        content = b""
+        while content.count(b"HTTP/1.1 ") < count or not content.endswith(b"}"):
+            content += connection.recv(65_536)
+    answers = content.split(b"HTTP/1.1 ")[1:]
+    return [(int(answer[:3]), answer.partition(b"\r\n\r\n")[0] + b"\r\n") for answer in answers]
+
+
+def test_a_server_waits_splits_by_the_requests_id_bounds_the_rate_and_leaves_no_process_when_killed(
+    shop: Paths,
+) -> None:
     move(shop, 2, "challenger")
     store.connect(shop.project).delete_registered_model_alias("shop", "champion")
-    with running(shop, "--split", "challenger=50", "--rate", "1000", "--wait") as server:
+    with running(
+        shop, "--split", "challenger=50", "--rate", "50", "--workers", "2", "--wait", "--timeout", "60"
+    ) as server:
         # Until there is a champion, whoever asks is told so; it is no reason to end.
         waits = server.client.post("/predict", json=ROW)
         assert (waits.status_code, waits.headers["Retry-After"]) == (503, "5")
@@ -380,14 +412,23 @@ def test_a_server_waits_for_a_champion_splits_by_the_requests_id_and_leaves_no_p
         assert server.client.get("/ready").status_code == 503
         move(shop, 1)
         server.wait_for(live=1, challenger=2)
-        ids = [str(number) for number in range(30)]
+        ids = [str(number) for number in range(15)]
         versions = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]
         again = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]
         assert versions == again
         assert {one["model_version"] for one in versions} == {1, 2}
         children = server.children()
-        # The watch of the registry, the log of answers, and a process of each version.
-        assert len(children) == 4
+        # The watch of the registry, the log of answers, and two processes of each version.
+        assert len(children) == 6
+        # One of two dies, and nobody waits until its place is taken.
+        os.kill(next(pid for pid in children if "request_process" in server.command_of(pid)), signal.SIGKILL)
+        time.sleep(0.2)
+        assert {server.predict(ROW).status_code for _ in range(3)} == {200}
+        answers = at_once(server, b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\n[]", 600)
+        assert {status for status, _ in answers} == {422, 429}
+        limited = next(headers for status, headers in answers if status == 429)
+        assert b"retry-after: 1\r\n" in limited.lower()
+        children = server.children()
         server.process.kill()
         server.process.wait()
     for _ in range(600):
@@ -395,3 +436,28 @@ def test_a_server_waits_for_a_champion_splits_by_the_requests_id_and_leaves_no_p
             break
         time.sleep(0.05)
     assert not any(map(is_alive, children))
+
+
+def test_the_watch_of_the_registry_looks_at_once_when_it_is_told_to(shop: Paths) -> None:
+    watch = WatchedNames(root=str(shop.project.root), live="shop", challenger=None, seconds=3_600, offline=False)
+    plan = ProcessPlan(
+        script=Path(registry_watch.__file__),
+        arguments=[json.dumps(asdict(watch))],
+        environment=os.environ,
+        folder=shop.project.root,
+        scratch=shop.project.root / "scratch",
+    )
+
+    async def versions() -> list[int]:
+        watcher = await start_process(plan)
+        notices = [as_notice(dict(watcher.ready))]
+        for version in (2, 1):
+            await asyncio.to_thread(move, shop, version)
+            # A second message about the same move changes nothing.
+            await watcher.tell("look")
+            await watcher.tell("look")
+            notices.append(as_notice(await asyncio.wait_for(watcher.reply(), 60)))
+        await watcher.close()
+        return [notice.model.version for notice in notices if notice.model is not None]
+
+    assert asyncio.run(versions()) == [1, 2, 1]

@@ -14,6 +14,8 @@ from prefect.schedules import Schedule
 
 from flows.connection import check_server
 from flows.console import quiet_console
+from flows.gpu_slots import make_limits
+from flows.gpus import gpus_of_machine
 from flows.pipeline_schedules import all_deployments, first_midnight
 from flows.scheduler import serve
 from tasks.errors import UserError
@@ -31,7 +33,9 @@ def serve_schedules(project: Project) -> None:
     check_server(needed=True)
     # Prefect looks for an entrypoint's file from the working directory.
     with chdir(project.root), quiet_console():
-        serve(deployments(project))
+        asked = deployments(project)
+        make_limits(gpus_of_machine())
+        serve(asked)
 
 
 def deployments(project: Project) -> list[RunnerDeployment]:

@@ -18,6 +18,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, Fl
 from prefect.client.schemas.objects import StateType
 from prefect.states import Crashed
 
+from flows.gpu_slots import free_slots_of
 from tasks.environment import is_alive
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def record_process(flow_run: UUID) -> None:
 
 
 def end_dead_runs(deployments: Collection[UUID] = ()) -> list[str]:
-    """Ends runs whose processes are dead as crashed, which frees their concurrency slots. Returns their names.
+    """Ends runs whose processes are dead as crashed, which frees their concurrency slots, those of graphics cards
+    among them. Returns their names.
 
     A run of another machine is left alone: nobody here can tell whether it lives. `deployments` are those that this
     machine serves: of their runs, also those end that were killed before they began.
@@ -58,6 +60,7 @@ def end_dead_runs(deployments: Collection[UUID] = ()) -> list[str]:
         for run in client.read_flow_runs(flow_run_filter=states):
             if _is_dead(run) or (run.deployment_id in deployments and _never_began(run)):
                 client.set_flow_run_state(run.id, Crashed(message=_MESSAGE))
+                free_slots_of(client, run)
                 ended.append(run.name)
             else:
                 living.add(run.deployment_id)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.gpu_slots import gpu_slots
+from flows.gpus import gpus_of_machine, gpus_of_training
 from flows.notifications import notify
 from flows.processes import record_process
 from flows.run_page import name_run, run_name, show_failure, show_results, state_of
 from tasks.environment import REASON
 from tasks.errors import UserError
-from tasks.memo.chain import StageResult, StageRunner, stages_between
+from tasks.memo.chain import StageResult, StageRunner, announced, stages_between
 from tasks.paths import Paths, Project
 from tasks.root import find_root
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
     from tasks.params.clean import Clean
+    from tasks.params.pipeline import Pipeline
 
 
 @flow(
@@ -53,7 +57,7 @@ def training(
     paths = Project(root=find_root()).pipeline(pipeline)
     results: list[StageResult] = []
     with _outcome_shown(paths, stages, results):
-        runner = StageRunner(paths.project, pipeline, force=force)
+        runner = StageRunner(paths.project, pipeline, force=force, around=in_turn)
         needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
         with secret_in_environment(needed), reason_in_environment(reason):
             run_stages(stages, runner.run, results)
@@ -84,6 +88,30 @@ def run_stages(stages: Sequence[str], run: Callable[[str], StageResult], results
     for stage in stages:
         # Made here, not by a decorator: a decorated function that is called outside a flow starts a server.
         task(name=stage, cache_policy=NO_CACHE)(performed)(stage)
+
+
+@contextmanager
+def in_turn(stage: str, pipeline: Pipeline) -> Iterator[None]:
+    """Around a stage that is at work: a training has the graphics cards to itself that it works on.
+
+    While it waits for them, the run's name, its log and a person's terminal say so.
+    """
+    gpus = gpus_of_training(pipeline.train, gpus_of_machine()) if stage == "train" else ()
+    if not gpus:
+        yield
+        return
+    run, name, log = UUID(flow_run.id), str(flow_run.parameters["pipeline"]), get_run_logger()
+    with ExitStack() as shown:
+
+        def tell(sentence: str) -> None:
+            shown.enter_context(announced(f"{stage} {sentence}"))
+            log.info("%s %s", stage, sentence)
+            name_run(run, f"{name}: {stage} {sentence}")
+            shown.callback(name_run, run, name)
+
+        with gpu_slots(run, gpus, tell):
+            shown.close()
+            yield
 
 
 @contextmanager

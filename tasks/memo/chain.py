@@ -6,8 +6,8 @@ import importlib
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 
 _logger = logging.getLogger(__name__)
+
+Around = Callable[[str, "Pipeline"], AbstractContextManager[object]]
+"""What a stage works within, by its name and the pipeline's parameters: of those alone that are not skipped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +59,17 @@ class StageResult:
 class StageRunner:
     """Runs one pipeline's stages, each only when it is out of date."""
 
-    def __init__(self, project: Project, pipeline: str, *, force: bool = False) -> None:
+    def __init__(
+        self, project: Project, pipeline: str, *, force: bool = False, around: Around = lambda *_: nullcontext()
+    ) -> None:
+        """`around` is entered for as long as a stage is at work, such as to wait for its turn on a graphics card."""
         self.paths = project.pipeline(pipeline)
         self._force = force
         # Once for all stages: while no file has changed, none of them needs DVC.
         is_unchanged = not force and snapshot.holds(self.paths)
         # Here the run begins: what is edited from now on is the next run's.
-        self._stages = None if is_unchanged else _MemoizedStages(self.paths)
+        self._around = around
+        self._stages = None if is_unchanged else _MemoizedStages(self.paths, around)
 
     @property
     def parameters(self) -> Pipeline | None:
@@ -77,7 +84,7 @@ class StageRunner:
             # DVC sees files alone: whether the version still stands there, the registry itself is asked.
             registered = standing(self.paths) if stage == "register" and outcome == "unchanged" else None
             if registered and registered.news:
-                self._stages = self._stages or _MemoizedStages(self.paths)
+                self._stages = self._stages or _MemoizedStages(self.paths, self._around)
                 outcome, why = self._stages.perform(stage, news=registered.news)
                 registered = None
             if registered:
@@ -99,13 +106,13 @@ class StageRunner:
 class _MemoizedStages:
     """The stages when files have changed: DVC is asked about each of them, and the next snapshot is prepared."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, around: Around) -> None:
         from tasks.memo.memo import Memo
         from tasks.params.file import block_in, check_pipeline, pipelines_in
         from tasks.sources import source
         from tasks.sources.base import Place
 
-        self._paths = paths
+        self._paths, self._around = paths, around
         # Files are noted before they are read: one that is edited from now on must look changed to the next run.
         file = paths.project.params
         noted = snapshot.take(paths.project.root, [file])
@@ -181,10 +188,11 @@ class _MemoizedStages:
 
     def _run(self, stage: str) -> None:
         module, config = importlib.import_module(f"tasks.{stage}"), self.parameters.stage(stage)
-        if stage == "ingest":
-            module.take_in(self._source, config, self._paths)
-        else:
-            module.run(config, self._paths)
+        with self._around(stage, self.parameters):
+            if stage == "ingest":
+                module.take_in(self._source, config, self._paths)
+            else:
+                module.run(config, self._paths)
         tell_mlflow(self._paths, stage, self._block)
 
     def _check_features(self, dataset: Dataset | None = None) -> None:

@@ -13,6 +13,7 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from flows.processes import record_process
+from flows.retries import retry_options
 from flows.run_page import artifact_key, as_text
 from flows.training import training
 from tasks.errors import GateError, printable
@@ -41,7 +42,7 @@ def monitoring(pipeline: str, now: datetime | None = None) -> dict[str, Any]:
     record_process(flow_run.id)
     project = Project(root=find_root())
     # Prefect's caching is off: a look is at what has come since the last one.
-    outcome = task(name="watch", cache_policy=NO_CACHE)(watched)(project, pipeline, now)
+    outcome = task(name="watch", cache_policy=NO_CACHE, **retry_options())(watched)(project, pipeline, now)
     trained = _train(project, pipeline, outcome)
     _show(project, pipeline, outcome, trained)
     return {**outcome.look.as_dict(), "reason": outcome.reason, "training": trained}

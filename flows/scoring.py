@@ -11,6 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from flows.processes import record_process
+from flows.retries import retry_options
 from tasks.errors import printable
 from tasks.paths import Project
 from tasks.root import find_root
@@ -35,9 +36,10 @@ def scoring(
     A run that is cut off is gone on with by the next one. Returns what `--json` prints.
     """
     record_process(flow_run.id)
-    arguments = {"columns": tuple(columns), "query": query, "table": table, "password_env": password_env}
+    arguments = {"columns": tuple(columns), "table": table, "password_env": password_env}
     # Prefect's caching is off: what was answered already, the journal beside the answers knows.
-    outcome = task(name="predict", cache_policy=NO_CACHE)(answer)(model, source, out, arguments, offline=offline)
+    made = task(name="predict", cache_policy=NO_CACHE, **retry_options())(answer)
+    outcome = made(model, source, out, query, arguments, offline=offline)
     create_table_artifact(
         key=f"scoring-{outcome.model.name.replace('_', '-')}",
         table=outcome_table(outcome),
@@ -46,7 +48,9 @@ def scoring(
     return outcome.as_dict()
 
 
-def answer(model: str, source: str, out: str, arguments: dict[str, Any], *, offline: bool) -> ScoringOutcome:
+def answer(
+    model: str, source: str, out: str, query: str | None, arguments: dict[str, Any], *, offline: bool
+) -> ScoringOutcome:
     """Answers all rows that can be answered."""
     from tasks.drafting.rows_to_answer import rows_to_answer
     from tasks.scoring.job import score
@@ -55,7 +59,7 @@ def answer(model: str, source: str, out: str, arguments: dict[str, Any], *, offl
 
     project = Project(root=find_root())
     registered = registered_model(project, model, offline=offline)
-    block = rows_to_answer(source, registered, project.root, arguments.pop("query"))
+    block = rows_to_answer(source, registered, project.root, query)
     settings = settings_of(project, registered.name)
     return score(Request(project=project, model=registered, source=block, out=out, settings=settings, **arguments))
 

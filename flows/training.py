@@ -17,6 +17,7 @@ from flows.gpu_slots import gpu_slots
 from flows.gpus import gpus_of_machine, gpus_of_training
 from flows.notifications import notify
 from flows.processes import record_process
+from flows.retries import retry_options
 from flows.run_page import name_run, run_name, show_failure, show_results, state_of
 from tasks.environment import REASON
 from tasks.errors import UserError
@@ -85,9 +86,10 @@ def run_stages(stages: Sequence[str], run: Callable[[str], StageResult], results
         results.append(run(stage))
         return state_of(results[-1])
 
+    options = retry_options()
     for stage in stages:
         # Made here, not by a decorator: a decorated function that is called outside a flow starts a server.
-        task(name=stage, cache_policy=NO_CACHE)(performed)(stage)
+        task(name=stage, cache_policy=NO_CACHE, **options)(performed)(stage)
 
 
 @contextmanager

@@ -25,8 +25,39 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, as `kill`, systemd and containers send it: the run ends as after Ctrl-C."""
 
 
+class UnreachableError(UserError):
+    """What lies on another machine does not answer now: the same work may do a little later."""
+
+
 class MissingSourceError(UserError):
     """A source's files are not on this machine: no obstacle where nothing needs to be read from them again."""
+
+
+_OUTAGES = (
+    "connection refused",
+    "connection reset",
+    "broken pipe",
+    "could not connect",
+    "can't connect",
+    "timed out",
+    "timeout expired",
+    "closed the connection",
+    "lost connection",
+    "has gone away",
+    "terminating connection",
+    "starting up",
+    "shutting down",
+    "in recovery mode",
+    "too many c",
+    "name resolution",
+    "database is locked",
+)
+"""In the words of PostgreSQL, MySQL, SQLite and the system."""
+
+
+def is_outage(message: str) -> bool:
+    """Whether a database's words tell of an outage that may pass; a password that it refuses does not pass."""
+    return any(words in message.lower() for words in _OUTAGES)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

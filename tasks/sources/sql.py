@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import MissingSourceError, UserError
+from tasks.errors import MissingSourceError, UnreachableError, UserError, is_outage
 from tasks.params.sources import SqlSource
 from tasks.sources.base import Place, Source
 from tasks.sources.files import read_errors
@@ -133,7 +133,9 @@ class Sql(Source):
         except sa.exc.SQLAlchemyError as error:
             host = f"{self._url.host or 'its socket'}, port {self._url.port or 'by default'}"
             where = f"the server at {host}," if self._sqlite_file is None else "the file"
-            raise UserError(
+            # A driver has one class for a server that is away and for a password that is wrong.
+            kind = UnreachableError if is_outage(message_of(error)) else UserError
+            raise kind(
                 f"{self.location}: cannot be reached ({message_of(error)}); check that {where} is there and lets you "
                 "in, ingest.source.url, and the variable that ingest.source.password_env names"
             ) from None
@@ -151,7 +153,7 @@ class Sql(Source):
             if isinstance(error, sa.exc.DBAPIError) and is_interrupted(error.orig):
                 raise KeyboardInterrupt from None
             if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
-                raise UserError(
+                raise UnreachableError(
                     f"{self.location}: the connection broke off while rows were read ({message_of(error)}); check that "
                     "the server is up, and run again"
                 ) from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from tasks.addresses import secret_in, with_variables
-from tasks.errors import UserError
+from tasks.errors import UnreachableError, UserError
 from tasks.params.config import ColumnTypeName
 from tasks.params.sources import Source as SourceConfig
 from tasks.params.sources import TableSource, UrlSource
@@ -134,7 +134,7 @@ class Url(Source):
         try:
             return persistently(lambda: _fetch_once(download, copy, self._address.scheme), self._config.retries)
         except Interrupted as interruption:
-            raise UserError(
+            raise UnreachableError(
                 f"{self.location}: cannot be fetched, {self._config.retries + 1} attempts ended with: {interruption}; "
                 "check the address and the network and run again, which goes on from where it broke off"
             ) from interruption

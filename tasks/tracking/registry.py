@@ -27,6 +27,7 @@ from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.known_aliases import read_aliases
 from tasks.tracking.logged_run import LoggedRun, logged_run
 from tasks.tracking.markdown import fitted
+from tasks.tracking.outages import made_once
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import deliver
 from tasks.tracking.tags import (
@@ -185,13 +186,11 @@ def _find_version(client: MlflowClient, name: str, model: str) -> ModelVersion |
 def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> ModelVersion:
     logged = _log_model(client, run_id, paths, candidate)
     # The artifacts' place and the run's id are given, or MLflow would look them up in whatever store is its default.
-    return client.create_model_version(
-        paths.pipeline,
-        source=logged.artifact_location,
-        run_id=run_id,
-        tags={MODEL_TAG: candidate.model},
-        model_id=logged.model_id,
-        await_creation_for=0,
+    given: dict[str, Any] = {"source": logged.artifact_location, "run_id": run_id, "model_id": logged.model_id}
+    tags = {MODEL_TAG: candidate.model}
+    return made_once(
+        lambda: client.create_model_version(paths.pipeline, **given, tags=tags, await_creation_for=0),
+        lambda: _find_version(client, paths.pipeline, candidate.model),
     )
 
 

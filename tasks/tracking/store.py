@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from tasks import files
 from tasks.addresses import shown_address, without_secrets
-from tasks.errors import UserError
+from tasks.errors import UnreachableError, UserError
 from tasks.paths import Project
 from tasks.tracking.database import check, cure
+from tasks.tracking.outages import MOST_RETRIES, causes, may_pass
 from tasks.tracking.relocation import put_right
 from tasks.tracking.uri import DATABASES, VARIABLE, check_uri
 
@@ -29,7 +30,7 @@ _EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 
 _SETTINGS = {
     # Two tries and a short patience: a server that is down costs a training seconds, not minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    MOST_RETRIES: "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -189,7 +190,8 @@ def reachable(project: Project, otherwise: str = "") -> Iterator[None]:
         if _is_ours(error):
             raise
         why = reason(error)
-        raise UserError(
+        kind = UnreachableError if may_pass(error) else UserError
+        raise kind(
             f"{shown_uri(project)}: the tracking store cannot be used ({why}); {_advice(project, why, otherwise)}"
         ) from error
 
@@ -206,7 +208,7 @@ def reason(error: Exception) -> str:
     """Why a store cannot be used, in a few words: the libraries between here and the network each add a wrapping."""
     import requests
 
-    chain = list(_chain(error))
+    chain = list(causes(error))
     # Also by its text: MLflow wraps some timeouts in an error of its own.
     if any(isinstance(one, requests.Timeout) or "timed out" in str(one) for one in chain):
         return "it does not answer in time"
@@ -216,12 +218,6 @@ def reason(error: Exception) -> str:
     # MLflow heads a list of what could not be fetched with a line that does not say why.
     line = lines[-1].partition(" for url: ")[0] if lines[0].endswith(":") else lines[0]
     return without_secrets(line, os.environ.get(VARIABLE, ""))[:300]
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _is_ours(error: Exception) -> bool:

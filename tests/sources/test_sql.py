@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL
 
-from tasks.errors import UserError
+from tasks.errors import UnreachableError, UserError, is_outage
 from tasks.params.sources import SqlSource
 from tasks.sources.sql import Sql
 from tasks.sources.sql_engine import forbid_writing
@@ -320,9 +320,28 @@ def test_refuses_urls_of_nothing_known(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_refuses_a_server_that_cannot_be_reached(tmp_path: Path) -> None:
-    message = refused(tmp_path, url="postgresql://me@127.0.0.1:1/shop")
-    assert "cannot be reached" in message
-    assert "the server at 127.0.0.1, port 1, is there" in message
+    with pytest.raises(UnreachableError) as caught:
+        read(shop(tmp_path, url="postgresql://me@127.0.0.1:1/shop"))
+    assert "cannot be reached" in str(caught.value)
+    assert "the server at 127.0.0.1, port 1, is there" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("message", "passes"),
+    [
+        ('connection to server at "10.0.0.7", port 5432 failed: Connection refused', True),
+        ("connection failed: FATAL: the database system is starting up", True),
+        ("(2003, \"Can't connect to MySQL server on 'shop' ([Errno 111] Connection refused)\")", True),
+        ("(2013, 'Lost connection to MySQL server during query')", True),
+        ("FATAL: sorry, too many clients already", True),
+        ('connection failed: FATAL: password authentication failed for user "me"', False),
+        ('FATAL: database "shop" does not exist', False),
+        ("(1045, \"Access denied for user 'me'@'localhost' (using password: YES)\")", False),
+        ('relation "sales" does not exist', False),
+    ],
+)
+def test_an_outage_is_told_apart_from_a_refusal(message: str, passes: bool) -> None:
+    assert is_outage(message) == passes
 
 
 def test_memory_is_flat_however_many_rows_there_are(tmp_path: Path) -> None:

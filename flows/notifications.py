@@ -13,6 +13,7 @@ from prefect.blocks.webhook import Webhook
 from prefect.logging.loggers import flow_run_logger
 from prefect.utilities.urls import url_for
 
+from flows.emails import is_installed, send_email
 from tasks.errors import GateError, UserError, printable
 from tasks.params.file import load_notify
 from tasks.paths import Paths, Project
@@ -58,13 +59,18 @@ def _problem(config: Notify, outcome: RunOutcome, subject: str, body: str) -> st
     # The import has Prefect know these types.
     import prefect.blocks.notifications  # noqa: F401
 
+    if config.to and not is_installed():
+        return "e-mail needs the package prefect-email; pip install 'modelwright[email]'"
     try:
         block: Any = Block.load(config.block)
     # Prefect's word for a block that is not there.
     except ValueError:
         return "there is none of this type and name"
     try:
-        _send(block, outcome, subject, body)
+        if config.to:
+            send_email(block, config.to, subject, body)
+        else:
+            _send(block, outcome, subject, body)
     except _FAILURES as error:
         # Its type alone: what a block says may quote its address, which is the secret of many a service.
         return type(error).__name__

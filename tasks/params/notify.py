@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tasks.params.config import Config
+
+EMAIL = "email-server-credentials"
+"""The type of Prefect's block for e-mail, which knows a server and no receiver."""
 
 RunOutcome = Literal["failed", "refused", "promoted"]
 
@@ -17,7 +20,8 @@ class Notify(Config):
     reads it. See [working.md](working.md#who-is-told)."""
 
     block: str = Field(
-        description="the block, its type and its name, such as slack-webhook/ops, custom-webhook/ops or webhook/ops",
+        description="the block, its type and its name, such as slack-webhook/ops, custom-webhook/ops, webhook/ops or "
+        "email-server-credentials/ops",
     )
     on: tuple[RunOutcome, ...] = Field(
         ("failed", "refused", "promoted"),
@@ -25,6 +29,8 @@ class Notify(Config):
         description="of which ends; failed: something has to be put right, or the run crashed; refused: a gate "
         "said no; promoted: a new version is champion",
     )
+
+    to: tuple[str, ...] = Field((), description="of e-mail: the addresses that it goes to")
 
     @field_validator("block")
     @classmethod
@@ -34,3 +40,20 @@ class Notify(Config):
                 "write the block's type and its name, such as slack-webhook/ops; `prefect block ls` shows them"
             )
         return block
+
+    @field_validator("to")
+    @classmethod
+    def _are_addresses(cls, to: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = next((address for address in to if re.fullmatch(r"[^@\s,<>]+@[^@\s,<>]+", address) is None), None)
+        if wrong is not None:
+            raise ValueError(f"{wrong} is no address; write it like me@example.org")
+        return to
+
+    @model_validator(mode="after")
+    def _email_has_receivers(self) -> Notify:
+        is_email = self.block.partition("/")[0] == EMAIL
+        if is_email and not self.to:
+            raise ValueError("an e-mail needs `to`, the addresses that it goes to, such as `to: [me@example.org]`")
+        if self.to and not is_email:
+            raise ValueError(f"`to` is of block {EMAIL}, and the block is {self.block}; take it out")
+        return self

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, TCPServer
 from threading import Thread
 from typing import Any
 
@@ -30,6 +33,7 @@ class Receiver(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.received: list[dict[str, str]] = []
+        self.paths: list[str] = []
 
     @property
     def url(self) -> str:
@@ -42,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.received.append(json.loads(content))
+        self.server.paths.append(self.path)
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -56,6 +61,49 @@ def receiver() -> Iterator[Receiver]:
         thread.start()
         yield receiver
         receiver.shutdown()
+        thread.join()
+
+
+class MailServer(TCPServer):
+    """Keeps what it is sent, as RFC 5321 has it; refuses all receivers while `refuses` is true."""
+
+    refuses = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), MailHandler)
+        self.receivers: list[str] = []
+        self.received: list[EmailMessage] = []
+
+
+class MailHandler(StreamRequestHandler):
+    server: MailServer
+
+    def handle(self) -> None:
+        self._say("220 ready")
+        while line := self.rfile.readline().decode().strip():
+            command = line[:4].upper()
+            if command == "RCPT" and not self.server.refuses:
+                self.server.receivers.append(line.partition(":")[2])
+            if command == "DATA":
+                self._say("354 go on")
+                content = b"".join(iter(self.rfile.readline, b".\r\n")).replace(b"\r\n", b"\n")
+                self.server.received.append(message_from_bytes(content, EmailMessage, policy=policy.default))
+            if command == "QUIT":
+                self._say("221 good bye")
+                return
+            self._say("550 no" if command == "RCPT" and self.server.refuses else "250 yes")
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    with MailServer() as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
         thread.join()
 
 
@@ -120,6 +168,58 @@ def test_a_webhook_is_told_what_to_do_and_where_to_look(paths: Paths, receiver: 
     assert bug["body"].startswith("ZeroDivisionError; the run's log has the traceback")
     assert (promoted["outcome"], promoted["subject"]) == ("promoted", "churn: version 4 is champion")
     assert promoted["body"].startswith("surely better by 0.02")
+
+
+def test_an_email_goes_to_each_receiver(paths: Paths, mail_server: MailServer) -> None:
+    credentials = pytest.importorskip("prefect_email").EmailServerCredentials
+    server, port = mail_server.server_address
+    credentials(smtp_server=server, smtp_type="INSECURE", smtp_port=port).save("own", overwrite=True)
+    block = "email-server-credentials/own"
+    paths.project.params.write_text(
+        f"pipelines:\n  churn: {{notify: {{block: {block}, to: [me@example.org, you@example.org]}}}}\n"
+    )
+    end_with(REFUSAL)
+    [message] = mail_server.received
+    assert mail_server.receivers == ["<me@example.org>", "<you@example.org>"]
+    assert message["Subject"] == "churn: a gate said no"
+    assert message["To"] == "me@example.org, you@example.org"
+    assert message["From"].startswith("modelwright@")
+    text = message.get_content()
+    assert text.startswith(str(REFUSAL))
+    assert f"Report: {paths.report_page}" in text
+
+
+def test_a_mail_server_that_refuses_is_a_line(
+    paths: Paths, mail_server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = pytest.importorskip("prefect_email").EmailServerCredentials
+    server, port = mail_server.server_address
+    credentials(smtp_server=server, smtp_type="INSECURE", smtp_port=port).save("refusing", overwrite=True)
+    mail_server.refuses = True
+    paths.project.params.write_text(
+        "pipelines:\n  churn: {notify: {block: email-server-credentials/refusing, to: [me@example.org]}}\n"
+    )
+    assert end_with(registered("ran", "champion")).is_completed()
+    [line] = [record.getMessage() for record in caplog.records if "nobody was told" in record.getMessage()]
+    assert "email-server-credentials/refusing cannot be used (SMTPRecipientsRefused)" in line
+
+
+def test_slack_gets_its_own_form(paths: Paths, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At Slack's own path: the block takes no other host, so that the library is given one."""
+    from apprise.plugins.slack import NotifySlack
+    from prefect.blocks.notifications import SlackWebhook
+
+    monkeypatch.setattr(NotifySlack, "webhook_url", f"http://127.0.0.1:{receiver.server_port}/services")
+    address = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    SlackWebhook(url=address).save("slack", overwrite=True)
+    asks(paths, "slack-webhook/slack")
+    end_with(REFUSAL)
+    [(path, message)] = zip(receiver.paths, receiver.received, strict=True)
+    assert path == "/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    shown = json.dumps(message)
+    assert "churn: a gate said no" in shown
+    assert "accuracy 0.8 is below the least, 0.9" in shown
+    assert SlackWebhook(url=receiver.url)._apprise_client.urls() == []
 
 
 def test_nobody_is_told_what_was_not_asked_for(paths: Paths, receiver: Receiver) -> None:

@@ -89,6 +89,9 @@ def test_what_is_taken_is_cron_for_prefect_too_and_due_at_the_same_time(cron: st
         ({"on": ["failed"]}, "block is missing"),
         ({"block": "slack-webhook/ops", "on": []}, "is an empty list; name one at least, or take it out"),
         ({"block": "slack-webhook/ops", "on": ["fialed"]}, "'failed', 'refused' or 'promoted'"),
+        ({"block": "email-server-credentials/ops"}, "an e-mail needs `to`"),
+        ({"block": "email-server-credentials/ops", "to": ["me"]}, "me is no address; write it like me@example.org"),
+        ({"block": "slack-webhook/ops", "to": ["me@example.org"]}, "`to` is of block email-server-credentials"),
     ],
 )
 def test_a_wrong_notification_is_refused_with_what_to_do(notify: Any, complaint: str) -> None:

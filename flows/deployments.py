@@ -16,8 +16,8 @@ from flows.connection import check_server
 from flows.console import quiet_console
 from flows.gpu_slots import make_limits
 from flows.gpus import gpus_of_machine
-from flows.pipeline_schedules import all_deployments, first_midnight
-from flows.scheduler import serve
+from flows.pipeline_schedules import OF_MODELWRIGHT, all_deployments, deployment_names, first_midnight
+from flows.scheduler import serve, tell_removed
 from tasks.errors import UserError
 from tasks.paths import Project
 
@@ -33,6 +33,9 @@ def serve_schedules(project: Project) -> None:
     check_server(needed=True)
     # Prefect looks for an entrypoint's file from the working directory.
     with chdir(project.root), quiet_console():
+        # Of the last schedule that was taken out nothing is left to serve, which is an error.
+        if not deployment_names(project):
+            tell_removed(())
         asked = deployments(project)
         make_limits(gpus_of_machine())
         serve(asked)
@@ -49,7 +52,7 @@ def _deployment(project: Project, block: Mapping[str, Any]) -> RunnerDeployment:
             block["entrypoint"],
             name=block["name"],
             description=block.get("description"),
-            tags=list(block.get("tags") or ()),
+            tags=list(dict.fromkeys([*(block.get("tags") or ()), OF_MODELWRIGHT])),
             parameters=dict(block.get("parameters") or {}),
             schedules=list(_schedules(project, block)),
             concurrency_limit=_concurrency_limit(project, block),

@@ -12,6 +12,9 @@ from tasks.params.file import check_pipeline, read_yaml
 from tasks.params.schedule import RunSchedule
 from tasks.paths import Project
 
+OF_MODELWRIGHT = "modelwright"
+"""The tag of every deployment that `modelwright schedule` runs."""
+
 OF_PARAMS = "params.yaml"
 """The tag of a deployment that params.yaml asks for: prefect.yaml may hold a copy of it, for work pools."""
 
@@ -96,7 +99,7 @@ def _deployment(pipeline: str, schedule: RunSchedule) -> Block:
         "name": pipeline,
         "description": _DESCRIPTIONS[schedule.flow],
         "entrypoint": f"flows.{schedule.flow}.{schedule.flow}",
-        "tags": ["modelwright", OF_PARAMS],
+        "tags": [OF_MODELWRIGHT, OF_PARAMS],
         "parameters": dict(_parameters(pipeline, schedule)),
         "schedules": [{**_when(schedule), "timezone": schedule.timezone, "slug": _SLUG}],
         "concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"},

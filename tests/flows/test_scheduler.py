@@ -74,10 +74,12 @@ def project(server: dict[str, str], tmp_path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def scheduling(project: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def scheduling(
+    project: Path, environment: dict[str, str], deployment: str = "tiny/often"
+) -> Iterator[subprocess.Popen[str]]:
     output_of(project).unlink(missing_ok=True)
     with process([sys.executable, "-m", "tasks.command.cli", "schedule"], project, environment) as started:
-        until(lambda: "serving tiny/often" in output_of(project).read_text() or started.poll() is not None)
+        until(lambda: f"serving {deployment}" in output_of(project).read_text() or started.poll() is not None)
         yield started
 
 
@@ -130,6 +132,33 @@ def test_a_killed_scheduler_holds_up_no_later_run(project: Path, server: dict[st
             # Prefect's scheduler, and with it every night's run, fails on some versions of SQLAlchemy.
             until(lambda: [each for each in client.read_flow_runs() if each.auto_scheduled])
         client.delete_flow_run(other.id)
+
+
+@pytest.mark.chain
+def test_a_schedule_that_was_taken_out_meanwhile_is_paused(project: Path, server: dict[str, str]) -> None:
+    """Of this project alone: a deployment of another folder, and one of a person's own, stay as they are."""
+    with get_client(sync_client=True) as client:
+        killed = killed_at_work(client, project, server)
+        assert killed.deployment_id is not None
+        flow = client.read_deployment(killed.deployment_id).flow_id
+        elsewhere = client.create_deployment(flow, "elsewhere", path="/elsewhere", tags=["modelwright"], paused=False)
+        own = client.create_deployment(flow, "own", path=str(project), paused=False)
+        blocks = (project / "prefect.yaml").read_text()
+        (project / "prefect.yaml").write_text(blocks.replace("name: often", "name: other"))
+        with scheduling(project, server, "tiny/other"):
+            line = "often: its schedule was taken out; its deployment is paused\n"
+            assert output_of(project).read_text().count(line) == 1
+            assert client.read_deployment(killed.deployment_id).paused
+            assert not client.read_deployment_by_name("tiny/other").paused
+            assert not client.read_deployment(elsewhere).paused
+            assert not client.read_deployment(own).paused
+        (project / "prefect.yaml").unlink()
+        # `other` is left by the kill; there is nothing to serve any more.
+        with scheduling(project, server) as last:
+            assert last.wait(60) == 2
+            assert "other: its schedule was taken out; its deployment is paused" in output_of(project).read_text()
+        for made in (elsewhere, own):
+            client.delete_deployment(made)
 
 
 @pytest.mark.chain

@@ -1,4 +1,4 @@
-"""Runs on schedule outlive an outage of some seconds: what a server's absence stopped is done again, after a pause."""
+"""Runs on schedule outlive an outage of some seconds, and a run by hand: what these stopped is tried again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.runtime import deployment
 from prefect.tasks import exponential_backoff
 
-from tasks.errors import UnreachableError
+from tasks.errors import BusyError, UnreachableError
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -33,10 +33,10 @@ def retry_options() -> dict[str, Any]:
         "retries": NUM_RETRIES,
         "retry_delay_seconds": exponential_backoff(FIRST_PAUSE),
         "retry_jitter_factor": _JITTER,
-        "retry_condition_fn": is_outage,
+        "retry_condition_fn": may_pass,
     }
 
 
-def is_outage(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+def may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether another try may go better: never after a mistake in settings or data, a gate that said no, or a bug."""
-    return isinstance(state.result(raise_on_failure=False), UnreachableError)
+    return isinstance(state.result(raise_on_failure=False), UnreachableError | BusyError)

@@ -29,6 +29,10 @@ class UnreachableError(UserError):
     """What lies on another machine does not answer now: the same work may do a little later."""
 
 
+class BusyError(UserError):
+    """Another process is at work on the same files: once it is done, the same work may do."""
+
+
 class MissingSourceError(UserError):
     """A source's files are not on this machine: no obstacle where nothing needs to be read from them again."""
 

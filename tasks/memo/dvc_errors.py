@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tasks.errors import UserError
+from tasks.errors import BusyError, UserError
 
 _NAMED = ("dvc.lock", "dvc.yaml", ".dvc/config.local", ".dvc/config")
 _SPARE = ("dvc.lock", ".dvc/config", ".dvc/config.local")
@@ -30,7 +30,7 @@ def dvc_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except LockError as error:
-        raise UserError(f"{_who_is_at_work(error)}; wait for it, then run again") from error
+        raise BusyError(f"{_who_is_at_work(error)}; wait for it, then run again") from error
     except NotDvcRepoError as error:
         is_in_git = _is_in_git(root, ".dvc")
         cure = "bring .dvc back with `git checkout -- .dvc`" if is_in_git else "`dvc init` makes one of it"

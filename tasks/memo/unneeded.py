@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,8 +143,21 @@ def _used(repo: Repo, commits: Iterable[str]) -> set[str]:
                 # Rewritten, or of another clone. What it had is found by its model, as far as it is here.
                 continue
     everywhere = {"all_branches": True, "all_tags": True, "all_experiments": True} if isinstance(scm, Git) else {}
-    collected: Iterable[Any] = repo.used_objs(revs=known or None, **everywhere).values()
+    with _quiet_about_what_never_ran():
+        collected: Iterable[Any] = repo.used_objs(revs=known or None, **everywhere).values()
     return {str(info.value) for infos in collected for info in infos}
+
+
+@contextmanager
+def _quiet_about_what_never_ran() -> Iterator[None]:
+    """DVC warns of each output of a stage that never ran that its cache will not be collected: there is none."""
+    logger = logging.getLogger("dvc.output")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _steps(folder: Path) -> Iterator[CachedStep]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -209,6 +210,15 @@ def test_a_search_is_one_thing_and_the_last_one_stays(
     assert "3 runs of no version: 32 B" in capsys.readouterr().out
     kept = {note.read_text() for note in (project.tracking / "artifacts").rglob("note.txt")}
     assert kept == set(names) - {"old search", "its trial", "of no version"}
+
+
+def test_of_what_never_ran_dvc_says_nothing(
+    searched: tuple[Project, list[str]], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where it writes to is bound to the terminal when DVC is imported.
+    monkeypatch.setattr(logging.getLogger("dvc"), "handlers", [caplog.handler])
+    assert main([*ALL]) == 0
+    assert caplog.messages == []
 
 
 def test_wrong_options_are_told(searched: tuple[Project, list[str]], capsys: pytest.CaptureFixture[str]) -> None:

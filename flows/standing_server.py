@@ -12,9 +12,14 @@ from collections.abc import Mapping
 
 from tasks.environment import python_path
 from tasks.operating import places
+from tasks.params.file import load_retentions
+from tasks.params.retention import longest_days
 from tasks.paths import Project
 
 _DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
+
+_VACUUM = "PREFECT_SERVER_SERVICES_DB_VACUUM"
+"""How the settings begin of the service by which Prefect's server lets go of flow runs that ended long ago."""
 
 _STOP_SECONDS = 3
 """How long requests at work may take to end; an open page holds a connection for good."""
@@ -38,10 +43,24 @@ def server_environment(project: Project, address: str, *, reachable: bool) -> di
         "PREFECT_UI_API_URL": "/api" if reachable else f"{address}/api",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        **_retention_of_runs(project),
         # A user's random.py in the project's folder is not Python's.
         "PYTHONSAFEPATH": "1",
         "PYTHONPATH": python_path(),
     }
+
+
+def _retention_of_runs(project: Project) -> dict[str, str]:
+    """Prefect's own runs, with their logs, go as params.yaml says; where that never lets runs go, nor does Prefect.
+
+    It does not know pipelines: so they are kept as long as the pipeline asks that keeps its runs longest. What the
+    environment says of it comes first.
+    """
+    retentions = load_retentions(project.params)
+    days = None if retentions is None else longest_days(retentions)
+    if days is None or any(name.startswith(_VACUUM) for name in os.environ):
+        return {}
+    return {f"{_VACUUM}_ENABLED": "events,flow_runs", f"{_VACUUM}_RETENTION_PERIOD": str(days * 86_400)}
 
 
 def client_environment(address: str, authorization: str | None) -> Mapping[str, str]:

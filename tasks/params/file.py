@@ -15,6 +15,7 @@ from tasks.params.renamed import outdated_in, warn_once, with_new_names
 if TYPE_CHECKING:
     from tasks.params.notify import Notify
     from tasks.params.pipeline import Params, Pipeline
+    from tasks.params.retention import Retention
 
 
 def load_params(path: Path) -> Params:
@@ -46,6 +47,22 @@ def load_notify(path: Path, name: str) -> Notify | None:
         block = pipelines_in(path).get(name)
         section = block.get("notify") if isinstance(block, Mapping) else None
         return None if section is None else Notify.model_validate(section)
+    except (UserError, ValidationError):
+        return None
+
+
+def load_retentions(path: Path) -> list[Retention] | None:
+    """The section `retention` of each pipeline; None where one is wrong, or no block can be read.
+
+    Of the rest nothing is checked. Who is given None removes nothing: what the section was to say nobody knows.
+    """
+    from pydantic import ValidationError
+
+    from tasks.params.retention import Retention
+
+    try:
+        blocks = [block if isinstance(block, Mapping) else {} for block in pipelines_in(path).values()]
+        return [Retention.model_validate(block.get("retention") or {}) for block in blocks]
     except (UserError, ValidationError):
         return None
 

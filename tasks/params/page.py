@@ -30,7 +30,7 @@ The file holds one mapping, `pipelines`, with a block for each pipeline. A pipel
 digits, `-` and `_`, 64 at most; it is also the suffix of its DVC stages, its folder below data/, models/ and reports/,
 its MLflow experiment and its registered model. A block has a section for each of the nine stages. A section may be
 empty (`clean: {}`) unless one of its settings is required. Sections `predict`, `tune`, `monitor`, `schedule`,
-`notify` and `serve` may stand beside them.
+`notify`, `serve` and `retention` may stand beside them.
 
 An unknown key, a wrong type or a value out of range is refused before anything runs; the message names the key and what
 it may be. The file is YAML 1.2: `1e-3` is a number, and `no` is text.
@@ -50,7 +50,7 @@ def page() -> str:
     definitions: Schema = schema["$defs"]
     stages = definitions["Pipeline"]["properties"]
     shown: dict[str, str] = {}
-    sections = (*STAGES, "predict", "tune", "monitor", "schedule", "notify", "serve")
+    sections = (*STAGES, "predict", "tune", "monitor", "schedule", "notify", "serve", "retention")
     lines = [INTRODUCTION, " · ".join(f"[{section}](#{section})" for section in sections), ""]
     for stage in sections:
         lines += _section(stage, stages[stage], definitions, shown, level=2)

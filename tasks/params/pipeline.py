@@ -21,6 +21,7 @@ from tasks.params.normalize import Normalize
 from tasks.params.notify import Notify
 from tasks.params.predict import Predict
 from tasks.params.register import CONFORMAL_MEASURES, Register
+from tasks.params.retention import Retention
 from tasks.params.schedule import RunSchedules
 from tasks.params.search_space import search_space
 from tasks.params.serve import Serve
@@ -50,6 +51,7 @@ class Pipeline(Config):
     schedule: RunSchedules = ()
     notify: Notify | None = None
     serve: Serve = Serve()
+    retention: Retention = Retention()
 
     @model_validator(mode="before")
     @classmethod

@@ -19,7 +19,7 @@ from tasks.wording import counted
 PACKAGES = ("great-expectations", "mlflow", "modelwright", "numpy", "pillow", "polars", "pyarrow", "scipy")
 """What touches the data of every pipeline; the trainer's own requirements come on top."""
 
-BESIDE_STAGES = {"predict", "tune", "monitor", "schedule", "notify", "serve"}
+BESIDE_STAGES = {"predict", "tune", "monitor", "schedule", "notify", "serve", "retention"}
 """Blocks that no stage reads: a model comes neither from how its answers are asked for and watched, nor from what else
 was tried, nor from when it is made and who is told. So `register` does not depend on them in dvc.yaml, either."""
 

@@ -33,7 +33,7 @@ def of_all_stages(pipeline: Pipeline) -> dict[str, str]:
     for name, field in type(pipeline).model_fields.items():
         stage = field.alias or name
         # What else was to be tried has made no model, nor what is asked of its answers, nor who is told.
-        if stage not in ("train", "tune", "monitor", "schedule", "notify", "serve"):
+        if stage not in ("train", "tune", "monitor", "schedule", "notify", "serve", "retention"):
             params |= {f"{stage}.{key}": text for key, text in _leaves(getattr(pipeline, name))}
     return params
 

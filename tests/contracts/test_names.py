@@ -26,7 +26,7 @@ def yaml(name: str) -> dict:
 
 
 def test_params_have_a_section_for_every_stage_and_nothing_else() -> None:
-    sections = (*STAGES, "predict", "tune", "monitor", "schedule", "notify", "serve")
+    sections = (*STAGES, "predict", "tune", "monitor", "schedule", "notify", "serve", "retention")
     assert tuple(field.alias or name for name, field in Pipeline.model_fields.items()) == sections
 
 

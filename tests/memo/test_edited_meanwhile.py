@@ -93,7 +93,7 @@ def test_every_input_edited_during_every_stage(
         assert {result.outcome for result in front_end(project, "notes")} == {"ran"}
     passport, record = files.read_json(paths.passport), files.read_json(paths.run)
     # Every file that the run left names the parameters that it began with.
-    beside = {"predict", "tune", "monitor", "schedule", "notify", "serve"}
+    beside = {"predict", "tune", "monitor", "schedule", "notify", "serve", "retention"}
     assert passport["parameters"] == given.model_dump(mode="json", by_alias=True, exclude=beside)
     assert record["params"] == flat_params(given.train)
     assert {stage: recorded_parameters(paths, stage) for stage in STAGES[:-1]} == {s: block[s] for s in STAGES[:-1]}

@@ -30,7 +30,7 @@ def test_every_setting_of_every_model_has_a_row():
 
 
 def test_every_stage_has_its_section_in_order():
-    sections = [*STAGES, "predict", "tune", "monitor", "schedule", "notify", "serve"]
+    sections = [*STAGES, "predict", "tune", "monitor", "schedule", "notify", "serve", "retention"]
     assert [line[3:] for line in page().splitlines() if line.startswith("## ")] == sections
 
 

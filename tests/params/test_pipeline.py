@@ -352,6 +352,7 @@ def test_the_schema_at_the_root_is_that_of_the_models() -> None:
         "schedule",
         "notify",
         "serve",
+        "retention",
     }
 
 

@@ -99,6 +99,7 @@ def _as_dict(then: ChampionThen) -> dict[str, Any]:
         record = reign.record
         content |= {"since": record.time, "seen": reign.is_guessed, "who": record.who, "because": record.reason}
         content |= {"verdict": record.verdict, "record": record.label}
+    content["removed"] = then.removal and then.removal.content()
     return {**content, "until": ended and ended.record.time, "until_seen": bool(ended and ended.is_guessed)}
 
 
@@ -110,7 +111,8 @@ def _lines(then: ChampionThen, at: str | None) -> list[str]:
     if reign is None or reign.version is None:
         lines = [f"{then.name}: no version {'was' if at else 'is'} champion{when}"]
     else:
-        deleted = ", which the registry has no more: it was deleted" if then.is_deleted else ""
+        how = "removed" if then.removal else "deleted"
+        deleted = f", which the registry has no more: it was {how}" if then.is_deleted else ""
         lines = [f"{then.name}: version {reign.version} {'was' if at else 'is'} champion{when}{deleted}"]
     if reign:
         record = reign.record
@@ -121,6 +123,8 @@ def _lines(then: ChampionThen, at: str | None) -> list[str]:
     if ended:
         until = shown(ended.record.moment)
         lines.append(f"  {'until':9}{until}" + (_SEEN if ended.is_guessed else ""))
+    if then.removal:
+        lines.append(f"  {'removed':9}{shown(then.removal.moment)} by {then.removal.who}: {then.removal.reason}")
     return lines
 
 
@@ -175,7 +179,8 @@ def _show(name: str, records: list[AliasRecord], carried_out: set[str]) -> None:
         return
     rows = [("record", "when", "who", "moves")]
     for record in records:
-        moves = ", ".join(_move(alias, *move) for alias, move in record.ordered_moves) or "none"
+        moves = ", ".join(_move(alias, *move) for alias, move in record.ordered_moves)
+        moves = moves or (f"removed {', '.join(map(str, record.removes))}" if record.removes else "none")
         made = moves if record.hash in carried_out else f"{moves} (never made)"
         rows.append((record.label, shown(record.moment), record.who, made))
     widths = [max(len(row[column]) for row in rows) + 2 for column in range(3)]

@@ -59,8 +59,9 @@ class UnneededCache:
     shared: Path | None = None
 
 
-def unneeded_cache(root: Path, before: float, commits: Iterable[str], models: Collection[str]) -> UnneededCache:
+def unneeded_cache(root: Path, before: float | None, commits: Iterable[str], models: Collection[str]) -> UnneededCache:
     """What nothing needs, and was written before that time; `models` are digests of folders of registered models.
+    Without a time nothing may go.
 
     Raises UserError, and so nothing goes, where a revision or a needed list of files cannot be read.
     """
@@ -69,6 +70,8 @@ def unneeded_cache(root: Path, before: float, commits: Iterable[str], models: Co
         cache = Path(repo.cache.local.path)
         if not cache.resolve().is_relative_to((root / ".dvc").resolve()):
             return UnneededCache(shared=cache)
+        if before is None:
+            return UnneededCache(num_objects=sum(1 for _ in _objects(cache)))
         used = _used(repo, commits)
         steps = [*_steps(Path(repo.stage_cache.cache_dir))]
     recent = {oid for step in steps if step.written >= before for oid in step.outputs.values()}
@@ -91,20 +94,23 @@ def unneeded_cache(root: Path, before: float, commits: Iterable[str], models: Co
     )
 
 
-def remove_unneeded(root: Path, before: float, commits: Iterable[str], models: Collection[str]) -> UnneededCache:
-    """Removes it, and says what went. Raises UserError while a run is at work in the project."""
+@contextmanager
+def nobody_at_work(root: Path) -> Iterator[None]:
+    """Within it no run of the project begins. Raises UserError while one is at work."""
     with locked_files(root, [root / "data", root / "models", root / "reports"]):
-        # Looked up again within the lock: a run may have ended since somebody saw the list.
-        unneeded = unneeded_cache(root, before, commits, models)
-        # The entries first: one that is left names objects that are there.
-        for path in (*unneeded.steps, *unneeded.objects, *unneeded.damaged):
-            with files.storage_errors(path):
-                files.remove(path)
-        for folder in {step.parent for step in unneeded.steps}:
-            # In a folder that is there, DVC takes an entry for granted.
-            if not _children(folder):
-                folder.rmdir()
-    return unneeded
+        yield
+
+
+def remove_unneeded(unneeded: UnneededCache) -> None:
+    """Removes it; to be called within `nobody_at_work`, as is `unneeded_cache` before: a run may need it by now."""
+    # The entries first: one that is left names objects that are there.
+    for path in (*unneeded.steps, *unneeded.objects, *unneeded.damaged):
+        with files.storage_errors(path):
+            files.remove(path)
+    for folder in {step.parent for step in unneeded.steps}:
+        # In a folder that is there, DVC takes an entry for granted.
+        if folder.is_dir() and not _children(folder):
+            folder.rmdir()
 
 
 def lineage(models: Collection[str], steps: Sequence[CachedStep]) -> set[str]:

@@ -195,13 +195,25 @@ def logged_keys(paths: Paths) -> pl.Series:
 
 def remove_expired(folder: Path, days: int | None, now: datetime) -> int:
     """Removes the files below a folder whose rows are all older than so many days; returns how many these were."""
-    if days is None:
-        return 0
-    least = f"{(now - timedelta(days=days)).date()}"
-    old = [file for file in sorted(folder.rglob("*.parquet")) if _day(file) < least]
+    old = expired(folder, days, now)
     for file in old:
         files.remove(file)
     return len(old)
+
+
+def expired(folder: Path, days: int | None, now: datetime) -> list[Path]:
+    """The files below a folder whose rows are all older than so many days; none without days."""
+    if days is None:
+        return []
+    least = f"{(now - timedelta(days=days)).date()}"
+    return [file for file in sorted(folder.rglob("*.parquet")) if _day(file) < least]
+
+
+def last_days(paths: Paths) -> dict[int, date]:
+    """The last day of which answers are kept, by version."""
+    folders = {folder.name.removeprefix("version="): folder for folder in predictions_folder(paths).glob("version=*")}
+    days = {number: [_day(file) for file in _files(folder)] for number, folder in folders.items() if number.isdigit()}
+    return {int(number): date.fromisoformat(max(of_version)) for number, of_version in days.items() if of_version}
 
 
 def _files(folder: Path) -> Iterator[Path]:

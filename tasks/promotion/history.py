@@ -39,8 +39,9 @@ class AliasRecord(Config):
     """Who moved which aliases, when, and why.
 
     `moves` has the version before and after by alias, `verdict` is the gate's sentence on the version, `previous` are
-    the hashes of the records that this one goes on from, `annuls` those of records whose moves were never made. Of a
-    record of OUTSIDE, `time` is when the move was seen.
+    the hashes of the records that this one goes on from, `annuls` those of records whose moves were never made;
+    `removes` are versions that the registry is to have no more. Of a record of OUTSIDE, `time` is when the move was
+    seen.
     """
 
     number: int
@@ -50,6 +51,7 @@ class AliasRecord(Config):
     reason: str
     verdict: str | None
     annuls: tuple[str, ...] = ()
+    removes: tuple[int, ...] = ()
     previous: tuple[str, ...]
     hash: str
 
@@ -106,6 +108,7 @@ def new_record(
     verdict: str | None = None,
     annuls: Iterable[str] = (),
     joins: Iterable[str] = (),
+    removes: Iterable[int] = (),
     now: datetime | None = None,
 ) -> AliasRecord:
     """The record that goes on from all of the highest number; `joins` are hashes of earlier ones that it names too."""
@@ -118,6 +121,7 @@ def new_record(
         reason=_cut(reason),
         verdict=None if verdict is None else _cut(verdict),
         annuls=tuple(sorted(annuls)),
+        removes=tuple(sorted(removes)),
         previous=tuple(sorted({*(end.hash for end in ends), *joins})),
         hash="",
     )
@@ -182,6 +186,17 @@ def state(records: Iterable[AliasRecord]) -> dict[str, int]:
             else:
                 aliases[alias] = after
     return aliases
+
+
+def removals(records: Iterable[AliasRecord]) -> dict[int, AliasRecord]:
+    """The record by which each version was removed, if it is there no more. One that got an alias since is left out."""
+    by_version: dict[int, AliasRecord] = {}
+    for record in carried_out(records):
+        for _, after in record.moves.values():
+            if after is not None:
+                by_version.pop(after, None)
+        by_version |= dict.fromkeys(record.removes, record)
+    return by_version
 
 
 def difference(before: Aliases, after: Aliases) -> dict[str, tuple[int | None, int | None]]:

@@ -27,6 +27,7 @@ from tasks.promotion.history import (
     difference,
     is_joined,
     new_record,
+    removals,
     shortened,
     state,
 )
@@ -42,6 +43,8 @@ _ATTEMPTS = 10
 _LOOKS = 50
 """More than what is to be told one by one can take, where nobody moves on."""
 _LOCK_SECONDS = 60.0
+_AT_ONCE = 100
+"""Versions that one record removes: a tag of MLflow's ends at 5,000 signs."""
 
 _PATIENCE = 5.0
 """Seconds for which a record is waited for whose writer, elsewhere, may be about to move the aliases."""
@@ -88,6 +91,33 @@ def move(project: Project, client: MlflowClient, name: str, targets: Targets, gr
             # Two who give way to each other must not meet again.
             time.sleep(random.uniform(0, min(_PAUSE * 4**attempt, _PATIENCE)))
     raise UserError(f"{name}: others move its aliases all the time; run again: nothing was moved")
+
+
+def retire(
+    project: Project,
+    client: MlflowClient,
+    name: str,
+    numbers: Iterable[int],
+    grounds: Grounds,
+    remove: Callable[[int], None],
+) -> list[int]:
+    """Has `remove` take versions away, once a record names them; returns which went. One that has an alias stays.
+
+    What is cut off in between the next call goes on with, and writes no second record of a version.
+    """
+    removed = []
+    with _alone(project):
+        known = _looked_at(client, name, patience=_patience(project))
+        free = sorted(set(numbers) - {*known.aliases.values()})
+        unrecorded = [number for number in free if number not in removals(known.records)]
+        for first in range(0, len(unrecorded), _AT_ONCE):
+            _, known = _append(client, known, {}, grounds, removes=unrecorded[first : first + _AT_ONCE])
+        for number in free:
+            # Asked before each: a server has no lock, and MLflow takes an alias away with its version.
+            if number not in read_aliases(client, name).aliases.values():
+                remove(number)
+                removed.append(number)
+    return removed
 
 
 @contextmanager
@@ -201,6 +231,7 @@ def _append(
     grounds: Grounds,
     annuls: Iterable[str] = (),
     joins: Iterable[str] = (),
+    removes: Iterable[int] = (),
 ) -> tuple[AliasRecord, KnownAliases]:
     """The record, written, and all as it is then. One that others were faster than is gone on from at once."""
     record = new_record(
@@ -211,6 +242,7 @@ def _append(
         verdict=grounds.verdict,
         annuls=annuls,
         joins=joins,
+        removes=removes,
     )
     client.set_registered_model_tag(known.name, HISTORY_TAG + record.label, record.text())
     now = read_aliases(client, known.name)

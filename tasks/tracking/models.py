@@ -39,7 +39,7 @@ def model_folder(project: Project, source: str, setting: str) -> Path:
     with store.reachable(project), _version_named(source, setting):
         client = store.connect(project)
         version = _version(client, **named.groupdict())
-        kept = project.fetched_models / _folder_name(version)
+        kept = start_of(project, version)
         if not kept.is_dir():
             _fetch(client, version, kept, f"{setting}: {source}")
     return _checked(kept, source, setting)
@@ -52,10 +52,11 @@ def _version(client: MlflowClient, name: str, alias: str | None, version: str | 
     return client.get_model_version(name, version)
 
 
-def _folder_name(version: ModelVersion) -> str:
+def start_of(project: Project, version: ModelVersion) -> Path:
+    """Where the model of a version is kept that a training began from, if one did."""
     # Another store, or one that was begun anew, has other models under the same names and numbers.
     place = hashlib.sha256(str(version.source).encode()).hexdigest()[:8]
-    return f"{version.name}-{version.version}-{place}"
+    return project.fetched_models / f"{version.name}-{version.version}-{place}"
 
 
 def _fetch(client: MlflowClient, version: ModelVersion, target: Path, asked: str) -> None:

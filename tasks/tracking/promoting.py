@@ -14,7 +14,7 @@ from tasks.environment import person
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.promotion.chain import ChainReport, verify
-from tasks.promotion.history import OUTSIDE, TOOL, Aliases, AliasRecord, carried_out, has_room, in_order
+from tasks.promotion.history import OUTSIDE, TOOL, Aliases, AliasRecord, carried_out, has_room, in_order, removals
 from tasks.promotion.reigns import (
     Reign,
     champion_further_back,
@@ -28,7 +28,7 @@ from tasks.promotion.reigns import (
 from tasks.tracking import store
 from tasks.tracking.alias_history import Grounds, look, move
 from tasks.tracking.contents import damage, local_folder
-from tasks.tracking.known_aliases import KnownAliases, marks, read_version
+from tasks.tracking.known_aliases import KnownAliases, marks, read_aliases, read_version
 from tasks.tracking.models import download
 from tasks.tracking.names import has_store, no_such_model
 from tasks.tracking.tags import CHALLENGER, CHAMPION, SIGNED_TAG, VERDICT_TAG
@@ -61,13 +61,15 @@ class PromotedVersion:
 class ChampionThen:
     """Who was champion at a moment, or is now: None, and no reign, where nobody was.
 
-    `ended` is the reign that came after it; `is_deleted` says that the registry has the version no more.
+    `ended` is the reign that came after it; `is_deleted` says that the registry has the version no more, and `removal`
+    is the record by which it was removed, where one says so.
     """
 
     name: str
     reign: Reign | None
     ended: Reign | None
     is_deleted: bool
+    removal: AliasRecord | None = None
 
 
 def promote(project: Project, name: str, version: str, because: str) -> PromotedVersion:
@@ -93,7 +95,13 @@ def champion_then(project: Project, name: str, at: str | None = None) -> Champio
         reign = _reign(known, at) if at else next(iter(reversed(reigns(known.records))), None)
         version = reign.version if reign else None
         is_deleted = version is not None and read_version(client, name, version) is None
-    return ChampionThen(name=name, reign=reign, ended=reign_after(known.records, reign), is_deleted=is_deleted)
+    return ChampionThen(
+        name=name,
+        reign=reign,
+        ended=reign_after(known.records, reign),
+        is_deleted=is_deleted,
+        removal=removals(known.records).get(version) if is_deleted and version is not None else None,
+    )
 
 
 def history(project: Project, name: str) -> tuple[list[AliasRecord], set[str]]:
@@ -145,7 +153,7 @@ def _promoted(project: Project, client: MlflowClient, known: KnownAliases, numbe
         challenger: dict[str, int | None] = {CHALLENGER: None} if aliases.get(CHALLENGER) == number else {}
         return {CHAMPION: number, **challenger}
 
-    grounds = Grounds(who=_who(project), reason=reason, verdict=version.tags.get(VERDICT_TAG))
+    grounds = Grounds(who=signer(project), reason=reason, verdict=version.tags.get(VERDICT_TAG))
     after = move(project, client, name, targets, grounds)
     client.set_model_version_tag(name, str(number), SIGNED_TAG, f"{grounds.who}: {reason}")
     reign = next(reign for reign in reversed(reigns(after.records)) if reign.version == number)
@@ -160,7 +168,8 @@ def _promoted(project: Project, client: MlflowClient, known: KnownAliases, numbe
     )
 
 
-def _who(project: Project) -> str:
+def signer(project: Project) -> str:
+    """The person who sits here, as records name them."""
     name = person(project.root)
     return f"{name} (a person)" if name in _FLOWS else name
 
@@ -220,7 +229,9 @@ def _whole_version(client: MlflowClient, name: str, number: int) -> ModelVersion
     if version is None:
         numbers = sorted(int(one.version) for one in client.search_model_versions(f"name = '{name}'"))[-10:]
         advice = f"give one of {', '.join(map(str, numbers))}" if numbers else f"`modelwright run {name}` makes one"
-        raise UserError(f"{name}: has no version {number}: it was deleted, or never made; {advice}")
+        removal = removals(read_aliases(client, name).records).get(number)
+        why = f"was removed at {shown(removal.moment)} ({removal.reason})" if removal else "was deleted, or never made"
+        raise UserError(f"{name}: has no version {number}: it {why}; {advice}")
     wrong = _damage(client, version)
     if wrong:
         raise UserError(

@@ -97,7 +97,7 @@ def registered_model(project: Project, asked: str, *, offline: bool = False) -> 
     with store.reachable(project, _otherwise(project, wanted)):
         client = store.connect(project)
         version = _version(client, wanted)
-        folder = _folder(project, version)
+        folder = copy_of(project, version)
         if not folder.is_dir():
             _fetch(client, version, folder, asked)
     if wanted.alias:
@@ -141,7 +141,8 @@ def _unknown(wanted: _Asked, versions: list[int], aliases: Mapping[str, int]) ->
     return f"{wanted.text}: {name} has no {what}; give one of {shown}" + (f" ({held})" if held else "")
 
 
-def _folder(project: Project, version: ModelVersion) -> Path:
+def copy_of(project: Project, version: ModelVersion) -> Path:
+    """Where the copy of a version is kept, if there is one."""
     # Another store, or one that was begun anew, has other models under the same names and numbers.
     place = sha256(f"{version.source} {version.creation_timestamp}".encode()).hexdigest()[:8]
     return project.registered_models / version.name / f"{version.version}-{place}"

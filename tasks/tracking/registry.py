@@ -40,6 +40,7 @@ from tasks.tracking.tags import (
     PIPELINE_TAG,
     PROMOTION_TAG,
     SIGNED_TAG,
+    START_TAG,
     VERDICT_TAG,
 )
 from tasks.tracking.upload import upload
@@ -254,6 +255,7 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
         COMMIT_TAG: candidate.passport["git"]["commit"] or "none",
         # What a person has signed stays signed by them.
         SIGNED_TAG: version.tags.get(SIGNED_TAG, candidate.verdict.signed_off_by),
+        **({START_TAG: start} if (start := candidate.record.get("init_from")) else {}),
         **{f"test_{name}": str(value) for name, value in candidate.metrics.items()},
     }
     for name, value in tags.items():

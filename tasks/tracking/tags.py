@@ -2,6 +2,8 @@
 
 PIPELINE_TAG = "modelwright.pipeline"
 MODEL_TAG = "modelwright.model"
+START_TAG = "modelwright.init_from"
+"""Of a version: the digest of the model's folder that its training began from, where it began from one."""
 DATA_TAG = "modelwright.data"
 CODE_TAG = "modelwright.code"
 TEST_ROWS_TAG = "modelwright.test_rows"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
+import time
 from argparse import ArgumentTypeError
 from contextlib import chdir
 from datetime import UTC, datetime
@@ -15,15 +17,18 @@ from typing import Any
 
 import pytest
 
+from tasks import files
 from tasks.command.cli import main
 from tasks.command.gc import age
+from tasks.command.gc_plan import collect
 from tasks.memo.chain import run_plain
 from tasks.paths import Project
+from tasks.prediction_log.places import monitoring_folder, version_folder
 from tasks.tables import storage
 from tasks.tracking import store
-from tasks.tracking.tags import MODEL_TAG, TRIAL_TAG, TUNING_TAG
+from tasks.tracking.tags import MODEL_TAG, PROMOTION_TAG, TRIAL_TAG, TUNING_TAG
 from tasks.tracking.trainings import trainings, versions
-from tests.projects import TINY, make_project
+from tests.projects import REPOSITORY, TINY, make_project
 
 PARAMS = f"pipelines:\n{TINY[TINY.index('  masses:') : TINY.index('  notes:')]}"
 ALL = ("gc", "--older-than", "0h", "--keep", "0")
@@ -38,7 +43,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory, finished: Project) -> Projec
     project = Project(root=root)
     with chdir(root):
         with_leaves(project, 3)
-        run_plain(project, "masses", last="evaluate")
+        run_plain(project, "masses", last="train")
         with_leaves(project, 15)
         run_plain(project, "masses")
         assert main(["promote", "masses", "2", "--because", "a test"]) == 0
@@ -95,10 +100,10 @@ def test_after_it_all_that_a_version_needs_is_there(here: Project, capsys: pytes
     # As without it: validate looks at what was accepted before, and so DVC never restores it.
     assert {one.stage for one in run_plain(here, "masses") if one.outcome == "ran"} == {"validate"}
     # The first version is made again from the cache, though no commit has it; what came to no version is not.
-    assert set(outcomes_with(here, 7).values()) == {"unchanged", "restored"}
+    assert set(outcomes_with(here, 7, last="evaluate").values()) == {"unchanged", "restored"}
     assert outcomes_with(here, 3)["train"] == "ran"
 
-    for version in ("masses:1", "masses:2", "masses"):
+    for version in ("masses:1", "masses"):
         row = json.dumps(sample_row(here))
         assert collected(capsys, "predict", version, "--row", row)["prediction"] in ("benign", "malignant")
     assert collected(capsys, "champion", "masses", "--at", moment)["version"] == 2
@@ -113,9 +118,9 @@ def sample_row(project: Project) -> dict[str, Any]:
     return {name: str(value) for name, value in raw.items() if name != "diagnosis" and not name.startswith("_")}
 
 
-def outcomes_with(project: Project, num_leaves: int) -> dict[str, str]:
+def outcomes_with(project: Project, num_leaves: int, last: str = "train") -> dict[str, str]:
     with_leaves(project, num_leaves)
-    return {one.stage: str(one.outcome) for one in run_plain(project, "masses", last="evaluate")}
+    return {one.stage: str(one.outcome) for one in run_plain(project, "masses", last=last)}
 
 
 @pytest.mark.chain
@@ -123,7 +128,7 @@ def test_what_a_branch_or_a_tag_has_stays(here: Project, capsys: pytest.CaptureF
     before = objects(here)
     commit("fifteen leaves")
     with_leaves(here, 3)
-    run_plain(here, "masses", last="evaluate")
+    run_plain(here, "masses", last="train")
     commit("three leaves")
     git("tag", "three")
     git("reset", "--quiet", "--hard", "HEAD~1")
@@ -144,29 +149,96 @@ def git(*arguments: str) -> None:
 
 
 @pytest.mark.chain
-def test_what_is_young_or_among_the_last_runs_stays(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    young = collected(capsys, "gc", "--keep", "0", "--yes")
-    assert (young["runs"], young["cache"]["objects"]) == ([], 0)
-    assert collected(capsys, "gc", "--older-than", "0h", "--keep", "3")["runs"] == []
-    # An entry of the run cache that is young keeps objects that are old.
-    for path in (here.root / ".dvc" / "cache" / "files").rglob("*"):
-        os.utime(path, (1, 1))
-    assert collected(capsys, "gc", "--older-than", "1h")["cache"]["objects"] == 0
+def test_a_version_that_may_go_goes_with_all_that_only_it_needs(
+    here: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = store.connect(here)
+    # As if the champion had been compared with another one than version 1, and the one before it were forgotten.
+    client.set_model_version_tag("masses", "2", PROMOTION_TAG, "{}")
+    client.delete_registered_model_alias("masses", "previous")
+    assert collected(capsys, "history", "masses")["records"][0]["moves"] == {"previous": [1, None]}
+    policy = "retention: {versions_days: 30, last_versions: 0, last_runs: 0}"
+    register = "register: {metric: roc_auc,"
+    here.params.write_text(here.params.read_text().replace(register, f"{policy}\n    {register}"))
+    paths = here.pipeline("masses")
+    looks = [monitoring_folder(paths, number) for number in (1, 2)]
+    answers = [version_folder(paths, 1) / f"{day}_x.parquet" for day in ("2020-01-01", "2026-11-01")]
+    tuning = [here.pipeline(name).tuning / "journal" for name in ("masses", "no_more")]
+    for file in (*(look / "rows-000001.json" for look in looks), *answers, *tuning):
+        files.write_text(file, "x")
+    # It is young, and bore an alias of late: nothing of it goes.
+    assert collected(capsys, "gc")["kept"][0] == {"name": "masses", "version": 1, "because": "young"}
+    later = time.time() + 100 * 86_400
+    monkeypatch.setattr("tasks.command.gc.time.time", lambda: later)
+    planned = collected(capsys, "gc")
+    assert [(one["name"], one["version"]) for one in planned["versions"]] == [("masses", 1)]
+    assert (planned["answers"]["files"], planned["answers"]["looks"]) == (1, 1)
+    assert [one["name"] for one in planned["former_pipelines"]] == ["no_more"]
+    assert {run["name"] for run in planned["runs"]} == {"first: lightgbm", "num_leaves 7 -> 3"}
+    assert len(planned["models"]) == 1
+
+    assert_as_the_page_shows_it(capsys)
+
+    # Killed once the registry has the version no more, and what it left is still there.
+    with monkeypatch.context() as patch:
+        patch.setattr("tasks.command.gc_plan.remove_models", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            collect(here, None, None, later)
+    done = collected(capsys, "gc", "--yes")
+    assert done == {**planned, "versions": [], "removed": True}
+    assert main(["gc", "--yes"]) == 0
+    assert capsys.readouterr().out.endswith("there is nothing to remove\n")
+    assert [look.exists() for look in looks] == [False, True]
+    assert [file.exists() for file in (*answers, *tuning)] == [False, True, True, False]
+    assert {version.number for version in versions(here, "masses")} == {2}
+    assert len([*(here.tracking / "artifacts" / "masses").rglob("MLmodel")]) == 1
+    # The version that is left predicts, comes back from the cache, and the other one would have to be trained.
+    row = json.dumps(sample_row(here))
+    assert collected(capsys, "predict", "masses", "--row", row)["prediction"] in ("benign", "malignant")
+    shutil.rmtree(here.root / "models" / "masses")
+    assert outcomes_with(here, 15)["train"] == "restored"
+    assert outcomes_with(here, 7)["train"] == "ran"
+    assert collected(capsys, "history", "masses", "--verify")["whole"]
+
+
+def assert_as_the_page_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/operate.md has a run of it: the same lines, and other figures."""
+    page = (REPOSITORY / "docs" / "operate.md").read_text(encoding="utf-8")
+    shown = page.split("$ modelwright gc\n")[1].split("$ modelwright gc --yes")[0].replace("tumours", "masses")
+    assert main(["gc"]) == 0
+    printed = re.sub(r"\d+", "N", capsys.readouterr().out)
+    labels = [re.sub(r"\d+", "N", re.split(r"  +\d|: ", line)[0]) for line in shown.splitlines()[1:]]
+    assert "versions of masses" in labels
+    assert [label for label in labels if label not in printed] == []
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.mark.chain
-def test_while_a_run_is_at_work_nothing_goes(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_young_or_among_the_last_runs_stays_and_all_does_while_a_run_is_at_work(
+    lived: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dvc.rwlock import rwlock
 
     from tasks.memo.repository import repository
 
-    before, repo = objects(here), repository(here.root)
+    monkeypatch.chdir(lived.root)
+    before, repo = objects(lived), repository(lived.root)
+    young = collected(capsys, "gc", "--keep", "0", "--yes")
+    assert (young["runs"], young["cache"]["objects"]) == ([], 0)
+    assert collected(capsys, "gc", "--older-than", "0h", "--keep", "3")["runs"] == []
+    # An entry of the run cache that is young keeps objects that are old.
+    for path in (lived.root / ".dvc" / "cache" / "files").rglob("*"):
+        os.utime(path, (1, 1))
+    assert collected(capsys, "gc", "--older-than", "1h")["cache"]["objects"] == 0
     # As a stage reserves what it is about to write.
-    with rwlock(repo.tmp_dir, repo.fs, "train@masses", [], [str(here.pipeline("masses").model)], False):
+    with rwlock(repo.tmp_dir, repo.fs, "train@masses", [], [str(lived.pipeline("masses").model)], False):
         assert main([*ALL, "--yes"]) == 2
     assert "a run is at work" in capsys.readouterr().err
-    assert objects(here) == before
-    assert len(trainings(here, "masses")) == 3
+    assert objects(lived) == before
+    assert len(trainings(lived, "masses")) == 3
 
 
 @pytest.fixture
@@ -207,7 +279,7 @@ def test_a_search_is_one_thing_and_the_last_one_stays(
     assert {run["name"] for run in planned["runs"]} == {"old search", "its trial", "of no version"}
     assert {run["bytes"] for run in planned["runs"]} == {10, 9, 13}
     assert main([*ALL, "--yes"]) == 0
-    assert "3 runs of no version: 32 B" in capsys.readouterr().out
+    assert re.search(r"^runs of no version +3 +7 +32 B$", capsys.readouterr().out, re.MULTILINE)
     kept = {note.read_text() for note in (project.tracking / "artifacts").rglob("note.txt")}
     assert kept == set(names) - {"old search", "its trial", "of no version"}
 

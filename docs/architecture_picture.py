@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from tasks.paths import STAGES
 
 ROOT = Path(__file__).parents[1]
-WIDTH, ROW, HEIGHT, MARGIN = 17.8, 0.7, 0.4, 0.2
+WIDTH, ROW, HEIGHT, MARGIN = 19.2, 0.7, 0.4, 0.2
 """Inches: of the picture, from one layer to the next, of a box, and round the whole."""
 BOX, BEND, GAP = 1.24, 0.06, 0.11
 """Inches: a box's width, the width kept free for an arrow that passes a layer, and between two of either."""

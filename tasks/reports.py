@@ -5,24 +5,14 @@ Nothing heavy is imported here: a run in which nothing changed only reads these 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from math import floor, log10
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks import files
 from tasks.paths import PARTS, Paths
-from tasks.wording import counted
+from tasks.wording import counted, number
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control signs but tab and line end, and signs that turn the direction of text."""
-_SMALLEST_WRITTEN = 1e-9
-"""What is smaller is written with an exponent."""
 _NO_SECTIONS = ("classes", "mix", "deviations")
 """What augmentation.json holds besides a section for each type of columns that is changed."""
 
@@ -173,18 +163,6 @@ def _no_better(judged: dict[str, Any]) -> str:
     )
 
 
-def number(value: float) -> str:
-    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345, 0.0000001234."""
-    size = abs(value)
-    if size >= 10_000:
-        return f"{value:,.0f}"
-    # Shares have four decimals, so that they stand under each other; of what is smaller these would be zeros.
-    if size == 0 or 0.001 <= size <= 1:
-        return f"{value:.4f}"
-    # A person counts zeros up to some number of them.
-    return f"{value:.4g}" if size > 1 or size < _SMALLEST_WRITTEN else f"{value:.{3 - floor(log10(size))}f}"
-
-
 def register(paths: Paths) -> Report:
     """The version with its aliases, and why it is champion or not."""
     content = files.read_json(paths.registration)
@@ -202,23 +180,3 @@ BY_STAGE: dict[str, Callable[[Paths], Report]] = {
     report.__name__: report
     for report in (ingest, validate, split, clean, normalize, augment, train, evaluate, register)
 }
-
-
-def page_templates(folder: Path) -> Environment:
-    """The templates of a page: what they are given is escaped, and a name that they are not given is an error."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        # Else it would be an empty place.
-        undefined=StrictUndefined,
-    )
-
-
-def as_page(text: str) -> str:
-    """A page whose names and cells hold no signs that terminals obey, nor any that turn the direction of text: these
-    are written out. Those that join letters and emojis stay."""
-    return _OBEYED.sub(lambda sign: ascii(sign[0])[1:-1], text)

@@ -1,8 +1,24 @@
-"""How counts, shares and names are spelt wherever a person reads them: one spelling each."""
+"""How numbers, counts, shares and names are spelt wherever a person reads them: one spelling each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import floor, log10
+
+_SMALLEST_WRITTEN = 1e-9
+"""What is smaller is written with an exponent."""
+
+
+def number(value: float) -> str:
+    """Four digits that matter, thousands apart: 0.9926, 54.13, 12,345, 0.0000001234."""
+    size = abs(value)
+    if size >= 10_000:
+        return f"{value:,.0f}"
+    # Shares have four decimals, so that they stand under each other; of what is smaller these would be zeros.
+    if size == 0 or 0.001 <= size <= 1:
+        return f"{value:.4f}"
+    # A person counts zeros up to some number of them.
+    return f"{value:.4g}" if size > 1 or size < _SMALLEST_WRITTEN else f"{value:.{3 - floor(log10(size))}f}"
 
 
 def counted(num: int, noun: str, plural: str = "") -> str:

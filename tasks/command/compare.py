@@ -12,8 +12,8 @@ from tasks.command.console import Terminal
 from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
-from tasks.reports import number
 from tasks.root import find_root
+from tasks.wording import number
 
 if TYPE_CHECKING:
     from tasks.trials.contrast import Contrast

@@ -12,9 +12,8 @@ from tasks.command.console import Terminal
 from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
-from tasks.reports import number
 from tasks.root import find_root
-from tasks.wording import counted
+from tasks.wording import counted, number
 
 if TYPE_CHECKING:
     from tasks.tracking.tunings import TrackedTrial

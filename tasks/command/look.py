@@ -88,7 +88,7 @@ def runs(options: argparse.Namespace) -> int:
 
 
 def _run_cells(run: RecentRun) -> tuple[str, ...]:
-    from tasks.reports import number
+    from tasks.wording import number
 
     return (
         run.pipeline,

@@ -14,9 +14,8 @@ from tasks.command.drafts import watched
 from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
-from tasks.reports import number
 from tasks.root import find_root
-from tasks.wording import counted, percent
+from tasks.wording import counted, number, percent
 
 if TYPE_CHECKING:
     from tasks.tuning.outcome import TuningOutcome

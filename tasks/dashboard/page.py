@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tasks.dashboard.content import Dashboard
-from tasks.reports import as_page, number, page_templates
-from tasks.wording import counted
+from tasks.pages.rendering import as_page, page_templates
+from tasks.wording import counted, number
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

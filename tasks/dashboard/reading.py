@@ -24,10 +24,10 @@ from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.promotion.history import AliasRecord
 from tasks.promotion.reigns import reigns
-from tasks.reports import number
 from tasks.tracking import pages
 from tasks.tracking.registry_view import ViewedModel, ViewedRun
 from tasks.tracking.tags import CHALLENGER, CHAMPION
+from tasks.wording import number
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 """As params.yaml may have it. Another name may lead out of the project's folders, so no file is read by it."""

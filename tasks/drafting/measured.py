@@ -22,8 +22,7 @@ from tasks.errors import UserError
 from tasks.params.config import Metric
 from tasks.params.register import LOWER_IS_BETTER
 from tasks.paths import Paths, Project
-from tasks.reports import number
-from tasks.wording import counted
+from tasks.wording import counted, number
 
 if TYPE_CHECKING:
     from tasks.params.pipeline import Pipeline

@@ -13,7 +13,7 @@ from tasks.evaluation.rows_at_rest import rows_at
 from tasks.model_input.block_columns import read_examples
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
-from tasks.reports import number
+from tasks.wording import number
 
 _EQUAL = 1e-9
 """As a share: numbers that differ less are the same."""

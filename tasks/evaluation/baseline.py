@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tasks import files
 from tasks.paths import Paths
 from tasks.recipe.recipe import Recipe
-from tasks.reports import number
 from tasks.tables import storage
+from tasks.wording import number
 
 Floats = NDArray[np.float64]
 

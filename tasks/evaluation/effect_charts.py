@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.explanation.effects import Effect
-from tasks.reports import number
 from tasks.trainers.introspection import Floats
+from tasks.wording import number
 
 WIDTH, HEIGHT = 320.0, 150.0
 _ROOM = 26.0

@@ -19,10 +19,10 @@ from tasks.evaluation.report_page import Mistake, Page, ShownAlike, Station, sho
 from tasks.evaluation.rows_at_rest import rows_at
 from tasks.paths import PARTS, Part, Paths
 from tasks.recipe.recipe import Recipe, Target
-from tasks.reports import headline, number
+from tasks.reports import headline
 from tasks.tables import storage
 from tasks.tables.dataset import Column, Dataset
-from tasks.wording import counted, percent
+from tasks.wording import counted, number, percent
 
 _ALIKE_SIDE = 96
 """Pixels a side of the pictures beside a mistake."""

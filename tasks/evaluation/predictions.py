@@ -32,7 +32,7 @@ from tasks.evaluation.plots import (
 )
 from tasks.params.config import Metric
 from tasks.params.evaluate import Evaluate
-from tasks.reports import number
+from tasks.wording import number
 
 MOST_MISTAKES = 12
 

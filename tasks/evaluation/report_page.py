@@ -16,11 +16,11 @@ from tasks.evaluation.assessment import Assessment
 from tasks.evaluation.fairness_report import SELECTION, GroupDifference
 from tasks.evaluation.metrics import ClassScore
 from tasks.evaluation.robustness_chart import robustness_chart
+from tasks.pages.rendering import as_page, page_templates
 from tasks.params.config import Metric
 from tasks.params.register import GROUP_MEASURES
-from tasks.reports import as_page, number, page_templates
 from tasks.tables.dataset import Column, Dataset
-from tasks.wording import percent
+from tasks.wording import number, percent
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST_TEXT = 600

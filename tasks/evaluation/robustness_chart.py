@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tasks.evaluation.robustness import DisturbedScore, RobustnessReport
-from tasks.reports import number
+from tasks.wording import number
 
 WIDTH, HEIGHT = 320.0, 150.0
 _MARGIN = 40.0

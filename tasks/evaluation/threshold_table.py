@@ -11,7 +11,7 @@ from tasks.evaluation.plots import threshold_curves
 from tasks.evaluation.predictions import Predictions
 from tasks.evaluation.thresholds import ThresholdChoice, ThresholdCurve, mean_cost
 from tasks.model_input.decision import LIKELIEST
-from tasks.reports import number
+from tasks.wording import number
 
 _SHOWN = tuple(round(0.1 * tenth, 1) for tenth in range(1, 10))
 _LIKELIER = 0.5

@@ -10,7 +10,8 @@ from typing import Any
 from tasks.explanation.heatmap import heat_map
 from tasks.explanation.reasons import Explanation, Reason
 from tasks.model_input.conformal import PredictionRegion
-from tasks.reports import as_page, number, page_templates
+from tasks.pages.rendering import as_page, page_templates
+from tasks.wording import number
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST = 120

@@ -7,8 +7,7 @@ import numpy as np
 from tasks.monitoring.column_tests import quantiles, shares_of_cells
 from tasks.monitoring.sequence import KnownColumn, SureChange
 from tasks.monitoring.tail_bounds import Floats
-from tasks.reports import number
-from tasks.wording import percent
+from tasks.wording import number, percent
 
 
 def in_words(change: SureChange, column: KnownColumn, window: Floats) -> str:

@@ -10,7 +10,7 @@ from tasks.monitoring.axes import DayScale, Tick, value_scale
 from tasks.monitoring.records import LabelWindow, RowWindow
 from tasks.params.monitor import LossName
 from tasks.params.register import Bound
-from tasks.reports import number
+from tasks.wording import number
 
 WIDTH, HEIGHT = 720.0, 200.0
 _UNITS: Mapping[LossName, str] = {

@@ -10,10 +10,10 @@ from types import MappingProxyType
 from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
 from tasks.monitoring.look import Look
 from tasks.monitoring.row_losses import OF_CLASSES, OF_NUMBERS
+from tasks.pages.rendering import as_page, page_templates
 from tasks.params.monitor import LossName
 from tasks.params.register import Bound
-from tasks.reports import as_page, number, page_templates
-from tasks.wording import counted
+from tasks.wording import counted, number
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _MOST_WINDOWS = 60

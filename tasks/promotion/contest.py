@@ -6,8 +6,7 @@ from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER, Register
 from tasks.promotion.looks import alpha_of
 from tasks.promotion.power import power_for, visible_gain
-from tasks.reports import number
-from tasks.wording import counted
+from tasks.wording import counted, number
 
 
 class NotComparableError(Exception):

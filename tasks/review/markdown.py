@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from tasks.params.register import LOWER_IS_BETTER
-from tasks.reports import number
 from tasks.review.content import MetricChange, PipelineReview, Review
 from tasks.tracking.markdown import as_code
 from tasks.tracking.markdown import as_text as text_of_pages
-from tasks.wording import counted
+from tasks.wording import counted, number
 
 MARK = "<!-- modelwright review -->"
 """The first line: the comment is found again by it, and written anew."""

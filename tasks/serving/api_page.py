@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tasks.reports import as_page, page_templates
+from tasks.pages.rendering import as_page, page_templates
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -15,9 +15,8 @@ from tasks.measures import Measure
 from tasks.params.register import GROUP_MEASURES
 from tasks.promotion.gate_rule import GateRule
 from tasks.promotion.latency import Latency, Timing
-from tasks.reports import number
 from tasks.tracking.markdown import as_code, as_text, listed
-from tasks.wording import counted, percent
+from tasks.wording import counted, number, percent
 
 NO_MEASURES: Mapping[str, Measure] = MappingProxyType({})
 

@@ -13,13 +13,12 @@ from tasks.measures import Measure
 from tasks.params.register import COUNTS
 from tasks.promotion.gate import Verdict
 from tasks.promotion.gate_rule import GateRule
-from tasks.reports import number
 from tasks.tables.dataset import Column
 from tasks.tracking import card, pages
 from tasks.tracking.card_pictures import card_picture
 from tasks.tracking.logged_run import LoggedRun
 from tasks.tracking.markdown import as_code, as_text, listed
-from tasks.wording import counted
+from tasks.wording import counted, number
 
 _FILES = {
     "report.html": "the report: how good it is, and its worst mistakes",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from tasks.reports import as_page
+from tasks.pages.rendering import as_page
 
 _MANY = 12
 """A list longer than this is cut: the passport has all of it."""

@@ -34,6 +34,7 @@ PLUMBING = {
         "measures",
         "parallel",
         "params",
+        "pages",
         "paths",
         "reports",
         "root",

@@ -41,8 +41,8 @@ from tasks.evaluation.summary import Summary
 from tasks.evaluation.threshold_table import ThresholdRow, ThresholdTable
 from tasks.explanation.effects import Effect
 from tasks.measures import Measure
-from tasks.reports import number
 from tasks.tables.dataset import Column, Dataset, SourceRecord
+from tasks.wording import number
 from tests.sounds import tone
 
 TYPED = [

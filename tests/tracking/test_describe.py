@@ -13,10 +13,10 @@ from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict, judge
 from tasks.promotion.gate_rule import GateRule
 from tasks.promotion.latency import Latency, Timing
-from tasks.reports import number
 from tasks.tracking import describe
 from tasks.tracking.logged_run import LoggedRun
 from tasks.tracking.markdown import LONGEST, as_text, fitted
+from tasks.wording import number
 
 COLUMNS: list[dict[str, Any]] = [
     {"name": "price", "type": "number", "role": "feature", "dialect": {"decimal": ",", "thousands": "."}},

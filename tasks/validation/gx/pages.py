@@ -12,7 +12,7 @@ from great_expectations.render.renderer.page_renderer import ExpectationSuitePag
 from great_expectations.render.view.view import DefaultJinjaPageView
 from jinja2 import ChoiceLoader, PackageLoader
 
-from tasks.reports import as_page
+from tasks.pages.rendering import as_page
 from tasks.validation.expectations import Rule
 from tasks.validation.findings import NUM_SAMPLED, ExpectationResult
 from tasks.validation.gx.checks import plain

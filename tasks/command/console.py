@@ -59,15 +59,20 @@ def show_run(results: Sequence[StageResult], model: Mapping[str, Any] | None, pa
         return
     aliases = ", ".join(model["aliases"]) or "no alias"
     console.print(f"\n[bold]{model['name']}[/] version {model['version']} ({aliases})")
+    for label, where in _places(model, paths).items():
+        console.print(f"  [dim]{label:8}[/]{escape(where)}")
+
+
+def _places(model: Mapping[str, Any], paths: Paths) -> dict[str, str]:
+    """Where to look next: a file or a page, and before a page what is to be started first."""
     page = f"{page_address(paths.project)}{pages.version(model['name'], model['version'])}"
-    served = f"{f'modelwright ui {paths.pipeline}':25}" if store.is_local(paths.project) else ""
-    runs = page_of(paths.project, PREFECT) or "prefect server start     http://127.0.0.1:4200"
-    for label, command in (
-        ("report", paths.relative(paths.report_page)),
-        ("models", f"{served}{page}"),
-        ("runs", runs),
-    ):
-        console.print(f"  [dim]{label:8}[/]{escape(command)}")
+    ui, server = f"modelwright ui {paths.pipeline}", "prefect server start"
+    width = max(25, len(ui) + 2)
+    return {
+        "report": paths.relative(paths.report_page),
+        "models": f"{ui:{width}}{page}" if store.is_local(paths.project) else page,
+        "runs": page_of(paths.project, PREFECT) or f"{server:{width}}http://127.0.0.1:4200",
+    }
 
 
 def _stage_line(result: StageResult, width: int) -> Text:

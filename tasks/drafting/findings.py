@@ -58,9 +58,11 @@ def listed(names: Iterable[str], most: int = 6) -> str:
 
 
 def plain(value: float) -> str:
-    """A number as people write it: 1,159,414 and not 1.15941e+06."""
+    """A number as people write it: 1,159,414 and not 1.15941e+06, 41,396 and not 41396; a year has no comma."""
     # Below, `g` writes six digits as they are; above, a float64 has no more whole digits to show.
-    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:g}"
+    if 1e5 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:,g}" if abs(value) >= 1e4 else f"{value:g}"
 
 
 def gathered(findings: Iterable[Finding], kind: Kind, statement: str) -> list[Finding]:

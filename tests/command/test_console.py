@@ -6,6 +6,7 @@ import pytest
 
 from tasks.command.console import show_checks, show_run, show_status
 from tasks.memo.chain import StageResult
+from tasks.paths import Project
 from tasks.reports import Report
 from tests.small_tables import pipeline_in
 
@@ -47,6 +48,19 @@ def test_a_run_is_a_line_a_stage_and_the_model(capsys: pytest.CaptureFixture[str
     assert printed[2].split() == ["train", "ran", "1.2", "30", "epochs", "never", "ran"]
     assert printed[4] == "digits version 3 (no alias)"
     assert printed[5] == "  report  reports/p/report.html"
+
+
+def test_what_is_to_be_started_and_the_page_stand_under_each_other(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    name = "complaints-of-the-year"
+    show_run(
+        [result("ingest", "1 row")], {"name": name, "version": 3, "aliases": []}, Project(root=tmp_path).pipeline(name)
+    )
+    models, runs = lines(capsys)[-2:]
+    assert models.split()[:4] == ["models", "modelwright", "ui", name]
+    assert models.index("http://") == runs.index("http://")
 
 
 def test_without_a_model_there_is_only_the_table(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

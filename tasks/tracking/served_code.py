@@ -28,6 +28,7 @@ PACKED = (
     "tracking/__init__",
     "tracking/served_requests",
     "trainers",
+    "wording",
 )
 """Modules and packages: what served_model.py imports, and what that does."""
 

@@ -69,7 +69,8 @@ class PrefectRuns:
             try:
                 return ask()
             except (httpx.HTTPError, LookupError) as error:
-                if time.monotonic() > deadline:
+                is_unknown = isinstance(error, httpx.HTTPStatusError) and error.response.status_code == 404
+                if is_unknown or time.monotonic() > deadline:
                     raise LookupError(f"Prefect's server: {error!r}") from error
             time.sleep(0.3)
 

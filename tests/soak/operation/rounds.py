@@ -133,12 +133,18 @@ class Soak:
             this.struck = disturb(self.site, this.disturbance, self.draw)
         this.problems += self._settled(run)
         this.seconds = round(time.monotonic() - began, 1)
-        this.state, this.message = self.prefect.state(run)
+        try:
+            this.state, this.message = self.prefect.state(run)
+        except LookupError as error:
+            this.state, this.message = "Lost", str(error)
+            this.problems.append(f"nobody knows the run that was asked for: {error}")
         if this.disturbance is None:
             self.undisturbed.append((this.change if this.number else "data", this.seconds))
-        if this.is_completed:
-            this.claim = self._claim(this)
-            self.claims.append(this.claim)
+        if this.is_completed and (claim := self._claim(this)):
+            this.claim = claim
+            self.claims.append(claim)
+        elif this.is_completed:
+            this.problems.append("the run completed, and registered nothing")
         else:
             self.is_certain = False
             if this.disturbance is None:
@@ -158,8 +164,10 @@ class Soak:
             time.sleep(0.5)
         yield f"not at rest after {_SETTLES:.0f} s: the run is {self.prefect.state(run)}"
 
-    def _claim(self, this: Round) -> ClaimedVersion:
+    def _claim(self, this: Round) -> ClaimedVersion | None:
         file = self.site.worker.root / "reports" / PIPELINE / "registration.json"
+        if not file.exists():
+            return None
         content = json.loads(file.read_text())
         return ClaimedVersion(
             run=this.number,

@@ -83,9 +83,8 @@ class Site:
         return self.worker if service == SCHEDULE else self.servers
 
 
-def drawn(kinds: list[str], typical: float, draw: random.Random) -> Disturbance:
-    """One of the kinds, at any moment of a run that usually takes `typical` seconds."""
-    kind = draw.choice(kinds)
+def drawn(kind: str, typical: float, draw: random.Random) -> Disturbance:
+    """One of that kind, at any moment of a run that usually takes `typical` seconds."""
     seconds = {DISK_FULL: _FULL_SECONDS}.get(kind, 0.0)
     if kind in OUTAGES or kind == SERVER_STALLED:
         seconds = draw.choice(_OUTAGE_SECONDS)

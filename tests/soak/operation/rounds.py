@@ -44,6 +44,9 @@ class Round:
     change: Change
     content: Content
     disturbance: Disturbance | None
+    is_new: bool
+    """Whether the last run had other content."""
+
     promoted: int | None = None
     struck: bool = False
     state: str = ""
@@ -81,9 +84,13 @@ class Soak:
     persons: dict[str, int] = field(default_factory=dict)
     expected: int | None = None
     """The champion, as the last run that completed or the last person left it."""
+    deck: list[str] = field(default_factory=list)
+    """Kinds of disturbances that are to come."""
+
     is_certain: bool = True
     """Whether nobody can have moved it since: a run that was cut off may have."""
-    undisturbed: list[tuple[Change, float]] = field(default_factory=list)
+    undisturbed: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
+    """Seconds of runs that nothing befell: of content that the last run had, too, and of other content."""
 
     def rounds(self, num_runs: int, num_calm: int, seconds: float) -> Iterator[Round]:
         """So many runs, fewer where they take longer than `seconds`. The last `num_calm`, and each after one that did
@@ -94,11 +101,12 @@ class Soak:
             change: Change = "unchanged"
             if before is None or before.is_completed:
                 change, content = changed(content, earlier, number, self.draw) if before else (change, content)
+            is_new = before is None or content != before.content
             is_left_alone = before is None or not before.is_completed or num_left <= num_calm
             disturbance = None
             if not is_left_alone and self.draw.random() < self.share:
-                disturbance = drawn(self.site.kinds(), self._typical(change), self.draw)
-            before = Round(number=number, change=change, content=content, disturbance=disturbance)
+                disturbance = drawn(self._kind(), self._typical(is_new=is_new), self.draw)
+            before = Round(number=number, change=change, content=content, is_new=is_new, disturbance=disturbance)
             before.promoted = self._person(number)
             self._play(before)
             if before.is_completed and content not in earlier:
@@ -108,9 +116,16 @@ class Soak:
             if time.monotonic() > deadline:
                 num_left = min(num_left, num_calm)
 
-    def _typical(self, change: Change) -> float:
-        """Seconds of a run of this kind that nothing befell."""
-        alike = [seconds for kind, seconds in self.undisturbed if (kind == "unchanged") == (change == "unchanged")]
+    def _kind(self) -> str:
+        """In an order that is drawn, and each before any comes again: few runs have all of them, too."""
+        if not self.deck:
+            kinds = self.site.kinds()
+            self.deck = self.draw.sample(kinds, len(kinds))
+        return self.deck.pop()
+
+    def _typical(self, *, is_new: bool) -> float:
+        """Seconds of a run that nothing befell, of content that is new to it, or that the last run had, too."""
+        alike = self.undisturbed[is_new]
         return median(alike[-9:]) if alike else _TYPICAL
 
     def _person(self, number: int) -> int | None:
@@ -139,7 +154,7 @@ class Soak:
             this.state, this.message = "Lost", str(error)
             this.problems.append(f"nobody knows the run that was asked for: {error}")
         if this.disturbance is None:
-            self.undisturbed.append((this.change if this.number else "data", this.seconds))
+            self.undisturbed[this.is_new].append(this.seconds)
         if this.is_completed and (claim := self._claim(this)):
             this.claim = claim
             self.claims.append(claim)

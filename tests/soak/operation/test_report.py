@@ -25,7 +25,7 @@ def test_the_slope_and_its_error_are_those_of_scipy() -> None:
 
 def a_round(number: int, *, state: str = "Completed", kind: str | None = None, problems: int = 0) -> Round:
     disturbance = Disturbance(kind=kind, after=1.0) if kind else None
-    this = Round(number=number, change="unchanged", content=FIRST, disturbance=disturbance)
+    this = Round(number=number, change="unchanged", content=FIRST, is_new=False, disturbance=disturbance)
     this.state, this.seconds = state, 10.0 * (1 + number)
     this.problems = ["a fault"] * problems
     this.memory, this.disk = {"mlflow": 2**20 * (100 + number)}, {"all": 2**20}

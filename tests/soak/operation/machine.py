@@ -85,7 +85,8 @@ class Machine:
         while time.monotonic() < deadline:
             operation = self.operation
             if operation is None:
-                self.command("up", "--detach")
+                # It may say that not all is ready yet, and goes on trying.
+                self.command("up", "--detach", check=False)
             elif operation.is_ready and all(known.is_alive for known in operation.known_processes):
                 return True
             time.sleep(0.2)

@@ -22,7 +22,7 @@ class PrefectRuns:
     """`address` gives where the server is now. Raises LookupError for a server that does not answer for long."""
 
     address: Callable[[], str]
-    patience: float = 60.0
+    patience: float = 20.0
 
     def deployment(self) -> dict[str, Any]:
         """As Prefect has it, with its concurrency limit."""

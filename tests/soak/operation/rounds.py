@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
@@ -170,14 +171,24 @@ class Soak:
         """Waits until the run has ended, nothing else is at work, and all servers are up."""
         deadline = time.monotonic() + _SETTLES
         while time.monotonic() < deadline:
-            try:
+            # A server that was ready a moment ago may be on its way down.
+            with suppress(LookupError):
                 is_up = all(machine.wait_until_ready() for machine in self.site.machines)
                 if is_up and not self.prefect.open() and not self.site.worker.flow_processes():
                     return
-            except (LookupError, AssertionError) as error:
-                yield str(error)
             time.sleep(0.5)
-        yield f"not at rest after {_SETTLES:.0f} s: the run is {self.prefect.state(run)}"
+        yield f"not at rest after {_SETTLES:.0f} s: {self._stands(run)}"
+
+    def _stands(self, run: str) -> str:
+        states = [
+            f"{one.name} {one.state}"
+            for each in self.site.machines
+            if each.operation
+            for one in each.operation.services
+        ]
+        with suppress(LookupError):
+            return f"the run is {self.prefect.state(run)}, {states}"
+        return f"Prefect does not answer, {states}"
 
     def _claim(self, this: Round) -> ClaimedVersion | None:
         file = self.site.worker.root / "reports" / PIPELINE / "registration.json"

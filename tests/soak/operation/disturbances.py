@@ -31,7 +31,7 @@ OUTAGES: Mapping[str, tuple[str, Condition]] = {
     "MLflow's link stalled": (MLFLOW, "stalled"),
 }
 
-_OUTAGE_SECONDS = (2.0, 6.0, 12.0, 25.0)
+_OUTAGE_SECONDS = (2.0, 6.0, 12.0, 25.0, 40.0)
 """Around what the parts bear: a scheduler gives a server fifteen seconds."""
 
 _ROOM = (0, 4096, 40_000, 200_000)

@@ -28,7 +28,7 @@ from tests.soak.operation.locks import held_locks, locked_databases, reserved_pa
 from tests.soak.operation.prefect_runs import PrefectRuns
 from tests.soak.operation.registry import registry_state
 
-_SETTLES = 240.0
+_SETTLES = 420.0
 """Seconds in which a run has ended and all servers are up, whatever happened: a dead run is ended within a minute."""
 
 _PERSON = 0.1

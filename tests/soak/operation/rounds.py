@@ -106,7 +106,7 @@ class Soak:
             is_left_alone = before is None or not before.is_completed or num_left <= num_calm
             disturbance = None
             if not is_left_alone and self.draw.random() < self.share:
-                disturbance = drawn(self._kind(), self._typical(is_new=is_new), self.draw)
+                disturbance = drawn(self.next_kind(), self._typical(is_new=is_new), self.draw)
             before = Round(number=number, change=change, content=content, is_new=is_new, disturbance=disturbance)
             before.promoted = self._person(number)
             self._play(before)
@@ -117,7 +117,7 @@ class Soak:
             if time.monotonic() > deadline:
                 num_left = min(num_left, num_calm)
 
-    def _kind(self) -> str:
+    def next_kind(self) -> str:
         """In an order that is drawn, and each before any comes again: few runs have all of them, too."""
         if not self.deck:
             kinds = self.site.kinds()

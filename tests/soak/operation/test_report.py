@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,9 +11,12 @@ import pytest
 from scipy.stats import linregress
 
 from tests.soak.operation.content import FIRST, Content, changed, rows
-from tests.soak.operation.disturbances import Disturbance
+from tests.soak.operation.disturbances import DISK_FULL, OUTAGES, SERVER_STALLED, Disturbance, Site
+from tests.soak.operation.link import Link
+from tests.soak.operation.machine import Machine
+from tests.soak.operation.prefect_runs import PrefectRuns
 from tests.soak.operation.report import growth_table, slope_of, table
-from tests.soak.operation.rounds import Round
+from tests.soak.operation.rounds import Round, Soak
 
 
 def test_the_slope_and_its_error_are_those_of_scipy() -> None:
@@ -69,3 +73,18 @@ def test_each_change_but_back_and_unchanged_is_a_state_of_its_own() -> None:
         earlier = list(dict.fromkeys([*earlier, content]))
     assert len(earlier) > 30
     assert isinstance(content, Content)
+
+
+def test_each_disturbance_comes_before_any_comes_again(tmp_path: Path) -> None:
+    machine = Machine(root=tmp_path)
+    site = Site(servers=machine, worker=machine, has_small_disk=True)
+    prefect = PrefectRuns(address=lambda: "")
+    soak = Soak(site=site, prefect=prefect, draw=random.Random(3), share=1.0)
+    count = len(site.kinds())
+    assert {DISK_FULL, SERVER_STALLED} < set(site.kinds())
+    for _ in range(2):
+        assert sorted(soak.next_kind() for _ in range(count)) == sorted(site.kinds())
+    # Where runs reach their servers over links, these fail, too.
+    apart = Site(servers=machine, worker=Machine(root=tmp_path / "worker"), links={"prefect": Link(lambda: 0)})
+    assert set(OUTAGES) < set(apart.kinds())
+    assert DISK_FULL not in apart.kinds()

@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: run test test-postgresql fuzz check lint format up ui schema wheel bench soak clean
+.PHONY: run test test-postgresql fuzz check lint format up ui schema wheel bench soak soak-operation clean
 
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
@@ -74,6 +74,12 @@ SEED ?= 0
 
 soak: .venv/installed ## Projects killed, damaged, starved, moved, crowded: `make soak ROUNDS=40 SEED=1`; hours for all of it.
 	@python -m tests.soak --rounds $(ROUNDS) --seed $(SEED)
+
+RUNS ?= 200
+MACHINES ?= 1
+
+soak-operation: .venv/installed ## Runs on schedule under `up`, disturbed at random: `make soak-operation RUNS=20 MACHINES=2`.
+	@python -m tests.soak.operation --runs $(RUNS) --seed $(SEED) --machines $(MACHINES)
 
 clean: ## What the stages left in this folder; DVC's cache, the tracking store, and what was logged of answers stay.
 	test ! -d data || find data -mindepth 2 -maxdepth 2 ! -name predictions ! -name labels ! -name monitoring -exec rm -rf {} +

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 
 from tasks.operating.credentials import Credentials
 from tasks.operating.ports import free_port, own_address
 from tasks.operating.service import MLFLOW, PREFECT, SCHEDULE, SERVE, Service
 from tasks.paths import Project
 from tasks.serving.access import KEY_VARIABLE
+
+PortChoice = Callable[[str, int], int]
+"""Gives a free port of a host: the preferred one, or the next."""
 
 _PREFECT_PORT = 4200
 _MLFLOW_PORT = 5000
@@ -23,26 +26,28 @@ _SERVER_ENDS = 45.0
 """Seconds in which `modelwright serve` answers what was begun, and writes its log."""
 
 
-def services(project: Project, host: str, credentials: Credentials | None) -> list[Service]:
-    """The project's services, on free ports of that host; with `credentials` they ask for them.
+def services(
+    project: Project, host: str, credentials: Credentials | None, choose: PortChoice = free_port
+) -> list[Service]:
+    """The project's services, on ports of that host as `choose` gives them; with `credentials` they ask for them.
 
     A server that the environment names is taken, and none started beside it.
     """
     return [
-        *_prefect(project, host, credentials),
-        *_mlflow(project, host, credentials),
-        *_serving(project, host, credentials),
+        *_prefect(project, host, credentials, choose),
+        *_mlflow(project, host, credentials, choose),
+        *_serving(project, host, credentials, choose),
     ]
 
 
-def _prefect(project: Project, host: str, credentials: Credentials | None) -> Iterator[Service]:
+def _prefect(project: Project, host: str, credentials: Credentials | None, choose: PortChoice) -> Iterator[Service]:
     from flows.standing_server import client_environment, server_command, server_environment
 
     authorization = credentials.prefect if credentials else None
     after: tuple[str, ...] = ()
     client: Mapping[str, str] = {}
     if not os.environ.get("PREFECT_API_URL"):
-        port = free_port(host, _PREFECT_PORT)
+        port = choose(host, _PREFECT_PORT)
         page = own_address(host, port)
         guarded = {"PREFECT_SERVER_API_AUTH_STRING": authorization} if authorization else {}
         client, after = client_environment(page, authorization), (PREFECT,)
@@ -65,13 +70,13 @@ def _prefect(project: Project, host: str, credentials: Credentials | None) -> It
         )
 
 
-def _mlflow(project: Project, host: str, credentials: Credentials | None) -> Iterator[Service]:
+def _mlflow(project: Project, host: str, credentials: Credentials | None, choose: PortChoice) -> Iterator[Service]:
     from tasks.tracking import store
     from tasks.tracking.page_server import QUIET, secured_environment, server_command, server_environment
 
     if not store.is_database(project):
         return
-    port = free_port(host, _MLFLOW_PORT)
+    port = choose(host, _MLFLOW_PORT)
     page = own_address(host, port)
     environment = server_environment(project)
     options = [*QUIET]
@@ -88,7 +93,7 @@ def _mlflow(project: Project, host: str, credentials: Credentials | None) -> Ite
     )
 
 
-def _serving(project: Project, host: str, credentials: Credentials | None) -> Iterator[Service]:
+def _serving(project: Project, host: str, credentials: Credentials | None, choose: PortChoice) -> Iterator[Service]:
     """A server for each pipeline that asks for one; one without a champion yet waits for it, and is ready."""
     from tasks.params.file import load_pipeline
 
@@ -96,7 +101,7 @@ def _serving(project: Project, host: str, credentials: Credentials | None) -> It
     chosen = {block.port for block in blocks.values()}
     first = _SERVE_PORT
     for name, block in blocks.items():
-        port = block.port or _unclaimed_port(host, first, chosen)
+        port = block.port or _unclaimed_port(host, first, chosen, choose)
         # The next one's, as nobody listens here yet.
         first = first if block.port else port + 1
         page = own_address(host, port)
@@ -113,10 +118,10 @@ def _serving(project: Project, host: str, credentials: Credentials | None) -> It
         )
 
 
-def _unclaimed_port(host: str, first: int, claimed: Set[int | None]) -> int:
+def _unclaimed_port(host: str, first: int, claimed: Set[int | None], choose: PortChoice) -> int:
     """A free port, and none that a pipeline names."""
-    port = free_port(host, first)
-    return port if port not in claimed else _unclaimed_port(host, port + 1, claimed)
+    port = choose(host, first)
+    return port if port not in claimed else _unclaimed_port(host, port + 1, claimed, choose)
 
 
 def _served(project: Project) -> list[str]:

@@ -20,6 +20,7 @@ from tasks.errors import UserError
 from tasks.operating import credentials, places
 from tasks.operating.operation import Operation, OperationFile, ServiceStatus, read, running
 from tasks.operating.output import OWN_NAME, Say, last_lines, to_file, to_screen
+from tasks.operating.port_claims import PortClaims, port_claims
 from tasks.operating.ports import is_loopback
 from tasks.operating.sessions import known_process, stop
 from tasks.operating.supervisor import START_SECONDS, Supervisor, Watched
@@ -41,11 +42,11 @@ def up(options: argparse.Namespace) -> int:
     project = Project(root=find_root())
     # Taken out, as all that is started gets what is left.
     in_background = bool(os.environ.pop(_IN_BACKGROUND, None))
-    with _alone(project) as is_alone:
+    with _alone(project) as is_alone, port_claims(places.port_claims()) as claims:
         if not is_alone:
             return _say_that_it_is_up(project)
         if not options.detach:
-            return _watch(project, options.host, in_background=in_background)
+            return _watch(project, options.host, claims, in_background=in_background)
     # The lock is the background process's own.
     return _detach(project, options.host)
 
@@ -77,13 +78,13 @@ def ps(options: argparse.Namespace) -> int:
     return 0
 
 
-def _watch(project: Project, host: str, *, in_background: bool) -> int:
+def _watch(project: Project, host: str, claims: PortClaims, *, in_background: bool) -> int:
     """The supervisor itself."""
     reachable = not is_loopback(host)
     if left := read(project):
         _stop_leftovers(project, left)
     secrets = credentials.ensure(project) if reachable else None
-    wanted = services(project, host, secrets)
+    wanted = services(project, host, secrets, claims.choose)
     if not wanted:
         raise UserError(
             "there is nothing to start: PREFECT_API_URL and MLFLOW_TRACKING_URI name servers, and prefect.yaml has no "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 from tasks.paths import Project
@@ -45,3 +47,8 @@ def users(project: Project) -> Path:
 def prefect_database(project: Project) -> Path:
     """The runs that Prefect's server shows."""
     return folder(project) / "prefect.db"
+
+
+def port_claims() -> Path:
+    """Which ports the user's projects keep for their servers: of all projects, as ports are the machine's."""
+    return Path(tempfile.gettempdir()) / f"modelwright-ports-{os.getuid()}"

@@ -53,6 +53,13 @@ def own_address(host: str, port: int) -> str:
     return f"http://{LOOPBACK if address.is_unspecified else address}:{port}"
 
 
+def port_of(address: str) -> int:
+    """The port of an address of `own_address`."""
+    port = urlsplit(address).port
+    assert port is not None
+    return port
+
+
 def answers(address: str, seconds: float = 2.0) -> bool:
     """Whether a server answers there, with status 200."""
     parts = urlsplit(address)

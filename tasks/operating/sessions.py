@@ -68,6 +68,18 @@ def stop(leaders: Iterable[KnownProcess], seconds: float) -> set[psutil.Process]
     return left
 
 
+def is_listening(leader: KnownProcess, port: int) -> bool:
+    """Whether a process of its session has the port open to callers; True, too, where the system does not tell."""
+    try:
+        connections = [each for process in members(leader) for each in process.net_connections(kind="tcp")]
+    except psutil.AccessDenied:
+        return True
+    # It has ended since; what it had open is nobody's.
+    except psutil.NoSuchProcess:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+
+
 def memory(processes: Iterable[psutil.Process]) -> int:
     """Bytes that the processes take; what they share counts once where the system says so (PSS), else for each."""
     return sum(map(_memory, processes))

@@ -19,10 +19,10 @@ from pathlib import Path
 from tasks.errors import UserError
 from tasks.operating.life import Life, become_ready, begun, ended, may_start
 from tasks.operating.output import OWN_NAME, Say, is_noise
-from tasks.operating.ports import answers
+from tasks.operating.ports import answers, port_of
 from tasks.operating.service import Service, in_order_of_stopping
 from tasks.operating.service_process import ServiceProcess
-from tasks.operating.sessions import stop
+from tasks.operating.sessions import is_listening, stop
 
 START_SECONDS = 180.0
 """Servers start within twenty seconds, and much later on a machine that has more to do."""
@@ -130,7 +130,7 @@ class Supervisor:
         if code is not None:
             self._end(one, process, f"ended ({_how(code)})", now)
         elif one.life.state == "starting":
-            if one.announced or (one.service.health and answers(one.service.health)):
+            if one.announced or _is_answering(one.service, process):
                 self._become_ready(one, now)
             elif now - one.life.started > START_SECONDS:
                 self._end(one, process, f"was not ready after {START_SECONDS:.0f} s", now)
@@ -181,6 +181,13 @@ class Supervisor:
 
     def _are_ready(self, names: Sequence[str]) -> bool:
         return all(one.life.state == "ready" for one in self.watched if one.service.name in names)
+
+
+def _is_answering(service: Service, process: ServiceProcess) -> bool:
+    """Whether it answers itself: another project's server may have been faster to take the port."""
+    if service.health is None or not answers(service.health):
+        return False
+    return is_listening(process.known, port_of(service.health))
 
 
 def _how(code: int) -> str:

@@ -181,6 +181,29 @@ def test_what_is_starting_is_not_asked_and_what_has_no_address_never(watch: Call
     assert one.states() == ["starting", "ready"]
 
 
+def test_another_process_that_answers_on_its_port_does_not_make_a_server_ready(
+    watch: Callable[..., Watch], tmp_path: Path
+) -> None:
+    """As two projects that start at the same moment: the other one's server took the port that both had chosen."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    # The same server, which begins to listen when there is a file.
+    late = f"import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n{SERVER}"
+    health = f"http://127.0.0.1:{port}/health"
+    other = subprocess.Popen((*PYTHON, SERVER, str(port)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        one = watch(Service(name="server", command=(*PYTHON, late, str(port)), health=health))
+        one.until(lambda: answers(health))
+        for _ in range(3):
+            one.supervisor.step()
+        assert one.states() == ["starting"]
+    finally:
+        other.kill()
+        other.wait()
+    (tmp_path / "go").touch()
+    one.until(lambda: one.states() == ["ready"])
+
+
 def test_what_dies_is_started_again_after_a_pause_that_doubles_and_is_said(watch: Callable[..., Watch]) -> None:
     one = watch(waiting())
     for pause in (1, 2, 4):

@@ -18,6 +18,7 @@ from flows.gpu_slots import make_limits
 from flows.gpus import gpus_of_machine
 from flows.pipeline_schedules import OF_MODELWRIGHT, all_deployments, deployment_names, first_midnight
 from flows.scheduler import serve, tell_removed
+from flows.standing_server import days_of_runs
 from tasks.errors import UserError
 from tasks.paths import Project
 
@@ -38,7 +39,7 @@ def serve_schedules(project: Project) -> None:
             tell_removed(())
         asked = deployments(project)
         make_limits(gpus_of_machine())
-        serve(asked)
+        serve(asked, days_of_runs(project))
 
 
 def deployments(project: Project) -> list[RunnerDeployment]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from prefect import get_client
@@ -31,12 +31,13 @@ _LAST_RUNS = 200
 """Of a deployment: more than a server makes ahead, which are 100 at most."""
 
 
-def catch_up(deployments: Collection[UUID], now: datetime) -> list[str]:
+def catch_up(deployments: Collection[UUID], now: datetime, days_of_runs: int | None) -> list[str]:
     """Has each deployment run once now that has missed runs since its last one. Returns their names.
 
     A deployment that has never run has missed what fell due since it was made. Nothing is made up for while a run is
-    at work.
+    at work, nor what fell due more than `days_of_runs` ago, from when the server knows no run any more.
     """
+    known = now - timedelta(days=days_of_runs) if days_of_runs is not None else datetime.min.replace(tzinfo=UTC)
     caught_up = []
     with get_client(sync_client=True) as client:
         for deployment in map(client.read_deployment, deployments):
@@ -46,7 +47,7 @@ def catch_up(deployments: Collection[UUID], now: datetime) -> list[str]:
                 message = f"It fell due while nobody ran it; a run with the tag {MISSED} stands for all such."
                 client.set_flow_run_state(run.id, Cancelled(name="Missed", message=message))
             others = [run for run in runs if run not in late]
-            if _is_to_run(deployment, others, now):
+            if _is_to_run(deployment, others, known, now):
                 client.create_flow_run_from_deployment(deployment.id, tags=[MISSED], state=Scheduled())
                 caught_up.append(deployment.name)
     return caught_up
@@ -57,13 +58,14 @@ def fell_due(schedules: Sequence[SCHEDULE_TYPES], since: datetime, now: datetime
     return any(time <= now for schedule in schedules for time in _next_times(schedule, since))
 
 
-def _is_to_run(deployment: DeploymentResponse, runs: Sequence[FlowRun], now: datetime) -> bool:
-    """Whether something fell due since the last of the runs, none of which waits or is at work."""
+def _is_to_run(deployment: DeploymentResponse, runs: Sequence[FlowRun], known: datetime, now: datetime) -> bool:
+    """Whether something fell due since the last of the runs, all of which are `known` since then, and none of which
+    waits or is at work."""
     if any(run.state and (run.state.is_running() or run.state.is_scheduled()) for run in runs):
         return False
     assert deployment.created is not None
-    since = max(map(_time_of, runs), default=deployment.created)
-    return fell_due([each.schedule for each in deployment.schedules if each.active], since, now)
+    last = max(map(_time_of, runs), default=deployment.created)
+    return fell_due([each.schedule for each in deployment.schedules if each.active], max(known, last), now)
 
 
 def _next_times(schedule: SCHEDULE_TYPES, since: datetime) -> Sequence[datetime]:

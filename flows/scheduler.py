@@ -61,8 +61,10 @@ class _Runner(Runner):
         self.signals.put(Terminated())
 
 
-def serve(deployments: Sequence[RunnerDeployment]) -> None:
+def serve(deployments: Sequence[RunnerDeployment], days_of_runs: int | None) -> None:
     """Registers the deployments and runs what falls due, each run in a process of its own; never returns.
+
+    `days_of_runs`: how long the server keeps runs, None for good.
 
     Raises KeyboardInterrupt or Terminated after a signal, and UserError when the server is gone. Runs at work are ended
     first, and told to the server; the schedules are paused.
@@ -75,7 +77,7 @@ def serve(deployments: Sequence[RunnerDeployment]) -> None:
     for name in end_dead_runs(ids):
         print(f"run {name}: its process is dead; ended as crashed")  # noqa: T201
     tell_removed(ids)
-    for name in catch_up(ids, now):
+    for name in catch_up(ids, now, days_of_runs):
         print(f"{name}: a run fell due while nobody ran it; it runs now, once")  # noqa: T201
     names = ", ".join(f"{deployment.flow_name}/{deployment.name}" for deployment in deployments)
     print(f"serving {names}; Ctrl-C stops it", flush=True)  # noqa: T201

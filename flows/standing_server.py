@@ -50,14 +50,19 @@ def server_environment(project: Project, address: str, *, reachable: bool) -> di
     }
 
 
+def days_of_runs(project: Project) -> int | None:
+    """For how many days a server of this project keeps its runs; None where it never lets them go."""
+    retentions = load_retentions(project.params)
+    return None if retentions is None else longest_days(retentions)
+
+
 def _retention_of_runs(project: Project) -> dict[str, str]:
     """Prefect's own runs, with their logs, go as params.yaml says; where that never lets runs go, nor does Prefect.
 
     It does not know pipelines: so they are kept as long as the pipeline asks that keeps its runs longest. What the
     environment says of it comes first.
     """
-    retentions = load_retentions(project.params)
-    days = None if retentions is None else longest_days(retentions)
+    days = days_of_runs(project)
     if days is None or any(name.startswith(_VACUUM) for name in os.environ):
         return {}
     return {f"{_VACUUM}_ENABLED": "events,flow_runs", f"{_VACUUM}_RETENTION_PERIOD": str(days * 86_400)}

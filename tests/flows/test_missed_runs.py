@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -37,3 +39,16 @@ def test_a_run_is_missed_when_a_time_has_passed_since_the_last(
     made = construct_schedule(**schedule, timezone=timezone)
     assert fell_due([made], time(since), time(now)) == is_missed
     assert not fell_due([], time(since), time(now))
+
+
+@pytest.mark.parametrize(("now", "is_missed"), [("2026-03-20 12:00", True), ("2026-06-20 12:00", False)])
+def test_where_the_server_lets_runs_go_nothing_older_counts_as_missed(now: str, is_missed: bool) -> None:
+    """A run each year on 1 March, of a deployment that is older than what the server knows of its runs."""
+    from prefect.client.schemas.schedules import construct_schedule
+
+    from flows.missed_runs import _is_to_run
+
+    yearly = SimpleNamespace(schedule=construct_schedule(cron="0 3 1 3 *", timezone="Etc/UTC"), active=True)
+    deployment: Any = SimpleNamespace(created=time("2024-01-01 00:00"), schedules=[yearly])
+    known = time(now) - timedelta(days=90)
+    assert _is_to_run(deployment, [], known, time(now)) == is_missed

@@ -22,17 +22,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import polars as pl
+import uvloop
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.answers import registered_bench
+from benchmarks.steady_load import Load, steady_load
 from tasks.parallel import num_cores
 from tasks.paths import Project
 from tasks.tracking import store
@@ -42,17 +43,6 @@ CONNECTIONS = 32
 _BARE, _LITSERVE = (Path(__file__).with_name(f"{name}_server.py") for name in ("bare", "litserve"))
 _LATENCY = re.compile(r"(50|95|99)\.?\d*%\s+([\d.]+)(us|ms|s)")
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-
-
-@dataclass(frozen=True)
-class Load:
-    """Answers a second, milliseconds, and answers that were no 200."""
-
-    rate: float
-    p50: float
-    p95: float
-    p99: float
-    num_failed: int
 
 
 def main() -> None:
@@ -204,10 +194,10 @@ def _show_ours(project: Project, server: tuple[list[str], dict[str, Any]], loads
     for name, options in {"alone": [], "with a shadow": ["--shadow", "challenger"]}.items():
         client.set_registered_model_alias("bench", "challenger", "2")
         with _running([*command[:-1], *options, command[-1]], project.root, body) as address:
-            _print_load(name, asyncio.run(_steady(address, body, rate, seconds)))
+            _print_load(name, uvloop.run(steady_load(address, body, rate, seconds)))
     client.delete_registered_model_alias("bench", "challenger")
     with _running(command, project.root, body) as address:
-        mover = asyncio.run(_while_moving(project, address, body, rate))
+        mover = uvloop.run(_while_moving(project, address, body, rate))
         _print_load("while the champion moves ten times", mover)
 
 
@@ -218,7 +208,7 @@ def _print_load(name: str, load: Load) -> None:
 async def _while_moving(project: Project, address: str, body: dict[str, Any], rate: float) -> Load:
     """Loads until ten moves have come into effect, each seen by the version that answers."""
     ended = asyncio.Event()
-    load = asyncio.create_task(_steady(address, body, rate, None, ended))
+    load = asyncio.create_task(steady_load(address, body, rate, None, ended))
     ready = address.replace("/predict", "/ready")
     async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         for move in range(10):
@@ -229,50 +219,6 @@ async def _while_moving(project: Project, address: str, body: dict[str, Any], ra
                 await asyncio.sleep(0.2)
     ended.set()
     return await load
-
-
-async def _steady(
-    address: str, body: dict[str, Any], rate: float, seconds: float | None, ended: asyncio.Event | None = None
-) -> Load:
-    """A request each 1 / `rate` seconds, whether others were answered or not; latency counts from when it was due."""
-    host, port = address.removeprefix("http://").partition("/")[0].split(":")
-    content = json.dumps(body).encode()
-    lines = (
-        "POST /predict HTTP/1.1",
-        "Host: here",
-        "Content-Type: application/json",
-        f"Content-Length: {len(content)}",
-    )
-    message = "\r\n".join([*lines, "", ""]).encode() + content
-    due: asyncio.Queue[float | None] = asyncio.Queue()
-    taken: list[float] = []
-    failed = 0
-
-    async def caller() -> None:
-        nonlocal failed
-        reader, writer = await asyncio.open_connection(host, int(port))
-        while (since := await due.get()) is not None:
-            writer.write(message)
-            header = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", header)
-            assert length
-            await reader.readexactly(int(length[1]))
-            taken.append(time.perf_counter() - since)
-            failed += not header.startswith(b"HTTP/1.1 200")
-        writer.close()
-
-    callers = [asyncio.create_task(caller()) for _ in range(4 * CONNECTIONS)]
-    began, sent = time.perf_counter(), 0
-    while (time.perf_counter() - began < seconds) if seconds else not (ended and ended.is_set()):
-        while began + sent / rate <= time.perf_counter():
-            due.put_nowait(began + sent / rate)
-            sent += 1
-        await asyncio.sleep(0.001)
-    for _ in callers:
-        due.put_nowait(None)
-    await asyncio.gather(*callers)
-    cuts = statistics.quantiles([1000 * one for one in taken], n=100)
-    return Load(len(taken) / (time.perf_counter() - began), cuts[49], cuts[94], cuts[98], failed)
 
 
 if __name__ == "__main__":

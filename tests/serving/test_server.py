@@ -216,7 +216,7 @@ def test_each_answer_is_wholly_one_versions_while_the_champion_moves(
 
     def ask() -> None:
         # Not as fast as they can: the versions that are to start would wait for a core.
-        while not ended.wait(0.02):
+        while not ended.wait(0.1):
             answer = server.predict(cells(rows), **{"with": "probabilities"})
             answers.append((answer.status_code, answer.json()))
 

@@ -131,6 +131,9 @@ class Pool:
                 _LOG.error("%s: a process ended (%s); it is started again", self.name, error)
                 del self._workers[number]
                 self._take_back(batch)
+                # For a process that has nothing to do: this one's successor takes seconds to start.
+                async with self._wake:
+                    self._wake.notify()
                 await worker.close()
 
     async def _restart(self, number: int, pause: float) -> float:

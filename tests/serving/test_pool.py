@@ -195,6 +195,32 @@ def test_a_process_that_ends_while_nothing_is_asked_of_it_is_in_the_log_at_once(
     run(scenario)
 
 
+def test_what_a_process_had_when_it_ended_is_asked_of_another_that_has_nothing_to_do() -> None:
+    async def scenario() -> None:
+        bench = Bench(deadly={1}, num_workers=2)
+        first = bench.pool.starter
+        never = asyncio.Event()
+
+        async def starter() -> ServingProcess:
+            # No successor starts in time.
+            await (never.wait() if len(bench.workers) == 2 else asyncio.sleep(0))
+            return await first()
+
+        bench.pool.starter = starter
+        await bench.pool.open()
+        await asyncio.sleep(0.01)
+        asked = asyncio.create_task(bench.ask(1))
+        await asyncio.sleep(0)
+        while not any(worker.batches for worker in bench.workers):
+            await asyncio.sleep(0)
+        bench.deadly.clear()
+        assert await asyncio.wait_for(asked, 5) == 2
+        never.set()
+        await bench.pool.close()
+
+    run(scenario)
+
+
 def test_closing_answers_what_waits() -> None:
     async def scenario() -> None:
         bench = Bench(is_open=False)

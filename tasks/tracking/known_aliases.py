@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tasks.promotion.history import AliasRecord, parsed
+from tasks.promotion.history import AliasRecord, in_order, parsed
 from tasks.tracking.tags import CHAMPION, HISTORY_TAG, MARK_TAG
 
 if TYPE_CHECKING:
@@ -33,11 +33,13 @@ def read_aliases(client: MlflowClient, name: str) -> KnownAliases:
     model = client.get_registered_model(name)
     kept = {key.removeprefix(HISTORY_TAG): str(text) for key, text in model.tags.items() if key.startswith(HISTORY_TAG)}
     records = {label: parsed(text) for label, text in kept.items()}
+    sound = (record for label, record in records.items() if record is not None and record.label == label)
     return KnownAliases(
         name=name,
         aliases={alias: int(holder) for alias, holder in model.aliases.items()},
         kept=kept,
-        records=tuple(record for label, record in records.items() if record is not None and record.label == label),
+        # A database gives tags in whatever order.
+        records=tuple(in_order(sound)),
     )
 
 

@@ -56,7 +56,10 @@ class ServingProcess:
     async def tell(self, content: Any) -> None:
         """Writes a line, to which a reply may come or not."""
         assert self._process.stdin is not None
-        # That it has ended shows when it is to reply, with its last words.
+        # That it has ended shows when it is to reply, with its last words. Of one that ended a while ago the pipe is
+        # closed, which uvloop says by a RuntimeError.
+        if self._process.stdin.is_closing():
+            return
         with suppress(ConnectionError):
             self._process.stdin.write(json.dumps(content).encode() + b"\n")
             await self._process.stdin.drain()

@@ -417,8 +417,12 @@ def test_a_server_waits_splits_by_the_requests_id_bounds_the_rate_and_leaves_no_
         again = [server.client.post("/predict", json=ROW, headers={"X-Request-Id": one}).json() for one in ids]
         assert versions == again
         assert {one["model_version"] for one in versions} == {1, 2}
-        children = server.children()
-        # The watch of the registry, the log of answers, and two processes of each version.
+        # The watch of the registry, the log of answers, which the first answers start, and two of each version.
+        for _ in range(600):
+            children = server.children()
+            if len(children) == 6:
+                break
+            time.sleep(0.05)
         assert len(children) == 6
         # One of two dies, and nobody waits until its place is taken.
         os.kill(next(pid for pid in children if "request_process" in server.command_of(pid)), signal.SIGKILL)

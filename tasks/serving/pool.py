@@ -76,6 +76,8 @@ class Pool:
             raise ended[0]
         self.ready = self._workers[0].ready
         self._tasks = [asyncio.create_task(self._work(number)) for number in self._workers]
+        for task in self._tasks:
+            task.add_done_callback(self._log_fault)
         for worker in self._workers.values():
             self._watch(worker)
 
@@ -146,6 +148,11 @@ class Pool:
             _LOG.error("%s: no process can be started (%s); next try in %.1f s", self.name, error, pause)
             await asyncio.sleep(pause)
         return min(2 * pause, _LONGEST_PAUSE)
+
+    def _log_fault(self, task: asyncio.Task[None]) -> None:
+        """A bug of ours that ended the work of a process: it must not be silent until the server ends."""
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            _LOG.error("%s: nothing is asked of a process any more", self.name, exc_info=fault)
 
     def _watch(self, worker: ServingProcess) -> None:
         task = asyncio.create_task(self._note_end(worker))

@@ -221,6 +221,30 @@ def test_what_a_process_had_when_it_ended_is_asked_of_another_that_has_nothing_t
     run(scenario)
 
 
+def test_a_bug_that_ends_the_work_of_a_process_is_in_the_log_with_its_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Faulty(Doubler):
+        async def ask(self, content: list[int]) -> list[int]:
+            raise ZeroDivisionError("a bug")
+
+    async def scenario() -> None:
+        bench = Bench()
+
+        async def starter() -> ServingProcess:
+            return Faulty(bench.deadly, bench.gate)
+
+        bench.pool.starter = starter
+        await bench.pool.open()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(bench.ask(1), 0.2)
+        await bench.pool.close()
+
+    run(scenario)
+    assert "doubler: nothing is asked of a process any more" in caplog.text
+    assert "ZeroDivisionError: a bug" in caplog.text
+
+
 def test_closing_answers_what_waits() -> None:
     async def scenario() -> None:
         bench = Bench(is_open=False)

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import isspmatrix_csr
 from sklearn.base import BaseEstimator
-from skops import io as skops_io
 
 from tasks.errors import UserError
+from tasks.trainers.sklearn.trusted_types import is_listed, nothing_listed
+
+with nothing_listed():
+    from skops import io as skops_io
 
 _TRUSTED = frozenset(
     {
@@ -42,8 +45,8 @@ _TRUSTED = frozenset(
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
     }
 )
-"""Types beyond skops' own list of harmless ones. Not scikit-learn's search trees (KDTree, BallTree), which it follows
-without any check and which cannot be looked through: `algorithm: brute` needs none."""
+"""Types beyond skops' own list of harmless ones and those of `is_listed`. Not scikit-learn's search trees, KDTree and
+BallTree: it follows them without any check, and they cannot be looked through; `algorithm: brute` needs none."""
 _DAMAGE = (
     AttributeError,
     BadZipFile,
@@ -146,7 +149,8 @@ def _check_stored(content: bytes) -> None:
 
 
 def _not_trusted(content: bytes, allowed: Sequence[str]) -> list[str]:
-    unknown = set(skops_io.get_untrusted_types(data=content)) - _TRUSTED
+    others = set(skops_io.get_untrusted_types(data=content)) - _TRUSTED
+    unknown = {path for path in others if not is_listed(path)}
     # Only when there is need of them: importing is already running code.
     classes = (allowed_class(path) for path in allowed) if unknown else ()
     return sorted(unknown - {f"{kind.__module__}.{kind.__name__}" for kind in classes if kind is not None})

@@ -9,7 +9,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,29 +47,48 @@ class Plot:
 
 def picture(name: str, title: str, alt: str, size: tuple[float, float], draw: Callable[[Figure, Theme], None]) -> Plot:
     """Drawn on either paper, `size` in inches."""
-    return Plot(name=name, title=title, alt=alt, light=png(size, LIGHT, draw), dark=png(size, DARK, draw))
+    light = _figure(size, LIGHT, draw, layout="constrained")
+    shown = _as_png(light)
+    # Colours move nothing, and finding the places takes as long as drawing.
+    dark = _figure(size, DARK, draw, layout=None)
+    for own, other in zip(dark.axes, light.axes, strict=True):
+        own.set_position(other.get_position(original=True), which="original")
+    return Plot(name=name, title=title, alt=alt, light=shown, dark=_as_png(dark))
 
 
 def png(size: tuple[float, float], theme: Theme, draw: Callable[[Figure, Theme], None]) -> bytes:
     """A PNG of `size` in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    return _as_png(_figure(size, theme, draw, layout="constrained"))
+
+
+def _figure(
+    size: tuple[float, float],
+    theme: Theme,
+    draw: Callable[[Figure, Theme], None],
+    layout: Literal["constrained"] | None,
+) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
-    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor=theme.paper, layout="constrained")
+    figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor=theme.paper, layout=layout)
     draw(figure, theme)
     for text in figure.findobj(Text):
         # Names of classes and columns are no formulas, whatever dollar signs they hold.
         text.set_parse_math(False)
+    return figure
+
+
+def _as_png(figure: Figure) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     target = io.BytesIO()
     with warnings.catch_warnings():
         # A class may be named in a script that the bundled font lacks: boxes stand for its letters.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        # A figure that pyplot did not make has no canvas that can draw PNG.
-        FigureCanvasAgg(figure)
-        # Without the name of matplotlib's version: an upgrade is no other picture.
+        # Not `savefig`, which draws twice. Without the name of matplotlib's version: an upgrade is no other picture.
         # Level 6 of zlib: 9, which `optimize` means, takes three times as long for 4 % fewer bytes.
-        figure.savefig(target, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 6})
+        canvas = FigureCanvasAgg(figure)
+        canvas.print_png(target, metadata={"Software": None}, pil_kwargs={"compress_level": 6})  # type: ignore[no-untyped-call]
     return target.getvalue()
 
 

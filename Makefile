@@ -85,12 +85,14 @@ clean: ## What the stages left in this folder; DVC's cache, the tracking store, 
 	test ! -d data || find data -mindepth 2 -maxdepth 2 ! -name predictions ! -name labels ! -name monitoring -exec rm -rf {} +
 	rm -rf models reports
 
-# torch comes first and by its exact version: another one may bring gigabytes.
+# torch comes first and by its exact version: another one may bring gigabytes. pip would compile 20,000 files one after
+# the other, for a minute; compileall does so on all cores. Some are templates that are no Python, and stay as they are.
 .venv/installed: pyproject.toml constraints.txt
 	@test -d .venv || $(PYTHON) -m venv .venv || python3 -m venv .venv
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo "error: .venv holds another Python than 3.11; install Python 3.11, remove .venv, run make again"; exit 2; }
 	@echo "Installing what constraints.txt says (a few minutes, once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m compileall -qq -j 0 "$(CURDIR)/.venv/lib" || true
 	@touch $@

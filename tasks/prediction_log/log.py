@@ -1,8 +1,8 @@
 """The log of answers: a Parquet file for each batch, by the version that answered, and how it is read again.
 
-A row has `time` (UTC), `row_key`, `group_key`, `request_id`, `latency_ms` of its request, `error` (the rule by which it
-was not answered), `sample` (the share of rows that was kept when it was), and two structs: `row`, the values that the
-model was asked with, and `answer`.
+A row has `time` (UTC), `row_key`, `group_key`, `weight` where the training rows have one, `request_id`, `latency_ms` of
+its request, `error` (the rule by which it was not answered), `sample` (the share of rows that was kept when it was),
+and two structs: `row`, the values that the model was asked with, and `answer`.
 """
 
 from __future__ import annotations
@@ -96,6 +96,7 @@ class PredictionLog:
                 _by_row("time", batch.time, rows.height, pl.Datetime("us")),
                 self.key.of(rows),
                 self.key.of_groups(rows),
+                *self._weights(rows),
                 _by_row("request_id", batch.request_id, rows.height, pl.String()),
                 _by_row("latency_ms", batch.latency_ms, rows.height, pl.Float64()),
                 pl.Series("error", errors, dtype=pl.String),
@@ -105,6 +106,15 @@ class PredictionLog:
                 *_answers(batch),
             ]
         )
+
+    def _weights(self, rows: pl.DataFrame) -> Iterator[pl.Series]:
+        """How much each row counts, [N], of a model whose rows have weights; missing where they brought none."""
+        weight = next((column for column in self.key.dataset.columns if column.role == "weight"), None)
+        if weight is None:
+            return
+        known = self.key.dataset.model_copy(update={"columns": (weight,)})
+        values = typed(rows, known)[weight.name] if weight.name in rows.columns else pl.Series([None] * rows.height)
+        yield values.cast(pl.Float64).alias("weight")
 
 
 def prediction_log(project: Project, model: RegisteredModel, settings: Pipeline | None) -> PredictionLog | None:

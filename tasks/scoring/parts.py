@@ -83,7 +83,7 @@ class PartWork:
         self._answerer, self._journal, self._to = answerer, journal, to
         self._recipe: Recipe = read_recipe(request.model.model / "recipe.json")
         columns = (request.model.passport or {}).get("columns", ())
-        self._logged = {*asked, *(column["name"] for column in columns if column["role"] in ("id", "group"))}
+        self._logged = {*asked, *(column["name"] for column in columns if column["role"] in ("id", "group", "weight"))}
         self._ids = [column["name"] for column in columns if column["role"] == "id"]
 
     def sorted_out(self, part: NewPart) -> ReadyPart:

@@ -210,8 +210,9 @@ class AnswerLog:
 def _logged_columns(version: ServedVersion, rows: RawRows) -> dict[str, list[Any]]:
     """The columns that the model asks for, without images and sounds, and those that rows are known by."""
     known_by = {name: values for name, values in rows.others.items() if name in version.known_by}
+    has_ids = bool(version.ids) and set(version.ids) <= {*known_by}
     # Of a row without ids all that was asked is its key.
-    media = {column.name for column in version.columns if column.type in MEDIA} if known_by else set()
+    media = {column.name for column in version.columns if column.type in MEDIA} if has_ids else set()
     return {**{name: values for name, values in rows.columns.items() if name not in media}, **known_by}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tasks import files
 from tasks.errors import UserError
+from tasks.params.config import Role
 from tasks.paths import Project
 from tasks.serving.pool import Pool, PoolListener
 from tasks.serving.process import ProcessEndedError, ProcessPlan, ServingProcess, start_process
@@ -76,14 +77,15 @@ class Served:
 
 @dataclass(kw_only=True, eq=False)
 class ServedVersion:
-    """`columns` are those of a raw row, `known_by` others, by which its label finds it. Reasons come from a process of
-    their own, which the first one starts."""
+    """`columns` are those of a raw row, `ids` others, by which its label finds it, `known_by` these, groups and
+    weights, which are kept. Reasons come from a process of their own, which the first one starts."""
 
     model: RegisteredModel
     columns: tuple[ServedColumn, ...]
     answering: Pool
     explaining: Pool
     known_by: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
     _num_users: int = 0
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _explains: bool = False
@@ -158,7 +160,8 @@ async def open_version(model: RegisteredModel, served: Served) -> ServedVersion:
         columns=_columns(answering.ready, *names),
         answering=answering,
         explaining=served.pool(f"reasons of {model.shown}", served.plan(_EXPLAINING, notice), 1),
-        known_by=_known_by(model),
+        known_by=_with_role(model, "id", "group", "weight"),
+        ids=_with_role(model, "id"),
     )
     try:
         await _warm_up(version, _example(model))
@@ -174,10 +177,10 @@ def _columns(ready: Mapping[str, Any], asked: list[str], optional: list[str]) ->
     return (*required, *(ServedColumn(name=name, is_required=False) for name in optional))
 
 
-def _known_by(model: RegisteredModel) -> tuple[str, ...]:
-    """Ids and groups among the columns of the source; none of a version that somebody else registered."""
+def _with_role(model: RegisteredModel, *roles: Role) -> tuple[str, ...]:
+    """The columns of the source with one of these roles; none of a version that somebody else registered."""
     columns = (with_passport(model).passport or {}).get("columns", ())
-    return tuple(column["name"] for column in columns if column["role"] in ("id", "group"))
+    return tuple(column["name"] for column in columns if column["role"] in roles)
 
 
 def _example(model: RegisteredModel) -> RawRows | None:

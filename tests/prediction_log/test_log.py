@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,24 @@ def test_the_secret_is_made_once_for_the_project_and_the_environments_goes_first
     monkeypatch.setenv("A_KEY", "short")
     with pytest.raises(UserError, match="holds 5 bytes"):
         row_secret("A_KEY", place)
+
+
+def test_a_row_keeps_the_weight_that_it_came_with_where_training_rows_have_one(tmp_path: Path) -> None:
+    weight = Column(name="calls", type="number", role="weight", dialect=ColumnDialect(decimal=","))
+    weighed = DATASET.model_copy(update={"columns": (*COLUMNS, weight)})
+    key = RowKey(ids=("order",), asked=("age", "town", "mail"), dataset=weighed, secret=SECRET)
+    log = log_in(tmp_path, key=key)
+    rows = batch(3)
+    log.append(replace(rows, rows=rows.rows.with_columns(calls=pl.Series(["1,5", "many", "2"]))), "with")
+    log.append(batch(3, first=3), "without")
+    kept = logged_rows(Project(root=tmp_path).pipeline("shop"), 3, date(2026, 3, 1), date(2026, 3, 2))
+    assert kept is not None
+    assert kept["weight"].to_list() == [1.5, None, 2.0, None, None, None]
+    # It is no feature.
+    assert "calls" not in kept["row"].struct.fields
+    plain = log_in(tmp_path / "plain")
+    plain.append(batch(3), "plain")
+    assert "weight" not in pl.read_parquet(next(plain.folder.iterdir())).columns
 
 
 def test_what_is_past_its_retention_is_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ MODEL = RegisteredModel(
 
 def version(*columns: ServedColumn) -> ServedVersion:
     pool = cast(Any, None)
-    return ServedVersion(model=MODEL, columns=columns, answering=pool, explaining=pool, known_by=("id",))
+    return ServedVersion(model=MODEL, columns=columns, answering=pool, explaining=pool, known_by=("id",), ids=("id",))
 
 
 def rows(count: int, **others: list[Any]) -> RawRows:

@@ -35,7 +35,8 @@ def monitoring(pipeline: str, now: datetime | None = None) -> dict[str, Any]:
     """What `modelwright watch PIPELINE` does, in the project that holds the working directory, and what follows from
     it.
 
-    Where a rule fires that `monitor.retrain` names, the flow `training` is started, once a window. Its gate decides as
+    Where `register.shadow` is set, a challenger is judged beside the champion, and takes its place or goes. Where a
+    rule fires that `monitor.retrain` names, the flow `training` is started, once a window. Its gate decides as
     always. Days are over by `now`, which is the time when not given. Returns what `--json` prints, with `training`:
     what became of it, None where none was started.
     """
@@ -43,9 +44,10 @@ def monitoring(pipeline: str, now: datetime | None = None) -> dict[str, Any]:
     project = Project(root=find_root())
     # Prefect's caching is off: a look is at what has come since the last one.
     outcome = task(name="watch", cache_policy=NO_CACHE, **retry_options())(watched)(project, pipeline, now)
+    _tell(pipeline, outcome)
     trained = _train(project, pipeline, outcome)
     _show(project, pipeline, outcome, trained)
-    return {**outcome.look.as_dict(), "reason": outcome.reason, "training": trained}
+    return {**outcome.as_dict(), "reason": outcome.reason, "training": trained}
 
 
 def watched(project: Project, pipeline: str, now: datetime | None) -> WatchOutcome:
@@ -60,14 +62,26 @@ def watched(project: Project, pipeline: str, now: datetime | None) -> WatchOutco
     return outcome
 
 
+def _tell(pipeline: str, outcome: WatchOutcome) -> None:
+    """An event where it is decided what becomes of a challenger, or a person has to."""
+    shadow = outcome.shadow
+    if shadow is not None and shadow.state in ("promoted", "rejected", "undecided"):
+        payload = {"sentence": printable(shadow.sentence)}
+        emit_event(event=f"modelwright.challenger.{shadow.state}", resource=_resource(pipeline), payload=payload)
+
+
+def _resource(pipeline: str) -> dict[str, str]:
+    return {"prefect.resource.id": f"modelwright.pipeline.{pipeline}", "prefect.resource.name": pipeline}
+
+
 def _train(project: Project, pipeline: str, outcome: WatchOutcome) -> str | None:
     """What became of the training; None where there was no reason for one."""
     from tasks.monitoring.watch import begin_training, keep_reference
 
     if outcome.reason is None:
         return None
-    resource = {"prefect.resource.id": f"modelwright.pipeline.{pipeline}", "prefect.resource.name": pipeline}
-    emit_event(event="modelwright.rule.fired", resource=resource, payload={"reason": printable(outcome.reason)})
+    payload = {"reason": printable(outcome.reason)}
+    emit_event(event="modelwright.rule.fired", resource=_resource(pipeline), payload=payload)
     begin_training(project, outcome)
     before = outcome.look.model.version
     try:
@@ -90,6 +104,7 @@ def _show(project: Project, pipeline: str, outcome: WatchOutcome, trained: str |
     address = f"{pages.server(project)}{pages.version(look.model.name, look.model.version)}"
     lines = [f"# {pipeline}: {look.state}", "", f"**[Version {look.model.version}]({address})**", ""]
     lines += [f"- {rule.rule}: {as_text(rule.sentence)}" for rule in look.fired]
+    lines += [f"- challenger, {shadow.state}: {as_text(shadow.sentence)}"] if (shadow := outcome.shadow) else []
     lines += ["", f"Training: {as_text(trained)}"] if trained else []
     lines += ["", f"Page: `{outcome.page}`, and as `monitoring` among the artifacts of the version's run."]
     text = "\n".join(lines)

@@ -32,6 +32,8 @@ from tasks.promotion.contest import (
     champion_already,
     contest,
     first_version,
+    rejected_before,
+    waiting,
     without_comparison,
 )
 from tasks.promotion.gate import Verdict, value_of
@@ -44,6 +46,7 @@ from tasks.tracking.champion import Champion, champion_answers, find_champion, l
 from tasks.tracking.looks import number_of_look
 from tasks.tracking.registry import VersionCandidate, register_version
 from tasks.tracking.runs import flat_params
+from tasks.tracking.shadow import proving_version, rejection
 from tasks.trainers import requirements
 
 
@@ -81,6 +84,7 @@ def run(config: Pipeline, paths: Paths) -> Report:
         sample=next(storage.read_parts(paths.clean("test"))),
         record=record,
         learnt=_learnt(content["row_key"], paths),
+        proves=config.register_.shadow is not None,
         beside=beside,
     )
     registration = register_version(paths, candidate)
@@ -128,9 +132,20 @@ def _promotion(
         return decided if decided and holds else champion_already(config, value, champion.version)
     recorded = champion.metrics.get(config.metric)
     try:
-        return _contest(config, paths, pipeline, champion, model)
+        promotion = _contest(config, paths, pipeline, champion, model)
     except NotComparableError as reason:
-        return without_comparison(config, value, champion.version, recorded, str(reason))
+        promotion = without_comparison(config, value, champion.version, recorded, str(reason))
+    return _in_shadow(config, paths, champion, model, promotion) if promotion.in_shadow else promotion
+
+
+def _in_shadow(config: Register, paths: Paths, champion: Champion, model: str, promotion: Promotion) -> Promotion:
+    """Of a version that is to prove itself on live rows: not one that has lost there, nor while another one does so."""
+    assert config.shadow is not None
+    rejected = rejection(paths, model, champion.version)
+    if rejected is not None:
+        return rejected_before(promotion, rejected.sentence)
+    occupant = proving_version(paths, config.shadow, model)
+    return promotion if occupant is None else waiting(promotion, occupant, paths.pipeline)
 
 
 def _contest(config: Register, paths: Paths, pipeline: Pipeline, champion: Champion, model: str) -> Promotion:

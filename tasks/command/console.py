@@ -111,14 +111,16 @@ def stage_states(reasons: Mapping[str, Sequence[str]]) -> list[StageState]:
     return states
 
 
-def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]]) -> None:
-    """For each stage whether it is up to date, and why not."""
+def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]], remark: str | None = None) -> None:
+    """For each stage whether it is up to date, and why not; and a sentence on what else is under way."""
     console = Terminal()
     console.print(f"[bold]{pipeline}[/]")
     for one in stage_states(reasons):
         style = "green" if one.state == "up to date" else "yellow"
         detail = f"from {one.after}" if one.after else escape("; ".join(one.why))
         console.print(f"  {one.stage:10} [{style}]{one.state:11}[/]  {detail}".rstrip())
+    if remark is not None:
+        console.print(f"  {escape(remark)}")
 
 
 def show_checks(checks: Sequence[tuple[str, str, str | None]]) -> None:

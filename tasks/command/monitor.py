@@ -32,9 +32,10 @@ def watch(options: argparse.Namespace) -> int:
     from tasks.tracking.registered import registered_model
 
     project = Project(root=find_root())
-    outcome = watch_version(project, registered_model(project, options.model, offline=options.offline))
-    text = "\n".join([*lines_of(outcome.look), f"wrote {outcome.page}"])
-    print(json.dumps(outcome.look.as_dict()) if options.json else text)  # noqa: T201
+    model = registered_model(project, options.model, offline=options.offline)
+    outcome = watch_version(project, model, offline=options.offline)
+    text = "\n".join([*lines_of(outcome.look, outcome.shadow), f"wrote {outcome.page}"])
+    print(json.dumps(outcome.as_dict()) if options.json else text)  # noqa: T201
     return GateError.exit_code if outcome.look.fired else 0
 
 
@@ -58,7 +59,7 @@ COMMANDS = {
     "watch": Subcommand(
         run=watch,
         help="look at what a version answered",
-        detail=": drift, expected and known quality; exit code 3 while a rule fires",
+        detail=": drift, expected and known quality, a challenger beside it; exit code 3 while a rule fires",
         arguments=(MODEL, _OFFLINE, JSON),
         examples=("modelwright watch churn", "modelwright watch churn:3 --json"),
     ),

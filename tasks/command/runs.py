@@ -72,6 +72,7 @@ def status(options: argparse.Namespace) -> int:
     from tasks.command.console import show_status, stage_states
     from tasks.memo.chain import StageRunner
     from tasks.params.file import pipeline_names
+    from tasks.tracking.standing import proving
 
     project = Project(root=find_root())
     pipelines = [options.pipeline] if options.pipeline else pipeline_names(project.params)
@@ -80,7 +81,7 @@ def status(options: argparse.Namespace) -> int:
         show_json({"pipelines": {name: [*map(asdict, stage_states(why))] for name, why in reasons.items()}})
         return 0
     for pipeline in pipelines:
-        show_status(pipeline, StageRunner(project, pipeline).out_of_date())
+        show_status(pipeline, StageRunner(project, pipeline).out_of_date(), proving(project.pipeline(pipeline)))
     return 0
 
 

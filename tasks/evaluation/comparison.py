@@ -44,9 +44,7 @@ def compare(
         slices = slices.where(~learnt) if slices else None
         if not champion.height:
             raise NotComparableError("it was trained on all of the test rows")
-    ours, theirs, notes = _on_classes(rows, champion, config) if rows.classes else _on_numbers(rows, champion)
-    if not np.isfinite(theirs.y_score).all():
-        raise NotComparableError("its answers are not all finite numbers")
+    ours, theirs, notes = _of_both(rows, champion, config)
     test = paired_test(metric, ours, theirs, rows.weights, rows.groups, margin)
     if test is None:
         raise NotComparableError(_tells_nothing(metric, rows))
@@ -65,6 +63,25 @@ def compare(
         slices=slices_that_lose(metric, ours, theirs, rows, slices) if slices else (),
         notes=notes,
     )
+
+
+def chance_of_worse(
+    metric: Metric, rows: JudgedRows, champion: pl.DataFrame, config: Evaluate, margin: float = 0.0
+) -> float:
+    """How likely the challenger looks as bad, or worse, beside the champion if it is no worse: one-sided.
+
+    Worse by more than is allowed, where the margin is below 0. Of what `compare` has compared.
+    """
+    ours, theirs, _ = _of_both(rows, champion, config)
+    test = paired_test(metric, theirs, ours, rows.weights, rows.groups, max(-margin, 0.0))
+    return 1.0 if test is None else test.p_value
+
+
+def _of_both(rows: JudgedRows, champion: pl.DataFrame, config: Evaluate) -> tuple[Answers, Answers, tuple[str, ...]]:
+    ours, theirs, notes = _on_classes(rows, champion, config) if rows.classes else _on_numbers(rows, champion)
+    if not np.isfinite(theirs.y_score).all():
+        raise NotComparableError("its answers are not all finite numbers")
+    return ours, theirs, notes
 
 
 def _tells_nothing(metric: Metric, rows: JudgedRows) -> str:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
 from tasks.monitoring.look import Look
 from tasks.monitoring.row_losses import OF_CLASSES, OF_NUMBERS
+from tasks.monitoring.shadow import ShadowStanding
 from tasks.pages.rendering import as_page, page_templates
 from tasks.params.monitor import LossName
 from tasks.params.register import Bound
@@ -58,7 +59,7 @@ def drifted_now(look: Look) -> Iterator[DriftedNow]:
         yield DriftedNow(column=name, since=f"{since.begin}", sentences=sentences, p_value=own[0].p_value)
 
 
-def page_of(look: Look, bounds: Mapping[LossName, Bound] = NO_BOUNDS) -> str:
+def page_of(look: Look, bounds: Mapping[LossName, Bound] = NO_BOUNDS, shadow: ShadowStanding | None = None) -> str:
     """The page as HTML: styles and charts inside, values escaped, no script; the same look, the same text. `bounds` are
     what rules allow a metric."""
     environment = page_templates(_TEMPLATES)
@@ -79,11 +80,12 @@ def page_of(look: Look, bounds: Mapping[LossName, Bound] = NO_BOUNDS) -> str:
         rows=list(reversed(look.rows))[:_MOST_WINDOWS],
         labels=list(reversed(look.labels))[:_MOST_WINDOWS],
         fired=look.fired,
+        shadow=shadow,
     )
     return as_page(content)
 
 
-def lines_of(look: Look) -> Iterator[str]:
+def lines_of(look: Look, shadow: ShadowStanding | None = None) -> Iterator[str]:
     """What a person sees in a terminal."""
     yield f"{look.model.shown}: {look.state}"
     new = look.new
@@ -104,3 +106,6 @@ def lines_of(look: Look) -> Iterator[str]:
         yield f"  labels of {known.begin} to {known.end}: {known.num_rows:,}; {figures}"
     for rule in look.fired:
         yield f"  {rule.rule}: {rule.sentence}"
+    if shadow is not None:
+        yield f"  challenger, {shadow.state}: {shadow.sentence}"
+        yield from (f"  {remark}" for remark in shadow.remarks)

@@ -134,6 +134,20 @@ class Pipeline(Config):
         return self
 
     @model_validator(mode="after")
+    def _live_rows_are_answered_by_both_and_kept(self) -> Pipeline:
+        if self.register_.shadow is None:
+            return self
+        beside = "register.shadow compares champion and challenger by what they answered to live rows, and"
+        if not self.monitor.log:
+            raise ValueError(f"{beside} monitor.log is false: none is kept; write `monitor: {{log: true}}`")
+        if self.serve.shadow != "challenger":
+            raise ValueError(
+                f"{beside} serve.shadow is {self.serve.shadow or 'null'}: the challenger is asked nothing; write "
+                "`serve: {shadow: challenger}`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _ranges_are_of_settings(self) -> Pipeline:
         search_space(self, self.tune.ranges)
         return self

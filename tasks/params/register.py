@@ -88,6 +88,38 @@ class SliceRules(Config):
     )
 
 
+class ShadowRules(Config):
+    """How long a challenger stands beside the champion, and on how many labelled live rows the two are compared. See
+    [promotion.md](promotion.md#on-live-rows-first)."""
+
+    min_rows: int = Field(
+        200,
+        ge=20,
+        description="labelled rows that both have answered before they are compared, and new ones before they are "
+        "compared again",
+    )
+    max_rows: int | None = Field(
+        None, ge=20, description="after so many without a sure difference a person has to decide; null: never"
+    )
+    max_days: float | None = Field(
+        30.0, gt=0, description="after so many days without a sure difference a person has to decide; null: never"
+    )
+
+    newer_version: Literal["waits", "replaces"] = Field(
+        "waits",
+        description="what becomes of a better version while a challenger proves itself: it is registered without an "
+        "alias; or it takes the place, and all begins anew",
+    )
+
+    @model_validator(mode="after")
+    def _there_is_a_first_look(self) -> ShadowRules:
+        if self.max_rows is not None and self.max_rows < self.min_rows:
+            raise ValueError(
+                f"max_rows {self.max_rows:,} is less than min_rows {self.min_rows:,}: the two would never be compared"
+            )
+        return self
+
+
 class Card(Config):
     """What only people can say of a model, for the card of each version in the registry."""
 
@@ -123,6 +155,11 @@ class Register(Config):
         "been seen",
     )
     slices: SliceRules = Field(default_factory=SliceRules, description="what must hold in each kind of test rows")
+    shadow: ShadowRules | None = Field(
+        None,
+        description="a version that the gate finds better is challenger first, and becomes champion when it is surely "
+        "better on live rows, too; null: it becomes champion at once",
+    )
     refusal_alpha: float = Field(
         0.05,
         gt=0,

@@ -32,6 +32,11 @@ def monitoring_folder(paths: Paths, version: int) -> Path:
     return paths.data / "monitoring" / f"version={version}"
 
 
+def shadow_lock(paths: Paths) -> Path:
+    """What one process at a time holds that compares champion and challenger on live rows."""
+    return paths.data / "monitoring" / "shadow.lock"
+
+
 def monitoring_page(paths: Paths) -> Path:
     """The page of the last look."""
     return paths.reports / "monitoring.html"

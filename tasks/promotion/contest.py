@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from tasks.params.config import Config, Metric
 from tasks.params.register import LOWER_IS_BETTER, Register
 from tasks.promotion.looks import alpha_of
 from tasks.promotion.power import power_for, visible_gain
 from tasks.wording import counted, number
+
+_IN_SHADOW = "is challenger, and proves itself beside the champion on live rows first (register.shadow)"
 
 
 class NotComparableError(Exception):
@@ -54,6 +58,7 @@ class Comparison(Config):
 class Promotion(Config):
     """Whether a version becomes champion, and why.
 
+    `in_shadow` says that it may, and is to prove itself on live rows first, as challenger (`register.shadow`).
     `champion` is what the champion reaches on the very rows that the `challenger` was judged on, and
     `champion_recorded` what it reached on those of its own time, which decides nothing. `gain` is how much better the
     challenger is, in the metric's unit; `low` and `high` are the ends of its 95 % interval. The `p_value` of the
@@ -63,6 +68,7 @@ class Promotion(Config):
     """
 
     promoted: bool
+    in_shadow: bool = False
     metric: Metric
     margin: float
     challenger: float
@@ -122,18 +128,19 @@ def contest(config: Register, comparison: Comparison, version: int, recorded: fl
     """Whether the challenger is surely better than champion `version` by the margin, at this look at it.
 
     A margin of 0 asks for any difference that is sure, and one below 0 lets a challenger pass that is surely not worse
-    by more.
+    by more. With `register.shadow` live rows have the last word.
     """
     alpha = alpha_of(look, config.alpha)
     is_better = comparison.p_value <= alpha and comparison.num_rows >= config.min_rows
-    promoted = is_better and not comparison.slices
+    passed = is_better and not comparison.slices
     return Promotion(
-        promoted=promoted,
+        promoted=passed and config.shadow is None,
+        in_shadow=passed and config.shadow is not None,
         metric=config.metric,
         margin=config.margin,
         challenger=comparison.challenger,
         champion=comparison.champion,
-        gain=_gain(config, comparison),
+        gain=gain_of(config.metric, comparison),
         low=comparison.low,
         high=comparison.high,
         num_rows=comparison.num_rows,
@@ -149,28 +156,33 @@ def contest(config: Register, comparison: Comparison, version: int, recorded: fl
         champion_recorded=recorded,
         slices=comparison.slices,
         notes=comparison.notes,
-        sentence=_sentence(config, comparison, look, promoted=promoted),
+        sentence=_sentence(config, comparison, look, passed=passed),
     )
 
 
-def _gain(config: Register, comparison: Comparison) -> float:
-    difference = comparison.challenger - comparison.champion
-    return -difference if config.metric in LOWER_IS_BETTER else difference
+def gain_of(metric: Metric, comparison: Comparison) -> float:
+    """How much better the challenger is, in the metric's unit."""
+    more = comparison.challenger - comparison.champion
+    return -more if metric in LOWER_IS_BETTER else more
 
 
 def without_comparison(
     config: Register, challenger: float, version: int, recorded: float | None, reason: str
 ) -> Promotion:
     """The decision when champion `version` cannot be compared: what the settings say."""
-    promoted = config.not_comparable == "promote"
+    passed = config.not_comparable == "promote"
+    replaced = "it is replaced, as register.not_comparable is promote"
+    if config.shadow is not None:
+        replaced = f"register.not_comparable is promote, and this one {_IN_SHADOW}"
     outcome = (
-        "it is replaced, as register.not_comparable is promote"
-        if promoted
+        replaced
+        if passed
         else f"it keeps its place, and this one, with {config.metric} {number(challenger)}, is challenger; to replace "
         "it all the same, set `register: not_comparable: promote` in params.yaml and run again"
     )
     return Promotion(
-        promoted=promoted,
+        promoted=passed and config.shadow is None,
+        in_shadow=passed and config.shadow is not None,
         metric=config.metric,
         margin=config.margin,
         challenger=challenger,
@@ -180,41 +192,80 @@ def without_comparison(
     )
 
 
-def _sentence(config: Register, comparison: Comparison, look: int, *, promoted: bool) -> str:
-    groups = f" of {comparison.num_groups:,} groups" if comparison.num_groups is not None else ""
-    figures = (
-        f"{config.metric} {number(comparison.challenger)} against the champion's {number(comparison.champion)} on the "
-        f"same {comparison.num_rows:,} test rows{groups}: {_signed(_gain(config, comparison))}"
+def waiting(promotion: Promotion, occupant: int, pipeline: str) -> Promotion:
+    """Of a version that may prove itself on live rows, once the one that does so is decided on."""
+    waits = (
+        f"waits without an alias, as version {occupant} proves itself on live rows now: train anew once that is "
+        f"decided, or have this one judged again (`modelwright run {pipeline} --from register --force`)"
     )
+    sentence = promotion.sentence.replace(_IN_SHADOW, waits)
+    return promotion.model_copy(update={"in_shadow": False, "sentence": sentence})
+
+
+def rejected_before(promotion: Promotion, verdict: str) -> Promotion:
+    """Of a model that lost on live rows to the champion of today: better on test rows again, it proves nothing new."""
+    sentence = f"this model was tried on live rows before, and is not tried again beside the same champion: {verdict}"
+    return promotion.model_copy(update={"in_shadow": False, "sentence": sentence})
+
+
+def _sentence(config: Register, comparison: Comparison, look: int, *, passed: bool) -> str:
     alpha = alpha_of(look, config.alpha)
     asking = "a first look at a champion" if look == 1 else f"look {look} at this champion"
-    sure = (
-        f"95 % interval of the difference {_signed(comparison.low)} to {_signed(comparison.high)}; {comparison.test}, "
-        f"p {_chance(comparison.p_value)}, and {asking} asks for {_chance(alpha)} at most"
-    )
+    sure = f"{difference(comparison, comparison.p_value)}, and {asking} asks for {chance(alpha)} at most"
     # Who was refused wants to know whether it could have been otherwise.
     is_better = comparison.p_value <= alpha
     visible = number(visible_gain(comparison.standard_error, alpha))
     limit = "" if is_better else f"; less than {visible} would hardly be seen on these rows"
-    return f"{figures} ({sure}), {_outcome(config, comparison, is_better=is_better, promoted=promoted)}{limit}"
+    outcome = _outcome(config, comparison, is_better=is_better, passed=passed)
+    return f"{figures(config.metric, comparison, 'test')} ({sure}), {outcome}{limit}"
 
 
-def _outcome(config: Register, comparison: Comparison, *, is_better: bool, promoted: bool) -> str:
+def figures(metric: Metric, comparison: Comparison, kind: Literal["test", "live"]) -> str:
+    """What both reach on the same rows of that kind, and the gain."""
+    groups = f" of {comparison.num_groups:,} groups" if comparison.num_groups is not None else ""
+    return (
+        f"{metric} {number(comparison.challenger)} against the champion's {number(comparison.champion)} on the "
+        f"same {comparison.num_rows:,} {kind} rows{groups}: {_signed(gain_of(metric, comparison))}"
+    )
+
+
+def difference(comparison: Comparison, p_value: float) -> str:
+    """Where the gain lies, and how likely as much would be seen by chance, one way or the other."""
+    return (
+        f"95 % interval of the difference {_signed(comparison.low)} to {_signed(comparison.high)}; {comparison.test}, "
+        f"p {chance(p_value)}"
+    )
+
+
+def surely_better(margin: float) -> str:
+    """What is sure of a challenger that passes."""
+    size = _size(margin)
+    sure = {1: f"surely better by more than {size}", 0: "surely better", -1: f"surely not {size} worse"}
+    return sure[(margin > 0) - (margin < 0)]
+
+
+def not_sure(margin: float) -> str:
+    """What is not sure of one that does not, and is not surely worse either."""
+    missing = f"not surely better by more than the margin of {_size(margin)}" if margin > 0 else "no sure difference"
+    return f"not surely within the margin of {_size(margin)}" if margin < 0 else missing
+
+
+def _size(margin: float) -> str:
     # As somebody wrote it: 0.02 and 1,000,000.
-    margin, size = config.margin, f"{abs(config.margin):,.15g}"
-    if promoted:
-        sure = {1: f"surely better by more than {size}", 0: "surely better", -1: f"surely not {size} worse"}
-        return f"{sure[(margin > 0) - (margin < 0)]}, so it takes the champion's place"
+    return f"{abs(margin):,.15g}"
+
+
+def _outcome(config: Register, comparison: Comparison, *, is_better: bool, passed: bool) -> str:
+    if passed:
+        place = "so it takes the champion's place" if config.shadow is None else f"so this one {_IN_SHADOW}"
+        return f"{surely_better(config.margin)}, {place}"
     if comparison.num_rows < config.min_rows:
         return f"too few rows, of which register.min_rows asks for {config.min_rows:,}, so the champion stays"
     if is_better:
         return f"but {_losses(config, comparison)}, so the champion stays"
     if comparison.high < 0:
         return "surely worse, so the champion stays"
-    missing = f"not surely better by more than the margin of {size}" if margin > 0 else "no sure difference"
-    if margin < 0:
-        missing = f"not surely within the margin of {size}"
-    return f"{missing}, so the champion stays"
+    return f"{not_sure(config.margin)}, so the champion stays"
 
 
 def _losses(config: Register, comparison: Comparison) -> str:
@@ -224,11 +275,11 @@ def _losses(config: Register, comparison: Comparison) -> str:
     return (
         f"where {worst.name} ({counted(worst.num_rows, 'row')}) it is surely worse{allowed}: by {number(worst.loss)} "
         "(p "
-        f"{_chance(worst.adjusted_p_value)} after all slices){more}"
+        f"{chance(worst.adjusted_p_value)} after all slices){more}"
     )
 
 
-def _chance(value: float) -> str:
+def chance(value: float) -> str:
     """A p-value as people write it."""
     return f"{value:.2g}" if value >= 1e-4 else f"{value:.0e}"
 

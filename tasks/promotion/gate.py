@@ -28,11 +28,12 @@ NOTHING_TESTED: Mapping[str, float | None] = MappingProxyType({})
 class Verdict(Config):
     """What the gate decided, rule by rule, and of a version that passed whether it becomes champion.
 
-    `reject`: not registered; `hold`: registered, and the champion stays; `promote`: it becomes champion. A person who
-    decides otherwise signs at the version, and in the history of its aliases.
+    `reject`: not registered; `hold`: registered, and the champion stays; `shadow`: better, and to prove itself on live
+    rows first; `promote`: it becomes champion. A person who decides otherwise signs at the version, and in the history
+    of its aliases.
     """
 
-    decision: Literal["promote", "hold", "reject"]
+    decision: Literal["promote", "shadow", "hold", "reject"]
     passed: bool
     rules: tuple[GateRule, ...]
     signed_off_by: str = BY_RULES
@@ -50,7 +51,7 @@ class Verdict(Config):
 
     def decided(self, promotion: Promotion) -> Verdict:
         """Of a version that passed: with what is decided of it beside the champion."""
-        decision = "promote" if promotion.promoted else "hold"
+        decision = "promote" if promotion.promoted else "shadow" if promotion.in_shadow else "hold"
         return self.model_copy(update={"decision": decision, "promotion": promotion})
 
 

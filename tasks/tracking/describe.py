@@ -5,6 +5,7 @@ Lists and no tables: the pages draw a table's cells without any space between th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from tasks.measures import Measure
 from tasks.params.register import COUNTS
 from tasks.promotion.gate import Verdict
 from tasks.promotion.gate_rule import GateRule
+from tasks.promotion.shadow import ShadowVerdict
 from tasks.tables.dataset import Column
 from tasks.tracking import card, pages
 from tasks.tracking.card_pictures import card_picture
@@ -28,6 +30,8 @@ _FILES = {
 _PICTURES = ("importance", "confusion_matrix", "roc_curve", "predicted_against_actual")
 """What a version's page shows of the run's pictures, where the run has them."""
 
+
+_LIVE, _ORIGIN = "### On live rows, beside the champion", "### Where it came from"
 
 _TASKS = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
 
@@ -52,7 +56,7 @@ model.predict(raw_rows)
 
 {listed(features)}
 
-The alias `champion` is the live version; `challenger` is one that asks to replace it;
+The alias `champion` is the live version; `challenger` is one that asks to replace it, or proves itself beside it;
 `previous` is the one that was champion before.
 """
 
@@ -95,7 +99,7 @@ def version(
 
 {_contest(verdict)}
 
-### Where it came from
+{_ORIGIN}
 
 {listed(_origin(passport))}
 
@@ -105,6 +109,13 @@ def version(
 
 {_pictures(run)}
 """
+
+
+def with_live_verdict(text: str, verdict: ShadowVerdict) -> str:
+    """The card with what the last look at live rows has decided of the version, in the place of the one before."""
+    before = re.sub(rf"{re.escape(_LIVE)}.*?(?={re.escape(_ORIGIN)}|$)", "", text, flags=re.DOTALL)
+    head, origin, rest = before.partition(_ORIGIN)
+    return f"{head}{_LIVE}\n\n{listed(map(as_text, (verdict.sentence, *verdict.notes)))}\n\n{origin}{rest}"
 
 
 def _metric(name: str, value: float, measure: Measure | None) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tasks.promotion.history import AliasRecord, in_order, parsed
-from tasks.tracking.tags import CHAMPION, HISTORY_TAG, MARK_TAG
+from tasks.tracking.tags import CHAMPION, HISTORY_TAG, MARK_TAG, MODEL_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -69,3 +69,9 @@ def read_version(client: MlflowClient, name: str, number: int) -> ModelVersion |
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return None
+
+
+def version_of_model(client: MlflowClient, name: str, model: str) -> ModelVersion | None:
+    """The newest version whose model has this digest; None where none has."""
+    versions = client.search_model_versions(f"name = '{name}' and tags.`{MODEL_TAG}` = '{model}'")
+    return max(versions, key=lambda version: int(version.version)) if versions else None

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-_FLOWS = {OUTSIDE, TOOL, "register"}
+_FLOWS = {OUTSIDE, TOOL, "register", "watch"}
 """Who is no person: one of such a name is told apart."""
 _VERSION = re.compile(r"\d{1,7}")
 _HEAD = re.compile(r"[0-9a-f]{12,64}")
@@ -147,7 +147,7 @@ def _promoted(project: Project, client: MlflowClient, known: KnownAliases, numbe
     name = known.name
     if known.champion == number:
         return PromotedVersion(name=name, version=number, before=number, record=None)
-    version = _whole_version(client, name, number)
+    version = whole_version(client, name, number)
 
     def targets(aliases: Aliases) -> dict[str, int | None]:
         challenger: dict[str, int | None] = {CHALLENGER: None} if aliases.get(CHALLENGER) == number else {}
@@ -223,8 +223,9 @@ def _reign(known: KnownAliases, at: str) -> Reign | None:
     return reign_at(known.records, moment)
 
 
-def _whole_version(client: MlflowClient, name: str, number: int) -> ModelVersion:
-    """The version, whose files are there and as they were packaged."""
+def whole_version(client: MlflowClient, name: str, number: int) -> ModelVersion:
+    """The version, whose files are there and as they were packaged. Raises UserError for one that is not there, or not
+    whole."""
     version = read_version(client, name, number)
     if version is None:
         numbers = sorted(int(one.version) for one in client.search_model_versions(f"name = '{name}'"))[-10:]

@@ -13,45 +13,39 @@ import polars as pl
 
 from tasks import files
 from tasks.digests import answering_digest
-from tasks.errors import UserError
 from tasks.measures import Measure
 from tasks.params.config import Config
-from tasks.paths import AssessmentName, Paths, Project
+from tasks.paths import AssessmentName, Paths
 from tasks.promotion.contest import Promotion
 from tasks.promotion.gate import Verdict
 from tasks.tracking import describe, leftovers, store
-from tasks.tracking.alias_history import Grounds, move
 from tasks.tracking.card_pictures import log_card_pictures
-from tasks.tracking.champion import promotion_tag
 from tasks.tracking.contents import damage, local_folder
-from tasks.tracking.known_aliases import read_aliases
+from tasks.tracking.known_aliases import version_of_model
 from tasks.tracking.logged_run import LoggedRun, logged_run
 from tasks.tracking.markdown import fitted
 from tasks.tracking.outages import made_once
 from tasks.tracking.package import packaged
 from tasks.tracking.runs import deliver
+from tasks.tracking.shadow import verdict_of
 from tasks.tracking.tags import (
-    CHALLENGER,
-    CHAMPION,
     COMMIT_TAG,
     DATA_TAG,
     LEARNT_ROWS,
     MODEL_TAG,
     PIPELINE_TAG,
-    PROMOTION_TAG,
     SIGNED_TAG,
     START_TAG,
     VERDICT_TAG,
 )
 from tasks.tracking.upload import upload
+from tasks.tracking.version_aliases import assign_aliases
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Metric
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import Model
-
-_GROUNDS = {True: "passed the gate, and becomes champion", False: "passed the gate, and asks to replace the champion"}
 
 
 class Registration(Config):
@@ -80,6 +74,8 @@ class VersionCandidate:
     """run.json."""
     learnt: pl.DataFrame | None
     """A hash for each row that it was trained on; None where rows cannot be told apart."""
+    proves: bool = False
+    """Whether versions prove themselves on live rows before they become champion."""
     beside: Mapping[str, Path] = field(default_factory=dict)
     """The files that answer with the model, as `packaged` has them: of a threshold, of intervals or sets of classes."""
 
@@ -100,13 +96,13 @@ def register_version(paths: Paths, candidate: VersionCandidate) -> Registration:
         client.set_tag(run_id, DATA_TAG, candidate.passport["source"]["digest"])
         _log_reports(client, run_id, paths, candidate)
         _ensure_model(client, paths.pipeline, candidate.passport)
-        version = _find_version(client, paths.pipeline, candidate.model)
+        version = version_of_model(client, paths.pipeline, candidate.model)
         if version is None:
             version = _create_version(client, run_id, paths, candidate)
         else:
             _mend_files(version, paths, candidate)
         _describe_version(client, version, candidate, logged_run(client, run_id))
-        aliases = _assign_aliases(paths.project, client, version, candidate.promotion)
+        aliases = assign_aliases(paths.project, client, version, candidate.promotion, proves=candidate.proves)
     return Registration(
         name=paths.pipeline,
         version=int(version.version),
@@ -179,11 +175,6 @@ def _ensure_model(client: MlflowClient, name: str, passport: Mapping[str, Any]) 
         client.update_registered_model(name, description)
 
 
-def _find_version(client: MlflowClient, name: str, model: str) -> ModelVersion | None:
-    versions = client.search_model_versions(f"name = '{name}' and tags.`{MODEL_TAG}` = '{model}'")
-    return max(versions, key=lambda version: int(version.version)) if versions else None
-
-
 def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: VersionCandidate) -> ModelVersion:
     logged = _log_model(client, run_id, paths, candidate)
     # The artifacts' place and the run's id are given, or MLflow would look them up in whatever store is its default.
@@ -191,7 +182,7 @@ def _create_version(client: MlflowClient, run_id: str, paths: Paths, candidate: 
     tags = {MODEL_TAG: candidate.model}
     return made_once(
         lambda: client.create_model_version(paths.pipeline, **given, tags=tags, await_creation_for=0),
-        lambda: _find_version(client, paths.pipeline, candidate.model),
+        lambda: version_of_model(client, paths.pipeline, candidate.model),
     )
 
 
@@ -262,37 +253,10 @@ def _describe_version(client: MlflowClient, version: ModelVersion, candidate: Ve
         if version.tags.get(name) != value:
             client.set_model_version_tag(version.name, version.version, name, value)
     card = describe.version(candidate.passport, candidate.verdict, run, candidate.measures)
+    if (live := verdict_of(version.tags)) is not None:
+        card = describe.with_live_verdict(card, live)
     description = fitted(card, "card.md among the files of the run")
     if version.description != description:
         # First, as the description may name it; and for who keeps cards elsewhere.
         client.log_text(run.run_id, card, "card.md")
         client.update_model_version(version.name, version.version, description)
-
-
-def _assign_aliases(
-    project: Project, client: MlflowClient, version: ModelVersion, promotion: Promotion
-) -> tuple[str, ...]:
-    name, number = version.name, int(version.version)
-
-    def targets(aliases: Mapping[str, int]) -> dict[str, int | None]:
-        if promotion.promoted:
-            _check_champion(aliases.get(CHAMPION), number, promotion)
-            return {CHAMPION: number, CHALLENGER: None}
-        return {} if aliases.get(CHAMPION) == number else {CHALLENGER: number}
-
-    targets(read_aliases(client, name).aliases)
-    # Before the aliases move: of a version that is champion the decision is read from here, and not made again.
-    client.set_model_version_tag(name, str(number), PROMOTION_TAG, promotion_tag(promotion))
-    grounds = Grounds(who="register", reason=_GROUNDS[promotion.promoted], verdict=promotion.sentence)
-    after = move(project, client, name, targets, grounds).aliases
-    return tuple(sorted(alias for alias, holder in after.items() if holder == number))
-
-
-def _check_champion(holder: int | None, number: int, promotion: Promotion) -> None:
-    """Refuses to replace a champion that the version was not compared with: another run was faster."""
-    if holder is None or holder in (number, promotion.champion_version):
-        return
-    raise UserError(
-        f"register: version {holder} became champion meanwhile, and this one was not compared with it; run the stage "
-        "again: nothing is lost"
-    )

@@ -12,7 +12,7 @@ from tasks.reports import Report
 from tasks.tracking import store
 from tasks.tracking.contents import damage, local_folder
 from tasks.tracking.database import opened
-from tasks.tracking.tags import CHAMPION, MODEL_TAG
+from tasks.tracking.tags import CHALLENGER, CHAMPION, MODEL_TAG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +55,23 @@ def standing(paths: Paths) -> Standing:
     aliases = tuple(sorted(alias for alias, holder in record.aliases.items() if holder == number))
     champion = record.aliases.get(CHAMPION)
     return Standing(news=_news(record, registration["model"], number, champion), aliases=aliases, champion=champion)
+
+
+def proving(paths: Paths) -> str | None:
+    """A sentence on the version that `register` left, where it proves itself beside the champion; else None.
+
+    Raises UserError as `standing`.
+    """
+    if not paths.registration.exists() or not files.read_json(paths.registration)["promotion"].get("in_shadow"):
+        return None
+    now = standing(paths)
+    if CHALLENGER not in now.aliases:
+        return None
+    number = files.read_json(paths.registration)["version"]
+    return (
+        f"version {number} is challenger, and proves itself beside version {now.champion} on live rows; `modelwright "
+        f"watch {paths.pipeline}` says how far it is"
+    )
 
 
 def damaged_models(project: Project) -> list[tuple[str, str, str]]:

@@ -341,6 +341,26 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
     assert train.model_dump()["learning_rate"] == 0.001
 
 
+SHADOWED: dict[str, Any] = {
+    "register": {"metric": "accuracy", "shadow": {}},
+    "monitor": {"log": True},
+    "serve": {"shadow": "challenger"},
+}
+
+
+def test_versions_that_prove_themselves_on_live_rows_are_asked_and_logged() -> None:
+    """What each message says to write is what was missing."""
+    assert check_pipeline(FILE, "churn", block(**SHADOWED)).register_.shadow is not None
+    without_log = complaint(block(**{**SHADOWED, "monitor": {}}))
+    assert "monitor.log is false: none is kept; write `monitor: {log: true}`" in without_log
+    for other in ({}, {"shadow": "canary"}):
+        without_copies = complaint(block(**{**SHADOWED, "serve": other}))
+        assert f"serve.shadow is {other.get('shadow', 'null')}: the challenger is asked nothing" in without_copies
+        assert "write `serve: {shadow: challenger}`" in without_copies
+    never = complaint(block(**{**SHADOWED, "register": {"metric": "accuracy", "shadow": {"max_rows": 100}}}))
+    assert "max_rows 100 is less than min_rows 200: the two would never be compared" in never
+
+
 def test_the_schema_at_the_root_is_that_of_the_models() -> None:
     kept = (ROOT / "params.schema.json").read_text(encoding="utf-8")
     assert json.loads(kept) == json_schema(), "run `make schema`"

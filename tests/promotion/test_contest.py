@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from tasks.params.register import Register
+from tasks.params.register import Register, ShadowRules
 from tasks.promotion.contest import (
     Comparison,
     Promotion,
@@ -15,6 +15,8 @@ from tasks.promotion.contest import (
     champion_already,
     contest,
     first_version,
+    rejected_before,
+    waiting,
     without_comparison,
 )
 
@@ -137,6 +139,41 @@ def test_without_a_comparison_the_settings_decide(setting, promoted):
     assert decision.promoted is promoted
     assert "version 4, was not compared on today's test rows (column town is missing)" in decision.sentence
     assert ("`register: not_comparable: promote`" in decision.sentence) is not promoted
+
+
+@pytest.mark.parametrize("setting", ["keep_champion", "promote"])
+def test_with_a_shadow_none_becomes_champion_by_test_rows(setting):
+    config = settings(shadow=ShadowRules(), not_comparable=setting)
+    decision = contest(config, between(0.012, 0.148), 3, 0.996)
+    assert (decision.promoted, decision.in_shadow) == (False, True)
+    assert decision.sentence.endswith(
+        "surely better, so this one is challenger, and proves itself beside the champion on live rows first "
+        "(register.shadow)"
+    )
+    held = contest(config, between(-0.012, 0.148), 3, 0.996)
+    assert (held.promoted, held.in_shadow) == (False, False)
+    assert "no sure difference, so the champion stays" in held.sentence
+    unknown = without_comparison(config, 0.9, 4, 0.8, "column town is missing")
+    assert (unknown.promoted, unknown.in_shadow) == (False, setting == "promote")
+    # But where there is none, somebody has to be.
+    assert first_version(config, 0.9).promoted
+    assert champion_already(config, 0.9, 4).promoted
+
+
+def test_one_that_waits_and_one_that_has_lost_say_why():
+    better = contest(settings(shadow=ShadowRules()), between(0.012, 0.148), 3, 0.996)
+    waits = waiting(better, 4, "shop")
+    assert not waits.in_shadow
+    assert waits.sentence.endswith(
+        "surely better, so this one waits without an alias, as version 4 proves itself on live rows now: train anew "
+        "once that is decided, or have this one judged again (`modelwright run shop --from register --force`)"
+    )
+    lost = rejected_before(better, "accuracy 0.7 against 0.8")
+    assert not lost.in_shadow
+    assert lost.sentence == (
+        "this model was tried on live rows before, and is not tried again beside the same champion: accuracy 0.7 "
+        "against 0.8"
+    )
 
 
 def test_the_champion_itself_stays_what_it_is():

@@ -12,7 +12,7 @@ import pytest
 
 from tasks.dashboard.page import ago, lasted, render_dashboard
 from tests.dashboard.shown_project import HOSTILE, NOW, churn, current, every_kind, page, refused, run
-from tests.web_pages import shown
+from tests.web_pages import DARK, LIGHT, measured
 
 
 def words(text: str) -> str:
@@ -112,28 +112,8 @@ def test_in_a_browser_nothing_is_wider_than_the_window_and_both_colour_schemes_a
         (every_kind(), 400, True),
         (page([]), 400, False),
     ]
-    frames = [_frame(render_dashboard(one), width, dark=dark) for one, width, dark in windows]
-    (tmp_path / "frames.html").write_text(f"<!DOCTYPE html><body>{''.join(frames)}<script>{_MEASURE}</script>")
-    measured = shown((tmp_path / "frames.html").as_uri(), tmp_path / "profile", seconds=3)
-    sizes = re.findall(r"<output>(\d+) (\d+) (\d+) (rgb\([^)]*\))</output>", measured)
-    assert [int(content) - int(window) for content, window, _, _ in sizes] == [0, 0, 0, 0]
-    light, dark = "rgb(245, 247, 249)", "rgb(13, 17, 23)"
-    assert [colour for *_, colour in sizes] == [light, light, dark, light]
+    pages = measured([(render_dashboard(one), width, dark) for one, width, dark in windows], tmp_path)
+    assert [one.content - one.window for one in pages] == [0, 0, 0, 0]
+    assert [one.colour for one in pages] == [LIGHT, LIGHT, DARK, LIGHT]
     # In a narrow window cells stand under each other.
-    narrow, wide = (int(height) for _, _, height, _ in sizes[:2])
-    assert narrow > 1.3 * wide
-
-
-def _frame(text: str, width: int, *, dark: bool) -> str:
-    # As a browser shows it whose user likes dark pages.
-    text = text.replace("@media screen and (prefers-color-scheme: dark)", "@media screen") if dark else text
-    return f'<iframe style="border:0;width:{width}px;height:600px" srcdoc="{html.escape(text)}"></iframe>'
-
-
-_MEASURE = """
-onload = () => document.querySelectorAll("iframe").forEach(frame => {
-  const page = frame.contentDocument.documentElement, style = getComputedStyle(frame.contentDocument.body);
-  const sizes = [page.scrollWidth, page.clientWidth, page.scrollHeight, style.backgroundColor];
-  document.body.append(Object.assign(document.createElement("output"), {textContent: sizes.join(" ")}));
-});
-"""
+    assert pages[0].height > 1.3 * pages[1].height

@@ -35,9 +35,12 @@ from tasks.monitoring.records import (
 )
 from tasks.monitoring.reference import CountedColumn, Reference
 from tasks.monitoring.rules import rules_of_labels, rules_of_service
+from tasks.monitoring.shadow import ShadowStanding
 from tasks.monitoring.windows import windows_between
 from tasks.params.monitor import MonitorRules
 from tasks.params.register import Bound
+from tasks.promotion.shadow import ShadowPair
+from tests.web_pages import DARK, LIGHT, measured, shown
 
 BEGIN, DAY = date(2026, 3, 1), timedelta(days=1)
 NAME = "<b>age</b>\x1b[31m"
@@ -89,20 +92,68 @@ def test_the_page_shows_what_fired_since_when_and_the_numbers_and_needs_nothing_
     rows = [of_rows(1), of_rows(2, changes=(change(),)), of_rows(3, changes=(change(),), fired=fired)]
     text = page_of(look(rows, [of_labels(2)]))
     assert text == page_of(look(rows, [of_labels(2)]))
-    for shown in (
+    for content in (
         "drifted",
         "one column has surely drifted",
         "2026-03-02",
         "half of the values lie below some 75",
         "15 (12 to 18)",
     ):
-        assert shown in text
+        assert content in text
     assert re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?!data:)", text) == []
     assert "<script" not in text
     assert "prefers-color-scheme: dark" in text
     assert "<b>age" not in text
     assert "\x1b" not in text
     assert "&lt;b&gt;age&lt;/b&gt;\\x1b[31m" in text
+
+
+def proving() -> ShadowStanding:
+    return ShadowStanding(
+        pair=ShadowPair(champion=3, challenger=4, since="2026-03-01T09:00:00.000+00:00"),
+        state="proving",
+        num_challenger=1_250,
+        num_common=1_200,
+        num_labelled=59,
+        verdict=None,
+        sentence="version 4 proves itself beside version 3; both have answered 59 labelled live rows",
+        remarks=("once it is champion, it cannot be watched",),
+    )
+
+
+def test_a_challenger_stands_on_the_page_with_its_rows_from_one_count_to_the_next() -> None:
+    one = look([of_rows(1)], [])
+    text = page_of(one, shadow=proving())
+    for content in ("The challenger beside it", "version 4 proves itself beside version 3", "1,250", "1,200", ">59<"):
+        assert content in text
+    assert "it cannot be watched" in text
+    assert [*lines_of(one, proving())][-2:] == [
+        "  challenger, proving: version 4 proves itself beside version 3; both have answered 59 labelled live rows",
+        "  once it is champion, it cannot be watched",
+    ]
+    assert "The challenger beside it" not in page_of(one)
+
+
+@pytest.mark.chain
+def test_in_a_browser_the_page_fits_its_window_in_light_and_dark_and_has_all_of_its_parts(tmp_path: Path) -> None:
+    fired = (FiredRule(rule="drifted_columns", sentence="one column has surely drifted"),)
+    rows = [of_rows(number, changes=(change(),), fired=fired) for number in range(1, 12)]
+    text = page_of(look(rows, [of_labels(number) for number in range(1, 8)]), {"mae": Bound(max=20.0)}, proving())
+    windows = [(text, 400, False), (text, 1280, False), (text, 1280, True), (page_of(look([], [])), 400, True)]
+    pages = measured(windows, tmp_path)
+    assert [one.content - one.window for one in pages] == [0, 0, 0, 0]
+    assert [one.colour for one in pages] == [LIGHT, LIGHT, DARK, DARK]
+    (tmp_path / "page.html").write_text(text)
+    parts = shown((tmp_path / "page.html").as_uri(), tmp_path / "profile", seconds=1)
+    headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", parts)
+    assert headings == [
+        "How good the answers are",
+        "What has changed",
+        "The challenger beside it",
+        "Labels that came",
+        "Windows of rows",
+    ]
+    assert parts.count("<circle") == 7
 
 
 def test_a_version_without_windows_has_a_page_too() -> None:

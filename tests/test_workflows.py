@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
-import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from tasks.command.cli import _parser
+from tasks.command.cli import _parser, main
 from tests.projects import REPOSITORY
+
+Ran = tuple[int, list[str]]
+"""How a script ended, and how it called `modelwright`."""
 
 WORKFLOW = REPOSITORY / ".github" / "workflows" / "pipelines.yml"
 TEXT = WORKFLOW.read_text(encoding="utf-8")
@@ -101,14 +106,45 @@ def test_every_call_of_dvc_has_options_that_it_knows() -> None:
         parse_args(call)
 
 
-def test_the_names_that_the_loop_runs_over_are_those_of_the_pipelines() -> None:
-    (line,) = set(re.findall(r"names=\$\(modelwright list --json \| (.*)\)\n", TEXT))
-    python, *arguments = shlex.split(line)
-    rows = '[{"name": "churn", "state": "new"}, {"name": "digits", "state": "new"}]'
-    interpreter = shutil.which(python)
-    assert interpreter is not None
-    done = subprocess.run([interpreter, *arguments], input=rows, capture_output=True, text=True, check=True)
-    assert done.stdout == "churn digits\n"
+def step(name: str) -> str:
+    """The script of a step."""
+    (script,) = {step["run"] for _, step in steps() if step.get("name") == name}
+    return str(script)
+
+
+@pytest.fixture
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], Ran]:
+    """Runs a step's script as GitHub does, in a project whose `list` is what the command prints.
+
+    All other commands only write down what they were called with, and the gate of `masses` says no.
+    """
+    # Blocks without a section are listed, too.
+    (tmp_path / "params.yaml").write_text("pipelines: {scans: {}, masses: {}, notes: {}}")
+    monkeypatch.chdir(tmp_path)
+    assert main(["list", "--json"]) == 0
+    (tmp_path / "list.json").write_text(capsys.readouterr().out)
+    tool = tmp_path / "bin" / "modelwright"
+    tool.parent.mkdir()
+    tool.write_text(
+        '#!/bin/sh\necho "$@" >> calls\ncase "$1 $2" in "list --json") cat list.json;; "run masses") exit 3;; esac\n'
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+    def run(name: str) -> Ran:
+        done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step(name)], check=False)
+        return done.returncode, (tmp_path / "calls").read_text().splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("name", "end"), [("Run what is out of date", " --to evaluate"), ("Run what is out of date, and register", "")]
+)
+def test_each_pipeline_is_run_though_the_gate_says_no_to_one(ran: Callable[[str], Ran], name: str, end: str) -> None:
+    code, calls = ran(name)
+    assert calls == ["list --json", *(f"run {pipeline} --plain{end}" for pipeline in ("scans", "masses", "notes"))]
+    assert code != 0
 
 
 def test_the_comment_is_found_again_by_the_mark_that_the_review_begins_with() -> None:

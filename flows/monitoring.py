@@ -12,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.events import emit_event
 from prefect.runtime import flow_run
 
+from flows.mistakes import log_mistakes_as_sentences
 from flows.processes import record_process
 from flows.retries import retry_options
 from flows.run_page import artifact_key, as_text
@@ -40,6 +41,7 @@ def monitoring(pipeline: str, now: datetime | None = None) -> dict[str, Any]:
     always. Days are over by `now`, which is the time when not given. Returns what `--json` prints, with `training`:
     what became of it, None where none was started.
     """
+    log_mistakes_as_sentences()
     record_process(flow_run.id)
     project = Project(root=find_root())
     # Prefect's caching is off: a look is at what has come since the last one.

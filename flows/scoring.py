@@ -10,6 +10,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.mistakes import log_mistakes_as_sentences
 from flows.processes import record_process
 from flows.retries import retry_options
 from tasks.errors import printable
@@ -35,6 +36,7 @@ def scoring(
 
     A run that is cut off is gone on with by the next one. Returns what `--json` prints.
     """
+    log_mistakes_as_sentences()
     record_process(flow_run.id)
     arguments = {"columns": tuple(columns), "table": table, "password_env": password_env}
     # Prefect's caching is off: what was answered already, the journal beside the answers knows.

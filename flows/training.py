@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 
 from flows.gpu_slots import gpu_slots
 from flows.gpus import gpus_of_machine, gpus_of_training
+from flows.mistakes import log_mistakes_as_sentences
 from flows.notifications import notify
 from flows.processes import record_process
 from flows.retries import retry_options
@@ -53,6 +54,7 @@ def training(
 
     Whatever a stage raises fails its task and the flow run, and reaches the caller as it is.
     """
+    log_mistakes_as_sentences()
     record_process(flow_run.id)
     stages = stages_between(first, last)
     paths = Project(root=find_root()).pipeline(pipeline)

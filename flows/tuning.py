@@ -9,6 +9,7 @@ from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.mistakes import log_mistakes_as_sentences
 from flows.processes import record_process
 from tasks.errors import printable
 from tasks.paths import Project
@@ -30,6 +31,7 @@ def tuning(
     A run that is cut off is gone on with by the next one. Writes nothing into params.yaml: that a person decides.
     Returns what `--json` prints.
     """
+    log_mistakes_as_sentences()
     record_process(flow_run.id)
     arguments = {"trials": trials, "minutes": minutes, "jobs": jobs, "fresh": fresh}
     # Prefect's caching is off: which trials were made already, the journal knows.

@@ -58,7 +58,7 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
             case "model_type" | "model_attributes_type" | "dict_type":
                 yield f"{path}: {where} must be a mapping of keys to values{_shown(problem['input'])}"
             case "tuple_type" | "list_type":
-                yield f"{path}: {where} must be a list, such as [{problem['input']}]"
+                yield f"{path}: {where} must be {_what_lists(problem)}"
             case _:
                 yield f"{path}: {where}: {_plain_message(problem['msg'])}{_shown(problem['input'])}"
 
@@ -118,6 +118,15 @@ def _next(current: Any, step: int | str) -> Any:
 def _kind_of(alternative: Any) -> Any:
     """A section itself; of what is written with brackets, what stands before them."""
     return alternative if isinstance(alternative, type) else typing.get_origin(alternative)
+
+
+def _what_lists(problem: ErrorDetails) -> str:
+    """What may stand in place of what is no list."""
+    item = _unwrapped(_member(_type_at(problem["loc"]), 0))
+    if isinstance(item, type) and issubclass(item, Config):
+        return f"a mapping of keys to values, or a list of such{_shown(problem['input'])}"
+    value = problem["input"]
+    return "a list (it is empty); write it, or take it out" if value is None else f"a list, such as [{value}]"
 
 
 def _or_left_out(location: tuple[int | str, ...]) -> str:

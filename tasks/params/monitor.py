@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.params.config import Config
 from tasks.params.register import Bound
+from tasks.params.retention import MOST_DAYS
 
 LossName = Literal["accuracy", "log_loss", "brier", "rmse", "mae"]
 """What the rows of a window add up to, so that it has an interval, and an estimate before labels come."""
@@ -51,7 +52,7 @@ class Monitor(Config):
         description="columns whose values are kept as x and 0 only; personal ones that clean has found are so anyway",
     )
     retention_days: int | None = Field(
-        365, ge=1, description="after so many days logged rows and labels are removed; never when null"
+        365, ge=1, le=MOST_DAYS, description="after so many days logged rows and labels are removed; never when null"
     )
     min_rows: int = Field(
         100, ge=20, description="rows of a window: a day, or as many days as it takes to have so many"
@@ -72,3 +73,24 @@ class Monitor(Config):
     retrain: tuple[RuleName, ...] = Field(
         (), description="rules that start the flow `training` when they fire, once a window"
     )
+
+    @model_validator(mode="after")
+    def _what_is_to_start_a_training_can_fire(self) -> Monitor:
+        rules = self.rules
+        settings: dict[RuleName, tuple[str, bool]] = {
+            "drifted_columns": ("drifted_columns", rules.drifted_columns is not None),
+            "drifted_answers": ("drifted_answers", rules.drifted_answers),
+            "larger_loss": ("larger_loss", rules.larger_loss),
+            "quality": ("quality", bool(rules.quality)),
+            "latency": ("latency_p95_ms", rules.latency_p95_ms is not None),
+            "errors": ("error_share", rules.error_share is not None),
+            "volume": ("least_rows", rules.least_rows is not None),
+        }
+        for rule in self.retrain:
+            setting, is_on = settings[rule]
+            if not is_on:
+                raise ValueError(
+                    f"retrain names {rule}, which never fires as rules.{setting} says nothing; set rules.{setting}, "
+                    f"or take {rule} out of retrain"
+                )
+        return self

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from tasks.params.config import Config
 
+MOST_DAYS = 36_500
+"""A hundred years: days of which there is no date end a call by a traceback. Null keeps for good."""
+
 
 class Retention(Config):
     """What `modelwright gc` may remove of a pipeline, once nothing needs it; no stage reads it. See
@@ -16,6 +19,7 @@ class Retention(Config):
     versions_days: int | None = Field(
         None,
         ge=1,
+        le=MOST_DAYS,
         description="registered versions may go after so many days without an alias and without an answer; never when "
         "null",
     )
@@ -23,6 +27,7 @@ class Retention(Config):
     runs_days: int | None = Field(
         90,
         ge=1,
+        le=MOST_DAYS,
         description="runs of MLflow that came to no version may go after so many days, and Prefect's own under "
         "`modelwright up`; never when null",
     )

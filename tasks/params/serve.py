@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tasks.params.config import Config
 
@@ -32,3 +32,11 @@ class Serve(Config):
     queue: int = Field(1_000, ge=1, description="requests that may wait for a version")
     batch_rows: int = Field(256, ge=1, description="rows that are answered together at most")
     poll: Above = Field(5.0, description="seconds between looks at the registry")
+
+    @model_validator(mode="after")
+    def _copies_go_to_another_version(self) -> Serve:
+        if self.shadow == self.alias:
+            raise ValueError(
+                f"shadow {self.shadow} is the version that answers already; name another alias, or take it out"
+            )
+        return self

@@ -44,6 +44,12 @@ class ServeSettings:
         """The alias of the version that stands beside the live one, if any does."""
         return self.split.alias if self.split else self.shadow
 
+    @property
+    def alias(self) -> str | None:
+        """The alias whose version answers; None where a version is named by its number."""
+        name, _, alias = self.asked.partition("@")
+        return alias or (None if {":", "/"} & {*name} else "champion")
+
 
 def read_split(text: str) -> Split:
     """`challenger=5`: five of a hundred. Raises UserError for anything else."""
@@ -63,6 +69,9 @@ def check_settings(settings: ServeSettings) -> None:
         raise UserError(
             "--split and --shadow: a version gets requests of its own or copies of them, not both; leave out one"
         )
+    if settings.challenger is not None and settings.challenger == settings.alias:
+        option = "--split" if settings.split else "--shadow"
+        raise UserError(f"{option} {settings.challenger}: that version answers already; name another alias")
     if settings.offline and settings.challenger:
         raise UserError("--offline: a copy has no second alias beside it; leave out --split and --shadow, or --offline")
     positive = {

@@ -32,8 +32,9 @@ def test_without_a_section_versions_never_go() -> None:
 
 
 @pytest.mark.parametrize(
-    "section", [{"versions_days": 0}, {"runs_days": -1}, {"last_runs": -1}, {"days": 3}, {"versions_days": 1.5}]
-)
+    "section", [{"versions_days": 0}, {"runs_days": -1}, {"last_runs": -1}, {"days": 3}, {"versions_days": 1.5},
+     {"versions_days": 10**11}, {"runs_days": 36_501}],
+)  # fmt: skip
 def test_what_is_no_policy_is_refused(section: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Retention.model_validate(section)

@@ -32,6 +32,19 @@ def test_a_schedule_is_one_mapping_or_a_list_of_them() -> None:
     assert check_pipeline(Path("params.yaml"), "p", BLOCK).schedule == ()
 
 
+@pytest.mark.parametrize(("section", "shown"), [(None, "empty"), ("0 3 * * *", "'0 3 * * *'")])
+def test_what_is_no_schedule_is_told_what_may_stand_there(section: str | None, shown: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        with_section("schedule", section)
+    expected = f"pipelines.p.schedule must be a mapping of keys to values, or a list of such (it is {shown})"
+    assert str(refusal.value).endswith(expected)
+
+
+def test_an_empty_list_is_no_advice_to_write_none() -> None:
+    with pytest.raises(UserError, match=r"retrain must be a list \(it is empty\); write it, or take it out"):
+        with_section("monitor", {"retrain": None})
+
+
 @pytest.mark.parametrize(
     ("interval", "seconds"), [("1m", 60), ("90m", 5_400), ("6h", 21_600), ("1d", 86_400), ("7d", 604_800)]
 )

@@ -103,6 +103,8 @@ def test_a_split_is_an_alias_and_a_percentage() -> None:
     [
         {"shadow": "a", "split": read_split("a=5")},
         {"shadow": "a", "offline": True},
+        {"shadow": "champion"},
+        {"split": read_split("champion=5")},
         {"num_workers": 0},
         {"time_limit": float("nan")},
         {"rate": 0.0},

@@ -71,7 +71,7 @@ def test_actions_are_pinned_to_a_commit_and_leave_no_token_behind() -> None:
 
 def test_no_script_holds_an_expression_that_others_may_fill() -> None:
     expressions = {found for script in scripts() for found in re.findall(r"\$\{\{ *(.*?) *\}\}", script)}
-    assert expressions == {"steps.run.outcome"}
+    assert expressions == {"steps.run.outcome", "steps.review.outcome"}
 
 
 def test_a_script_ends_where_a_command_of_it_fails() -> None:
@@ -116,7 +116,7 @@ def step(name: str) -> str:
 def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], Ran]:
     """Runs a step's script as GitHub does, in a project whose `list` is what the command prints.
 
-    All other commands only write down what they were called with, and the gate of `masses` says no.
+    All other commands only write down what they were called with, and the gate of `masses` says no, as its review does.
     """
     # Blocks without a section are listed, too.
     (tmp_path / "params.yaml").write_text("pipelines: {scans: {}, masses: {}, notes: {}}")
@@ -126,7 +126,8 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     tool = tmp_path / "bin" / "modelwright"
     tool.parent.mkdir()
     tool.write_text(
-        '#!/bin/sh\necho "$@" >> calls\ncase "$1 $2" in "list --json") cat list.json;; "run masses") exit 3;; esac\n'
+        '#!/bin/sh\necho "$@" >> calls\ncase "$1 $2" in "list --json") cat list.json;; "run masses") exit 3;; '
+        '"review --against") echo "the comment" > review.md; exit 3;; esac\n'
     )
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}")
@@ -145,6 +146,24 @@ def test_each_pipeline_is_run_though_the_gate_says_no_to_one(ran: Callable[[str]
     code, calls = ran(name)
     assert calls == ["list --json", *(f"run {pipeline} --plain{end}" for pipeline in ("scans", "masses", "notes"))]
     assert code != 0
+
+
+def test_a_review_whose_gate_says_no_is_shown_and_fails_the_job_at_its_end(
+    ran: Callable[[str], Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BASE", "c0ffee")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", f"{tmp_path / 'summary'}")
+    code, calls = ran("Review")
+    assert code == 3
+    assert calls[-1] == "review --against c0ffee --output review.md"
+    assert (tmp_path / "summary").read_text() == "the comment\n"
+    # The comment is written all the same, and the last step has the last word.
+    after = [one for _, one in steps() if one.get("id") in ("run", "review")]
+    assert [one["continue-on-error"] for one in after] == [True, True]
+    for run, review in (("success", "success"), ("success", "failure"), ("failure", "success")):
+        script = step("Whether all went through").replace("${{ steps.run.outcome }}", run)
+        done = subprocess.run(["bash", "-c", script.replace("${{ steps.review.outcome }}", review)], check=False)
+        assert (done.returncode == 0) is (run == review == "success")
 
 
 def test_the_comment_is_found_again_by_the_mark_that_the_review_begins_with() -> None:

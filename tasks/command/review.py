@@ -6,13 +6,13 @@ import argparse
 import json
 from pathlib import Path
 
-from tasks.errors import UserError
+from tasks.errors import GateError, UserError
 from tasks.paths import Project
 from tasks.root import find_root
 
 
 def review(options: argparse.Namespace) -> int:
-    """Sets the project as it lies here against a commit, and prints what differs."""
+    """Sets the project as it lies here against a commit, and prints what differs; 3 where the gate says no to it."""
     from tasks.memo.chain import announced
     from tasks.review.gathering import review as reviewed
     from tasks.review.markdown import as_markdown
@@ -29,4 +29,4 @@ def review(options: argparse.Namespace) -> int:
         from tasks import files
 
         files.write_text(Path(options.output).absolute(), f"{text}\n")
-    return 0
+    return GateError.exit_code if outcome.refused else 0

@@ -161,7 +161,8 @@ class Supervisor:
         self._let_go(one)
         one.life = ended(one.life, now)
         if one.life.is_hopeless:
-            last = "\n".join(one.recent)
+            # Each start may have said the same.
+            last = "\n".join(dict.fromkeys(one.recent))
             raise UserError(f"{one.service.name} {how}, {one.life.deaths} times in a row; it said last:\n{last}")
         self._say(OWN_NAME, f"{one.service.name} {how}; starts again in {one.life.pause:.0f} s")
 

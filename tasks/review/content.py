@@ -82,6 +82,11 @@ class Review:
     pipelines: tuple[PipelineReview, ...]
     removed: tuple[str, ...] = ()
 
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The pipelines to which the gate says no, of those that change: what stands at the base, stands there."""
+        return tuple(one.name for one in self.pipelines if one.is_changed and one.passed is False)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         pipelines = [pipeline.as_dict() for pipeline in self.pipelines]

@@ -28,7 +28,7 @@ def as_markdown(review: Review, pictures: str | None = None) -> str:
     lines = [MARK, "## Modelwright", ""]
     short = review.commit[:10]
     base = short if review.commit.startswith(review.against) else f"{as_code(review.against)} ({short})"
-    lines += [f"Against {base}: {_summary(changed)}", ""]
+    lines += [f"Against {base}: {_summary(len(changed), review.refused)}", ""]
     for pipeline in changed:
         lines += [*_pipeline(pipeline, pictures), ""]
     lines += [f"Nothing changes for {', '.join(same)}.", ""] if same else []
@@ -36,12 +36,11 @@ def as_markdown(review: Review, pictures: str | None = None) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _summary(changed: Sequence[PipelineReview]) -> str:
-    if not changed:
+def _summary(num_changed: int, refused: Sequence[str]) -> str:
+    if not num_changed:
         return "no pipeline does other work."
-    refused = [as_code(pipeline.name) for pipeline in changed if pipeline.passed is False]
-    count = f"{counted(len(changed), 'pipeline does', 'pipelines do')} other work"
-    refusal = f"; **the gate says no to {', '.join(refused)}**" if refused else ""
+    count = f"{counted(num_changed, 'pipeline does', 'pipelines do')} other work"
+    refusal = f"; **the gate says no to {', '.join(map(as_code, refused))}**" if refused else ""
     return f"{count}{refusal}."
 
 

@@ -100,7 +100,7 @@ def test_the_gate_is_judged_rule_by_rule_but_for_what_register_measures(branches
 def test_the_command_writes_the_comment_and_programs_get_json(
     branches: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["review", "--against", "main", "--pictures", "https://example.org/1", "--output", "review.md"]) == 0
+    assert main(["review", "--against", "main", "--pictures", "https://example.org/1", "--output", "review.md"]) == 3
     assert capsys.readouterr().out == ""
     text = (branches.root / "review.md").read_text()
     (branches.root / "review.md").unlink()

@@ -41,6 +41,9 @@ def test_a_training_outlives_its_server(
         assert "nothing is lost: the next run delivers what is missing" in caplog.text
         assert main(["run", "masses", "--plain"]) == 2
         assert "run the stage again" in capsys.readouterr().err
+        # Who gave no command that runs a stage has none to run again.
+        assert main(["models"]) == 2
+        assert "mend MLFLOW_TRACKING_URI; then give the command again" in capsys.readouterr().err
     assert project.pipeline("masses").undelivered.exists()
     assert num_runs(project) == 0
 

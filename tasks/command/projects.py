@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from tasks.command.subcommand import JSON, Subcommand, argument, show_json
@@ -20,7 +21,7 @@ def new_one(options: argparse.Namespace) -> int:
     lines = [f"made the project {options.folder}"]
     if made.repository:
         lines.append(f"it is part of the git repository {made.repository}, so no other was made")
-    lines += ["", f"Next: cd {options.folder}", "      modelwright init NAME SOURCE"]
+    lines += ["", f"Next: cd {shlex.quote(str(options.folder))}", "      modelwright init NAME SOURCE"]
     print(printable("\n".join(lines)))  # noqa: T201
     return 0
 

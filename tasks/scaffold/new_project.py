@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,8 +100,9 @@ def _fill(project: Project) -> None:
 def _check_is_free(target: Path, folder: Path) -> None:
     if target == Path.cwd() or target in Path.cwd().parents:
         raise UserError(
-            f"{folder}: you are in it, and it would be replaced under your feet; `cd {target.parent}`, then "
-            f"`modelwright new {target.name}`, which takes an empty folder"
+            f"{folder}: you are in it, and it would be replaced under your feet; "
+            f"`cd {shlex.quote(str(target.parent))}`, then `modelwright new {shlex.quote(target.name)}`, "
+            "which takes an empty folder"
         )
     if folder.is_symlink():
         raise UserError(f"{folder}: a link to {target}; give that folder itself, or another name")

@@ -32,7 +32,7 @@ def check_name_is_free(project: Project, old: str, new: str) -> None:
     """Raises UserError when both names have a registered model: two histories cannot be one."""
     if not has_store(project):
         return
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         names = {model.name for model in store.connect(project).search_registered_models(max_results=1000)}
     if {old, new} <= names:
         raise UserError(
@@ -48,7 +48,7 @@ def rename(project: Project, old: str, new: str) -> list[str]:
     if not has_store(project):
         return []
     renamed = []
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         if any(model.name == old for model in client.search_registered_models(max_results=1000)):
             client.rename_registered_model(old, new)
@@ -64,6 +64,6 @@ def champions(project: Project, names: Iterable[str]) -> dict[str, int | None]:
     """The champion's version of each pipeline, as the registry has it now. Raises UserError when it does not answer."""
     if not has_store(project):
         return dict.fromkeys(names)
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         return {name: champion_number(client, name) for name in names}

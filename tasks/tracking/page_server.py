@@ -55,7 +55,7 @@ def opening_page(project: Project, pipeline: str | None) -> str:
         raise UserError(f"nothing is tracked yet; `modelwright run {pipeline or 'PIPELINE'}` comes first")
     if pipeline is None:
         return pages.experiments()
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         experiment = client.get_experiment_by_name(pipeline)
         if experiment is None:

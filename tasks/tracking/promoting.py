@@ -129,7 +129,7 @@ def _registry(project: Project, name: str) -> Iterator[MlflowClient]:
             f"{name}: no model was registered in {project.root} yet; train one (`modelwright run {name}`), or set "
             "MLFLOW_TRACKING_URI to the server that has it"
         )
-    with store.reachable(project, "then give the command again"):
+    with store.reachable(project, store.COMMAND_AGAIN):
         from mlflow.exceptions import MlflowException
 
         client = store.connect(project)

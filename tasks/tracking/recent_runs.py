@@ -52,7 +52,7 @@ def recent_runs(project: Project, metrics: Mapping[str, str], count: int) -> lis
     if not has_store(project):
         return []
     runs: list[RecentRun] = []
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         for pipeline, metric in metrics.items():
             experiment = client.get_experiment_by_name(pipeline)

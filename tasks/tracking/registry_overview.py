@@ -58,7 +58,7 @@ def registered_models(project: Project) -> list[ModelSummary]:
     """All models of the registry, by name; none where nothing was tracked yet. Raises UserError when it is down."""
     if not has_store(project):
         return []
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         models = client.search_registered_models(max_results=1000)
         return sorted((_summary(model, all_versions(client, model.name)) for model in models), key=lambda one: one.name)

@@ -178,6 +178,10 @@ def failures() -> tuple[type[Exception], ...]:
     return MlflowException, SQLAlchemyError, sqlite3.Error, OSError
 
 
+COMMAND_AGAIN = "then give the command again"
+"""What can be done where no stage is at work: `otherwise` of `reachable`."""
+
+
 @contextmanager
 def reachable(project: Project, otherwise: str = "") -> Iterator[None]:
     """Says a store that cannot be reached or written as a UserError: nothing is lost, the stage can run again.

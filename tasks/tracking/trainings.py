@@ -55,7 +55,7 @@ class TrackedVersion:
 
 def trainings(project: Project, pipeline: str) -> list[TrainingRun]:
     """All runs of the pipeline that ended with a model, the newest first."""
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         experiment = client.get_experiment_by_name(pipeline)
         return [] if experiment is None else [*map(_training, _runs(client, experiment.experiment_id))]
@@ -63,7 +63,7 @@ def trainings(project: Project, pipeline: str) -> list[TrainingRun]:
 
 def versions(project: Project, name: str) -> list[TrackedVersion]:
     """All versions of the registered model, with the aliases that they bear now."""
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         models = [model for model in client.search_registered_models(max_results=1000) if model.name == name]
         aliases = models[0].aliases if models else {}

@@ -51,7 +51,7 @@ def unneeded_runs(
         return [], 0
     num_runs = 0
     unneeded: list[UnneededRun] = []
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         for pipeline, policy in policies.items():
             experiment = client.get_experiment_by_name(pipeline)
@@ -67,7 +67,7 @@ def unneeded_runs(
 def remove_runs(project: Project, runs: Iterable[UnneededRun]) -> None:
     """Deletes their files where they lie on this machine, and then the runs as MLflow does: what is cut off in between
     is found again. Raises as `unneeded_runs`."""
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         for run in runs:
             if run.folder is not None:

@@ -84,7 +84,7 @@ def unneeded_models(
         return []
     needed = {place for version in staying for place in (version.model_id, version.source)}
     unneeded = []
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         for pipeline, moment in before.items():
             experiment = client.get_experiment_by_name(pipeline)
@@ -104,7 +104,7 @@ def remove_versions(project: Project, versions: Iterable[UnneededVersion], who: 
     of_models: dict[str, dict[int, UnneededVersion]] = {}
     for version in versions:
         of_models.setdefault(version.key[0], {})[version.key[1]] = version
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         for name, numbered in of_models.items():
             days = next(iter(numbered.values())).days
@@ -123,7 +123,7 @@ def remove_versions(project: Project, versions: Iterable[UnneededVersion], who: 
 
 def remove_models(project: Project, models: Iterable[UnneededModel]) -> None:
     """Removes their files on this machine, and then their records: what is cut off in between is found again."""
-    with store.reachable(project):
+    with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         for model in models:
             if model.folder is not None:

@@ -96,6 +96,9 @@ def test_dvc_and_the_commands_take_a_project_without_pipelines(tmp_path: Path) -
 def test_the_command_says_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "shop"]) == 0
     assert capsys.readouterr().out == "made the project shop\n\nNext: cd shop\n      modelwright init NAME SOURCE\n"
+    # A shell takes the advice as it stands.
+    assert main(["new", "Räder & Co"]) == 0
+    assert "\nNext: cd 'Räder & Co'\n" in capsys.readouterr().out
 
 
 def test_within_a_git_repository_none_is_made_and_it_is_said(

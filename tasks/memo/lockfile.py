@@ -6,9 +6,9 @@ DVC parses and writes the whole file, comments and all, for every stage that it 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasks.files import write_text
 from tasks.paths import OWN_CODE
@@ -23,13 +23,22 @@ _CHANGING = re.compile(r"\d{12}e[+-]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\uf
 An entry with one of these is written anew, and differently, with every later stage; so it is left to DVC."""
 
 
+_FILES = re.compile(
+    r"(?:    - path: (?:[a-z.][\w.-]*/[\w./-]+|[a-z][\w-]*\.[a-z]+)\n"
+    r"      hash: md5\n"
+    # Of the digits 0 to 9, b and e alone, YAML may make a number, and the text would stand in quotes.
+    r"      md5: (?=[0-9be]*[acdf])[0-9a-f]{32}(?:\.dir)?\n"
+    r"(?:      size: \d+\n)?(?:      nfiles: \d+\n)?)*",
+    re.ASCII | re.IGNORECASE,
+)
+"""Lines of dependencies or outputs in which no value needs quotes."""
+
+
 def write_entry(root: Path, stage: Stage) -> None:
     """As `stage.dump` does, byte for byte, in a tenth of the time."""
-    from dvc.stage.serialize import to_lockfile
-    from dvc.utils.serialize import dumps_yaml
+    from dvc.stage.serialize import to_single_stage_lockfile
 
-    dumped = dumps_yaml({"stages": to_lockfile(stage)})
-    entry = dumped.removeprefix("stages:\n")
+    entry = entry_text(stage.name, to_single_stage_lockfile(stage))
     path = root / "dvc.lock"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     after = with_entry(before, entry.splitlines(keepends=True)[0], entry)
@@ -38,6 +47,32 @@ def write_entry(root: Path, stage: Stage) -> None:
     elif after != before:
         write_text(path, after)
         stage.repo.scm_context.track_file(str(path))
+
+
+def entry_text(name: str, entry: Mapping[str, Any]) -> str:
+    """The stage's lines below `stages:`, as DVC's YAML library writes them.
+
+    Nearly all are of files, with a digest each, and the library is slow at it: where they need no quotes, they are
+    written here.
+    """
+    from dvc.utils.serialize import dumps_yaml
+
+    deps, outs = (_lines_of_files(key, entry.get(key, ())) for key in ("deps", "outs"))
+    if not _FILES.fullmatch(deps.partition("\n")[2]) or not _FILES.fullmatch(outs.partition("\n")[2]):
+        return str(dumps_yaml({"stages": {name: entry}})).removeprefix("stages:\n")
+    others = {key: value for key, value in entry.items() if key not in ("deps", "outs")}
+    dumped = str(dumps_yaml({"stages": {name: others}})).removeprefix("stages:\n")
+    head, params, values = dumped.partition("    params:\n")
+    return f"{head}{deps}{params}{values}{outs}"
+
+
+def _lines_of_files(key: str, entries: Iterable[Mapping[str, Any]]) -> str:
+    lines = [
+        f"    {' ' if number else '-'} {name}: {value}\n"
+        for file in entries
+        for number, (name, value) in enumerate(file.items())
+    ]
+    return "".join([f"    {key}:\n", *lines]) if lines else ""
 
 
 def with_entry(lock: str, key: str, entry: str) -> str | None:

@@ -10,9 +10,11 @@ from dvc.utils.serialize import dumps_yaml, modify_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.memo.lockfile import with_entry
+from tasks.memo.lockfile import entry_text, with_entry
 
 LONG = "a path with many words that is far longer than the eighty columns after which YAML begins a new line of its own"
+
+ODD_PATHS = ["1.5", "true", "./5", "a b", "ü/ü", "#a/b", LONG, "a: b/c", "-/a", "a\n/b", "../x", "null", "~/a"]
 
 ENTRY: dict[str, Any] = {
     "cmd": "python -P -m tasks train digits",
@@ -45,7 +47,7 @@ values = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=
 
 
 def ours(lock: str, name: str, entry: dict[str, Any]) -> str | None:
-    text = dumps_yaml({"stages": {name: entry}}).removeprefix("stages:\n")
+    text = entry_text(name, entry)
     return with_entry(lock, text.splitlines(keepends=True)[0], text)
 
 
@@ -76,6 +78,30 @@ def test_odd_parameters_are_written_as_dvc_does_it(tmp_path: Path, value: object
         content = {**ENTRY, "params": {"params.yaml": {"pipelines.digits.train": {"value": value}}}}
         assert added == theirs(tmp_path / "dvc.lock", name, content)
         lock = added
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"path": "params.yaml", "hash": "md5", "md5": "0123456789abcdef" * 2, "size": 3},
+        {"path": ".modelwright/code/tasks/a-b.py", "hash": "md5", "md5": "a" * 32 + ".dir", "size": 0, "nfiles": 12},
+        {"path": "data/p/raw", "hash": "md5", "md5": "1" * 32, "size": 3},
+        {"path": "data/p/raw", "hash": "md5", "md5": "12e45678901234567890123456789012", "size": 3},
+        {"path": "data/p/raw", "hash": "md5", "md5": "0b" + "10" * 15, "size": 3},
+        {"path": "data/p/raw", "hash": "md5", "md5": "1" * 32 + ".dir", "size": 3},
+        {"path": "data/p/raw"},
+        {"path": "data/p/raw", "md5": "a" * 32, "size": 3},
+        {"path": "data/p/raw", "hash": "md5", "md5": "a" * 32, "size": 3, "isexec": True},
+        *({"path": path, "hash": "md5", "md5": "a" * 32} for path in ODD_PATHS),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("key", ["deps", "outs"])
+def test_files_are_written_as_dvc_does_it(key: str, file: dict[str, Any]) -> None:
+    for params in ({}, {"params": ENTRY["params"]}):
+        for files in ([file], [ENTRY["deps"][0], file, file.copy()]):
+            entry = {"cmd": LONG, "deps": ENTRY["deps"], **params, "outs": ENTRY["outs"], key: files}
+            assert entry_text("train@digits", entry) == dumps_yaml({"stages": {"train@digits": entry}})[8:]
 
 
 @pytest.mark.parametrize("text", ["# a comment\n", "schema: '2.0'\n", "schema: '2.0'\nstages: {}\n", "stages:\n  a: 1"])

@@ -28,6 +28,10 @@ from tasks.errors import UserError
 FileState = tuple[int, int, int, int]
 """Size, when content and inode were last changed, in ns, and the inode: no class, as there may be a million of them."""
 
+TIME_STEP = 2_000_000_000
+"""Nanoseconds. File systems note times in steps, the longest those of FAT: a file that was changed so shortly before it
+was looked at may be changed once more and stand as before."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _swapping = threading.Lock()
@@ -220,10 +224,11 @@ class FirstLook:
 
     def state(self, path: str) -> FileState | None:
         """Of a file that nobody has asked of yet, how it stands now; None when it is not there."""
-        return self.states.get(path) or _state(path)
+        return self.states.get(path) or state_of(path)
 
 
-def _state(path: str) -> FileState | None:
+def state_of(path: str) -> FileState | None:
+    """How the file stands now; None when it is not there."""
     try:
         # A Path for each of a million files takes as long as to ask.
         state = os.stat(path)  # noqa: PTH116

@@ -16,5 +16,5 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read, digest = packed.Entry.read, packed.entry_digest
     monkeypatch.setattr(packed.Entry, "read", lambda entry, most: names.append(entry.name) or read(entry, most))
     monkeypatch.setattr(known_files, "entry_digest", lambda entry: names.append(entry.name) or digest(entry))
-    monkeypatch.setattr(known_files, "_TICK", LONG_AGO)
+    monkeypatch.setattr(known_files, "TIME_STEP", LONG_AGO)
     return names

@@ -10,12 +10,15 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from tasks import files
 from tasks.errors import UserError
+from tasks.files import TIME_STEP, FileState, state_of
 from tasks.memo.snapshot import Entries, take
 from tasks.params.file import read_yaml
 from tasks.paths import CODE_DIGESTS, Project
@@ -36,19 +39,20 @@ class Code:
         self._meanings = project.downloads.with_name("meanings.json")
         self._kept = _kept(self._meanings)
         self._used: dict[str, str] = {}
+        self._read: dict[str, tuple[FileState, str]] = {}
         self._errors: list[str] = []
 
     def digests(self, source: str) -> str:
         """A line for each file of the source, sorted: the SHA-256 of what it means, and its path."""
-        root = self._root
-        paths = sorted(file.relative_to(root).as_posix() for file in _files_of(root / source))
-        return "".join(f"{self._meaning(root / path)}  {path}\n" for path in paths)
+        root = f"{self._root}/"
+        paths = sorted(file.removeprefix(root) for file in _files_of(f"{root}{source}"))
+        return "".join(f"{self._meaning(f'{root}{path}')}  {path}\n" for path in paths)
 
     def digests_of_own(self, file: str | None) -> str:
         """The same of a file of the user's own, by its path in the project."""
         path = self._project.root / file if file else None
         # Of an empty list DVC would warn in every run.
-        return f"{self._meaning(path)}  {file}\n" if path and path.is_file() else "none\n"
+        return f"{self._meaning(str(path))}  {file}\n" if path and path.is_file() else "none\n"
 
     def write(self) -> None:
         """Writes the lists of all code that stages are made of. Raises UserError when it is edited meanwhile."""
@@ -69,9 +73,20 @@ class Code:
         return None if self._project.is_repository else self._root / source
 
     def _state(self, sources: Iterable[str]) -> Entries:
-        return take(self._root, [file for source in sources for file in _files_of(self._root / source)])
+        return take(self._root, [file for source in sources for file in _files_of(str(self._root / source))])
 
-    def _meaning(self, file: Path) -> str:
+    def _meaning(self, file: str) -> str:
+        """Of a file that stands as it stood, what it meant then: all code is asked for after each stage."""
+        state, now = state_of(file), time.time_ns()
+        before, digest = self._read.get(file, (None, ""))
+        if before and before == state:
+            return digest
+        digest = self._meaning_now(Path(file))
+        if state and max(state[1:3]) < now - TIME_STEP:
+            self._read[file] = state, digest
+        return digest
+
+    def _meaning_now(self, file: Path) -> str:
         content = file.read_bytes()
         key = hashlib.sha256(f"{_FORMAT} {file.suffix} ".encode() + content).hexdigest()
         if key not in self._used:
@@ -148,13 +163,20 @@ def _digest(suffix: str, content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _files_of(source: Path) -> Iterator[Path]:
+def _files_of(source: str) -> Iterator[str]:
     """The file itself, or those below the folder."""
-    if source.is_file():
+    # In text: this is asked after each stage, and Paths take longer than the question.
+    if os.path.isfile(source):  # noqa: PTH113
         yield source
-    for path in source.iterdir() if source.is_dir() else ():
-        if not _is_left(path.name):
-            yield from _files_of(path)
+    elif os.path.isdir(source):  # noqa: PTH112
+        with os.scandir(source) as listing:
+            entries = [entry for entry in listing if not _is_left(entry.name)]
+        for entry in entries:
+            # What is a link may lead anywhere, back to itself as well.
+            if entry.is_file(follow_symlinks=False):
+                yield entry.path
+            else:
+                yield from _files_of(entry.path)
 
 
 def _is_left(name: str) -> bool:

@@ -7,16 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tasks import files
-from tasks.files import FirstLook
+from tasks.files import TIME_STEP, FirstLook
 from tasks.sources.kept_rows import KeptRows
 from tasks.sources.packed import Entry, entry_digest
 
 Known = Mapping[str, Mapping[str, tuple[str, str]]]
 """How files stood and what they held, as a digest: by group, and by their names in it."""
-
-_TICK = 2_000_000_000
-"""Nanoseconds. File systems note times in steps, the longest those of FAT: a file that was changed so shortly before it
-was looked at may be changed once more and stand as before."""
 
 _SIGN = "\0"
 
@@ -99,7 +95,7 @@ class KnownFiles:
         if state is None:
             return None
         size, changed, inode_changed, inode = state
-        before = self._look.time_ns - _TICK
+        before = self._look.time_ns - TIME_STEP
         # Of a clock that is ahead, too: such files are read each time.
         return f"{size} {changed} {inode_changed} {inode}" if changed < before and inode_changed < before else None
 

@@ -16,6 +16,7 @@ from tasks.errors import UserError
 from tasks.memo.chain import StageRunner, run_plain
 from tasks.memo.code import Code, meaning, source_of
 from tasks.paths import CODE_DIGESTS, STAGES, Project
+from tests.opened_files import LONG_AGO
 from tests.projects import REPOSITORY, command, modelwright
 
 SOURCE = '''"""A module."""
@@ -127,6 +128,8 @@ def leave_beside(file: Path) -> None:
 
 def test_a_list_has_every_file_and_not_what_python_and_editors_leave(package: Project) -> None:
     leave_beside(package.root / "lib" / "deep" / "a.py")
+    (package.root / "lib" / "loop").symlink_to("loop")
+    (package.root / "lib" / "nothing.py").symlink_to("/nope")
     Code(package).write()
     lines = (package.root / CODE_DIGESTS / "lib").read_text().splitlines()
     assert [line.split("  ")[1] for line in lines] == ["lib/deep/a.py", "lib/page.html"]
@@ -139,6 +142,22 @@ def test_what_is_no_python_counts_by_its_bytes(package: Project) -> None:
     first = Code(package).digests("lib")
     (package.root / "lib" / "page.html").write_text("<p> ")
     assert Code(package).digests("lib") != first
+
+
+def test_code_that_stands_as_it_stood_is_read_once(package: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, code = package.root / "one.py", Code(package)
+    opened: list[Path] = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path) or read(path))
+    first = code.digests("one.py")
+    # It was written a moment ago, and could be once more within a step of the file system's clock.
+    assert code.digests("one.py") == first
+    assert opened == [file, file]
+    monkeypatch.setattr("tasks.memo.code.TIME_STEP", LONG_AGO)
+    assert {code.digests("one.py") for _ in range(3)} == {first}
+    assert opened == [file] * 3
+    file.write_text(SOURCE.replace("= 3", "= 4"))
+    assert code.digests("one.py") == Code(package).digests("one.py") != first
 
 
 @pytest.mark.parametrize(("text", "message"), [("x = 1\ndef (", ", line 2: invalid syntax; mend"), ("\0", ".*; mend")])

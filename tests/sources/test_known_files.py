@@ -162,7 +162,7 @@ def test_a_link_counts_as_the_file_it_leads_to(tmp_path: Path, opened: list[str]
 
 
 def test_a_file_that_was_just_written_is_opened_again(tmp_path: Path, opened: list[str], monkeypatch: Any) -> None:
-    monkeypatch.setattr(known_files, "_TICK", -LONG_AGO)
+    monkeypatch.setattr(known_files, "TIME_STEP", -LONG_AGO)
     first = take(photos(tmp_path))
     opened.clear()
     assert take(tmp_path)[0] == first[0]

@@ -25,7 +25,7 @@ from tasks.memo.objects import CheckedCache
 from tasks.memo.own_code import STAGE as OWN_CODE
 from tasks.memo.own_code import CodeLists, list_own_files
 from tasks.memo.reasons import status_in_words, why_out_of_date
-from tasks.memo.repository import repository, stages_of, unreadable
+from tasks.memo.repository import links_noted_at_once, repository, stages_of, unreadable
 from tasks.params.file import read_yaml
 from tasks.paths import STAGES, Project
 from tasks.validation.suite_file import missing_suite
@@ -270,7 +270,7 @@ class Memo:
         uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         if not uncached and not edited:
             self._repo.stage_cache.save(stage)
-        with self._cache.hashing():
+        with self._cache.hashing(), links_noted_at_once(self._repo):
             # DVC's own would reserve the outputs once more, under another name, for which the first is another process.
             type(stage).commit.__wrapped__(stage)
         write_entry(self._root, stage)

@@ -6,6 +6,8 @@ import os
 import shlex
 import stat
 from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -56,6 +58,33 @@ def _read_index_once(repo: Repo) -> None:
         return any(name == relative or name.startswith(f"{relative}/") for name in chain(*names))
 
     scm.is_tracked = is_tracked
+
+
+@contextmanager
+def links_noted_at_once(repo: Repo) -> Iterator[None]:
+    """DVC notes in a database each output that it puts in place, and opens and closes the database for each of them.
+
+    Within, they are gathered, and noted at the end, however it comes.
+    """
+    noted: dict[str, tuple[str, str]] = {}
+    state = repo.state
+    # Without a folder of its own DVC keeps no such database.
+    if not getattr(state, "tmp_dir", None):
+        yield
+        return
+
+    def set_link(path: str, inode: str, mtime: str) -> None:
+        noted[os.path.relpath(path, state.root_dir)] = inode, mtime
+
+    state.set_link = set_link
+    try:
+        yield
+    finally:
+        del state.set_link
+        if noted:
+            with state.links as links, links.transact(retry=True):
+                for path, link in noted.items():
+                    links[path] = link
 
 
 def _check_folder(path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tasks.command.doctor import examine
 from tasks.errors import UserError
 from tasks.memo.memo import Memo
-from tasks.memo.repository import repository, unreadable
+from tasks.memo.repository import links_noted_at_once, repository, unreadable
 from tasks.paths import Project
 from tests.projects import command, make_project
 
@@ -83,3 +83,23 @@ def test_git_is_asked_for_its_index_once_and_says_the_same(tmp_path: Path) -> No
     subprocess.run(["git", "rm", "--quiet", "--cached", *names], cwd=tmp_path, check=True)
     assert scm.is_tracked(str(tmp_path / "report"))
     assert not repository(project.root).scm.is_tracked(str(tmp_path / "report"))
+
+
+def test_links_are_noted_as_dvc_notes_them(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    (project.root / "one").write_text("1")
+    (project.root / "two").write_text("2")
+    repo = repository(project.root)
+    repo.state.save_link(str(project.root / "one"), repo.fs)
+    with repo.state.links as links:
+        by_dvc = {name: links[name] for name in links}
+        links.clear()
+    with links_noted_at_once(repo):
+        repo.state.save_link(str(project.root / "one"), repo.fs)
+    # What is in place when another fails is noted, too.
+    with pytest.raises(AssertionError), links_noted_at_once(repo):
+        assert repo.state.save_link(str(project.root / "two"), repo.fs)
+    with repo.state.links as links:
+        assert {name: links[name] for name in by_dvc} == by_dvc
+        assert {*links} == {"one", "two"}
+    repo.state.save_link(str(project.root / "two"), repo.fs)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _ANSWERS = "answers.parquet"
 
+_WITH_A_MODEL = f"tags.`{MODEL_TAG}` != ''"
+
 _AT_ONCE = 100
 """Parameters that MLflow takes in one call."""
 
@@ -58,7 +60,8 @@ def trainings(project: Project, pipeline: str) -> list[TrainingRun]:
     with store.reachable(project, store.COMMAND_AGAIN):
         client = store.connect(project)
         experiment = client.get_experiment_by_name(pipeline)
-        return [] if experiment is None else [*map(_training, _runs(client, experiment.experiment_id))]
+        runs = [] if experiment is None else runs_where(client, experiment.experiment_id, _WITH_A_MODEL)
+        return [*map(_training, runs)]
 
 
 def versions(project: Project, name: str) -> list[TrackedVersion]:
@@ -89,10 +92,10 @@ def complete_training(
         if client is None:
             return
         run = client.get_run(run_id)
-        _log_new_params(client, run, params)
-        for tag, value in tags.items():
-            client.set_tag(run_id, tag, value)
-        earlier = [training for training in _runs(client, run.info.experiment_id) if training.info.run_id != run_id]
+        _log_new_params(client, run, params, tags)
+        # The newest two: one of them, at most, is this one. An experiment may have thousands.
+        newest = client.search_runs([run.info.experiment_id], _WITH_A_MODEL, max_results=2)
+        earlier = [training for training in newest if training.info.run_id != run_id]
         client.update_run(run_id, name=name(_training(earlier[0]) if earlier else None))
 
 
@@ -149,17 +152,14 @@ def _run_here(paths: Paths) -> Iterator[tuple[MlflowClient | None, str]]:
         warn(store.shown_uri(paths.project), error)
 
 
-def _log_new_params(client: MlflowClient, run: Run, params: Mapping[str, str]) -> None:
-    from mlflow.entities import Param
+def _log_new_params(client: MlflowClient, run: Run, params: Mapping[str, str], tags: Mapping[str, str]) -> None:
+    from mlflow.entities import Param, RunTag
 
     # What is logged cannot be changed, and would be refused.
     new = [Param(name, text[:6000]) for name, text in sorted(params.items()) if name not in run.data.params]
-    for start in range(0, len(new), _AT_ONCE):
+    for start in range(_AT_ONCE, len(new), _AT_ONCE):
         client.log_batch(run.info.run_id, params=new[start : start + _AT_ONCE])
-
-
-def _runs(client: MlflowClient, experiment_id: str) -> list[Run]:
-    return runs_where(client, experiment_id, f"tags.`{MODEL_TAG}` != ''")
+    client.log_batch(run.info.run_id, params=new[:_AT_ONCE], tags=[RunTag(tag, value) for tag, value in tags.items()])
 
 
 def runs_where(client: MlflowClient, experiment_id: str, condition: str) -> list[Run]:

@@ -18,6 +18,7 @@ from tasks.params.file import load_pipeline
 from tasks.params.train import EnsembleTrain
 from tasks.paths import Paths
 from tasks.tracking import runs, store
+from tasks.tracking.tags import MODEL_TAG
 from tests.trained import elsewhere, prepared
 
 pytestmark = pytest.mark.chain
@@ -194,3 +195,18 @@ def test_a_place_that_cannot_be_written_costs_a_training_nothing(tmp_path, monke
     with caplog.at_level(logging.WARNING):
         assert runs.open_run(paths, config(paths)).finish(paths) is False
     assert len(caplog.records) == 1
+
+
+def test_a_run_is_found_by_its_model_as_mlflow_finds_it(project: Paths) -> None:
+    client = store.connect(project.project)
+    mine, other = (client.create_experiment(name) for name in ("found", "elsewhere"))
+    started = [(mine, "a", 1), (mine, "a", 3), (mine, "a", 2), (mine, "b", 9), (other, "a", 7), (mine, "a", 8)]
+    made = [
+        client.create_run(experiment, start_time=time, tags={MODEL_TAG: model}).info.run_id
+        for experiment, model, time in started
+    ]
+    client.delete_run(made[-1])
+    for model, expected in (("a", made[1]), ("b", made[3]), ("c", None)):
+        by_mlflow = client.search_runs([mine], f"tags.`{MODEL_TAG}` = '{model}'", max_results=1)
+        assert [run.info.run_id for run in by_mlflow] == [run_id for run_id in [expected] if run_id]
+        assert runs.find_run(client, project.project, mine, model) == expected

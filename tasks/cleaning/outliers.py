@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, empty_findings, findings_of
 from tasks.columns.base import round_significant
-from tasks.columns.quantiles import Histogram, histogram, merged
+from tasks.columns.quantiles import Histogram, extended, histogram
 from tasks.params.clean import Outliers
 from tasks.tables.row_hashes import row_hashes
 from tasks.tables.samples import HASH, StableSample
@@ -65,7 +65,7 @@ def learn_bounds(parts: Parts, columns: Mapping[str, Outliers]) -> dict[str, Bou
         for name in columns:
             values = part[name]
             # Infinite numbers have no distance to a bound, and their rows go as unusable in any case.
-            histograms[name] = merged(histograms[name], histogram(values.filter(values.is_finite()).to_numpy()))
+            histograms[name] = extended(histograms[name], values.filter(values.is_finite()).to_numpy())
     return {name: _bounds(histograms[name], settings) for name, settings in columns.items()}
 
 

@@ -14,7 +14,7 @@ from pydantic import AliasChoices, Field
 from tasks.columns import column_type
 from tasks.columns.base import round_significant
 from tasks.columns.moments import Moments, moments
-from tasks.columns.quantiles import Histogram, histogram, merged
+from tasks.columns.quantiles import Histogram, extended
 from tasks.params.config import ColumnTypeName, Config, Role
 from tasks.tables.dataset import Column, Dataset
 from tasks.validation.bins import Bins, bins_of
@@ -125,8 +125,7 @@ class _ColumnProfileState:
     def _measure(self, values: pl.Series) -> None:
         numbers = values.to_numpy().astype(np.float64)
         self._moments += moments(numbers)
-        counted = histogram(numbers)
-        self.values = counted if self.values is None else merged(self.values, counted)
+        self.values = extended(self.values, numbers)
 
     def _count(self, values: pl.Series) -> None:
         # As text only now: there are fewer different ones than rows.

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tasks.columns.quantiles import MOST_KEYS, Histogram, histogram, merged
+from tasks.columns.quantiles import MOST_KEYS, Histogram, extended, histogram, merged
 from tests.shared_data import shared
 
 examples = settings(derandomize=True, deadline=None, max_examples=40)
@@ -55,6 +55,33 @@ def test_any_cut_of_any_numbers_is_counted_the_same(values: list[float], data: s
     assert same(in_parts(np.array(values, dtype=np.float64), places), whole)
     assert whole.count == len(values)
     assert whole.values.tolist() == sorted(set(values))
+
+
+def part_by_part(values: Doubles, places: list[int]) -> Histogram:
+    counted = None
+    for part in np.split(values, sorted(places)):
+        counted = extended(counted, part)
+    assert counted is not None
+    return counted
+
+
+@pytest.mark.parametrize("name", [*SPREADS, "below zero", "whole"])
+def test_a_part_that_is_added_is_counted_as_if_by_itself(name: str) -> None:
+    values = -many("lognormal") if name == "below zero" else many(name)
+    values = np.round(many("normal") * 1000) if name == "whole" else values
+    for places in ([20_000, 40_000], [17_000, 17_000, 17_001, 59_999]):
+        counted = part_by_part(values, places)
+        assert same(counted, in_parts(values, places))
+        assert same(counted, histogram(values))
+        assert (counted.keys.dtype, counted.counts.dtype) == (np.uint64, np.int64)
+
+
+@examples
+@given(values=st.lists(FINITE, max_size=30), places=st.lists(st.integers(0, 30), max_size=4), known=st.booleans())
+def test_any_part_is_added_to_coarse_counts_as_to_fine(values: list[float], places: list[int], known: bool) -> None:
+    numbers = np.concatenate([many("all magnitudes") if known else [], np.array(values, dtype=np.float64)])
+    cuts = [len(numbers) - min(place, len(values)) for place in places]
+    assert same(part_by_part(numbers, cuts), histogram(numbers))
 
 
 @pytest.mark.parametrize("name", SPREADS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -11,8 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.cleaning.findings import ALL_TRAIN, ROW, Findings, Parts, PartStarts, empty_findings, findings_of
-from tasks.parallel import parallel_map
+from tasks.cleaning.findings import ROW, Findings, PartStarts, empty_findings, findings_of
 from tasks.tables.dataset import Dataset
 from tasks.tables.row_hashes import equality_hashes
 
@@ -45,33 +44,38 @@ class RepeatedRows:
     num_alike: int = 0
 
 
-def find_repeats(parts: Parts, dataset: Dataset, starts: PartStarts = ALL_TRAIN) -> RepeatedRows:
+def find_repeats(
+    parts: Iterable[tuple[int, NDArray[np.void]]], dataset: Dataset, starts: Callable[[], PartStarts]
+) -> RepeatedRows:
     """Rows that are equal to an earlier one in every column; among the others all with the same features and another
     target, which are looked for among training rows alone, and for the rows that are judged on among all.
 
-    The hashes lie in a file, 40 bytes a row, and are sorted a few buckets at a time: memory stays flat as rows grow.
+    `parts` has for each part where it begins, and its `row_marks`; `starts` is asked once all parts have come. The
+    marks lie in a file, 40 bytes a row, and are sorted a few buckets at a time: memory stays flat as rows grow.
     """
-    features, target = [column.name for column in dataset.features], dataset.target.name
-    others = [column.name for column in dataset.columns if column.name != target and column.name not in features]
     # On disk, so that memory stays flat: 40 bytes a row are 40 GB for a thousand million rows.
     with tempfile.TemporaryFile() as file:
         counts = []
-        for records in parallel_map(lambda part: _records(part, features, others, target), parts()):
+        for start, records in parts:
+            records["row"] += start
             file.write(records.tobytes())
             counts.append(np.bincount(_buckets(records), minlength=_NUM_BUCKETS))
-        ranges = [_repeated(some, starts.train) for some in _ranges(file, counts)]
+        ranges = [_repeated(some, starts().train) for some in _ranges(file, counts)]
     # zip of no ranges has nothing to take apart.
     if not ranges:
         return RepeatedRows(empty_findings(), empty_findings())
     again, against, num_alike = zip(*ranges, strict=True)
     return RepeatedRows(
         _findings(again, "duplicate", "the same values stand in an earlier row"),
-        _findings(against, "conflict", f"rows with the same features have another {target}"),
+        _findings(against, "conflict", f"rows with the same features have another {dataset.target.name}"),
         sum(num_alike),
     )
 
 
-def _records(part: pl.DataFrame, features: list[str], others: list[str], target: str) -> NDArray[np.void]:
+def row_marks(dataset: Dataset, part: pl.DataFrame) -> NDArray[np.void]:
+    """What `find_repeats` knows each row by, [N]: hashes of its columns, and its number, which `ROW` has."""
+    features, target = [column.name for column in dataset.features], dataset.target.name
+    others = [column.name for column in dataset.columns if column.name != target and column.name not in features]
     records = np.empty(part.height, dtype=_RECORD)
     # Two seeds are 128 bits: 64 would agree by chance in tables of some thousand million rows.
     for name, columns, seed in (

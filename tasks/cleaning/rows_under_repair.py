@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,8 @@ from tasks.repair.repair import repaired
 from tasks.tables import storage
 from tasks.tables.dataset import Dataset
 from tasks.tables.quarantine import REASON, RULE
+
+Made = TypeVar("Made")
 
 
 class RowsUnderRepair:
@@ -60,21 +63,31 @@ class RowsUnderRepair:
         validation, train = (self._starts[self.part_of.index(part)] for part in ("validation", "train"))
         return PartStarts(validation=validation, train=train)
 
-    def find_faults(self) -> None:
-        """Looks at every part once, before any rule over the tables: these must know where each part begins."""
-        for num_rows, faults, changed in parallel_map(self._examined, range(len(self.files))):
+    def find_faults(self, look: Callable[[pl.DataFrame], Made]) -> Iterator[tuple[int, Made]]:
+        """Looks at every part once, before any rule over the tables: these must know where each part begins.
+
+        Beside that yields where each part begins, and what `look` makes of its rows without faults, whose `ROW` counts
+        from the part's first one: rules that read all columns need not read the table once more.
+        """
+        examined = parallel_map(partial(self._examined, look), range(len(self.files)))
+        for num_rows, faults, changed, made in examined:
+            start = self._starts[-1]
             # Most columns of most parts need no repair: only these are put right when the part is read again.
             self._repairable.append(changed)
-            self._faults.append(_moved(faults, self._starts[-1]))
+            self._faults.append(_moved(faults, start))
             # parallel_map keeps the order of the parts, so that each starts where the one before ends.
-            self._starts.append(self._starts[-1] + num_rows)
+            self._starts.append(start + num_rows)
+            yield start, made
 
-    def _examined(self, number: int) -> tuple[int, Findings, frozenset[str]]:
+    def _examined(
+        self, look: Callable[[pl.DataFrame], Made], number: int
+    ) -> tuple[int, Findings, frozenset[str], Made]:
         raw = storage.read_part(self.files[number])
         rows = repaired_rows(raw, self.dataset)
         changed = frozenset(name for name in rows.columns if not rows[name].equals(raw[name], null_equal=True))
         faults = find_faults(rows, self.dataset, self._config, is_train=self.part_of[number] == "train")
-        return rows.height, _sparse(faults), changed
+        numbered = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(ROW))
+        return rows.height, _sparse(faults), changed, look(numbered.filter(faults[RULE].is_null()))
 
     def _repaired(self, columns: Sequence[str] | None, number: int) -> pl.DataFrame:
         return _with_repairs(storage.read_part(self.files[number], columns), self.dataset, self._repairable[number])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import polars as pl
 
-from tasks.cleaning.duplicates import find_repeats
+from tasks.cleaning.duplicates import find_repeats, row_marks
 from tasks.cleaning.findings import Findings
 from tasks.cleaning.labels.suspicious import suspicious_labels
 from tasks.cleaning.near.images import near_images
@@ -44,7 +45,6 @@ class Judged:
 def judge(rows: RowsUnderRepair, config: Clean) -> Judged:
     """Every rule that is asked for. Rows that go are taken out of `rows`."""
     judged = Judged()
-    rows.find_faults()
     _repeats(rows, config, judged)
     _near_duplicates(rows, config, judged)
     _outliers(rows, config, judged)
@@ -57,7 +57,8 @@ def judge(rows: RowsUnderRepair, config: Clean) -> Judged:
 def _repeats(rows: RowsUnderRepair, config: Clean, judged: Judged) -> None:
     # Numbers differ for rows with equal features as a matter of course; only classes contradict each other.
     conflicts: Action = config.conflicts if rows.dataset.task != "regression" else "keep"
-    repeats = find_repeats(rows.parts, rows.dataset, rows.starts)
+    marks = rows.find_faults(partial(row_marks, rows.dataset))
+    repeats = find_repeats(marks, rows.dataset, lambda: rows.starts)
     # Not to look spares reading the table.
     if config.duplicates == "quarantine":
         # One event that is written down twice is one event, wherever it stands.

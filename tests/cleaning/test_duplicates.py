@@ -1,15 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tasks.cleaning import duplicates
-from tasks.cleaning.duplicates import RepeatedRows, find_repeats
-from tasks.cleaning.findings import PartStarts
+from tasks.cleaning.duplicates import RepeatedRows, find_repeats, row_marks
+from tasks.cleaning.findings import ALL_TRAIN, PartStarts
+from tasks.tables.dataset import Dataset
 from tests.small_tables import Kind, cut, described
 
 COLUMNS: dict[str, Kind] = {
@@ -32,11 +35,20 @@ def table(rows: Sequence[Row]) -> pl.DataFrame:
     return frame.with_columns(pl.Series("_row", range(len(rows)), dtype=pl.Int64))
 
 
-def repeats(rows: Sequence[Row], places: Sequence[int] = ()) -> tuple[list[int], list[int]]:
-    def parts() -> Iterator[pl.DataFrame]:
-        yield from cut(table(rows), places)
+def search(parts: Iterable[pl.DataFrame], dataset: Dataset, starts: PartStarts = ALL_TRAIN) -> RepeatedRows:
+    """As `clean` does it: each part's rows are numbered from 0, and moved to where the part begins."""
+    first = [0]
 
-    repeats = find_repeats(parts, DATASET)
+    def marks() -> Iterator[tuple[int, NDArray[np.void]]]:
+        for part in parts:
+            yield first[-1], row_marks(dataset, part.with_columns(pl.int_range(pl.len()).alias("_row")))
+            first.append(first[-1] + part.height)
+
+    return find_repeats(marks(), dataset, lambda: starts)
+
+
+def repeats(rows: Sequence[Row], places: Sequence[int] = ()) -> tuple[list[int], list[int]]:
+    repeats = search(cut(table(rows), places), DATASET)
     return repeats.duplicates["row"].to_list(), repeats.conflicts["row"].to_list()
 
 
@@ -65,10 +77,7 @@ def test_rows_that_repeat_and_rows_that_contradict() -> None:
 
 
 def test_what_is_said_of_them() -> None:
-    def parts() -> Iterator[pl.DataFrame]:
-        yield table([(1.0, "red", "a", "y")] * 2 + [(1.0, "red", "a", "n")])
-
-    repeats = find_repeats(parts, DATASET)
+    repeats = search([table([(1.0, "red", "a", "y")] * 2 + [(1.0, "red", "a", "n")])], DATASET)
     assert repeats.duplicates.rows() == [(1, "duplicate", "the same values stand in an earlier row", None)]
     reason = "rows with the same features have another label"
     assert repeats.conflicts.rows() == [(0, "conflict", reason, None), (2, "conflict", reason, None)]
@@ -76,7 +85,7 @@ def test_what_is_said_of_them() -> None:
 
 def with_ids(ids: Sequence[str], rows: Sequence[Row]) -> RepeatedRows:
     frame = table(rows).with_columns(id=pl.Series(ids))
-    return find_repeats(lambda: iter([frame]), described({**COLUMNS, "id": ("category", "id")}))
+    return search([frame], described({**COLUMNS, "id": ("category", "id")}))
 
 
 def test_rows_with_ids_of_their_own_are_events_of_their_own_and_counted() -> None:
@@ -90,7 +99,7 @@ def test_rows_with_ids_of_their_own_are_events_of_their_own_and_counted() -> Non
 def test_training_rows_contradict_each_other_and_not_those_that_are_judged_on() -> None:
     rows: list[Row] = [(1.0, "red", "a", "y"), (2.0, "red", "a", "n"), (1.0, "red", "a", "n"), (2.0, "red", "a", "n")]
     frame = table([*rows, (3.0, "red", "a", "y"), (3.0, "red", "a", "n")])
-    repeats = find_repeats(lambda: iter([frame]), DATASET, PartStarts(validation=1, train=2))
+    repeats = search([frame], DATASET, PartStarts(validation=1, train=2))
     # Row 0 is of the test, and row 2, which contradicts it, is of train: only row 0 is told.
     assert repeats.conflicts["row"].to_list() == [0, 4, 5]
 

@@ -24,6 +24,7 @@ SAMPLE = 2_000
 
 _LONGEST = 2_000
 """Characters of a value that are looked at."""
+_FIRST = 100
 _EMPTY = pl.DataFrame(schema={HASH: pl.UInt64(), "value": pl.String()})
 _NUM_EXAMPLES = 3
 _PARTS_A_MERGE = 16
@@ -108,15 +109,15 @@ def _may_be_personal(column: Column) -> bool:
 
 
 def _look(values: pl.Series) -> PersonalSample:
-    is_numeric = values.dtype.is_numeric()
-    present = values.drop_nulls()
-    if is_numeric:
+    if not values.dtype.is_numeric():
+        return PersonalSample(values.name, is_numeric=False, values=_smallest(values.drop_nulls()), is_open=True)
+    # One broken number is enough: a column of measures may well be whole in most rows. Most tell so by the first ones.
+    for some in (values.head(_FIRST), values):
         # A NaN is a missing number as well, and says nothing.
-        present = present.cast(pl.Float64).drop_nans()
-        # One broken number is enough: a column of measures may well be whole in most rows.
+        present = some.drop_nulls().cast(pl.Float64).drop_nans()
         if not (present.floor() == present).all():
-            return PersonalSample(values.name, is_numeric, _EMPTY, is_open=False)
-    return PersonalSample(values.name, is_numeric, _smallest(present), is_open=True)
+            return PersonalSample(values.name, is_numeric=True, values=_EMPTY, is_open=False)
+    return PersonalSample(values.name, is_numeric=True, values=_smallest(present), is_open=True)
 
 
 def _smallest(values: pl.Series) -> pl.DataFrame:

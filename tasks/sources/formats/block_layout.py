@@ -121,11 +121,22 @@ class BlockLayout:
 
     def first_of_other_width(self, width: int) -> int | None:
         """The first row with another number of cells."""
+        if self._are_all_of_width(width):
+            return None
         wrong = np.flatnonzero(self.widths != width)
         if len(wrong):
             # Blank lines and comments have other widths and are no rows; most blocks have none of either.
             wrong = wrong[self.is_row[wrong]]
         return int(wrong[0]) if len(wrong) else None
+
+    def _are_all_of_width(self, width: int) -> bool:
+        """Whether no line has another number of cells: in most blocks, and told without counting each row's."""
+        separators, ends = self._separators, self.ends
+        if len(separators) != len(ends) * (width - 1):
+            return False
+        # Were one in another row than its place says, that row's first, or the last of the row before, would be, too.
+        of_rows = separators.reshape(len(ends), width - 1)
+        return width == 1 or bool((of_rows[:, -1] < ends).all() and (of_rows[1:, 0] > ends[:-1]).all())
 
     def first_misplaced_quote(self) -> int | None:
         """The first row with a quote that does not open at the start of a cell, or close at its end (RFC 4180)."""

@@ -148,11 +148,14 @@ def _is_quoted(text: Text, like: BlockLayout) -> bool:
     counts. A file that breaks off in quotes, after cells that are wrapped as they should be, is quoted, and refused
     when it is read: quotes that became signs would change all of those cells.
     """
-    plain = _try(text, replace(like, quoted=False))
     quoted = _try(text, replace(like, quoted=True))
+    # Whatever the lines as they are would say: so most files are tried once.
+    if quoted.works and not quoted.swallows:
+        return True
+    plain = _try(text, replace(like, quoted=False))
     # 0013 has the examples: two texts that begin and end with a quote, with rows between them.
     if plain.works and quoted.works:
-        return not quoted.swallows or _all_wrapped(next(text.lines(), ""), like)
+        return _all_wrapped(next(text.lines(), ""), like)
     return quoted.breaks_off or quoted.last_line > plain.last_line
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tasks.environment import installed_version, is_later
+from tasks.environment import installed_version, is_installed, is_later
 from tasks.errors import UserError
 from tasks.paths import CODE_RECORD
 
@@ -27,9 +27,12 @@ def _check_is_not_newer(record: Path) -> None:
     if not record.is_file():
         return
     # One that is damaged is said by whoever reads more of it.
-    version = re.search(r'"modelwright": "([^"]*)"', record.read_text(encoding="utf-8", errors="replace"))
+    version = re.search(r'"modelwright": "([\w.+!-]{1,100})"', record.read_text(encoding="utf-8", errors="replace"))
+    # In nearly all projects, and quick to say.
+    if version is None or is_installed("modelwright", version[1]):
+        return
     installed = installed_version("modelwright")
-    if version and installed and is_later(version[1], installed):
+    if installed and is_later(version[1], installed):
         raise UserError(
             f"{record}: the project is of Modelwright {version[1]}, and {installed} is installed, which is older; "
             f"install {version[1]}, or go back to the project's commit of before its upgrade"

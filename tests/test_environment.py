@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from tasks.environment import git_state, is_alive, package_versions, person
+from tasks.environment import git_state, installed_version, is_alive, is_installed, package_versions, person
 
 
 def git(root: Path, *arguments: str) -> None:
@@ -77,6 +77,21 @@ def test_the_repository_stays_as_it_was(tmp_path):
 
 def test_versions_of_what_is_installed(tmp_path):
     assert list(package_versions(["polars", "numpy", "no-such-distribution"])) == ["numpy", "polars"]
+
+
+def test_the_very_version_that_is_installed_is_known_by_its_folder(tmp_path, monkeypatch):
+    assert is_installed("polars", installed_version("polars"))
+    assert not is_installed("polars", "0.0.1")
+    (tmp_path / "some_tool-1.2.dist-info").mkdir()
+    (tmp_path / "some_tool-1.3.dist-info").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert is_installed("some_tool", "1.2")
+    assert not is_installed("some_tool", "1.3")
+
+
+def test_the_command_lists_what_it_can_do_without_the_library_of_versions():
+    code = "import sys, tasks.command.cli; print('importlib.metadata' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_a_process_is_known_by_its_number_and_the_time_when_that_was_noted():

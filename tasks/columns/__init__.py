@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tasks.columns.audio.column import AudioColumn
-from tasks.columns.base import ColumnType, ValueSummary
+from tasks.columns.base import ColumnType
 from tasks.columns.boolean.column import BooleanColumn
 from tasks.columns.category.column import CategoryColumn
 from tasks.columns.image.column import ImageColumn
 from tasks.columns.number.column import NumberColumn
 from tasks.columns.text.column import TextColumn
 from tasks.columns.timestamp.column import TimestampColumn
+from tasks.columns.value_summary import ValueSummary
 from tasks.params.config import ColumnTypeName
 
 _TYPES: dict[ColumnTypeName, ColumnType[Any, Any, Any]] = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from tasks.columns.cells import CellReader
 from tasks.columns.disturbance import Disturbance
 from tasks.columns.spans import Span
+from tasks.columns.value_summary import ValueSummary
 from tasks.model_input.inputs import Block, Field
 from tasks.model_input.step_rows import StepRows
 from tasks.params.config import ColumnTypeName, Config
@@ -29,36 +31,6 @@ Expectation = dict[str, Any]
 
 Statistic = Literal["extremes", "moments", "lengths", "categories"]
 """What the profile of a table keeps of a column, besides the share of missing values."""
-
-Storage = Literal["text", "number", "boolean", "timestamp", "bytes"]
-"""How the source gives a column: text may turn out to be anything, the others are what they are."""
-
-
-class ValueSummary(Protocol):
-    """What all values of a column are, as a type asks when it is inferred; `ingestion.survey.Survey` counts it."""
-
-    @property
-    def storage(self) -> Storage: ...
-    @property
-    def num_rows(self) -> int: ...
-    @property
-    def num_present(self) -> int: ...
-    @property
-    def is_number(self) -> bool: ...
-    @property
-    def is_exact(self) -> bool: ...
-    @property
-    def is_code(self) -> bool: ...
-    @property
-    def is_boolean(self) -> bool: ...
-    @property
-    def format(self) -> str | None: ...
-    @property
-    def could_be(self) -> frozenset[ColumnTypeName]: ...
-    @property
-    def num_distinct(self) -> int: ...
-    @property
-    def longest(self) -> int: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +231,15 @@ class ColumnType(Generic[State, Settings, Encoded]):
 
     def transform(self, values: pl.Series, encoding: Encoded) -> Block:
         """Values as a block of model input."""
+        raise NotImplementedError
+
+    def cell_reader(self, encoding: Encoded, repair: Repair | None, dialect: ColumnDialect) -> CellReader | None:
+        """Reads a cell that a caller of the served model gave, and puts it right, without polars: the same value as for
+        many; None where only polars can. For `few_block`."""
+        return None
+
+    def few_block(self, values: list[Any], encoding: Encoded) -> Block:
+        """`transform` for a few values that a `cell_reader` of this type has read, to the last bit."""
         raise NotImplementedError
 
     def augment(

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from tasks.columns import TYPE_NAMES, column_type
-from tasks.columns.base import Storage
 from tasks.columns.boolean.column import PAIRS
 from tasks.columns.category.column import FEW_CATEGORIES, MAX_CATEGORIES, MAX_LENGTH
 from tasks.columns.timestamp.formats import FORMATS, first_format, fitting_formats, parse
+from tasks.columns.value_summary import Storage
 from tasks.params.config import ColumnTypeName
 from tasks.repair.number_text import parsed
 from tasks.sources.base import NumberFormat

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -70,7 +71,7 @@ class Field:
 
     @property
     def num_inputs(self) -> int:
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     @property
     def row_shape(self) -> tuple[int, ...]:
@@ -84,7 +85,7 @@ class Field:
             return _SPARSE_ROW_BYTES
         # Numbers are float64, pictures uint8, and all else int32.
         size = 8 if self.kind == "dense" else 1 if self.is_picture else 4
-        return int(np.prod(self.row_shape)) * size
+        return math.prod(self.row_shape) * size
 
     @property
     def is_picture(self) -> bool:

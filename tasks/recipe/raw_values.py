@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -44,6 +44,23 @@ def check_fit(column: pl.Series, feature: Feature) -> None:
     reasons = of_type.faults(column)
     if reasons.null_count() < len(reasons):
         raise UserError(f"column {reasons.drop_nulls()[0]}; give {give}")
+
+
+def rows_at_rest(cells: Mapping[str, Sequence[Any]], features: Iterable[Feature]) -> pl.DataFrame:
+    """The features' columns of raw rows. Raises UserError for a column that is missing, or that cannot be read."""
+    columns = []
+    for feature in features:
+        check_there(cells, feature)
+        column = at_rest(cells[feature.name], feature)
+        check_fit(column, feature)
+        columns.append(column)
+    return pl.DataFrame(columns)
+
+
+def check_there(columns: Container[str], feature: Feature) -> None:
+    """Raises UserError where the column of a feature is not among these."""
+    if feature.name not in columns:
+        raise UserError(f"column {feature.name} is missing; the model was trained with it")
 
 
 def _typed(value: Any, of_type: ColumnType[Any, Any, Any], feature: Feature) -> Any:

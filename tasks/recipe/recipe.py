@@ -113,8 +113,11 @@ class Recipe(Config):
     def alone(self, feature: Feature) -> Recipe:
         """What makes a block of this feature's values and asks for no other column; a computed one is given its values,
         too."""
-        given = feature.model_copy(update={"sql": None, "by_function": False})
-        return self.model_copy(update={"features": (given,)})
+        return self.of((feature.model_copy(update={"sql": None, "by_function": False}),))
+
+    def of(self, features: tuple[Feature, ...]) -> Recipe:
+        """What makes the blocks of these features, none of which is computed, and asks for no other column."""
+        return self.model_copy(update={"features": features, "inputs": ()})
 
     def columns(self, rows: pl.DataFrame, *, are_clean: bool = False) -> pl.DataFrame:
         """Raw rows as the features' values: put right, and those computed that a raw row does not have.

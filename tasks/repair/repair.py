@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Container, Sequence
+from collections.abc import Callable
 from typing import Literal
 
 import polars as pl
@@ -80,7 +80,10 @@ def down_to(value: float, width: float | None) -> float:
 def _text_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     # Changes of case stay with polars: Python may follow another version of Unicode.
     if len(values) <= FEW and repair.case == "keep":
-        return pl.Series(values.name, _few_repaired(values.to_list(), repair), dtype=pl.String)
+        put_right = text_repairer(repair)
+        assert put_right is not None
+        few = [None if value is None else put_right(value) for value in values.to_list()]
+        return pl.Series(values.name, few, dtype=pl.String)
     distinct = values.unique()
     if len(distinct) > len(values) * _MOST_DISTINCT:
         return _each_repaired(values, repair)
@@ -147,20 +150,43 @@ def _numbers_repaired(values: pl.Series, repair: Repair) -> pl.Series:
     return values.clip(repair.low, repair.high)
 
 
-def _few_repaired(values: Sequence[str | None], repair: Repair) -> list[str | None]:
-    """Each text put right, missing ones as they are. Not for repairs that change the case: Python and polars may follow
-    different versions of Unicode."""
-    assert repair.case == "keep"
+def text_repairer(repair: Repair) -> Callable[[str], str | None] | None:
+    """What puts one text right. None for repairs that change the case: Python and polars may follow different versions
+    of Unicode."""
+    if repair.case != "keep":
+        return None
     allowed = None if repair.allowed is None else frozenset(repair.allowed)
     common = None if repair.common is None else frozenset(repair.common)
-    forms = (None if value is None else _one_form(value, repair) for value in values)
-    return [None if form is None else _one_of(form, allowed, common, repair.rare_name) for form in forms]
+
+    def right(value: str) -> str | None:
+        form = _one_form(value, repair)
+        if allowed is not None and form not in allowed:
+            return None
+        return form if common is None or form in common else repair.rare_name
+
+    return right
 
 
-def _one_of(value: str, allowed: Container[str] | None, common: Container[str] | None, rare_name: str) -> str | None:
-    if allowed is not None and value not in allowed:
+def number_repairer(repair: Repair) -> Callable[[float], float | None] | None:
+    """What puts one finite number right; None for what only polars does."""
+    if repair.width is not None:
         return None
-    return value if common is None or value in common else rare_name
+    least, most, low, high = (
+        bound if bound is not None else default
+        for bound, default in zip(
+            (repair.least, repair.most, repair.low, repair.high), (-math.inf, math.inf) * 2, strict=True
+        )
+    )
+    is_clipped = repair.outside == "clip"
+
+    def right(value: float) -> float | None:
+        if value < least or value > most:
+            if not is_clipped:
+                return None
+            value = least if value < least else most
+        return low if value < low else high if value > high else value
+
+    return right
 
 
 def _one_form(value: str, repair: Repair) -> str:

@@ -57,6 +57,11 @@ class ColumnDialect(Config):
         marks = pl.Series([mark for mark in self.missing if mark], dtype=pl.String)
         return plainly(marks, self.decimal, self.thousands).fill_null(marks)
 
+    @cached_property
+    def missing_floats(self) -> frozenset[float]:
+        """The numbers that stand for a missing one."""
+        return frozenset(self._missing_numbers(pl.Float64()).to_list() if any(self.missing) else ())
+
     def _missing_numbers(self, dtype: pl.DataType) -> pl.Series:
         numbers = self._plain_marks.cast(pl.Float64, strict=False)
         if not dtype.is_integer():

@@ -6,7 +6,8 @@ A copy of `tasks` lies beside it in the model's `code` folder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from tasks.errors import UserError
 from tasks.model_input.conformal import read_conformal, sure
 from tasks.model_input.decision import LIKELIEST, Decision, read_decision
 from tasks.model_input.inputs import ModelInput
+from tasks.recipe.few_rows import FewRows
 from tasks.recipe.kind_values import as_text, kind_values
-from tasks.recipe.raw_values import at_rest, check_fit, unreadable_cells
+from tasks.recipe.raw_values import at_rest, check_fit, check_there, rows_at_rest, unreadable_cells
 from tasks.recipe.recipe import Feature, Recipe, read_recipe
 from tasks.tracking.served_requests import take_over
 from tasks.trainers import load
@@ -37,7 +39,9 @@ class ServedModel(PythonModel):
         folder = Path(context.artifacts["model"])
         self._recipe = read_recipe(folder / "recipe.json")
         self._recipe.check_encoders()  # a damaged file is said when the server starts, not at its first request
+        self._few_rows = FewRows(self._recipe)
         self._model = load(folder, self._recipe.spec())
+        self._answers_apart = answers_apart(self._model)
         file, classes = context.artifacts.get("decision"), self._recipe.target.classes
         self._decision = read_decision(Path(file), classes) if file else LIKELIEST
         conformal = context.artifacts.get("conformal")
@@ -72,26 +76,26 @@ class ServedModel(PythonModel):
         any of them cannot be read.
         """
         cells = {name: [cell for request in requests for cell in request[name]] for name in requests[0]}
-        rows = pl.DataFrame([_cells_at_rest(cells, feature) for feature in self._recipe.raw_features])
-        inputs, kinds = self._recipe.encode(rows), self._kinds(cells, rows)
-        ends = np.cumsum([len(next(iter(request.values()))) for request in requests])
-        parts = np.split(np.arange(rows.height), ends[:-1])
-        return [
-            self._columns(answers, None if kinds is None else kinds.gather(part))
-            for answers, part in zip(self._answers_of_parts(inputs, parts), parts, strict=True)
-        ]
+        inputs, kinds = self._few_rows.encode(cells), self._kinds_of_cells(cells)
+        ends = [0, *accumulate(len(next(iter(request.values()))) for request in requests)]
+        parts = [slice(*ends_of_one) for ends_of_one in pairwise(ends)]
+        answers = self._answers_of_parts(inputs, parts)
+        # What a class costs is a product of matrices, too.
+        if self._decision.costs is not None:
+            return [self._columns(answers[part], None if kinds is None else kinds[part]) for part in parts]
+        columns = self._columns(answers, kinds)
+        return [{name: values[part] for name, values in columns.items()} for part in parts]
 
     def unreadable_cells(self, request: Mapping[str, Sequence[Any]]) -> list[str]:
         """Of a request of one row, why each of its cells cannot be read that cannot."""
         return unreadable_cells(request, self._recipe.raw_features)
 
-    def _answers_of_parts(self, inputs: ModelInput, parts: Sequence[np.ndarray[Any, Any]]) -> Iterator[Any]:
+    def _answers_of_parts(self, inputs: ModelInput, parts: Sequence[slice]) -> np.ndarray[Any, Any]:
         """The model's answers to each part of the rows, as if it had been asked for that part alone."""
-        if not answers_apart(self._model):
-            yield from (self._model.predict(inputs.take(part)) for part in parts)
-            return
-        answers = self._model.predict(inputs)
-        yield from (answers[part] for part in parts)
+        if len(parts) == 1 or self._answers_apart:
+            return self._model.predict(inputs)
+        numbers = np.arange(inputs.num_rows)
+        return np.concatenate([self._model.predict(inputs.take(numbers[part])) for part in parts])
 
     def _columns(self, answers: np.ndarray[Any, Any], kinds: pl.Series | None) -> dict[str, list[Any]]:
         columns = {**answer_columns(answers, self._recipe, self._decision), **self._sure(answers, kinds)}
@@ -117,6 +121,13 @@ class ServedModel(PythonModel):
         if column.name in rows.columns:
             return kind_values(rows[column.name], column)
         return kind_values(as_text([None if _is_missing(cell) else cell for cell in cells[column.name]]), column)
+
+    def _kinds_of_cells(self, cells: Mapping[str, Sequence[Any]]) -> pl.Series | None:
+        """The same where rows have not been read."""
+        if self._rule is None or self._rule.column is None:
+            return None
+        named = [feature for feature in self._recipe.raw_features if feature.name == self._rule.column.name]
+        return self._kinds(cells, rows_at_rest(cells, named))
 
     def _answers(self, rows: pl.DataFrame) -> np.ndarray[Any, Any]:
         if rows.is_empty():  # which not every library takes
@@ -146,22 +157,10 @@ def answer_columns(answers: np.ndarray[Any, Any], recipe: Recipe, decision: Deci
 
 
 def _raw_column(frame: pd.DataFrame, feature: Feature) -> pl.Series:
-    _check_there(frame, feature)
+    check_there(frame, feature)
     column = _at_rest(frame, feature)
     check_fit(column, feature)
     return column
-
-
-def _cells_at_rest(cells: Mapping[str, Sequence[Any]], feature: Feature) -> pl.Series:
-    _check_there(cells, feature)
-    column = at_rest(cells[feature.name], feature)
-    check_fit(column, feature)
-    return column
-
-
-def _check_there(columns: Mapping[str, Any] | pd.DataFrame, feature: Feature) -> None:
-    if feature.name not in columns:
-        raise UserError(f"column {feature.name} is missing; the model was trained with it")
 
 
 def _at_rest(frame: pd.DataFrame, feature: Feature) -> pl.Series:

@@ -263,6 +263,23 @@ def test_text_beside_categories_changes_no_answer(categories: str, tmp_path: Pat
     assert np.array_equal(*answers)
 
 
+@pytest.mark.parametrize("task", CLASSES)
+@pytest.mark.parametrize("categories", ["native", "one_by_one", "one_hot"])
+def test_few_rows_are_asked_zeros_and_all_and_answered_as_many_are(categories: Any, task: Any) -> None:
+    spec = Spec(fields=MIXED, task=task, classes=CLASSES[task])
+    train, validation = mixed_examples(task, 300, 0), mixed_examples(task, 200, 1)
+    model = (
+        LightgbmTrainer().fit(Job(spec=spec, train=train, validation=validation), config(categories=categories)).model
+    )
+    layout, rows = model.layout, validation.inputs
+    np.testing.assert_array_equal(layout.matrix_to_ask(rows), layout.matrix(rows).toarray())
+    many = model.booster.predict(layout.matrix(rows))
+    few = np.concatenate(
+        [model.booster.predict(layout.matrix_to_ask(rows.take(np.array([row])))) for row in range(200)]
+    )
+    assert few.tobytes() == np.asarray(many).tobytes()
+
+
 def test_a_model_from_before_native_categories_reads_them_one_hot(tmp_path: Path) -> None:
     one, test = mixed_job(), mixed_examples("binary", 50, 5).inputs
     model = LightgbmTrainer().fit(one, config(categories="one_hot")).model

@@ -11,13 +11,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation
+from tasks.columns.cells import CellReader, OddCellError, text_reader
 from tasks.columns.disturbance import MISSING, Disturbance
+from tasks.columns.value_summary import ValueSummary
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.config import ColumnTypeName
 from tasks.params.normalize import NormalizeBoolean
-from tasks.repair.repair import FEW
+from tasks.repair.repair import FEW, WHITE_SPACE, Repair
 from tasks.tables.dialect import ColumnDialect
 
 PAIRS: tuple[tuple[str, str], ...] = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off"))
@@ -124,17 +126,34 @@ class BooleanColumn(ColumnType[BooleanState, NormalizeBoolean, BooleanEncoding])
     def transform(self, values: pl.Series, encoding: BooleanEncoding) -> NDArray[np.float32]:
         """[N, 1] float32, or [N, 2] with the indicator."""
         if len(values) <= FEW:
-            return _few(values.to_list(), encoding)
+            return self.few_block(values.to_list(), encoding)
         truth = values.fill_null(encoding.impute).cast(pl.Float32).to_numpy()
         if not encoding.indicator:
             return truth[:, None]
         return np.stack([truth, values.is_null().cast(pl.Float32).to_numpy()], axis=1)
 
+    def cell_reader(
+        self, encoding: BooleanEncoding, repair: Repair | None, dialect: ColumnDialect
+    ) -> CellReader | None:
+        text = text_reader(dialect.missing, self.missing_texts(encoding, repair, dialect))
 
-def _few(values: list[bool | None], encoding: BooleanEncoding) -> NDArray[np.float32]:
-    truth = [encoding.impute if value is None else value for value in values]
-    columns = [truth, [value is None for value in values]] if encoding.indicator else [truth]
-    return np.array(columns, dtype=np.float32).T
+        def read(cell: Any) -> bool | None:
+            if cell is None or cell is True or cell is False:
+                return cell
+            if type(cell) is not str or dialect.unit is not None:
+                raise OddCellError(cell)
+            present = text(cell)
+            truth = None if present is None else WORDS.get(present.strip(WHITE_SPACE).lower())
+            if truth is None and present is not None:
+                raise OddCellError(cell)
+            return truth
+
+        return read
+
+    def few_block(self, values: list[Any], encoding: BooleanEncoding) -> NDArray[np.float32]:
+        truth = [encoding.impute if value is None else value for value in values]
+        columns = [truth, [value is None for value in values]] if encoding.indicator else [truth]
+        return np.array(columns, dtype=np.float32).T
 
 
 def _words(text: pl.Series) -> pl.Series:

@@ -9,12 +9,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
-from tasks.columns.category.encoding import CategoryEncoding, TargetTable, category_indices
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation
+from tasks.columns.category.encoding import CategoryEncoding, TargetTable, category_indices, few_indices
 from tasks.columns.category.target import TargetState, scale_of, smoothed, target_state
+from tasks.columns.cells import CellReader, text_cell_reader
 from tasks.columns.disturbance import MISSING, TYPOS, Disturbance
 from tasks.columns.served import served_text
 from tasks.columns.target_statistics import TargetStatistics
+from tasks.columns.value_summary import ValueSummary
 from tasks.errors import UserError
 from tasks.model_input.step_rows import StepRows
 from tasks.params.augment import AugmentCategory
@@ -171,14 +173,16 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
 
     def transform(self, values: pl.Series, encoding: CategoryEncoding) -> NDArray[Any]:
         """[N] int32 for indices, [N, 1] float32 for `ordinal`, [N, K] float64 for `target`."""
-        indices = category_indices(values, encoding)
-        match encoding.encode:
-            case "ordinal":
-                return indices.astype(np.float32)[:, None]
-            case "target":
-                return encoding.table[indices]
-            case _:
-                return indices
+        return _block(category_indices(values, encoding), encoding)
+
+    def cell_reader(
+        self, encoding: CategoryEncoding, repair: Repair | None, dialect: ColumnDialect
+    ) -> CellReader | None:
+        words = self.missing_texts(encoding, repair, dialect)
+        return text_cell_reader(repair, dialect, words, lambda cell: self.served_value(cell, encoding, dialect))
+
+    def few_block(self, values: list[Any], encoding: CategoryEncoding) -> NDArray[Any]:
+        return _block(few_indices(values, encoding), encoding)
 
     def augment(
         self,
@@ -194,6 +198,16 @@ class CategoryColumn(ColumnType[CategoryState, NormalizeCategory, CategoryEncodi
 
         assert isinstance(settings, AugmentCategory)
         return swapped(block, settings, generator, rows)
+
+
+def _block(indices: NDArray[np.int32], encoding: CategoryEncoding) -> NDArray[Any]:
+    match encoding.encode:
+        case "ordinal":
+            return indices.astype(np.float32)[:, None]
+        case "target":
+            return encoding.table[indices]
+        case _:
+            return indices
 
 
 def _impute(present: dict[str, int], settings: NormalizeCategory) -> str | None:

@@ -115,18 +115,26 @@ def _unlike(label: str, categories: Collection[str]) -> str:
 
 def category_indices(values: pl.Series, encoding: CategoryEncoding) -> NDArray[np.int32]:
     """Each value's index, [N]."""
-    known = encoding.indices
-    if encoding.buckets:
-        # Each different value is hashed once; of few values, finding the different ones takes longer than hashing.
-        distinct = values if len(values) <= FEW else values.unique()
-        hashed = {value: _bucket(value, encoding.buckets) for value in distinct.to_list() if value is not None}
-        known = {**hashed, None: known[None]}
     if len(values) <= FEW:
-        other = encoding.num_categories - 1
-        return np.array([known.get(value, other) for value in values.to_list()], dtype=np.int32)
+        return few_indices(values.to_list(), encoding)
+    # Each different value is hashed once.
+    known = _hashed(values.unique().to_list(), encoding) if encoding.buckets else encoding.indices
     names = pl.Series(list(known), dtype=pl.String)
     indices = pl.Series(list(known.values()), dtype=pl.Int32)
     return values.replace_strict(names, indices, default=encoding.num_categories - 1, return_dtype=pl.Int32).to_numpy()
+
+
+def few_indices(values: list[str | None], encoding: CategoryEncoding) -> NDArray[np.int32]:
+    """The same for a few values, of which finding the different ones would take longer than hashing."""
+    known = _hashed(values, encoding) if encoding.buckets else encoding.indices
+    other = encoding.num_categories - 1
+    return np.array([known.get(value, other) for value in values], dtype=np.int32)
+
+
+def _hashed(values: list[str | None], encoding: CategoryEncoding) -> dict[str | None, int]:
+    assert encoding.buckets is not None
+    buckets: dict[str | None, int] = {value: _bucket(value, encoding.buckets) for value in values if value is not None}
+    return buckets | {None: encoding.indices[None]}
 
 
 def _bucket(value: str, buckets: int) -> int:

@@ -11,13 +11,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, ValueSummary, expectation
+from tasks.columns.base import ColumnType, Depiction, Encoding, Expectation, expectation
 from tasks.columns.disturbance import Disturbance
 from tasks.columns.image import pixels
 from tasks.columns.image.disturbances import DISTURBANCES
 from tasks.columns.image.pixels import DecodedImage, Fit, Frame
 from tasks.columns.image.served import served_image
 from tasks.columns.image.sums import Sums, factor_and_offset, sums_of
+from tasks.columns.value_summary import ValueSummary
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.model_input.step_rows import StepRows

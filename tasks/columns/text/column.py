@@ -16,10 +16,10 @@ from tasks.columns.base import (
     Encoding,
     Expectation,
     Statistic,
-    ValueSummary,
     expectation,
     round_significant,
 )
+from tasks.columns.cells import CellReader, text_cell_reader
 from tasks.columns.disturbance import MISSING, TYPOS, Disturbance
 from tasks.columns.served import served_text
 from tasks.columns.spans import Span
@@ -27,6 +27,7 @@ from tasks.columns.text import byte_pairs
 from tasks.columns.text.encoding import TextEncoding, tfidf
 from tasks.columns.text.score import ScoredRows, learnt_score, score_of_others, scored_rows
 from tasks.columns.text.terms import character_runs, terms
+from tasks.columns.value_summary import ValueSummary
 from tasks.errors import UserError
 from tasks.model_input.inputs import Block
 from tasks.model_input.step_rows import StepRows
@@ -160,7 +161,14 @@ class TextColumn(ColumnType[TextState, NormalizeText, TextEncoding]):
 
     def transform(self, values: pl.Series, encoding: TextEncoding) -> Block:
         """csr_matrix [N, K] float32, [N, num_scores] float64 for a score, or [N, L] int32 for tokens."""
-        documents = [document or "" for document in values.to_list()]
+        return self.few_block(values.to_list(), encoding)
+
+    def cell_reader(self, encoding: TextEncoding, repair: Repair | None, dialect: ColumnDialect) -> CellReader | None:
+        words = self.missing_texts(encoding, repair, dialect)
+        return text_cell_reader(repair, dialect, words, lambda cell: self.served_value(cell, encoding, dialect))
+
+    def few_block(self, values: list[Any], encoding: TextEncoding) -> Block:
+        documents = [document or "" for document in values]
         if encoding.encode == "tokens":
             return byte_pairs.encode(encoding.tokenizer, documents, encoding.length)
         inputs = tfidf(documents, encoding)

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, ValueSummary, expectation
+from tasks.columns.base import ColumnType, Encoding, Expectation, Statistic, expectation
+from tasks.columns.cells import CellReader, OddCellError, text_reader
 from tasks.columns.disturbance import MISSING, Disturbance
 from tasks.columns.moments import Moments, factor_and_offset, moments
 from tasks.columns.timestamp.calendar_parts import PERIODS, Integers, calendar_part, circle
@@ -25,7 +26,9 @@ from tasks.columns.timestamp.formats import (
     parse,
     plain_times,
     shown,
+    text_parser,
 )
+from tasks.columns.value_summary import ValueSummary
 from tasks.errors import UserError
 from tasks.model_input.inputs import Field
 from tasks.params.clean import CleanColumn
@@ -159,7 +162,11 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
         """Times as pandas or Python has them; with a time zone they become those of UTC, without one they are of UTC.
         Numbers where the source writes times as numbers, and nowhere else: nothing says what they would count."""
         if isinstance(value, Real) and not isinstance(value, bool) and dialect.format:
-            time: datetime | None = parse(pl.Series([value]), dialect.format)[0]
+            try:
+                time: datetime | None = parse(pl.Series([value]), dialect.format)[0]
+            # A whole number of more bits than polars counts by: no time lies there.
+            except OverflowError:
+                return None
             return time
         if not isinstance(value, date | np.datetime64):
             return None
@@ -191,15 +198,43 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
 
     def transform(self, values: pl.Series, encoding: TimestampEncoding) -> NDArray[np.float64]:
         """[N, K] float64."""
-        times = values.to_numpy()
-        missing = np.isnat(times)
-        if not missing.any():
-            return _inputs(times, encoding)
-        block = np.zeros((len(times), encoding.num_inputs))
-        block[~missing] = _inputs(times[~missing], encoding)
-        # The last input is the indicator; without one this writes the 0 that stands there already.
-        block[missing, -1] = encoding.indicator
-        return block
+        return _block(values.to_numpy(), encoding)
+
+    def cell_reader(
+        self, encoding: TimestampEncoding, repair: Repair | None, dialect: ColumnDialect
+    ) -> CellReader | None:
+        parser = text_parser(dialect.format)
+        if parser is None or dialect.unit is not None or (repair is not None and repair.unit is not None):
+            return None
+        text = text_reader(dialect.missing, self.missing_texts(encoding, repair, dialect))
+
+        def read(cell: Any) -> datetime | None:
+            if cell is None:
+                return None
+            present = text(cell) if type(cell) is str else cell
+            if present is None:
+                return None
+            time = parser(present) if type(present) is str else None
+            if time is None:
+                raise OddCellError(cell)
+            return time
+
+        return read
+
+    def few_block(self, values: list[Any], encoding: TimestampEncoding) -> NDArray[np.float64]:
+        return _block(np.array(values, dtype="datetime64[us]"), encoding)
+
+
+def _block(times: NDArray[np.datetime64], encoding: TimestampEncoding) -> NDArray[np.float64]:
+    """[N, K] of timestamps [N], NaT where one is missing."""
+    missing = np.isnat(times)
+    if not missing.any():
+        return _inputs(times, encoding)
+    block = np.zeros((len(times), encoding.num_inputs))
+    block[~missing] = _inputs(times[~missing], encoding)
+    # The last input is the indicator; without one this writes the 0 that stands there already.
+    block[missing, -1] = encoding.indicator
+    return block
 
 
 def _in_utc(value: date | np.datetime64) -> datetime | None:

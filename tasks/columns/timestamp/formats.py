@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 
 import numpy as np
@@ -76,6 +76,12 @@ _DOTTED_DAY = r"^\d{1,2}\.\d{1,2}\.\d\d(\D|$)"
 
 _SIGNS = {name: frozenset(re.sub("%[.#]?[A-Za-z]", "", name)) for name in FORMATS}
 """What stands between the numbers: a look at the first value rules out most formats without reading by them."""
+
+
+_DIRECTIVE = re.compile(r"(%[^A-Za-z]?[A-Za-z])")
+_UNITS = ("%Y", "%m", "%d", "%H", "%M", "%S")
+_FIXED_WIDTH = {unit: "([0-9]{4})" if unit == "%Y" else "([0-9]{2})" for unit in _UNITS}
+_WHOLE_TIMES = tuple(frozenset(_UNITS[:count]) for count in (3, 5, 6))
 
 
 def fitting_formats(values: pl.Series, among: Collection[str] = FORMATS) -> frozenset[str]:
@@ -154,6 +160,35 @@ def iso_time(text: str) -> datetime | None:
         return _iso_time(text.strip())
     except (ValueError, OverflowError):
         return None
+
+
+def text_parser(written: str | None) -> Callable[[str], datetime | None] | None:
+    """Reads one text in that format, or without one in ISO 8601, as `parse` and `iso_time` do; what it answers None to
+    is for these to judge. None for a format of anything else than `_UNITS`."""
+    if written is None:
+        return iso_time
+    # A fraction of a second is left to `parse`.
+    pieces = _DIRECTIVE.split(_chrono(written).replace("%.f", ""))
+    units = tuple(pieces[1::2])
+    if written in EPOCHS or frozenset(units) not in _WHOLE_TIMES or len(set(units)) < len(units):
+        return None
+    shape = re.compile("".join(_FIXED_WIDTH.get(piece, re.escape(piece)) for piece in pieces))
+    # Where each unit stands, in the order of `datetime`.
+    places = [units.index(unit) for unit in _UNITS if unit in units]
+
+    def read(text: str) -> datetime | None:
+        match = shape.fullmatch(text)
+        if match is None:
+            return None
+        try:
+            year, month, day, *of_day = (int(match[place + 1]) for place in places)
+            hour, minute, second, *_ = (*of_day, 0, 0, 0)
+            time = datetime(year, month, day, hour, minute, second)
+        except ValueError:
+            return None
+        return None if time < _FIRST_DAY else time
+
+    return read
 
 
 def shown(time: datetime, written: str) -> str:

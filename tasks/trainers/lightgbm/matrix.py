@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from tasks.model_input.inputs import Block, Field, ModelInput, Spec, as_matrix, input_labels
+from tasks.model_input.inputs import Block, Field, ModelInput, Spec, as_matrix, input_labels, one_hot
 
 Categories = Literal["native", "one_by_one", "one_hot"]
+
+_FEW_NUMBERS = 50_000
+"""Up to so many are written out to be answered: though most may be 0, they are there sooner than scipy has looked at
+all its blocks."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +27,12 @@ class Layout:
     spec: Spec
     categories: Categories
 
-    @property
+    @cached_property
     def fields(self) -> tuple[Field, ...]:
         """The fields as the matrix holds them."""
         return tuple(_one_column(field) if self._is_native(field) else field for field in self.spec.fields)
 
-    @property
+    @cached_property
     def num_columns(self) -> int:
         return sum(field.num_inputs for field in self.fields)
 
@@ -55,8 +60,27 @@ class Layout:
         spec = replace(self.spec, fields=self.fields)
         return as_matrix(spec, ModelInput(blocks=blocks, num_rows=inputs.num_rows))
 
+    def matrix_to_ask(self, inputs: ModelInput) -> Any:
+        """The same for rows to answer, zeros and all where they are few: trees answer both forms alike."""
+        if inputs.num_rows * self.num_columns > _FEW_NUMBERS:
+            return self.matrix(inputs)
+        matrix = np.empty((inputs.num_rows, self.num_columns))
+        start = 0
+        for field, own in zip(self.spec.fields, self.fields, strict=True):
+            stop = start + own.num_inputs
+            matrix[:, start:stop] = self._written_out(field, inputs.blocks[field.name])
+            start = stop
+        return matrix
+
     def _is_native(self, field: Field) -> bool:
         return field.kind == "category_index" and self.categories != "one_hot"
+
+    def _written_out(self, field: Field, block: Block) -> Any:
+        if self._is_native(field):
+            return block[:, None]
+        if field.kind == "category_index":
+            return one_hot(field, block)
+        return block.toarray() if field.kind == "sparse" else block
 
     def _block(self, field: Field, block: Block) -> Block:
         # float32 holds the number of a category exactly, up to 16 million of them.

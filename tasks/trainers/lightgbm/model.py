@@ -53,7 +53,7 @@ class LightgbmModel:
         # There is nothing to ask, and a matrix without rows is not taken.
         if inputs.num_rows == 0:
             return np.zeros((0, len(spec.classes)) if spec.classes else (0,))
-        answers = np.asarray(self.booster.predict(self.layout.matrix(inputs)), dtype=np.float64)
+        answers = np.asarray(self.booster.predict(self.layout.matrix_to_ask(inputs)), dtype=np.float64)
         if not spec.classes:
             return self.scale.center + self.scale.scale * answers
         # Of two classes LightGBM gives the second one's probability alone.

@@ -40,6 +40,8 @@ from tasks.tracking import store
 from tasks.tracking.registered import registered_model
 
 CONNECTIONS = 32
+LITTLE = 500
+"""Requests a second."""
 _BARE, _LITSERVE = (Path(__file__).with_name(f"{name}_server.py") for name in ("bare", "litserve"))
 _LATENCY = re.compile(r"(50|95|99)\.?\d*%\s+([\d.]+)(us|ms|s)")
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -61,7 +63,8 @@ def main() -> None:
                 with _running(command, project.root, body) as address:
                     loads[name].append(_wrk(address, body, options.seconds))
         _show(loads)
-        _show_ours(project, servers["modelwright serve"], loads["modelwright serve"], options.seconds)
+        ours = servers["modelwright serve"]
+        _show_ours(project, ours, loads["modelwright serve"], options.seconds, options.rounds)
 
 
 def _options() -> argparse.Namespace:
@@ -182,27 +185,51 @@ def _show(loads: dict[str, list[Load]]) -> None:
         print(f"| {name}{failed} | {load.rate:,.0f} | {load.p50:.1f} | {load.p95:.1f} | {load.p99:.1f} | {shown} |")
 
 
-def _show_ours(project: Project, server: tuple[list[str], dict[str, Any]], loads: list[Load], seconds: int) -> None:
-    """At half its greatest load: alone, with a shadow, and while the champion moves ten times."""
+def _show_ours(
+    project: Project,
+    server: tuple[list[str], dict[str, Any]],
+    loads: list[Load],
+    seconds: int,
+    rounds: int,
+) -> None:
+    """At half its greatest load and at little, alone and with a shadow in turn; and while the champion moves."""
     command, body = server
-    rate = _median(loads).rate / 2
+    half = _median(loads).rate / 2
     print(
-        f"\n| at {rate:,.0f} a second, half its greatest load | p50 ms | p95 | p99 | failed |\n"
-        "| --- | --- | --- | --- | --- |"
+        "\n| requests at even times | a second | p50 ms | p95 | p99 | failed | p99 to that alone |\n"
+        + "| --- " * 7
+        + "|"
     )
     client = store.connect(project)
-    for name, options in {"alone": [], "with a shadow": ["--shadow", "challenger"]}.items():
+    for rate in (half, LITTLE):
         client.set_registered_model_alias("bench", "challenger", "2")
-        with _running([*command[:-1], *options, command[-1]], project.root, body) as address:
-            _print_load(name, uvloop.run(steady_load(address, body, rate, seconds)))
+        steady: dict[str, list[Load]] = {"alone": [], "with a shadow": []}
+        for _ in range(rounds):
+            for name, options in zip(steady, ([], ["--shadow", "challenger"]), strict=True):
+                with _running([*command[:-1], *options, command[-1]], project.root, body) as address:
+                    if options:
+                        _wait_for_challenger(address)
+                    steady[name].append(uvloop.run(steady_load(address, body, rate, seconds)))
+        alone, beside = steady.values()
+        ratio = statistics.median(one.p99 / other.p99 for one, other in zip(beside, alone, strict=True))
+        _print_load("alone", rate, _median(alone), "")
+        _print_load("with a shadow", rate, _median(beside), f"{ratio:.2f}")
     client.delete_registered_model_alias("bench", "challenger")
     with _running(command, project.root, body) as address:
-        mover = uvloop.run(_while_moving(project, address, body, rate))
-        _print_load("while the champion moves ten times", mover)
+        mover = uvloop.run(_while_moving(project, address, body, half))
+        _print_load("while the champion moves ten times", half, mover, "")
 
 
-def _print_load(name: str, load: Load) -> None:
-    print(f"| {name} | {load.p50:.1f} | {load.p95:.1f} | {load.p99:.1f} | {load.num_failed} |")
+def _wait_for_challenger(address: str) -> None:
+    """To start a model takes seconds of the processor, which are no part of what copies cost."""
+    ready = address.replace("/predict", "/ready")
+    while httpx.get(ready, trust_env=False).json()["challenger"] is None:
+        time.sleep(0.2)
+
+
+def _print_load(name: str, rate: float, load: Load, ratio: str) -> None:
+    shown = f"{load.p50:.1f} | {load.p95:.1f} | {load.p99:.1f} | {load.num_failed}"
+    print(f"| {name} | {rate:,.0f} | {shown} | {ratio} |")
 
 
 async def _while_moving(project: Project, address: str, body: dict[str, Any], rate: float) -> Load:

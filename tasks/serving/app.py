@@ -6,9 +6,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -56,27 +56,27 @@ class AnswerService:
         """`POST /predict`."""
         began = time.perf_counter()
         given = _given(request)
-        class_name = request.query_params.get("class")
-        version = self._version(request)
+        request_id = request.headers.get("x-request-id")
+        version = chosen(self.following, self.settings.split, request_id)
         with version.in_use():
             rows = await self._rows(request, version)
             if "reasons" in given:
                 await version.open_explaining()
-            async with _time_limit(self._seconds("reasons" in given)):
-                answers = await self._answers(version, rows, request, began)
+            async with self._answer_limit("reasons" in given):
+                answers = await self._answers(version, rows, request_id, began)
+                class_name = request.query_params.get("class") if "reasons" in given else None
                 reasons = await version.reasons(rows, class_name) if "reasons" in given else None
         self.metrics.rows.labels(version.model.version).inc(rows.num_rows)
-        self.shadow.copy(rows, answers, request.headers.get("x-request-id"))
+        self.shadow.copy(rows, answers, request_id)
         content = as_answers(answers, given)
         if reasons is not None:
             content = [{**answer, "reasons": one["reasons"]} for answer, one in zip(content, reasons, strict=True)]
         return _json({**_head(version, rows), "answers": content})
 
     async def _answers(
-        self, version: ServedVersion, rows: RawRows, request: HttpRequest, began: float
+        self, version: ServedVersion, rows: RawRows, request_id: str | None, began: float
     ) -> Mapping[str, list[Any]]:
         """Answers, which go to the log as well, with the rows that could not be read."""
-        request_id = request.headers.get("x-request-id")
         try:
             answers = await version.answers(rows)
         except RequestError as error:
@@ -87,11 +87,11 @@ class AnswerService:
 
     async def explain(self, request: HttpRequest) -> Response:
         """`POST /explain`."""
-        version = self._version(request)
+        version = chosen(self.following, self.settings.split, request.headers.get("x-request-id"))
         with version.in_use():
             rows = await self._rows(request, version)
             await version.open_explaining()
-            async with _time_limit(self._seconds(True)):
+            async with self._answer_limit(gives_reasons=True):
                 reasons = await version.reasons(rows, request.query_params.get("class"))
         return _json({**_head(version, rows), "explanations": reasons})
 
@@ -139,27 +139,23 @@ class AnswerService:
         policy = "default-src 'none'; style-src 'unsafe-inline'"
         return Response(page, media_type="text/html", headers={"Content-Security-Policy": policy})
 
-    def _version(self, request: HttpRequest) -> ServedVersion:
-        return chosen(self.following, self.settings.split, request.headers.get("x-request-id"))
-
     async def _rows(self, request: HttpRequest, version: ServedVersion) -> RawRows:
         async with self._body_limit():
             content = await request_rows(request, int(self.settings.max_mib * 2**20))
         return checked(content, version.columns, version.known_by)
 
-    @asynccontextmanager
-    async def _body_limit(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self.settings.time_limit):
-                yield
-        except TimeoutError:
-            raise RequestError(408, "the body did not arrive in time", headers={"Connection": "close"}) from None
+    def _body_limit(self) -> _TimeLimit:
+        return _TimeLimit(self.settings.time_limit, _late_body)
 
-    def _seconds(self, gives_reasons: bool) -> float:
-        return max(self.settings.time_limit, _REASONS_SECONDS) if gives_reasons else self.settings.time_limit
+    def _answer_limit(self, gives_reasons: bool) -> _TimeLimit:
+        """Behind it, what waits for a process is asked of none."""
+        seconds = self.settings.time_limit
+        return _TimeLimit(max(seconds, _REASONS_SECONDS) if gives_reasons else seconds, _late_answer)
 
     def admit(self, request: HttpRequest) -> None:
         """Raises RequestError for a caller without the key (401), and for one that sends too much (429)."""
+        if self.key is None and self.rate is None:
+            return
         headers = request.headers
         if not is_allowed(self.key, headers.get("authorization", ""), headers.get("x-api-key", "")):
             raise RequestError(
@@ -226,20 +222,39 @@ def _counted(service: AnswerService, path: str, handler: Handler, *, is_open: bo
 
 def _given(request: HttpRequest) -> frozenset[str]:
     """What each answer is asked to have besides the prediction. Raises RequestError (422) for a word that is none."""
+    if not request.scope["query_string"]:
+        return frozenset()
     words = frozenset(filter(None, request.query_params.get("with", "").split(",")))
     if unknown := sorted(words - set(GIVABLE)):
         raise RequestError(422, f"with={unknown[0]:.80}: give one or more of {', '.join(GIVABLE)}")
     return words
 
 
-@asynccontextmanager
-async def _time_limit(seconds: float) -> AsyncIterator[None]:
-    """Raises RequestError (504) when the block takes longer: what waits for a process is then asked of none."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError:
-        raise RequestError(504, f"no answer within {seconds:g} s; send fewer rows, or try again") from None
+class _TimeLimit:
+    """Raises an error that `late` makes of the seconds when the block takes longer than these."""
+
+    def __init__(self, seconds: float, late: Callable[[float], RequestError]) -> None:
+        self._seconds, self._late = seconds, late
+        self._timeout = asyncio.timeout(seconds)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            raise self._late(self._seconds) from None
+
+
+def _late_body(seconds: float) -> RequestError:
+    return RequestError(408, "the body did not arrive in time", headers={"Connection": "close"})
+
+
+def _late_answer(seconds: float) -> RequestError:
+    return RequestError(504, f"no answer within {seconds:g} s; send fewer rows, or try again")
 
 
 def _head(version: ServedVersion, rows: RawRows) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from email.message import Message
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tasks.serving.request_error import RequestError
@@ -25,10 +26,9 @@ async def request_rows(request: HttpRequest, max_bytes: int) -> list[Any]:
     than UTF-8, 400 or 422 for one without rows.
     """
     written = request.headers.get("content-type", "application/json")
-    kind = Message()
-    kind["Content-Type"] = written
-    _refuse_encodings(request, kind.get_content_charset("utf-8"))
-    match kind.get_content_type():
+    kind, charset = _kind_and_charset(written)
+    _refuse_encodings(request, charset)
+    match kind:
         case "application/json":
             return rows_of(parsed(await body_of(request, max_bytes)))
         case "multipart/form-data":
@@ -38,6 +38,14 @@ async def request_rows(request: HttpRequest, max_bytes: int) -> list[Any]:
                 415,
                 f"{written:.80} cannot be read; send JSON (-H 'Content-Type: application/json'), or a form (curl -F)",
             )
+
+
+@lru_cache(maxsize=256)
+def _kind_and_charset(written: str) -> tuple[str, str]:
+    """What a Content-Type says; most callers write the same one every time."""
+    message = Message()
+    message["Content-Type"] = written
+    return message.get_content_type(), str(message.get_content_charset("utf-8"))
 
 
 def _refuse_encodings(request: HttpRequest, charset: str) -> None:

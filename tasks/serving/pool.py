@@ -6,8 +6,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Protocol
 
 from tasks.serving.process import ProcessEndedError, ServingProcess
@@ -18,7 +19,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds before an ended process is started again: twice as many each time, until one has answered."""
 _LONGEST_GATHERING, _GATHERING_SHARE = 0.02, 0.25
 """Seconds, and of those that the last batch took, in which a busy process lets as many requests come as it had."""
-_GATHERING_STEP = 0.0005
+_GATHERING_STEP = 0.001
+"""Seconds: what uvloop's clock can tell. Batches that leave less than this to wait are not waited for."""
 _NOTICE_SECONDS = 1.0
 """After which the end of a process is one that no request has met."""
 _LOG = logging.getLogger(__name__)
@@ -38,11 +40,11 @@ class PoolListener(Protocol):
 
 @dataclass(kw_only=True, eq=False)
 class _Waiting:
-    """A request that has no reply yet, and how often a process was asked for it."""
+    """Requests of one caller that have no replies yet, and how often a process was asked for them."""
 
-    content: Any
+    requests: Sequence[str]
     num_rows: int
-    reply: asyncio.Future[Any]
+    replies: asyncio.Future[list[Any]]
     num_tries: int = 0
 
 
@@ -61,8 +63,9 @@ class Pool:
     _queue: deque[_Waiting] = field(default_factory=deque)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _watches: set[asyncio.Task[None]] = field(default_factory=set)
-    _wake: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _num_in_work: int = 0
+    _yields: bool = False
     _last_num_requests: int = 1
     _last_seconds: float = 0.0
 
@@ -91,15 +94,26 @@ class Pool:
         """Requests that no process has taken yet."""
         return len(self._queue)
 
-    async def ask(self, content: Any, num_rows: int) -> Any:
-        """The reply to one request. Raises RequestError (503) when too many wait, and when no process can be asked."""
+    async def ask(self, request: str, num_rows: int) -> Any:
+        """The reply to one request, as JSON. Raises RequestError (503) when too many wait, and when no process can be
+        asked."""
+        return (await self.ask_each([request], num_rows))[0]
+
+    async def ask_each(self, requests: Sequence[str], num_rows: int) -> list[Any]:
+        """The replies to requests that go to the same process together, of so many rows in all. Raises RequestError, as
+        `ask` does."""
         if len(self._queue) >= self.num_waiting:
             raise too_busy(f"{self.num_waiting} requests wait already; send it again in a second")
-        waiting = _Waiting(content=content, num_rows=num_rows, reply=asyncio.get_running_loop().create_future())
+        waiting = _Waiting(requests=requests, num_rows=num_rows, replies=asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
-        async with self._wake:
-            self._wake.notify()
-        return await waiting.reply
+        self._wake.set()
+        return await waiting.replies
+
+    def yield_to_others(self) -> None:
+        """From now on the processes work when nobody else would."""
+        self._yields = True
+        for worker in self._workers.values():
+            worker.yield_to_others()
 
     async def close(self) -> None:
         """Answers what waits, then ends the processes."""
@@ -134,8 +148,7 @@ class Pool:
                 del self._workers[number]
                 self._take_back(batch)
                 # For a process that has nothing to do: this one's successor takes seconds to start.
-                async with self._wake:
-                    self._wake.notify()
+                self._wake.set()
                 await worker.close()
 
     async def _restart(self, number: int, pause: float) -> float:
@@ -144,6 +157,8 @@ class Pool:
         try:
             self._workers[number] = await self.starter()
             self._watch(self._workers[number])
+            if self._yields:
+                self._workers[number].yield_to_others()
         except ProcessEndedError as error:
             _LOG.error("%s: no process can be started (%s); next try in %.1f s", self.name, error, pause)
             await asyncio.sleep(pause)
@@ -170,19 +185,21 @@ class Pool:
         """The next request, and those that wait behind it as far as they have room."""
         batch: list[_Waiting] = []
         while not batch:
-            async with self._wake:
-                while not self._queue:
-                    await self._wake.wait()
+            while not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
             await self._gather()
             batch = self._taken()
         return batch
 
     async def _gather(self) -> None:
         """Waits a moment for callers that were answered together, and ask again: else the first of them would be
-        answered alone while all others wait. Where the last request came alone, nothing is waited for."""
-        if self._last_num_requests < 2:
+        answered alone while all others wait. Where the last request came alone, or the model is quick, nothing is
+        waited for."""
+        longest = min(_LONGEST_GATHERING, _GATHERING_SHARE * self._last_seconds)
+        if self._last_num_requests < 2 or longest < _GATHERING_STEP:
             return
-        until = time.perf_counter() + min(_LONGEST_GATHERING, _GATHERING_SHARE * self._last_seconds)
+        until = time.perf_counter() + longest
         while len(self._queue) < self._last_num_requests and time.perf_counter() < until:
             await asyncio.sleep(_GATHERING_STEP)
 
@@ -195,7 +212,7 @@ class Pool:
                 break
             waiting = self._queue.popleft()
             # Whoever sent it waits no more.
-            if waiting.reply.done():
+            if waiting.replies.done():
                 continue
             batch.append(waiting)
             num_rows += waiting.num_rows
@@ -207,14 +224,16 @@ class Pool:
         self._num_in_work += len(batch)
         began = time.perf_counter()
         try:
-            replies = await worker.ask([waiting.content for waiting in batch])
+            replies = iter(await worker.ask_each([request for waiting in batch for request in waiting.requests]))
         finally:
             self._num_in_work -= len(batch)
         self._last_num_requests, self._last_seconds = len(batch), time.perf_counter() - began
-        self.listener.batch(len(batch), sum(waiting.num_rows for waiting in batch))
-        for waiting, reply in zip(batch, replies, strict=True):
-            if not waiting.reply.done():
-                waiting.reply.set_result(reply)
+        num_requests = sum(len(waiting.requests) for waiting in batch)
+        self.listener.batch(num_requests, sum(waiting.num_rows for waiting in batch))
+        for waiting in batch:
+            own = list(islice(replies, len(waiting.requests)))
+            if not waiting.replies.done():
+                waiting.replies.set_result(own)
 
     def _take_back(self, batch: list[_Waiting]) -> None:
         """Requests of a process that ended are asked once more, in their places at the head of the queue."""
@@ -227,5 +246,5 @@ class Pool:
 
 
 def _refuse(waiting: _Waiting, error: RequestError) -> None:
-    if not waiting.reply.done():
-        waiting.reply.set_exception(error)
+    if not waiting.replies.done():
+        waiting.replies.set_exception(error)

@@ -16,6 +16,7 @@ from typing import IO, Any
 from tasks.tracking.champion import last_words
 
 _LONGEST_LINE = 1 << 30
+_NICEST = 19
 _PATIENCE = 10.0
 """Seconds in which a process may end by itself."""
 _START_SECONDS = 120.0
@@ -53,15 +54,24 @@ class ServingProcess:
         await self.tell(content)
         return await self.reply()
 
+    async def ask_each(self, requests: Sequence[str]) -> list[Any]:
+        """Its replies to requests that are JSON already. Raises ProcessEndedError when there are none any more."""
+        await self._write(f"[{','.join(requests)}]")
+        replies: list[Any] = await self.reply()
+        return replies
+
     async def tell(self, content: Any) -> None:
         """Writes a line, to which a reply may come or not."""
+        await self._write(json.dumps(content))
+
+    async def _write(self, line: str) -> None:
         assert self._process.stdin is not None
         # That it has ended shows when it is to reply, with its last words. Of one that ended a while ago the pipe is
         # closed, which uvloop says by a RuntimeError.
         if self._process.stdin.is_closing():
             return
         with suppress(ConnectionError):
-            self._process.stdin.write(json.dumps(content).encode() + b"\n")
+            self._process.stdin.write(line.encode() + b"\n")
             await self._process.stdin.drain()
 
     async def reply(self) -> Any:
@@ -71,6 +81,17 @@ class ServingProcess:
         if not line.endswith(b"\n"):
             raise ProcessEndedError(await self._last_words())
         return json.loads(line)
+
+    def yield_to_others(self) -> None:
+        """From now on it works when nobody else would; others let it work too little to start within a minute."""
+        # Of other systems than Linux, which have no such thing, it is nice.
+        if not hasattr(os, "SCHED_IDLE"):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICEST)
+            return
+        # A thread each: those that it has by now have a priority of their own.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+                os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
 
     async def ended(self) -> None:
         """Waits until the process is dead, whatever the reason."""

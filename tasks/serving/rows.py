@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any
 
 from tasks.errors import did_you_mean
@@ -14,6 +15,8 @@ from tasks.serving.request_error import Problem, RequestError, more_problems
 MEDIA = ("image", "audio")
 """Column types whose values may be lists: a picture is an array of numbers, too."""
 _MOST_PROBLEMS = 20
+_FAULTLESS = frozenset({int, float, bool, type(None)})
+"""Of JSON: what most values are, and every column may hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,11 @@ class RawRows:
     ignored: tuple[str, ...] = ()
     others: dict[str, list[Any]] = field(default_factory=dict)
 
+    @cached_property
+    def text(self) -> str:
+        """`columns` as JSON: written once, whoever is asked."""
+        return json.dumps(self.columns, separators=(",", ":"))
+
 
 def parsed(body: bytes | str) -> Any:
     """The JSON of a body. Raises RequestError (400) for what is none, with the place where it breaks off, and for what
@@ -50,7 +58,7 @@ def parsed(body: bytes | str) -> Any:
     try:
         # A mark of the byte order is no part of the text.
         text = body if isinstance(body, str) else body.decode("utf-8-sig")
-        return json.loads(text, parse_constant=_no_number, object_pairs_hook=_object)
+        return _decoder().decode(text)
     except RecursionError:
         raise RequestError(400, "the body's JSON has too many lists within lists") from None
     except UnicodeDecodeError as error:
@@ -65,6 +73,11 @@ def parsed(body: bytes | str) -> Any:
         raise RequestError(
             400, f"the body has a number of more than {most:,} digits, which is none; send null where nothing is known"
         ) from None
+
+
+@cache
+def _decoder() -> json.JSONDecoder:
+    return json.JSONDecoder(parse_constant=_no_number, object_pairs_hook=_object)
 
 
 def _no_number(text: str) -> float:
@@ -109,7 +122,8 @@ def checked(rows: Sequence[Any], known: Sequence[ServedColumn], kept: Sequence[s
     asked = [column.name for column in known if column.is_required or all(column.name in row for row in rows)]
     names = {column.name for column in known}
     ignored = dict.fromkeys(name for row in rows for name in row if name not in names)
-    columns = {name: [row[name] for row in rows] for name in asked}
+    by_column = zip(*([row[name] for name in asked] for row in rows), strict=True)
+    columns = dict(zip(asked, map(list, by_column), strict=True))
     others = {name: [row[name] for row in rows] for name in kept if all(name in row for row in rows)}
     return RawRows(columns=columns, num_rows=len(rows), ignored=tuple(ignored), others=others)
 
@@ -132,7 +146,7 @@ def _problems(row: Any, number: int, known: Sequence[ServedColumn]) -> list[Prob
         if column.name not in row:
             if column.is_required:
                 problems.append(Problem(row=number, column=column.name, message=_missing(column.name, row, known)))
-        elif (message := _fault(row[column.name], column)) is not None:
+        elif type(row[column.name]) not in _FAULTLESS and (message := _fault(row[column.name], column)) is not None:
             problems.append(Problem(row=number, column=column.name, message=message))
     return problems
 

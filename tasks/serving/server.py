@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -192,6 +193,9 @@ async def _listen(
     )
     http.entrance.app = make_app(service)
     serving = http.start()
+    # What is there by now stays: to look through it for garbage would hold up requests.
+    gc.collect()
+    gc.freeze()
     announce(http.address, following, key)
     await asyncio.wait([serving, ended], return_when="FIRST_COMPLETED")
     await http.close()

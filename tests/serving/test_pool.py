@@ -22,7 +22,7 @@ class Doubler(ServingProcess):
         self.deadly, self.gate, self.batches, self.ready = deadly, gate, [], {}
         self.end = asyncio.Event()
 
-    async def ask(self, content: list[int]) -> list[int]:
+    async def ask_each(self, content: list[int]) -> list[int]:
         self.batches.append(content)
         await self.gate.wait()
         if self.deadly & set(content):
@@ -102,6 +102,40 @@ def test_requests_that_wait_are_put_together_up_to_the_rows_of_a_batch() -> None
         # The first one found an idle process; a request of more rows than a batch has goes by itself.
         assert bench.workers[0].batches == [[0], [1, 2, 3], [4], [5]]
         assert bench.counts.batches == [(1, 1), (3, 4), (1, 9), (1, 1)]
+        await bench.pool.close()
+
+    run(scenario)
+
+
+def test_a_quick_process_waits_for_nobody() -> None:
+    async def scenario() -> None:
+        bench = Bench()
+        await bench.pool.open()
+        bench.pool._last_num_requests, bench.pool._last_seconds = 9, 0.003
+        asked = asyncio.create_task(bench.ask(1))
+        # No timer: the request is with the process as soon as its turn comes.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert bench.workers[0].batches == [[1]]
+        assert await asked == 2
+        await bench.pool.close()
+
+    run(scenario)
+
+
+def test_requests_of_one_caller_go_together_and_each_has_its_reply() -> None:
+    async def scenario() -> None:
+        bench = Bench(is_open=False)
+        await bench.pool.open()
+        await bench.asked(1)
+        beside = asyncio.create_task(bench.ask(7))
+        await asyncio.sleep(0)
+        together = asyncio.create_task(bench.pool.ask_each([1, 2, 3], 3))
+        await asyncio.sleep(0)
+        bench.gate.set()
+        assert (await beside, await together) == (14, [2, 4, 6])
+        assert bench.workers[0].batches == [[0], [7, 1, 2, 3]]
+        assert bench.counts.batches == [(1, 1), (4, 4)]
         await bench.pool.close()
 
     run(scenario)
@@ -209,12 +243,10 @@ def test_what_a_process_had_when_it_ended_is_asked_of_another_that_has_nothing_t
         bench.pool.starter = starter
         await bench.pool.open()
         await asyncio.sleep(0.01)
-        asked = asyncio.create_task(bench.ask(1))
-        await asyncio.sleep(0)
-        while not any(worker.batches for worker in bench.workers):
-            await asyncio.sleep(0)
-        bench.deadly.clear()
-        assert await asyncio.wait_for(asked, 5) == 2
+        # The first one waits for longest, and is asked first.
+        bench.workers[1].deadly = set()
+        assert await asyncio.wait_for(bench.ask(1), 5) == 2
+        assert [worker.batches for worker in bench.workers] == [[[1]], [[1]]]
         never.set()
         await bench.pool.close()
 
@@ -225,7 +257,7 @@ def test_a_bug_that_ends_the_work_of_a_process_is_in_the_log_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Faulty(Doubler):
-        async def ask(self, content: list[int]) -> list[int]:
+        async def ask_each(self, content: list[int]) -> list[int]:
             raise ZeroDivisionError("a bug")
 
     async def scenario() -> None:

@@ -45,3 +45,22 @@ def test_a_process_that_was_killed_says_so_to_whoever_asks_next(run: Run, is_kno
         await process.close()
 
     run(scenario())
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has it")
+def test_a_process_yields_to_others_with_all_its_threads(tmp_path: Path) -> None:
+    threads = "import threading, time\nthreading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n"
+    (tmp_path / "echo.py").write_text(threads + ECHO)
+
+    async def scenario() -> None:
+        plan = ProcessPlan(
+            script=tmp_path / "echo.py", arguments=(), environment=os.environ, folder=tmp_path, scratch=tmp_path
+        )
+        process = await start_process(plan)
+        process.yield_to_others()
+        numbers = [int(thread.name) for thread in Path(f"/proc/{process.ready}/task").iterdir()]
+        assert [os.sched_getscheduler(number) for number in numbers] == [os.SCHED_IDLE] * 2
+        assert await process.ask_each(["1", '"a"']) == [1, "a"]
+        await process.close()
+
+    asyncio.run(scenario())

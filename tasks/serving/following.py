@@ -21,6 +21,9 @@ from tasks.tracking.registered import RegisteredModel
 
 _WATCHING = Path(__file__).with_name("registry_watch.py")
 _SHADOW_NICENESS = 10
+"""While it starts."""
+_SHADOW_BATCH_ROWS = 32
+"""Copies that are asked together at most: what the server does for them at once holds up no request for long."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -88,7 +91,7 @@ class Following:
             return
         former = self.live
         shadow = self.served.settings.shadow
-        # A shadow's processes are nice, and only root can make them less so.
+        # A shadow's process has what nobody else wants of the processor, and only root can give it more.
         if shadow is None and self.challenger is not None and self.challenger.model.packed == model.packed:
             # It has been warm for long.
             self.live, self.challenger = self.challenger, None
@@ -117,13 +120,14 @@ class Following:
     async def _open(self, role: Role, model: RegisteredModel) -> ServedVersion | None:
         try:
             is_shadow = role == "challenger" and self.served.settings.shadow is not None
-            served = replace(self.served, niceness=_SHADOW_NICENESS) if is_shadow else self.served
-            version = await open_version(model, served)
+            version = await open_version(model, _of_shadow(self.served) if is_shadow else self.served)
         except WarmUpError as error:
             self.failed[role] = {"version": model.version, "why": str(error)}
             self.metrics.failed_warm_ups.inc()
             _LOG.error("%s; %s answers on", error, self.live.model.shown)
             return None
+        if is_shadow:
+            version.answering.yield_to_others()
         self.failed.pop(role, None)
         return version
 
@@ -131,6 +135,14 @@ class Following:
         task = asyncio.create_task(version.close())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _of_shadow(served: Served) -> Served:
+    """One process, for whose answers nobody waits."""
+    batch_rows = min(served.settings.batch_rows, _SHADOW_BATCH_ROWS)
+    return replace(
+        served, niceness=_SHADOW_NICENESS, settings=replace(served.settings, num_workers=1, batch_rows=batch_rows)
+    )
 
 
 async def first_version(

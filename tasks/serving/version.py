@@ -101,13 +101,14 @@ class ServedVersion:
 
     async def answers(self, rows: RawRows) -> Mapping[str, list[Any]]:
         """The columns of the answers. Raises RequestError (422), which names the rows that cannot be read."""
-        reply = await self.answering.ask(rows.columns, rows.num_rows)
+        reply = await self.answering.ask(rows.text, rows.num_rows)
         columns: Mapping[str, list[Any]] = self._checked(reply)["answers"]
         return columns
 
     async def reasons(self, rows: RawRows, class_name: str | None) -> list[dict[str, Any]]:
         """What each column adds to each row's answer, as `modelwright explain --json` has it."""
-        reply = await self.explaining.ask({"columns": rows.columns, "class": class_name}, rows.num_rows)
+        asked = json.dumps({"columns": rows.columns, "class": class_name})
+        reply = await self.explaining.ask(asked, rows.num_rows)
         reasons: list[dict[str, Any]] = self._checked(reply)["reasons"]
         return reasons
 

@@ -144,13 +144,13 @@ class AnswerService:
             content = await request_rows(request, int(self.settings.max_mib * 2**20))
         return checked(content, version.columns, version.known_by)
 
-    def _body_limit(self) -> _TimeLimit:
-        return _TimeLimit(self.settings.time_limit, _late_body)
+    def _body_limit(self) -> _RequestLimit:
+        return _RequestLimit(self.settings.time_limit, _late_body)
 
-    def _answer_limit(self, gives_reasons: bool) -> _TimeLimit:
+    def _answer_limit(self, gives_reasons: bool) -> _RequestLimit:
         """Behind it, what waits for a process is asked of none."""
         seconds = self.settings.time_limit
-        return _TimeLimit(max(seconds, _REASONS_SECONDS) if gives_reasons else seconds, _late_answer)
+        return _RequestLimit(max(seconds, _REASONS_SECONDS) if gives_reasons else seconds, _late_answer)
 
     def admit(self, request: HttpRequest) -> None:
         """Raises RequestError for a caller without the key (401), and for one that sends too much (429)."""
@@ -230,7 +230,7 @@ def _given(request: HttpRequest) -> frozenset[str]:
     return words
 
 
-class _TimeLimit:
+class _RequestLimit:
     """Raises an error that `late` makes of the seconds when the block takes longer than these."""
 
     def __init__(self, seconds: float, late: Callable[[float], RequestError]) -> None:

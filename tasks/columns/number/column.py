@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from functools import cached_property
@@ -23,9 +22,10 @@ from tasks.columns.base import (
     Statistic,
     expectation,
 )
-from tasks.columns.cells import CellReader, OddCellError, text_reader
+from tasks.columns.cells import CellReader
 from tasks.columns.disturbance import MISSING, Disturbance
 from tasks.columns.moments import factor_and_offset
+from tasks.columns.number.cells import number_cell_reader
 from tasks.columns.number.disturbances import NOISE
 from tasks.columns.number.power_transforms import PowerTransform, TransformName
 from tasks.columns.number.state import NumberState, impute_value, merged, number_state, scaling
@@ -38,7 +38,7 @@ from tasks.params.clean import CleanColumn
 from tasks.params.config import ColumnTypeName, Config
 from tasks.params.normalize import NormalizeNumber
 from tasks.repair.number_text import as_numbers, plainly
-from tasks.repair.repair import FEW, Repair, down_to, number_repairer
+from tasks.repair.repair import FEW, Repair, down_to
 from tasks.repair.units import numbers_with_unit
 from tasks.tables.dialect import ColumnDialect
 
@@ -51,9 +51,6 @@ _DRAFTED_MARGIN = Decimal("0.5")
 _LARGEST = float(np.finfo(np.float32).max)
 
 _LEADING_ZERO = r"^\s*[+-]?0\d"
-
-_PLAIN = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""A number as programs write it, which Python and polars read alike."""
 
 
 class NumberEncoding(Encoding):
@@ -215,35 +212,7 @@ class NumberColumn(ColumnType[NumberState, NormalizeNumber, NumberEncoding]):
         return _block(*_imputed(values, encoding.impute), encoding)
 
     def cell_reader(self, encoding: NumberEncoding, repair: Repair | None, dialect: ColumnDialect) -> CellReader | None:
-        right = number_repairer(repair or Repair())
-        if right is None:
-            return None
-        text = text_reader(dialect.missing, self.missing_texts(encoding, repair, dialect))
-        is_plain = dialect.writes_plain_numbers and dialect.unit is None
-        marks = dialect.missing_floats
-
-        def read(cell: Any) -> float | None:
-            kind = type(cell)
-            if kind is str and is_plain:
-                present = text(cell)
-                if present is None:
-                    return None
-                if _PLAIN.fullmatch(present) is None:
-                    raise OddCellError(cell)
-                number = float(present)
-            elif kind is float or kind is int or kind is bool:
-                number = _float(cell)
-                if number in marks:
-                    return None
-            elif cell is None:
-                return None
-            else:
-                raise OddCellError(cell)
-            if not math.isfinite(number):
-                raise OddCellError(cell)
-            return right(number)
-
-        return read
+        return number_cell_reader(repair, dialect, self.missing_texts(encoding, repair, dialect))
 
     def few_block(self, values: list[Any], encoding: NumberEncoding) -> NDArray[np.float64]:
         impute, factor, offset = encoding.impute, encoding.factor, encoding.offset
@@ -278,13 +247,6 @@ def _block(numbers: NDArray[np.float64], missing: NDArray[np.bool_], encoding: N
     if encoding.indicator:
         block[:, 1] = missing
     return np.maximum(np.minimum(block, _LARGEST, out=block), -_LARGEST, out=block)
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # a whole number of more than 308 digits
-        raise OddCellError(value) from None
 
 
 def _seconds(value: timedelta | np.timedelta64) -> float:

@@ -88,8 +88,8 @@ class ServingProcess:
         if not hasattr(os, "SCHED_IDLE"):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICEST)
             return
-        # A thread each: those that it has by now have a priority of their own.
-        with suppress(FileNotFoundError, ProcessLookupError):
+        # Each thread that it has by now has a priority of its own. Where a container forbids it, all stays as it is.
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
             for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
                 os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
 

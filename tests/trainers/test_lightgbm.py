@@ -263,6 +263,14 @@ def test_text_beside_categories_changes_no_answer(categories: str, tmp_path: Pat
     assert np.array_equal(*answers)
 
 
+def test_few_rows_of_pictures_are_the_same_numbers_as_many() -> None:
+    scan = Field(name="scan", kind="image", shape=(3, 4, 4), factor=(0.1, 0.2, 0.3), offset=(0.0, 1.0, 2.0))
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 3, 4, 4)).astype(np.uint8)
+    layout = Layout(Spec(fields=(scan,), task="regression", classes=()), "native")
+    rows = ModelInput(blocks={"scan": pixels}, num_rows=5)
+    np.testing.assert_array_equal(layout.matrix_to_ask(rows), layout.matrix(rows))
+
+
 @pytest.mark.parametrize("task", CLASSES)
 @pytest.mark.parametrize("categories", ["native", "one_by_one", "one_hot"])
 def test_few_rows_are_asked_zeros_and_all_and_answered_as_many_are(categories: Any, task: Any) -> None:

@@ -80,6 +80,8 @@ class Layout:
             return block[:, None]
         if field.kind == "category_index":
             return one_hot(field, block)
+        if field.is_picture:
+            return field.scaled(block).reshape(-1, field.num_inputs)
         return block.toarray() if field.kind == "sparse" else block
 
     def _block(self, field: Field, block: Block) -> Block:

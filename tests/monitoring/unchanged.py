@@ -7,6 +7,7 @@ are categories with rare ones, six have one cell in ten missing, and eight have 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,14 +33,22 @@ class DrawnColumn:
     days: Floats
 
 
-def table(
+@dataclass(frozen=True)
+class RawColumn:
+    """One column's values, as floats: training rows, then those of one day after the other; and each row's weekday."""
+
+    group: str
+    values: Floats
+    weekdays: NDArray[np.int64]
+
+
+def raw_table(
     seed: int, num_days: int, num_rows: int, num_training: int, shift: float = 0.0, since: int = 0
-) -> list[DrawnColumn]:
+) -> Iterator[RawColumn]:
     """A table's columns; the last correlated one is moved by `shift` standard deviations from day `since` on."""
     random = np.random.default_rng(seed)
     common = np.sqrt(0.7) * random.normal(size=num_training + num_days * num_rows)
     days = np.repeat(np.arange(num_days), num_rows)
-    columns = []
     for group, num_columns in GROUPS.items():
         for number in range(num_columns):
             total = num_training + num_days * num_rows
@@ -47,8 +56,17 @@ def table(
             values = _values(random, group, total, common, weekdays)
             if group == "correlated" and number == num_columns - 1 and shift:
                 values[num_training:][days >= since] += shift
-            columns.append(_drawn(values, weekdays if group == "seasonal" else 0 * weekdays, num_training, num_days))
-    return columns
+            yield RawColumn(group, values, weekdays)
+
+
+def table(
+    seed: int, num_days: int, num_rows: int, num_training: int, shift: float = 0.0, since: int = 0
+) -> list[DrawnColumn]:
+    """The same in cells, as a look counts them."""
+    return [
+        _drawn(raw.values, raw.weekdays if raw.group == "seasonal" else 0 * raw.weekdays, num_training, num_days)
+        for raw in raw_table(seed, num_days, num_rows, num_training, shift, since)
+    ]
 
 
 def _values(random: np.random.Generator, group: str, total: int, common: Floats, weekdays: NDArray[np.int64]) -> Floats:

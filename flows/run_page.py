@@ -29,7 +29,7 @@ _STATES = {"unchanged": "Cached", "restored": "Cached"}
 _PICTURES = ("confusion_matrix", "predicted_against_actual")
 """Which of the report's plots is shown, by the kind of task."""
 
-_NAME_LENGTH = 200
+NAME_LENGTH = 200
 
 _WIDTH = 88
 """Signs of a message in a line of the page."""
@@ -49,7 +49,7 @@ def run_name(pipeline: str, results: Sequence[StageResult], failed: str | None =
         words.append(f"failed at {failed}")
     elif registered := _registered(results):
         words.append(", ".join(registered["aliases"]) or f"version {registered['version']}, no alias")
-    return f"{pipeline}: {', '.join(words) or 'nothing to do'}"[:_NAME_LENGTH]
+    return f"{pipeline}: {', '.join(words) or 'nothing to do'}"[:NAME_LENGTH]
 
 
 def name_run(flow_run: UUID | str | None, name: str) -> None:

@@ -11,15 +11,16 @@ from uuid import UUID
 from prefect import flow, get_run_logger, task
 from prefect.blocks.system import Secret
 from prefect.cache_policies import NO_CACHE
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 
+from flows.busy_files import after_others
 from flows.gpu_slots import gpu_slots
 from flows.gpus import gpus_of_machine, gpus_of_training
 from flows.mistakes import log_mistakes_as_sentences
 from flows.notifications import notify
 from flows.processes import record_process
 from flows.retries import retry_options
-from flows.run_page import name_run, run_name, show_failure, show_results, state_of
+from flows.run_page import NAME_LENGTH, name_run, run_name, show_failure, show_results, state_of
 from tasks.environment import REASON
 from tasks.errors import UserError
 from tasks.memo.chain import StageResult, StageRunner, announced, stages_between
@@ -63,8 +64,19 @@ def training(
         runner = StageRunner(paths.project, pipeline, force=force, around=in_turn)
         needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
         with secret_in_environment(needed), reason_in_environment(reason):
-            run_stages(stages, runner.run, results)
+            run_stages(stages, _runs(runner), results)
     return results
+
+
+def _runs(runner: StageRunner) -> Callable[[str], StageResult]:
+    """A run on schedule waits for others that are at work on its files; who waits at a terminal is told at once."""
+    if deployment.id is None:
+        return runner.run
+
+    def run(stage: str) -> StageResult:
+        return after_others(lambda: runner.run(stage), runner.paths.project.root, lambda: telling(stage))
+
+    return run
 
 
 @contextmanager
@@ -104,18 +116,27 @@ def in_turn(stage: str, pipeline: Pipeline) -> Iterator[None]:
     if not gpus:
         yield
         return
+    with ExitStack() as shown:
+        tell = shown.enter_context(telling(stage))
+        with gpu_slots(UUID(flow_run.id), gpus, tell):
+            shown.close()
+            yield
+
+
+@contextmanager
+def telling(stage: str) -> Iterator[Callable[[str], None]]:
+    """Gives what a sentence about the stage is told to: the run's log, and, until the end of the block, the run's name
+    and a person's terminal."""
     run, name, log = UUID(flow_run.id), str(flow_run.parameters["pipeline"]), get_run_logger()
     with ExitStack() as shown:
 
         def tell(sentence: str) -> None:
             shown.enter_context(announced(f"{stage} {sentence}"))
             log.info("%s %s", stage, sentence)
-            name_run(run, f"{name}: {stage} {sentence}")
+            name_run(run, f"{name}: {stage} {sentence}"[:NAME_LENGTH])
             shown.callback(name_run, run, name)
 
-        with gpu_slots(run, gpus, tell):
-            shown.close()
-            yield
+        yield tell
 
 
 @contextmanager

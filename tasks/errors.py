@@ -30,7 +30,14 @@ class UnreachableError(UserError):
 
 
 class BusyError(UserError):
-    """Another process is at work on the same files: once it is done, the same work may do."""
+    """Another process is at work on the same files: once it is done, the same work may do.
+
+    `processes` are their numbers, as far as they are known.
+    """
+
+    def __init__(self, message: str, processes: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.processes = processes
 
 
 class MissingSourceError(UserError):

@@ -30,7 +30,8 @@ def dvc_errors(root: Path) -> Iterator[None]:
     try:
         yield
     except LockError as error:
-        raise BusyError(f"{_who_is_at_work(error)}; wait for it, then run again") from error
+        message, processes = _who_is_at_work(error)
+        raise BusyError(f"{message}; wait for it, then run again", processes) from error
     except NotDvcRepoError as error:
         is_in_git = _is_in_git(root, ".dvc")
         cure = "bring .dvc back with `git checkout -- .dvc`" if is_in_git else "`dvc init` makes one of it"
@@ -74,13 +75,14 @@ def _is_in_git(root: Path, name: str) -> bool:
         return False
 
 
-def _who_is_at_work(error: Exception) -> str:
+def _who_is_at_work(error: Exception) -> tuple[str, tuple[int, ...]]:
     """DVC names a process once for each file that it holds, and advises to remove its list by hand."""
     holders = dict.fromkeys(re.findall(r"\(PID (\d+)\): ([^\n]*)", str(error)))
     if not holders:
-        return f"another process is at work in this project ({error})"
+        return f"another process is at work in this project ({error})", ()
     names = ", ".join(f"{command.strip()} (process {pid})" for pid, command in holders)
-    return f"another process is at work on the same files: {names}"
+    processes = tuple(dict.fromkeys(int(pid) for pid, _ in holders))
+    return f"another process is at work on the same files: {names}", processes
 
 
 def _notes() -> str:

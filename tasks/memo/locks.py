@@ -78,6 +78,21 @@ def put_right(repo: Repo) -> None:
             _logger.warning("%s named processes that are dead; they are taken out", path)
 
 
+def processes_at_work(root: Path) -> set[int]:
+    """The numbers of those that DVC's list has as reading or writing in the project.
+
+    Empty, too, where the list is damaged, or being written just now.
+    """
+    from dvc.rwlock import RWLOCK_FILE
+
+    path = root / ".dvc" / "tmp" / RWLOCK_FILE
+    entries = _entries(path) if os.path.lexists(path) else None
+    if entries is None:
+        return set()
+    readers = [info for infos in entries["read"].values() for info in infos]
+    return {info["pid"] for info in (*readers, *entries["write"].values())}
+
+
 def damaged_list(root: Path) -> Path | None:
     """The list of who reads and writes in the project, if it is damaged: the next run puts it aside."""
     from dvc.rwlock import RWLOCK_FILE

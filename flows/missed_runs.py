@@ -48,7 +48,11 @@ def catch_up(deployments: Collection[UUID], now: datetime, days_of_runs: int | N
                 client.set_flow_run_state(run.id, Cancelled(name="Missed", message=message))
             others = [run for run in runs if run not in late]
             if _is_to_run(deployment, others, known, now):
-                client.create_flow_run_from_deployment(deployment.id, tags=[MISSED], state=Scheduled())
+                # The key is for a server whose answer is lost: asked again, it makes no second one.
+                key = f"{MISSED} {now.isoformat()}"
+                client.create_flow_run_from_deployment(
+                    deployment.id, tags=[MISSED], state=Scheduled(), idempotency_key=key
+                )
                 caught_up.append(deployment.name)
     return caught_up
 

@@ -1,5 +1,7 @@
 """The process behind `modelwright schedule`: runs what falls due, until a signal or the loss of the server ends it.
 
+An outage of the server, as when it is started again, is outlived, and so it is by the runs at work (outages.py).
+
 Prefect's runner does the work. How it ends is ours: Prefect kills runs at work, or prints pages of tracebacks.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
@@ -16,6 +19,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 import httpx
@@ -24,21 +28,26 @@ from prefect import get_client
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.deployments.runner import RunnerDeployment
 from prefect.runner import Runner
+from prefect.runner._flow_run_executor import ProcessStarter
+from prefect.runner._starter_engine import EngineCommandStarter
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from flows.connection import check_server
 from flows.missed_runs import catch_up
+from flows.outages import LONGEST_OUTAGE, away_sentence, back_sentence, outlive_outages
 from flows.processes import end_dead_runs
 from flows.removed_schedules import pause_removed
 from tasks.errors import Terminated, UserError
 
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+
 _LOOK_EVERY = 5.0
 """Seconds between two looks at the server."""
 
-_OUTAGE = 15.0
-"""Seconds that a server may be away, such as for a restart. Prefect gives up after 20 to 30."""
-
 _SWEEP_EVERY = 60.0
-"""Seconds between two looks for runs whose processes are dead."""
+"""Seconds between two looks for runs whose processes are dead, and from an outage to the first one: a run may have
+waited for the server to begin."""
 
 _HEAD_START = 3.0
 """Seconds in which runs end by themselves that Ctrl-C has reached as well, as it does at a terminal."""
@@ -53,9 +62,23 @@ _Signals = SimpleQueue[BaseException]
 
 
 class _Runner(Runner):
-    """Prefect's own handler of SIGTERM exits in the middle of whatever goes on, and leaves the runs as running."""
+    """Prefect's own handler of SIGTERM exits in the middle of whatever goes on, and leaves the runs as running; and its
+    engine, as a run's process, ends where the server is away."""
 
     signals: _Signals
+
+    async def __aenter__(self) -> Self:
+        runner = await super().__aenter__()
+        starter_of = runner._scheduled_run_poller._resolve_starter
+
+        def starter(flow_run: FlowRun) -> ProcessStarter:
+            made = starter_of(flow_run)
+            assert isinstance(made, EngineCommandStarter)
+            made._command = shlex.join(RUN_COMMAND)
+            return made
+
+        runner._scheduled_run_poller._resolve_starter = starter
+        return runner
 
     def handle_sigterm(self, *_: object) -> None:
         self.signals.put(Terminated())
@@ -66,9 +89,10 @@ def serve(deployments: Sequence[RunnerDeployment], days_of_runs: int | None) -> 
 
     `days_of_runs`: how long the server keeps runs, None for good.
 
-    Raises KeyboardInterrupt or Terminated after a signal, and UserError when the server is gone. Runs at work are ended
-    first, and told to the server; the schedules are paused.
+    Raises KeyboardInterrupt or Terminated after a signal, and UserError when the server is away for longer than
+    `LONGEST_OUTAGE`. Runs at work are ended first, and told to the server; the schedules are paused.
     """
+    outlive_outages()
     runner = _Runner()
     runner.signals = SimpleQueue()
     # Before they are registered: what is new has missed nothing.
@@ -114,29 +138,47 @@ async def _serve(runner: _Runner, ids: Collection[UUID]) -> None:
         serving.cancel()
         await asyncio.wait((serving,), timeout=_TEARDOWN)
         # Those that were killed could not tell.
-        with suppress(httpx.HTTPError):
+        with suppress(httpx.HTTPError), _at_once():
             await asyncio.to_thread(end_dead_runs, ids)
     raise reason
 
 
 def _reason_to_end(signals: _Signals, ids: Collection[UUID]) -> BaseException:
-    """The signal that came, or why the server cannot be used; until then, runs of dead processes are ended."""
+    """The signal that came, or why the server cannot be used; until then, runs of dead processes are ended.
+
+    An outage is told when it begins, and when it is over.
+    """
     answered = swept = time.monotonic()
+    is_away = False
     while True:
         with suppress(Empty):
             return signals.get(timeout=_LOOK_EVERY)
-        now = time.monotonic()
         try:
-            check_server(needed=True)
-            answered = now
-            if now - swept > _SWEEP_EVERY:
-                swept = now
-                end_dead_runs(ids)
+            with _at_once():
+                check_server(needed=True)
+                now = time.monotonic()
+                if is_away:
+                    print(back_sentence(now - answered), flush=True)  # noqa: T201
+                    swept, is_away = now, False
+                answered = now
+                if now - swept > _SWEEP_EVERY:
+                    swept = now
+                    end_dead_runs(ids)
         except httpx.HTTPError as error:
             logging.getLogger(__name__).debug("%s", error)
         except UserError as error:
-            if now - answered > _OUTAGE:
+            if not is_away:
+                print(f"{away_sentence()}; runs at work go on", flush=True)  # noqa: T201
+            is_away = True
+            if time.monotonic() - answered > LONGEST_OUTAGE:
                 return error
+
+
+@contextmanager
+def _at_once() -> Iterator[None]:
+    """Within it this thread's requests are made once: a signal is not to wait for a server that is away."""
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+        yield
 
 
 def _end_runs(head_start: float) -> None:

@@ -18,6 +18,11 @@ from tasks.paths import Project
 
 _DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 
+_LEASES = "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE"
+
+LEASE_FOLDER = "MODELWRIGHT_LEASES"
+"""The variable that names the folder of flows/lease_storage.py."""
+
 _VACUUM = "PREFECT_SERVER_SERVICES_DB_VACUUM"
 """How the settings begin of the service by which Prefect's server lets go of flow runs that ended long ago."""
 
@@ -44,6 +49,8 @@ def server_environment(project: Project, address: str, *, reachable: bool) -> di
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
         **_retention_of_runs(project),
+        _LEASES: os.environ.get(_LEASES) or "flows.lease_storage",
+        LEASE_FOLDER: str(places.leases(project)),
         # A user's random.py in the project's folder is not Python's.
         "PYTHONSAFEPATH": "1",
         "PYTHONPATH": python_path(),

@@ -49,6 +49,11 @@ def prefect_database(project: Project) -> Path:
     return folder(project) / "prefect.db"
 
 
+def leases(project: Project) -> Path:
+    """Who holds a slot of what Prefect's server has run one at a time."""
+    return folder(project) / "leases"
+
+
 def port_claims() -> Path:
     """Which ports the user's projects keep for their servers: of all projects, as ports are the machine's."""
     return Path(tempfile.gettempdir()) / f"modelwright-ports-{os.getuid()}"

@@ -83,10 +83,10 @@ def scheduling(
         yield started
 
 
-def begin(client: SyncPrefectClient, project: Path) -> FlowRun:
+def begin(client: SyncPrefectClient, project: Path, name: str = "tiny/often") -> FlowRun:
     """A run that is at work."""
     (project / "begun").unlink(missing_ok=True)
-    deployment = client.read_deployment_by_name("tiny/often")
+    deployment = client.read_deployment_by_name(name)
     run = client.create_flow_run_from_deployment(deployment.id)
     until((project / "begun").exists)
     return run
@@ -107,8 +107,8 @@ def killed_at_work(client: SyncPrefectClient, project: Path, server: dict[str, s
     return killed
 
 
-def taken(client: SyncPrefectClient) -> float:
-    limit = client.read_deployment_by_name("tiny/often").global_concurrency_limit
+def taken(client: SyncPrefectClient, name: str = "tiny/often") -> float:
+    limit = client.read_deployment_by_name(name).global_concurrency_limit
     assert limit is not None
     return limit.active_slots
 
@@ -237,9 +237,9 @@ def runs_of_deployment(client: SyncPrefectClient, *states: str) -> list[FlowRun]
     return client.read_flow_runs(flow_run_filter=of_state, deployment_filter=of_deployment)
 
 
-def test_a_server_that_is_gone_for_longer_than_a_restart_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_stays_away_is_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "_LOOK_EVERY", 0.01)
-    monkeypatch.setattr(scheduler, "_OUTAGE", 0.05)
+    monkeypatch.setattr(scheduler, "LONGEST_OUTAGE", 0.05)
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}):
         reason = scheduler._reason_to_end(SimpleQueue(), set())
     assert isinstance(reason, UserError)

@@ -17,7 +17,8 @@ from flows.console import quiet_console
 from flows.gpu_slots import make_limits
 from flows.gpus import gpus_of_machine
 from flows.pipeline_schedules import OF_MODELWRIGHT, all_deployments, deployment_names, first_midnight
-from flows.scheduler import serve, tell_removed
+from flows.removed_schedules import tell_removed
+from flows.scheduler import serve
 from flows.standing_server import days_of_runs
 from tasks.errors import UserError
 from tasks.paths import Project
@@ -36,7 +37,7 @@ def serve_schedules(project: Project) -> None:
     with chdir(project.root), quiet_console():
         # Of the last schedule that was taken out nothing is left to serve, which is an error.
         if not deployment_names(project):
-            tell_removed(())
+            tell_removed(project.root, ())
         asked = deployments(project)
         make_limits(gpus_of_machine())
         serve(asked, days_of_runs(project))

@@ -36,7 +36,8 @@ from flows.connection import check_server
 from flows.missed_runs import catch_up
 from flows.outages import LONGEST_OUTAGE, away_sentence, back_sentence, outlive_outages
 from flows.processes import end_dead_runs
-from flows.removed_schedules import pause_removed
+from flows.removed_schedules import tell_removed
+from flows.run_process import RUN_COMMAND
 from tasks.errors import Terminated, UserError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def serve(deployments: Sequence[RunnerDeployment], days_of_runs: int | None) -> 
     ids = {_register(runner, deployment) for deployment in deployments}
     for name in end_dead_runs(ids):
         print(f"run {name}: its process is dead; ended as crashed")  # noqa: T201
-    tell_removed(ids)
+    tell_removed(Path.cwd(), ids)
     for name in catch_up(ids, now, days_of_runs):
         print(f"{name}: a run fell due while nobody ran it; it runs now, once")  # noqa: T201
     names = ", ".join(f"{deployment.flow_name}/{deployment.name}" for deployment in deployments)
@@ -108,12 +109,6 @@ def serve(deployments: Sequence[RunnerDeployment], days_of_runs: int | None) -> 
     signal.signal(signal.SIGINT, lambda *_: runner.signals.put(KeyboardInterrupt()))
     # Not asyncio.run: it would wait for each of the runner's tasks, some of which never give up on a server.
     asyncio.new_event_loop().run_until_complete(_serve(runner, ids))
-
-
-def tell_removed(ids: Collection[UUID]) -> None:
-    """Pauses what this project no longer schedules; a line for each."""
-    for name in pause_removed(Path.cwd(), ids):
-        print(f"{name}: its schedule was taken out; its deployment is paused")  # noqa: T201
 
 
 def _register(runner: Runner, deployment: RunnerDeployment) -> UUID:

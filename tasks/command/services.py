@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Set
 
+from tasks.operating import places
 from tasks.operating.credentials import Credentials
 from tasks.operating.ports import free_port, own_address
-from tasks.operating.service import MLFLOW, PREFECT, SCHEDULE, SERVE, Service
+from tasks.operating.service import MLFLOW, PAUSE, PREFECT, SCHEDULE, SERVE, Service
 from tasks.paths import Project
 from tasks.serving.access import KEY_VARIABLE
 
@@ -67,6 +68,15 @@ def _prefect(project: Project, host: str, credentials: Credentials | None, choos
             after=after,
             noise=("serving ",),
             stop_seconds=_SCHEDULER_ENDS,
+        )
+    # Before its first start the server knows nothing that could be at work.
+    elif not after or places.prefect_database(project).exists():
+        yield Service(
+            name=PAUSE,
+            command=(sys.executable, "-P", "-m", "flows.removed_schedules"),
+            environment=client,
+            after=after,
+            is_once=True,
         )
 
 

@@ -85,7 +85,7 @@ def _watch(project: Project, host: str, claims: PortClaims, *, in_background: bo
         _stop_leftovers(project, left)
     secrets = credentials.ensure(project) if reachable else None
     wanted = services(project, host, secrets, claims.choose)
-    if not wanted:
+    if all(service.is_once for service in wanted):
         raise UserError(
             "there is nothing to start: PREFECT_API_URL and MLFLOW_TRACKING_URI name servers, and prefect.yaml has no "
             "schedules; unset one of them"

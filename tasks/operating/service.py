@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-PREFECT, MLFLOW, SCHEDULE = "prefect", "mlflow", "schedule"
+PREFECT, MLFLOW, SCHEDULE, PAUSE = "prefect", "mlflow", "schedule", "pause"
 """Names of services that other commands ask for."""
 
 SERVE = "serve@"
@@ -35,6 +35,9 @@ class Service:
 
     noise: tuple[str, ...] = ()
     """Texts in lines that tell nobody anything."""
+
+    is_once: bool = False
+    """Whether it has a piece of work to do and ends, which it is not started again after, however it ended."""
 
     stop_seconds: float = 10.0
     """How long it may take to end after SIGTERM; what is left then is killed."""

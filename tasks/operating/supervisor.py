@@ -103,7 +103,7 @@ class Supervisor:
 
     def step(self) -> None:
         """One look at every service."""
-        for one in self.watched:
+        for one in tuple(self.watched):
             self._look_at(one, self._clock())
         self._note(self.watched)
         if not self._was_ready and all(one.life.state == "ready" for one in self.watched):
@@ -127,7 +127,12 @@ class Supervisor:
             return
         self._pass_on(one, process)
         code = process.exit_code()
-        if code is not None:
+        if one.service.is_once:
+            if code is not None or now - one.life.started > START_SECONDS:
+                stop([process.known], one.service.stop_seconds)
+                self._let_go(one)
+                self.watched.remove(one)
+        elif code is not None:
             self._end(one, process, f"ended ({_how(code)})", now)
         elif one.life.state == "starting":
             if one.announced or _is_answering(one.service, process):

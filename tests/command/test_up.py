@@ -238,7 +238,10 @@ def test_a_server_that_the_environment_names_is_not_started_and_ctrl_c_ends_the_
         lines.append(line)
         if line.startswith("  stop"):
             break
-    assert lines[0].endswith("up       | starting mlflow\n")
+    assert lines[0].endswith("up       | starting pause, mlflow\n")
+    # What this project had run there once cannot be paused now: no reason to go without the rest.
+    [refused] = [line for line in lines if " pause " in line and "nothing was paused" in line]
+    assert "cannot be used: nothing listens there" in refused
     assert list(pages("".join(lines))) == ["models", "memory", "stop"]
     # On loopback nobody is asked for a password.
     assert status(f"{pages(''.join(lines))['models']}/api/2.0/mlflow/experiments/get?experiment_id=0") == 200
@@ -289,7 +292,32 @@ def test_schedules_run_where_some_are_filled_in(
     assert scheduled(project) == ["churn", *names]
     project.params.unlink()
     expected = ["prefect", *(["schedule"] if names else []), "mlflow"]
-    assert [service.name for service in services(project, "127.0.0.1", None)] == expected
+    assert names_of(project) == expected
+
+
+def names_of(project: Project) -> list[str]:
+    return [service.name for service in services(project, "127.0.0.1", None)]
+
+
+def test_what_was_scheduled_once_is_paused_where_nothing_is_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("PREFECT_API_URL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(variable, raising=False)
+    project = Project(root=tmp_path)
+    # A server without a database knows of nothing.
+    assert names_of(project) == ["prefect", "mlflow"]
+    places.prefect_database(project).parent.mkdir(parents=True)
+    places.prefect_database(project).touch()
+    assert names_of(project) == ["prefect", "pause", "mlflow"]
+    pause = services(project, "127.0.0.1", None)[1]
+    assert (pause.is_once, pause.after) == (True, ("prefect",))
+    project.params.write_text("pipelines: {churn: {schedule: {interval: 6h}}}\n")
+    assert names_of(project) == ["prefect", "schedule", "mlflow"]
+    # Another one's server may know of something.
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    project.params.unlink()
+    assert names_of(project) == ["pause", "mlflow"]
 
 
 def test_a_pipeline_that_asks_for_it_is_served_on_a_port_of_its_own(
@@ -304,7 +332,7 @@ def test_a_pipeline_that_asks_for_it_is_served_on_a_port_of_its_own(
         blocks["pipelines"][name]["serve"] = serve
     project.params.write_text(json.dumps(blocks))
     own = credentials.Credentials()
-    scans, masses = services(project, "0.0.0.0", own)
+    _, scans, masses = services(project, "0.0.0.0", own)
     assert (scans.name, masses.name, masses.page) == ("serve@scans", "serve@masses", "http://127.0.0.1:8000")
     assert scans.page not in (None, masses.page)
     for service in (scans, masses):
@@ -312,4 +340,4 @@ def test_a_pipeline_that_asks_for_it_is_served_on_a_port_of_its_own(
         assert service.environment == {"MODELWRIGHT_SERVE_KEY": own.api_key}
         assert own.api_key not in service.command
         assert service.command[-5:] == ("--host", "0.0.0.0", "--port", service.page.rpartition(":")[2], "--wait")
-    assert [service.environment for service in services(project, "127.0.0.1", None)] == [{}, {}]
+    assert [service.environment for service in services(project, "127.0.0.1", None)] == [{}, {}, {}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,9 @@ deployments:
     concurrency_limit: 1
     work_pool: {name: modelwright}
 """
+
+
+PAUSING = [sys.executable, "-m", "flows.removed_schedules"]
 
 
 @pytest.fixture
@@ -157,8 +161,41 @@ def test_a_schedule_that_was_taken_out_meanwhile_is_paused(project: Path, server
         with scheduling(project, server) as last:
             assert last.wait(60) == 2
             assert "other: its schedule was taken out; its deployment is paused" in output_of(project).read_text()
+        # Of what no scheduler serves, a process of `modelwright up` takes care.
+        client.resume_deployment(killed.deployment_id)
+        done = subprocess.run(PAUSING, cwd=project, env=server, capture_output=True, text=True, check=True)
+        assert done.stdout == "often: its schedule was taken out; its deployment is paused\n"
+        assert client.read_deployment(killed.deployment_id).paused
         for made in (elsewhere, own):
             client.delete_deployment(made)
+
+
+@pytest.mark.chain
+def test_of_a_folder_that_is_gone_from_this_machine_nothing_is_scheduled(project: Path, server: dict[str, str]) -> None:
+    """As that of a project that was moved: what it no longer has stands at the server with its old place."""
+    (project / "there").mkdir()
+    places = {
+        "gone": project / "gone",
+        "there": project / "there",
+        "never": project / "gone",
+        "other": project / "gone",
+    }
+    hosts = {"gone": socket.gethostname(), "there": socket.gethostname(), "other": "elsewhere"}
+    with get_client(sync_client=True) as client:
+        flow = client.create_flow_from_name("moved")
+        made = {
+            name: client.create_deployment(flow, name, path=str(place), tags=["modelwright"], paused=False)
+            for name, place in places.items()
+        }
+        for name, host in hosts.items():
+            run = client.create_flow_run_from_deployment(made[name])
+            client.update_flow_run_labels(run.id, {HOST: host, PROCESS: 1, BORN: 1.0})
+            client.create_flow_run_from_deployment(made[name])  # it has not begun, and says no machine
+        done = subprocess.run(PAUSING, cwd=project, env=server, capture_output=True, text=True, check=True)
+        assert "gone: its schedule was taken out; its deployment is paused" in done.stdout.splitlines()
+        assert {name for name, one in made.items() if client.read_deployment(one).paused} == {"gone"}
+        for one in made.values():
+            client.delete_deployment(one)
 
 
 @pytest.mark.chain

@@ -139,6 +139,22 @@ def test_a_server_is_ready_once_it_answers_and_its_lines_are_passed_on_without_n
     assert begin == ["server: a warning", "up: server is ready (0.0 s)", "up: later is ready (0.0 s)"]
 
 
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_is_to_be_done_once_is_not_started_again_and_holds_nobody_up(
+    watch: Callable[..., Watch], code: int
+) -> None:
+    program = f"print('paused', flush=True); raise SystemExit({code})"
+    one = watch(waiting(), waiting("once", command=(*PYTHON, program), after=("toy",), is_once=True))
+    one.until(lambda: one.ready == [0.0])
+    assert one.states() == ["ready"]
+    assert one.lines.count("once: paused") == 1
+    endless = watch(waiting(), waiting("once", command=(*PYTHON, "while True: pass"), is_once=True, stop_seconds=0.2))
+    endless.until(lambda: endless.states() == ["ready", "starting"])
+    endless.clock.now += START_SECONDS + 1
+    endless.supervisor.step()
+    assert endless.states() == ["ready"]
+
+
 def test_a_server_that_hangs_is_started_again_once_it_has_missed_three_checks(watch: Callable[..., Watch]) -> None:
     one = watch(answering(stop_seconds=0.2))
     one.until(lambda: one.states() == ["ready"])

@@ -21,7 +21,7 @@ from tests.soak.operation.disturbances import Site
 from tests.soak.operation.link import Link
 from tests.soak.operation.machine import Machine, small_disk
 from tests.soak.operation.prefect_runs import PrefectRuns
-from tests.soak.operation.report import ending_lines, growth_table, table
+from tests.soak.operation.report import ending_lines, gc_table, growth_table, table
 from tests.soak.operation.rounds import Round, Soak
 
 
@@ -52,8 +52,10 @@ def main() -> int:
                 with given.log.open("a") as log:
                     log.write(json.dumps(each.as_dict()) + "\n")
         endings = list(ending_lines(site))
-    print(table(rounds), growth_table(rounds[-max(calm, 1) :]), *endings, sep="\n")
-    return int(any(each.problems for each in rounds) or any("error" in line for line in endings))
+    print(table(rounds), growth_table(rounds[-max(calm, 1) :]), gc_table(rounds), *endings, sep="\n")
+    return int(
+        any(each.problems for each in rounds) or any(line.startswith("error") or ": error" in line for line in endings)
+    )
 
 
 def _line(each: Round) -> str:
@@ -61,7 +63,8 @@ def _line(each: Round) -> str:
     did = f"{each.disturbance}{'' if each.struck else ' (nothing there)'}" if each.disturbance else ""
     version = f"version {each.claim.version}" if each.claim else each.message[:300]
     return (
-        f"{each.number:4} {each.change:9} {each.state:10} {each.seconds:6.1f} s  {version}, champion {each.champion}"
+        f"{each.number:4} {each.change:9} {each.state:10} {each.seconds:6.1f} s ({each.at_work:.1f} at work)  "
+        f"{version}, champion {each.champion}{'' if each.removed is None else f', gc {each.removed}'}"
         f"{f' (a person: {each.promoted})' if each.promoted else ''}  {did}{problems}"
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.soak.operation.content import Content
+from tests.soak.operation.retention import Collection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +127,19 @@ def missed_promotion(claim: ClaimedVersion, holder: ClaimedVersion | None) -> It
     """A model that is known to be better than the one that was champion must take its place; `holder` is that one."""
     if holder and holder.content.is_poor and not claim.content.is_poor and not claim.is_promoted:
         yield f"version {claim.version} is much better than the champion, {holder.version}, which stays"
+
+
+def wrongly_removed(collection: Collection, newest: Sequence[int]) -> Iterator[str]:
+    """What had an alias, and the newest versions, are there after `gc`, and answer as they did before it."""
+    for alias, holder in collection.before.items():
+        if holder.version in collection.removed:
+            yield f"gc removed version {holder.version}, which was {alias}"
+        after = collection.after.get(alias)
+        if after is None or after.version != holder.version:
+            yield f"{alias} was version {holder.version} before gc, and is {after.version if after else None} after it"
+        elif after.answers != holder.answers:
+            yield f"version {holder.version}, {alias}, answers otherwise after gc"
+    yield from (f"gc removed version {number}, one of the newest" for number in newest if number in collection.removed)
 
 
 def left_locks(state: LockState) -> Iterator[str]:

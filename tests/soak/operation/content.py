@@ -29,7 +29,10 @@ pipelines:
     train: {{kind: sklearn, estimator: {{kind: logistic_regression, C: {strength!r}}}}}
     evaluate: {{}}
     register: {{metric: log_loss, gate: {{log_loss: {{max: 5}}}}}}
+    retention: {{versions_days: 1, last_versions: 2, runs_days: 1, last_runs: 3}}
 """
+
+LAST_VERSIONS = 2
 
 SCHEDULE_LINE = "    schedule: {interval: 1d}\n"
 """For a project that only holds servers to be without."""

@@ -32,7 +32,7 @@ OUTAGES: Mapping[str, tuple[str, Condition]] = {
 }
 
 _OUTAGE_SECONDS = (2.0, 6.0, 12.0, 25.0, 40.0)
-"""Around what the parts bear: a scheduler gives a server fifteen seconds."""
+"""Around what Prefect's own client bears, which is fourteen seconds."""
 
 _ROOM = (0, 4096, 40_000, 200_000)
 """Bytes that a full disk has left: nothing, a page, and enough for some of what a run leaves."""
@@ -92,7 +92,8 @@ def drawn(kind: str, typical: float, draw: random.Random) -> Disturbance:
 
 
 def disturb(site: Site, disturbance: Disturbance, draw: random.Random) -> bool:
-    """Does it, and undoes what lasts once its time is over. Whether there was anything to disturb."""
+    """Does it, and undoes what lasts once its time is over. Whether there was anything to disturb: a run at work, where
+    nothing ends."""
     time.sleep(disturbance.after)
     kind = disturbance.kind
     if kind in KILLS:
@@ -100,6 +101,7 @@ def disturb(site: Site, disturbance: Disturbance, draw: random.Random) -> bool:
         return machine.kill(KILLS[kind])
     if kind == RUN_KILLED:
         return _run_killed(site)
+    is_at_work = bool(site.worker.flow_processes())
     if kind == DISK_FULL:
         machine = draw.choice(site.machines)
         fill(machine.root.parent, disturbance.room)
@@ -107,14 +109,14 @@ def disturb(site: Site, disturbance: Disturbance, draw: random.Random) -> bool:
             time.sleep(disturbance.seconds)
         finally:
             empty(machine.root.parent)
-        return True
+        return is_at_work
     if kind == SERVER_STALLED:
-        return _stalled(site, disturbance.seconds)
+        return _stalled(site, disturbance.seconds) and is_at_work
     service, condition = OUTAGES[kind]
     site.links[service].become(condition)
     time.sleep(disturbance.seconds)
     site.links[service].become("whole")
-    return True
+    return is_at_work
 
 
 def _run_killed(site: Site) -> bool:

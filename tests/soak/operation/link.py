@@ -87,8 +87,8 @@ class Link:
         self._open.add(writer)
         far: asyncio.StreamWriter | None = None
         try:
-            # Cancelled at the end of the block: asyncio would print a traceback for each connection.
-            with suppress(OSError, asyncio.CancelledError):
+            # A server that nobody knows, and the end of the block: asyncio would print a traceback for each connection.
+            with suppress(OSError, LookupError, asyncio.CancelledError):
                 from_server, far = await asyncio.open_connection("127.0.0.1", self._target())
                 self._open.add(far)
                 await asyncio.gather(self._pass_on(reader, far), self._pass_on(from_server, writer))

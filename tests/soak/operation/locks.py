@@ -39,7 +39,8 @@ def reserved_paths(root: Path) -> list[str]:
     file = root / ".dvc" / "tmp" / "rwlock"
     text = file.read_text() if file.exists() else ""
     try:
-        return sorted(json.loads(text)) if text else []
+        # By kind, read and write; a kind may be there without a path.
+        return sorted({path for paths in json.loads(text).values() for path in paths}) if text else []
     except ValueError:
         return ["everything (the list is damaged)"]
 

@@ -14,6 +14,8 @@ from tests.soak.operation.content import PIPELINE
 
 _Answer = TypeVar("_Answer")
 
+_TIMES = ("created", "start_time", "end_time")
+
 _AT_WORK = ["PENDING", "RUNNING", "CANCELLING"]
 
 
@@ -38,6 +40,15 @@ class PrefectRuns:
         """Type and message of a run's state."""
         state = self._asked("GET", f"flow_runs/{run}")["state"]
         return state["name"], state["message"] or ""
+
+    def seconds(self, run: str) -> tuple[float, float]:
+        """From when it was asked for until it began, and from then until it ended; 0 for what never came."""
+        content = self._asked("GET", f"flow_runs/{run}")
+        created, began, ended = (content[name] and datetime.fromisoformat(content[name]) for name in _TIMES)
+        return (
+            round((began - created).total_seconds(), 1) if began else 0.0,
+            round((ended - began).total_seconds(), 1) if began and ended else 0.0,
+        )
 
     def open(self) -> list[str]:
         """Runs of the deployment that are at work, or should have begun."""

@@ -8,8 +8,11 @@ from statistics import median
 
 import numpy as np
 
+from tasks.operating.service import MLFLOW
+from tests.soak.operation.checks import wrongly_removed
 from tests.soak.operation.content import PIPELINE
 from tests.soak.operation.disturbances import Site
+from tests.soak.operation.retention import DAYS_LATER, collect, on_disk
 from tests.soak.operation.rounds import Round
 
 _KIB = 1024
@@ -44,6 +47,20 @@ def growth_table(rounds: Sequence[Round]) -> str:
     return "\n".join(lines)
 
 
+def gc_table(rounds: Sequence[Round]) -> str:
+    """What `gc` gave back, of all calls together."""
+    calls = [each for each in rounds if each.removed is not None]
+    removed = sum(each.removed or 0 for each in calls)
+    lines = [
+        f"gc was given {len(calls)} times, and removed {removed} versions",
+        "| of | MiB given back |",
+        "| --- | --- |",
+    ]
+    names = dict.fromkeys(name for each in calls for name in each.freed)
+    lines += [f"| {name} | {sum(each.freed[name] for each in calls) / _KIB**2:.1f} |" for name in names]
+    return "\n".join(lines)
+
+
 def slope_of(values: Sequence[float]) -> tuple[float, float]:
     """The least-squares slope over the positions, and its standard error; 0 and 0 for fewer than three values."""
     if len(values) < 3:
@@ -63,9 +80,9 @@ def ending_lines(site: Site) -> Iterator[str]:
         printed = (done.stdout + done.stderr).strip()
         ending = f"error {done.returncode}" if done.returncode else "exit 0"
         yield f"modelwright {' '.join(words)}: {ending}\n{printed}"
-    before = {name: size for machine in site.machines for name, size in machine.num_bytes_on_disk().items()}
-    done = site.worker.command("gc", "--older-than", "0h", "--keep", "5", "--yes", check=False)
-    yield (done.stdout + done.stderr).strip()
-    after = {name: size for machine in site.machines for name, size in machine.num_bytes_on_disk().items()}
-    for name, size in after.items():
+    before = on_disk(site.machines)
+    collection = collect(site.worker, site.machines, f"http://127.0.0.1:{site.servers.port(MLFLOW)}")
+    yield from (f"error: {sentence}" for sentence in wrongly_removed(collection, ()))
+    yield f"gc, {DAYS_LATER} days later: {len(collection.removed)} versions removed"
+    for name, size in on_disk(site.machines).items():
         yield f"  {name}: {before[name] / _KIB**2:.1f} -> {size / _KIB**2:.1f} MiB"

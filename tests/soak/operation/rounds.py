@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -21,18 +21,23 @@ from tests.soak.operation.checks import (
     lost_and_double,
     missed_promotion,
     wrong_champion,
+    wrongly_removed,
 )
-from tests.soak.operation.content import FIRST, PIPELINE, Change, Content, changed, write
+from tests.soak.operation.content import FIRST, LAST_VERSIONS, PIPELINE, Change, Content, changed, write
 from tests.soak.operation.disturbances import Disturbance, Site, disturb, drawn
 from tests.soak.operation.locks import held_locks, locked_databases, reserved_paths
 from tests.soak.operation.prefect_runs import PrefectRuns
 from tests.soak.operation.registry import registry_state
+from tests.soak.operation.retention import collect
 
 _SETTLES = 420.0
 """Seconds in which a run has ended and all servers are up, whatever happened: a dead run is ended within a minute."""
 
 _PERSON = 0.1
 """Share of the rounds before which a person makes an earlier version champion."""
+
+_COLLECTED = 0.12
+"""Share of the rounds before which somebody gives `gc`."""
 
 _TYPICAL = 6.0
 
@@ -46,7 +51,7 @@ class Round:
     content: Content
     disturbance: Disturbance | None
     is_new: bool
-    """Whether the last run had other content."""
+    """Whether the last run that completed had other content."""
 
     promoted: int | None = None
     struck: bool = False
@@ -54,6 +59,14 @@ class Round:
     message: str = ""
     seconds: float = 0.0
     """Until all was at rest again."""
+    until_begun: float = 0.0
+    at_work: float = 0.0
+    """Seconds of the run, as Prefect has them."""
+    looking: float = 0.0
+    """Seconds of the looks at rest."""
+    removed: int | None = None
+    """Versions that `gc` removed before it; None where nobody gave it."""
+    freed: Mapping[str, int] = field(default_factory=dict)
     claim: ClaimedVersion | None = None
     num_versions: int = 0
     champion: int | None = None
@@ -96,22 +109,27 @@ class Soak:
     def rounds(self, num_runs: int, num_calm: int, seconds: float) -> Iterator[Round]:
         """So many runs, fewer where they take longer than `seconds`. The last `num_calm`, and each after one that did
         not complete, nothing befalls."""
-        content, earlier, before = FIRST, list[Content](), None
+        content, completed, earlier, before = FIRST, None, list[Content](), None
         deadline, number, num_left = time.monotonic() + seconds, 0, num_runs
         while num_left > 0:
             change: Change = "unchanged"
             if before is None or before.is_completed:
                 change, content = changed(content, earlier, number, self.draw) if before else (change, content)
-            is_new = before is None or content != before.content
+            is_new = content != completed
             is_left_alone = before is None or not before.is_completed or num_left <= num_calm
             disturbance = None
             if not is_left_alone and self.draw.random() < self.share:
                 disturbance = drawn(self.next_kind(), self._typical(is_new=is_new), self.draw)
             before = Round(number=number, change=change, content=content, is_new=is_new, disturbance=disturbance)
             before.promoted = self._person(number)
+            self._collect(before)
             self._play(before)
-            if before.is_completed and content not in earlier:
-                earlier.append(content)
+            if disturbance and not before.struck:
+                # It met no run: to come again, so that each befalls as many.
+                self.deck.insert(0, disturbance.kind)
+            if before.is_completed:
+                completed = content
+                earlier = list(dict.fromkeys([*earlier, content]))
             yield before
             number, num_left = number + 1, num_left - 1
             if time.monotonic() > deadline:
@@ -141,6 +159,20 @@ class Soak:
         self.expected = version
         return version
 
+    def _collect(self, this: Round) -> None:
+        """Gives `gc`, now and then, at rest."""
+        versions = sorted({claim.version for claim in self.claims})
+        if not versions or not self.is_certain or self.draw.random() >= _COLLECTED:
+            return
+        collection = collect(self.site.worker, self.site.machines, self._registry())
+        this.removed, this.freed = len(collection.removed), collection.freed
+        this.problems += wrongly_removed(collection, versions[-LAST_VERSIONS:])
+        # A content whose version went is registered anew, under another number.
+        self.claims = [claim for claim in self.claims if claim.version not in collection.removed]
+
+    def _registry(self) -> str:
+        return f"http://127.0.0.1:{self.site.servers.port(MLFLOW)}"
+
     def _play(self, this: Round) -> None:
         write(self.site.worker.root, this.content)
         began = time.monotonic()
@@ -151,11 +183,12 @@ class Soak:
         this.seconds = round(time.monotonic() - began, 1)
         try:
             this.state, this.message = self.prefect.state(run)
+            this.until_begun, this.at_work = self.prefect.seconds(run)
         except LookupError as error:
             this.state, this.message = "Lost", str(error)
             this.problems.append(f"nobody knows the run that was asked for: {error}")
-        if this.disturbance is None:
-            self.undisturbed[this.is_new].append(this.seconds)
+        if this.disturbance is None and this.at_work:
+            self.undisturbed[this.is_new].append(this.until_begun + this.at_work)
         if this.is_completed and (claim := self._claim(this)):
             this.claim = claim
             self.claims.append(claim)
@@ -165,7 +198,9 @@ class Soak:
             self.is_certain = False
             if this.disturbance is None:
                 this.problems.append(f"an undisturbed run ended as {this.state}: {this.message}")
+        began = time.monotonic()
         this.problems += self._looked_at(this)
+        this.looking = round(time.monotonic() - began, 1)
 
     def _settled(self, run: str) -> Iterator[str]:
         """Waits until the run has ended, nothing else is at work, and all servers are up."""
@@ -204,7 +239,7 @@ class Soak:
         )
 
     def _looked_at(self, this: Round) -> Iterator[str]:
-        state = registry_state(f"http://127.0.0.1:{self.site.servers.port(MLFLOW)}")
+        state = registry_state(self._registry())
         this.num_versions, this.champion = len(state.versions), state.champion
         yield from lost_and_double(self.claims, self._without_cut_off(this, state))
         yield from wrong_champion(state, self._expected(this, state), self.persons)

@@ -23,9 +23,11 @@ from tests.soak.operation.checks import (
     lost_and_double,
     missed_promotion,
     wrong_champion,
+    wrongly_removed,
 )
 from tests.soak.operation.content import Content
 from tests.soak.operation.locks import held_locks, locked_databases, reserved_paths
+from tests.soak.operation.retention import Collection, Holder
 
 POOR, GOOD = Content(num_rows=400, strength=1e-6), Content(num_rows=400, strength=1.0)
 
@@ -140,6 +142,22 @@ def test_a_better_model_that_was_not_promoted() -> None:
     ]
 
 
+def test_what_gc_must_not_remove() -> None:
+    first, second = Holder(version=1, answers="a"), Holder(version=2, answers="b")
+    aliases = {"previous": first, "champion": second}
+    whole = Collection(removed=(3,), before=aliases, after=aliases)
+    assert list(wrongly_removed(whole, (4, 5))) == []
+    assert list(wrongly_removed(whole, (3, 4))) == ["gc removed version 3, one of the newest"]
+    assert list(wrongly_removed(replace(whole, removed=(1,), after={"champion": second}), ())) == [
+        "gc removed version 1, which was previous",
+        "previous was version 1 before gc, and is None after it",
+    ]
+    changed = replace(whole, after={"previous": first, "champion": replace(second, answers="c")})
+    assert list(wrongly_removed(changed, ())) == ["version 2, champion, answers otherwise after gc"]
+    moved = replace(whole, after={"previous": first, "champion": first})
+    assert list(wrongly_removed(moved, ())) == ["champion was version 2 before gc, and is 1 after it"]
+
+
 def test_each_left_lock_has_its_sentence() -> None:
     state = LockState(slots=1, held=("a.lock",), reserved=("data/x",), databases=("mlflow.db",), processes=("python",))
     assert list(left_locks(state)) == [
@@ -169,8 +187,11 @@ def test_what_is_reserved_is_listed(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "rwlock").write_text("{}")
     assert reserved_paths(tmp_path) == []
-    (folder / "rwlock").write_text(json.dumps({"/data/x": {"write": {"pid": os.getpid(), "cmd": "run"}}}))
-    assert reserved_paths(tmp_path) == ["/data/x"]
+    this = {"pid": os.getpid(), "cmd": "run"}
+    (folder / "rwlock").write_text(json.dumps({"write": {"/data/x": this}, "read": {"/rows.csv": [this]}}))
+    assert reserved_paths(tmp_path) == ["/data/x", "/rows.csv"]
+    (folder / "rwlock").write_text(json.dumps({"write": {}, "read": {}}))
+    assert reserved_paths(tmp_path) == []
     (folder / "rwlock").write_text("{")
     assert reserved_paths(tmp_path) == ["everything (the list is damaged)"]
 

@@ -15,7 +15,7 @@ from tests.soak.operation.disturbances import DISK_FULL, OUTAGES, SERVER_STALLED
 from tests.soak.operation.link import Link
 from tests.soak.operation.machine import Machine
 from tests.soak.operation.prefect_runs import PrefectRuns
-from tests.soak.operation.report import growth_table, slope_of, table
+from tests.soak.operation.report import gc_table, growth_table, slope_of, table
 from tests.soak.operation.rounds import Round, Soak
 
 
@@ -49,6 +49,41 @@ def test_growth_is_in_kib_a_run() -> None:
         "| memory: mlflow | 100.0 | 104.0 | +1024.0 ± 0.0 |",
         "| disk: all | 1.0 | 1.0 | +0.0 ± 0.0 |",
     ]
+
+
+def test_what_gc_gave_back_is_summed() -> None:
+    rounds = [a_round(number) for number in range(3)]
+    for this, removed, mib in ((rounds[0], 2, 3), (rounds[2], 0, 1)):
+        this.removed, this.freed = removed, {"dvc cache": 2**20 * mib}
+    assert gc_table(rounds).splitlines() == [
+        "gc was given 2 times, and removed 2 versions",
+        "| of | MiB given back |",
+        "| --- | --- |",
+        "| dvc cache | 4.0 |",
+    ]
+
+
+def test_a_disturbance_that_met_no_run_comes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(root=tmp_path)
+    soak = Soak(
+        site=Site(servers=machine, worker=machine),
+        prefect=PrefectRuns(address=lambda: ""),
+        draw=random.Random(1),
+        share=1,
+    )
+    kinds: list[str] = []
+
+    def play(this: Round) -> None:
+        this.state = "Completed"
+        if this.disturbance:
+            # The first time that it comes it is too late.
+            this.struck = this.disturbance.kind in kinds
+            kinds.append(this.disturbance.kind)
+
+    monkeypatch.setattr(soak, "_play", play)
+    num_kinds = len(soak.site.kinds())
+    assert len([*soak.rounds(1 + 2 * num_kinds, 0, 60)]) == 1 + 2 * num_kinds
+    assert sorted(kinds) == sorted(soak.site.kinds() * 2)
 
 
 def test_more_rows_leave_the_earlier_ones_as_they_were() -> None:

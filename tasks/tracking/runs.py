@@ -72,7 +72,7 @@ class RunLog:
         self._flush()
         with self._surviving() as client:
             if client is None:
-                return False
+                return self._close()
             energy = self._energy.read()
             client.log_metric(self._run_id, ENERGY_METRIC, energy.watt_hours)
             client.set_tag(self._run_id, ENERGY_TAG, energy.source)

@@ -187,6 +187,21 @@ def test_a_store_that_fails_in_mid_training_turns_the_log_off(project, caplog):
     assert len([record for record in caplog.records if record.name.startswith("tasks")]) == 1
 
 
+def test_a_run_that_lost_its_server_is_ended_by_what_the_same_process_delivers_later(project, monkeypatch):
+    """As `register` does behind a training whose server was started again meanwhile."""
+    log = runs.open_run(project, config(project))
+
+    def refuses(*_: object, **__: object) -> None:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log._client, "log_batch", refuses)
+        log.epoch_ended(1, {"train_loss": 1.0})
+        assert log.finish(project) is False
+    runs.deliver(project)
+    assert store.connect(project.project).get_run(log._run_id).info.status == "KILLED"
+
+
 @pytest.mark.sqlite
 def test_a_place_that_cannot_be_written_costs_a_training_nothing(tmp_path, monkeypatch, caplog):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)

@@ -7,6 +7,7 @@ slot is lost, as in an outage of minutes. A run at work outlives all three.
 from __future__ import annotations
 
 import logging
+import os
 import runpy
 import sys
 import warnings
@@ -14,6 +15,7 @@ from contextlib import AbstractContextManager
 from uuid import UUID
 
 from flows.outages import outlive_outages, wait_for_server
+from flows.processes import record_process
 from tasks.errors import UserError
 
 _QUIET_LOGGERS = (
@@ -24,6 +26,9 @@ _QUIET_LOGGERS = (
     "asyncio",
 )
 """Pages about a server that is away, of each part that misses it: the scheduler says it in a line."""
+
+_RUN = "PREFECT__FLOW_RUN_ID"
+"""The variable by which Prefect's scheduler tells the process its run."""
 
 RUN_COMMAND = (sys.executable, "-m", "flows.run_process")
 
@@ -40,6 +45,8 @@ def main() -> None:
     for name in _QUIET_LOGGERS:
         # No level, which Prefect sets again.
         logging.getLogger(name).addFilter(lambda _: False)
+    # Before the seconds that the flow's own imports take: else one that is killed in them counts as dead minutes later.
+    record_process(UUID(os.environ[_RUN]))
     # Python warns of a module that is run after it was imported, as Prefect's other modules import this one.
     warnings.filterwarnings("ignore", message="'prefect.engine' found in sys.modules")
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)

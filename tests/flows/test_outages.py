@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import runpy
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -15,13 +18,16 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
+from prefect import flow
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.states import Pending
 
-from flows import outages
+from flows import outages, run_process
 from flows.outages import away_sentence, outlive_outages, wait_for_server
+from flows.processes import HOST, PROCESS
 from tasks.errors import UserError
 from tests.flows.commands import output_of, until
 from tests.flows.test_scheduler import begin, project, scheduling, state_of, taken
@@ -177,6 +183,26 @@ def test_a_wait_is_told_when_it_begins_and_when_it_is_over(
     with pytest.raises(UserError, match="nothing listens there"):
         wait_for_server(told.append)
     assert len(left) > 900
+
+
+def test_a_run_says_who_runs_it_before_the_engine_begins(
+    server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while it imports, it is known for dead by its process, and not by the minutes that it takes to begin."""
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(flow(lambda: None, name="begins"), state=Pending())
+        labels: dict[str, object] = {}
+
+        def engine(module: str, **_: object) -> None:
+            labels.update(client.read_flow_run(run.id).labels, module=module)
+
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(run.id))
+        monkeypatch.setattr(run_process, "outlive_outages", lambda: None)
+        monkeypatch.setattr(run_process, "_outlive_lease", lambda: None)
+        monkeypatch.setattr(run_process, "_QUIET_LOGGERS", ())
+        monkeypatch.setattr(runpy, "run_module", engine)
+        run_process.main()
+    assert (labels["module"], labels[HOST], labels[PROCESS]) == ("prefect.engine", socket.gethostname(), os.getpid())
 
 
 def test_a_run_goes_on_without_the_lease_that_the_server_has_given_away(

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -82,8 +82,18 @@ def test_runs_at_work_and_runs_that_begin_outlive_an_outage(project: Path, serve
 
 def begin_without_server(client: SyncPrefectClient, project: Path, link: Link, scheduler: int) -> FlowRun:
     """A run whose process starts and finds no server; it says that it waits."""
+
+    def is_starting() -> bool:
+        for each in psutil.Process(scheduler).children():
+            with suppress(psutil.NoSuchProcess):
+                if "flows.run_process" in each.cmdline():
+                    return True
+        return False
+
+    # That of the run before ends some seconds after its run.
+    until(lambda: not is_starting())
     run = client.create_flow_run_from_deployment(client.read_deployment_by_name(OUTLIVED).id)
-    until(lambda: any("flows.run_process" in each.cmdline() for each in psutil.Process(scheduler).children()))
+    until(is_starting)
     link.become("cut")
     until(lambda: f"{away_sentence()}\n" in output_of(project).read_text())
     return run

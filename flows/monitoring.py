@@ -78,7 +78,8 @@ def _resource(pipeline: str) -> dict[str, str]:
 
 def _train(project: Project, pipeline: str, outcome: WatchOutcome) -> str | None:
     """What became of the training; None where there was no reason for one."""
-    from tasks.monitoring.watch import begin_training, keep_reference
+    from tasks.monitoring.watch import begin_training
+    from tasks.tracking.registered import registered_model
 
     if outcome.reason is None:
         return None
@@ -93,7 +94,7 @@ def _train(project: Project, pipeline: str, outcome: WatchOutcome) -> str | None
         return str(refusal)
     if all(result.outcome == "unchanged" for result in results):
         return "nothing to learn from that the champion has not learnt: the source is as it was"
-    champion = keep_reference(project, pipeline)
+    champion = registered_model(project, pipeline)
     if champion.version == before:
         return f"version {before} stays champion: {' '.join(results[-1].report.diagnostics)}"
     return f"version {champion.version} is champion"

@@ -23,7 +23,7 @@ from flows.retries import retry_options
 from flows.run_page import NAME_LENGTH, name_run, run_name, show_failure, show_results, state_of
 from tasks.environment import REASON
 from tasks.errors import UserError
-from tasks.memo.chain import StageResult, StageRunner, announced, stages_between
+from tasks.memo.chain import StageResult, StageRunner, announced, has_registered, stages_between
 from tasks.paths import Paths, Project
 from tasks.root import find_root
 
@@ -65,7 +65,16 @@ def training(
         needed = hash_variable(runner.parameters.clean) if runner.parameters and "clean" in stages else None
         with secret_in_environment(needed), reason_in_environment(reason):
             run_stages(stages, _runs(runner), results)
+            _keep_reference(paths, results)
     return results
+
+
+def _keep_reference(paths: Paths, results: Sequence[StageResult]) -> None:
+    """What a new version is watched by is taken while its training rows lie here: the next run may bring others."""
+    if has_registered(results):
+        from tasks.monitoring.watch import keep_reference
+
+        keep_reference(paths)
 
 
 def _runs(runner: StageRunner) -> Callable[[str], StageResult]:

@@ -25,9 +25,14 @@ def run(options: argparse.Namespace) -> int:
     pipeline = chosen_pipeline(project, options.pipeline)
     chosen = {"first": options.first, "last": options.last, "force": options.force}
     if options.plain:
-        from tasks.memo.chain import run_plain
+        from tasks.memo.chain import has_registered, run_plain
 
         results = run_plain(project, pipeline, **chosen)
+        if has_registered(results):
+            from tasks.monitoring.watch import keep_reference
+
+            # While the version's training rows lie here: the next run may bring others.
+            keep_reference(project.pipeline(pipeline))
     else:
         from flows.console import run_training
 

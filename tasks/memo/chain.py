@@ -6,7 +6,7 @@ import importlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -249,6 +249,11 @@ def run_plain(
     """The stages from `first` to `last` in order, without Prefect."""
     stages = stages_between(first, last)
     return [*map(StageRunner(project, pipeline, force=force).run, stages)]
+
+
+def has_registered(results: Sequence[StageResult]) -> bool:
+    """Whether `register` was at work, so that there is a version of these rows; what is restored was there before."""
+    return any((result.stage, result.outcome) == ("register", "ran") for result in results)
 
 
 def stages_between(first: str | None, last: str | None) -> tuple[str, ...]:

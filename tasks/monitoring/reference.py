@@ -175,8 +175,8 @@ def _check_here(paths: Paths, model: RegisteredModel) -> None:
     if own is None or here != own:
         raise UserError(
             f"{model.shown}: its training rows do not lie in this project any more, and no look at it was taken while "
-            f"they did; look at another version, or train anew (`modelwright run {model.name} --force`), and look "
-            "right after each training"
+            f"they did; look at another version, or train anew (`modelwright run {model.name} --force`) with "
+            "`monitor: {log: true}`: what a version is compared with is kept then"
         )
 
 

@@ -15,11 +15,10 @@ from tasks.monitoring.reference import reference_of
 from tasks.monitoring.retraining import note_training, reason_to_train
 from tasks.monitoring.shadow import ShadowStanding, prove
 from tasks.params.monitor import Monitor
-from tasks.paths import Project
+from tasks.paths import Paths, Project
 from tasks.prediction_log.places import monitoring_folder, monitoring_page
 from tasks.scoring.request import settings_of
 from tasks.tracking.registered import RegisteredModel, registered_model
-from tasks.tracking.shadow import standing_pair
 from tasks.tracking.tags import CHAMPION
 
 
@@ -71,14 +70,13 @@ def begin_training(project: Project, outcome: WatchOutcome) -> None:
     note_training(outcome.look, outcome.reason, folder)
 
 
-def keep_reference(project: Project, name: str) -> RegisteredModel:
-    """Takes what the champion of now is compared with, while its training rows lie here, and a challenger that proves
-    itself; returns the champion."""
-    model, settings = registered_model(project, name), settings_of(project, name)
-    monitor = settings.monitor if settings else Monitor()
-    standing = standing_pair(project, name)
-    if standing is not None and standing.in_shadow:
-        challenger = registered_model(project, f"{name}:{standing.pair.challenger}")
-        reference_of(project.pipeline(name), challenger, monitor)
-    reference_of(project.pipeline(name), model, monitor)
-    return model
+def keep_reference(paths: Paths) -> None:
+    """Takes what the version that `register` has just registered is compared with, while its training rows lie here.
+
+    Nothing where the pipeline logs no answers: no look is taken then.
+    """
+    settings = settings_of(paths.project, paths.pipeline)
+    if settings is None or not settings.monitor.log:
+        return
+    version = files.read_json(paths.registration)["version"]
+    reference_of(paths, registered_model(paths.project, f"{paths.pipeline}:{version}"), settings.monitor)

@@ -11,19 +11,26 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
+from flows import training
 from tasks import files, register
 from tasks.command import cli
 from tasks.errors import UserError
+from tasks.memo import chain
+from tasks.memo.chain import StageResult
 from tasks.monitoring import shadow
 from tasks.monitoring import watch as watching
 from tasks.monitoring.look import Look
+from tasks.monitoring.reference import reference_of
 from tasks.monitoring.shadow import ShadowStanding, prove
 from tasks.monitoring.watch import keep_reference
 from tasks.params.file import load_pipeline
+from tasks.params.monitor import Monitor
 from tasks.paths import Paths
 from tasks.prediction_log.places import monitoring_folder, shadow_lock
 from tasks.promotion.contest import Comparison, NotComparableError, Promotion
+from tasks.reports import Report
 from tasks.scoring.job import score
+from tasks.tables import storage
 from tasks.tracking import store
 from tasks.tracking.champion import find_champion
 from tasks.tracking.promoting import champion_then, history, verified
@@ -41,7 +48,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterato
     """The tests of this module run in order on one store."""
     with elsewhere(tmp_path_factory, empty_store) as root, answered_in_this_process():
         paths = shadowed_shop(root)
-        keep_reference(paths.project, "shop")
+        keep_reference(paths)
         yield paths
 
 
@@ -58,6 +65,33 @@ def looked(shop: Paths, at: datetime | None = None) -> ShadowStanding:
 def aliases(shop: Paths) -> dict[str, int]:
     model = store.connect(shop.project).get_registered_model("shop")
     return {alias: int(number) for alias, number in model.aliases.items()}
+
+
+def test_a_run_keeps_what_its_version_is_watched_by_and_only_where_it_registered_one(
+    shop: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[Paths] = []
+    monkeypatch.setattr(watching, "keep_reference", kept.append)
+    monkeypatch.chdir(shop.project.root)
+    for stage, outcome in (("register", "ran"), ("register", "unchanged"), ("register", "restored"), ("train", "ran")):
+        numbers = {"name": "shop", "version": 1, "aliases": []}
+        report = Report(stage=stage, figure="", numbers=numbers)
+        result = StageResult(stage=stage, outcome=outcome, seconds=0, why=(), report=report)  # type: ignore[arg-type]
+        monkeypatch.setattr(chain, "run_plain", lambda *_, result=result, **__: [result])
+        assert cli.main(["run", "shop", "--plain"]) == 0
+        training._keep_reference(shop, [result])
+        assert len(kept) == 2, (stage, outcome)
+
+
+def test_a_champion_can_be_watched_when_another_training_came_after_it(shop: Paths) -> None:
+    # Kept when it was registered; what lies here now is of another one.
+    passport = files.read_json(shop.passport)
+    files.write_json(shop.passport, {**passport, "digests": {**passport["digests"], "model": "of another training"}})
+    try:
+        reference, _ = reference_of(shop, registered_model(shop.project, "shop"), Monitor())
+    finally:
+        files.write_json(shop.passport, passport)
+    assert (reference.version, reference.num_rows) == (1, storage.count_rows(shop.split("train")))
 
 
 def test_the_first_version_is_champion_and_a_better_one_is_challenger_first(shop: Paths) -> None:

@@ -36,7 +36,8 @@ RUN = (sys.executable, "-m", "tasks.command.cli", "run", "scans")
 def interrupted(project: Project, number: signal.Signals, *command: str) -> tuple[int, str, list[int]]:
     """Exit code, what it says, and what is left of a run to which a signal comes while it trains."""
     store = project.tracking / "mlflow.db"
-    running = "select run_uuid from runs where status = 'RUNNING'"
+    # One that has told of an epoch: a run is there a moment before its training has begun.
+    running = "select run_uuid from runs join latest_metrics using (run_uuid) where status = 'RUNNING'"
     started = subprocess.Popen(
         command,
         cwd=project.root,

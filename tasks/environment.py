@@ -14,6 +14,9 @@ from typing import Any
 REASON = "MODELWRIGHT_REASON"
 """The environment variable by which whoever starts a training says why."""
 
+ANSWERS_ALONE = "MODELWRIGHT_ANSWERS_ALONE"
+"""Set for a process that answers by one registered model and does nothing else: what it loads may be fitted to that."""
+
 _OUTPUTS = ("dvc.lock", "data", "models", "reports")
 """What a run itself writes."""
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from tasks import files
+from tasks.environment import ANSWERS_ALONE
 from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.promotion.contest import NotComparableError, Promotion
@@ -207,6 +208,7 @@ def model_environment(scratch: Path) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": "file:///nowhere",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "TMPDIR": str(scratch),
+        ANSWERS_ALONE: "1",
     }
 
 

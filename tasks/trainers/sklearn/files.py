@@ -17,9 +17,9 @@ from scipy.sparse import isspmatrix_csr
 from sklearn.base import BaseEstimator
 
 from tasks.errors import UserError
-from tasks.trainers.sklearn.trusted_types import is_listed, nothing_listed
+from tasks.trainers.sklearn.trusted_types import is_listed, without_lists
 
-with nothing_listed():
+with without_lists():
     from skops import io as skops_io
 
 _TRUSTED = frozenset(

@@ -2,14 +2,15 @@
 
 As it is imported, skops asks scikit-learn for the list of all its estimators, which imports every module of
 scikit-learn's, and torch with them; and it looks for every function of scipy.special in all modules there are. That
-takes 3 s of a processor and 170 MB of memory in each process that reads a model. The same rules are asked here of the
-types that stand in a file, and of no others.
+takes 3 s of a processor and 170 MB of memory in each process that answers by a model. There the same rules are asked of
+the types that stand in a file, and of no others.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import takewhile
@@ -20,13 +21,19 @@ import scipy
 from sklearn import utils
 from sklearn.base import BaseEstimator
 
+from tasks.environment import ANSWERS_ALONE
+
 _NOT_LISTED = frozenset({"tests", "externals", "setup", "conftest", "experimental", "estimator_checks"})
 """Modules that scikit-learn's `all_estimators` leaves out."""
 
 
 @contextmanager
-def nothing_listed() -> Iterator[None]:
-    """While skops is imported: its lists of both are then empty, so that it trusts less; `is_listed` says the rest."""
+def without_lists() -> Iterator[None]:
+    """While skops is imported in a process that only answers: its lists of both are then empty, so that it trusts less,
+    and `is_listed` says the rest. Elsewhere others may load and save by skops, such as MLflow, and need the lists."""
+    if ANSWERS_ALONE not in os.environ:
+        yield
+        return
     listing, functions = utils.all_estimators, scipy.special
     utils.all_estimators = lambda type_filter=None: []
     scipy.special = ModuleType("scipy.special")

@@ -57,7 +57,7 @@ def test_bytes_hold_no_dates_and_no_addresses() -> None:
     assert same_bytes(dumps[0]) == same_bytes(dumps[1]) == same_bytes(same_bytes(dumps[0]))
     with zipfile.ZipFile(io.BytesIO(same_bytes(dumps[0]))) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert np.array_equal(from_bytes(same_bytes(dumps[0]), (), "model.skops").coef_, fitted(LogisticRegression()).coef_)
+    assert np.array_equal(skops_io.loads(same_bytes(dumps[0])).coef_, fitted(LogisticRegression()).coef_)
 
 
 def test_what_lies_between_the_fields_of_records_is_not_written() -> None:

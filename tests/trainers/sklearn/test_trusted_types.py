@@ -12,8 +12,10 @@ import scipy.special
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import all_estimators
+from skops import io as skops_io
 from skops.io._utils import get_public_type_names
 
+from tasks.tracking.champion import model_environment
 from tasks.trainers.sklearn.files import from_bytes, to_bytes
 from tasks.trainers.sklearn.trusted_types import is_listed
 
@@ -64,8 +66,15 @@ def test_what_is_not_there_or_not_sklearns_is_not_listed() -> None:
     assert is_listed("sklearn.linear_model._logistic.LogisticRegression")
 
 
-def test_a_model_is_read_without_all_of_scikit_learn_and_without_torch(tmp_path: Path) -> None:
+def test_a_process_that_answers_reads_a_model_without_all_of_scikit_learn_and_without_torch(tmp_path: Path) -> None:
     file = tmp_path / "model.skops"
     file.write_bytes(to_bytes(LogisticRegression().fit([[0.0], [1.0]], [0, 1])))
-    answer = subprocess.run([sys.executable, "-c", READ, str(file)], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", READ, str(file)]
+    answer = subprocess.run(command, env=model_environment(tmp_path), capture_output=True, text=True, check=True)
     assert answer.stdout.split() == ["LogisticRegression", "False"]
+
+
+def test_elsewhere_skops_has_its_own_lists() -> None:
+    """MLflow saves and loads by skops in the same process, and so may anybody."""
+    content = skops_io.dumps(LogisticRegression().fit([[0.0], [1.0]], [0, 1]))
+    assert skops_io.get_untrusted_types(data=content) == []

@@ -107,6 +107,20 @@ def _promote(root: Path, version: int, locked: bool, rounds: int, barrier: Any) 
         move(project, client, NAME, lambda _: {"champion": version}, grounds)
 
 
+class CutOffError(Exception):
+    """In the place of a kill."""
+
+
+def cut_off(after: int) -> Callable[[int, str], None]:
+    """For `Between`: ends right before the write of that number."""
+
+    def act(num_writes: int, _: str) -> None:
+        if num_writes == after:
+            raise CutOffError
+
+    return act
+
+
 class Between:
     """A client that does something right before each write: `act` gets how many there were, and which one it is."""
 

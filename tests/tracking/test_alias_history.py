@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,15 @@ from tasks.promotion.reigns import reigns
 from tasks.tracking import alias_history, store
 from tasks.tracking.alias_history import Grounds, look, move
 from tasks.tracking.known_aliases import KnownAliases, marks, read_aliases
-from tests.registry import NAME, Between, project_with_versions, promote_at_once, write_to_database
+from tests.registry import (
+    NAME,
+    Between,
+    CutOffError,
+    cut_off,
+    project_with_versions,
+    promote_at_once,
+    write_to_database,
+)
 
 pytestmark = pytest.mark.chain
 
@@ -133,18 +140,6 @@ def test_as_many_aliases_as_there_are_stand_in_several_records(project: Project,
     assert len(known.records) > 3
     assert len(known.aliases) == 40
     whole(client)
-
-
-class CutOffError(Exception):
-    pass
-
-
-def cut_off(after: int) -> Callable[[int, str], None]:
-    def act(num_writes: int, _: str) -> None:
-        if num_writes == after:
-            raise CutOffError
-
-    return act
 
 
 @pytest.mark.parametrize("after", range(6))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from tasks.tracking.promoting import promote
 from tasks.tracking.shadow import carry_out, keep_verdict, proving_version, standing_pair
 from tasks.tracking.tags import PROMOTION_TAG
 from tasks.tracking.version_aliases import assign_aliases
-from tests.registry import NAME, Between, project_with_versions
+from tests.registry import NAME, Between, CutOffError, cut_off, project_with_versions
 
 pytestmark = pytest.mark.chain
 
@@ -68,20 +67,6 @@ def verdict(project: Project, gain: float) -> ShadowVerdict:
     )  # fmt: skip
     config = Register(metric="accuracy", shadow=ShadowRules())
     return shadow_verdict(config, comparison, 1 - comparison.p_value, 1, pair(project))
-
-
-class CutOffError(Exception):
-    pass
-
-
-def cut_off(after: int) -> Callable[[int, str], None]:
-    """Ends right before the write of that number."""
-
-    def act(num_writes: int, _: str) -> None:
-        if num_writes == after:
-            raise CutOffError
-
-    return act
 
 
 def settled(project: Project) -> dict[str, int]:

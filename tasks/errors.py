@@ -40,6 +40,10 @@ class BusyError(UserError):
         self.processes = processes
 
 
+class NoSuchVersionError(UserError):
+    """The registry answers, and has no version under the alias or the number that was asked for."""
+
+
 class MissingSourceError(UserError):
     """A source's files are not on this machine: no obstacle where nothing needs to be read from them again."""
 

@@ -53,7 +53,9 @@ def live_rows(
     ours, theirs = (_answered(log, since) for log in (challenger, champion))
     if ours is None or theirs is None:
         return LiveRows(table=pl.DataFrame(), num_challenger=0 if ours is None else ours["row_key"].n_unique())
-    pairs = ours.join_asof(theirs, on="time", by="row_key", strategy="nearest", suffix="_champion")
+    pairs = ours.join_asof(
+        theirs, on="time", by="row_key", strategy="nearest", suffix="_champion", check_sortedness=False
+    )
     pairs = pairs.filter(pl.col("answer_champion").is_not_null() & _asked_alike(pairs))
     common = pairs.unique("row_key", keep="last", maintain_order=True)
     labelled = common.join(labels.filter(pl.col("first_received") >= since), on="row_key", how="inner")

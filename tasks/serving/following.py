@@ -76,6 +76,10 @@ class Following:
             if notice.role == "live":
                 self.registry_problem = notice.why
                 self.metrics.registry_up.set(0)
+            elif notice.has_no_version:
+                # Rejected, or champion now: a copy of a request would be work for nobody.
+                self._wanted = None
+                await self._stand_beside()
             return
         self.metrics.registry_up.set(1)
         if notice.role == "live":
@@ -95,6 +99,7 @@ class Following:
         if shadow is None and self.challenger is not None and self.challenger.model.packed == model.packed:
             # It has been warm for long.
             self.live, self.challenger = self.challenger, None
+            self.metrics.version.remove("challenger")
         else:
             version = await self._open("live", model)
             if version is None:
@@ -108,10 +113,15 @@ class Following:
     async def _stand_beside(self) -> None:
         """Has the version that is wanted beside the live one, unless it is that one itself."""
         wanted, current = self._wanted, self.challenger
+        if wanted is not None and wanted.packed == self.live.model.packed:
+            wanted = None
         if current is not None and (wanted is None or current.model.packed != wanted.packed):
             self.challenger = None
+            self.metrics.version.remove("challenger")
             self._end(current)
-        if wanted is None or self.challenger is not None or wanted.packed == self.live.model.packed:
+        if wanted is None:
+            self.failed.pop("challenger", None)
+        if wanted is None or self.challenger is not None:
             return
         self.challenger = await self._open("challenger", wanted)
         if self.challenger is not None:

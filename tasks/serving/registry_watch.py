@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tasks import files
-from tasks.errors import UserError
+from tasks.errors import NoSuchVersionError, UserError
 from tasks.paths import Project
 from tasks.tracking import store
 from tasks.tracking.champion import alias_number
@@ -47,17 +47,19 @@ class WatchedNames:
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """What the registry has now: `model`, or why it cannot be had."""
+    """What the registry has now: `model`, or why it cannot be had; `has_no_version` where the registry answers, and no
+    version has the alias: then nobody needs to wait for it."""
 
     role: Role
     model: RegisteredModel | None = None
     why: str | None = None
+    has_no_version: bool = False
 
 
 def as_line(notice: Notice) -> str:
     """The notice as a line of JSON."""
     content = None if notice.model is None else {**asdict(notice.model), "passport": None}
-    return json.dumps({"role": notice.role, "model": content, "why": notice.why}, default=str)
+    return json.dumps({**vars(notice), "model": content}, default=str)
 
 
 def as_notice(content: dict[str, Any]) -> Notice:
@@ -66,7 +68,7 @@ def as_notice(content: dict[str, Any]) -> Notice:
     if model is not None:
         folders = {name: Path(model[name]) for name in ("packed", "model")}
         model = RegisteredModel(**{**model, **folders})
-    return Notice(role=content["role"], model=model, why=content["why"])
+    return Notice(**{**content, "model": model})
 
 
 def with_passport(model: RegisteredModel) -> RegisteredModel:
@@ -98,7 +100,7 @@ class _News:
                 return last
             return Notice(role=role, model=registered_model(self._project, asked, offline=self._watch.offline))
         except UserError as error:
-            return Notice(role=role, why=str(error))
+            return Notice(role=role, why=str(error), has_no_version=isinstance(error, NoSuchVersionError))
 
     def _is_still(self, model: RegisteredModel) -> bool:
         if self._watch.offline or model.alias is None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
-from tasks.errors import UserError
+from tasks.errors import NoSuchVersionError, UserError
 from tasks.paths import Project
 from tasks.tracking import store
 from tasks.tracking.contents import damage
@@ -126,7 +126,8 @@ def _version(client: MlflowClient, wanted: _Asked) -> ModelVersion:
     number = aliases.get(wanted.alias) if wanted.alias else wanted.version
     versions = {int(version.version): version for version in client.search_model_versions(f"name = '{wanted.name}'")}
     if number is None or int(number) not in versions:
-        raise UserError(_unknown(wanted, sorted(versions), {alias: int(holder) for alias, holder in aliases.items()}))
+        holders = {alias: int(holder) for alias, holder in aliases.items()}
+        raise NoSuchVersionError(_unknown(wanted, sorted(versions), holders))
     return versions[int(number)]
 
 

@@ -40,7 +40,7 @@ _MESSAGE = "Its process is dead: it was killed, or its machine went down."
 
 
 def record_process(flow_run: UUID) -> None:
-    """Writes down that this process runs the flow run."""
+    """Writes down that this process runs the flow run, or is about to start the one that does."""
     process = psutil.Process()
     labels = {HOST: socket.gethostname(), PROCESS: process.pid, BORN: process.create_time()}
     with get_client(sync_client=True) as client:

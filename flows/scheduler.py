@@ -35,7 +35,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from flows.connection import check_server
 from flows.missed_runs import catch_up
 from flows.outages import LONGEST_OUTAGE, away_sentence, back_sentence, outlive_outages
-from flows.processes import end_dead_runs
+from flows.processes import end_dead_runs, record_process
 from flows.removed_schedules import tell_removed
 from flows.run_process import RUN_COMMAND
 from tasks.errors import Terminated, UserError
@@ -70,7 +70,14 @@ class _Runner(Runner):
 
     async def __aenter__(self) -> Self:
         runner = await super().__aenter__()
-        starter_of = runner._scheduled_run_poller._resolve_starter
+        poller = runner._scheduled_run_poller
+        starter_of, propose_pending = poller._resolve_starter, poller._state_proposer.propose_pending
+
+        async def recorded(flow_run: FlowRun) -> bool:
+            # Until the run's own process says who it is: a scheduler that is killed in between leaves a run that begins
+            # no more, and its slot taken.
+            await asyncio.to_thread(record_process, flow_run.id)
+            return await propose_pending(flow_run)
 
         def starter(flow_run: FlowRun) -> ProcessStarter:
             made = starter_of(flow_run)
@@ -78,7 +85,8 @@ class _Runner(Runner):
             made._command = shlex.join(RUN_COMMAND)
             return made
 
-        runner._scheduled_run_poller._resolve_starter = starter
+        poller._resolve_starter = starter
+        vars(poller._state_proposer)["propose_pending"] = recorded
         return runner
 
     def handle_sigterm(self, *_: object) -> None:

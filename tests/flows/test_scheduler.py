@@ -139,6 +139,23 @@ def test_a_killed_scheduler_holds_up_no_later_run(project: Path, server: dict[st
 
 
 @pytest.mark.chain
+def test_a_run_whose_scheduler_is_killed_before_its_process_begins_is_ended_at_the_next_start(
+    project: Path, server: dict[str, str]
+) -> None:
+    with get_client(sync_client=True) as client:
+        with scheduling(project, server) as first:
+            run = client.create_flow_run_from_deployment(client.read_deployment_by_name("tiny/often").id)
+            until(lambda: state_of(client, run) != "Scheduled")
+            for each in in_session(first.pid):
+                each.kill()
+        assert not (project / "begun").exists()
+        assert taken(client) == 1
+        with scheduling(project, server):
+            assert f"run {run.name}: its process is dead; ended as crashed" in output_of(project).read_text()
+            assert (state_of(client, run), taken(client)) == ("Crashed", 0)
+
+
+@pytest.mark.chain
 def test_a_schedule_that_was_taken_out_meanwhile_is_paused(project: Path, server: dict[str, str]) -> None:
     """Of this project alone: a deployment of another folder, and one of a person's own, stay as they are."""
     with get_client(sync_client=True) as client:

@@ -74,7 +74,8 @@ def _keep_reference(paths: Paths, results: Sequence[StageResult]) -> None:
     if has_registered(results):
         from tasks.monitoring.watch import keep_reference
 
-        keep_reference(paths)
+        if remark := keep_reference(paths):
+            get_run_logger().warning(remark)
 
 
 def _runs(runner: StageRunner) -> Callable[[str], StageResult]:

@@ -44,7 +44,7 @@ def exit_code(command: Callable[[], int]) -> int:
         return UserError.exit_code
     except KeyboardInterrupt as interrupt:
         # What stages did before stays, so this is no failure to explain with a traceback.
-        _say("interrupted; the next run goes on from here")
+        _say("interrupted; what was done is kept, and the same command goes on from there")
         # As shells have it: 128 and the number of the signal.
         return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
             from tasks.monitoring.watch import keep_reference
 
             # While the version's training rows lie here: the next run may bring others.
-            keep_reference(project.pipeline(pipeline))
+            if remark := keep_reference(project.pipeline(pipeline)):
+                print(remark, file=sys.stderr)  # noqa: T201
     else:
         from flows.console import run_training
 

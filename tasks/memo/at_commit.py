@@ -14,11 +14,16 @@ def commit_of(root: Path, revision: str) -> str:
     """The whole name of a commit. Raises UserError for a revision that git does not know here."""
     done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if done is None:
-        raise UserError(
-            f"{revision}: git knows no such commit here; give a branch, a tag or a commit. Where only the newest "
-            "commit was fetched, as CI does, `git fetch --unshallow` brings the others"
-        )
+        raise UserError(f"{revision}: git knows no such commit here; {_advice(root)}")
     return done.strip()
+
+
+def _advice(root: Path) -> str:
+    if _git(root, "rev-parse", "--verify", "--quiet", "HEAD") is None:
+        return "nothing was committed yet: `git add .` and `git commit` make a first one"
+    if _git(root, "rev-parse", "--is-shallow-repository") == "true\n":
+        return "only the newest ones were fetched, as CI does: `git fetch --unshallow` brings the others"
+    return "give a branch, a tag or a commit"
 
 
 def text_at(root: Path, commit: str, path: str) -> str | None:

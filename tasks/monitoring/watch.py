@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
-from tasks.errors import UserError
+from tasks.errors import UnreachableError, UserError
 from tasks.monitoring.look import Look, look_at
 from tasks.monitoring.page import page_of
 from tasks.monitoring.reference import reference_of
@@ -70,13 +70,21 @@ def begin_training(project: Project, outcome: WatchOutcome) -> None:
     note_training(outcome.look, outcome.reason, folder)
 
 
-def keep_reference(paths: Paths) -> None:
+def keep_reference(paths: Paths) -> str | None:
     """Takes what the version that `register` has just registered is compared with, while its training rows lie here.
 
-    Nothing where the pipeline logs no answers: no look is taken then.
+    Nothing where the pipeline logs no answers: no look is taken then. Returns what to do where the registry has gone
+    away meanwhile: the version is registered, and that is no failure of the run.
     """
     settings = settings_of(paths.project, paths.pipeline)
     if settings is None or not settings.monitor.log:
-        return
-    version = files.read_json(paths.registration)["version"]
-    reference_of(paths, registered_model(paths.project, f"{paths.pipeline}:{version}"), settings.monitor)
+        return None
+    version = f"{paths.pipeline}:{files.read_json(paths.registration)['version']}"
+    try:
+        reference_of(paths, registered_model(paths.project, version), settings.monitor)
+    except UnreachableError as error:
+        return (
+            f"{error}; {version} is registered, and what it is watched by is not kept yet: `modelwright watch "
+            f"{version}` does so while its training rows lie here"
+        )
+    return None

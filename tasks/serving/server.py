@@ -216,7 +216,10 @@ def _listener(settings: ServeSettings) -> Iterator[socket.socket]:
             yield listener
             return
     shown = f"--host {settings.host}" + ("" if settings.port is None else f" --port {settings.port}")
-    raise UserError(f"{shown}: cannot be listened on ({reason}); give another port, or leave it out")
+    raise UserError(
+        f"{shown}: cannot be listened on ({reason}); give another port (--port, or serve.port in params.yaml), or "
+        "none, and a free one is taken"
+    )
 
 
 def _address(listener: socket.socket) -> str:

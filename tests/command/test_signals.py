@@ -68,7 +68,10 @@ def interrupted(project: Project, number: signal.Signals, *command: str) -> tupl
 )
 def test_a_signal_is_one_line(long: Project, number: signal.Signals, options: list[str], code: int) -> None:
     returned, printed, running = interrupted(long, number, *RUN, *options)
-    assert (returned, printed) == (code, "interrupted; the next run goes on from here\n")
+    assert (returned, printed) == (
+        code,
+        "interrupted; what was done is kept, and the same command goes on from there\n",
+    )
     assert running == [0]
     assert set(rows(long.tracking / "mlflow.db", "select status from runs")) == {"KILLED"}
     if "--plain" not in options:
@@ -77,6 +80,6 @@ def test_a_signal_is_one_line(long: Project, number: signal.Signals, options: li
 
 def test_a_stage_of_dvc_is_ended_without_a_traceback(long: Project) -> None:
     _, printed, running = interrupted(long, signal.SIGINT, "dvc", "repro", "train@scans")
-    assert "interrupted; the next run goes on from here" in printed
+    assert "interrupted; what was done is kept, and the same command goes on from there" in printed
     assert "Traceback" not in printed
     assert running == [0]

@@ -239,7 +239,7 @@ def test_a_signal_ends_scheduler_and_runs_with_one_line(
             (os.killpg if to_group else os.kill)(scheduling_process.pid, number)
         assert scheduling_process.wait(90) == code
         printed = output_of(project).read_text().removeprefix(before)
-        assert printed == "interrupted; the next run goes on from here\n"
+        assert printed == "interrupted; what was done is kept, and the same command goes on from there\n"
         assert not in_session(scheduling_process.pid)
         assert (state_of(client, run), taken(client)) == ("Crashed", 0)
         assert client.read_deployment_by_name("tiny/often").paused

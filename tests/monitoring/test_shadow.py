@@ -13,8 +13,8 @@ from filelock import FileLock
 
 from flows import training
 from tasks import files, register
-from tasks.command import cli
-from tasks.errors import UserError
+from tasks.command import cli, runs
+from tasks.errors import UnreachableError, UserError
 from tasks.memo import chain
 from tasks.memo.chain import StageResult
 from tasks.monitoring import shadow
@@ -71,7 +71,11 @@ def test_a_run_keeps_what_its_version_is_watched_by_and_only_where_it_registered
     shop: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[Paths] = []
-    monkeypatch.setattr(watching, "keep_reference", kept.append)
+
+    def keep(paths: Paths) -> None:
+        kept.append(paths)
+
+    monkeypatch.setattr(watching, "keep_reference", keep)
     monkeypatch.chdir(shop.project.root)
     for stage, outcome in (("register", "ran"), ("register", "unchanged"), ("register", "restored"), ("train", "ran")):
         numbers = {"name": "shop", "version": 1, "aliases": []}
@@ -81,6 +85,24 @@ def test_a_run_keeps_what_its_version_is_watched_by_and_only_where_it_registered
         assert cli.main(["run", "shop", "--plain"]) == 0
         training._keep_reference(shop, [result])
         assert len(kept) == 2, (stage, outcome)
+
+
+def test_a_registry_that_goes_away_after_it_has_the_version_ends_no_run(
+    shop: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*_: Any) -> None:
+        raise UnreachableError("the registry does not answer")
+
+    result = StageResult(stage="register", outcome="ran", seconds=0, why=(), report=Report(stage="register", figure=""))
+    monkeypatch.setattr(watching, "registered_model", away)
+    monkeypatch.setattr(chain, "run_plain", lambda *_, **__: [result])
+    monkeypatch.setattr(runs, "_outcome", lambda *_: {})
+    monkeypatch.chdir(shop.project.root)
+    assert cli.main(["run", "shop", "--plain", "--json"]) == 0
+    assert capsys.readouterr().err == (
+        "the registry does not answer; shop:1 is registered, and what it is watched by is not kept yet: `modelwright "
+        "watch shop:1` does so while its training rows lie here\n"
+    )
 
 
 def test_a_champion_can_be_watched_when_another_training_came_after_it(shop: Paths) -> None:

@@ -140,9 +140,21 @@ def test_what_the_base_had_is_taken_from_a_remote_where_the_cache_has_it_not(bra
         moved.rename(cache)
 
 
+def test_who_gives_a_commit_that_is_not_here_learns_how_it_comes(tmp_path: Path) -> None:
+    command(tmp_path, "git", "init", "--quiet", "new")
+    with pytest.raises(UserError, match="HEAD: git knows no such commit here; nothing was committed yet"):
+        commit_of(tmp_path / "new", "HEAD")
+    author = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    for message in ("first", "second"):
+        command(tmp_path / "new", "git", *author, "commit", "--quiet", "--allow-empty", "-m", message)
+    command(tmp_path, "git", "clone", "--quiet", "--depth", "1", (tmp_path / "new").as_uri(), "shallow")
+    with pytest.raises(UserError, match="`git fetch --unshallow` brings the others"):
+        commit_of(tmp_path / "shallow", "HEAD~1")
+
+
 def test_a_base_without_results_and_a_change_that_has_not_run(branches: Project, tmp_path: Path) -> None:
     assert text_at(branches.root, "main", "no.file") is None
-    with pytest.raises(UserError, match="git fetch --unshallow"):
+    with pytest.raises(UserError, match="knows no such commit here; give a branch, a tag or a commit"):
         commit_of(branches.root, "--help")
     text = branches.params.read_text()
     branches.params.write_text(text.replace("C: 0.00001", "C: 0.0001"))

@@ -424,7 +424,10 @@ def test_a_query_without_an_end_is_ended_by_a_signal(tmp_path: Path, number: int
         printed, _ = started.communicate(timeout=60)
     finally:
         started.kill()
-    assert (started.returncode, printed) == (code, "interrupted; the next run goes on from here\n")
+    assert (started.returncode, printed) == (
+        code,
+        "interrupted; what was done is kept, and the same command goes on from there\n",
+    )
     assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"
 
 

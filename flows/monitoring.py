@@ -13,6 +13,7 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from flows.mistakes import log_mistakes_as_sentences
+from flows.notifications import notify
 from flows.processes import record_process
 from flows.retries import retry_options
 from flows.run_page import artifact_key, as_text
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     name="monitoring",
     description="A look at what a champion answered: drift, quality, service; a training where a rule says so.",
     flow_run_name="{pipeline}",
+    on_completion=[notify],
+    on_failure=[notify],
+    on_crashed=[notify],
 )
 def monitoring(pipeline: str, now: datetime | None = None) -> dict[str, Any]:
     """What `modelwright watch PIPELINE` does, in the project that holds the working directory, and what follows from

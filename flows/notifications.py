@@ -1,9 +1,10 @@
-"""Who is told how a training ended: through a block of Prefect's that `notify:` names, and that its user made there."""
+"""Who is told how a training or a look ended: through a block of Prefect's that `notify:` names, and that its user made
+there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.schemas.objects import FlowRun, State
 
+    from tasks.memo.chain import StageResult
     from tasks.params.notify import Notify, RunOutcome
 
 _FAILURES = (TypeError, ValueError, RuntimeError, OSError, KeyError, NotificationError, httpx.HTTPError)
@@ -78,14 +80,11 @@ def _problem(config: Notify, outcome: RunOutcome, subject: str, body: str) -> st
 
 
 def _ending(pipeline: str, state: State[Any]) -> Ending | None:
-    """None for what nobody asks to be told: a run that made no champion."""
+    """None for what nobody asks to be told: a training that made no champion, a look that decided on no challenger."""
     if state.is_completed():
-        reports = (result.report for result in state.result() if (result.stage, result.outcome) == ("register", "ran"))
-        for report in reports:
-            if "champion" in report.numbers["aliases"]:
-                subject = f"{pipeline}: version {report.numbers['version']} is champion"
-                return "promoted", subject, "\n".join(report.diagnostics)
-        return None
+        result = state.result()
+        # What the flow `monitoring` returns, or the flow `training`.
+        return _ending_of_look(pipeline, result) if isinstance(result, dict) else _ending_of_training(pipeline, result)
     if state.is_crashed():
         return "failed", f"{pipeline}: the run crashed", state.message or ""
     error = state.result(raise_on_failure=False)
@@ -94,6 +93,26 @@ def _ending(pipeline: str, state: State[Any]) -> Ending | None:
     if isinstance(error, UserError):
         return "failed", f"{pipeline}: something has to be put right", str(error)
     return "failed", f"{pipeline}: the run failed", f"{type(error).__name__}; the run's log has the traceback"
+
+
+def _ending_of_training(pipeline: str, results: Sequence[StageResult]) -> Ending | None:
+    reports = (result.report for result in results if (result.stage, result.outcome) == ("register", "ran"))
+    for report in reports:
+        if "champion" in report.numbers["aliases"]:
+            subject = f"{pipeline}: version {report.numbers['version']} is champion"
+            return "promoted", subject, "\n".join(report.diagnostics)
+    return None
+
+
+def _ending_of_look(pipeline: str, look: Mapping[str, Any]) -> Ending | None:
+    """What live rows said of a challenger, the first time that they say it."""
+    shadow = look["shadow"]
+    if shadow is None or shadow["state"] not in ("promoted", "rejected"):
+        return None
+    version = f"{pipeline}: version {shadow['challenger']}"
+    if shadow["state"] == "promoted":
+        return "promoted", f"{version} is champion", shadow["sentence"]
+    return "refused", f"{version} is challenger no more", shadow["sentence"]
 
 
 def _places(paths: Paths, flow_run: FlowRun) -> Iterator[str]:

@@ -16,8 +16,8 @@ RunOutcome = Literal["failed", "refused", "promoted"]
 
 
 class Notify(Config):
-    """Who is told how a training ended, through a block that was made in Prefect, where its secret stays; no stage
-    reads it. See [working.md](working.md#who-is-told)."""
+    """Who is told how a training or a look at live rows ended, through a block that was made in Prefect, where its
+    secret stays; no stage reads it. See [working.md](working.md#who-is-told)."""
 
     block: str = Field(
         description="the block, its type and its name, such as slack-webhook/ops, custom-webhook/ops, webhook/ops or "
@@ -27,7 +27,7 @@ class Notify(Config):
         ("failed", "refused", "promoted"),
         min_length=1,
         description="of which ends; failed: something has to be put right, or the run crashed; refused: a gate "
-        "said no; promoted: a new version is champion",
+        "or live rows said no; promoted: a new version is champion",
     )
 
     to: tuple[str, ...] = Field((), description="of e-mail: the addresses that it goes to")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from email import message_from_bytes, policy
@@ -128,18 +129,20 @@ def registered(outcome: Any, *aliases: str) -> list[StageResult]:
     return [StageResult(stage="register", outcome=outcome, seconds=0.1, why=(), report=report)]
 
 
-def end_with(outcome: UserError | ZeroDivisionError | list[StageResult]) -> Any:
-    """A run with the hooks of training, which ends so."""
+def end_with(
+    outcome: UserError | ZeroDivisionError | list[StageResult] | dict[str, Any], name: str = "training"
+) -> Any:
+    """A run with the hooks of the flow `training`, or of another one, which ends so."""
     from prefect import flow
 
-    from flows.training import training
+    of = getattr(importlib.import_module(f"flows.{name}"), name)
 
     @flow(
-        on_completion=training.on_completion_hooks,
-        on_failure=training.on_failure_hooks,
-        on_crashed=training.on_crashed_hooks,
+        on_completion=of.on_completion_hooks,
+        on_failure=of.on_failure_hooks,
+        on_crashed=of.on_crashed_hooks,
     )
-    def ending(pipeline: str) -> list[StageResult]:
+    def ending(pipeline: str) -> Any:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -168,6 +171,22 @@ def test_a_webhook_is_told_what_to_do_and_where_to_look(paths: Paths, receiver: 
     assert bug["body"].startswith("ZeroDivisionError; the run's log has the traceback")
     assert (promoted["outcome"], promoted["subject"]) == ("promoted", "churn: version 4 is champion")
     assert promoted["body"].startswith("surely better by 0.02")
+
+
+def test_who_is_told_of_champions_is_told_of_those_by_live_rows(paths: Paths, receiver: Receiver) -> None:
+    from prefect.blocks.webhook import Webhook
+
+    Webhook(url=receiver.url).save("live", overwrite=True)
+    asks(paths, "webhook/live")
+    for state in (None, "proving", "undecided", "promoted", "rejected"):
+        shadow = state and {"state": state, "challenger": 4, "sentence": f"version 4: {state} on 200 live rows"}
+        end_with({"shadow": shadow}, "monitoring")
+    end_with(MISTAKE, "monitoring")
+    promoted, rejected, failed = receiver.received
+    assert (promoted["outcome"], promoted["subject"]) == ("promoted", "churn: version 4 is champion")
+    assert promoted["body"].startswith("version 4: promoted on 200 live rows\n\nRun: ")
+    assert (rejected["outcome"], rejected["subject"]) == ("refused", "churn: version 4 is challenger no more")
+    assert failed["outcome"] == "failed"
 
 
 def test_an_email_goes_to_each_receiver(paths: Paths, mail_server: MailServer) -> None:

@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,10 @@ from tasks.tracking.registered import registered_model
 CONNECTIONS = 32
 LITTLE = 500
 """Requests a second."""
-_BARE, _LITSERVE = (Path(__file__).with_name(f"{name}_server.py") for name in ("bare", "litserve"))
+_BESIDE = "beside a process that works when nobody else would"
+_BARE, _EMPTY, _LITSERVE = (Path(__file__).with_name(f"{name}_server.py") for name in ("bare", "empty", "litserve"))
+_IDLE = "import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+"""Works when nobody else would, as the process of a shadow does, and for nobody at all."""
 _LATENCY = re.compile(r"(50|95|99)\.?\d*%\s+([\d.]+)(us|ms|s)")
 _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
@@ -192,7 +195,11 @@ def _show_ours(
     seconds: int,
     rounds: int,
 ) -> None:
-    """At half its greatest load and at little, alone and with a shadow in turn; and while the champion moves."""
+    """At half its greatest load and at little, alone and with a shadow in turn; and while the champion moves.
+
+    Beside it what nothing of ours can go below: a server that has nothing to answer, for what asking takes, and ours
+    alone while any other process works, for what a shadow's would take if its copies came of themselves.
+    """
     command, body = server
     half = _median(loads).rate / 2
     print(
@@ -203,21 +210,43 @@ def _show_ours(
     client = store.connect(project)
     for rate in (half, LITTLE):
         client.set_registered_model_alias("bench", "challenger", "2")
-        steady: dict[str, list[Load]] = {"alone": [], "with a shadow": []}
+        steady: dict[str, list[Load]] = {}
         for _ in range(rounds):
-            for name, options in zip(steady, ([], ["--shadow", "challenger"]), strict=True):
-                with _running([*command[:-1], *options, command[-1]], project.root, body) as address:
-                    if options:
+            for name, own in _variants(command).items():
+                with _running(own, project.root, body) as address:
+                    if "--shadow" in own:
                         _wait_for_challenger(address)
-                    steady[name].append(uvloop.run(steady_load(address, body, rate, seconds)))
-        alone, beside = steady.values()
-        ratio = statistics.median(one.p99 / other.p99 for one, other in zip(beside, alone, strict=True))
-        _print_load("alone", rate, _median(alone), "")
-        _print_load("with a shadow", rate, _median(beside), f"{ratio:.2f}")
+                    with _idle_work() if name == _BESIDE else nullcontext():
+                        load = uvloop.run(steady_load(address, body, rate, seconds))
+                steady.setdefault(name, []).append(load)
+        for name, loads_of in steady.items():
+            ratio = statistics.median(one.p99 / alone.p99 for one, alone in zip(loads_of, steady["alone"], strict=True))
+            _print_load(name, rate, _median(loads_of), "" if name == "alone" else f"{ratio:.2f}")
     client.delete_registered_model_alias("bench", "challenger")
     with _running(command, project.root, body) as address:
         mover = uvloop.run(_while_moving(project, address, body, half))
         _print_load("while the champion moves ten times", half, mover, "")
+
+
+def _variants(command: list[str]) -> dict[str, list[str]]:
+    """The commands that are asked at even times, without their port."""
+    return {
+        "nothing to answer": [sys.executable, "-P", str(_EMPTY)],
+        "alone": command,
+        _BESIDE: command,
+        "with a shadow": [*command[:-1], "--shadow", "challenger", command[-1]],
+    }
+
+
+@contextmanager
+def _idle_work() -> Iterator[None]:
+    """A process that works for nobody, when nobody else would."""
+    process = subprocess.Popen([sys.executable, "-c", _IDLE])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _wait_for_challenger(address: str) -> None:

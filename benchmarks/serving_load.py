@@ -235,6 +235,7 @@ def _variants(command: list[str]) -> dict[str, list[str]]:
         "alone": command,
         _BESIDE: command,
         "with a shadow": [*command[:-1], "--shadow", "challenger", command[-1]],
+        "with a shadow of a tenth": [*command[:-1], "--shadow", "challenger=10", command[-1]],
     }
 
 

@@ -42,12 +42,14 @@ def _block(project: Project, asked: str) -> Serve:
 
 def serve_settings(options: argparse.Namespace, block: Serve) -> ServeSettings:
     """What the options say; the block `serve` of the pipeline says the rest."""
-    from tasks.serving.settings import ServeSettings, read_split
+    from tasks.serving.settings import ServeSettings, read_shadow, read_split
 
     def chosen(name: str) -> Any:
         given = getattr(options, name)
         return getattr(block, name) if given is None else given
 
+    # One or the other: an option for a share takes the place of the block's copies.
+    shadow = options.shadow if options.split is not None else chosen("shadow")
     is_bare = not set(options.model) & {"@", ":", "/"}
     return ServeSettings(
         asked=f"{options.model}@{block.alias}" if is_bare and not block.is_default("alias") else options.model,
@@ -60,8 +62,7 @@ def serve_settings(options: argparse.Namespace, block: Serve) -> ServeSettings:
         rate=chosen("rate"),
         time_limit=chosen("timeout"),
         poll_seconds=chosen("poll"),
-        # One or the other: an option for a share takes the place of the block's copies.
-        shadow=options.shadow if options.split is not None else chosen("shadow"),
+        shadow=None if shadow is None else read_shadow(shadow),
         split=None if options.split is None else read_split(options.split),
         offline=options.offline,
         waits=options.wait,
@@ -85,7 +86,11 @@ _ARGUMENTS = (
     ),
     argument("--workers", type=int, metavar="N", help="processes of a version (1)"),
     argument("--split", metavar="ALIAS=PERCENT", help="have another version answer a share, such as challenger=5"),
-    argument("--shadow", metavar="ALIAS", help="send copies of requests to another version, and compare the answers"),
+    argument(
+        "--shadow",
+        metavar="ALIAS[=PERCENT]",
+        help="send copies of all requests, or of a share, to another version, and compare the answers",
+    ),
     argument("--timeout", type=float, metavar="S", help="seconds from a request to its answer (10)"),
     argument("--rate", type=float, metavar="N", help="requests a second from one caller; any number if left out"),
     argument("--max-mib", type=float, metavar="N", help="MiB that a request's body may have (8)"),

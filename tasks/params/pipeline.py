@@ -140,7 +140,7 @@ class Pipeline(Config):
         beside = "register.shadow compares champion and challenger by what they answered to live rows, and"
         if not self.monitor.log:
             raise ValueError(f"{beside} monitor.log is false: none is kept; write `monitor: {{log: true}}`")
-        if self.serve.shadow != "challenger":
+        if self.serve.shadow_alias != "challenger":
             raise ValueError(
                 f"{beside} serve.shadow is {self.serve.shadow or 'null'}: the challenger is asked nothing; write "
                 "`serve: {shadow: challenger}`"

@@ -24,7 +24,10 @@ class Serve(Config):
     )
     workers: int = Field(1, ge=1, description="processes of each version")
     shadow: str | None = Field(
-        None, pattern=r"^[^/:@\s]+$", description="copies of requests go to the version with this alias, too"
+        None,
+        pattern=r"^[^/:@=\s]+(=(100|\d{1,2}(\.\d+)?)%?)?$",
+        description="copies of requests go to the version with this alias, too; of a share of them, as in "
+        "challenger=10, ten of a hundred",
     )
     timeout: Above = Field(10.0, description="seconds from a request to its answer")
     rate: Above | None = Field(None, description="requests a second from one address; null: any number")
@@ -33,10 +36,15 @@ class Serve(Config):
     batch_rows: int = Field(256, ge=1, description="rows that are answered together at most")
     poll: Above = Field(5.0, description="seconds between looks at the registry")
 
+    @property
+    def shadow_alias(self) -> str | None:
+        """Whose version gets copies."""
+        return self.shadow and self.shadow.partition("=")[0]
+
     @model_validator(mode="after")
     def _copies_go_to_another_version(self) -> Serve:
-        if self.shadow == self.alias:
+        if self.shadow_alias == self.alias:
             raise ValueError(
-                f"shadow {self.shadow} is the version that answers already; name another alias, or take it out"
+                f"shadow {self.shadow_alias} is the version that answers already; name another alias, or take it out"
             )
         return self

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from tasks.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split:
-    """`share`, between 0 and 1, of the requests go to the version with this alias."""
+class TrafficShare:
+    """`share`, between 0 and 1, of the requests go to the version with this alias, by themselves or as copies."""
 
     alias: str
     share: float
@@ -33,8 +34,8 @@ class ServeSettings:
     time_limit: float = 10.0
     """Seconds from the whole request to its answer."""
     poll_seconds: float = 5.0
-    shadow: str | None = None
-    split: Split | None = None
+    shadow: TrafficShare | None = None
+    split: TrafficShare | None = None
     offline: bool = False
     waits: bool = False
     """Whether it answers 503 until there is a first version, where it would else end."""
@@ -42,7 +43,8 @@ class ServeSettings:
     @property
     def challenger(self) -> str | None:
         """The alias of the version that stands beside the live one, if any does."""
-        return self.split.alias if self.split else self.shadow
+        beside = self.split or self.shadow
+        return beside.alias if beside else None
 
     @property
     def alias(self) -> str | None:
@@ -51,16 +53,27 @@ class ServeSettings:
         return alias or (None if {":", "/"} & {*name} else "champion")
 
 
-def read_split(text: str) -> Split:
+def read_split(text: str) -> TrafficShare:
     """`challenger=5`: five of a hundred. Raises UserError for anything else."""
+    return _read(text) or _refuse(f"--split {text}: write ALIAS=PERCENT")
+
+
+def read_shadow(text: str) -> TrafficShare:
+    """`challenger`: copies of all requests; `challenger=5`: five of a hundred. Raises UserError, as `read_split`."""
+    return _read(text if "=" in text else f"{text}=100") or _refuse(f"--shadow {text}: write ALIAS or ALIAS=PERCENT")
+
+
+def _read(text: str) -> TrafficShare | None:
     alias, _, percent = text.partition("=")
     try:
         share = float(percent.removesuffix("%")) / 100
     except ValueError:
-        share = -1.0
-    if not alias.strip() or not 0 <= share <= 1:
-        raise UserError(f"--split {text}: write ALIAS=PERCENT with a number from 0 to 100, such as challenger=5")
-    return Split(alias=alias.strip(), share=share)
+        return None
+    return TrafficShare(alias=alias.strip(), share=share) if alias.strip() and 0 <= share <= 1 else None
+
+
+def _refuse(what: str) -> NoReturn:
+    raise UserError(f"{what} with a number from 0 to 100, such as challenger=5")
 
 
 def check_settings(settings: ServeSettings) -> None:

@@ -16,7 +16,7 @@ from tasks.serving.following import Following
 from tasks.serving.metrics import ServingMetrics, ShadowOutcome
 from tasks.serving.request_error import RequestError
 from tasks.serving.rows import RawRows
-from tasks.serving.settings import ServeSettings, Split
+from tasks.serving.settings import ServeSettings, TrafficShare
 from tasks.serving.version import ServedVersion
 
 _MOST_BYTES = 16 * 2**20
@@ -33,7 +33,7 @@ def is_in_share(share: float, request_id: str | None) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def chosen(following: Following, split: Split | None, request_id: str | None) -> ServedVersion:
+def chosen(following: Following, split: TrafficShare | None, request_id: str | None) -> ServedVersion:
     """The version that answers."""
     challenger = following.challenger
     if split is None or challenger is None or not is_in_share(split.share, request_id):
@@ -71,8 +71,10 @@ class Shadow:
 
     def copy(self, rows: RawRows, answers: Mapping[str, list[Any]], request_id: str | None) -> None:
         """Returns at once; nobody waits for what comes of it, though it goes to the log of its version."""
-        version = self.following.challenger
-        if self.settings.shadow is None or version is None:
+        version, shadow = self.following.challenger, self.settings.shadow
+        if shadow is None or version is None:
+            return
+        if shadow.share < 1 and not is_in_share(shadow.share, request_id):
             return
         if self._num_bytes + len(rows.text) > self.max_bytes:
             self.metrics.shadow.labels("dropped").inc()

@@ -8,8 +8,9 @@ import pytest
 
 from tasks.command.cli import _parser
 from tasks.command.serve import serve_settings
+from tasks.errors import UserError
 from tasks.params.serve import Serve
-from tasks.serving.settings import ServeSettings, Split, check_settings
+from tasks.serving.settings import ServeSettings, TrafficShare, check_settings
 
 BLOCK = Serve(alias="live", port=9000, workers=3, shadow="challenger", timeout=2.5, rate=7, queue=5)
 
@@ -27,14 +28,14 @@ def test_an_empty_block_changes_nothing() -> None:
 def test_the_block_is_taken_where_no_option_says_otherwise() -> None:
     expected: dict[str, Any] = {
         "num_workers": 3,
-        "shadow": "challenger",
+        "shadow": TrafficShare(alias="challenger", share=1),
         "time_limit": 2.5,
         "rate": 7,
         "num_waiting": 5,
     }
     assert told(BLOCK, "shop") == ServeSettings(asked="shop@live", port=9000, **expected)
     changed = told(BLOCK, "shop", "--port", "0", "--workers", "1", "--rate", "2", "--shadow", "next", "--wait")
-    expected |= {"num_workers": 1, "rate": 2, "shadow": "next", "waits": True}
+    expected |= {"num_workers": 1, "rate": 2, "shadow": TrafficShare(alias="next", share=1), "waits": True}
     assert changed == ServeSettings(asked="shop@live", port=0, **expected)
 
 
@@ -45,4 +46,14 @@ def test_a_version_that_is_named_is_the_one_that_answers(asked: str) -> None:
 
 def test_a_share_takes_the_place_of_the_blocks_copies() -> None:
     settings = told(BLOCK, "shop", "--split", "challenger=5")
-    assert (settings.split, settings.shadow) == (Split(alias="challenger", share=0.05), None)
+    assert (settings.split, settings.shadow) == (TrafficShare(alias="challenger", share=0.05), None)
+
+
+def test_copies_are_of_all_requests_or_of_a_share() -> None:
+    assert told(BLOCK, "shop", "--shadow", "next=10%").shadow == TrafficShare(alias="next", share=0.1)
+    assert told(Serve(shadow="challenger=2.5"), "shop").shadow == TrafficShare(alias="challenger", share=0.025)
+    for wrong in ("next=", "next=101", "=5", "next=some"):
+        with pytest.raises(
+            UserError, match=f"--shadow {wrong}: write ALIAS or ALIAS=PERCENT with a number from 0 to 100"
+        ):
+            told(Serve(), "shop", "--shadow", wrong)

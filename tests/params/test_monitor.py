@@ -43,4 +43,13 @@ def test_answers_are_kept_for_a_hundred_years_or_for_good() -> None:
 def test_copies_go_to_another_version_than_the_one_that_answers(section: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="is the version that answers already"):
         Serve.model_validate(section)
-    assert Serve.model_validate({**section, "shadow": "challenger"}).shadow == "challenger"
+    assert Serve.model_validate({**section, "shadow": "challenger"}).shadow_alias == "challenger"
+
+
+def test_copies_may_be_of_a_share() -> None:
+    assert Serve(shadow="challenger=12.5").shadow_alias == "challenger"
+    with pytest.raises(ValidationError, match="is the version that answers already"):
+        Serve(shadow="champion=5")
+    for wrong in ("challenger=", "challenger=101", "=5", "challenger=ten"):
+        with pytest.raises(ValidationError, match="should match pattern"):
+            Serve(shadow=wrong)

@@ -14,7 +14,7 @@ from tasks.serving import traffic
 from tasks.serving.metrics import ServingMetrics
 from tasks.serving.request_error import too_busy
 from tasks.serving.rows import RawRows
-from tasks.serving.settings import ServeSettings
+from tasks.serving.settings import ServeSettings, TrafficShare
 from tasks.serving.traffic import Shadow
 
 
@@ -37,11 +37,11 @@ class Challenger:
 
 
 class Scene:
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, share: float = 1.0, **more: Any) -> None:
         self.challenger, self.metrics, self.logged = Challenger(), ServingMetrics(), list[Any]()
         self.following: Any = SimpleNamespace(challenger=self.challenger)
         log: Any = SimpleNamespace(project="here", answered=lambda *logged: self.logged.append(logged))
-        settings = ServeSettings(asked="shop", shadow="challenger")
+        settings = ServeSettings(asked="shop", shadow=TrafficShare(alias="challenger", share=share))
         self.shadow = Shadow(following=self.following, settings=settings, metrics=self.metrics, log=log, **more)
 
     def copy(self, number: int, prediction: int | None = None) -> None:
@@ -99,6 +99,18 @@ def test_copies_are_dropped_where_too_many_wait_or_the_process_cannot_be_asked()
         assert await scene.settled() == {"same": 3, "dropped": 4}
 
     asyncio.run(scenario())
+
+
+def test_of_a_share_the_others_are_not_copied_and_the_same_id_is_the_same_every_time() -> None:
+    async def scenario() -> list[list[int]]:
+        scene = Scene(share=0.25)
+        for number in range(400):
+            scene.copy(number)
+        counts = await scene.settled()
+        assert 70 <= counts["same"] <= 130
+        return scene.challenger.asked
+
+    assert asyncio.run(scenario()) == asyncio.run(scenario())
 
 
 def test_copies_of_a_version_that_is_gone_are_dropped() -> None:

@@ -270,7 +270,7 @@ class Memo:
         uncached = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         if not uncached and not edited:
             self._repo.stage_cache.save(stage)
-        with self._cache.hashing(), links_noted_at_once(self._repo):
+        with self._cache.hashing(stage.outs), links_noted_at_once(self._repo):
             # DVC's own would reserve the outputs once more, under another name, for which the first is another process.
             type(stage).commit.__wrapped__(stage)
         write_entry(self._root, stage)

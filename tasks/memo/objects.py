@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks import files
+from tasks.parallel import parallel_map
 
 if TYPE_CHECKING:
+    from dvc.output import Output
     from dvc.repo import Repo
 
 _logger = logging.getLogger(__name__)
@@ -35,11 +37,16 @@ class CheckedCache:
         self._hashes_all = False
 
     @contextmanager
-    def hashing(self) -> Iterator[None]:
+    def hashing(self, outs: Iterable[Output] = ()) -> Iterator[None]:
         """Within, each object that DVC asks for is hashed, once a run: what is restored, and what is kept already of
-        what a stage has made. Otherwise only lists of files are: their objects may stay unread."""
+        what a stage has made. Otherwise only lists of files are: their objects may stay unread.
+
+        Of `outs`, which a stage has made, those that are kept already are hashed at once, by all cores: DVC asks for
+        one after another.
+        """
         self._hashes_all = True
         try:
+            self._look_ahead(outs)
             yield
         finally:
             self._hashes_all = False
@@ -82,6 +89,13 @@ class CheckedCache:
             self._put_aside(path, value)
         return self._load_run(key, value)
 
+    def _look_ahead(self, outs: Iterable[Output]) -> None:
+        places = {oid: Path(self._cache.oid_to_path(oid)) for out in outs for oid in _oids(out)}
+        kept = {oid: path for oid, path in places.items() if oid not in self._believed and path.is_file()}
+        # A damaged one is hashed once more, and put aside, when DVC asks for it.
+        digests = parallel_map(_md5, kept.values())
+        self._believed.update(oid for oid, digest in zip(kept, digests, strict=True) if digest == oid)
+
     def _look_at(self, oid: str, reads: bool) -> None:
         path = Path(self._cache.oid_to_path(oid))
         if path.is_file():
@@ -100,6 +114,12 @@ class CheckedCache:
         files.remove(aside)
         path.rename(aside)
         _logger.warning("%s in DVC's cache was damaged; it is %s now, and what it held is made again", path, aside)
+
+
+def _oids(out: Output) -> Iterator[str]:
+    """The objects of an output: of a folder those of its files."""
+    if out.use_cache and out.obj is not None:
+        yield from (info.value for _, _, info in out.obj) if out.hash_info.isdir else (out.hash_info.value,)
 
 
 def _is_text(path: Path) -> bool:

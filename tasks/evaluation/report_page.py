@@ -27,6 +27,8 @@ _LONGEST_TEXT = 600
 _MOST_CLASSES = 60
 _MOST_PARAMS = 30
 """Of more, as an ensemble has, a reader opens the list."""
+_AS_SET = {"None": "null", "True": "true", "False": "false"}
+"""How params.yaml has what MLflow keeps as Python's text."""
 
 _EFFECT_COLOURS = ("var(--blue)", "var(--orange)", "#009e73", "#cc79a7")
 
@@ -120,7 +122,8 @@ def render(page: Page) -> str:
     environment.filters.update(png=png_uri, plain=plain, number=number, percent=percent)
     assessment = page.assessment
     rows = list(metric_rows(assessment.evaluation.metrics, page.run["metrics"], assessment.judged.intervals))
-    facts, params = ([(name, plain(value)) for name, value in page.run[key].items()] for key in ("facts", "params"))
+    facts = [(name, plain(value)) for name, value in page.run["facts"].items()]
+    params = [(name, _AS_SET.get(value, plain(value))) for name, value in page.run["params"].items()]
     content = environment.get_template("report.html").render(
         page=page,
         assessment=assessment,

@@ -563,3 +563,10 @@ def test_the_many_parameters_of_an_ensemble_are_folded(page: Page) -> None:
     assert "<summary>31 parameters</summary>" in html
     assert ">Parameters</h3>" not in html
     Collector(html)
+
+
+def test_parameters_are_written_as_in_params_yaml(page: Page) -> None:
+    html = render(replace(page, run={**page.run, "params": {"max_depth": "None", "extra_trees": "False", "C": "1.0"}}))
+    section = html[html.index(">Parameters</h3>") :]
+    assert all(text in section for text in ("null", "false", "1.0"))
+    assert not any(text in section for text in ("None", ">False<"))

@@ -123,6 +123,15 @@ def _is_worse(before: RegisteredVersion | None, after: RegisteredVersion | None)
     return before is not None and after is not None and after.log_loss >= before.log_loss
 
 
+def expected_champion(claims: Sequence[ClaimedVersion], holder: int | None) -> int | None:
+    """The champion by the last claim: its version, where it came with that run and was promoted; else `holder`, who was
+    champion before the run. A version that was there keeps what its registration said, whoever moved the alias since.
+    """
+    *earlier, last = claims
+    is_new = last.version not in {claim.version for claim in earlier}
+    return last.version if is_new and last.is_promoted else holder
+
+
 def missed_promotion(claim: ClaimedVersion, holder: ClaimedVersion | None) -> Iterator[str]:
     """A model that is known to be better than the one that was champion must take its place; `holder` is that one."""
     if holder and holder.content.is_poor and not claim.content.is_poor and not claim.is_promoted:

@@ -17,6 +17,7 @@ from tests.soak.operation.checks import (
     ClaimedVersion,
     LockState,
     RegistryState,
+    expected_champion,
     left_locks,
     lost_and_double,
     missed_promotion,
@@ -274,9 +275,7 @@ class Soak:
         """The champion that follows from what was claimed; None where a run that was cut off may have moved it."""
         if this.claim is None:
             return None
-        if this.claim.is_promoted:
-            return this.claim.version
-        return self.expected if self.is_certain else None
+        return expected_champion(self.claims, self.expected if self.is_certain else None)
 
     def _locks(self, this: Round) -> LockState:
         roots = [machine.root for machine in self.site.machines]

@@ -19,6 +19,7 @@ from tests.soak.operation.checks import (
     LockState,
     RegisteredVersion,
     RegistryState,
+    expected_champion,
     left_locks,
     lost_and_double,
     missed_promotion,
@@ -130,6 +131,14 @@ def test_two_versions_of_one_content_and_one_of_two() -> None:
 )
 def test_a_wrong_champion(state: RegistryState, expected: int | None, sentences: Sequence[str]) -> None:
     assert list(wrong_champion(state, expected, {"as it was": 1})) == sentences
+
+
+def test_a_version_is_expected_to_be_champion_when_it_comes_and_not_when_a_person_went_back() -> None:
+    assert expected_champion(CLAIMS[:2], 1) == 2
+    # Unchanged: its registration says promoted still, and a person has gone back to version 1 since.
+    assert expected_champion(CLAIMS, 1) == 1
+    assert expected_champion([*CLAIMS[:1], replace(CLAIMS[1], is_promoted=False)], 1) == 1
+    assert expected_champion(CLAIMS, None) is None
 
 
 def test_a_better_model_that_was_not_promoted() -> None:

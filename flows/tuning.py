@@ -11,7 +11,9 @@ from prefect.runtime import flow_run
 
 from flows.mistakes import log_mistakes_as_sentences
 from flows.processes import record_process
+from flows.training import in_turn
 from tasks.errors import printable
+from tasks.params.file import load_pipeline
 from tasks.paths import Project
 from tasks.root import find_root
 
@@ -45,10 +47,13 @@ def tuning(
 
 
 def search(pipeline: str, arguments: dict[str, Any]) -> TuningOutcome:
-    """Goes on with the search until its budget is spent."""
+    """Goes on with the search until its budget is spent; like a training, it has the graphics cards to itself that it
+    works on."""
     from tasks.tuning.tune import TuningRequest, tune
 
-    return tune(Project(root=find_root()), pipeline, TuningRequest(**arguments), lambda _: None)
+    project = Project(root=find_root())
+    with in_turn("train", load_pipeline(project.params, pipeline)):
+        return tune(project, pipeline, TuningRequest(**arguments), lambda _: None)
 
 
 def outcome_table(outcome: TuningOutcome) -> list[dict[str, str | float]]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
 
+import flows.tuning
+from tasks.params.pipeline import Pipeline
 from tests.tuning.searches import BLOCK, project_of, sums
 
 pytestmark = pytest.mark.chain
@@ -24,8 +27,17 @@ def test_trials_are_made_and_the_page_has_a_table(
     before = project.params.read_text()
     with prefect_test_harness(server_startup_timeout=120):
         monkeypatch.chdir(project.root)
+        turns: list[str] = []
+
+        def in_turn(stage: str, pipeline: Pipeline) -> AbstractContextManager[None]:
+            turns.append(f"{stage} {pipeline.train.kind}")
+            return nullcontext()
+
+        monkeypatch.setattr(flows.tuning, "in_turn", in_turn)
         outcome = tuning(pipeline="sums", trials=3)
         assert len(outcome["trials"]) == 3
+        # As a training does, which tests/flows/test_gpu_slots.py shows.
+        assert turns == ["train sklearn"]
         artifact = Artifact.get("tuning-sums")
         assert artifact is not None
         rows = json.loads(str(artifact.data))

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, Any
 
+from tasks.environment import python_path
 from tasks.errors import UserError
 from tasks.tuning import worker
 from tasks.tuning.search import Budget, Tell, TrialSearch
@@ -68,7 +69,8 @@ def _started(search: TrialSearch, identity: dict[str, str], budget: Budget, num_
         for number in range(num_jobs):
             output = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8"))
             job = json.dumps(_job(search, identity, budget) | {"number": number, "num_jobs": num_jobs})
-            # As the tool itself was started: its own modules first, and none of the working directory's.
+            # The tool's own modules first, none of the working directory's, and none of a model that MLflow has loaded
+            # here: it puts the model's code, which is part of an older tool, in front of sys.path.
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", worker.__name__],
                 stdin=subprocess.PIPE,
@@ -76,7 +78,7 @@ def _started(search: TrialSearch, identity: dict[str, str], budget: Budget, num_
                 stderr=output,
                 text=True,
                 cwd=search.rows.paths.project.root,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+                env={**os.environ, "PYTHONPATH": python_path()},
             )
             stack.callback(_end, process)
             workers.append(_Worker(process=process, output=output))

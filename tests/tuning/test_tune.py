@@ -150,8 +150,15 @@ def kill_after(project: Project, journal: Path, num_ended: int) -> None:
     assert process.wait() == -signal.SIGKILL, "it ended before it was killed"
 
 
-def test_two_processes_make_as_many_trials_as_were_asked_for(tmp_path: Path, empty_store: Path) -> None:
+def test_two_processes_make_as_many_trials_as_were_asked_for(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = project_of(tmp_path, BLOCK, empty_store, sums=sums())
+    # As in a process in which MLflow has loaded a model: its own code, a part of the tool, is in front.
+    (packed := tmp_path / "code" / "tasks" / "tracking").mkdir(parents=True)
+    for folder in (packed, packed.parent):
+        (folder / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [str(packed.parent.parent), *sys.path])
     content = outcome(project, "--trials", "7", "--jobs", "2")
     assert len(content["trials"]) == 7
     assert len({trial["number"] for trial in content["trials"]}) == 7

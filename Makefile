@@ -12,7 +12,9 @@ export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
 
+# The tests start hundreds of processes: where PYTHONDONTWRITEBYTECODE is set, each would compile the tool's code anew.
 test: .venv/installed ## All tests.
+	@python -m compileall -q tasks flows tests
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-postgresql: .venv/installed ## What tracks and registers, on MLflow servers with PostgreSQL behind them: ten minutes and more.

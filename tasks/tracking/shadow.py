@@ -42,13 +42,14 @@ class StandingPair:
 
 
 def standing_pair(project: Project, name: str) -> StandingPair | None:
-    """None where there is no champion, or no challenger. Raises UserError when the registry cannot be reached."""
+    """None where no challenger stands beside a champion. Raises UserError when the registry cannot be reached."""
     with store.reachable(project):
         client = store.connect(project)
         known = look(project, client, name)
         champion, challenger = known.champion, known.aliases.get(CHALLENGER)
         version = None if challenger is None else read_version(client, name, challenger)
-    if champion is None or challenger is None or version is None:
+    # Somebody may give both aliases to one version: it would be compared with itself for as long as it stands.
+    if champion is None or challenger in (None, champion) or version is None:
         return None
     since = _since(known.records, challenger)
     pair = ShadowPair(champion=champion, challenger=challenger, since=since)

@@ -110,6 +110,15 @@ def test_a_verdict_that_is_cut_off_is_carried_out_by_the_next_look(
     assert last.reason == f"surely {'better' if gain > 0 else 'worse'} than version 1 on 600 live rows"
 
 
+def test_a_champion_that_is_called_challenger_as_well_proves_itself_beside_nobody(
+    project: Project, client: MlflowClient
+) -> None:
+    client.set_registered_model_alias(NAME, "champion", "2")
+    assert standing_pair(project, NAME) is None
+    # Nor does a better version have to wait for it.
+    assert proving_version(project.pipeline(NAME), ShadowRules(), "another model") is None
+
+
 def test_nothing_moves_where_others_have_moved_the_aliases_meanwhile(project: Project) -> None:
     decision = verdict(project, 0.06)
     promote(project, NAME, "3", "because a person says so")

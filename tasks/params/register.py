@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from pydantic import Field, model_validator
 
 from tasks.params.config import Config, Metric
+from tasks.params.retention import MOST_DAYS
 
 GroupMeasureName = Literal[
     "demographic_parity_difference",
@@ -102,7 +103,10 @@ class ShadowRules(Config):
         None, ge=20, description="after so many without a sure difference a person has to decide; null: never"
     )
     max_days: float | None = Field(
-        30.0, gt=0, description="after so many days without a sure difference a person has to decide; null: never"
+        30.0,
+        gt=0,
+        le=MOST_DAYS,
+        description="after so many days without a sure difference a person has to decide; null: never",
     )
 
     newer_version: Literal["waits", "replaces"] = Field(

@@ -359,6 +359,8 @@ def test_versions_that_prove_themselves_on_live_rows_are_asked_and_logged() -> N
         assert "write `serve: {shadow: challenger}`" in without_copies
     never = complaint(block(**{**SHADOWED, "register": {"metric": "accuracy", "shadow": {"max_rows": 100}}}))
     assert "max_rows 100 is less than min_rows 200: the two would never be compared" in never
+    for_ages = complaint(block(**{**SHADOWED, "register": {"metric": "accuracy", "shadow": {"max_days": 1e9}}}))
+    assert "register.shadow.max_days: input should be less than or equal to 36500" in for_ages
 
 
 def test_the_schema_at_the_root_is_that_of_the_models() -> None:

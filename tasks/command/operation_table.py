@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import psutil
 from rich.text import Text
@@ -13,7 +14,7 @@ from tasks.operating import places
 from tasks.operating.operation import Operation, ServiceStatus
 from tasks.operating.ports import answers
 from tasks.operating.service import MLFLOW, PREFECT, SCHEDULE, SERVE
-from tasks.operating.sessions import members, memory
+from tasks.operating.sessions import family, memory
 from tasks.paths import Project
 
 _LABELS = {PREFECT: "runs", MLFLOW: "models", SCHEDULE: "schedules"}
@@ -63,19 +64,19 @@ def _line(service: ServiceStatus, width: int) -> str:
     elif service.state == "ready" and service.name.startswith(SERVE) and not answers(f"{service.page}/ready"):
         state = "waits for a model"
     number = str(service.process.pid) if service.process else ""
-    taken = _mib(members(service.process)) if service.process else ""
+    taken = _mib(family(service.process)) if service.process else ""
     page = service.page or ""
     since = _duration(time.time() - service.since)
     return f"{service.name:{width}}{state:18}{since:>8}{service.restarts:10}{number:>9}{taken:>6}  {page}"
 
 
-def _processes(operation: Operation) -> list[psutil.Process]:
+def _processes(operation: Operation) -> set[psutil.Process]:
     """The services' with all that they started, and the supervisor."""
-    own = [psutil.Process(operation.supervisor.pid)] if operation.supervisor.is_alive else []
-    return [*own, *(process for leader in operation.known_processes for process in members(leader))]
+    own = {psutil.Process(operation.supervisor.pid)} if operation.supervisor.is_alive else set()
+    return own.union(*map(family, operation.known_processes))
 
 
-def _mib(processes: list[psutil.Process]) -> int:
+def _mib(processes: Iterable[psutil.Process]) -> int:
     return round(memory(processes) / 2**20)
 
 

@@ -47,6 +47,13 @@ def members(leader: KnownProcess) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _session(process.pid) == leader.pid and _lives(process)]
 
 
+def family(leader: KnownProcess) -> set[psutil.Process]:
+    """The living processes of its session, and what these have started in sessions of their own, as a server has the
+    processes of its model."""
+    own = members(leader)
+    return {*own, *(child for process in own for child in _children(process))}
+
+
 def stop(leaders: Iterable[KnownProcess], seconds: float) -> set[psutil.Process]:
     """Asks the sessions to end, and kills what has not after so many seconds. Returns what was killed.
 
@@ -93,6 +100,13 @@ def _memory(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:
         return 0
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    children: list[psutil.Process] = []
+    with suppress(psutil.NoSuchProcess):
+        children = process.children(recursive=True)
+    return children
 
 
 def _session(pid: int) -> int | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from tasks.operating.sessions import KnownProcess, known_process, members, memory, stop
+from tasks.operating.sessions import KnownProcess, family, known_process, members, memory, stop
 
 PARENT = """
 import subprocess, sys
@@ -90,3 +90,12 @@ def test_memory_is_what_the_processes_hold(start: Start) -> None:
     idle, _ = start("import sys; print('idle', flush=True); sys.stdin.read()")
     more = memory([psutil.Process(holder.pid)]) - memory([psutil.Process(idle.pid)])
     assert abs(more / 2**20 - megabytes) < 4
+
+
+def test_what_a_service_started_in_a_session_of_its_own_belongs_to_it(start: Start) -> None:
+    """As the processes of a model that is served: their memory is the service's."""
+    parent, line = start(PARENT.replace('600)"]', '600)"], start_new_session=True'))
+    known, child = known_process(parent.pid), int(line)
+    assert [process.pid for process in members(known)] == [parent.pid]
+    assert {process.pid for process in family(known)} == {parent.pid, child}
+    psutil.Process(child).kill()

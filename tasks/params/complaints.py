@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 def complaints(path: Path, error: ValidationError) -> Iterator[str]:
     """A line for each thing that is wrong: where it stands in the file, what is wrong, and what to do."""
-    for problem in _one_a_choice(error.errors(include_url=False)):
+    problems = error.errors(include_url=False)
+    for problem in _one_a_choice(problem for problem in problems if not _only_follows(problem, problems)):
         where = _dotted(problem["loc"])
         match problem["type"]:
             # A number is no key of a section either.
@@ -61,6 +62,13 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
                 yield f"{path}: {where} must be {_what_lists(problem)}"
             case _:
                 yield f"{path}: {where}: {_plain_message(problem['msg'])}{_shown(problem['input'])}"
+
+
+def _only_follows(problem: ErrorDetails, problems: Iterable[ErrorDetails]) -> bool:
+    """Whether a list is called too short only as things in it are wrong: pydantic counts those that are left."""
+    place = problem["loc"]
+    inside = (other for other in problems if len(other["loc"]) > len(place) and other["loc"][: len(place)] == place)
+    return problem["type"] == "too_short" and any(inside)
 
 
 def _one_a_choice(problems: Iterable[ErrorDetails]) -> Iterator[ErrorDetails]:

@@ -104,3 +104,10 @@ def test_an_empty_list_is_told_without_a_word_of_python(tmp_path: Path, old: str
     params.write_text((BLOCK % ("y", "a")).replace(old, new))
     with pytest.raises(UserError, match=rf"pipelines\.a\.{message}$"):
         load_pipeline(params, "a")
+
+
+def test_of_a_list_with_wrong_words_alone_the_words_are_told_and_not_its_length(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text((BLOCK % ("y", "a")) + "    notify: {block: a/b, on: [fail]}\n")
+    with pytest.raises(UserError, match=r"notify\.on\.0: .*\(it is 'fail'\)$"):
+        load_pipeline(params, "a")

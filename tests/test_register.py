@@ -112,7 +112,7 @@ def test_a_metric_that_was_not_computed_is_the_users_mistake(project):
 def test_a_registry_that_is_down_loses_nothing(project, monkeypatch, refused):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", refused)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    with pytest.raises(UserError, match="run the stage again; nothing is lost"):
+    with pytest.raises(UserError, match="run again; nothing is lost"):
         registered(project)
     assert project.passport.exists()
     assert not project.registration.exists()

@@ -40,8 +40,8 @@ def test_a_training_outlives_its_server(
         assert main(["run", "masses", "--plain", "--to", "train"]) == 0
         assert "nothing is lost: the next run delivers what is missing" in caplog.text
         assert main(["run", "masses", "--plain"]) == 2
-        assert "run the stage again" in capsys.readouterr().err
-        # Who gave no command that runs a stage has none to run again.
+        assert "mend MLFLOW_TRACKING_URI, and run again; nothing is lost" in capsys.readouterr().err
+        # Who gave no command that runs a stage has nothing to lose.
         assert main(["models"]) == 2
         assert "mend MLFLOW_TRACKING_URI; then give the command again" in capsys.readouterr().err
     assert project.pipeline("masses").undelivered.exists()

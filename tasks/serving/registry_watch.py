@@ -77,7 +77,7 @@ def with_passport(model: RegisteredModel) -> RegisteredModel:
     return replace(model, passport=files.read_json(file) if file.is_file() else None)
 
 
-class _News:
+class News:
     """What was told last of each version, so that only what has changed is told."""
 
     def __init__(self, watch: WatchedNames) -> None:
@@ -105,13 +105,17 @@ class _News:
     def _is_still(self, model: RegisteredModel) -> bool:
         if self._watch.offline or model.alias is None:
             return True
-        with store.reachable(self._project):
-            return alias_number(store.connect(self._project), model.name, model.alias) == model.version
+        try:
+            with store.reachable(self._project):
+                return alias_number(store.connect(self._project), model.name, model.alias) == model.version
+        except UserError:
+            # Asked for the version itself, it is missed with what can be done, and in the same words each time.
+            return False
 
 
 def run(watch: WatchedNames) -> None:
     """Until standard input ends."""
-    news = _News(watch)
+    news = News(watch)
     while True:
         for notice in news.notices():
             sys.stdout.write(f"{as_line(notice)}\n")

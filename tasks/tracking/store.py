@@ -184,9 +184,9 @@ COMMAND_AGAIN = "then give the command again"
 
 @contextmanager
 def reachable(project: Project, otherwise: str = "") -> Iterator[None]:
-    """Says a store that cannot be reached or written as a UserError: nothing is lost, the stage can run again.
+    """Says a store that cannot be reached or written as a UserError: nothing is lost, what was asked can run again.
 
-    `otherwise` is what can be done without a server, where that is not a stage to run again.
+    `otherwise` is what can be done without a server, where that is something else.
     """
     try:
         yield
@@ -205,7 +205,7 @@ def _advice(project: Project, why: str, otherwise: str) -> str:
         return cure(_file(project), why)
     if otherwise:
         return f"start it, or mend MLFLOW_TRACKING_URI; {otherwise}"
-    return "start it, or mend MLFLOW_TRACKING_URI, and run the stage again; nothing is lost"
+    return "start it, or mend MLFLOW_TRACKING_URI, and run again; nothing is lost"
 
 
 def reason(error: Exception) -> str:

@@ -169,7 +169,7 @@ def test_a_registry_that_cannot_be_asked_is_said_in_one_message(
 ) -> None:
     before = registered.pipeline("notes").registration.read_bytes()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", down)
-    with pytest.raises(UserError, match="run the stage again; nothing is lost"):
+    with pytest.raises(UserError, match="run again; nothing is lost"):
         register_of(registered)
     assert registered.pipeline("notes").registration.read_bytes() == before
     monkeypatch.delenv("MLFLOW_TRACKING_URI")

@@ -53,7 +53,8 @@ class Following:
                 while True:
                     await self._take(as_notice(await watcher.reply()))
             except ProcessEndedError as error:
-                _LOG.error("the registry is not watched (%s); next try in a moment", error)
+                self.registry_problem = f"the registry is not watched ({error})"
+                _LOG.error("%s; next try in a moment", self.registry_problem)
                 self._watcher = None
                 self.metrics.registry_up.set(0)
                 await asyncio.sleep(self.served.settings.poll_seconds)

@@ -9,6 +9,10 @@ from pydantic import Field, model_validator
 from tasks.params.config import Config
 
 Above = Annotated[float, Field(gt=0)]
+ALIAS = r"^[^/:@\s]+$"
+"""How a version's alias may be called."""
+MOST_SECONDS = 86_400
+"""Between looks: longer than the system can wait ends the watch of the registry, and a day is no look any more."""
 
 
 class Serve(Config):
@@ -16,9 +20,7 @@ class Serve(Config):
     [serve.md](serve.md)."""
 
     up: bool = Field(False, description="`modelwright up` starts this server, and keeps it running")
-    alias: str = Field(
-        "champion", pattern=r"^[^/:@\s]+$", description="the version that answers is the one with this alias"
-    )
+    alias: str = Field("champion", pattern=ALIAS, description="the version that answers is the one with this alias")
     port: int | None = Field(
         None, ge=1, le=65535, description="where it listens; null: 8000, or the next one that is free"
     )
@@ -34,7 +36,7 @@ class Serve(Config):
     max_mib: Above = Field(8.0, description="MiB that a request's body may have")
     queue: int = Field(1_000, ge=1, description="requests that may wait for a version")
     batch_rows: int = Field(256, ge=1, description="rows that are answered together at most")
-    poll: Above = Field(5.0, description="seconds between looks at the registry")
+    poll: float = Field(5.0, gt=0, le=MOST_SECONDS, description="seconds between looks at the registry")
 
     @property
     def shadow_alias(self) -> str | None:

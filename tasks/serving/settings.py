@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import NoReturn
 
 from tasks.errors import UserError
+from tasks.params.serve import ALIAS, MOST_SECONDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,4 +100,9 @@ def check_settings(settings: ServeSettings) -> None:
     }
     for name, value in positive.items():
         if not 0 < value < float("inf"):
-            raise UserError(f"{name} {value}: must be above 0")
+            raise UserError(f"{name} {value}: must be above 0, and finite")
+    if settings.poll_seconds > MOST_SECONDS:
+        raise UserError(f"--poll {settings.poll_seconds:g}: must be {MOST_SECONDS:,} at most, a day in seconds")
+    if settings.challenger is not None and re.fullmatch(ALIAS, settings.challenger) is None:
+        option = "--split" if settings.split else "--shadow"
+        raise UserError(f"{option} {settings.challenger!r}: an alias has no /, :, @ or space in it; correct it")

@@ -39,6 +39,12 @@ def test_answers_are_kept_for_a_hundred_years_or_for_good() -> None:
         Monitor(retention_days=10**11)
 
 
+def test_the_registry_is_looked_at_once_a_day_at_least() -> None:
+    assert Serve(poll=86_400).poll == 86_400
+    with pytest.raises(ValidationError, match="less than or equal to 86400"):
+        Serve(poll=1e300)
+
+
 @pytest.mark.parametrize("section", [{"shadow": "champion"}, {"alias": "canary", "shadow": "canary"}])
 def test_copies_go_to_another_version_than_the_one_that_answers(section: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="is the version that answers already"):

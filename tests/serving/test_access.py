@@ -10,7 +10,7 @@ import pytest
 from tasks.errors import UserError
 from tasks.serving.access import KEY_VARIABLE, is_allowed, is_loopback, server_key
 from tasks.serving.rate_limit import RateLimit
-from tasks.serving.settings import ServeSettings, check_settings, read_split
+from tasks.serving.settings import ServeSettings, check_settings, read_shadow, read_split
 from tasks.serving.traffic import is_in_share
 
 KEY = "k" * 20
@@ -101,13 +101,16 @@ def test_a_split_is_an_alias_and_a_percentage() -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {"shadow": "a", "split": read_split("a=5")},
-        {"shadow": "a", "offline": True},
-        {"shadow": "champion"},
+        {"shadow": read_shadow("a"), "split": read_split("a=5")},
+        {"shadow": read_shadow("a"), "offline": True},
+        {"shadow": read_shadow("champion")},
         {"split": read_split("champion=5")},
         {"num_workers": 0},
         {"time_limit": float("nan")},
         {"rate": 0.0},
+        {"poll_seconds": 1e300},
+        {"shadow": read_shadow("a b")},
+        {"split": read_split("shop@a=5")},
     ],
 )
 def test_settings_that_leave_nothing_to_serve_with_are_refused(settings: dict) -> None:

@@ -127,6 +127,7 @@ class Following:
         self.challenger = await self._open("challenger", wanted)
         if self.challenger is not None:
             self.metrics.version.labels("challenger").set(wanted.version)
+            _LOG.info("%s stands beside %s", wanted.shown, self.live.model.shown)
 
     async def _open(self, role: Role, model: RegisteredModel) -> ServedVersion | None:
         try:

@@ -27,6 +27,10 @@ COMMA = NumberFormat(decimal=",")
         # Points before fractions in one column are no thousands in another.
         ([["1,5", "2,25"], ["1.5", "2.25"], ["99.180", "47.790"]], ";", PLAIN),
         ([["a, b", "c"], ["1", "2"]], ",", PLAIN),
+        # A mark for missing ones and a slip are no reason to take 3.682,18 for words; in every fifth cell they are.
+        ([["3.682,18"] * 40 + ["?", "?", "much"]], ";", GERMAN),
+        ([["3.682,18"] * 8 + ["?", "much"]], ";", PLAIN),
+        ([["3.682,18"] * 8 + ["?"]], ";", GERMAN),
         ([], ",", PLAIN),
     ],
 )

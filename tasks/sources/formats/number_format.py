@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tasks.repair.number_text import plainly, with_plain_signs
+from tasks.repair.units import NEARLY_ALL
 from tasks.sources.base import NumberFormat
 
 _PLAIN = NumberFormat()
@@ -22,6 +23,8 @@ _FORMATS = (
 """The simplest first."""
 
 _BARE = re.compile(r"[+-]?[0-9]+")
+_MOST_WORDS = 3
+"""Different cells without a digit in a column of numbers."""
 _FEWEST_GROUPED = 3
 """Cells such as 1.250 beside 987, before these are thousands and no fractions."""
 
@@ -101,6 +104,9 @@ def _are_numbers(cells: Sequence[str], numbers: NumberFormat) -> bool:
     import polars as pl
 
     values = pl.Series(cells, dtype=pl.String)
-    plain = plainly(values, numbers.decimal, numbers.thousands)
-    strange = set(values.filter(plain.is_null()).to_list())
-    return len(strange) <= 1 and not any(re.search(r"\d", cell) for cell in strange) and len(strange) < len(set(cells))
+    others = values.filter(plainly(values, numbers.decimal, numbers.thousands).is_null())
+    strange = set(others.to_list())
+    # One word may stand in most rows; of several, as a mark for missing ones and a slip, there are hardly any.
+    is_few = len(others) <= (1 - NEARLY_ALL) * len(values)
+    has_words_alone = not any(re.search(r"\d", cell) for cell in strange)
+    return has_words_alone and len(strange) <= (_MOST_WORDS if is_few else 1) and len(strange) < len(set(cells))

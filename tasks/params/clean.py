@@ -112,6 +112,7 @@ class Personal(Config):
     hash_key: str = Field(
         "MODELWRIGHT_HASH_KEY",
         pattern=r"^[A-Z][A-Z0-9_]*$",
+        examples=["MODELWRIGHT_HASH_KEY"],
         description="environment variable with the key for `personal: hash`; the flow also looks for a Prefect secret "
         "of this name in lower case with dashes",
     )

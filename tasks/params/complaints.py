@@ -18,6 +18,7 @@ from tasks.params.pipeline import Params
 from tasks.params.renamed import instead_of
 
 if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
 
@@ -44,6 +45,9 @@ def complaints(path: Path, error: ValidationError) -> Iterator[str]:
                 yield f"{path}: {where}.kind {tag!r} is unknown{did_you_mean(tag, kinds)}"
             case "string_pattern_mismatch" if problem["loc"][-1] == "[key]":
                 yield f"{path}: {where}: a pipeline's name has lower-case letters, digits, - and _ only; rename it"
+            case "string_pattern_mismatch" if examples := _examples(problem["loc"]):
+                shown = ", or ".join(map(str, examples))
+                yield f"{path}: {where} is not written as it must be{_shown(problem['input'])}; write it like {shown}"
             case "literal_error" if problem["loc"][-1] == "[key]":
                 names = typing.get_args(typing.get_args(_type_at(problem["loc"][:-2]))[0])
                 yield f"{path}: {where} is unknown{did_you_mean(str(problem['input']), names)}"
@@ -139,12 +143,22 @@ def _what_lists(problem: ErrorDetails) -> str:
 
 def _or_left_out(location: tuple[int | str, ...]) -> str:
     """The other cure, where a setting need not be there."""
+    field = _field_at(location)
+    return ", or take it out" if field is not None and not field.is_required() else ""
+
+
+def _examples(location: tuple[int | str, ...]) -> list[Any]:
+    """How a setting may be written, where it says so."""
+    field = _field_at(location)
+    return (field.examples or []) if field is not None else []
+
+
+def _field_at(location: tuple[int | str, ...]) -> FieldInfo | None:
     *above, last = location
     section = _unwrapped(_type_at(tuple(above)))
-    if isinstance(section, type) and issubclass(section, Config):
-        fields = (field for name, field in section.model_fields.items() if last in (name, field.alias))
-        return ", or take it out" if any(not field.is_required() for field in fields) else ""
-    return ""
+    if not (isinstance(section, type) and issubclass(section, Config)):
+        return None
+    return next((field for name, field in section.model_fields.items() if last in (name, field.alias)), None)
 
 
 def _plain_message(message: str) -> str:

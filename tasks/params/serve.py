@@ -20,7 +20,12 @@ class Serve(Config):
     [serve.md](serve.md)."""
 
     up: bool = Field(False, description="`modelwright up` starts this server, and keeps it running")
-    alias: str = Field("champion", pattern=ALIAS, description="the version that answers is the one with this alias")
+    alias: str = Field(
+        "champion",
+        pattern=ALIAS,
+        examples=["champion", "canary"],
+        description="the version that answers is the one with this alias",
+    )
     port: int | None = Field(
         None, ge=1, le=65535, description="where it listens; null: 8000, or the next one that is free"
     )
@@ -28,6 +33,7 @@ class Serve(Config):
     shadow: str | None = Field(
         None,
         pattern=r"^[^/:@=\s]+(=(100|\d{1,2}(\.\d+)?)%?)?$",
+        examples=["challenger", "challenger=10"],
         description="copies of requests go to the version with this alias, too; of a share of them, as in "
         "challenger=10, ten of a hundred",
     )

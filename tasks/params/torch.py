@@ -76,6 +76,7 @@ class TorchTrain(Config):
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        examples=["auto", "cpu", "cuda:1"],
         description="auto (cuda, then mps, then cpu), cpu, mps, cuda, cuda:1",
     )
     precision: Literal["auto", "float32", "bf16", "fp16"] = Field(

@@ -391,3 +391,10 @@ def test_loading_imports_nothing_heavy() -> None:
     )
     answer = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == ""
+
+
+def test_what_is_not_written_as_it_must_be_is_told_by_examples() -> None:
+    assert complaint(block(serve={"shadow": "a b"})) == (
+        f"{FILE}: pipelines.churn.serve.shadow is not written as it must be (it is 'a b'); write it like challenger, "
+        "or challenger=10"
+    )

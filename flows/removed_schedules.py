@@ -12,7 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect import get_client
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId, DeploymentFilterTags
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterStartTime,
+)
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.connection import check_server
@@ -30,7 +36,7 @@ _AT_ONCE = 200
 """Deployments that the server gives in one answer."""
 
 _LAST_RUNS = 20
-"""Runs of a deployment among which one is looked for that has begun: those that have not say no machine."""
+"""Runs of a deployment that have begun, among which one is looked for that says its machine."""
 
 
 def tell_removed(root: Path, served: Collection[UUID]) -> None:
@@ -67,6 +73,8 @@ def _has_lost_its_folder(client: SyncPrefectClient, deployment: DeploymentRespon
         return False
     runs = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+        # Of a schedule there may be a hundred that have not begun.
+        flow_run_filter=FlowRunFilter(start_time=FlowRunFilterStartTime(is_null_=False)),
         sort=FlowRunSort.START_TIME_DESC,
         limit=_LAST_RUNS,
     )

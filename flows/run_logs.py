@@ -28,18 +28,29 @@ class RunLogs:
 
 
 def run_logs(called: str | None) -> RunLogs:
-    """The logs of the newest flow run, or of the newest one whose name or id begins so.
+    """The logs of the flow run that began last, or of the last one whose name or id begins so.
 
     The server that is configured is asked, else a temporary one: its runs lie in Prefect's home. Raises UserError when
     there is no such run.
     """
     with announced("asking Prefect"), prefect_server():
         from prefect import get_client
-        from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+        from prefect.client.schemas.filters import (
+            FlowRunFilter,
+            FlowRunFilterState,
+            FlowRunFilterStateType,
+            LogFilter,
+            LogFilterFlowRunId,
+        )
+        from prefect.client.schemas.objects import StateType
         from prefect.client.schemas.sorting import FlowRunSort, LogSort
 
         with get_client(sync_client=True) as client:
-            runs = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=_LOOKED_THROUGH)
+            # Prefect counts those of a schedule as begun when they are due: they would be the newest of all.
+            begun = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED]))
+            runs = client.read_flow_runs(
+                flow_run_filter=FlowRunFilter(state=begun), sort=FlowRunSort.START_TIME_DESC, limit=_LOOKED_THROUGH
+            )
             # A name begins with the pipeline's, so that a pipeline will do.
             fitting = [
                 run for run in runs if called is None or called in (str(run.id)[: len(called)], run.name[: len(called)])

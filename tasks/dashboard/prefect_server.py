@@ -53,7 +53,13 @@ def prefect_pages(names: Sequence[str]) -> PrefectPages | None:
     # A page's address has neither user nor password; Prefect Cloud's pages are elsewhere, and it asks for a key.
     if address.scheme not in ("http", "https") or "@" in address.netloc:
         return None
-    asked = {"limit": _ASKED, "sort": "START_TIME_DESC", "flows": {"name": {"any_": ["training", "scoring", "tuning"]}}}
+    asked = {
+        "limit": _ASKED,
+        "sort": "START_TIME_DESC",
+        "flows": {"name": {"any_": ["training", "scoring", "tuning"]}},
+        # Those that schedules have made ahead are the newest of all, and may be hundreds.
+        "flow_runs": {"start_time": {"is_null_": False}},
+    }
     runs = _answer(f"{api.rstrip('/')}/flow_runs/filter", asked)
     if not isinstance(runs, list):
         return None

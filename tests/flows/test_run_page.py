@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -158,15 +159,25 @@ def test_a_run_that_fails_is_named_so_and_its_page_says_what_to_do(server: dict[
     assert states == {"ingest": "Cached", "train": "Failed"}
     assert "did you mean learning_rate?" in artifacts["what-to-do-churn"]
 
+    from prefect import flow, get_client
     from prefect.logging.handlers import APILogWorker
+    from prefect.states import Scheduled
 
     from flows.run_logs import run_logs
+
+    @flow
+    def waiting() -> None:
+        pass
 
     APILogWorker.drain_all(timeout=10)
     for called in ("churn: 1 unchanged", str(run.id)[:8]):
         logs = run_logs(called)
         assert (logs.name, logs.run_id, logs.state) == (run.name, str(run.id), "Failed")
         assert any("train.lerning_rate is unknown" in line for _, line in logs.lines)
+    with get_client(sync_client=True) as client:
+        # As a schedule has them, days ahead.
+        client.create_flow_run(waiting, state=Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1)))
+    assert run_logs(None).run_id == str(run.id)
     with pytest.raises(UserError, match="no run whose name or id begins with letters; the last ones are churn"):
         run_logs("letters")
 

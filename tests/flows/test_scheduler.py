@@ -26,7 +26,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Running
+from prefect.states import Running, Scheduled
 
 from flows import scheduler
 from flows.missed_runs import MISSED
@@ -198,6 +198,7 @@ def test_of_a_folder_that_is_gone_from_this_machine_nothing_is_scheduled(project
         "other": project / "gone",
     }
     hosts = {"gone": socket.gethostname(), "there": socket.gethostname(), "other": "elsewhere"}
+    begun, tomorrow = [], datetime.now(UTC) + timedelta(days=1)
     with get_client(sync_client=True) as client:
         flow = client.create_flow_from_name("moved")
         made = {
@@ -205,14 +206,18 @@ def test_of_a_folder_that_is_gone_from_this_machine_nothing_is_scheduled(project
             for name, place in places.items()
         }
         for name, host in hosts.items():
-            run = client.create_flow_run_from_deployment(made[name])
+            run = client.create_flow_run_from_deployment(made[name], state=Running())
             client.update_flow_run_labels(run.id, {HOST: host, PROCESS: 1, BORN: 1.0})
-            client.create_flow_run_from_deployment(made[name])  # it has not begun, and says no machine
+            begun.append(run.id)
+            for _ in range(25):  # as a schedule has them: they have not begun, and say no machine
+                client.create_flow_run_from_deployment(made[name], state=Scheduled(scheduled_time=tomorrow))
         done = subprocess.run(PAUSING, cwd=project, env=server, capture_output=True, text=True, check=True)
         assert "gone: its schedule was taken out; its deployment is paused" in done.stdout.splitlines()
         assert {name for name, one in made.items() if client.read_deployment(one).paused} == {"gone"}
         for one in made.values():
             client.delete_deployment(one)
+        for run_id in begun:
+            client.delete_flow_run(run_id)
 
 
 @pytest.mark.chain

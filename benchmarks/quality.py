@@ -6,6 +6,9 @@ rows; all are scored by scikit-learn on the same test rows, with three seeds. No
 is printed as soon as it is done, and at the end, a peer each, on how many sets we are ahead and the geometric mean of
 the ratio of errors; results with their machine stand in docs/benchmarks.md, what they say in
 docs/quality.md.
+
+All of it takes a day. `--keep FOLDER` writes down the answers of each training, which a later call takes up instead of
+training again: a benchmark that was stopped goes on, and more seeds are added to those that are there.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,6 +29,7 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from quality_command import command, parser
+from quality_kept import kept
 from quality_peers import Answers, Peer, autogluon, lightgbm, scikit_learn
 from quality_sets import SETS, TARGET, Frames, QualitySet, higher_is_better, metric_of
 
@@ -65,15 +69,25 @@ def _parser() -> argparse.ArgumentParser:
     made = parser(__doc__, SETS, 3)
     made.add_argument("--autogluon", type=Path, help="a Python that has AutoGluon")
     made.add_argument("--seconds", type=int, default=180, help="that AutoGluon has for a fit (180)")
+    made.add_argument("--keep", type=Path, help="a folder of answers: those that are there are not made again")
     return made
 
 
 def _lines(quality: QualitySet, folder: Path, peers: dict[str, Peer], arguments: argparse.Namespace) -> list[_Line]:
     folds, seeds = list(quality.read(folder))[: arguments.folds], range(arguments.seeds)
-    began = time.perf_counter()
-    ours = [[_by_modelwright(quality, *fold, seed, arguments.init) for fold in folds] for seed in seeds]
-    minutes = (time.perf_counter() - began) / 60 / len(folds) / len(seeds)
-    others = {name: [[peer(quality, *fold, seed) for fold in folds] for seed in seeds] for name, peer in peers.items()}
+
+    def by(name: str, peer: Peer) -> list[list[Answers]]:
+        return [
+            [
+                kept(arguments.keep, (quality.name, name, str(seed), str(number)), partial(peer, quality, *fold, seed))
+                for number, fold in enumerate(folds)
+            ]
+            for seed in seeds
+        ]
+
+    ours = by(OURS, partial(_by_modelwright, init=arguments.init))
+    minutes = statistics.median(answers.seconds for training in ours for answers in training) / 60
+    others = {name: by(name, peer) for name, peer in peers.items()}
     return [_line(quality, metric, folds, ours, others, minutes) for metric in quality.metrics]
 
 

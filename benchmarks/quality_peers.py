@@ -47,11 +47,11 @@ answers.to_parquet(folder + "/answers.parquet")
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """Answers to the test rows [N], and the probability of the class looked for [N]; the row numbers that have one."""
+    """Answers to the test rows [N], and the probability of the class looked for [N]; the seconds that it all took."""
 
     answers: Any
     scores: Any = None
-    rows: Any = None
+    seconds: float = 0.0
 
 
 Peer = Callable[[QualitySet, pl.DataFrame, pl.DataFrame, int], Answers]

@@ -7,15 +7,18 @@ export DO_NOT_TRACK := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export MLFLOW_SERVER_ENABLE_JOB_EXECUTION := false
 
-.PHONY: run test test-postgresql fuzz check lint format up ui schema wheel bench soak soak-operation clean
+.PHONY: run test test-long test-postgresql fuzz check lint format up ui schema wheel bench soak soak-operation clean
 
 run: .venv/installed ## The pipeline `digits`, from raw data to a registered model.
 	@modelwright run digits
 
 # The tests start hundreds of processes: where PYTHONDONTWRITEBYTECODE is set, each would compile the tool's code anew.
-test: .venv/installed ## All tests.
+test: .venv/installed ## The tests; of those marked long one in eight, others with each commit.
 	@python -m compileall -q tasks flows tests
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --long-in-turn
+
+test-long: .venv/installed ## All tests that are marked long.
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 test-postgresql: .venv/installed ## What tracks and registers, on MLflow servers with PostgreSQL behind them: ten minutes and more.
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --registry postgresql tests/test_register.py tests/tracking tests/promotion \
@@ -27,7 +30,7 @@ fuzz: .venv/installed ## Requests that are made up, many of them, and other ones
 	@HYPOTHESIS_PROFILE=explore python -m pytest tests/serving/test_server.py -k "made_up or no_value"
 
 check: .venv/installed ## The tests that take no whole chain: some three minutes.
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chain"
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not chain and not long"
 
 lint: .venv/installed ## Style, types, the import rules, and that a class name stands once.
 	@ruff check .

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ settings.register_profile("explore")
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+TURNS = 8
+"""So many commits in a row run every test marked long."""
 OF_A_FILE = "needs a tracking store that is a file"
 
 
@@ -35,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("sqlite", "postgresql"),
         default="sqlite",
         help="what projects track in: a SQLite file, or an MLflow server on PostgreSQL",
+    )
+    parser.addoption(
+        "--long-in-turn",
+        action="store_true",
+        help=f"of the tests marked long, one in {TURNS}: others with each commit",
     )
 
 
@@ -46,16 +54,28 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts files that take long before others; leaves out what copies a store as files, or looks into one, where there
-    are servers."""
+    """Puts files that take long before others; leaves out what has no turn, and what copies a store as files, or looks
+    into one, where there are servers."""
     # A file of one test of minutes that begins last keeps one worker at work and the others waiting.
     long = {item.path for item in items if item.get_closest_marker("chain")}
     items.sort(key=lambda item: item.path not in long)
+    if config.getoption("--long-in-turn"):
+        _leave_out_what_has_no_turn(config, items)
     if config.getoption("--registry") == "sqlite":
         return
     for item in items:
         if item.get_closest_marker("sqlite") or "finished" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.skip(reason=OF_A_FILE))
+
+
+def _leave_out_what_has_no_turn(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """By the number of the commit, so that the same commit has the same tests wherever it is tested."""
+    counted = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True)
+    turn = int(counted.stdout or 0) % TURNS
+    long = sorted(item.nodeid for item in items if item.get_closest_marker("long"))
+    left_out = {nodeid for place, nodeid in enumerate(long) if place % TURNS != turn}
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+    items[:] = [item for item in items if item.nodeid not in left_out]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,6 +30,7 @@ def clone(project: Project) -> Project:
     return project
 
 
+@pytest.mark.long
 def test_runs_change_no_file_of_git_but_the_lock(clone: Project) -> None:
     paths = clone.pipeline("notes")
     run_plain(clone, "notes")
@@ -46,6 +47,7 @@ def test_runs_change_no_file_of_git_but_the_lock(clone: Project) -> None:
     assert read_accepted(paths.accepted).num_rows_history == (240, 260)
 
 
+@pytest.mark.long
 def test_what_was_accepted_travels_with_the_data(clone: Project, tmp_path_factory: pytest.TempPathFactory) -> None:
     remote = tmp_path_factory.mktemp("remote")
     command(clone.root, "dvc", "remote", "add", "--default", "here", str(remote))

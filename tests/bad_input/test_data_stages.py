@@ -96,6 +96,7 @@ def as_rows(table: pl.DataFrame) -> list[str]:
     return sorted(repr(row).replace("-0.0", "0.0") for row in table.rows())
 
 
+@pytest.mark.long
 @every_table
 @given(data=st.data(), table=tables(), places=st.lists(st.integers(0, 80), max_size=3))
 def test_nothing_crashes_no_row_is_lost_and_cuts_do_not_matter(
@@ -113,6 +114,7 @@ WITHOUT_ORDER = CLEANS.filter(lambda config: config.near_duplicates == Clean().n
 """Of near duplicates the first one stays, so their order has a meaning."""
 
 
+@pytest.mark.long
 @every_table
 @given(data=st.data(), table=tables(), random=st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(data: st.DataObject, table: Table, random: Random) -> None:

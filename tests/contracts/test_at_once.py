@@ -31,6 +31,7 @@ OPTIONS = {"a": ["--plain"], "b": ["--plain"], "c": ["--plain"], "d": []}
 """One of them as a Prefect flow."""
 
 
+@pytest.mark.long
 def test_four_pipelines_at_once(tmp_path: Path) -> None:
     """Nothing is there yet: no store of MLflow, no lock and cache of DVC."""
     params = "pipelines:\n" + "".join(BLOCK.format(name=name) for name in OPTIONS)

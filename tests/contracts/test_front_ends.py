@@ -39,7 +39,10 @@ def num_stages(last: str) -> int:
     return STAGES.index(last) + 1
 
 
-@pytest.fixture(scope="module", params=SHAPES, ids=["repository", "own"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(SHAPES[0], marks=pytest.mark.long, id="repository"), pytest.param(SHAPES[1], id="own")],
+)
 def shape(request: pytest.FixtureRequest) -> tuple[Callable[..., Project], str]:
     shape: tuple[Callable[..., Project], str] = request.param
     return shape

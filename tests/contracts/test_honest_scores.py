@@ -323,7 +323,7 @@ def test_without_the_rule_copies_would_flatter(tmp_path: Path) -> None:
 
 CROSS_VALIDATED = [
     "nothing",
-    "suspicious labels",
+    pytest.param("suspicious labels", marks=pytest.mark.long),
     "conflicts",
     "target encoding",
     "text scores",

@@ -79,7 +79,7 @@ def clone(team: Path, name: str) -> Path:
     return root
 
 
-@pytest.mark.parametrize("fetching", [0, 1])
+@pytest.mark.parametrize("fetching", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_clone_goes_on_from_what_was_pushed_without_the_source(team: Path, fetching: int) -> None:
     theirs = clone(team, f"theirs-{fetching}")
     *pulls, run = commands("Sharing data")[1]

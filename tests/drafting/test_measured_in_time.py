@@ -103,6 +103,7 @@ def test_rows_split_by_time_are_measured_in_time_as_well(tmp_path: Path) -> None
     assert abs(told(draft, BOOSTED) / error - 1) < 0.35
 
 
+@pytest.mark.long
 def test_bike_sharing(tmp_path: Path) -> None:
     """The last fifth of two years, given as a file of its own; what members and others rented is what was rented."""
     rows = pl.read_csv(shared("bike-sharing/hour.csv")).drop("instant", "casual", "registered").rename({"cnt": "y"})

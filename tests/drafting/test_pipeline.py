@@ -245,6 +245,7 @@ def tables(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
 
 
+@pytest.mark.long
 @settings(derandomize=True, max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=tables(), is_given=st.booleans())
 def test_any_table_gives_a_block_that_ingest_reads_or_a_clear_no(

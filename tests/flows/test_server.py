@@ -37,6 +37,7 @@ def test_no_server_is_left_where_another_is_configured(monkeypatch: pytest.Monke
     assert not (tmp_path / "prefect" / "prefect.db").exists()
 
 
+@pytest.mark.long
 def test_four_servers_at_once_make_one_database(tmp_path: Path) -> None:
     with ExitStack() as stack:
         servers = [stack.enter_context(temporary_server()) for _ in range(4)]

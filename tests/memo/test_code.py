@@ -224,6 +224,7 @@ def by_dvc(project: Project, stage: str = "evaluate") -> set[str]:
     return {name.split("@")[0] for name in started}
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_comments_run_nothing_and_code_runs_what_depends_on_it(copied: Project) -> None:
     # DVC finds what a run in one process has written: nothing to do.

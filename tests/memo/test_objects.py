@@ -101,6 +101,7 @@ def objects(project: Project) -> list[Path]:
     return sorted(file for file in files if file.is_file() and file.stat().st_size)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("damage", "last"), [("a bit", "evaluate"), *((damage, "train") for damage in DAMAGES)])
 def test_every_object_damaged_in_every_way(
     trained: Project, damage: str, last: str, caplog: pytest.LogCaptureFixture

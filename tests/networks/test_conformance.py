@@ -101,7 +101,7 @@ CASES = [
 ]
 
 
-def over(cases: list[Case]) -> pytest.MarkDecorator:
+def over(cases: Sequence[Any]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=lambda case: case.name)
 
 
@@ -392,7 +392,7 @@ def test_the_compiler_can_follow_it(case: Case) -> None:
     compare_compiled(case, "aot_eager", (NUM_ROWS, NUM_ROWS - 1))
 
 
-@over(ONE_A_KIND)
+@over([case if case.name == "mlp" else pytest.param(case, marks=pytest.mark.long) for case in ONE_A_KIND])
 @pytest.mark.chain
 def test_compiled_it_answers_and_learns_the_same(case: Case) -> None:
     # Each size is compiled by itself, and takes a C++ compiler ten seconds.

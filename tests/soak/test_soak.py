@@ -1,4 +1,4 @@
-"""A small part of the soak, in every run of the tests; `make soak` is all of it."""
+"""A small part of the soak; `make soak` is all of it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ def assert_well(trials: Iterable[Trial]) -> None:
     assert [str(trial) for trial in tried if trial.ending not in GOOD] == []
 
 
+@pytest.mark.long
 def test_two_kills(tmp_path: Path, empty_store: Path, truth: Truth) -> None:
     assert_well(kills(tmp_path, empty_store, truth, seed=1, num_projects=1, num_kills=2))
 
 
+@pytest.mark.long
 def test_a_full_disk(tmp_path: Path, empty_store: Path, truth: Truth) -> None:
     tried = list(on_a_full_disk(tmp_path / "full", empty_store, truth, 0.5))
     if not tried:
@@ -48,10 +50,12 @@ def test_a_full_disk(tmp_path: Path, empty_store: Path, truth: Truth) -> None:
     assert_well(tried)
 
 
+@pytest.mark.long
 def test_a_move(tmp_path: Path, truth: Truth) -> None:
     assert_well([move(tmp_path / "a name with blanks", truth, "moved")])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("file", "name"), DAMAGED)
 def test_damage(tmp_path: Path, truth: Truth, file: str, name: str) -> None:
     root = subject.copied(truth.root, tmp_path / "project")
@@ -59,6 +63,7 @@ def test_damage(tmp_path: Path, truth: Truth, file: str, name: str) -> None:
     assert_well([damage(root, truth, Path(file), name)])
 
 
+@pytest.mark.long
 def test_an_object_of_the_cache(tmp_path: Path, truth: Truth) -> None:
     root = subject.copied(truth.root, tmp_path / "project")
     objects = [file for file in written_files(root) if file.parts[:3] == (".dvc", "cache", "files")]

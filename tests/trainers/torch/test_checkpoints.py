@@ -48,6 +48,7 @@ def cut_off(folder: Path, settings: TorchTrain, epochs: int = 2) -> None:
         TorchTrainer().fit(make_job(folder, (KilledAt(epochs),)), settings)
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_killed_at_twenty_random_moments_the_weights_are_the_same_byte_for_byte(tmp_path: Path) -> None:
     """Each process is killed by SIGKILL, in a step, in validation or while a checkpoint is written."""

@@ -25,7 +25,7 @@ LINEAR, BOOSTED, ENSEMBLE = "a linear model", "boosted trees", "an ensemble of b
 _OF_SCALES = {"log1p": "on logarithms", "quantile": "on ranks"}
 _ENOUGH_FOR_ENSEMBLE = 750
 """Rows below which five folds hardly tell it from the better one alone, which can be read."""
-_TIMES_OF_ENSEMBLE = 40
+_TIMES_OF_ENSEMBLE = 45
 """Of a linear model and trees: five folds of trees in four shapes, of which slow and small ones are more."""
 
 

@@ -90,12 +90,12 @@ class StageState:
     """Whether a stage has something to do. `why` is empty for one that only waits for an earlier one, `after`."""
 
     stage: str
-    state: Literal["up to date", "out of date", "may follow"]
+    state: Literal["up to date", "out of date", "may follow", "not known"]
     why: tuple[str, ...] = ()
     after: str | None = None
 
 
-def stage_states(reasons: Mapping[str, Sequence[str]]) -> list[StageState]:
+def stage_states(reasons: Mapping[str, Sequence[str]], *, registry_answers: bool = True) -> list[StageState]:
     """Of each stage, by the reasons why it is out of date itself."""
     states: list[StageState] = []
     first: str | None = None
@@ -104,6 +104,8 @@ def stage_states(reasons: Mapping[str, Sequence[str]]) -> list[StageState]:
             states.append(StageState(stage, "out of date", tuple(why)))
         elif first:
             states.append(StageState(stage, "may follow", after=first))
+        elif stage == "register" and not registry_answers:
+            states.append(StageState(stage, "not known", ("the registry does not answer",)))
         else:
             states.append(StageState(stage, "up to date"))
         # The first stage that is out of date: all behind it may change or may come out the same.
@@ -111,11 +113,13 @@ def stage_states(reasons: Mapping[str, Sequence[str]]) -> list[StageState]:
     return states
 
 
-def show_status(pipeline: str, reasons: Mapping[str, Sequence[str]], remark: str | None = None) -> None:
+def show_status(
+    pipeline: str, reasons: Mapping[str, Sequence[str]], remark: str | None = None, *, registry_answers: bool = True
+) -> None:
     """For each stage whether it is up to date, and why not; and a sentence on what else is under way."""
     console = Terminal()
     console.print(f"[bold]{pipeline}[/]")
-    for one in stage_states(reasons):
+    for one in stage_states(reasons, registry_answers=registry_answers):
         style = "green" if one.state == "up to date" else "yellow"
         detail = f"from {one.after}" if one.after else escape("; ".join(one.why))
         console.print(f"  {one.stage:10} [{style}]{one.state:11}[/]  {detail}".rstrip())

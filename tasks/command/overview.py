@@ -52,6 +52,9 @@ def show_overview(rows: Sequence[PipelineState]) -> None:
     console.print(table)
 
 
+_NO_ANSWER = "the registry does not answer"
+
+
 def _state_of(paths: Paths, block: Any, champion: str) -> PipelineState:
     from tasks.params.file import check_pipeline
 
@@ -67,7 +70,7 @@ def _state_of(paths: Paths, block: Any, champion: str) -> PipelineState:
         source=_location(config.ingest.source, paths.project),
         target=config.ingest.target,
         trainer=_trainer(block["train"]),
-        state=_up_to_date(paths),
+        state=_up_to_date(paths, asks_registry=champion != _NO_ANSWER),
         champion=champion,
         metric=_last_metric(paths, config.register_.metric),
     )
@@ -86,11 +89,11 @@ def _trainer(train: Mapping[str, Any]) -> str:
     return f"{train['kind']} {inner.get('kind', '')}".strip()
 
 
-def _up_to_date(paths: Paths) -> str:
+def _up_to_date(paths: Paths, *, asks_registry: bool) -> str:
     from tasks.memo.chain import StageRunner
 
     try:
-        reasons = StageRunner(paths.project, paths.pipeline).out_of_date()
+        reasons = StageRunner(paths.project, paths.pipeline).out_of_date(asks_registry=asks_registry)
     except UserError as error:
         return f"cannot say: {_first_line(error)}"
     if all(reasons[stage] == ("never ran",) for stage in STAGES):
@@ -115,7 +118,7 @@ def _champions(project: Project, names: Sequence[str]) -> dict[str, str]:
     try:
         versions = champions(project, names)
     except UserError:
-        return dict.fromkeys(names, "the registry does not answer")
+        return dict.fromkeys(names, _NO_ANSWER)
     return {name: "-" if number is None else f"version {number}" for name, number in versions.items()}
 
 

@@ -9,11 +9,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tasks.command.subcommand import JSON, ONE_PIPELINE, Subcommand, argument, chosen_pipeline, show_json
+from tasks.errors import UserError
 from tasks.paths import Paths, Project
 from tasks.root import find_root
 
 if TYPE_CHECKING:
     from tasks.memo.chain import StageResult
+    from tasks.memo.memo import Reasons
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,17 +81,35 @@ def status(options: argparse.Namespace) -> int:
     from tasks.command.console import show_status, stage_states
     from tasks.memo.chain import StageRunner
     from tasks.params.file import pipeline_names
-    from tasks.tracking.standing import proving
 
     project = Project(root=find_root())
     pipelines = [options.pipeline] if options.pipeline else pipeline_names(project.params)
-    if options.json:
-        reasons = {pipeline: StageRunner(project, pipeline).out_of_date() for pipeline in pipelines}
-        show_json({"pipelines": {name: [*map(asdict, stage_states(why))] for name, why in reasons.items()}})
-        return 0
+    by_pipeline, problem = {}, ""
     for pipeline in pipelines:
-        show_status(pipeline, StageRunner(project, pipeline).out_of_date(), proving(project.pipeline(pipeline)))
+        reasons, remark = StageRunner(project, pipeline).out_of_date(asks_registry=False), None
+        # What does not answer is asked once, and not for each pipeline.
+        if not problem:
+            reasons, remark, problem = _as_the_registry_says(project.pipeline(pipeline), reasons)
+        by_pipeline[pipeline] = [*map(asdict, stage_states(reasons, registry_answers=not problem))]
+        if not options.json:
+            show_status(pipeline, reasons, remark, registry_answers=not problem)
+    if options.json:
+        show_json({"pipelines": by_pipeline})
+    if problem:
+        raise UserError(
+            f"{problem}; hidden until then: whether it still has what register left, and what proves itself there"
+        )
     return 0
+
+
+def _as_the_registry_says(paths: Paths, reasons: dict[str, Reasons]) -> tuple[dict[str, Reasons], str | None, str]:
+    """The reasons with those of register, a sentence on a version that proves itself, and why nobody can say so."""
+    from tasks.tracking.standing import proving, standing
+
+    try:
+        return {**reasons, "register": reasons["register"] or standing(paths).news}, proving(paths), ""
+    except UserError as error:
+        return reasons, None, str(error)
 
 
 def schedule(options: argparse.Namespace) -> int:

@@ -69,8 +69,10 @@ class Lookout:
             kept = {name: one for name, one in self._findings.freshness.items() if name in names}
             self._note(freshness=kept, prefect=prefect_pages(names))
             self._look_at_registry(names)
+            answers = not self._findings.registry_problem
             for name in names:
-                self._note(freshness={**self._findings.freshness, name: freshness_of(self._project, name)})
+                freshness = freshness_of(self._project, name, asks_registry=answers)
+                self._note(freshness={**self._findings.freshness, name: freshness})
         finally:
             with self._done:
                 self._findings = replace(self._findings, is_looking=False, ended=datetime.now(UTC))
@@ -98,12 +100,12 @@ class Lookout:
             self._findings = replace(self._findings, **findings)  # type: ignore[arg-type]
 
 
-def freshness_of(project: Project, name: str) -> Freshness:
+def freshness_of(project: Project, name: str, *, asks_registry: bool = True) -> Freshness:
     """What is out of date of a pipeline, and why. Runs nothing, and asks no source that is not on this machine."""
     from tasks.memo.chain import StageRunner
 
     try:
-        reasons = StageRunner(project, name).out_of_date(asks_elsewhere=False)
+        reasons = StageRunner(project, name).out_of_date(asks_elsewhere=False, asks_registry=asks_registry)
     except UserError as error:
         return Freshness(kind="unknown", problem=str(error).splitlines()[0])
     if all(reasons[stage] == ("never ran",) for stage in STAGES):

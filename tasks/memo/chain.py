@@ -94,13 +94,18 @@ class StageRunner:
         report = registered.told(report) if registered else report
         return StageResult(stage=stage, outcome=outcome, seconds=seconds, why=why, report=report)
 
-    def out_of_date(self, *, asks_elsewhere: bool = True) -> dict[str, Reasons]:
+    def out_of_date(self, *, asks_elsewhere: bool = True, asks_registry: bool = True) -> dict[str, Reasons]:
         """For every stage why it is out of date; empty reasons for one that is not. Nothing is run.
 
         Without `asks_elsewhere` a source that is not on this machine counts as unchanged: to ask it may take a query.
+        Without `asks_registry` a version that was registered counts as being there still.
         """
-        reasons = self._stages.out_of_date(asks_elsewhere) if self._stages else dict.fromkeys(STAGES, ())
-        return {**reasons, "register": reasons["register"] or standing(self.paths).news}
+        reasons: dict[str, Reasons] = dict.fromkeys(STAGES, ())
+        if self._stages:
+            reasons = self._stages.out_of_date(asks_elsewhere)
+        if reasons["register"] or not asks_registry:
+            return reasons
+        return {**reasons, "register": standing(self.paths).news}
 
 
 class _MemoizedStages:

@@ -99,9 +99,9 @@ def _edited(base: Project, now: Project, name: str) -> tuple[str, ...]:
 
 
 def _waiting(project: Project, name: str) -> tuple[dict[str, tuple[str, ...]], str]:
-    """What is out of date still, with why; and why that cannot be told. No source of another machine is asked."""
+    """What is out of date still, with why; and why that cannot be told. Nothing on another machine is asked."""
     try:
-        reasons = StageRunner(project, name).out_of_date(asks_elsewhere=False)
+        reasons = StageRunner(project, name).out_of_date(asks_elsewhere=False, asks_registry=False)
     except UserError as error:
         return {}, str(error)
     return {stage: why for stage, why in reasons.items() if why}, ""

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tasks import files
+from tasks.command.cli import main
 from tasks.command.overview import PipelineState, overview
 from tasks.dashboard.lookout import freshness_of
-from tasks.paths import Project
+from tasks.paths import STAGES, Project
 from tasks.tracking.store import connect
 from tests.projects import modelwright
 
@@ -58,7 +59,32 @@ def test_a_registry_that_does_not_answer_is_told_once_a_pipeline(
     finished: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{finished.root / 'params.yaml'}")
-    assert {row.champion for row in overview(finished)} == {"the registry does not answer"}
+    rows = overview(finished)
+    assert {row.champion for row in rows} == {"the registry does not answer"}
+    assert {row.state for row in rows} == {"up to date"}
+
+
+def test_without_a_registry_the_stages_are_told_and_what_only_it_knows(
+    finished: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(finished.root)
+    # Nothing listens there.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    assert main(["status"]) == 2
+    printed = capsys.readouterr()
+    lines = [line.split(maxsplit=1) for line in printed.out.splitlines() if line.startswith(" ")]
+    num_pipelines = len(lines) // len(STAGES)
+    expected = [[stage, "up to date"] for stage in STAGES[:-1]]
+    expected += [["register", "not known    the registry does not answer"]]
+    assert [[stage, what.strip()] for stage, what in lines] == expected * num_pipelines
+    assert printed.err.count("\n") == 1
+    assert "http://127.0.0.1:9: the tracking store cannot be used" in printed.err
+    assert "whether it still has what register left" in printed.err
+    assert main(["status", "masses", "--json"]) == 2
+    states = json.loads(capsys.readouterr().out)["pipelines"]["masses"]
+    assert [one["state"] for one in states] == ["up to date"] * 8 + ["not known"]
+    # The page says so in a line of its own.
+    assert freshness_of(finished, "masses", asks_registry=False).kind == "current"
 
 
 def test_programs_get_one_object(finished: Project) -> None:

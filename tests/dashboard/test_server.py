@@ -172,7 +172,8 @@ def test_a_page_does_not_wait_for_a_long_look_and_one_look_is_taken_at_a_time(
 ) -> None:
     may_end, looks = threading.Event(), []
 
-    def slow(_: Project, name: str) -> Freshness:
+    def slow(_: Project, name: str, *, asks_registry: bool) -> Freshness:
+        assert asks_registry
         looks.append(name)
         assert may_end.wait(60)
         return Freshness(kind="current")

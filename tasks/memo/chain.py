@@ -171,9 +171,12 @@ class _MemoizedStages:
             # Once more: the memo may have put links into the cache in the parts' place.
             self._source.kept_parts.remember(self._paths.raw)
             # Only here: a run in which nothing changed would wait for polars.
+            from tasks.monitoring.settings import check_monitor
             from tasks.tables.dataset import read_dataset
 
-            self._check_features(read_dataset(self._paths.dataset))
+            dataset = read_dataset(self._paths.dataset)
+            self._check_features(dataset)
+            check_monitor(self.parameters.monitor, dataset, self._paths)
         if stage == "normalize":
             self._check_class_settings()
         self._note(stage)

@@ -25,6 +25,7 @@ from tasks.monitoring.records import (
     write_window,
 )
 from tasks.monitoring.reference import Reference, reference_of
+from tasks.monitoring.settings import check_quality
 from tasks.monitoring.windows import DAY, windows_between
 from tasks.params.monitor import Monitor
 from tasks.paths import Paths, Project
@@ -93,6 +94,7 @@ def look_at(project: Project, model: RegisteredModel, now: datetime | None = Non
             f"such as by `modelwright predict {model.name} SOURCE`"
         )
     known = reference_of(paths, model, config)
+    check_quality(config, "multiclass" if known[0].classes else "regression", paths)
     num_rows, num_waiting = _look_at_rows(paths, known, config, (begin, today))
     num_labels = _look_at_labels(paths, known[0], config, (begin, today))
     folder = monitoring_folder(paths, model.version)

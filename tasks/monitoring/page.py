@@ -9,10 +9,9 @@ from types import MappingProxyType
 
 from tasks.monitoring.chart import HEIGHT, WIDTH, metric_chart
 from tasks.monitoring.look import Look
-from tasks.monitoring.row_losses import OF_CLASSES, OF_NUMBERS
 from tasks.monitoring.shadow import ShadowStanding
 from tasks.pages.rendering import as_page, page_templates
-from tasks.params.monitor import LossName
+from tasks.params.monitor import LossName, losses_of
 from tasks.params.register import Bound
 from tasks.wording import counted, number
 
@@ -67,7 +66,7 @@ def page_of(look: Look, bounds: Mapping[LossName, Bound] = NO_BOUNDS, shadow: Sh
     reference = look.reference
     charts = [
         metric_chart(name, reference.metrics[name], look.rows, look.labels, bounds.get(name))
-        for name in (OF_CLASSES if reference.classes else OF_NUMBERS)
+        for name in losses_of("multiclass" if reference.classes else "regression")
     ]
     content = environment.get_template("monitoring.html").render(
         look=look,

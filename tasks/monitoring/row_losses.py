@@ -16,9 +16,6 @@ from tasks.params.monitor import LossName
 _LEAST = float(np.finfo(np.float64).eps)
 """As scikit-learn has it: a probability of 0 for what came true would be a loss without end."""
 
-OF_CLASSES: tuple[LossName, ...] = ("accuracy", "log_loss", "brier")
-OF_NUMBERS: tuple[LossName, ...] = ("rmse", "mae")
-
 
 @dataclass(frozen=True, kw_only=True)
 class AnsweredRows:

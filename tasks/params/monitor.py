@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
-from tasks.params.config import Config
+from tasks.errors import did_you_mean
+from tasks.params.config import Config, Task
 from tasks.params.register import Bound
 from tasks.params.retention import MOST_DAYS
 
-LossName = Literal["accuracy", "log_loss", "brier", "rmse", "mae"]
+LossOfClasses = Literal["accuracy", "log_loss", "brier"]
+LossOfNumbers = Literal["rmse", "mae"]
+LossName = Literal[LossOfClasses, LossOfNumbers]
 """What the rows of a window add up to, so that it has an interval, and an estimate before labels come."""
+
+
+def losses_of(task: Task) -> tuple[LossName, ...]:
+    """Those that windows of such a task have."""
+    return get_args(LossOfNumbers if task == "regression" else LossOfClasses)
+
 
 RuleName = Literal["drifted_columns", "drifted_answers", "larger_loss", "quality", "latency", "errors", "volume"]
 
@@ -37,6 +46,15 @@ class MonitorRules(Config):
         None, ge=0, lt=1, description="fires when a larger share of the rows could not be answered"
     )
     least_rows: int | None = Field(None, ge=1, description="fires when a whole day had fewer rows")
+
+    def of_another_task(self, task: Task) -> str | None:
+        """What is wrong with a bound of a metric that windows of this task never have; None where all have theirs."""
+        known = losses_of(task)
+        wrong = next((name for name in self.quality if name not in known), None)
+        if wrong is None:
+            return None
+        of, target = ("numbers", "classes") if wrong in get_args(LossOfNumbers) else ("classes", "numbers")
+        return f"rules.quality.{wrong} is of {of}, and the target has {target}{did_you_mean(wrong, known)}"
 
 
 class Monitor(Config):

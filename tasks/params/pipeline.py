@@ -148,6 +148,20 @@ class Pipeline(Config):
         return self
 
     @model_validator(mode="after")
+    def _what_is_watched_is_there(self) -> Pipeline:
+        """As far as it is known before ingest has looked at the data."""
+        columns, task = self.ingest.columns.values(), self.ingest.task
+        if self.monitor.season == "week" and all(override.role != "time" for override in columns):
+            raise ValueError(
+                "monitor.season week tells days of the week apart, and no column has the role time; give it to the "
+                "one that says when (ingest.columns: {COLUMN: {role: time}}), or write `season: none`"
+            )
+        wrong = None if task == "auto" else self.monitor.rules.of_another_task(task)
+        if wrong is not None:
+            raise ValueError(f"monitor.{wrong}")
+        return self
+
+    @model_validator(mode="after")
     def _ranges_are_of_settings(self) -> Pipeline:
         search_space(self, self.tune.ranges)
         return self

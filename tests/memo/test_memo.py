@@ -101,6 +101,21 @@ def test_what_evaluate_will_refuse_is_said_before_anything_is_trained(copied: Pr
     assert not [why for why in StageRunner(copied, "masses").out_of_date()["evaluate"] if "refused" in why]
 
 
+@pytest.mark.parametrize(
+    ("monitor", "message"),
+    [
+        ("{mask: [mean radios]}", "monitor.mask names mean radios, which is no .*; did you mean mean radius?"),
+        ("{rules: {quality: {mae: {max: 2}}}}", "monitor.rules.quality.mae is of numbers, and the target has classes"),
+    ],
+)
+def test_what_nobody_could_watch_is_said_before_anything_is_trained(
+    copied: Project, monitor: str, message: str
+) -> None:
+    change_params(copied, "  masses: # numbers, LightGBM\n", f"  masses:\n    monitor: {monitor}\n")
+    with pytest.raises(UserError, match=rf"params.yaml: pipelines\.masses\.{message}"):
+        run_plain(copied, "masses", last="ingest")
+
+
 def test_a_source_that_changed_is_taken_in_again(copied: Project) -> None:
     write_notes(copied.root / "notes.csv", num_rows=260)
     assert StageRunner(copied, "notes").out_of_date()["ingest"] == ("the source changed",)

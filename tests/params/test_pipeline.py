@@ -363,6 +363,24 @@ def test_versions_that_prove_themselves_on_live_rows_are_asked_and_logged() -> N
     assert "register.shadow.max_days: input should be less than or equal to 36500" in for_ages
 
 
+def test_days_of_the_week_are_told_by_a_column_and_quality_by_metrics_of_the_task() -> None:
+    """What each message says to write is what was missing."""
+    timeless = complaint(block(monitor={"season": "week"}))
+    assert timeless.startswith("params.yaml: pipelines.churn: monitor.season week tells days of the week apart, and no")
+    source = block()["ingest"]
+    timed = block(ingest={**source, "columns": {"day": {"role": "time"}}}, monitor={"season": "week"})
+    assert check_pipeline(FILE, "churn", timed).monitor.season == "week"
+    assert check_pipeline(FILE, "churn", block(monitor={"season": "none"})).monitor.season == "none"
+    bounded = {"monitor": {"rules": {"quality": {"rmse": {"max": 2}}}}}
+    # What the task is, ingest finds out.
+    check_pipeline(FILE, "churn", block(**bounded))
+    check_pipeline(FILE, "churn", block(**bounded, ingest={**source, "task": "regression"}))
+    assert complaint(block(**bounded, ingest={**source, "task": "binary"})) == (
+        "params.yaml: pipelines.churn: monitor.rules.quality.rmse is of numbers, and the target has classes; known are "
+        "accuracy, brier, log_loss"
+    )
+
+
 def test_the_schema_at_the_root_is_that_of_the_models() -> None:
     kept = (ROOT / "params.schema.json").read_text(encoding="utf-8")
     assert json.loads(kept) == json_schema(), "run `make schema`"

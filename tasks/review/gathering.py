@@ -78,7 +78,6 @@ def _reviewed(project: Project, base: Project, commit: str, name: str, locks: tu
         waiting=waiting,
         edited=_edited(base, project, name),
         problem=problem,
-        pictures=_pictures(paths),
     )
     if refusals := _refusals(paths):
         return replace(reviewed, refusal=refusals)
@@ -86,7 +85,8 @@ def _reviewed(project: Project, base: Project, commit: str, name: str, locks: tu
     if late or not paths.metrics.exists():
         what = f"{late[0]} is out of date" if late else "evaluate has left no metrics"
         return replace(reviewed, notes=(f"{what}: `modelwright run {name} --to evaluate` makes the figures",))
-    reviewed = _judged(reviewed, config, paths)
+    # Only now: what lies here is of this change's model, and of no former one.
+    reviewed = _judged(replace(reviewed, pictures=_pictures(paths)), config, paths)
     return _compared(reviewed, config, paths, base, commit) if reviewed.is_changed else reviewed
 
 

@@ -162,7 +162,7 @@ def test_a_base_without_results_and_a_change_that_has_not_run(branches: Project,
         [notes] = review(branches, "main").pipelines
     finally:
         branches.params.write_text(text)
-    # No figure of the model that lies here: it is another one's.
-    assert (notes.metrics, notes.rules, notes.passed) == ((), None, None)
+    # No figure and no picture of the model that lies here: it is another one's.
+    assert (notes.metrics, notes.rules, notes.passed, notes.pictures) == ((), None, None, ())
     assert notes.notes == ("train is out of date: `modelwright run notes --to evaluate` makes the figures",)
     assert "train.estimator.C 1e-05 -> 0.0001" in notes.waiting["train"]

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-def complaints(path: Path, error: ValidationError) -> Iterator[str]:
-    """A line for each thing that is wrong: where it stands in the file, what is wrong, and what to do."""
+def complaints(path: Path, error: ValidationError, content: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each thing that is wrong: where it stands in the file, what is wrong, and what to do.
+
+    `content` is what was to be params.yaml as a whole.
+    """
     problems = error.errors(include_url=False)
     for problem in _one_a_choice(problem for problem in problems if not _only_follows(problem, problems)):
-        where = _dotted(problem["loc"])
+        where = _dotted(problem["loc"], content)
         match problem["type"]:
             # A number is no key of a section either.
             case "extra_forbidden" | "invalid_key":
@@ -188,20 +191,38 @@ def _tags(location: tuple[int | str, ...]) -> str:
     return ", ".join(_union_tags(_type_at(location)))
 
 
-def _dotted(location: tuple[int | str, ...]) -> str:
+def _dotted(location: tuple[int | str, ...], content: Any) -> str:
     """The path in the file: pydantic puts the tag of a union into the location, the file does not have it."""
-    return ".".join(str(step) for step in _steps_in_file(location))
+    return ".".join(str(step) for step in _steps_in_file(location, content))
 
 
-def _steps_in_file(location: tuple[int | str, ...]) -> Iterator[int | str]:
+def _steps_in_file(location: tuple[int | str, ...], content: Any) -> Iterator[int | str]:
     current: Any = Params
     for step in location:
         # pydantic's word for a mapping's key, which is no step of the file.
         if step == "[key]":
             continue
-        if step not in _union_tags(current) and not _alternatives(current):
+        is_of_file = step not in _union_tags(current) and not _alternatives(current)
+        # Where a list may stand, one mapping is a list of one: the file has no number there.
+        if is_of_file and not (step == 0 and _is_list(current) and isinstance(content, Mapping)):
             yield step
+            content = _below(content, step)
         current = _next(current, step)
+
+
+def _is_list(current: Any) -> bool:
+    return typing.get_origin(_unwrapped(current)) in (list, tuple)
+
+
+def _below(content: Any, step: int | str) -> Any:
+    """What stands there in the file; None where nothing does, or a number is no place in it."""
+    match content:
+        case Mapping():
+            return content.get(step)
+        case list() if isinstance(step, int) and step < len(content):
+            return content[step]
+        case _:
+            return None
 
 
 def _type_at(location: tuple[int | str, ...]) -> Any:

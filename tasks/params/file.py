@@ -92,10 +92,11 @@ def _checked(path: Path, name: str, block: Any) -> Pipeline:
     from tasks.params.complaints import complaints
     from tasks.params.pipeline import Params
 
+    content = {"pipelines": {name: with_new_names(block)}}
     try:
-        return Params.model_validate({"pipelines": {name: with_new_names(block)}}).pipelines[name]
+        return Params.model_validate(content).pipelines[name]
     except ValidationError as error:
-        raise UserError("\n".join(complaints(path, error))) from None
+        raise UserError("\n".join(complaints(path, error, content))) from None
 
 
 def pipelines_in(path: Path) -> dict[str, Any]:

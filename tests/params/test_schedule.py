@@ -40,6 +40,15 @@ def test_what_is_no_schedule_is_told_what_may_stand_there(section: str | None, s
     assert str(refusal.value).endswith(expected)
 
 
+@pytest.mark.parametrize("wrong", [{"cron": "soon"}, {"corn": "0 3 * * *"}])
+def test_a_mapping_alone_is_named_as_it_stands_in_the_file_and_one_of_a_list_by_its_number(wrong: Any) -> None:
+    (key,) = wrong
+    with pytest.raises(UserError, match=rf"pipelines\.p\.schedule\.{key}\b"):
+        with_section("schedule", wrong)
+    with pytest.raises(UserError, match=rf"pipelines\.p\.schedule\.1\.{key}\b"):
+        with_section("schedule", [{"interval": "6h"}, wrong])
+
+
 def test_an_empty_list_is_no_advice_to_write_none() -> None:
     with pytest.raises(UserError, match=r"retrain must be a list \(it is empty\); write it, or take it out"):
         with_section("monitor", {"retrain": None})

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import BeforeValidator
 
 from tasks import files
 from tasks.monitoring.estimated_performance import EstimatedMetric
 from tasks.monitoring.tail_bounds import Floats
 from tasks.params.config import Config
 from tasks.params.monitor import LossName, RuleName
+from tasks.params.renamed import RENAMED_WORDS
 
 State = Literal["healthy", "drifted", "degraded", "unknown"]
 StratumCounts = dict[int, tuple[float, ...]]
@@ -36,7 +38,8 @@ class ColumnChange(Config):
 class FiredRule(Config):
     """A rule that does not hold, and why."""
 
-    rule: RuleName
+    # Windows of earlier versions of the tool are never written again.
+    rule: Annotated[RuleName, BeforeValidator(lambda name: RENAMED_WORDS["monitor.retrain"].get(name, name))]
     sentence: str
 
 

@@ -34,16 +34,16 @@ def rules_of_service(
         sentence = (
             f"one request in twenty took longer than {latency_p95_ms:.4g} ms; {rules.latency_p95_ms:g} is allowed"
         )
-        yield FiredRule(rule="latency", sentence=sentence)
+        yield FiredRule(rule="latency_p95_ms", sentence=sentence)
     share = num_errors / max(num_rows, 1)
     if rules.error_share is not None and share > rules.error_share:
         sentence = (
             f"{percent(share)} of {num_rows:,} rows could not be answered; {percent(rules.error_share)} is allowed"
         )
-        yield FiredRule(rule="errors", sentence=sentence)
+        yield FiredRule(rule="error_share", sentence=sentence)
     if rules.least_rows is not None and least_a_day < rules.least_rows:
         sentence = f"a day had {least_a_day:,.0f} rows; {rules.least_rows:,} is the least"
-        yield FiredRule(rule="volume", sentence=sentence)
+        yield FiredRule(rule="least_rows", sentence=sentence)
 
 
 def rules_of_labels(

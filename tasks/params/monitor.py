@@ -22,7 +22,10 @@ def losses_of(task: Task) -> tuple[LossName, ...]:
     return get_args(LossOfNumbers if task == "regression" else LossOfClasses)
 
 
-RuleName = Literal["drifted_columns", "drifted_answers", "larger_loss", "quality", "latency", "errors", "volume"]
+RuleName = Literal[
+    "drifted_columns", "drifted_answers", "larger_loss", "quality", "latency_p95_ms", "error_share", "least_rows"
+]
+"""A rule has the name of its setting in `monitor.rules`."""
 
 
 class MonitorRules(Config):
@@ -89,26 +92,25 @@ class Monitor(Config):
     )
     rules: MonitorRules = MonitorRules()
     retrain: tuple[RuleName, ...] = Field(
-        (), description="rules that start the flow `training` when they fire, once a window"
+        (), description="rules, by their names in `rules`, that start the flow `training` when they fire, once a window"
     )
 
     @model_validator(mode="after")
     def _what_is_to_start_a_training_can_fire(self) -> Monitor:
         rules = self.rules
-        settings: dict[RuleName, tuple[str, bool]] = {
-            "drifted_columns": ("drifted_columns", rules.drifted_columns is not None),
-            "drifted_answers": ("drifted_answers", rules.drifted_answers),
-            "larger_loss": ("larger_loss", rules.larger_loss),
-            "quality": ("quality", bool(rules.quality)),
-            "latency": ("latency_p95_ms", rules.latency_p95_ms is not None),
-            "errors": ("error_share", rules.error_share is not None),
-            "volume": ("least_rows", rules.least_rows is not None),
+        is_on: dict[RuleName, bool] = {
+            "drifted_columns": rules.drifted_columns is not None,
+            "drifted_answers": rules.drifted_answers,
+            "larger_loss": rules.larger_loss,
+            "quality": bool(rules.quality),
+            "latency_p95_ms": rules.latency_p95_ms is not None,
+            "error_share": rules.error_share is not None,
+            "least_rows": rules.least_rows is not None,
         }
         for rule in self.retrain:
-            setting, is_on = settings[rule]
-            if not is_on:
+            if not is_on[rule]:
                 raise ValueError(
-                    f"retrain names {rule}, which never fires as rules.{setting} says nothing; set rules.{setting}, "
-                    f"or take {rule} out of retrain"
+                    f"retrain names {rule}, which never fires as rules.{rule} says nothing; set rules.{rule}, or take "
+                    f"{rule} out of retrain"
                 )
         return self

@@ -25,6 +25,11 @@ RENAMED: dict[str, str] = {
 """Where the setting stands in a pipeline's block, and its name today. `[KIND]` asks for that kind of section, `*` is
 any key."""
 
+RENAMED_WORDS: dict[str, dict[str, str]] = {
+    "monitor.retrain": {"latency": "latency_p95_ms", "errors": "error_share", "volume": "least_rows"},
+}
+"""Lists of words in a pipeline's block, and the words of earlier versions with those of today."""
+
 REMOVED: dict[str, str] = {
     "clean.number.in_text": "ingest reads numbers with a unit; to keep such a column words, give it type: text. "
     "Take it out",
@@ -64,13 +69,22 @@ def outdated_in(block: Any) -> dict[str, str]:
     """The settings of a pipeline's block that are of an earlier version, such as `train.held_mebibytes`, each with what
     to do about it; but for those that stand there under both names, which are refused."""
     advice = {path: f"it is called {name} now" for path, name in RENAMED.items()} | REMOVED
-    return {".".join([*where, name]): advice[path] for path, where, name in _outdated(block)}
+    settings = {".".join([*where, name]): advice[path] for path, where, name in _outdated(block)}
+    lists = {
+        path: ", and ".join(f"{old} is called {new} now" for old, new in words.items())
+        for path, words in _outdated_words(block)
+    }
+    return settings | lists
 
 
 def with_new_names(block: Any) -> Any:
     """The block as it is written today. A setting that stands there under both names keeps both, and is refused."""
     for path, where, name in list(_outdated(block)):
         block = _changed(block, where, name, RENAMED.get(path))
+    for path, words in list(_outdated_words(block)):
+        section, name = path.split(".")
+        today = [words.get(word, word) if isinstance(word, str) else word for word in block[section][name]]
+        block = {**block, section: {**block[section], name: today}}
     return block
 
 
@@ -87,6 +101,17 @@ def _outdated(block: Any) -> Iterator[tuple[str, tuple[str, ...], str]]:
         for where, section in _sections(block, sections):
             if name in section and RENAMED.get(path) not in section:
                 yield path, where, name
+
+
+def _outdated_words(block: Any) -> Iterator[tuple[str, dict[str, str]]]:
+    """The lists with words of an earlier version, and those words with their names of today."""
+    for path, renamed in RENAMED_WORDS.items():
+        section, name = path.split(".")
+        for _, content in _sections(block, [section]):
+            words = content.get(name)
+            former = [word for word in words if isinstance(word, str)] if isinstance(words, list) else []
+            if outdated := {word: renamed[word] for word in former if word in renamed}:
+                yield path, outdated
 
 
 def _sections(block: Any, steps: list[str]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:

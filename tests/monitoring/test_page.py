@@ -230,7 +230,7 @@ def test_rules_of_service_and_quality_fire_beyond_their_bounds_alone() -> None:
     rules = MonitorRules(latency_p95_ms=50.0, error_share=0.02, least_rows=1_000)
     assert [*rules_of_service(rules, 100, 2, 50.0, 1_000.0)] == []
     fired = [rule.rule for rule in rules_of_service(rules, 100, 3, 51.0, 999.0)]
-    assert fired == ["latency", "errors", "volume"]
+    assert fired == ["latency_p95_ms", "error_share", "least_rows"]
     assert [*rules_of_service(rules, 100, 0, None, 1_000.0)] == []
     mae = of_labels(1).metrics
     bounds = MonitorRules(quality={"mae": Bound(max=16.0), "accuracy": Bound(min=0.9)})

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-from tasks.params.monitor import Monitor
+from tasks.params.monitor import Monitor, MonitorRules, RuleName
 from tasks.params.serve import Serve
 
 
 @pytest.mark.parametrize(
     ("rule", "rules", "cure"),
     [
-        ("latency", {}, {"latency_p95_ms": 200}),
-        ("errors", {}, {"error_share": 0.0}),
-        ("volume", {}, {"least_rows": 50}),
+        ("latency_p95_ms", {}, {"latency_p95_ms": 200}),
+        ("error_share", {}, {"error_share": 0.0}),
+        ("least_rows", {}, {"least_rows": 50}),
         ("quality", {}, {"quality": {"mae": {"max": 40}}}),
         ("drifted_columns", {"drifted_columns": None}, {"drifted_columns": 3}),
         ("drifted_answers", {"drifted_answers": False}, {"drifted_answers": True}),
@@ -25,12 +25,15 @@ from tasks.params.serve import Serve
     ],
 )
 def test_a_rule_that_never_fires_starts_no_training(rule: str, rules: dict[str, Any], cure: dict[str, Any]) -> None:
-    (setting,) = {*rules, *cure}
-    message = f"retrain names {rule}, which never fires as rules.{setting} says nothing; set rules.{setting}, or take"
+    message = f"retrain names {rule}, which never fires as rules.{rule} says nothing; set rules.{rule}, or take {rule}"
     with pytest.raises(ValidationError, match=re.escape(message)):
         Monitor.model_validate({"log": True, "retrain": [rule], "rules": rules})
     assert Monitor.model_validate({"retrain": [rule], "rules": cure}).retrain == (rule,)
     assert Monitor.model_validate({"rules": rules}).retrain == ()
+
+
+def test_a_rule_is_named_in_retrain_as_in_rules() -> None:
+    assert {*get_args(RuleName)} == {*MonitorRules.model_fields}
 
 
 def test_answers_are_kept_for_a_hundred_years_or_for_good() -> None:

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from tasks.command.doctor import examine
 from tasks.errors import UserError
+from tasks.monitoring.records import FiredRule
 from tasks.params.file import load_pipeline
 from tasks.params.pipeline import Pipeline
 from tasks.params.renamed import MISPLACED, REMOVED, RENAMED, REPLACED, outdated_in, warn_once, with_new_names
@@ -35,6 +36,31 @@ def test_an_old_name_is_read_and_a_line_says_the_new_one(tmp_path: Path, caplog:
         f"{params}: pipelines.digits.train.held_mebibytes: it is called max_memory_mib now; "
         "the old form is read for this version"
     ]
+
+
+def test_an_old_word_of_a_list_is_read_and_a_line_says_the_new_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_once.cache_clear()
+    params = tmp_path / "params.yaml"
+    monitor = "{rules: {latency_p95_ms: 200, least_rows: 9}, retrain: [larger_loss, latency, volume]}"
+    params.write_text(BLOCK.replace("    train:\n", f"    monitor: {monitor}\n    train:\n"))
+    with caplog.at_level(logging.WARNING):
+        config = load_pipeline(params, "digits")
+    assert config.monitor.retrain == ("larger_loss", "latency_p95_ms", "least_rows")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{params}: pipelines.digits.monitor.retrain: latency is called latency_p95_ms now, and volume is called "
+        "least_rows now; the old form is read for this version"
+    ]
+    # What is no list of words is refused as it stands.
+    for wrong in ("latency", "[[latency]]"):
+        params.write_text(BLOCK.replace("    train:\n", f"    monitor: {{retrain: {wrong}}}\n    train:\n"))
+        with pytest.raises(UserError, match=r"monitor\.retrain"):
+            load_pipeline(params, "digits")
+
+
+def test_a_window_of_an_earlier_version_is_read() -> None:
+    assert FiredRule.model_validate({"rule": "errors", "sentence": "a"}).rule == "error_share"
 
 
 def test_a_name_in_a_log_is_text(caplog: pytest.LogCaptureFixture) -> None:

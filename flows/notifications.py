@@ -40,7 +40,7 @@ def notify(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     A block that is not there or that fails is a line in the run's log.
     """
     paths = Project(root=find_root()).pipeline(flow_run.parameters["pipeline"])
-    config, ending = load_notify(paths.project.params, paths.pipeline), _ending(paths.pipeline, state)
+    config, ending = load_notify(paths.project.params, paths.pipeline), _ending(paths.pipeline, flow.name, state)
     if config is None or ending is None or ending[0] not in config.on:
         return
     outcome, subject, text = ending
@@ -79,20 +79,22 @@ def _problem(config: Notify, outcome: RunOutcome, subject: str, body: str) -> st
     return None
 
 
-def _ending(pipeline: str, state: State[Any]) -> Ending | None:
+def _ending(pipeline: str, flow_name: str, state: State[Any]) -> Ending | None:
     """None for what nobody asks to be told: a training that made no champion, a look that decided on no challenger."""
     if state.is_completed():
         result = state.result()
         # What the flow `monitoring` returns, or the flow `training`.
         return _ending_of_look(pipeline, result) if isinstance(result, dict) else _ending_of_training(pipeline, result)
+    # What has failed may be either: what went well tells by itself which it was.
+    run = f"{pipeline}, {flow_name}"
     if state.is_crashed():
-        return "failed", f"{pipeline}: the run crashed", state.message or ""
+        return "failed", f"{run}: the run crashed", state.message or ""
     error = state.result(raise_on_failure=False)
     if isinstance(error, GateError):
         return "refused", f"{pipeline}: a gate said no", str(error)
     if isinstance(error, UserError):
-        return "failed", f"{pipeline}: something has to be put right", str(error)
-    return "failed", f"{pipeline}: the run failed", f"{type(error).__name__}; the run's log has the traceback"
+        return "failed", f"{run}: something has to be put right", str(error)
+    return "failed", f"{run}: the run failed", f"{type(error).__name__}; the run's log has the traceback"
 
 
 def _ending_of_training(pipeline: str, results: Sequence[StageResult]) -> Ending | None:

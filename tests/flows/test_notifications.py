@@ -130,7 +130,8 @@ def registered(outcome: Any, *aliases: str) -> list[StageResult]:
 
 
 def end_with(
-    outcome: UserError | ZeroDivisionError | list[StageResult] | dict[str, Any], name: str = "training"
+    outcome: UserError | ZeroDivisionError | KeyboardInterrupt | list[StageResult] | dict[str, Any],
+    name: str = "training",
 ) -> Any:
     """A run with the hooks of the flow `training`, or of another one, which ends so."""
     from prefect import flow
@@ -138,12 +139,13 @@ def end_with(
     of = getattr(importlib.import_module(f"flows.{name}"), name)
 
     @flow(
+        name=name,
         on_completion=of.on_completion_hooks,
         on_failure=of.on_failure_hooks,
         on_crashed=of.on_crashed_hooks,
     )
     def ending(pipeline: str) -> Any:
-        if isinstance(outcome, Exception):
+        if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
@@ -167,6 +169,8 @@ def test_a_webhook_is_told_what_to_do_and_where_to_look(paths: Paths, receiver: 
     assert places.splitlines()[0].endswith(f"/runs/flow-run/{run}")
     assert places.splitlines()[1] == f"Report: {paths.report_page}"
     assert failed["outcome"] == bug["outcome"] == "failed"
+    assert failed["subject"] == "churn, training: something has to be put right"
+    assert bug["subject"] == "churn, training: the run failed"
     assert str(MISTAKE) in failed["body"]
     assert bug["body"].startswith("ZeroDivisionError; the run's log has the traceback")
     assert (promoted["outcome"], promoted["subject"]) == ("promoted", "churn: version 4 is champion")
@@ -182,11 +186,14 @@ def test_who_is_told_of_champions_is_told_of_those_by_live_rows(paths: Paths, re
         shadow = state and {"state": state, "challenger": 4, "sentence": f"version 4: {state} on 200 live rows"}
         end_with({"shadow": shadow}, "monitoring")
     end_with(MISTAKE, "monitoring")
-    promoted, rejected, failed = receiver.received
+    with pytest.raises(KeyboardInterrupt):
+        end_with(KeyboardInterrupt(), "monitoring")
+    promoted, rejected, failed, crashed = receiver.received
     assert (promoted["outcome"], promoted["subject"]) == ("promoted", "churn: version 4 is champion")
     assert promoted["body"].startswith("version 4: promoted on 200 live rows\n\nRun: ")
     assert (rejected["outcome"], rejected["subject"]) == ("refused", "churn: version 4 is challenger no more")
-    assert failed["outcome"] == "failed"
+    assert (failed["outcome"], failed["subject"]) == ("failed", "churn, monitoring: something has to be put right")
+    assert (crashed["outcome"], crashed["subject"]) == ("failed", "churn, monitoring: the run crashed")
 
 
 def test_an_email_goes_to_each_receiver(paths: Paths, mail_server: MailServer) -> None:

@@ -13,7 +13,7 @@ run: .venv/installed ## The pipeline `digits`, from raw data to a registered mod
 	@modelwright run digits
 
 # The tests start hundreds of processes: where PYTHONDONTWRITEBYTECODE is set, each would compile the tool's code anew.
-test: .venv/installed ## The tests; of those marked long one in eight, others with each commit.
+test: .venv/installed ## The tests; of those marked long one in eight, others with another commit.
 	@python -m compileall -q tasks flows tests
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --long-in-turn
 

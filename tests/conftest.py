@@ -28,7 +28,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 TURNS = 8
-"""So many commits in a row run every test marked long."""
+"""A commit runs one in so many of the tests marked long."""
 OF_A_FILE = "needs a tracking store that is a file"
 
 
@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--long-in-turn",
         action="store_true",
-        help=f"of the tests marked long, one in {TURNS}: others with each commit",
+        help=f"of the tests marked long, one in {TURNS}: others with another commit",
     )
 
 
@@ -69,9 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_out_what_has_no_turn(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """By the number of the commit, so that the same commit has the same tests wherever it is tested."""
-    counted = subprocess.run(["git", "rev-list", "--count", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True)
-    turn = int(counted.stdout or 0) % TURNS
+    """By the commit's digest: it has the same tests wherever it is tested, also in a clone without its history."""
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True)
+    turn = int(commit.stdout or "0", 16) % TURNS
     long = sorted(item.nodeid for item in items if item.get_closest_marker("long"))
     left_out = {nodeid for place, nodeid in enumerate(long) if place % TURNS != turn}
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])

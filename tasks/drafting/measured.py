@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from tasks.drafting.candidates import Candidate
 from tasks.drafting.decide import Decisions
+from tasks.drafting.differences import difference, in_words
 from tasks.drafting.findings import Finding, by_weight
 from tasks.drafting.inspection import Inspection
 from tasks.drafting.trial_rows import TrialRows, trial_rows
@@ -53,10 +54,34 @@ class _Measurement:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Later:
+    """Readings that are tried afterwards, by models as quick as a single one, and the most time that is left to them.
+
+    A ratio of two columns may bring more than the choice between models: california-housing's turned axes did.
+    """
+
+    num: int
+    most_seconds: float
+
+    def seconds(self, measurements: Sequence[_Measurement]) -> float:
+        """That they take: each, and once the columns as they are, all folds of the slowest quick model."""
+        quick = [one.seconds * len(one.folds) for one in measurements if not one.candidate.is_costly]
+        return min(self.most_seconds, (self.num + 1) * max(quick, default=0.0)) if self.num else 0.0
+
+
 def measured(
-    decisions: Decisions, inspection: Inspection, configured: Configured, minutes: float, tell: Tell
+    decisions: Decisions,
+    inspection: Inspection,
+    configured: Configured,
+    minutes: float,
+    tell: Tell,
+    *,
+    num_readings: int = 0,
 ) -> Decisions:
     """With the model that is best by the pipeline's metric, with what was tried; or as they are, with the reason.
+
+    For so many other readings of the columns, which come after it, up to a third of the minutes is left.
 
     `tell` hears what is being measured.
     """
@@ -68,7 +93,7 @@ def measured(
         try:
             rows = trial_rows(configured(decisions), inspection, paths)
             measurements, notes = _prepared(decisions, configured, rows)
-            notes += _measure(measurements, deadline, tell)
+            notes += _measure(measurements, deadline, _Later(num=num_readings, most_seconds=20 * minutes), tell)
             return _decided(decisions, measurements, notes, rows, minutes)
         except UserError as error:
             choice = decisions.choice
@@ -97,21 +122,23 @@ def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> 
     return measurements, notes
 
 
-def _measure(measurements: list[_Measurement], deadline: float, tell: Tell) -> list[str]:
+def _measure(measurements: list[_Measurement], deadline: float, later: _Later, tell: Tell) -> list[str]:
     """Fold by fold, so that all are compared on the same rows; those who drop out are named.
 
     A fold that all of them would not end in time is not begun: what the folds before it say is kept.
     """
     notes = []
     for number_of_fold in range(len(measurements[0].folds) if measurements else 0):
-        if number_of_fold and time.monotonic() + sum(one.seconds for one in measurements) > deadline:
+        end = deadline - later.seconds(measurements)
+        if number_of_fold and time.monotonic() + sum(one.seconds for one in measurements) > end:
             break
         for measurement in list(measurements):
             name, fold = measurement.candidate.name, measurement.folds[number_of_fold]
             began = time.monotonic()
             # How long its first fold takes is known by the simpler ones at most, which come first.
-            before = sum(one.seconds for one in measurements[: measurements.index(measurement)])
-            if not number_of_fold and began + measurement.candidate.times * before > deadline:
+            simpler = measurements[: measurements.index(measurement)]
+            at_most = measurement.candidate.times * sum(one.seconds for one in simpler)
+            if not number_of_fold and began + at_most > deadline - later.seconds(simpler):
                 notes.append(f"{name}: not in these minutes")
                 measurements.remove(measurement)
                 continue
@@ -265,20 +292,6 @@ def _table(
 def _difference(measurement: _Measurement, best: _Measurement) -> tuple[float, float | None]:
     """To the best on the same folds."""
     return difference(measurement.scores, best.scores)
-
-
-def difference(scores: Sequence[float], others: Sequence[float]) -> tuple[float, float | None]:
-    """The mean difference of two models' scores on the same folds; its error is that of the folds' differences, which
-    share training rows, and None of a single one."""
-    differences = [own - other for own, other in zip(scores, others, strict=True)]
-    error = stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else None
-    return fmean(differences), error
-
-
-def in_words(difference: float, error: float | None) -> str:
-    """A difference with its sign, and its standard error in brackets."""
-    signed = f"{'-' if difference < 0 else '+'}{number(abs(difference))}"
-    return signed if error is None else f"{signed} ({number(error)})"
 
 
 def first_line(error: UserError, paths: Paths) -> str:

@@ -23,7 +23,7 @@ from tasks.drafting.measured import Tell, measured
 from tasks.drafting.mirrors import with_flips
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
-from tasks.drafting.readings import Read, with_readings
+from tasks.drafting.readings import Read, likely, with_readings
 from tasks.drafting.refits import with_refits
 from tasks.drafting.rehearsal import settled
 from tasks.drafting.stated import Stated
@@ -166,7 +166,9 @@ def _compared(
 
     began = time.monotonic()
     decisions = with_refits(decisions, inspection.facts.num_rows, configured)
-    decisions = measured(decisions, inspection, configured, minutes, tell)
+    # Readings of `deep` have minutes of their own.
+    num_readings = 0 if deep else len(likely(decisions, inspection))
+    decisions = measured(decisions, inspection, configured, minutes, tell, num_readings=num_readings)
     decisions = with_flips(decisions, inspection, configured, minutes, tell)
     # The few readings that are tried always have the minutes that the models have left.
     left = minutes if deep else minutes - (time.monotonic() - began) / 60

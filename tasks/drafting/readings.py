@@ -15,8 +15,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from tasks.drafting.decide import Decisions
+from tasks.drafting.differences import difference, in_words
 from tasks.drafting.inspection import Inspection
-from tasks.drafting.measured import Tell, difference, first_line, in_words, score_of_fold
+from tasks.drafting.measured import Tell, first_line, score_of_fold
 from tasks.drafting.network import Section
 from tasks.drafting.number_pairs import ratios_and_products, turned_coordinates
 from tasks.drafting.trial_rows import trial_rows
@@ -68,10 +69,10 @@ def with_readings(
 ) -> tuple[Decisions, Inspection]:
     """Both with every other reading by which the drafted kind of model gains; what was tried stands beside it.
 
-    `deep` also tries those that seldom help. An ensemble is stood for by its boosted trees. One reading after the
+    `deep` also tries those that seldom help. An ensemble is stood for by boosted trees alone. One reading after the
     other, each with those that were kept before; none is begun that would not end within the minutes.
     """
-    readings = list(_likely(decisions, inspection))
+    readings = likely(decisions, inspection)
     readings += _of_types(decisions, inspection) if deep else []
     if not decisions.choice.tried or minutes <= 0 or not readings:
         return decisions, inspection
@@ -116,7 +117,12 @@ def _in_a_line(error: UserError) -> str:
     return first_line(error, Project(root=Path()).pipeline("rows"))
 
 
-def _likely(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
+def likely(decisions: Decisions, inspection: Inspection) -> list[Reading]:
+    """Those that are tried whenever there is time."""
+    return list(_of_pairs(decisions, inspection))
+
+
+def _of_pairs(decisions: Decisions, inspection: Inspection) -> Iterator[Reading]:
     facts, features = inspection.facts, decisions.features
     for what, made in (
         ("places by axes that are turned", turned_coordinates(facts, features)),
@@ -150,12 +156,22 @@ def _scores(decisions: Decisions, inspection: Inspection, read: Read) -> list[fl
     """Of each fold, by the drafted kind of model. Raises UserError where a stage refuses the rows, read like that."""
     choice = decisions.choice
     if choice.train["kind"] == "ensemble":
-        boosted = next(member for member in choice.train["members"] if member["kind"] == "lightgbm")
-        decisions = replace(decisions, choice=replace(choice, train=boosted))
+        decisions = replace(decisions, choice=replace(choice, train=_boosted_alone(decisions)))
     config = read(decisions, inspection)
     with TemporaryDirectory(prefix="modelwright-") as folder:
         rows = trial_rows(config, inspection, Project(root=Path(folder)).pipeline("rows"))
         return [score_of_fold(config, fold)[0] for fold in rows.encoded(config, "encoded")]
+
+
+def _boosted_alone(decisions: Decisions) -> Section:
+    """The drafted trees on the ensemble's scale of the target, trained once: what is compared needs no second time."""
+    scale = decisions.choice.train.get("target_transform")
+    trees = next(
+        one.train
+        for one in decisions.candidates
+        if one.train["kind"] == "lightgbm" and one.train.get("target_transform") == scale
+    )
+    return {name: setting for name, setting in trees.items() if name != "refit"}
 
 
 def _joined(section: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -214,9 +214,30 @@ def test_an_ensemble_is_not_begun_that_would_not_end_in_time(tmp_path: Path, mon
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
     monkeypatch.setattr(module, "_measure_fold", a_minute)
     tried = drafted(tmp_path, table("line", 800), minutes=20).decisions.choice.tried
-    # Two minutes have gone, and it may take 40 times as long.
+    # Two minutes have gone, and it may take 45 times as long.
     assert begun == [LINEAR, BOOSTED] * 5
     assert f"  {ENSEMBLE}: not in these minutes" in tried
+
+
+@pytest.mark.parametrize(("num_readings", "num_folds"), [(0, 5), (2, 4)])
+def test_minutes_are_left_for_other_readings_of_the_columns(
+    monkeypatch: pytest.MonkeyPatch, num_readings: int, num_folds: int
+) -> None:
+    now = 0.0
+
+    def timed(measurement: Any, fold: object) -> None:
+        nonlocal now
+        now += 100 if measurement.candidate.is_costly else 10
+        measurement.scores.append(0.8)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(module, "_measure_fold", timed)
+    both = [measurement("quick", []), measurement("costly", [], times=9)]
+    for one in both:
+        one.folds, one.seconds = [Path()] * 5, 0.0
+    # Two readings and the columns as they are, by the quick model on five folds: 150 of the 600 seconds.
+    module._measure(both, 600.0, module._Later(num=num_readings, most_seconds=200), lambda _: None)
+    assert len(both[1].scores) == num_folds
 
 
 def test_what_would_train_for_longer_than_was_measured_is_told_and_not_taken(

@@ -95,7 +95,7 @@ def test_what_would_not_end_in_time_is_not_begun(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(module, "_scores", half_a_minute)
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    monkeypatch.setattr("tasks.drafting.pipeline.measured", lambda decisions, *_: _as_measured(decisions))
+    monkeypatch.setattr("tasks.drafting.pipeline.measured", lambda decisions, *_, **__: _as_measured(decisions))
     rows = table(is_code=True).with_columns(other=pl.col("number"), third=pl.col("number"))
     tried = drafted(tmp_path, rows, minutes=1.0).decisions.choice.tried
     assert tried[-1] == "  other as categories and what comes after it: not in these minutes; --minutes gives more"
@@ -117,7 +117,7 @@ def test_what_one_fold_says_is_not_sure_and_what_none_says_ends_nothing(
         return [next(scores)]
 
     monkeypatch.setattr(module, "_scores", scored)
-    monkeypatch.setattr("tasks.drafting.pipeline.measured", lambda decisions, *_: _as_measured(decisions))
+    monkeypatch.setattr("tasks.drafting.pipeline.measured", lambda decisions, *_, **__: _as_measured(decisions))
     tried = drafted(tmp_path, table(is_code=True)).decisions.choice.tried
     assert "taken" not in tried[-1]
     assert ("could not be compared: rmse is undefined" in tried[-1]) == (num_folds == 0)

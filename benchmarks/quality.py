@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     made = parser(__doc__, SETS, 3)
     made.add_argument("--autogluon", type=Path, help="a Python that has AutoGluon")
     made.add_argument("--seconds", type=int, default=180, help="that AutoGluon has for a fit (180)")
-    made.add_argument("--keep", type=Path, help="a folder of answers: those that are there are not made again")
+    made.add_argument("--keep", type=Path, help="answers of the same other arguments, not made again where they lie")
     return made
 
 

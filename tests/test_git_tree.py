@@ -30,7 +30,6 @@ def clone(project: Project) -> Project:
     return project
 
 
-@pytest.mark.long
 def test_runs_change_no_file_of_git_but_the_lock(clone: Project) -> None:
     paths = clone.pipeline("notes")
     run_plain(clone, "notes")

@@ -50,7 +50,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Paths, str]:
     return project.pipeline("p"), printed
 
 
-@pytest.mark.long
 def test_a_terminal_obeys_nothing(finished: tuple[Paths, str]) -> None:
     _, printed = finished
     assert all(line.isprintable() for line in printed.splitlines())

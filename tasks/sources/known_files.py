@@ -11,9 +11,6 @@ from tasks.files import TIME_STEP, FirstLook
 from tasks.sources.kept_rows import KeptRows
 from tasks.sources.packed import Entry, entry_digest
 
-Known = Mapping[str, Mapping[str, tuple[str, str]]]
-"""How files stood and what they held, as a digest: by group, and by their names in it."""
-
 _SIGN = "\0"
 
 
@@ -41,8 +38,8 @@ class KnownFiles:
         known = self._read()
         for group, listed in groups.items():
             states = {entry.name: state for entry in listed if (state := self._state(entry))}
-            then = known.get(group, {})
-            digests = {name: digest for name, (state, digest) in then.items() if states.get(name) == state}
+            then = _parsed(known.get(group, ""))
+            digests = {name: digest for name, state, digest in then if states.get(name) == state}
             self._states[group], self._digests[group] = states, digests
 
     def digest(self, group: str, entry: Entry) -> str:
@@ -99,12 +96,12 @@ class KnownFiles:
         # Of a clock that is ahead, too: such files are read each time.
         return f"{size} {changed} {inode_changed} {inode}" if changed < before and inode_changed < before else None
 
-    def _read(self) -> Known:
-        """What an earlier process wrote down; of a damaged file nothing, so that all is read again."""
+    def _read(self) -> Mapping[str, str]:
+        """What an earlier process wrote down of each group; of a damaged file nothing, so that all is read again."""
         assert self._store is not None
         known = files.read_sealed(self._place(self._store)) or {}
         # An earlier version wrote another form.
-        return {group: _parsed(text) for group, text in known.items() if isinstance(text, str)}
+        return {group: text for group, text in known.items() if isinstance(text, str)}
 
     def _place(self, store: Path) -> Path:
         return store / "known.json"
@@ -115,9 +112,10 @@ def _joined(states: Mapping[str, str], digests: Mapping[str, str]) -> str:
     return _SIGN.join(field for name, state in states.items() for field in (name, state, digests[name]))
 
 
-def _parsed(text: str) -> Mapping[str, tuple[str, str]]:
-    fields = iter(text.split(_SIGN))
-    return {name: (state, digest) for name, state, digest in zip(fields, fields, fields, strict=True)} if text else {}
+def _parsed(text: str) -> Iterator[tuple[str, str, str]]:
+    """Each file's name, how it stood and what it held."""
+    fields = iter(text.split(_SIGN) if text else ())
+    return zip(fields, fields, fields, strict=True)
 
 
 def _digest(content: bytes) -> str:

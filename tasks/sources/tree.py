@@ -147,7 +147,10 @@ def _opened(files: Iterable[tuple[str, str]], root: Path, max_unpacked_mib: int 
     listed: list[Entry] = []
     above = slashed(root)
     for file, below in files:
-        name, shown = _readable(below), _readable(file.removeprefix(above))
+        name, shown = below, file.removeprefix(above)
+        # Asked of each of a million files: most names are plain.
+        if not file.isascii():
+            name, shown = _readable(name), _readable(shown)
         # A .gz stands for one file; other archives are files that the source refuses.
         if not file.lower().endswith(".gz"):
             listed.append(Entry(shown=shown, name=name, file=file))
@@ -160,7 +163,7 @@ def _opened(files: Iterable[tuple[str, str]], root: Path, max_unpacked_mib: int 
 
 def _readable(path: str) -> str:
     """As text that every file can hold: a byte that is no UTF-8 becomes a replacement sign."""
-    return path if path.isascii() else os.fsencode(path).decode(errors="replace")
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _without_wrapper(listed: list[Entry]) -> list[Entry]:

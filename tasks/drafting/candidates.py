@@ -44,7 +44,7 @@ class Candidate:
 
     @property
     def is_costly(self) -> bool:
-        """Whether it must be better by more than chance to be worth its time, at every training and every answer."""
+        """Whether it takes so long that its minutes are counted beforehand, and quicker ones stand in for it."""
         return self.times > 1
 
 

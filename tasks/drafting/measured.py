@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from tempfile import TemporaryDirectory
@@ -18,10 +18,10 @@ from tasks.drafting.decide import Decisions
 from tasks.drafting.differences import difference, in_words
 from tasks.drafting.findings import Finding, by_weight
 from tasks.drafting.inspection import Inspection
+from tasks.drafting.measurement import Measurement, best_of, is_better_than_no_model, why_taken
 from tasks.drafting.trial_rows import TrialRows, trial_rows
 from tasks.errors import UserError
 from tasks.params.config import Metric
-from tasks.params.register import LOWER_IS_BETTER
 from tasks.paths import Paths, Project
 from tasks.wording import counted, number
 
@@ -38,21 +38,6 @@ _NAME_OF_BASELINE = "no model"
 
 _NO_BETTER = "nothing that was measured is surely better than no model"
 
-_ROUNDING = 1e-9
-"""Of a standard error: a gain in one fold of five equals it exactly, and the last digits must not decide."""
-
-
-@dataclass(kw_only=True)
-class _Measurement:
-    """A candidate, its score on each fold so far, and the seconds that one fold takes."""
-
-    candidate: Candidate
-    config: Pipeline
-    folds: Sequence[Paths]
-    scores: list[float] = field(default_factory=list)
-    baseline: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Later:
@@ -64,7 +49,7 @@ class _Later:
     num: int
     most_seconds: float
 
-    def seconds(self, measurements: Sequence[_Measurement]) -> float:
+    def seconds(self, measurements: Sequence[Measurement]) -> float:
         """That they take: each, and once the columns as they are, all folds of the slowest quick model."""
         quick = [one.seconds * len(one.folds) for one in measurements if not one.candidate.is_costly]
         return min(self.most_seconds, (self.num + 1) * max(quick, default=0.0)) if self.num else 0.0
@@ -101,7 +86,7 @@ def measured(
             return replace(decisions, choice=replace(choice, reason=why))
 
 
-def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> tuple[list[_Measurement], list[str]]:
+def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> tuple[list[Measurement], list[str]]:
     """Each candidate with its encoded rows; and of those that cannot read the columns, why."""
     from tasks.trainers import trainer
 
@@ -118,11 +103,11 @@ def _prepared(decisions: Decisions, configured: Configured, rows: TrialRows) -> 
         except UserError as error:
             notes.append(f"{candidate.name}: {first_line(error, rows.paths)}")
             continue
-        measurements.append(_Measurement(candidate=candidate, config=config, folds=encoded[key]))
+        measurements.append(Measurement(candidate=candidate, config=config, folds=encoded[key]))
     return measurements, notes
 
 
-def _measure(measurements: list[_Measurement], deadline: float, later: _Later, tell: Tell) -> list[str]:
+def _measure(measurements: list[Measurement], deadline: float, later: _Later, tell: Tell) -> list[str]:
     """Fold by fold, so that all are compared on the same rows; those who drop out are named.
 
     A fold that all of them would not end in time is not begun: what the folds before it say is kept.
@@ -152,7 +137,7 @@ def _measure(measurements: list[_Measurement], deadline: float, later: _Later, t
     return notes
 
 
-def _measure_fold(measurement: _Measurement, fold: Paths) -> None:
+def _measure_fold(measurement: Measurement, fold: Paths) -> None:
     value, baseline = score_of_fold(measurement.config, fold)
     measurement.scores.append(value)
     measurement.baseline.append(baseline)
@@ -191,7 +176,7 @@ def _with(decisions: Decisions, candidate: Candidate, **more: object) -> Decisio
 
 
 def _decided(
-    decisions: Decisions, measurements: Sequence[_Measurement], notes: Sequence[str], rows: TrialRows, minutes: float
+    decisions: Decisions, measurements: Sequence[Measurement], notes: Sequence[str], rows: TrialRows, minutes: float
 ) -> Decisions:
     from tasks.evaluation.baseline import LAST_VALUE
 
@@ -201,32 +186,18 @@ def _decided(
     too_long = [one for one in measurements if one.candidate.is_costly and _training_minutes(one, rows) > minutes]
     notes = [*notes, *(_too_long(one, rows) for one in too_long)]
     compared = [one for one in measurements if one not in too_long]
-    best = _best(compared, -1 if metric in LOWER_IS_BETTER else 1)
-    if not _is_better_than_no_model(best, metric):
+    best = best_of(compared, metric)
+    if not is_better_than_no_model(best, metric):
         notes = [*notes, _NO_BETTER]
         decisions = replace(decisions, findings=tuple(by_weight([*decisions.findings, _no_better(best, metric)])))
-    reason = f"{best.candidate.name}: {_why(best, compared, metric)}"
+    reason = f"{best.candidate.name}: {why_taken(best, compared, metric)}"
     names_last_value = bool(rows.forward) and decisions.target.task == "regression"
     baseline = f"{_NAME_OF_BASELINE} ({LAST_VALUE})" if names_last_value else _NAME_OF_BASELINE
     tried = _table(metric, measurements, best, notes, rows, baseline)
     return _with(decisions, best.candidate, reason=reason, tried=tuple(tried))
 
 
-def _why(taken: _Measurement, compared: Sequence[_Measurement], metric: Metric) -> str:
-    """As a person may read it beside the table: what is taken need not be what came out best."""
-    sign = -1 if metric in LOWER_IS_BETTER else 1
-    first = max(compared, key=lambda one: sign * _difference(one, taken)[0])
-    if sign * _difference(first, taken)[0] <= 0:
-        return f"the best {metric} of what was measured"
-    return f"simpler than {first.candidate.name}, whose {metric} is not surely better"
-
-
-def _is_better_than_no_model(best: _Measurement, metric: Metric) -> bool:
-    gain, error = difference(best.scores, best.baseline)
-    return _exceeds(-gain if metric in LOWER_IS_BETTER else gain, error)
-
-
-def _no_better(best: _Measurement, metric: Metric) -> Finding:
+def _no_better(best: Measurement, metric: Metric) -> Finding:
     by = in_words(*difference(best.scores, best.baseline))
     message = (
         f"{_NO_BETTER}: {best.candidate.name} differs from it by {by} in {metric}, its standard error in brackets. The "
@@ -235,37 +206,21 @@ def _no_better(best: _Measurement, metric: Metric) -> Finding:
     return Finding(kind="no_better", columns=(), message=message)
 
 
-def _training_minutes(measurement: _Measurement, rows: TrialRows) -> float:
+def _training_minutes(measurement: Measurement, rows: TrialRows) -> float:
     """About how long one training on all rows takes: as long as one on the rows that were drawn, for each of these."""
     return measurement.seconds / rows.share / 60
 
 
-def _too_long(measurement: _Measurement, rows: TrialRows) -> str:
+def _too_long(measurement: Measurement, rows: TrialRows) -> str:
     minutes = math.ceil(_training_minutes(measurement, rows))
     what = f"would train for some {counted(minutes, 'minute')} on all rows; --minutes {minutes} may take it"
     return f"{measurement.candidate.name}: {what}"
 
 
-def _best(measurements: Sequence[_Measurement], sign: int) -> _Measurement:
-    """Of equals the simpler one, which comes first; what costs many times as much must be better by more than one
-    standard error (Breiman, Friedman, Olshen and Stone, "Classification and regression trees", 1984, section 3.4.3)."""
-    best = measurements[0]
-    for one in measurements[1:]:
-        gain, error = _difference(one, best)
-        if _exceeds(sign * gain, error if one.candidate.is_costly else None):
-            best = one
-    return best
-
-
-def _exceeds(gain: float, error: float | None) -> bool:
-    """Whether a gain is above 0, and larger than its standard error where one is known."""
-    return gain > (error or 0.0) * (1 + _ROUNDING)
-
-
 def _table(
     metric: Metric,
-    measurements: Sequence[_Measurement],
-    best: _Measurement,
+    measurements: Sequence[Measurement],
+    best: Measurement,
     notes: Sequence[str],
     rows: TrialRows,
     baseline: str,
@@ -280,18 +235,13 @@ def _table(
     lines.append(f"  {baseline:{width}}  {number(fmean(best.baseline))}  {beside_best}")
     for measurement in measurements:
         name, own = measurement.candidate.name, fmean(measurement.scores)
-        beside = "  <- taken" if measurement is best else f"  {in_words(*_difference(measurement, best))}"
+        beside = "  <- taken" if measurement is best else f"  {in_words(*difference(measurement.scores, best.scores))}"
         lines.append(f"  {name:{width}}  {number(own)}{beside}")
     if num_folds < len(best.folds):
         notes = [*notes, f"these minutes are enough for {num_folds} of {len(best.folds)} {what}; --minutes gives more"]
     if not best.candidate.is_costly:
         notes = [*notes, "its settings are as drafted: modelwright tune searches them"]
     return [*lines, *(f"  {note}" for note in notes)]
-
-
-def _difference(measurement: _Measurement, best: _Measurement) -> tuple[float, float | None]:
-    """To the best on the same folds."""
-    return difference(measurement.scores, best.scores)
 
 
 def first_line(error: UserError, paths: Paths) -> str:

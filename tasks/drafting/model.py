@@ -134,11 +134,11 @@ def trees(types: Sequence[str], num_classes: int) -> tuple[Section, Section]:
 
 def ensemble(linear: Section, boosted: Section, *, has_categories: bool, has_logarithm: bool) -> Section:
     """The train section of a linear model and of boosted trees in several shapes: as they are drafted alone, many small
-    ones, slow ones that each see half of the columns, and ones that cut by chance; of amounts also trees that learn
-    their logarithm. The small and slow ones ask for categories one by one, which the others do of few alone. Slow ones
-    and those of logarithms fit closely, down to leaves of three rows: on tables with little noise that is what counts,
-    and on others the weights leave them out. Chosen by held-out rows of public tables: docs/log.md."""
-    many = {"num_iterations": 2000}
+    ones, slow ones that each see half of the columns, and ones that cut by chance; of amounts also trees and a linear
+    model that learn their logarithm. The small and slow ones ask for categories one by one, which the others do of few
+    alone. Slow ones and those of logarithms fit closely, down to leaves of three rows: on tables with little noise that
+    is what counts, and on others the weights leave them out. Chosen by held-out rows of public tables: docs/log.md."""
+    many: Section = {"num_iterations": 2000}
     rows = {"bagging_fraction": 0.8, **many, **({"categories": "one_by_one"} if has_categories else {})}
     shapes: list[Section] = [
         many,
@@ -147,7 +147,8 @@ def ensemble(linear: Section, boosted: Section, *, has_categories: bool, has_log
         {"extra_trees": True},
         *([{"target_transform": "log1p", "num_leaves": 15, "min_data_in_leaf": 3, **many}] if has_logarithm else []),
     ]
-    return {"kind": "ensemble", "members": [linear, *({**boosted, **shape} for shape in shapes)], "seed": 0}
+    lines = [linear, *([on_scale(linear, "log1p")] if has_logarithm else [])]
+    return {"kind": "ensemble", "members": [*lines, *({**boosted, **shape} for shape in shapes)], "seed": 0}
 
 
 def scale_of(metric: Metric) -> str | None:

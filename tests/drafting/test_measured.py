@@ -177,30 +177,6 @@ def measurement(name: str, scores: Sequence[float], times: float = 0.0) -> Any:
     return SimpleNamespace(candidate=candidate, scores=scores)
 
 
-@pytest.mark.parametrize(
-    ("scores", "sign", "best"),
-    [
-        # Better by 0.01 on average, with a standard error of 0.015; by as much, with one of 0.0004; by one fold alone.
-        ([0.83, 0.79, 0.84, 0.78], 1, "simple"),
-        ([0.811, 0.809, 0.811, 0.809], 1, "costly"),
-        ([0.81], 1, "costly"),
-        ([0.789, 0.791, 0.789, 0.791], -1, "costly"),
-        ([0.77, 0.81, 0.76, 0.82], -1, "simple"),
-        # Gained in one fold of five: the error is as large as the gain, whatever the last digits say.
-        ([0.8, 0.8, 0.8 + 0.03, 0.8, 0.8], 1, "simple"),
-        ([0.9, 0.8, 0.8, 0.8, 0.8], 1, "simple"),
-    ],
-)
-def test_what_costs_more_must_be_better_by_more_than_chance(scores: Sequence[float], sign: int, best: str) -> None:
-    simple, costly = measurement("simple", [0.8] * len(scores)), measurement("costly", scores, times=9)
-    assert module._best([simple, costly], sign).candidate.name == best
-    why = module._why(simple, [simple, costly], "roc_auc" if sign > 0 else "log_loss")
-    gain = sign * float(np.mean(scores) - 0.8)
-    assert why.startswith("the best" if gain <= 0 else "simpler than costly, whose")
-    # What costs as much needs to be better, no more.
-    assert module._best([simple, measurement("other", scores)], sign).candidate.name == "other"
-
-
 def test_an_ensemble_is_not_begun_that_would_not_end_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, begun = 0.0, []
 

@@ -13,9 +13,10 @@ run: .venv/installed ## The pipeline `digits`, from raw data to a registered mod
 	@modelwright run digits
 
 # The tests start hundreds of processes: where PYTHONDONTWRITEBYTECODE is set, each would compile the tool's code anew.
+# Three at a time keep two cores at work: a fifth of their time they wait, for servers and for what they have started.
 test: .venv/installed ## The tests; of those marked long one in eight, others with another commit.
 	@python -m compileall -q tasks flows tests
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --long-in-turn
+	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --long-in-turn
 
 test-long: .venv/installed ## All tests that are marked long.
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long

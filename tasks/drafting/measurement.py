@@ -40,16 +40,11 @@ def best_of(measurements: Sequence[Measurement], metric: Metric) -> Measurement:
     """
     simple = [one for one in measurements if not one.candidate.is_costly]
     best = max(simple, key=lambda one: _gain(one.scores, simple[0].scores, metric)[0]) if simple else measurements[0]
-    for one in measurements:
-        is_as_good = not _is_sure(*_gain(best.scores, one.scores, metric))
+    for ensemble in (one for one in measurements if one.candidate.is_costly):
         # Equal in every fold, such as without a mistake, is the simple one's.
-        if (
-            one.candidate.is_costly
-            and is_as_good
-            and one.scores != best.scores
-            and is_better_than_no_model(one, metric)
-        ):
-            best = one
+        is_as_good = ensemble.scores != best.scores and not _is_sure(*_gain(best.scores, ensemble.scores, metric))
+        if is_as_good and is_better_than_no_model(ensemble, metric):
+            best = ensemble
     return best
 
 

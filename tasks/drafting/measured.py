@@ -157,7 +157,8 @@ def score_of_fold(config: Pipeline, fold: Paths) -> tuple[float, float]:
     weight = np.ones(len(judged.truth)) if judged.weight is None else judged.weight
     value = judge.of(judged.truth, judged.answers)(weight)
     if not math.isfinite(value):
-        raise UserError(f"{judge.metric} is undefined on {counted(len(judged.truth), 'row')}, such as of one class")
+        why = "such as of one class" if recipe.target.classes else "for which an answer may be too large"
+        raise UserError(f"{judge.metric} is undefined on {counted(len(judged.truth), 'row')}, {why}")
     guess = baseline(fold, recipe).answers(len(judged.truth))
     return value, judge.of(judged.truth, guess)(weight)
 
@@ -190,7 +191,7 @@ def _decided(
     if not is_better_than_no_model(best, metric):
         notes = [*notes, _NO_BETTER]
         decisions = replace(decisions, findings=tuple(by_weight([*decisions.findings, _no_better(best, metric)])))
-    reason = f"{best.candidate.name}: {why_taken(best, compared, metric)}"
+    reason = f"{best.candidate.name}: {why_taken(best, compared, metric, leaves_out=bool(too_long))}"
     names_last_value = bool(rows.forward) and decisions.target.task == "regression"
     baseline = f"{_NAME_OF_BASELINE} ({LAST_VALUE})" if names_last_value else _NAME_OF_BASELINE
     tried = _table(metric, measurements, best, notes, rows, baseline)
@@ -226,8 +227,8 @@ def _table(
     baseline: str,
 ) -> list[str]:
     num_folds = len(best.scores)
-    what = "later stretches" if rows.forward else "folds"
-    where = f"{num_folds} {what} of {rows.num_rows:,} training rows"
+    one, what = ("later stretch", "later stretches") if rows.forward else ("fold", "folds")
+    where = f"{counted(num_folds, one, what)} of {counted(rows.num_rows, 'training row')}"
     lines = [f"measured on {where}, {metric} (difference and its standard error):"]
     names = [baseline, *(measurement.candidate.name for measurement in measurements)]
     width = max(map(len, names))

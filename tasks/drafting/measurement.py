@@ -48,10 +48,13 @@ def best_of(measurements: Sequence[Measurement], metric: Metric) -> Measurement:
     return best
 
 
-def why_taken(taken: Measurement, measurements: Sequence[Measurement], metric: Metric) -> str:
-    """As a person may read it beside the table: what is taken need not be what came out best."""
+def why_taken(
+    taken: Measurement, measurements: Sequence[Measurement], metric: Metric, *, leaves_out: bool = False
+) -> str:
+    """As a person may read it beside the table: what is taken need not be what came out best. `leaves_out`: others were
+    measured that would train for too long."""
     if all(_gain(one.scores, taken.scores, metric)[0] <= 0 for one in measurements):
-        return f"the best {metric} of what was measured"
+        return f"the best {metric} of what {'trains in these minutes' if leaves_out else 'was measured'}"
     if taken.candidate.is_costly:
         return f"no simpler model has a surely better {metric}"
     return f"the best {metric} of the simple models, and others are not surely better than no model"

@@ -30,11 +30,14 @@ Floats = NDArray[np.float64]
 class Transform(Config):
     """A rising curve from the target's unit to the one that is learnt, and back.
 
-    Of `quantile`, `points` are the target's own quantiles, at even shares from the least number to the greatest.
+    Of `quantile`, `points` are the target's own quantiles, at even shares from the least number to the greatest. Of
+    `log1p`, `most` is the largest answer: a line of logarithms goes beyond all bounds where one input is far from those
+    that were learnt from. Models of an earlier version have none.
     """
 
     kind: Literal["log1p", "quantile"]
     points: tuple[float, ...] = ()
+    most: float | None = None
 
     def there(self, values: Floats) -> Floats:
         """Numbers [N] on the scale that is learnt."""
@@ -46,9 +49,11 @@ class Transform(Config):
         return np.asarray(ndtri(np.clip(shares, _MOST_SURE, 1 - _MOST_SURE)))
 
     def back(self, values: Floats) -> Floats:
-        """Answers [N] in the target's own unit; of `quantile` never beyond the least and the greatest of them."""
+        """Answers [N] in the target's own unit; of `quantile` never beyond the least and the greatest of them, of
+        `log1p` never above `most`."""
         if self.kind == "log1p":
-            return np.expm1(values)
+            # Before the power, which may be too large for a number.
+            return np.expm1(values if self.most is None else np.minimum(values, np.log1p(self.most)))
         from scipy.special import ndtr
 
         return np.asarray(np.interp(ndtr(values), np.linspace(0, 1, len(self.points)), self.points))
@@ -85,13 +90,14 @@ def learnt_transform(kind: Literal["log1p", "quantile"], job: Job) -> Transform:
     if kind == "quantile":
         points = np.quantile(targets, np.linspace(0, 1, min(_NUM_QUANTILES, len(targets))))
         return Transform(kind=kind, points=tuple(points.tolist()))
-    least = min(float(part.targets().min(initial=0.0)) for part in (job.train, job.validation))
+    both = targets, job.validation.targets()
+    least, greatest = min(part.min(initial=0.0) for part in both), max(part.max(initial=0.0) for part in both)
     if least <= -1:
         raise UserError(
             f"train.target_transform: log1p is of numbers above -1, and the target goes down to {least:g}; use "
             "quantile, or none"
         )
-    return Transform(kind=kind)
+    return Transform(kind=kind, most=2 * float(greatest))
 
 
 def transformed(job: Job, transform: Transform) -> Job:

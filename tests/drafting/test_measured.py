@@ -235,6 +235,7 @@ def test_what_would_train_for_longer_than_was_measured_is_told_and_not_taken(
     tried = drafted(tmp_path, table("line", 4_000), minutes=3).decisions.choice
     assert tried.train["kind"] == "sklearn"
     assert f"  {ENSEMBLE}: would train for some 7 minutes on all rows; --minutes 7 may take it" in tried.tried
+    assert tried.reason == f"{LINEAR}: the best roc_auc of what trains in these minutes"
     assert drafted(tmp_path, table("line", 4_000), minutes=8).decisions.choice.train["kind"] == "ensemble"
 
 

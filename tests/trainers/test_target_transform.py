@@ -68,6 +68,31 @@ def test_an_ensemble_weighs_its_members_on_the_scale_that_is_learnt() -> None:
     assert np.std(np.log1p(said) - np.log1p(true)) == pytest.approx(0.3, rel=0.1)
 
 
+@pytest.mark.parametrize("settings", [RIDGE, {"kind": "ensemble", "members": [RIDGE]}])
+def test_no_answer_is_above_twice_the_largest_number_that_was_learnt_from(settings: dict[str, Any]) -> None:
+    model = fitted({**settings, "target_transform": "log1p"})
+    largest = max(examples(4000, 0).target.max(), examples(500, 1).target.max())
+    # The line says exp(2 x + 1), for which a float64 is too small from x = 355 on.
+    x = np.array([[0.5], [20.0], [1e6]])
+    inside, beyond, far = model.predict(ModelInput(blocks={"x": x}, num_rows=3))
+    assert inside == pytest.approx(np.expm1(2.0), rel=0.1)
+    assert beyond == pytest.approx(2 * largest)
+    assert far == pytest.approx(2 * largest)
+
+
+@pytest.mark.parametrize(("greatest", "most"), [(10.0, 20.0), (0.0, 0.0), (-0.5, 0.0)])
+def test_the_bound_is_above_all_that_was_learnt_from(greatest: float, most: float) -> None:
+    target = np.array([-0.9, greatest])
+    rows = Examples(inputs=ModelInput(blocks={"x": np.zeros((2, 1))}, num_rows=2), target=target)
+    curve = learnt_transform("log1p", Job(spec=SPEC, train=rows, validation=rows))
+    assert curve.most == most
+    np.testing.assert_allclose(curve.back(curve.there(target)), target)
+
+
+def test_a_model_of_an_earlier_version_has_no_bound() -> None:
+    assert Transform(kind="log1p").back(np.array([5.0])) == pytest.approx(np.expm1(5.0))
+
+
 def test_ranks_become_normal_numbers_and_go_back() -> None:
     rows = examples(5000, 0)
     curve = learnt_transform("quantile", Job(spec=SPEC, train=rows, validation=rows))

@@ -93,9 +93,9 @@ class ServedModel(PythonModel):
     def _answers_of_parts(self, inputs: ModelInput, parts: Sequence[slice]) -> np.ndarray[Any, Any]:
         """The model's answers to each part of the rows, as if it had been asked for that part alone."""
         if len(parts) == 1 or self._answers_apart:
-            return self._model.predict(inputs)
+            return _finite(self._model.predict(inputs))
         numbers = np.arange(inputs.num_rows)
-        return np.concatenate([self._model.predict(inputs.take(numbers[part])) for part in parts])
+        return _finite(np.concatenate([self._model.predict(inputs.take(numbers[part])) for part in parts]))
 
     def _columns(self, answers: np.ndarray[Any, Any], kinds: pl.Series | None) -> dict[str, list[Any]]:
         columns = {**answer_columns(answers, self._recipe, self._decision), **self._sure(answers, kinds)}
@@ -132,7 +132,16 @@ class ServedModel(PythonModel):
     def _answers(self, rows: pl.DataFrame) -> np.ndarray[Any, Any]:
         if rows.is_empty():  # which not every library takes
             return np.zeros((0, self._recipe.spec().num_outputs))
-        return self._model.predict(self._recipe.encode(rows))
+        return _finite(self._model.predict(self._recipe.encode(rows)))
+
+
+def _finite(answers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The answers. Raises UserError where one is none, as a model of logarithms had before it had a bound."""
+    if not np.isfinite(answers).all():
+        raise UserError(
+            "the answer is not a finite number: a value is too far from all that was learnt from; correct it"
+        )
+    return answers
 
 
 def raw_rows(frame: pd.DataFrame, recipe: Recipe) -> pl.DataFrame:

@@ -52,8 +52,9 @@ class Transform(Config):
         """Answers [N] in the target's own unit; of `quantile` never beyond the least and the greatest of them, of
         `log1p` never above `most`."""
         if self.kind == "log1p":
-            # Before the power, which may be too large for a number.
-            return np.expm1(values if self.most is None else np.minimum(values, np.log1p(self.most)))
+            # Before the power, which may be too large for a number; without a bound whoever answers refuses what is.
+            with np.errstate(over="ignore"):
+                return np.expm1(values if self.most is None else np.minimum(values, np.log1p(self.most)))
         from scipy.special import ndtr
 
         return np.asarray(np.interp(ndtr(values), np.linspace(0, 1, len(self.points)), self.points))

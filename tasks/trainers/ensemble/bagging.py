@@ -16,6 +16,7 @@ from tasks.errors import UserError
 from tasks.model_input.inputs import Examples
 from tasks.trainers.base import Job, Model, mean_loss
 from tasks.trainers.ensemble.folds import Folds
+from tasks.trainers.ensemble.model import bounds_of, within
 
 _MOST_ASKED = 10_000
 """Rows of a training that are asked once more for its loss: some members take as long to answer as to learn."""
@@ -49,7 +50,7 @@ def bag(name: str, config: Any, job: Job, rows: Examples, folds: Folds, limit: T
     """Trains the member on all folds; None when they would not end in time. Raises UserError that names the member."""
     answers = np.full((rows.num_rows, *((len(job.spec.classes),) if job.spec.classes else ())), np.nan)
     models, losses = [], []
-    numbers = np.unique(folds[folds >= 0])
+    numbers, bounds = np.unique(folds[folds >= 0]), bounds_of(job.spec, rows.target)
     seconds = 0.0
     for done, number in enumerate(numbers):
         # The slowest fold so far stands for those to come.
@@ -59,9 +60,9 @@ def bag(name: str, config: Any, job: Job, rows: Examples, folds: Folds, limit: T
         inside, outside = np.flatnonzero(folds == number), np.flatnonzero(folds != number)
         of_fold = replace(job, train=rows.take(outside), validation=rows.take(inside), listeners=())
         model = _fitted(name, config, of_fold, int(number))
-        answers[inside] = model.predict(of_fold.validation.loaded().inputs)
+        answers[inside] = within(model.predict(of_fold.validation.loaded().inputs), bounds)
         asked = rows.take(_evenly(outside))
-        losses.append(mean_loss(job.spec, model.predict(asked.inputs), asked.target, asked.weight))
+        losses.append(mean_loss(job.spec, within(model.predict(asked.inputs), bounds), asked.target, asked.weight))
         models.append(model)
         seconds = max(seconds, time.monotonic() - began)
     return Bag(name=name, models=tuple(models), answers=answers, train_loss=float(np.mean(losses)))

@@ -20,6 +20,9 @@ from tasks.trainers.base import Model, read_model, write_model
 from tasks.trainers.ensemble.weights import tempered
 from tasks.trainers.introspection import ModelSize, rates, size_in_all
 
+Bounds = tuple[float, float]
+"""The least and the greatest number that a member may answer."""
+
 _WEIGHTS = "ensemble.json"
 
 
@@ -31,19 +34,21 @@ class Member:
     weight: float
     models: tuple[Model, ...]
 
-    def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
-        """The mean of its models' answers."""
-        return np.asarray(sum(model.predict(inputs) for model in self.models) / len(self.models))
+    def predict(self, inputs: ModelInput, bounds: Bounds | None = None) -> NDArray[np.float64]:
+        """The mean of its models' answers, each held within the bounds."""
+        return np.asarray(sum(within(model.predict(inputs), bounds) for model in self.models) / len(self.models))
 
 
 class EnsembleModel:
-    """The members with a weight, and the temperature of their mean."""
+    """The members with a weight, the temperature of their mean, and between what their answers are held."""
 
-    def __init__(self, spec: Spec, members: Sequence[Member], temperature: float = 1.0) -> None:
-        self.spec, self.members, self.temperature = spec, tuple(members), temperature
+    def __init__(
+        self, spec: Spec, members: Sequence[Member], temperature: float = 1.0, bounds: Bounds | None = None
+    ) -> None:
+        self.spec, self.members, self.temperature, self.bounds = spec, tuple(members), temperature, bounds
 
     def predict(self, inputs: ModelInput) -> NDArray[np.float64]:
-        mean = np.asarray(sum(member.weight * member.predict(inputs) for member in self.members))
+        mean = np.asarray(sum(member.weight * member.predict(inputs, self.bounds) for member in self.members))
         return tempered(mean, self.temperature) if self.spec.classes else mean
 
     def own_importance(self) -> dict[str, float] | None:
@@ -61,7 +66,7 @@ class EnsembleModel:
         return size_in_all([model for member in self.members for model in member.models])
 
     def save(self, folder: Path) -> None:
-        content: dict[str, Any] = {"temperature": self.temperature, "members": []}
+        content: dict[str, Any] = {"temperature": self.temperature, "bounds": self.bounds, "members": []}
         for member in self.members:
             digests = []
             for number, model in enumerate(member.models):
@@ -72,6 +77,23 @@ class EnsembleModel:
             content["members"].append({"name": member.name, "weight": member.weight, "models": digests})
         weights = json.dumps(content, indent=2).encode() + b"\n"
         write_model(folder, "ensemble", self.spec, _WEIGHTS, weights)
+
+
+def bounds_of(spec: Spec, target: NDArray[Any]) -> Bounds | None:
+    """The range of the targets [N], and as much again on either side; None for classes.
+
+    A line has no bounds: of a row with one value far from all others it may say more than all other members together
+    can make up for, and weights are found where there are few such rows, or none.
+    """
+    if spec.classes:
+        return None
+    least, greatest = float(target.min()), float(target.max())
+    return 2 * least - greatest, 2 * greatest - least
+
+
+def within(answers: NDArray[np.float64], bounds: Bounds | None) -> NDArray[np.float64]:
+    """The answers, held between the bounds if there are any."""
+    return answers if bounds is None else np.clip(answers, *bounds)
 
 
 def load(folder: Path, spec: Spec) -> EnsembleModel:
@@ -87,7 +109,9 @@ def load(folder: Path, spec: Spec) -> EnsembleModel:
                 raise UserError(f"{place}: missing, or not what was trained; run stage train again{again(folder)}")
         models = tuple(trainers.load(place, spec) for place in places)
         members.append(Member(name=one["name"], weight=one["weight"], models=models))
-    return EnsembleModel(spec, members, content["temperature"])
+    # An ensemble of an earlier version has none, and classes need none.
+    bounds = content.get("bounds")
+    return EnsembleModel(spec, members, content["temperature"], None if bounds is None else (bounds[0], bounds[1]))
 
 
 def _place(folder: Path, name: str, number: int) -> Path:

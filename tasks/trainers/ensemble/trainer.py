@@ -16,7 +16,7 @@ from tasks.params.train import EnsembleTrain
 from tasks.trainers.base import Fitted, Job, check_job, score
 from tasks.trainers.ensemble.bagging import Bag, TimeLimit, bag
 from tasks.trainers.ensemble.folds import NEVER, fold_numbers
-from tasks.trainers.ensemble.model import EnsembleModel, Member, load
+from tasks.trainers.ensemble.model import EnsembleModel, Member, bounds_of, load
 from tasks.trainers.ensemble.weights import Held, best_temperature, greedy_weights, tempered
 
 
@@ -46,7 +46,7 @@ class EnsembleTrainer:
             for one, weight in zip(bags, weights, strict=True)
             if weight
         ]
-        model = EnsembleModel(job.spec, members, temperature)
+        model = EnsembleModel(job.spec, members, temperature, bounds_of(job.spec, rows.target))
         answers = tempered(mean, temperature) if job.spec.classes else mean
         return Fitted(
             model=model,

@@ -37,6 +37,14 @@ def test_when_one_row_in_ten_differs_it_is_no_sum(tmp_path: Path) -> None:
     assert not of_kind(draft, "leak")
 
 
+def test_small_amounts_are_told_apart_and_their_sums_found(tmp_path: Path) -> None:
+    amounts = {name: pl.Series(DICE.uniform(1, 9, NUM_ROWS) * 1e-10) for name in ("area", "gap", "charge")}
+    rows = pl.DataFrame(amounts)
+    assert not of_kind(init(tmp_path, rows, target="charge"), "leak")
+    sums = rows.with_columns(total=pl.col("area") + pl.col("gap"))
+    assert init(tmp_path, sums, target="total").decisions.features == ("charge",)
+
+
 def test_a_column_that_gives_each_class_another_name_is_left_out(tmp_path: Path) -> None:
     draft = init(tmp_path, noise().with_columns(verdict=pl.col("outcome").replace({"bad": "B", "good": "G"})))
     assert draft.decisions.target.name == "outcome"

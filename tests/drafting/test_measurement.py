@@ -8,8 +8,6 @@ from tasks.drafting.candidates import Candidate
 from tasks.drafting.measurement import Measurement, best_of, why_taken
 from tasks.params.config import Metric
 
-FOLDS = 4
-
 
 def measurement(
     name: str, scores: Sequence[float], times: float = 0.0, baseline: float | Sequence[float] = 0.5

@@ -66,7 +66,9 @@ def test_a_broken_file_gets_one_message_and_leaves_nothing(tmp_path: Path, name:
     assert not files_below(paths.data)
 
 
-@pytest.mark.parametrize("name", named(Read))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name == "10,000 columns" else name for name in named(Read)]
+)
 def test_a_file_that_only_looks_broken_comes_through_cell_by_cell(tmp_path: Path, name: str) -> None:
     broken = CORPUS[name]
     assert isinstance(broken.outcome, Read)

@@ -54,6 +54,7 @@ def printed(project: Project, capsys: pytest.CaptureFixture[str], *arguments: st
     return content
 
 
+@pytest.mark.long
 def test_two_versions_have_the_gates_figures(tried: Project, capsys: pytest.CaptureFixture[str]) -> None:
     promotion = files.read_json(tried.pipeline("masses").verdict)["promotion"]
     content = printed(tried, capsys, "compare", "masses", "1", "2")

@@ -74,6 +74,7 @@ def objects(project: Project) -> set[Path]:
     return {path for path in (project.root / ".dvc" / "cache").rglob("*") if path.is_file()}
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_after_it_all_that_a_version_needs_is_there(here: Project, capsys: pytest.CaptureFixture[str]) -> None:
     all_objects, moment = objects(here), datetime.now(UTC).isoformat()

@@ -64,7 +64,11 @@ def interrupted(project: Project, number: signal.Signals, *command: str) -> tupl
 
 @pytest.mark.parametrize(
     ("number", "options", "code"),
-    [(signal.SIGTERM, ["--plain"], 143), (signal.SIGINT, ["--plain"], 130), (signal.SIGINT, [], 130)],
+    [
+        (signal.SIGTERM, ["--plain"], 143),
+        pytest.param(signal.SIGINT, ["--plain"], 130, marks=pytest.mark.long),
+        pytest.param(signal.SIGINT, [], 130, marks=pytest.mark.long),
+    ],
 )
 def test_a_signal_is_one_line(long: Project, number: signal.Signals, options: list[str], code: int) -> None:
     returned, printed, running = interrupted(long, number, *RUN, *options)

@@ -48,7 +48,9 @@ def survivor(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pro
     return make_project(tmp_path_factory.mktemp("survivor"), store=empty_store)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize(
+    "stage", [stage if stage == "train" else pytest.param(stage, marks=pytest.mark.long) for stage in STAGES]
+)
 def test_a_kill_in_a_stage_costs_that_stage_only(survivor: Project, stage: str, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(KILLED_IN)
     env = environment(survivor.root, PYTHONPATH=f"{tmp_path}:{survivor.root}", KILL_AT=FIRST_WRITTEN[stage])

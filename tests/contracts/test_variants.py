@@ -117,7 +117,7 @@ def add(file: Path, line: str, entry: str) -> None:
     file.write_text(text.replace(line, entry.replace("{}", line)))
 
 
-@pytest.mark.parametrize("pipeline", ["toys", "nets"])
+@pytest.mark.parametrize("pipeline", ["toys", pytest.param("nets", marks=pytest.mark.long)])
 def test_the_chain_runs_with_what_was_added(project: Project, pipeline: str) -> None:
     modelwright(project.root, "run", pipeline, "--plain", "--json")
     paths = project.pipeline(pipeline)

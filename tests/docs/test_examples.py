@@ -174,6 +174,7 @@ def test_mnists_blocks_take_its_folder_and_keep_its_test_rows(name: str, tmp_pat
     assert pipeline.split.kind == "given"
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_digits_are_read(as_shipped: Project) -> None:
     assert metrics(as_shipped, "digits")["accuracy"] >= 0.985

@@ -85,6 +85,7 @@ def test_what_is_printed_is_compared_but_for_spaces_measurements_and_what_is_lef
     assert not prints("", "error: anything\n")
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path, empty_store: Path) -> None:
     params = (REPOSITORY / "params.yaml").read_text(encoding="utf-8")

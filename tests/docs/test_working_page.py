@@ -79,7 +79,8 @@ def clone(team: Path, name: str) -> Path:
     return root
 
 
-@pytest.mark.parametrize("fetching", [0, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("fetching", [0, 1])
 def test_a_clone_goes_on_from_what_was_pushed_without_the_source(team: Path, fetching: int) -> None:
     theirs = clone(team, f"theirs-{fetching}")
     *pulls, run = commands("Sharing data")[1]
@@ -120,6 +121,7 @@ def test_an_earlier_commit_comes_back_though_a_pipeline_never_ran(team: Path) ->
     assert (theirs / "reports" / "notes" / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.long
 def test_an_experiment_takes_a_setting_that_the_block_leaves_out_and_has_its_metrics(team: Path) -> None:
     theirs = clone(team, "theirs-experiment")
     for name, value in (("user.name", "me"), ("user.email", "me@example.org")):

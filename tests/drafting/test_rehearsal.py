@@ -19,7 +19,7 @@ from tests.drafting.small_tables import NUM_ROWS, init, noise, of_kind, run_stag
 pytestmark = pytest.mark.chain
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rows=tables())
 def test_what_init_drafts_goes_through_on_any_table(rows: pl.DataFrame) -> None:
     with TemporaryDirectory() as folder:

@@ -107,6 +107,7 @@ def test_of_many_rows_too_the_pipelines_metric_has_one_interval() -> None:
     assert (by_calibration.low, by_calibration.high) == (None, None)
 
 
+@pytest.mark.long
 def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
     """The truth is that of 200,000 rows; of 200 tests of 150 rows 95 % hold it, give or take three standard errors."""
     metrics: tuple[MetricOfClasses, ...] = ("balanced_accuracy", "mcc", "pr_auc", "brier")

@@ -149,6 +149,7 @@ def test_an_unchanged_stage_is_shown_as_cached_and_the_run_by_its_outcome(
     assert '"outcome": "restored"' in artifacts["training-churn"]
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_a_run_that_fails_is_named_so_and_its_page_says_what_to_do(server: dict[str, str], tmp_path: Path) -> None:
     paths = Project(root=tmp_path).pipeline("churn")

@@ -81,6 +81,7 @@ def test_another_stages_parameters_may_be_edited_but_not_what_the_stage_reads(sp
     assert StageRunner(project, "masses").out_of_date()["split"] == ()
 
 
+@pytest.mark.long
 def test_register_refuses_what_was_edited_between_two_stages(project: Project) -> None:
     with (project.root / "tasks" / "evaluate.py").open("a") as code:
         code.write(EDITING)

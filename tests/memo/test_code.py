@@ -264,6 +264,7 @@ def test_what_editors_leave_beside_code_runs_nothing(project: Project) -> None:
     assert [result.outcome for result in run_plain(project, "masses", last="split")] == ["unchanged"] * 3
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_lists_that_are_damaged_or_missing_are_written_again(copied: Project) -> None:
     lists = copied.root / CODE_DIGESTS

@@ -147,6 +147,7 @@ def test_the_own_environment_is_named_where_it_is_one(project: Project) -> None:
         check_own_code(project)
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_dvc_repro_refuses_another_tool_and_goes_on_after_the_upgrade(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"

@@ -79,7 +79,8 @@ def by_prefect(project: Project, pipeline: str) -> list[StageResult]:
         return training(pipeline)
 
 
-@pytest.mark.parametrize("front_end", [run_plain, pytest.param(by_prefect, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("front_end", [run_plain, by_prefect])
 def test_every_input_edited_during_every_stage(
     front_end: Callable[[Project, str], list[StageResult]], project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

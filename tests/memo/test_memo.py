@@ -242,6 +242,7 @@ def test_code_that_is_edited_between_two_stages_is_the_next_runs(copied: Project
     assert Memo(copied.root, "masses").reasons("clean") == ("tasks/tables changed",)
 
 
+@pytest.mark.long
 def test_what_was_accepted_is_damaged_and_the_cure_that_is_told_brings_it_back(copied: Project) -> None:
     path, lock = copied.pipeline("masses").accepted, copied.lock.read_bytes()
     before = path.read_bytes()

@@ -50,9 +50,8 @@ def by_run(project: Project) -> set[str]:
 
 
 @pytest.mark.chain
-@pytest.mark.parametrize(
-    "make", [pytest.param(make_project, marks=pytest.mark.long), make_own_project], ids=["repository", "own"]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("make", [make_project, make_own_project], ids=["repository", "own"])
 def test_an_edit_runs_normalize_where_the_file_is_named_and_a_comment_nothing(project: Project) -> None:
     assert len(by_run(project)) == 10
     # What one front end did, the others skip.
@@ -74,6 +73,7 @@ def test_an_edit_runs_normalize_where_the_file_is_named_and_a_comment_nothing(pr
     assert run_plain(project, "notes", last="normalize")[-1].outcome == "restored"
 
 
+@pytest.mark.long
 @pytest.mark.chain
 def test_dvc_alone_writes_down_what_it_is_to_look_at(project: Project) -> None:
     run_plain(project, "notes", last="clean")

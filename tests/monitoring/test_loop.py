@@ -16,6 +16,7 @@ from tests.shared_data import shared
 pytestmark = pytest.mark.chain
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_answers_that_become_worse_start_a_training_and_the_better_version_goes_on(
     tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,7 @@ def wait_until_logged(shop: Paths, version: int) -> None:
     raise AssertionError(f"version {version}: {0 if log is None else log.height} of {NUM_ROWS} answers are logged")
 
 
+@pytest.mark.long
 def test_a_shadow_proves_itself_by_what_a_server_asked_and_the_server_follows_the_verdict(
     shop: Paths, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

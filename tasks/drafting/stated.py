@@ -68,7 +68,8 @@ class Stated:
         name, num_distinct = target.name, facts.state(target.name).num_distinct
         given = f"--task {self.task}: column {name}"
         if self.task == "regression" and not facts.is_number(name):
-            raise UserError(f"{given} holds values that are no numbers; name another --target, or leave --task out")
+            what, cure = _no_numbers(facts, name)
+            raise UserError(f"{given} holds {what}; {cure or 'name another --target'}, or leave --task out")
         if self.task == "binary" and num_distinct != 2:
             raise UserError(
                 f"{given} has {num_distinct:,} different values; give --task multiclass, or another --target"
@@ -97,8 +98,13 @@ class Stated:
         name, num_distinct = target.name, facts.state(target.name).num_distinct
         if target.task != "regression":
             is_number = facts.is_number(name)
-            why = f"--task {target.task} makes classes of column {name}" if is_number else f"column {name} holds words"
-            return f"it judges numbers, and {why}; give{' --task regression, or' if is_number else ''}"
+            if is_number:
+                return (
+                    f"it judges numbers, and --task {target.task} makes classes of column {name}; give --task "
+                    "regression, or"
+                )
+            what, cure = _no_numbers(facts, name)
+            return f"it judges numbers, and column {name} holds {what}; {f'{cure}, or ' if cure else ''}give"
         task = "binary" if num_distinct == 2 else "multiclass"
         advice = f" --task {task} where its values are classes, or" if num_distinct <= MAX_CATEGORIES else ""
         return f"it judges classes, and column {name} is taken for a number; give{advice}"
@@ -126,6 +132,15 @@ def stated(task: Task | None, ignored: Sequence[str], retyped: Sequence[str], me
             "--metric out, and then write evaluate.costs and register.metric: expected_cost into it"
         )
     return Stated(task=task, metric=known, ignored=tuple(dict.fromkeys(ignored)), types=types)
+
+
+def _no_numbers(facts: Facts, name: str) -> tuple[str, str]:
+    """What a column that is not read as a number holds, and what makes it one, if anything does."""
+    survey = facts.profile.surveys[name]
+    if survey.is_whole and not survey.is_exact:
+        what = "whole numbers of more digits than a number keeps"
+        return what, f"give --retype {name}=number to have them rounded"
+    return "values that are no numbers", ""
 
 
 def _known(text: str, known: Sequence[Name], refusal: str) -> Name:

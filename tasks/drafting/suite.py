@@ -107,8 +107,8 @@ def _as_read(cell: Any, column: Column, survey: Survey, written: NumberFormat) -
     from tasks.drafting.column_statistics import as_numbers
 
     values = pl.Series([cell])
-    # As ingest has it, class 1.0 is class 1.
-    if column.role == "target" and survey.is_whole and values.dtype == pl.String:
+    # As ingest has it, class 1.0 is class 1, but for numbers with more digits than float64 keeps.
+    if column.role == "target" and survey.is_whole and survey.is_exact and values.dtype == pl.String:
         numbers = as_numbers(values, written)
         assert numbers is not None
         values = numbers

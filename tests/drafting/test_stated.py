@@ -110,7 +110,7 @@ def test_what_is_stated_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ({"ignored": ("sold",)}, "--ignore sold: it is the --target"),
         ({"task": "regression"}, "--task regression: column sold holds values that are no numbers"),
         ({"task": "multiclass"}, "--task multiclass: column sold has two different values; give --task binary"),
-        ({"metric": "mae"}, "--metric mae: it judges numbers, and column sold holds words; give one of accuracy, bal"),
+        ({"metric": "mae"}, "--metric mae: it judges numbers, and column sold holds values that are no numbers; g"),
         ({"ignored": ("postcode", "size", "fee=paid", "stars")}, "no column is left to learn from; leave out less"),
     ],
 )
@@ -153,6 +153,24 @@ def test_a_metric_of_another_task_is_refused_with_the_task_that_has_it(
     with pytest.raises(UserError) as refusal:
         init(tmp_path, ROWS, target=target, stated=Stated(**given))
     assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"task": "regression"}, "--task regression: column y holds {what}; give --retype y=number to "),
+        ({"metric": "mae"}, "--metric mae: it judges numbers, and column y holds {what}; give --retype y=number to "),
+    ],
+)
+def test_numbers_that_lose_digits_are_refused_with_advice_that_works(
+    tmp_path: Path, given: dict[str, Any], message: str
+) -> None:
+    rows = ROWS.with_columns(y=2**53 + 1 + 2 * pl.int_range(pl.len()))
+    with pytest.raises(UserError) as refusal:
+        init(tmp_path, rows, target="y", stated=Stated(**given))
+    assert str(refusal.value).startswith(message.format(what="whole numbers of more digits than a number keeps"))
+    draft = init(tmp_path, rows, target="y", stated=Stated(**given, types={"y": "number"}))
+    assert draft.decisions.target.task == "regression"
 
 
 def test_less_than_nothing_has_no_logarithm(tmp_path: Path) -> None:

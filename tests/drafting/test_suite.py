@@ -27,6 +27,7 @@ TABLES = {
     "days that were months": table("day,y", lambda n: f"{n % 12 + 1}/{n % 12 + 1}/2024,{n % 2}") + "1/31/2024,1\n",
     "words": table("text,y", lambda n: f"some words about number {n} and {n * n},{'good' if n % 2 else 'bad'}"),
     "a class with few rows": table("x,y", lambda n: f"{n},{'abc'[n % 3] if n else 'rare'}"),
+    "classes of more digits than float64 keeps": table("x,y", lambda n: f"{n * n},{2**53 + n % 2 * 2 + 1}"),
     "whole floats as classes": table("x,y", lambda n: f"{n * n},{n % 2}.0"),
 }
 

@@ -36,6 +36,8 @@ Tell = Callable[[str], None]
 
 _NAME_OF_BASELINE = "no model"
 
+NO_TIME = "not in these minutes; --minutes gives more"
+
 _NO_BETTER = "nothing that was measured is surely better than no model"
 
 
@@ -112,7 +114,8 @@ def _measure(measurements: list[Measurement], deadline: float, later: _Later, te
 
     A fold that all of them would not end in time is not begun: what the folds before it say is kept.
     """
-    notes = []
+    notes: list[str] = []
+    late: list[str] = []
     for number_of_fold in range(len(measurements[0].folds) if measurements else 0):
         end = deadline - later.seconds(measurements)
         if number_of_fold and time.monotonic() + sum(one.seconds for one in measurements) > end:
@@ -124,7 +127,7 @@ def _measure(measurements: list[Measurement], deadline: float, later: _Later, te
             simpler = measurements[: measurements.index(measurement)]
             at_most = measurement.candidate.times * sum(one.seconds for one in simpler)
             if not number_of_fold and began + at_most > deadline - later.seconds(simpler):
-                notes.append(f"{name}: not in these minutes")
+                late.append(name)
                 measurements.remove(measurement)
                 continue
             tell(f"{name}, fold {number_of_fold + 1} of {len(measurement.folds)}")
@@ -134,7 +137,7 @@ def _measure(measurements: list[Measurement], deadline: float, later: _Later, te
                 notes.append(f"{name}: {first_line(error, fold)}")
                 measurements.remove(measurement)
             measurement.seconds = time.monotonic() - began
-    return notes
+    return [*notes, f"{', '.join(late)}: {NO_TIME}"] if late else notes
 
 
 def _measure_fold(measurement: Measurement, fold: Paths) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +120,7 @@ def init_pipeline(
             return with_settings(block_text(_draft(name, pointed, read, decisions)), of_stages)
 
         decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
-        decisions, inspection = _compared(decisions, inspection, configured, minutes, tell, deep=deep)
+        decisions, inspection = _compared(decisions, inspection, configured, minutes, tell, deep=deep, given=of_stages)
         pipeline, text = configured(decisions, inspection), written(decisions, inspection)
     params, facts = with_block(project.params, name, text), inspection.facts
     paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, facts.profile)
@@ -157,7 +157,14 @@ def _inspected(pointed: Pointed, place: Place, target: str | None, stated: State
 
 
 def _compared(
-    decisions: Decisions, inspection: Inspection, read: Read, minutes: float, tell: Tell, *, deep: bool
+    decisions: Decisions,
+    inspection: Inspection,
+    read: Read,
+    minutes: float,
+    tell: Tell,
+    *,
+    deep: bool,
+    given: Collection[str],
 ) -> tuple[Decisions, Inspection]:
     """With the model, what is done to pictures, and how columns are read, that are best on rows held out."""
 
@@ -172,7 +179,7 @@ def _compared(
     decisions = with_flips(decisions, inspection, configured, minutes, tell)
     # The few readings that are tried always have the minutes that the models have left.
     left = minutes if deep else minutes - (time.monotonic() - began) / 60
-    return with_readings(decisions, inspection, read, left, tell, deep=deep)
+    return with_readings(decisions, inspection, read, left, tell, deep=deep, given=given)
 
 
 def _checked(project: Project, name: str, text: str, *, is_given: bool) -> Pipeline:

@@ -8,7 +8,7 @@ training rows, do. `init` tries the few that are likely to help, and `init --dee
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.drafting.decide import Decisions
 from tasks.drafting.differences import difference, in_words
 from tasks.drafting.inspection import Inspection
-from tasks.drafting.measured import Tell, first_line, score_of_fold
+from tasks.drafting.measured import NO_TIME, Tell, first_line, score_of_fold
 from tasks.drafting.network import Section
 from tasks.drafting.number_pairs import ratios_and_products, turned_coordinates
 from tasks.drafting.trial_rows import trial_rows
@@ -41,6 +41,7 @@ _USUAL_CATEGORIES, _MANY_CATEGORIES = 100, 1_000
 _SURE = 2.0
 """Standard errors by which another way must be better: a dozen are tried, and one of them will look good by chance."""
 _RARE = 0.01
+_OTHER_WAYS = "other ways to read the columns"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,11 @@ class Reading:
     clean: Mapping[str, Any] = field(default_factory=dict)
     code: str | None = None
     """A column that becomes one of categories."""
+
+    def settings(self) -> list[str]:
+        """The settings that it makes, by their dotted names."""
+        of_column = [] if self.code is None else [f"ingest.columns.{self.code}.type"]
+        return [*_names("normalize", self.normalize), *_names("clean", self.clean), *of_column]
 
     def of(self, decisions: Decisions, inspection: Inspection) -> tuple[Decisions, Inspection]:
         """The same, read this way."""
@@ -65,48 +71,88 @@ class Reading:
 
 
 def with_readings(
-    decisions: Decisions, inspection: Inspection, read: Read, minutes: float, tell: Tell, *, deep: bool
+    decisions: Decisions,
+    inspection: Inspection,
+    read: Read,
+    minutes: float,
+    tell: Tell,
+    *,
+    deep: bool,
+    given: Collection[str] = (),
 ) -> tuple[Decisions, Inspection]:
     """Both with every other reading by which the drafted kind of model gains; what was tried stands beside it.
 
     `deep` also tries those that seldom help. An ensemble is stood for by boosted trees alone. One reading after the
-    other, each with those that were kept before; none is begun that would not end within the minutes.
+    other, each with those that were kept before; none is begun that would not end within the minutes, or that makes a
+    setting which the user has `given`.
     """
-    readings = likely(decisions, inspection)
-    readings += _of_types(decisions, inspection) if deep else []
-    if not decisions.choice.tried or minutes <= 0 or not readings:
+    readings = [*likely(decisions, inspection), *(_of_types(decisions, inspection) if deep else ())]
+    notes = [f"  {one.what}: not tried, as {_first(one, given)} is given" for one in readings if _first(one, given)]
+    readings = [one for one in readings if not _first(one, given)]
+    if not decisions.choice.tried:
         return decisions, inspection
+    if not readings or minutes <= 0:
+        late = [f"{_OTHER_WAYS}: {NO_TIME}"] if readings else []
+        return _with_lines(decisions, [*late, *([f"{_OTHER_WAYS}:", *notes] if notes else [])]), inspection
     deadline = time.monotonic() + 60 * minutes
-    sign = -1 if decisions.choice.metric in LOWER_IS_BETTER else 1
-    lines = ["other ways to read the columns, by the same folds (difference and its standard error):"]
-    began = time.monotonic()
     try:
-        best = _scores(decisions, inspection, read)
+        comparison = _Comparison.of(decisions, inspection, read)
     # Of folds that were not measured before, one may have no score: there is nothing to compare with.
     except UserError as error:
-        why = f"other ways to read the columns could not be compared: {_in_a_line(error)}"
-        return _with_lines(decisions, [why]), inspection
-    longest = time.monotonic() - began
+        return _with_lines(decisions, [f"{_OTHER_WAYS} could not be compared: {_in_a_line(error)}"]), inspection
     for reading in readings:
-        if time.monotonic() + longest > deadline:
-            lines.append(f"  {reading.what} and what comes after it: not in these minutes; --minutes gives more")
+        if time.monotonic() + comparison.longest > deadline:
+            comparison.lines.append(f"  {reading.what} and what comes after it: {NO_TIME}")
             break
         tell(reading.what)
+        comparison.add(reading)
+    return _with_lines(comparison.decisions, [*comparison.lines, *notes]), comparison.inspection
+
+
+@dataclass(kw_only=True)
+class _Comparison:
+    """The columns as they are read so far, how good a model of them is on each fold, and what was tried."""
+
+    read: Read
+    decisions: Decisions
+    inspection: Inspection
+    scores: list[float]
+    longest: float
+    """Seconds that one reading takes, at most."""
+    lines: list[str]
+
+    @classmethod
+    def of(cls, decisions: Decisions, inspection: Inspection, read: Read) -> _Comparison:
+        """Of the columns as they are drafted. Raises UserError where a fold has no score."""
+        began = time.monotonic()
+        scores = _scores(decisions, inspection, read)
+        lines = [f"{_OTHER_WAYS}, {_by(decisions, scores)} (difference and its standard error):"]
+        return cls(
+            read=read,
+            decisions=decisions,
+            inspection=inspection,
+            scores=scores,
+            longest=time.monotonic() - began,
+            lines=lines,
+        )
+
+    def add(self, reading: Reading) -> None:
+        """Takes the reading where it is better by more than chance."""
         began = time.monotonic()
         try:
-            changed = reading.of(decisions, inspection)
-            scores = _scores(*changed, read)
+            changed = reading.of(self.decisions, self.inspection)
+            scores = _scores(*changed, self.read)
         except UserError as error:
-            lines.append(f"  {reading.what}: {_in_a_line(error)}")
-            continue
-        longest = max(longest, time.monotonic() - began)
-        gain, error_of_gain = difference(scores, best)
+            self.lines.append(f"  {reading.what}: {_in_a_line(error)}")
+            return
+        self.longest = max(self.longest, time.monotonic() - began)
+        gain, error_of_gain = difference(scores, self.scores)
+        sign = -1 if self.decisions.choice.metric in LOWER_IS_BETTER else 1
         # Of a single fold nobody knows how sure it is.
         is_better = error_of_gain is not None and sign * gain > _SURE * error_of_gain
-        lines.append(f"  {reading.what}: {in_words(gain, error_of_gain)}{'  <- taken' if is_better else ''}")
+        self.lines.append(f"  {reading.what}: {in_words(gain, error_of_gain)}{'  <- taken' if is_better else ''}")
         if is_better:
-            (decisions, inspection), best = changed, scores
-    return _with_lines(decisions, lines), inspection
+            (self.decisions, self.inspection), self.scores = changed, scores
 
 
 def _with_lines(decisions: Decisions, lines: Sequence[str]) -> Decisions:
@@ -115,6 +161,17 @@ def _with_lines(decisions: Decisions, lines: Sequence[str]) -> Decisions:
 
 def _in_a_line(error: UserError) -> str:
     return first_line(error, Project(root=Path()).pipeline("rows"))
+
+
+def _first(reading: Reading, given: Collection[str]) -> str | None:
+    """The first setting of the reading that is given already."""
+    return next((one for one in reading.settings() if one in given), None)
+
+
+def _by(decisions: Decisions, scores: Sequence[float]) -> str:
+    """The model that compares, and on how many folds: the models had as many as the minutes were enough for."""
+    model = "boosted trees alone" if decisions.choice.train["kind"] == "ensemble" else "the model that is drafted"
+    return f"by {model} on {counted(len(scores), 'fold')}"
 
 
 def likely(decisions: Decisions, inspection: Inspection) -> list[Reading]:
@@ -172,6 +229,13 @@ def _boosted_alone(decisions: Decisions) -> Section:
         if one.train["kind"] == "lightgbm" and one.train.get("target_transform") == scale
     )
     return {name: setting for name, setting in trees.items() if name != "refit"}
+
+
+def _names(place: str, section: Mapping[str, Any]) -> list[str]:
+    names: list[str] = []
+    for name, value in section.items():
+        names += _names(f"{place}.{name}", value) if isinstance(value, Mapping) else [f"{place}.{name}"]
+    return names
 
 
 def _joined(section: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,6 +51,10 @@ def line_of(draft: DraftedPipeline, what: str) -> str:
 def test_a_code_becomes_a_category_and_an_amount_stays_a_number(tmp_path: Path) -> None:
     draft = drafted(tmp_path, table(is_code=True), dry_run=False)
     assert line_of(draft, "number as categories").endswith("  <- taken")
+    # On all folds, also where the minutes were enough for fewer folds of the models.
+    assert line_of(draft, "other ways to read").startswith(
+        "other ways to read the columns, by the model that is drafted on 5 folds (difference and its standard error):"
+    )
     config = load_pipeline(tmp_path / "params.yaml", "mine")
     assert config.ingest.columns["number"].type == "category"
     # The block goes through, and what is learnt of the column is a list of categories.
@@ -121,6 +125,31 @@ def test_what_one_fold_says_is_not_sure_and_what_none_says_ends_nothing(
     tried = drafted(tmp_path, table(is_code=True)).decisions.choice.tried
     assert "taken" not in tried[-1]
     assert ("could not be compared: rmse is undefined" in tried[-1]) == (num_folds == 0)
+
+
+def test_an_ensemble_is_stood_for_by_its_trees_and_the_line_says_so(tmp_path: Path) -> None:
+    decisions = drafted(tmp_path, table(is_code=True), minutes=0.0).decisions
+    assert module._by(decisions, [1.0]) == "by the model that is drafted on 1 fold"
+    choice = replace(decisions.choice, train={"kind": "ensemble"})
+    assert module._by(replace(decisions, choice=choice), [1.0, 2.0]) == "by boosted trees alone on 2 folds"
+
+
+def test_what_is_given_leaves_nothing_of_a_reading_to_compare(tmp_path: Path) -> None:
+    given = Stated(types={"shop": "category"})
+    draft = drafted(
+        tmp_path, shops(20), settings=["normalize.category.encode=ordinal", "normalize.features={}"], stated=given
+    )
+    what = "categories by their target, smoothing 10"
+    assert line_of(draft, f"{what}:") == f"  {what}: not tried, as normalize.category.encode is given"
+
+
+def test_models_that_take_all_the_minutes_leave_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tasks.drafting.pipeline.measured", lambda decisions, *_, **__: _as_measured(decisions))
+    monkeypatch.setattr(module, "likely", lambda *_: [module.Reading(what="another")])
+    now = iter(range(0, 10**6, 3600))
+    monkeypatch.setattr("tasks.drafting.pipeline.time.monotonic", lambda: float(next(now)))
+    tried = drafted(tmp_path, table(is_code=True), deep=False).decisions.choice.tried
+    assert tried[-1] == "other ways to read the columns: not in these minutes; --minutes gives more"
 
 
 def test_without_minutes_nothing_is_looked_at(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def known_columns(
 
 
 def typed(rows: pl.DataFrame, dataset: Dataset) -> pl.DataFrame:
-    """The cells as values of their columns' types; what is none is missing."""
+    """The cells as values of their columns' types, read as the model reads them; what is none is missing."""
     return pl.DataFrame([_typed(rows[column.name], column) for column in dataset.columns])
 
 
@@ -42,4 +42,4 @@ def empty_table(dataset: Dataset) -> pl.DataFrame:
 def _typed(cells: pl.Series, column: Column) -> pl.Series:
     of_type = column_type(column.type)
     present = column.dialect.without_missing(cells)
-    return of_type.read(present, column.dialect) if cells.dtype == pl.String else of_type.cast(present)
+    return of_type.read_served(present, column.dialect) if cells.dtype == pl.String else of_type.cast(present)

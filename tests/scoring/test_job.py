@@ -420,6 +420,20 @@ def test_drift_is_told_where_there_is_some_and_is_silent_where_there_is_none(sho
     assert {warning["column"] for warning in outcome.drift} >= {"alter"}
 
 
+def test_rows_that_a_program_wrote_are_compared_by_the_values_that_are_answered(shop: Paths, tmp_path: Path) -> None:
+    """1234.5 and 2024-12-31 beside a source that writes 1.234,5 and 31.12.2024: read by the model, they are missing to
+    nobody else."""
+    rows = [row.split(";") for row in lines(400, seed=3)]
+    plain = [
+        [who, age, town, spent.replace(".", "").replace(",", "."), "-".join(reversed(since.split(".")))]
+        for who, age, town, spent, since in rows
+    ]
+    by_people, answers = answered(shop, [";".join(row) for row in rows], tmp_path)
+    by_program, same = answered(shop, [";".join(row) for row in plain], tmp_path)
+    assert same.equals(answers)
+    assert (by_program.warnings, by_program.drift) == (by_people.warnings, by_people.drift) == ({}, ())
+
+
 def test_two_at_once_into_one_place_are_refused(shop: Paths, tmp_path: Path) -> None:
     from filelock import FileLock
 

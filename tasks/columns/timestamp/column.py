@@ -135,10 +135,10 @@ class TimestampColumn(ColumnType[TimestampState, NormalizeTimestamp, TimestampEn
 
     def read_served(self, cells: pl.Series, dialect: ColumnDialect) -> pl.Series:
         """ISO 8601 as well; with a time zone it becomes UTC, without one it is of UTC. No other format is guessed."""
-        times = [None] * len(cells) if dialect.format is None else parse(cells, dialect.format).to_list()
-        pairs = zip(times, cells.to_list(), strict=True)
-        read = [iso_time(text) if time is None and text is not None else time for time, text in pairs]
-        return pl.Series(cells.name, read, dtype=self.dtype)
+        nothing = pl.Series(cells.name, [None] * len(cells), dtype=self.dtype)
+        read = parse(cells, dialect.format) if dialect.format else nothing
+        others = (read.is_null() & cells.is_not_null()).arg_true()
+        return read.scatter(others, [iso_time(text) for text in cells[others].to_list()]) if len(others) else read
 
     def expect(self, column: str, values: pl.Series) -> list[Expectation]:
         """No upper bound: tomorrow's rows are later than any that were seen."""

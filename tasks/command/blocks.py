@@ -22,7 +22,11 @@ def init(options: argparse.Namespace) -> int:
     given["stated"] = stated(options.task, options.ignore, options.retype, options.metric)
     with watched("comparing models") as tell:
         given |= {"minutes": options.minutes, "deep": options.deep, "tell": tell}
-        draft = init_pipeline(project, options.name, options.source, options.target, **given)
+        try:
+            draft = init_pipeline(project, options.name, options.source, options.target, **given)
+        except KeyboardInterrupt as interrupt:
+            why = "nothing was written, and the same command begins again; --minutes 0 compares no models"
+            raise type(interrupt)(why) from None
     if options.json:
         show_json(draft.as_dict(project))
     else:

@@ -17,6 +17,8 @@ _NO_MEMORY = ("can't start new thread", "failed to map segment from shared objec
 
 _CLOSING = 5.0
 """Seconds in which a second signal is the same one."""
+_KEPT = "what was done is kept, and the same command goes on from there"
+"""Unless the interrupt itself says otherwise."""
 
 
 def exit_code(command: Callable[[], int]) -> int:
@@ -44,7 +46,7 @@ def exit_code(command: Callable[[], int]) -> int:
         return UserError.exit_code
     except KeyboardInterrupt as interrupt:
         # What stages did before stays, so this is no failure to explain with a traceback.
-        _say("interrupted; what was done is kept, and the same command goes on from there")
+        _say(f"interrupted; {interrupt.args[0] if interrupt.args else _KEPT}")
         # As shells have it: 128 and the number of the signal.
         return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
 

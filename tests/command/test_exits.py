@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import pytest
 
+from tasks.command.cli import main
 from tasks.command.exits import exit_code
 from tasks.errors import GateError, Terminated, UserError
 
@@ -51,6 +52,24 @@ def test_a_bug_is_a_bug(error: Exception) -> None:
     with pytest.raises(type(error)) as raised:
         raising(error)
     assert raised.value is error
+
+
+def test_an_init_that_is_cut_off_says_that_nothing_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "params.yaml").write_text("pipelines: {}\n")
+    (tmp_path / "rows.csv").write_text("x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(200)))
+    monkeypatch.chdir(tmp_path)
+
+    def cut_off(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as measuring:
+        measuring.setattr("tasks.drafting.pipeline.measured", cut_off)
+        assert main(["init", "mine", "rows.csv", "--target", "y"]) == 130
+    assert capsys.readouterr().err.startswith("interrupted; nothing was written, and the same command begins again")
+    assert (tmp_path / "params.yaml").read_text() == "pipelines: {}\n"
+    assert main(["init", "mine", "rows.csv", "--target", "y", "--minutes", "0"]) == 0
 
 
 def test_a_command_that_goes_through_has_its_own_code() -> None:

@@ -214,4 +214,4 @@ def test_a_class_that_there_is_not_and_rows_of_which_none_can_be_read(project: P
     nothing = tmp_path / "nothing.csv"
     nothing.write_text("")
     assert main(["explain", "mixed", str(nothing)]) == 2
-    assert "the file is empty; put the data there, or correct SOURCE" in capsys.readouterr().err
+    assert "the file is empty; put the data there, or name another file" in capsys.readouterr().err

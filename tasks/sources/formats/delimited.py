@@ -181,7 +181,7 @@ def open_delimited(entry: Entry, config: TableSource, like: object) -> Delimited
     dialect = find_dialect(text, config, like.dialect.separator if like else tab)
     first = next(read_rows(text, dialect), None)
     if first is None:
-        raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
+        raise UserError(f"{entry.shown}: the file is empty; put the data there, or name another file")
     header = like.header if like else has_header(text, dialect, config)
     columns = column_names(first, header, config, entry.shown)
     return DelimitedFile(text=text, dialect=dialect, header=header, columns=columns)

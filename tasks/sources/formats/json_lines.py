@@ -78,7 +78,7 @@ def open_json_lines(entry: Entry, encoding: str | None) -> JsonLinesFile:
     if not num_values and broken:
         raise UserError(f"{broken[0].place}: {broken[0].reason}")
     if not num_values:
-        raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
+        raise UserError(f"{entry.shown}: the file is empty; put the data there, or name another file")
     for key, lines in nested.items():
         # A few among plain values are bad cells, each of them one row's.
         if len(lines) > _MOST_NESTED * num_values[key]:

@@ -67,7 +67,7 @@ def open_typed(entry: Entry, form: Literal["parquet", "arrow"]) -> TypedFile:
     """Reads the schema. Raises UserError when the file is damaged or cut off."""
     with entry.open() as handle:
         if not handle.read(1):
-            raise UserError(f"{entry.shown}: the file is empty; put the data there, or correct ingest.source")
+            raise UserError(f"{entry.shown}: the file is empty; put the data there, or name another file")
     # The schema stands at the end, so an entry of an archive is unpacked for it.
     with _damage(entry.shown, form), extracted(entry) as file:
         if form == "parquet":

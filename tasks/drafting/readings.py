@@ -96,7 +96,7 @@ def with_readings(
         return _with_lines(decisions, [*late, *([f"{_OTHER_WAYS}:", *notes] if notes else [])]), inspection
     deadline = time.monotonic() + 60 * minutes
     try:
-        comparison = _Comparison.of(decisions, inspection, read)
+        comparison = _ReadingComparison.of(decisions, inspection, read)
     # Of folds that were not measured before, one may have no score: there is nothing to compare with.
     except UserError as error:
         return _with_lines(decisions, [f"{_OTHER_WAYS} could not be compared: {_in_a_line(error)}"]), inspection
@@ -110,7 +110,7 @@ def with_readings(
 
 
 @dataclass(kw_only=True)
-class _Comparison:
+class _ReadingComparison:
     """The columns as they are read so far, how good a model of them is on each fold, and what was tried."""
 
     read: Read
@@ -122,7 +122,7 @@ class _Comparison:
     lines: list[str]
 
     @classmethod
-    def of(cls, decisions: Decisions, inspection: Inspection, read: Read) -> _Comparison:
+    def of(cls, decisions: Decisions, inspection: Inspection, read: Read) -> _ReadingComparison:
         """Of the columns as they are drafted. Raises UserError where a fold has no score."""
         began = time.monotonic()
         scores = _scores(decisions, inspection, read)

@@ -233,8 +233,9 @@ def _regression(bins: Indices, rows: pl.DataFrame, name: str, target: str, folds
     """R² of each bin's mean, or of a straight line where that says more."""
     wanted = rows[target].to_numpy().astype(np.float64)
     # R² is not defined for a target that never changes.
-    if not np.isfinite(wanted).all() or np.ptp(wanted) == 0:
+    if not np.isfinite(wanted).all() or (wanted == wanted[0]).all():
         return 0.0
+    wanted = _in_units_of_the_largest(wanted)
     answers = np.empty_like(wanted)
     for fold in range(_NUM_FOLDS):
         learn, test = folds != fold, folds == fold
@@ -245,14 +246,20 @@ def _regression(bins: Indices, rows: pl.DataFrame, name: str, target: str, folds
         answers[test] = means[bins[test]]
     by_bins = 1 - float(((wanted - answers) ** 2).sum() / ((wanted - wanted.mean()) ** 2).sum())
     # Bins lose what lies within them: a column twice the target would score less than 1.
-    return max(by_bins, _straight(rows[name].to_numpy(), wanted) if is_number else 0.0)
+    return max(by_bins, _straight(rows[name].cast(pl.Float64).to_numpy(), wanted) if is_number else 0.0)
 
 
-def _straight(values: NDArray[np.float64], wanted: Floats) -> float:
+def _straight(values: Floats, wanted: Floats) -> float:
     both = np.isfinite(values)
-    if both.mean() < 0.9 or np.ptp(values[both]) == 0 or np.ptp(wanted[both]) == 0:
+    if both.mean() < 0.9:
         return 0.0
-    # Numbers near the largest float overflow when squared; such a column is no leak that can be shown.
-    with np.errstate(over="ignore", invalid="ignore"):
-        correlation = float(np.corrcoef(values[both], wanted[both])[0, 1])
-    return correlation**2 if np.isfinite(correlation) else 0.0
+    values, wanted = _in_units_of_the_largest(values[both]), _in_units_of_the_largest(wanted[both])
+    if np.ptp(values) == 0 or np.ptp(wanted) == 0:
+        return 0.0
+    return float(np.corrcoef(values, wanted)[0, 1]) ** 2
+
+
+def _in_units_of_the_largest(numbers: Floats) -> Floats:
+    """R² is the same in every unit; squares of numbers near the least or the largest float are 0 or infinite."""
+    largest = np.abs(numbers).max()
+    return numbers / largest if largest else numbers

@@ -45,6 +45,13 @@ def test_small_amounts_are_told_apart_and_their_sums_found(tmp_path: Path) -> No
     assert init(tmp_path, sums, target="total").decisions.features == ("charge",)
 
 
+@pytest.mark.parametrize("size", [1e-308, 1e300])
+def test_numbers_of_any_size_are_leaks_for_what_they_tell_alone(tmp_path: Path, size: float) -> None:
+    charge = DICE.normal(size=NUM_ROWS)
+    rows = pl.DataFrame({"area": DICE.normal(size=NUM_ROWS), "fee": 2 * charge + 1, "charge": charge}) * size
+    assert columns_of_kind(init(tmp_path, rows, target="charge"), "leak") == ["fee"]
+
+
 def test_a_column_that_gives_each_class_another_name_is_left_out(tmp_path: Path) -> None:
     draft = init(tmp_path, noise().with_columns(verdict=pl.col("outcome").replace({"bad": "B", "good": "G"})))
     assert draft.decisions.target.name == "outcome"

@@ -19,9 +19,12 @@ from tasks.wording import counted, number, percent
 
 if TYPE_CHECKING:
     from tasks.tuning.outcome import TuningOutcome
+    from tasks.tuning.trials import TunedTrial
 
 _SHOWN = 5
 """Settings whose importance is printed; the picture has all."""
+_IN_A_LINE = 3
+"""Settings of the best that one line has. An ensemble's are thirty and more."""
 
 
 def tune(options: argparse.Namespace) -> int:
@@ -116,7 +119,7 @@ def lines_of(outcome: TuningOutcome) -> Iterator[str]:
     yield f"\n  {_as_it_is(outcome)}"
     if outcome.best is None:
         return
-    yield f"  best, trial {outcome.best.number:<4} {number(outcome.best.mean)}  {_in_words(outcome)}"
+    yield from _best(outcome.best, outcome)
     if outcome.nested is None or outcome.optimism is None:
         yield "  how much the search flatters it cannot be told: that takes two trials that finished on two folds"
     else:
@@ -140,12 +143,21 @@ def _optimism(outcome: TuningOutcome) -> str:
     return f"by folds that did not choose it: the search flatters its best by {number(outcome.optimism)}; {verdict}"
 
 
-def _in_words(outcome: TuningOutcome) -> str:
+def _best(best: TunedTrial, outcome: TuningOutcome) -> Iterator[str]:
+    """The best trial and its values, in a line as long as they fit into one."""
+    head = f"  best, trial {best.number:<4} {number(best.mean)}  "
     if not outcome.is_better:
-        return "no better than params.yaml"
+        yield f"{head}no better than params.yaml"
+        return
     if not outcome.changes:
-        return "as params.yaml says by now"
-    return ", ".join(f"{name} {_text(outcome.now[name])} -> {_text(value)}" for name, value in outcome.changes.items())
+        yield f"{head}as params.yaml says by now"
+        return
+    values = [f"{name} {_text(outcome.now[name])} -> {_text(value)}" for name, value in outcome.changes.items()]
+    if len(values) <= _IN_A_LINE:
+        yield f"{head}{', '.join(values)}"
+        return
+    yield f"{head}{len(values)} settings:"
+    yield from (f"    {value}" for value in values)
 
 
 def _text(value: Any) -> str:

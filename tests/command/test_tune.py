@@ -36,3 +36,12 @@ def test_in_time_the_rows_that_judge_are_counted() -> None:
     assert "churn: 6 trials on the newest 77 rows before the test's, by roc_auc\n" in printed
     assert "these rows alone judge: on few rows a difference may be chance" in printed
     assert "judge" not in page(6)
+
+
+def test_many_settings_of_the_best_stand_in_lines_of_their_own_and_few_in_one() -> None:
+    of_all = page(6)
+    assert " 4 settings:\n    train.learning_rate null -> 0.12\n    train.num_leaves " in of_all
+    best = outcome(6, {}).trials[-1].values
+    of_one = page(6, now={**best, "train.learning_rate": 0.1})
+    assert "  train.learning_rate 0.1 -> 0.12\n" in of_one
+    assert "settings:" not in of_one

@@ -22,6 +22,7 @@ from tasks.errors import GateError, printable
 from tasks.paths import Project
 from tasks.root import find_root
 from tasks.tracking import pages
+from tasks.wording import number
 
 if TYPE_CHECKING:
     from tasks.monitoring.look import Look
@@ -125,7 +126,7 @@ def window_table(look: Look) -> list[dict[str, str | int]]:
             "of": "rows",
             "days": f"{window.begin} to {window.end}",
             "rows": window.num_rows,
-            "metrics": ", ".join(f"{one.metric} {one.value:.4g} (estimated)" for one in window.estimates),
+            "metrics": ", ".join(f"{one.metric} {number(one.value)} (estimated)" for one in window.estimates),
             "fired": ", ".join(rule.rule for rule in window.fired),
         }
         for window in reversed(look.rows)
@@ -135,7 +136,7 @@ def window_table(look: Look) -> list[dict[str, str | int]]:
             "of": "labels",
             "days": f"{window.begin} to {window.end}",
             "rows": window.num_rows,
-            "metrics": ", ".join(f"{one.metric} {one.value:.4g}" for one in window.metrics),
+            "metrics": ", ".join(f"{one.metric} {number(one.value)}" for one in window.metrics),
             "fired": ", ".join(rule.rule for rule in window.fired),
         }
         for window in reversed(look.labels)

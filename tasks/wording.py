@@ -21,6 +21,11 @@ def number(value: float) -> str:
     return f"{value:.4g}" if size > 1 or size < _SMALLEST_WRITTEN else f"{value:.{3 - floor(log10(size))}f}"
 
 
+def signed(value: float) -> str:
+    """The same of a difference, with its sign: +136.7, -0.0053, 0.0000."""
+    return f"{'+' if value > 0 else '-' if value < 0 else ''}{number(abs(value))}"
+
+
 def counted(num: int, noun: str, plural: str = "") -> str:
     """`1 row`, `1,234 rows`; `plural` is for nouns that take more than an s."""
     return f"{num:,} {noun if num == 1 else plural or f'{noun}s'}"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tasks.wording import counted, percent, quoted
+from tasks.wording import counted, percent, quoted, signed
 from tests.projects import REPOSITORY
 
 
@@ -36,3 +36,10 @@ def test_no_text_spells_a_percentage_otherwise_or_a_plural_by_hand() -> None:
     files = [*(REPOSITORY / "tasks").rglob("*.py"), *(REPOSITORY / "flows").rglob("*.py")]
     otherwise = re.compile(r":[.\d]*%\}|'' if [^}]* == 1 else 's'")
     assert [file.name for file in files if otherwise.search(file.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0.0000"), (136.72, "+136.7"), (-0.00531, "-0.0053"), (-12_345.6, "-12,346")]
+)
+def test_a_difference_has_its_sign(value: float, text: str) -> None:
+    assert signed(value) == text

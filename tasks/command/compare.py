@@ -13,7 +13,7 @@ from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
 from tasks.root import find_root
-from tasks.wording import number
+from tasks.wording import number, signed
 
 if TYPE_CHECKING:
     from tasks.trials.contrast import Contrast
@@ -112,8 +112,3 @@ def _show_differences(console: Terminal, baseline: Trial, contrast: Contrast) ->
         console.print(Text(f"  {'note':11}{why}", style="dim"))
     for note in contrast.comparison.notes if contrast.comparison else ():
         console.print(Text(f"  {'note':11}{note.replace('the champion', baseline.label)}", style="dim"))
-
-
-def signed(value: float) -> str:
-    """A gain as a person reads it: + for better, - for worse."""
-    return f"{'+' if value > 0 else '-' if value < 0 else ''}{number(abs(value))}"

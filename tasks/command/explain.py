@@ -207,7 +207,7 @@ def _show(console: Any, title: str, one: Explanation) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from tasks.explanation.page import head, region_line, shown, signed, sum_line
+    from tasks.explanation.page import added, head, region_line, shown, sum_line
 
     console.print(Text.assemble((title, "bold"), f": {head(one)}"))
     if one.region:
@@ -217,7 +217,7 @@ def _show(console: Any, title: str, one: Explanation) -> None:
     for reason in one.reasons:
         style = "blue" if reason.amount > 0 else "yellow"
         table.add_row(
-            f"  {reason.column}", shown(reason.value), Text(signed(reason.amount), style=style), _words(reason)
+            f"  {reason.column}", shown(reason.value), Text(added(reason.amount), style=style), _words(reason)
         )
     console.print(table)
     console.print()
@@ -225,11 +225,11 @@ def _show(console: Any, title: str, one: Explanation) -> None:
 
 def _words(reason: Any) -> str:
     """The words of a text that weigh most."""
-    from tasks.explanation.page import signed
+    from tasks.explanation.page import added
 
     spans = sorted(reason.spans, key=lambda span: -abs(span.amount))[:_WORDS_SHOWN]
-    words = [f"{reason.value[span.start : span.end]} {signed(span.amount)}" for span in spans]
-    return ", ".join([*words, *([f"words that are not there {signed(reason.elsewhere)}"] if reason.elsewhere else [])])
+    words = [f"{reason.value[span.start : span.end]} {added(span.amount)}" for span in spans]
+    return ", ".join([*words, *([f"words that are not there {added(reason.elsewhere)}"] if reason.elsewhere else [])])
 
 
 _ARGUMENTS = (

@@ -20,16 +20,16 @@ _LONGEST = 120
 def page(model: str, explanations: Sequence[tuple[int, Explanation]], notes: Sequence[str] = ()) -> str:
     """HTML with styles and pictures inside, values escaped, no script."""
     environment = page_templates(_TEMPLATES)
-    environment.filters.update(signed=signed, number=number, shown=shown)
+    environment.filters.update(added=added, number=number, shown=shown)
     environment.globals.update(
         heat=_heat, pieces=_pieces, head=head, sum_line=sum_line, region_line=region_line, width=_width
     )
     return as_page(environment.get_template("reasons.html").render(model=model, rows=explanations, notes=notes))
 
 
-def signed(value: float) -> str:
-    """With its sign, also a plus."""
-    return f"{value:+.3g}"
+def added(amount: float) -> str:
+    """What a column adds, to three digits or to the unit."""
+    return f"{amount:+,.0f}" if abs(amount) >= 1_000 else f"{amount:+.3g}"
 
 
 def shown(value: Any) -> str:
@@ -61,8 +61,8 @@ def region_line(region: PredictionRegion) -> str:
 def sum_line(one: Explanation) -> str:
     """What adds up to what."""
     what = "the answer, in the target's unit" if one.unit == "target" else f"{one.unit} of {one.output}"
-    missing = f", and {signed(one.missing)} that the integral's steps leave" if abs(one.missing) > _visible(one) else ""
-    return f"{what}: {one.answer:.4g} = {one.base:.4g} ({one.base_of}) and what its columns add{missing}"
+    missing = f", and {added(one.missing)} that the integral's steps leave" if abs(one.missing) > _visible(one) else ""
+    return f"{what}: {number(one.answer)} = {number(one.base)} ({one.base_of}) and what its columns add{missing}"
 
 
 def _visible(one: Explanation) -> float:

@@ -8,7 +8,7 @@ from tasks.params.register import LOWER_IS_BETTER
 from tasks.review.content import MetricChange, PipelineReview, Review
 from tasks.tracking.markdown import as_code
 from tasks.tracking.markdown import as_text as text_of_pages
-from tasks.wording import counted, number
+from tasks.wording import counted, number, signed
 
 MARK = "<!-- modelwright review -->"
 """The first line: the comment is found again by it, and written anew."""
@@ -108,7 +108,7 @@ def _gain(change: MetricChange) -> str:
     if before is None:
         return ""
     gain = before - after if change.name in LOWER_IS_BETTER else after - before
-    return _signed(gain) + (f" ({_signed(comparison.low)} to {_signed(comparison.high)})" if comparison else "")
+    return signed(gain) + (f" ({signed(comparison.low)} to {signed(comparison.high)})" if comparison else "")
 
 
 def _outcome(change: MetricChange) -> str:
@@ -156,7 +156,3 @@ def _pictures(names: Sequence[str], address: str | None) -> str:
         if address
         else f"Pictures: {listed}"
     )
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else '-' if value < 0 else ''}{number(abs(value))}"

@@ -23,6 +23,7 @@ from tasks.splitting.fold_paths import FoldPaths
 from tasks.splitting.folds import fold_paths, naming
 from tasks.trainers.base import Fitted, Job, Model, score
 from tasks.training.job import read_examples, read_job
+from tasks.wording import number
 
 
 def cross_validate(config: Train, paths: Paths, fit: Callable[[Job], Fitted]) -> dict[str, Any] | None:
@@ -100,5 +101,4 @@ def in_words(metrics: Mapping[str, Any]) -> str:
     """`5 folds: accuracy 0.9712 ± 0.0103`, or the RMSE of a regression."""
     name, shown = ("accuracy", "accuracy") if "accuracy" in metrics else ("rmse", "RMSE")
     mean, std = metrics[name]["mean"], metrics[name]["std"]
-    digits = f"{mean:.4f} ± {std:.4f}" if name == "accuracy" else f"{mean:.4g} ± {std:.2g}"
-    return f"{metrics['num_folds']} folds: {shown} {digits}"
+    return f"{metrics['num_folds']} folds: {shown} {number(mean)} ± {number(std)}"

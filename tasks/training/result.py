@@ -21,7 +21,7 @@ from tasks.tracking.runs import flat_params
 from tasks.trainers.base import Fitted, score
 from tasks.trainers.introspection import size_of
 from tasks.training.cross_validation import in_words
-from tasks.wording import counted
+from tasks.wording import counted, number
 
 
 def write_model(paths: Paths, fitted: Fitted) -> str:
@@ -57,7 +57,7 @@ def how_it_went(facts: dict[str, Any], metrics: dict[str, float]) -> str:
     if "validation_accuracy" in metrics:
         quality = f"validation accuracy {metrics['validation_accuracy']:.4f}"
     else:
-        quality = f"validation RMSE {metrics['validation_rmse']:.4g}"
+        quality = f"validation RMSE {number(metrics['validation_rmse'])}"
     again = f", then {counted(facts['refitted_on'], 'row')}" if "refitted_on" in facts else ""
     if "best_epoch" in facts:
         way = f", {facts['way']}" if "way" in facts else ""

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tasks.columns.spans import Span
 from tasks.explanation.heatmap import heat_map
-from tasks.explanation.page import head, page, region_line, shown, sum_line
+from tasks.explanation.page import added, head, page, region_line, shown, sum_line
 from tasks.explanation.reasons import Explanation, Reason
 from tasks.explanation.table import reasons_table
 from tasks.model_input.conformal import PredictionRegion
@@ -51,7 +51,7 @@ def test_words_are_marked_and_pictures_are_inside() -> None:
 def test_it_says_what_adds_up_to_what() -> None:
     one = explanation()
     assert one.missing == 0
-    assert sum_line(one).startswith("log-odds of yes: 1.25 = -0.5 (a row of which nothing is known) and")
+    assert sum_line(one).startswith("log-odds of yes: 1.25 = -0.5000 (a row of which nothing is known) and")
     assert "+0.25 that the integral's steps leave" in sum_line(explanation(answer=1.5))
     number = explanation(prediction=12.5, output=None, probability=None, unit="target")
     assert head(number) == "12.5"
@@ -104,3 +104,9 @@ def test_a_heat_map_is_blue_for_and_orange_against_and_low_pitches_are_below() -
 def test_long_cells_are_cut() -> None:
     assert shown("x" * 500) == "x" * 119 + "…"
     assert (shown(None), shown(b"file"), shown(2.5)) == ("missing", "a file", "2.5")
+
+
+def test_large_numbers_are_written_out() -> None:
+    assert [added(amount) for amount in (-7_431.4, 0.0, 0.5204)] == ["-7,431", "+0", "+0.52"]
+    line = sum_line(explanation(answer=64_222.4, base=72_150.0, unit="target", output=None))
+    assert ": 64,222 = 72,150 (" in line

@@ -129,7 +129,7 @@ def test_mean_and_std_of_a_sample() -> None:
     ("metrics", "said"),
     [
         ({"accuracy": (0.97, 0.01), "log_loss": (0.1, 0.2)}, "5 folds: accuracy 0.9700 ± 0.0100"),
-        ({"mse": (2835.0, 9.0), "rmse": (53.24567, 2.1111)}, "5 folds: RMSE 53.25 ± 2.1"),
+        ({"mse": (2835.0, 9.0), "rmse": (53.24567, 2.1111)}, "5 folds: RMSE 53.25 ± 2.111"),
     ],
 )
 def test_in_words(metrics: dict[str, tuple[float, float]], said: str) -> None:

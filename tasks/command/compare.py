@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
-from tasks.command.console import Terminal
+from tasks.command.console import IN_A_LINE, Terminal
 from tasks.command.subcommand import show_json
 from tasks.errors import UserError
 from tasks.paths import Project
@@ -103,10 +104,16 @@ def _cells(metric: str, contrast: Contrast) -> list[str]:
     ]
 
 
+def listed_under(what: str, differences: Sequence[str]) -> str:
+    """In one line as long as they are few, and under each other then."""
+    lines = differences if len(differences) > IN_A_LINE else ["; ".join(differences) or "the same"]
+    return "\n".join(f"  {what if not number else '':11}{line}" for number, line in enumerate(lines))
+
+
 def _show_differences(console: Terminal, baseline: Trial, contrast: Contrast) -> None:
     console.print(Text(f"\n{_titled(contrast.trial)}, against {baseline.label}", style="bold"))
     for what, lines in contrast.differences.items():
-        console.print(Text(f"  {what:11}{'; '.join(lines) or 'the same'}"))
+        console.print(Text(listed_under(what, lines)))
     if contrast.scored_today:
         why = "they were judged on other test rows, or on which is not known: both answered today's, now"
         console.print(Text(f"  {'note':11}{why}", style="dim"))

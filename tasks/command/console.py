@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PIPED_WIDTH = 120
 """Columns of a line when no terminal says how many it has."""
+IN_A_LINE = 3
+"""Settings that stand in one line; of more, each has its own. An ensemble has thirty and more."""
 
 _STYLES = {"ran": "green", "restored": "cyan", "unchanged": "dim"}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from tasks.command.console import Terminal
+from tasks.command.console import IN_A_LINE, Terminal
 from tasks.command.drafts import watched
 from tasks.command.subcommand import show_json
 from tasks.errors import UserError
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 5
 """Settings whose importance is printed; the picture has all."""
-_IN_A_LINE = 3
-"""Settings of the best that one line has. An ensemble's are thirty and more."""
 
 
 def tune(options: argparse.Namespace) -> int:
@@ -153,7 +151,7 @@ def _best(best: TunedTrial, outcome: TuningOutcome) -> Iterator[str]:
         yield f"{head}as params.yaml says by now"
         return
     values = [f"{name} {_text(outcome.now[name])} -> {_text(value)}" for name, value in outcome.changes.items()]
-    if len(values) <= _IN_A_LINE:
+    if len(values) <= IN_A_LINE:
         yield f"{head}{', '.join(values)}"
         return
     yield f"{head}{len(values)} settings:"

@@ -10,6 +10,7 @@ import pytest
 
 from tasks import files
 from tasks.command.cli import main
+from tasks.command.compare import listed_under
 from tasks.memo.chain import run_plain
 from tasks.paths import Project
 from tests.projects import command, make_project
@@ -115,3 +116,12 @@ def test_mistakes_are_answered_with_what_there_is(
     ):
         assert main(["compare", *arguments]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_few_differences_stand_in_a_line_and_many_under_each_other() -> None:
+    assert listed_under("data", []) == "  data       the same"
+    assert listed_under("data", ["a", "b", "c"]) == "  data       a; b; c"
+    assert listed_under("data", ["a", "b", "c", "d"]).splitlines() == [
+        "  data       a",
+        *(f"             {line}" for line in "bcd"),
+    ]

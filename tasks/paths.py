@@ -27,6 +27,10 @@ class Project:
         return self.root / "params.yaml"
 
     @property
+    def params_lock(self) -> Path:
+        return self.root / ".modelwright" / "params.lock"  # held while a command edits params.yaml
+
+    @property
     def schema(self) -> Path:
         return self.root / "params.schema.json"
 

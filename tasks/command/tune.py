@@ -41,7 +41,7 @@ def tune(options: argparse.Namespace) -> int:
     request = TuningRequest(trials=options.trials, minutes=options.minutes, jobs=options.jobs, fresh=options.fresh)
     with watched("tuning") as tell:
         outcome = tune(project, pipeline, request, tell)
-    diff = apply(project.params, pipeline, outcome.changes) if options.apply and outcome.is_better else []
+    diff = apply(project, pipeline, outcome.changes) if options.apply and outcome.is_better else []
     if options.json:
         show_json({**outcome.as_dict(), "applied": diff})
         return 0

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import files
+from tasks.drafting.params_lock import editing
 from tasks.drafting.params_text import dumped, holds_pipelines, read_document, with_block
 from tasks.drafting.suite import suite_of_source
 from tasks.errors import UserError
@@ -24,17 +25,17 @@ def add_block(project: Project, file: Path, *, source: str | None = None, name: 
     if source is not None:
         _set_source(block, source, project.root, file)
     pipeline = check_pipeline(file, name, block)
-    text = _with_block(project.params, name, block)
+    # Whether there is a place for it: before an hour of reading, not after.
+    _with_block(project.params, name, block)
     suite = project.pipeline(name).suite
-    written = [project.params]
     # A suite of that name may have been edited by a person, or kept from a pipeline that was taken out.
-    if not suite.exists():
-        drafted = suite_of_source(project, name, pipeline.ingest)
-        files.write_json(suite, drafted)
-        # Listed before params.yaml, as they are written.
-        written.insert(0, suite)
-    files.write_text(project.params, text)
-    return written
+    drafted = None if suite.exists() else suite_of_source(project, name, pipeline.ingest)
+    with editing(project):
+        text = _with_block(project.params, name, block)
+        if drafted is not None:
+            files.write_json(suite, drafted)
+        files.write_text(project.params, text)
+    return [project.params] if drafted is None else [suite, project.params]
 
 
 def _with_block(path: Path, name: str, block: Any) -> str:

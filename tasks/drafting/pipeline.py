@@ -21,6 +21,7 @@ from tasks.drafting.inspection import Inspection, inspect_source
 from tasks.drafting.location import Pointed, point, with_test
 from tasks.drafting.measured import Tell, measured
 from tasks.drafting.mirrors import with_flips
+from tasks.drafting.params_lock import editing
 from tasks.drafting.params_text import check_name_is_free, with_block, with_settings
 from tasks.drafting.profile import Facts, SourceProfile
 from tasks.drafting.readings import Read, likely, with_readings
@@ -122,8 +123,8 @@ def init_pipeline(
         decisions = settled(decide(inspection, target, pointed.from_names), inspection, configured)
         decisions, inspection = _compared(decisions, inspection, configured, minutes, tell, deep=deep, given=of_stages)
         pipeline, text = configured(decisions, inspection), written(decisions, inspection)
-    params, facts = with_block(project.params, name, text), inspection.facts
-    paths, kept = ((), None) if dry_run else _write(project, name, pipeline, params, facts.profile)
+    facts = inspection.facts
+    paths, kept = ((), None) if dry_run else _write(project, name, pipeline, text, facts.profile)
     return DraftedPipeline(
         name=name,
         location=location,
@@ -240,17 +241,18 @@ def _summary(location: str, facts: Facts) -> str:
 
 
 def _write(
-    project: Project, name: str, pipeline: Pipeline, params: str, profile: SourceProfile
+    project: Project, name: str, pipeline: Pipeline, block: str, profile: SourceProfile
 ) -> tuple[tuple[Path, ...], Path | None]:
     """The suite first, then params.yaml: whoever sees the block finds its suite. What is there already is kept."""
     paths = project.pipeline(name)
-    written = [project.params]
-    kept = paths.suite if paths.suite.exists() else None
-    if kept is None:
-        files.write_json(paths.suite, drafted_suite(project, name, pipeline.ingest, profile))
-        written.insert(0, paths.suite)
-    files.write_text(project.params, params)
-    return tuple(written), kept
+    suite = drafted_suite(project, name, pipeline.ingest, profile)
+    with editing(project):
+        params = with_block(project.params, name, block)
+        kept = paths.suite if paths.suite.exists() else None
+        if kept is None:
+            files.write_json(paths.suite, suite)
+        files.write_text(project.params, params)
+    return ((project.params,) if kept else (paths.suite, project.params)), kept
 
 
 def _parsed(text: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tasks import files
 from tasks.drafting.belongings import belongings, mentions
+from tasks.drafting.params_lock import editing
 from tasks.drafting.params_text import without_block
 from tasks.errors import UserError, did_you_mean
 from tasks.memo.lockfile import without
@@ -33,8 +34,9 @@ def remove_pipeline(project: Project, name: str) -> list[str]:
                 files.remove(path)
         if project.lock.exists():
             files.write_text(project.lock, without(project.lock.read_text(encoding="utf-8"), name))
-        if name in pipelines_in(project.params):
-            files.write_text(project.params, without_block(project.params, name))
+        with editing(project):
+            if name in pipelines_in(project.params):
+                files.write_text(project.params, without_block(project.params, name))
     return [
         *(f"{file} still names {name}: take it out there" for file in mentions(project, name)),
         "the registry keeps its versions, and git and DVC's cache what was committed",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tasks import files
 from tasks.drafting.belongings import belongings, mentions
+from tasks.drafting.params_lock import editing
 from tasks.drafting.params_text import with_name
 from tasks.errors import UserError
 from tasks.memo.lockfile import has_entries, renamed, without
@@ -42,7 +43,8 @@ def rename_pipeline(project: Project, old: str, new: str) -> list[str]:
         # What it remembers lies elsewhere now; without it DVC is asked once.
         files.remove(before.snapshot)
         if not is_renamed_by_hand:
-            files.write_text(project.params, with_name(project.params, old, new))
+            with editing(project):
+                files.write_text(project.params, with_name(project.params, old, new))
             done.append(f"renamed the block in {project.params.name}")
     return [*done, *_left_to_do(project, old, new)]
 

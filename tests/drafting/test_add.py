@@ -96,6 +96,7 @@ def test_a_block_and_its_suite_are_added_and_comments_stay(project: Project) -> 
     check_columns(suite, rules, ["age", "plan", "left"])
     assert {column for rule in rules.rules for column in rule.columns} == {"age", "plan", "left"}
     assert sorted(path.name for path in project.root.iterdir()) == [
+        ".modelwright",
         "churn.yaml",
         "expectations",
         "params.yaml",

@@ -19,6 +19,7 @@ from tasks.memo.chain import StageRunner, run_plain
 from tasks.params.file import pipeline_names
 from tasks.paths import STAGES, Project
 from tasks.tracking import names
+from tests.drafting.params_writes import held_at_each_write
 from tests.projects import modelwright
 
 NAMED_INSIDE = ("validate", "evaluate", "register")
@@ -49,6 +50,15 @@ def assert_renamed(project: Project, old: str, new: str) -> None:
     assert outcomes(project, new) == expected
     assert files.read_json(project.pipeline(new).registration)["version"] == 1
     assert f"@{old}:" not in project.lock.read_text()
+
+
+def test_params_yaml_is_written_while_no_other_command_writes_it(
+    copied: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = held_at_each_write(copied, monkeypatch)
+    rename_pipeline(copied, "notes", "letters")
+    remove_pipeline(copied, "letters")
+    assert held == [True, True]
 
 
 def test_a_renamed_pipeline_makes_anew_only_what_carries_its_name(copied: Project) -> None:

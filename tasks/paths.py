@@ -182,8 +182,7 @@ class Paths:
 
     @property
     def predicted(self) -> Path:
-        """What the model answers to the test rows, to the last digit; predictions.csv is for people."""
-        return self.data / "predicted"
+        return self.data / "predicted"  # answers to the test rows, to the last digit; predictions.csv is for people
 
     @property
     def validation_report(self) -> Path:
@@ -231,8 +230,7 @@ class Paths:
 
     @property
     def evaluation(self) -> Path:
-        """The metric that the pipeline is judged by, how sure it is, and what it has to beat."""
-        return self.reports / "evaluation.json"
+        return self.reports / "evaluation.json"  # the metric that judges, how sure it is, and what it has to beat
 
     def assessment(self, name: AssessmentName) -> Path:
         """What evaluate has found out beside the metrics: `measures` can be bounded, `conformal` joins the model."""
@@ -244,8 +242,7 @@ class Paths:
 
     @property
     def importance(self) -> Path:
-        """How much the model needs each column, measured on test rows; and as a picture."""
-        return self.reports / "importance.csv"
+        return self.reports / "importance.csv"  # how much the model needs each column, measured on test rows
 
     @property
     def importance_picture(self) -> Path:
@@ -274,8 +271,7 @@ class Paths:
 
     @property
     def own_code(self) -> Path:
-        """What the file means that normalize.features_from names; empty where it names none."""
-        return self.project.root / OWN_CODE / self.pipeline
+        return self.project.root / OWN_CODE / self.pipeline  # what the file of normalize.features_from means, if any
 
     @property
     def tuning(self) -> Path:
